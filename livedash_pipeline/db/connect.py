@@ -1,0 +1,84 @@
+"""Connections: one engine per process, the database's clock, and retried transactions.
+
+Add what every connection needs. Statements live beside the tables they are about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from livedash_pipeline.errors import DatabaseNotReadyError, SettingsError
+
+_Result = TypeVar("_Result")
+
+# Deadlock and serialization failure: the transaction is rolled back whole, so running it again is safe.
+_RETRIED_SQLSTATES = frozenset({"40P01", "40001"})
+
+
+def make_engine(url: str, *, pool_size: int = 5, application_name: str = "livedash") -> Engine:
+    """An engine for our own tables on psycopg 3, whatever Postgres URL it was given.
+
+    Raises:
+        SettingsError: The URL cannot be read or is not Postgres.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SettingsError(
+            "DATABASE_URL cannot be read as a database address.",
+            remedy="Use postgresql://USER:PASSWORD@HOST/DATABASE, or leave it unset for the embedded server.",
+        ) from None
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise SettingsError(
+            f"DATABASE_URL names {parsed.get_backend_name()!r}, and only PostgreSQL is supported.",
+            remedy="Use postgresql://USER:PASSWORD@HOST/DATABASE, or leave it unset for the embedded server.",
+        )
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        connect_args={"application_name": application_name, "connect_timeout": 10},
+    )
+
+
+def check_reachable(engine: Engine) -> None:
+    """Raises DatabaseNotReadyError when no connection can be made."""
+    try:
+        with engine.connect():
+            return
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[-1]
+        raise DatabaseNotReadyError(
+            f"The database of DATABASE_URL ({engine.url.render_as_string()}) cannot be reached: {reason}.",
+            remedy="Start it, correct DATABASE_URL, or unset it for the embedded server.",
+        ) from None
+
+
+def database_now(connection: Connection) -> datetime:
+    """The database's clock, the one clock that all processes share."""
+    moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return moment
+
+
+def in_transaction(engine: Engine, work: Callable[[Connection], _Result], *, attempts: int = 5) -> _Result:
+    """Runs `work` in one transaction, again when it was the victim of a deadlock."""
+    for attempt in Retrying(
+        retry=retry_if_exception(_is_conflict),
+        stop=stop_after_attempt(attempts),
+        wait=wait_random_exponential(multiplier=0.05, max=1),
+        reraise=True,
+    ):
+        with attempt, engine.begin() as connection:
+            return work(connection)
+    raise AssertionError("tenacity ends with a result or an exception")
+
+
+def _is_conflict(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _RETRIED_SQLSTATES

@@ -1,0 +1,57 @@
+"""The schema's one definition, in SQLAlchemy Core; `alembic check` proves that the migrations agree with it.
+
+Add a table to the module that its subject belongs to and name it here. Views, functions and triggers stand in the migrations.
+"""
+
+from __future__ import annotations
+
+from livedash_pipeline.db.tables.analysis import (
+    ai_admissions,
+    ai_batch_requests,
+    ai_holds,
+    ai_processing_requests,
+    ai_request_attempts,
+    ai_surplus_batches,
+    database_properties,
+)
+from livedash_pipeline.db.tables.base import metadata
+from livedash_pipeline.db.tables.money import ai_model_pricing, ai_models, company_ai_models, exchange_rates
+from livedash_pipeline.db.tables.sessions import (
+    companies,
+    import_rejects,
+    import_runs,
+    messages,
+    processing_stages,
+    questions,
+    session_imports,
+    session_processing_status,
+    session_questions,
+    sessions,
+    transcripts,
+)
+
+__all__ = [
+    "ai_admissions",
+    "ai_batch_requests",
+    "ai_holds",
+    "ai_model_pricing",
+    "ai_models",
+    "ai_processing_requests",
+    "ai_request_attempts",
+    "ai_surplus_batches",
+    "companies",
+    "company_ai_models",
+    "database_properties",
+    "exchange_rates",
+    "import_rejects",
+    "import_runs",
+    "messages",
+    "metadata",
+    "processing_stages",
+    "questions",
+    "session_imports",
+    "session_processing_status",
+    "session_questions",
+    "sessions",
+    "transcripts",
+]

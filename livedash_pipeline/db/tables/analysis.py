@@ -1,0 +1,256 @@
+"""Tables of the analysis: requests, batches, and the ledger of what was tried and what it cost.
+
+Add what a request or a batch has to remember. `ai_request_attempts` and `ai_surplus_batches` are the ledger: an outcome,
+once written, never changes (a trigger of the first migration keeps it so).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from livedash_pipeline.core.states import BatchStatus, RequestStatus
+from livedash_pipeline.db.tables.base import (
+    MONEY,
+    RATE,
+    id_column,
+    metadata,
+    moment,
+    not_before,
+    not_negative,
+    one_of,
+    reference,
+)
+
+_OPEN = text("processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')")
+
+ai_batch_requests = Table(
+    "ai_batch_requests",
+    metadata,
+    id_column(),
+    reference("company_id", "companies.id"),
+    Column("model", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default=BatchStatus.PENDING),
+    # The service's own word, unknown words included.
+    Column("openai_status", Text),
+    # Host and path; decides alone who polls the batch. The fingerprint of the key is reported and decides nothing.
+    Column("endpoint", Text, nullable=False),
+    Column("key_fingerprint", Text, nullable=False),
+    Column("openai_batch_id", Text, unique=True),
+    Column("input_file_id", Text),
+    Column("output_file_id", Text),
+    Column("error_file_id", Text),
+    Column("request_count", Integer, nullable=False),
+    Column("body_bytes", BigInteger, nullable=False),
+    Column("token_estimate", BigInteger, nullable=False),
+    # The submitter that holds the row, until when, and the token that every write of it carries.
+    moment("lease_until"),
+    Column("fence", Integer, nullable=False, server_default=text("1")),
+    moment("create_started_at"),
+    moment("input_delete_requested_at"),
+    moment("cancel_requested_at"),
+    Column("cancel_unfinished", Text),
+    moment("created_at", nullable=False),
+    moment("submitted_at"),
+    moment("status_changed_at", nullable=False),
+    moment("expires_at"),
+    moment("completed_at"),
+    moment("processed_at"),
+    moment("not_found_since"),
+    moment("files_deleted_at"),
+    # What the service reports about the whole batch, to be compared with its lines.
+    Column("reported_total", Integer),
+    Column("reported_completed", Integer),
+    Column("reported_failed", Integer),
+    Column("usage", JSONB),
+    # What the lines said, written when they are taken in; both are compared by asset checks.
+    Column("lines_succeeded", Integer),
+    Column("lines_failed", Integer),
+    Column("lines_input_tokens", BigInteger),
+    Column("lines_output_tokens", BigInteger),
+    # How often results were asked for, and equal short downloads in a row (design: three are believed).
+    Column("ingest_asks", Integer, nullable=False, server_default=text("0")),
+    Column("short_downloads", Integer, nullable=False, server_default=text("0")),
+    Column("short_download_hash", Text),
+    Column("errors", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("dagster_run_id", Text),
+    Column("legacy_id", Text, unique=True),
+    one_of("status", BatchStatus),
+    CheckConstraint("cancel_unfinished IN ('pending', 'failed')", name="cancel_unfinished_known"),
+    *not_negative("request_count", "body_bytes", "token_estimate", "ingest_asks", "short_downloads"),
+    not_before("completed_at", "created_at"),
+    not_before("processed_at", "created_at"),
+    Index("ix_ai_batch_requests_company_id_status", "company_id", "status"),
+    Index("ix_ai_batch_requests_unprocessed", "endpoint", "status", postgresql_where=text("processed_at IS NULL")),
+    Index("ix_ai_batch_requests_input_file_id", "input_file_id"),
+)
+
+ai_processing_requests = Table(
+    "ai_processing_requests",
+    metadata,
+    id_column(),
+    reference("session_id", "sessions.id"),
+    reference("company_id", "companies.id"),
+    Column("processing_type", Text, nullable=False, server_default="session_analysis"),
+    Column("model", Text, nullable=False),
+    Column("processing_status", Text, nullable=False, server_default=RequestStatus.PENDING_BATCHING),
+    reference("batch_id", "ai_batch_requests.id", nullable=True),
+    # The input: what was asked about, and how. A body is rebuilt only from what these name.
+    Column("prompt_version", Text, nullable=False),
+    Column("transcript_hash", Text, nullable=False),
+    Column("input_hash", Text, nullable=False),
+    Column("body_bytes", Integer, nullable=False),
+    Column("token_estimate", Integer, nullable=False),
+    Column("max_output_tokens", Integer, nullable=False),
+    # All tries ever, and where both allowances start counting (the last requeue).
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("attempts_before_requeue", Integer, nullable=False, server_default=text("0")),
+    Column("releases", Integer, nullable=False, server_default=text("0")),
+    Column("releases_before_requeue", Integer, nullable=False, server_default=text("0")),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("openai_request_id", Text),
+    # Kept so that an input that returns is applied again and not bought again.
+    Column("parsed_answer", JSONB),
+    Column("raw_answer", Text),
+    Column("answer_flags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("legacy_id", Text, unique=True),
+    moment("requested_at", nullable=False),
+    moment("completed_at"),
+    moment("updated_at", nullable=False),
+    one_of("processing_status", RequestStatus),
+    CheckConstraint(
+        "(processing_status = 'BATCHING_IN_PROGRESS') <= (batch_id IS NOT NULL)", name="in_progress_has_batch"
+    ),
+    *not_negative("body_bytes", "token_estimate", "max_output_tokens", "attempts", "releases"),
+    not_before("completed_at", "requested_at"),
+    Index("uq_ai_processing_requests_open", "session_id", "processing_type", unique=True, postgresql_where=_OPEN),
+    Index(
+        "ix_ai_processing_requests_pending",
+        "company_id",
+        "model",
+        "id",
+        postgresql_where=text("processing_status = 'PENDING_BATCHING'"),
+    ),
+    Index("ix_ai_processing_requests_status_id", "processing_status", "id"),
+    Index("ix_ai_processing_requests_company_status_id", "company_id", "processing_status", "id"),
+    Index("ix_ai_processing_requests_batch_id", "batch_id"),
+    Index("ix_ai_processing_requests_session_id_requested_at", "session_id", "requested_at"),
+)
+
+ai_request_attempts = Table(
+    "ai_request_attempts",
+    metadata,
+    id_column(),
+    reference("request_id", "ai_processing_requests.id"),
+    reference("batch_id", "ai_batch_requests.id"),
+    moment("created_at", nullable=False),
+    moment("settled_at"),
+    Column("outcome", Text),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("http_status", Integer),
+    Column("finish_reason", Text),
+    Column("openai_request_id", Text),
+    Column("model", Text),
+    Column("service_tier", Text),
+    Column("system_fingerprint", Text),
+    Column("prompt_tokens", BigInteger),
+    Column("completion_tokens", BigInteger),
+    Column("total_tokens", BigInteger),
+    Column("cached_tokens", BigInteger),
+    Column("cache_write_tokens", BigInteger),
+    Column("audio_tokens_prompt", BigInteger),
+    Column("reasoning_tokens", BigInteger),
+    Column("audio_tokens_completion", BigInteger),
+    Column("accepted_prediction_tokens", BigInteger),
+    Column("rejected_prediction_tokens", BigInteger),
+    reference("pricing_id", "ai_model_pricing.id", nullable=True),
+    Column("prompt_cost_usd", MONEY),
+    Column("completion_cost_usd", MONEY),
+    Column("total_cost_usd", MONEY),
+    Column("usd_eur", RATE),
+    Column("total_cost_eur", MONEY),
+    UniqueConstraint("request_id", "batch_id"),
+    CheckConstraint("(outcome IS NULL) = (settled_at IS NULL)", name="settled_with_outcome"),
+    CheckConstraint(
+        "outcome IN ('parsed', 'refused', 'truncated', 'invalid_output', 'rejected', 'transient', 'not_run',"
+        " 'missing', 'artifact_unavailable')",
+        name="outcome_known",
+    ),
+    *not_negative("prompt_tokens", "completion_tokens", "total_cost_usd", "total_cost_eur"),
+    not_before("settled_at", "created_at"),
+    Index("ix_ai_request_attempts_batch_id", "batch_id"),
+    Index("ix_ai_request_attempts_settled_at", "settled_at"),
+)
+
+ai_surplus_batches = Table(
+    "ai_surplus_batches",
+    metadata,
+    id_column(),
+    Column("openai_batch_id", Text, nullable=False, unique=True),
+    reference("batch_id", "ai_batch_requests.id"),
+    Column("endpoint", Text, nullable=False),
+    Column("input_file_id", Text),
+    Column("openai_status", Text, nullable=False),
+    moment("found_at", nullable=False),
+    moment("cancel_requested_at"),
+    moment("ended_at"),
+    Column("usage", JSONB),
+    reference("pricing_id", "ai_model_pricing.id", nullable=True),
+    Column("total_cost_usd", MONEY),
+    Column("usd_eur", RATE),
+    Column("total_cost_eur", MONEY),
+    *not_negative("total_cost_usd", "total_cost_eur"),
+    Index("ix_ai_surplus_batches_batch_id", "batch_id"),
+)
+
+ai_admissions = Table(
+    "ai_admissions",
+    metadata,
+    # One row per endpoint and model, locked while requests are claimed, so that claims see each other's reservations.
+    Column("endpoint", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("learned_token_limit", BigInteger),
+    moment("updated_at", nullable=False),
+)
+
+ai_holds = Table(
+    "ai_holds",
+    metadata,
+    id_column(),
+    Column("endpoint", Text, nullable=False),
+    # Null: the hold is the endpoint's.
+    Column("model", Text),
+    Column("reason", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    # Null: waits for a person (`submit --unhold`).
+    moment("not_before"),
+    Column("key_fingerprint", Text, nullable=False),
+    Column("times", Integer, nullable=False, server_default=text("1")),
+    moment("held_at", nullable=False),
+    Index("uq_ai_holds_scope", "endpoint", "model", unique=True, postgresql_nulls_not_distinct=True),
+    CheckConstraint("times >= 1", name="times_from_one"),
+)
+
+database_properties = Table(
+    "database_properties",
+    metadata,
+    # Facts about the whole database, such as the kind of endpoint it belongs to.
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    moment("recorded_at", nullable=False),
+)

@@ -1,0 +1,58 @@
+"""What all tables share: the metadata with its naming rules, and the columns and checks that recur.
+
+Add a column kind that three tables need. Tables themselves live in the sibling modules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, MetaData, Numeric, Uuid, text
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# Money per attempt can be far below a cent: twelve decimals keep one token of the cheapest model exact.
+MONEY = Numeric(20, 12)
+RATE = Numeric(18, 9)
+MOMENT = DateTime(timezone=True)
+
+
+def id_column() -> Column[Any]:
+    """Primary key: a UUID that grows with time, so that id order is the order of creation."""
+    return Column("id", Uuid, primary_key=True, server_default=text("livedash_uuid7()"))
+
+
+def reference(name: str, target: str, *, nullable: bool = False, **options: Any) -> Column[Any]:
+    """A column that names a row of another table (`table.column`)."""
+    return Column(name, Uuid, ForeignKey(target), nullable=nullable, **options)
+
+
+def moment(name: str, *, nullable: bool = True) -> Column[Any]:
+    """A point in time with its zone."""
+    return Column(name, MOMENT, nullable=nullable)
+
+
+def one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
+    """The column holds one of an enum's values."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+def not_negative(*columns: str) -> list[CheckConstraint]:
+    """Counts, tokens and money are never below zero."""
+    return [CheckConstraint(f"{column} >= 0", name=f"{column}_not_negative") for column in columns]
+
+
+def not_before(later: str, earlier: str) -> CheckConstraint:
+    """One time does not lie before another one."""
+    return CheckConstraint(f"{later} >= {earlier}", name=f"{later}_after_{earlier}")

@@ -1,0 +1,171 @@
+"""Every setting, typed, checked, and read when a command starts or definitions are built.
+
+Add a setting here, to `.env.example` and to `docs/operations.md` (tests compare the three). Nothing else in the package reads
+the environment, except the sources, which look up the credentials whose *names* a company's row gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
+
+from livedash_pipeline.errors import SettingsError
+
+# A create call may still take effect after its deadline; the lease outlasts the deadline by this much (seconds).
+CREATE_LEASE_MARGIN = 30
+
+
+class Settings(BaseModel):
+    """Settings by the names of their environment variables in lower case. Times are seconds, money is euro."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: str | None = Field(None, description="Postgres for our tables; unset: the embedded server.")
+    openai_api_key: str | None = Field(None, repr=False, description="Key for the Batch API.")
+    openai_base_url: str = Field("https://api.openai.com/v1", description="Any server with the same API.")
+    openai_model: str = Field("gpt-5-mini", min_length=1, description="Model of companies without their own.")
+    batch_creation_enabled: bool = Field(True, description="Lets `pending_request_sensor` submit batches.")
+    batch_polling_enabled: bool = Field(True, description="Lets `open_batch_sensor` poll batches.")
+    livedash_home: Path = Field(
+        Path(".livedash"), description="Directory for everything kept on this machine."
+    )
+    livedash_dagster_url: str | None = Field(
+        None, description="Dagster's own storage, postgresql+psycopg2://."
+    )
+    livedash_log_format: Literal["text", "json"] = Field("text", description="How log lines are written.")
+    livedash_lease: Annotated[int, Field(ge=60)] = 900
+    livedash_create_deadline: Annotated[int, Field(ge=1, le=600)] = 60
+    livedash_visibility_lag: Annotated[int, Field(ge=0)] = 120
+    livedash_min_batch: Annotated[int, Field(ge=1, le=50_000)] = 10
+    livedash_max_wait: Annotated[int, Field(ge=0)] = 1800
+    livedash_max_attempts: Annotated[int, Field(ge=1)] = 3
+    livedash_max_releases: Annotated[int, Field(ge=1)] = 10
+    livedash_enqueued_tokens: Annotated[
+        str,
+        Field(description="Tokens enqueued at most: a number, or MODEL=NUMBER,... ; empty: no limit known."),
+    ] = ""
+    livedash_monthly_cap_eur: Decimal | None = Field(
+        None, ge=0, description="Spending cap per company and month."
+    )
+    livedash_usd_eur: Decimal | None = Field(None, gt=0, description="Rate used when no dated one is stored.")
+    livedash_stuck_after: Annotated[int, Field(ge=60)] = 3600
+    livedash_vanished_after: Annotated[int, Field(ge=0)] = 86_400
+    livedash_max_reject_ratio: Annotated[float, Field(ge=0, le=1)] = 0.2
+    livedash_import_interval: Annotated[int, Field(ge=1)] = 900
+    livedash_submit_interval: Annotated[int, Field(ge=1)] = 600
+    livedash_poll_interval: Annotated[int, Field(ge=1)] = 120
+
+    @field_validator("livedash_enqueued_tokens")
+    @classmethod
+    def _readable_limits(cls, value: str) -> str:
+        parse_enqueued_tokens(value)
+        return value
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _http_address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _lease_outlasts_create(self) -> Settings:
+        least = self.livedash_create_deadline + CREATE_LEASE_MARGIN
+        if self.livedash_lease <= least:
+            raise ValueError(
+                f"LIVEDASH_LEASE ({self.livedash_lease}) must be longer than LIVEDASH_CREATE_DEADLINE + "
+                f"{CREATE_LEASE_MARGIN} ({least})"
+            )
+        return self
+
+    @property
+    def home(self) -> Path:
+        """`LIVEDASH_HOME` as an absolute path."""
+        return self.livedash_home.expanduser().resolve()
+
+    @property
+    def dagster_home(self) -> Path:
+        """Directory of Dagster's instance file and local artefacts."""
+        return self.home / "dagster"
+
+    def enqueued_token_limit(self, model: str) -> int | None:
+        """Tokens that may be enqueued for a model at once; None where no limit is known."""
+        limits = parse_enqueued_tokens(self.livedash_enqueued_tokens)
+        return limits.get(model, limits.get("*"))
+
+
+def parse_enqueued_tokens(text: str) -> dict[str, int]:
+    """`"2000000"` or `"gpt-5-mini=2000000,gpt-4o=90000"` as a mapping from model (`*` for all) to tokens."""
+    limits: dict[str, int] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        model, _, number = part.rpartition("=")
+        digits = number.strip().replace("_", "")
+        if not digits.isdecimal() or int(digits) <= 0:
+            raise ValueError(f"{part!r} is neither a number of tokens nor MODEL=NUMBER")
+        limits[model.strip() or "*"] = int(digits)
+    return limits
+
+
+class _Reader(BaseSettings):
+    """Collects what environment and `.env` say for the fields above; validation is left to `Settings`."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+
+def _collect(environ: Mapping[str, str], env_file: Path | None) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if env_file is not None and env_file.is_file():
+        for name, value in DotEnvSettingsSource(_Reader, env_file=env_file).env_vars.items():
+            if value is not None:
+                values[name.lower()] = value
+    values |= {name.lower(): value for name, value in environ.items()}
+    # An empty variable counts as unset: `KEY=` in .env.example must not turn into an empty key.
+    return {name: values[name] for name in Settings.model_fields if values.get(name, "") != ""}
+
+
+def load_settings(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Settings:
+    """Settings from a `.env` file and, over it, the environment.
+
+    Raises:
+        SettingsError: One sentence that names the first bad setting and its value.
+    """
+    return make_settings(**_collect(environ, env_file))
+
+
+def isolated_settings(environ: Mapping[str, str], **overrides: Any) -> Settings:
+    """Defaults, `LIVEDASH_HOME` and the given values: what demo, tests, soak and bench run with."""
+    home = {"livedash_home": environ["LIVEDASH_HOME"]} if environ.get("LIVEDASH_HOME") else {}
+    return make_settings(**(home | overrides))
+
+
+def make_settings(**values: Any) -> Settings:
+    """`Settings(**values)` with a message for people.
+
+    Raises:
+        SettingsError: A value is wrong.
+    """
+    try:
+        return Settings(**values)
+    except (ValidationError, InvalidOperation) as error:
+        raise _explain(error, values) from None
+
+
+def _explain(error: ValidationError | InvalidOperation, values: Mapping[str, Any]) -> SettingsError:
+    if isinstance(error, InvalidOperation):
+        return SettingsError(
+            "A number among the settings cannot be read.", remedy="Compare with .env.example."
+        )
+    first = error.errors()[0]
+    name = str(first["loc"][0]).upper() if first["loc"] else ""
+    shown = "" if "KEY" in name or "URL" in name else f" is {values.get(name.lower())!r}, which"
+    reason = first["msg"].removeprefix("Value error, ")
+    message = f"{name}{shown} is not valid: {reason}." if name else f"{reason}."
+    return SettingsError(message, remedy="See .env.example for what each setting means.")
+
+
+__all__ = ["Settings", "isolated_settings", "load_settings", "make_settings", "parse_enqueued_tokens"]

@@ -1,0 +1,56 @@
+"""The migrations lead to the schema that `db.tables` defines, and a database that does not fit is refused with a remedy."""
+
+from __future__ import annotations
+
+import pytest
+from alembic import command
+from sqlalchemy import Engine, text
+
+from livedash_pipeline.db.connect import make_engine
+from livedash_pipeline.db.migrate import alembic_config, check_current, current_revision, head_revision, upgrade
+from livedash_pipeline.errors import DatabaseNotReadyError
+
+
+def test_migrations_and_tables_agree(engine: Engine) -> None:
+    with engine.connect() as connection:
+        command.check(alembic_config(connection))
+
+
+def test_every_migration_can_be_taken_back(engine: Engine) -> None:
+    with engine.connect() as connection:
+        command.downgrade(alembic_config(connection), "base")
+    assert current_revision(engine) is None
+    assert upgrade(engine) == (None, head_revision())
+
+
+def test_an_upgrade_of_a_current_database_changes_nothing(engine: Engine) -> None:
+    assert upgrade(engine) == (head_revision(), head_revision())
+
+
+def test_an_empty_database_is_refused_with_the_command_that_helps(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    with pytest.raises(DatabaseNotReadyError, match="livedash db upgrade"):
+        check_current(engine)
+    engine.dispose()
+
+
+def test_a_newer_database_is_refused(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999_from_the_future'"))
+    with pytest.raises(DatabaseNotReadyError, match="9999_from_the_future"):
+        check_current(engine)
+    with pytest.raises(DatabaseNotReadyError, match="newer version"):
+        upgrade(engine)
+
+
+def test_an_unreachable_database_is_one_sentence_with_the_setting() -> None:
+    engine = make_engine("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(DatabaseNotReadyError, match="DATABASE_URL"):
+        check_current(engine)
+
+
+def test_ids_grow_with_time(engine: Engine) -> None:
+    with engine.connect() as connection:
+        ids = [connection.execute(text("SELECT livedash_uuid7(), pg_sleep(0.002)")).scalar_one() for _ in range(5)]
+    assert ids == sorted(ids)
+    assert {value.version for value in ids} == {7}
