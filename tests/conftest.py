@@ -19,7 +19,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from livedash_pipeline.db.connect import make_engine
 from livedash_pipeline.db.migrate import upgrade
-from livedash_pipeline.local.postgres import ensure_database, start_postgres, stop_postgres
+from livedash_pipeline.local.postgres import ensure_database, remove_postgres, start_postgres
 
 _HOME = "LIVEDASH_TEST_HOME"
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
@@ -37,7 +37,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """The process that started pytest stops the server and removes its home."""
     if not hasattr(config, "workerinput"):
         home = Path(os.environ[_HOME])
-        stop_postgres(home)
+        remove_postgres(home)
         shutil.rmtree(home, ignore_errors=True)
 
 

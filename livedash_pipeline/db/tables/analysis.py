@@ -159,6 +159,8 @@ ai_request_attempts = Table(
     reference("batch_id", "ai_batch_requests.id"),
     moment("created_at", nullable=False),
     moment("settled_at"),
+    # What the claim set aside of the company's monthly cap: input as estimated, output at its maximum.
+    Column("reserved_eur", MONEY),
     Column("outcome", Text),
     Column("error_code", Text),
     Column("error_message", Text),

@@ -1,0 +1,129 @@
+"""Who may submit how much, and for how long a refusal keeps others from trying.
+
+Decisions only: what waits, what is enqueued and what was spent comes in as numbers. Locks and claims are in `db.batches`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from livedash_pipeline.core.failures import FailureKind
+
+# Timed holds start at a quarter of an hour and double up to six hours.
+FIRST_HOLD = timedelta(minutes=15)
+LONGEST_HOLD = timedelta(hours=6)
+
+_MILLION = Decimal(1_000_000)
+
+
+@dataclass(frozen=True)
+class PendingGroup:
+    """What waits for one company and model: the unit of a batch, since the service takes one model per file."""
+
+    company_id: UUID
+    company: str
+    model: str
+    requests: int
+    token_estimate: int
+    max_output_tokens: int
+    oldest: datetime
+
+
+class HoldScope(StrEnum):
+    """What a hold keeps waiting: everything at an endpoint, or one of its models."""
+
+    ENDPOINT = "endpoint"
+    MODEL = "model"
+
+
+@dataclass(frozen=True)
+class HoldRule:
+    """How a refusal holds: its scope, and whether it ends by itself or waits for a person."""
+
+    scope: HoldScope
+    timed: bool
+
+
+_HOLDS = {
+    FailureKind.BAD_KEY: HoldRule(HoldScope.ENDPOINT, timed=True),
+    FailureKind.FORBIDDEN: HoldRule(HoldScope.ENDPOINT, timed=True),
+    FailureKind.QUOTA: HoldRule(HoldScope.ENDPOINT, timed=True),
+    FailureKind.BILLING: HoldRule(HoldScope.ENDPOINT, timed=False),
+    FailureKind.MODEL_NOT_FOUND: HoldRule(HoldScope.MODEL, timed=False),
+}
+TOKEN_LIMIT_HOLD = HoldRule(HoldScope.MODEL, timed=True)
+
+
+def hold_rule(kind: FailureKind) -> HoldRule:
+    """The hold that a refusal of this kind asks for; unlisted kinds hold the model for a while."""
+    return _HOLDS.get(kind, HoldRule(HoldScope.MODEL, timed=True))
+
+
+def hold_until(now: datetime, times: int) -> datetime:
+    """The end of the `times`-th hold in a row."""
+    return now + min(FIRST_HOLD * 2 ** min(times - 1, 10), LONGEST_HOLD)
+
+
+def is_due(group: PendingGroup, *, now: datetime, min_batch: int, max_wait: int) -> bool:
+    """Whether a group is large enough to submit, or has waited `max_wait` seconds."""
+    return group.requests >= min_batch or now - group.oldest >= timedelta(seconds=max_wait)
+
+
+def take_turns(groups: Iterable[PendingGroup]) -> list[PendingGroup]:
+    """The longest-waiting group first; each gets one batch before any gets a second."""
+    return sorted(groups, key=lambda group: (group.oldest, group.company, group.model))
+
+
+def free_tokens(limit: int | None, learned: int | None, enqueued: int) -> int | None:
+    """What may still be enqueued for a model: the smaller known limit less what is; None without a limit."""
+    known = [value for value in (limit, learned) if value is not None]
+    return max(min(known) - enqueued, 0) if known else None
+
+
+# "… Limit: 2,000,000 enqueued tokens …": the figure is the service's own.
+_LIMIT_FIGURE = re.compile(r"limit[^0-9]{0,40}([0-9][0-9,._]{2,})", re.IGNORECASE)
+
+
+def learned_limit(message: str, refused_tokens: int) -> int:
+    """The limit that a `token_limit_exceeded` teaches: the figure in its message, else half of what was refused."""
+    match = _LIMIT_FIGURE.search(message)
+    digits = re.sub(r"\D", "", match.group(1)) if match else ""
+    return max(int(digits) if digits else refused_tokens // 2, 1)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Euro per token at batch rates, and what may still be spent; `left` is None without a cap."""
+
+    eur_per_input_token: Decimal
+    eur_per_output_token: Decimal
+    left: Decimal | None
+
+
+def budget(
+    *,
+    cap: Decimal | None,
+    committed: Decimal,
+    input_usd: Decimal | None,
+    output_usd: Decimal | None,
+    usd_eur: Decimal | None,
+) -> Budget | None:
+    """What a claim may reserve; None where a cap is set and price or rate is unknown: then nothing is claimed.
+
+    Args:
+        cap: Monthly cap of a company in euro.
+        committed: Spent this month and in flight at most.
+        input_usd: Batch price per million input tokens.
+        output_usd: Batch price per million output tokens.
+        usd_eur: Exchange rate.
+    """
+    if input_usd is None or output_usd is None or usd_eur is None:
+        return None if cap is not None else Budget(Decimal(0), Decimal(0), None)
+    left = None if cap is None else max(cap - committed, Decimal(0))
+    return Budget(input_usd * usd_eur / _MILLION, output_usd * usd_eur / _MILLION, left)

@@ -1,0 +1,117 @@
+"""Turns a line of a result file into the final outcome of its request, and into what is stored of it.
+
+`core.result_lines` says what kind of line it is and `core.analysis` whether an answer is usable; here the two meet. Applying
+outcomes to rows is `db.settlement`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from livedash_pipeline.core.analysis import Answer, read_answer
+from livedash_pipeline.core.failures import ValidationClass, classify_validation
+from livedash_pipeline.core.outcomes import Outcome
+from livedash_pipeline.core.remote import RemoteError
+from livedash_pipeline.core.result_lines import ResultLine
+from livedash_pipeline.core.text import storable_text
+
+
+@dataclass(frozen=True)
+class JudgedLine:
+    """The outcome of one line: `parsed_answer` is JSON of the eight keys, `raw_answer` is kept where it was unusable."""
+
+    outcome: Outcome
+    error_code: str | None
+    error_message: str | None
+    flags: tuple[str, ...]
+    parsed_answer: str | None
+    raw_answer: str | None
+
+
+def judge_line(line: ResultLine, session_id: str) -> JudgedLine | None:
+    """The final outcome of a line about a session; None for a line that cannot be read."""
+    if line.outcome is None:
+        return None
+    raw = None if line.content is None else storable_text(line.content)[0]
+    message = None if line.error_message is None else storable_text(line.error_message)[0]
+    if line.outcome is not Outcome.PARSED:
+        return JudgedLine(line.outcome, line.error_code, message, (), None, raw)
+    answer = read_answer(line.content or "", session_id)
+    if isinstance(answer, Answer):
+        return JudgedLine(Outcome.PARSED, None, None, answer.flags, answer.analysis.model_dump_json(), None)
+    return JudgedLine(Outcome.INVALID_OUTPUT, "invalid_output", answer.reason, (), None, raw)
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """What becomes of the requests of a batch that no line speaks of."""
+
+    outcome: Outcome
+    error_code: str
+    error_message: str | None
+    counted_release: bool = False
+
+
+@dataclass(frozen=True)
+class BatchEnd:
+    """How a batch ended, as far as it matters to requests without a line.
+
+    Attributes:
+        openai_status: The service's word, lower-case: completed, failed, expired, cancelled.
+        has_files: Whether the service named an output or an error file.
+        gone: Which files can no longer be had (`output`, `error`).
+        errors: What validation found.
+        reported_completed: Requests that the service says it answered; None if it says nothing.
+        error_code: Our word for why it failed.
+        error_message: The service's message.
+    """
+
+    openai_status: str
+    has_files: bool
+    gone: Sequence[str]
+    errors: Sequence[RemoteError]
+    reported_completed: int | None
+    error_code: str | None
+    error_message: str | None
+
+
+def judge_unanswered(end: BatchEnd) -> Unanswered:
+    """The outcome of requests without a line, by how their batch ended (design: every id ends in one outcome)."""
+    if end.gone:
+        names = " and ".join(end.gone)
+        return Unanswered(Outcome.ARTIFACT_UNAVAILABLE, "artifact_unavailable", f"The {names} file is gone.")
+    if end.openai_status == "failed" and not end.has_files:
+        return _judge_validation(end)
+    if end.openai_status in ("expired", "cancelled") and not end.has_files and not end.reported_completed:
+        word = f"batch_{end.openai_status}"
+        return Unanswered(Outcome.NOT_RUN, word, end.error_message, counted_release=True)
+    return Unanswered(Outcome.MISSING, "missing", "The request stands in neither result file.")
+
+
+def validation_verdict(errors: Sequence[RemoteError]) -> ValidationClass:
+    """The class that decides what becomes of a batch that failed at validation: the gravest of its entries."""
+    classes = [classify_validation(error) for error in errors]
+    order = (
+        ValidationClass.BILLING,
+        ValidationClass.TOKEN_LIMIT,
+        ValidationClass.MODEL,
+        ValidationClass.INPUT_FILE_MISSING,
+        ValidationClass.LINE_FAULT,
+    )
+    return next((found for found in order if found in classes), ValidationClass.UNKNOWN)
+
+
+def _judge_validation(end: BatchEnd) -> Unanswered:
+    verdict = validation_verdict(end.errors)
+    code, message = end.error_code or "validation_failed", end.error_message
+    if verdict is ValidationClass.UNKNOWN:
+        return Unanswered(Outcome.TRANSIENT, code, message)
+    counted = verdict is ValidationClass.INPUT_FILE_MISSING
+    return Unanswered(Outcome.NOT_RUN, code, message, counted_release=counted)
+
+
+def month_of(moment: datetime) -> datetime:
+    """The first moment of the month that a spending cap counts."""
+    return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)

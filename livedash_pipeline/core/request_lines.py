@@ -1,0 +1,100 @@
+"""Lines of a batch's input file, and the sizes by which requests are admitted.
+
+A line is built from a frame that is serialised once per model and the transcript of one session: serialising 50,000 copies
+of the same instructions would cost more than everything else. Files and uploads are elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from uuid import UUID
+
+from livedash_pipeline.core.prompt import ENDPOINT, max_output_tokens, request_body, transcript_data
+from livedash_pipeline.core.transcripts import Message
+
+# The service takes 50,000 lines and 200 MB (reference: Batch API, A5); 190 MB stays below both readings of "MB".
+MAX_LINES = 50_000
+MAX_FILE_BYTES = 190_000_000
+# A line above this cannot be answered by any model on offer (1,050,000 tokens of context); it fails before purchase.
+MAX_REQUEST_TOKENS = 1_000_000
+
+_PLACE = "@transcript@"
+
+
+@dataclass(frozen=True)
+class LineFrame:
+    """Everything of a model's lines that does not change between sessions."""
+
+    model: str
+    before_id: bytes
+    before_data: bytes
+    after: bytes
+
+    def line(self, request_id: UUID, data: str) -> bytes:
+        """One line without its line end; `data` comes from `transcript_data`."""
+        return b"".join(
+            (
+                self.before_id,
+                str(request_id).encode(),
+                self.before_data,
+                json.dumps(data, ensure_ascii=False).encode(),
+                self.after,
+            )
+        )
+
+
+@cache
+def line_frame(model: str) -> LineFrame:
+    """The frame of a model's lines."""
+    document = {
+        "custom_id": _PLACE,
+        "method": "POST",
+        "url": ENDPOINT,
+        "body": request_body(model, _PLACE),
+    }
+    text = json.dumps(document, ensure_ascii=False)
+    before_id, between, after = text.split(_PLACE)
+    # The quotes around the transcript belong to its own serialisation.
+    return LineFrame(model, before_id.encode(), between[:-1].encode(), after[1:].encode())
+
+
+def build_line(request_id: UUID, session_id: UUID, model: str, messages: Iterable[Message]) -> bytes:
+    """The line that asks about one session."""
+    return line_frame(model).line(request_id, transcript_data(session_id, messages))
+
+
+@dataclass(frozen=True)
+class RequestSize:
+    """What admission counts: bytes of the line with its line end, estimated input tokens, most output tokens."""
+
+    body_bytes: int
+    token_estimate: int
+    max_output_tokens: int
+
+
+@dataclass(frozen=True)
+class RequestSizer:
+    """Measures requests of one model with a tokenizer that is passed in (the core has none)."""
+
+    frame: LineFrame
+    fixed_tokens: int
+    count_tokens: Callable[[str], int]
+
+    @classmethod
+    def for_model(cls, model: str, count_tokens: Callable[[str], int]) -> RequestSizer:
+        """Counts the instructions and the schema once."""
+        body = request_body(model, "")
+        fixed = count_tokens(body["messages"][0]["content"]) + count_tokens(json.dumps(body["response_format"]))
+        return cls(line_frame(model), fixed, count_tokens)
+
+    def measure(self, data: str) -> RequestSize:
+        """Sizes of the request about one session's transcript data."""
+        frame = self.frame
+        size = len(frame.before_id) + 36 + len(frame.before_data) + len(frame.after) + 1
+        size += len(json.dumps(data, ensure_ascii=False).encode())
+        # Three tokens frame each of the two messages and three start the answer (OpenAI's cookbook on counting tokens).
+        tokens = self.fixed_tokens + self.count_tokens(data) + 9
+        return RequestSize(size, tokens, max_output_tokens(frame.model))

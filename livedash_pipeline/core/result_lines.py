@@ -1,0 +1,276 @@
+"""Lines of the service's output and error files: cut at `\\n` bytes, read into values, given an outcome.
+
+Add a shape of line that the service was seen to write. Whether an answer fits the schema is judged in `core.analysis`, what
+follows from an outcome in `core.outcomes`; text is left as it came, lone surrogates and NUL included.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from livedash_pipeline.core.answer_bodies import Answer, read_answer
+from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
+from livedash_pipeline.core.token_usage import NO_USAGE, TokenUsage, read_usage
+
+MESSAGE_LENGTH = 500
+HOLD_QUOTA = "quota"
+HOLD_BILLING = "billing"
+
+_NOTHING: Mapping[str, Any] = {}
+_NOT_RUN_CODES = frozenset({"batch_expired", "batch_cancelled"})
+_QUOTA_CODES = frozenset({"insufficient_quota", "quota_exceeded"})
+_PAYMENT_REQUIRED = 402
+_RETRIED_STATUSES = frozenset({0, 408, 409, 429})
+# Codes that blame the request itself, for lines that carry a code and no HTTP status (openai-batch-api.md A4).
+_REJECTING_CODES = frozenset(
+    {
+        "invalid_request",
+        "invalid_request_error",
+        "invalid_json_line",
+        "invalid_prompt",
+        "invalid_type",
+        "invalid_url",
+        "invalid_value",
+        "missing_required_parameter",
+        "unsupported_parameter",
+        "unsupported_value",
+        "unknown_parameter",
+        "streaming_unsupported",
+        "string_above_max_length",
+        "context_length_exceeded",
+        "model_not_found",
+        "mismatched_model",
+        "duplicate_custom_id",
+        "content_policy_violation",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultLine:
+    """What one line says about one request.
+
+    Attributes:
+        custom_id: The id we submitted; None where the line has none, and then it belongs to no request.
+        outcome: `parsed` is provisional: there is an answer, and its content is judged elsewhere. None only for
+            an unreadable line.
+        content: The assistant's text, or its refusal where it refused.
+        error_code: The service's code, or its type where it gave no code.
+        error_message: The service's message, cut to 500 characters.
+        hold_code: `quota` or `billing` when the account and not the request was at fault.
+        unreadable: The line is not a JSON object; it may be a paid answer.
+    """
+
+    custom_id: str | None = None
+    outcome: Outcome | None = None
+    content: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    http_status: int | None = None
+    finish_reason: str | None = None
+    openai_request_id: str | None = None
+    model: str | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+    usage: TokenUsage = NO_USAGE
+    hold_code: str | None = None
+    unreadable: bool = False
+
+    @property
+    def counted_release(self) -> bool:
+        """Whether `not_run` uses up the allowance of releases: not when the account was at fault."""
+        return self.outcome is Outcome.NOT_RUN and self.hold_code is None
+
+
+def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    r"""Lines of a byte stream without their line ends, blank ones left out; holds one line at a time.
+
+    Cuts at the byte `\n` only: `splitlines` also cuts at U+2028, U+2029 and U+0085, which may stand unescaped inside
+    JSON strings.
+    """
+    pieces: list[bytes] = []
+    for chunk in chunks:
+        first, *others = chunk.split(b"\n")
+        pieces.append(first)
+        for piece in others:
+            yield from _line_of(pieces)
+            pieces = [piece]
+    yield from _line_of(pieces)
+
+
+def last_line_parses(tail: bytes) -> bool:
+    r"""Whether the last line of a file is a JSON object; a file without lines is whole as well.
+
+    Args:
+        tail: The end of the file, from the last line's start or earlier.
+    """
+    last = tail.rstrip().rpartition(b"\n")[2]
+    return not last or _parse(last) is not None
+
+
+def read_result_line(line: bytes) -> ResultLine:
+    """What one line of an output or error file says; never raises."""
+    document = _parse(line)
+    if document is None:
+        return ResultLine(unreadable=True)
+    custom_id = document.get("custom_id")
+    if type(custom_id) is int:
+        custom_id = str(custom_id)
+    response = document.get("response")
+    response = response if isinstance(response, dict) else _NOTHING
+    return _read_response(
+        custom_id if isinstance(custom_id, str) else None, response, _read_error(document.get("error"))
+    )
+
+
+def prefer(first: ResultLine, second: ResultLine) -> ResultLine:
+    """Which of two lines with the same id counts, in one file or in both.
+
+    An answer beats a paid line without one, which beats a line that was not charged: what was paid for is never thrown
+    away for the sake of an error. Of two equal ones the first counts.
+    """
+    return second if _worth(second) > _worth(first) else first
+
+
+def _worth(line: ResultLine) -> int:
+    if line.outcome is Outcome.PARSED:
+        return 2
+    return 1 if line.outcome in PAID_OUTCOMES else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Error:
+    code: str | None
+    kind: str | None
+    message: str | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name in (self.code, self.kind) if name)
+
+
+_NO_ERROR = _Error(None, None, None)
+
+
+def _read_response(custom_id: str | None, response: Mapping[str, Any], top: _Error) -> ResultLine:
+    status = _status(response.get("status_code"))
+    body, text = _body(response.get("body"))
+    answer = read_answer(body)
+    inner = _read_error(body.get("error")) if body.get("error") else _Error(None, None, text)
+    error = inner if inner.names else top if top != _NO_ERROR else inner
+    succeeded = _succeeded(status, answer, error)
+    outcome, hold = _judge(status, answer if succeeded else None, error)
+    return ResultLine(
+        custom_id=custom_id,
+        outcome=outcome,
+        content=answer.content,
+        error_code=error.code or error.kind,
+        error_message=None if error.message is None else error.message[:MESSAGE_LENGTH],
+        http_status=status,
+        finish_reason=answer.finish_reason,
+        openai_request_id=_text(response.get("request_id")),
+        model=_text(body.get("model")),
+        service_tier=_text(body.get("service_tier")),
+        system_fingerprint=_text(body.get("system_fingerprint")),
+        usage=read_usage(body.get("usage")),
+        hold_code=hold,
+    )
+
+
+def _succeeded(status: int | None, answer: Answer, error: _Error) -> bool:
+    """Whether the line is the service's answer: an answer without a status is one too, a 200 with an error is not."""
+    if answer.outcome is Outcome.PARSED:
+        return status is None or 200 <= status < 300
+    return status is not None and 200 <= status < 300 and not error.names
+
+
+def _judge(status: int | None, answer: Answer | None, error: _Error) -> tuple[Outcome, str | None]:
+    if answer is not None:
+        return answer.outcome, None
+    hold = next((found for name in error.names if (found := hold_code(name)) is not None), None)
+    if hold is None and status == _PAYMENT_REQUIRED:
+        hold = HOLD_BILLING
+    if hold is not None or not _NOT_RUN_CODES.isdisjoint(error.names):
+        return Outcome.NOT_RUN, hold
+    if status is not None and 400 <= status < 500:
+        return (Outcome.TRANSIENT if status in _RETRIED_STATUSES else Outcome.REJECTED), None
+    # 5xx, 0 (lost inside the service) and statuses that mean nothing here: the service's trouble, whatever the code.
+    if status is not None and not 200 <= status < 300:
+        return Outcome.TRANSIENT, None
+    blamed = not _REJECTING_CODES.isdisjoint(error.names)
+    return (Outcome.REJECTED if blamed else Outcome.TRANSIENT), None
+
+
+def hold_code(code: str) -> str | None:
+    """The hold that an error code asks for: the account's quota, its billing, or None for a fault of anything else."""
+    if code in _QUOTA_CODES:
+        return HOLD_QUOTA
+    return HOLD_BILLING if code.startswith("billing") or code == "account_deactivated" else None
+
+
+def _line_of(pieces: list[bytes]) -> Iterator[bytes]:
+    line = b"".join(pieces)
+    if line and not line.isspace():
+        yield line
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    # A broken byte must not cost a paid answer: it becomes a lone surrogate, which storing replaces and flags.
+    text = line.decode("utf-8", errors="surrogateescape").removeprefix("\ufeff")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _body(body: object) -> tuple[Mapping[str, Any], str | None]:
+    """The body as an object, and the text of one that is none; some services send the object as JSON text."""
+    if isinstance(body, str):
+        try:
+            parsed = json.loads(body)
+        except (ValueError, RecursionError):
+            return _NOTHING, body or None
+        return (parsed, None) if isinstance(parsed, dict) else (_NOTHING, body)
+    return (body if isinstance(body, dict) else _NOTHING), None
+
+
+def _status(value: object) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 3:
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= 999 else None
+
+
+def _read_error(error: object) -> _Error:
+    if isinstance(error, str) and error:
+        # A bare word is a code in some services; a sentence is a message.
+        return _Error(None if " " in error else error, None, error)
+    if not isinstance(error, dict):
+        return _NO_ERROR
+    code = error.get("code")
+    return _Error(
+        str(code) if type(code) is int else _text(code), _text(error.get("type")), _text(error.get("message"))
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+__all__ = [
+    "HOLD_BILLING",
+    "HOLD_QUOTA",
+    "MESSAGE_LENGTH",
+    "ResultLine",
+    "TokenUsage",
+    "hold_code",
+    "last_line_parses",
+    "prefer",
+    "read_result_line",
+    "split_lines",
+]

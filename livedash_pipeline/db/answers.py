@@ -1,0 +1,37 @@
+"""Writes answers to their sessions: analysis, questions, and the stages that are complete with them.
+
+Settlement of a batch and the return of an input that was answered before share these statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from livedash_pipeline.db.statements import statement
+
+
+def apply_kept_answers(connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> int:
+    """Applies the answers that complete requests kept, and returns how many sessions took one."""
+    connection.execute(statement("create_staged_answers"), {"request_ids": list(request_ids)})
+    written = write_staged_answers(connection, now=now)
+    connection.execute(text("DROP TABLE staged_answers"))
+    return written
+
+
+def stage_batch_answers(connection: Connection, batch_id: UUID) -> None:
+    """Stages the answers that a batch brought, for this transaction."""
+    connection.execute(statement("create_staged_batch_answers"), {"batch_id": batch_id})
+
+
+def write_staged_answers(connection: Connection, *, now: datetime) -> int:
+    """Writes what is staged to sessions, questions and stages, and returns how many sessions took an answer."""
+    written = connection.execute(statement("write_session_answers"), {"now": now}).rowcount
+    connection.execute(statement("insert_questions"), {"now": now})
+    connection.execute(statement("delete_session_questions"))
+    connection.execute(statement("insert_session_questions"))
+    connection.execute(statement("complete_answer_stages"), {"now": now})
+    return written

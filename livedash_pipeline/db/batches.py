@@ -1,0 +1,295 @@
+"""Batches on their way out: claiming, the commits around upload and create, and the lease that guards them.
+
+Every write of a submitter carries the fence of its claim; a function that hits no row returns False, and the submitter stops
+quietly, because somebody else has taken the batch over. Polling and settling are in `db.polling` and `db.settlement`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, insert, select, update
+
+from livedash_pipeline.core.admission import Budget, PendingGroup
+from livedash_pipeline.core.states import BATCH_MOVES, LIVE_BATCHES, BatchStatus, sources_of
+from livedash_pipeline.core.transcripts import Message
+from livedash_pipeline.db.statements import statement
+from livedash_pipeline.db.tables import ai_batch_requests, ai_request_attempts, companies
+
+_batches = ai_batch_requests.c
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A batch row that a submitter holds, and what it claimed for it."""
+
+    batch_id: UUID
+    fence: int
+    company_id: UUID
+    company: str
+    model: str
+    requests: int
+    body_bytes: int
+    token_estimate: int
+    reserved_eur: Decimal
+
+    @property
+    def filename(self) -> str:
+        """Name of the input file at the service."""
+        return f"livedash-{self.batch_id}.jsonl"
+
+
+@dataclass(frozen=True)
+class ClaimLimits:
+    """How much one batch may hold; None where nothing limits it."""
+
+    max_lines: int
+    max_bytes: int
+    max_tokens: int | None
+    budget: Budget
+
+
+def pending_groups(connection: Connection, company_id: UUID | None = None) -> list[PendingGroup]:
+    """What waits, per company and model, of working companies."""
+    rows = connection.execute(statement("find_pending_groups"), {"company_id": company_id})
+    return [PendingGroup(**row) for row in rows.mappings()]
+
+
+def enqueued_tokens(connection: Connection, endpoint: str, model: str) -> int:
+    """Tokens reserved by the model's open batches: a sum over rows, never a counter."""
+    query = select(func.coalesce(func.sum(_batches.token_estimate), 0)).where(
+        _batches.endpoint == endpoint, _batches.model == model, _batches.status.in_(LIVE_BATCHES)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def committed_eur(connection: Connection, company_id: UUID, *, month_start: datetime) -> Decimal:
+    """What a company has spent this month, and what it has in flight at most; other claims for it wait."""
+    connection.execute(select(companies.c.id).where(companies.c.id == company_id).with_for_update(key_share=True))
+    attempts = ai_request_attempts.c
+    cost = case((attempts.outcome.is_(None), attempts.reserved_eur), else_=attempts.total_cost_eur)
+    query = (
+        select(func.coalesce(func.sum(func.coalesce(cost, 0)), 0))
+        .join(ai_batch_requests, _batches.id == attempts.batch_id)
+        .where(_batches.company_id == company_id)
+        .where(attempts.outcome.is_(None) | (attempts.settled_at >= month_start))
+    )
+    return Decimal(connection.execute(query).scalar_one())
+
+
+def claim_batch(
+    connection: Connection,
+    group: PendingGroup,
+    limits: ClaimLimits,
+    *,
+    endpoint: str,
+    key_fingerprint: str,
+    prompt_version: str,
+    lease: int,
+    now: datetime,
+    dagster_run_id: str | None,
+) -> Claim | None:
+    """Inserts a PENDING batch row and claims what fits into it; None where nothing did (roll back then)."""
+    batch_id: UUID = connection.execute(
+        insert(ai_batch_requests)
+        .values(
+            company_id=group.company_id,
+            model=group.model,
+            endpoint=endpoint,
+            key_fingerprint=key_fingerprint,
+            request_count=0,
+            body_bytes=0,
+            token_estimate=0,
+            lease_until=now + timedelta(seconds=lease),
+            created_at=now,
+            status_changed_at=now,
+            dagster_run_id=dagster_run_id,
+        )
+        .returning(_batches.id)
+    ).scalar_one()
+    claimed = connection.execute(
+        statement("claim_pending_requests"),
+        {
+            "batch_id": batch_id,
+            "company_id": group.company_id,
+            "model": group.model,
+            "prompt_version": prompt_version,
+            "max_lines": limits.max_lines,
+            "max_bytes": limits.max_bytes,
+            "max_tokens": limits.max_tokens,
+            "max_eur": limits.budget.left,
+            "eur_per_input_token": limits.budget.eur_per_input_token,
+            "eur_per_output_token": limits.budget.eur_per_output_token,
+            "now": now,
+        },
+    ).one()
+    if claimed.requests == 0:
+        return None
+    sizes = {
+        "request_count": claimed.requests,
+        "body_bytes": int(claimed.body_bytes),
+        "token_estimate": int(claimed.token_estimate),
+    }
+    connection.execute(update(ai_batch_requests).where(_batches.id == batch_id).values(**sizes))
+    return Claim(
+        batch_id,
+        1,
+        group.company_id,
+        group.company,
+        group.model,
+        claimed.requests,
+        int(claimed.body_bytes),
+        int(claimed.token_estimate),
+        Decimal(claimed.reserved_eur),
+    )
+
+
+def fail_oversized(
+    connection: Connection, group: PendingGroup, *, max_bytes: int, max_tokens: int, now: datetime
+) -> int:
+    """Fails pending requests of a group that no batch can hold (`input_too_long`); returns how many."""
+    values = {
+        "company_id": group.company_id,
+        "model": group.model,
+        "max_bytes": max_bytes,
+        "max_tokens": max_tokens,
+        "now": now,
+    }
+    return connection.execute(statement("fail_oversized_requests"), values).rowcount
+
+
+def batch_lines(engine: Engine, batch_id: UUID) -> Iterator[tuple[UUID, UUID, str, list[Message]]]:
+    """Request id, session id, transcript hash and messages of each request of a batch, streamed in id order."""
+    with engine.connect() as connection:
+        rows = connection.execution_options(yield_per=5000).execute(
+            statement("find_batch_lines"), {"batch_id": batch_id}
+        )
+        current: tuple[UUID, UUID, str, list[Message]] | None = None
+        for request_id, session_id, transcript_hash, role, content, sent_at in rows:
+            if current is None or current[0] != request_id:
+                if current is not None:
+                    yield current
+                current = (request_id, session_id, transcript_hash, [])
+            current[3].append(Message(role, content, sent_at))
+        if current is not None:
+            yield current
+
+
+def batch_model(connection: Connection, batch_id: UUID) -> str:
+    """The model of a batch."""
+    model: str = connection.execute(select(_batches.model).where(_batches.id == batch_id)).scalar_one()
+    return model
+
+
+def mark_uploading(connection: Connection, claim: Claim, *, now: datetime) -> bool:
+    """PENDING → UPLOADING."""
+    return _fenced(connection, claim, BatchStatus.UPLOADING, now=now)
+
+
+def record_upload(connection: Connection, claim: Claim, *, input_file_id: str) -> bool:
+    """The input file exists at the service; it may be uploaded again, which costs nothing."""
+    return _write(connection, _held(claim) & (_batches.status == BatchStatus.UPLOADING), input_file_id=input_file_id)
+
+
+def start_create(connection: Connection, claim: Claim, *, lease: int, now: datetime) -> bool:
+    """Directly before the call: fence and cancel wish are checked, the time is written, the lease outlasts the call."""
+    unwanted = _batches.cancel_requested_at.is_(None)
+    return _write(
+        connection,
+        _held(claim) & unwanted & (_batches.status == BatchStatus.UPLOADING) & (_batches.lease_until > now),
+        create_started_at=now,
+        lease_until=now + timedelta(seconds=lease),
+    )
+
+
+def record_created(
+    connection: Connection, claim: Claim, *, openai_batch_id: str, openai_status: str, now: datetime
+) -> bool:
+    """The batch exists at the service: UPLOADING → VALIDATING, with its id."""
+    return _fenced(
+        connection,
+        claim,
+        BatchStatus.VALIDATING,
+        now=now,
+        openai_batch_id=openai_batch_id,
+        openai_status=openai_status,
+        submitted_at=now,
+        lease_until=None,
+    )
+
+
+def fail_unsubmitted(
+    connection: Connection, claim: Claim, *, error_code: str, error_message: str, now: datetime
+) -> bool:
+    """Nothing exists at the service: the batch is FAILED; its requests are released by settling it."""
+    return _fenced(connection, claim, BatchStatus.FAILED, now=now, error_code=error_code, error_message=error_message)
+
+
+def renew_lease(connection: Connection, claim: Claim, *, lease: int, now: datetime) -> bool:
+    """Keeps a batch for its submitter for another lease; False once it belongs to somebody else."""
+    return _write(
+        connection,
+        _held(claim) & _batches.create_started_at.is_(None) & (_batches.lease_until > now),
+        lease_until=now + timedelta(seconds=lease),
+    )
+
+
+def take_over_abandoned(connection: Connection, endpoint: str, *, lease: int, now: datetime) -> list[Claim]:
+    """Batches whose submitter is gone and whose create never began: nothing was bought, and they are ours now."""
+    expired = and_(
+        _batches.endpoint == endpoint,
+        _batches.status.in_((BatchStatus.PENDING, BatchStatus.UPLOADING)),
+        _batches.create_started_at.is_(None),
+        _batches.lease_until <= now,
+    )
+    locked = select(_batches.id).where(expired).order_by(_batches.id).with_for_update(skip_locked=True)
+    taken = (
+        update(ai_batch_requests)
+        .where(_batches.id.in_(locked), companies.c.id == _batches.company_id)
+        .values(fence=_batches.fence + 1, lease_until=now + timedelta(seconds=lease))
+        .returning(ai_batch_requests, companies.c.slug)
+    )
+    return [
+        Claim(
+            batch_id=row.id,
+            fence=row.fence,
+            company_id=row.company_id,
+            company=row.slug,
+            model=row.model,
+            requests=row.request_count,
+            body_bytes=row.body_bytes,
+            token_estimate=row.token_estimate,
+            reserved_eur=Decimal(0),
+        )
+        for row in connection.execute(taken)
+    ]
+
+
+def awaiting_recovery(connection: Connection, endpoint: str) -> tuple[int, datetime | None]:
+    """Batches whose create has no known outcome: how many, and when the first lease runs out."""
+    query = select(func.count(), func.min(_batches.lease_until)).where(
+        _batches.endpoint == endpoint,
+        _batches.openai_batch_id.is_(None),
+        _batches.create_started_at.is_not(None),
+        _batches.processed_at.is_(None),
+    )
+    count, first = connection.execute(query).one()
+    return count, first
+
+
+def _held(claim: Claim) -> ColumnElement[bool]:
+    return (_batches.id == claim.batch_id) & (_batches.fence == claim.fence)
+
+
+def _fenced(connection: Connection, claim: Claim, status: BatchStatus, *, now: datetime, **values: Any) -> bool:
+    expected = _batches.status.in_(sources_of(BATCH_MOVES, status))
+    return _write(connection, _held(claim) & expected, status=status, status_changed_at=now, **values)
+
+
+def _write(connection: Connection, condition: ColumnElement[bool], **values: Any) -> bool:
+    return connection.execute(update(ai_batch_requests).where(condition).values(**values)).rowcount == 1

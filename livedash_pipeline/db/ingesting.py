@@ -1,0 +1,115 @@
+"""What taking results in reads and writes beside the settlement itself.
+
+Add look-ups about a finished batch and notes about its downloads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, case, func, select, update
+
+from livedash_pipeline.core.remote import RemoteError
+from livedash_pipeline.core.states import BatchStatus
+from livedash_pipeline.core.token_usage import TokenUsage
+from livedash_pipeline.db.statements import statement
+from livedash_pipeline.db.tables import ai_batch_requests
+
+_batches = ai_batch_requests.c
+
+
+@dataclass(frozen=True)
+class BatchToIngest:
+    """A batch that has ended, with all that its settlement needs."""
+
+    id: UUID
+    company_id: UUID
+    company: str
+    model: str
+    status: BatchStatus
+    openai_status: str | None
+    openai_batch_id: str | None
+    output_file_id: str | None
+    error_file_id: str | None
+    token_estimate: int
+    request_count: int
+    reported_total: int | None
+    reported_completed: int | None
+    reported_failed: int | None
+    usage: TokenUsage | None
+    errors: tuple[RemoteError, ...]
+    error_code: str | None
+    error_message: str | None
+    short_downloads: int
+    short_download_hash: str | None
+    submitted_at: datetime
+
+
+def read_batch(connection: Connection, batch_id: UUID) -> BatchToIngest | None:
+    """A batch that is not settled; None if it is."""
+    row = connection.execute(statement("read_batch_to_ingest"), {"batch_id": batch_id}).mappings().one_or_none()
+    if row is None:
+        return None
+    values: dict[str, Any] = dict(row)
+    values["status"] = BatchStatus(values["status"])
+    values["errors"] = tuple(RemoteError(**error) for error in values["errors"] or ())
+    usage = values["usage"]
+    values["usage"] = usage and TokenUsage(
+        prompt_tokens=usage["input_tokens"],
+        completion_tokens=usage["output_tokens"],
+        total_tokens=usage["total_tokens"],
+        cached_tokens=usage["cached_tokens"],
+        reasoning_tokens=usage["reasoning_tokens"],
+    )
+    return BatchToIngest(**values)
+
+
+def staged_usage(connection: Connection) -> TokenUsage:
+    """Tokens of all staged lines together."""
+    row = connection.execute(statement("sum_staged_usage")).one()
+    return TokenUsage(
+        prompt_tokens=row.prompt_tokens, completion_tokens=row.completion_tokens, total_tokens=row.total_tokens
+    )
+
+
+def stage_faulty_lines(connection: Connection, batch_id: UUID, errors: Sequence[RemoteError]) -> int:
+    """Rejects the requests whose lines validation named; returns how many."""
+    named = [error for error in errors if error.line is not None]
+    return connection.execute(
+        statement("stage_faulty_lines"),
+        {
+            "batch_id": batch_id,
+            "lines": [error.line for error in named],
+            "codes": [error.code or "invalid_request" for error in named],
+            "messages": [error.message[:500] for error in named],
+        },
+    ).rowcount
+
+
+def note_short_download(connection: Connection, batch_id: UUID, digest: str) -> int:
+    """Counts equal short downloads in a row and returns the count."""
+    same = _batches.short_download_hash == digest
+    count: int = connection.execute(
+        update(ai_batch_requests)
+        .where(_batches.id == batch_id)
+        .values(
+            short_downloads=case((func.coalesce(same, False), _batches.short_downloads + 1), else_=1),
+            short_download_hash=digest,
+        )
+        .returning(_batches.short_downloads)
+    ).scalar_one()
+    return count
+
+
+def batch_id_of(connection: Connection, name: str) -> UUID | None:
+    """Our id of a batch named by our UUID or by the service's id."""
+    try:
+        condition = _batches.id == UUID(name)
+    except ValueError:
+        condition = _batches.openai_batch_id == name
+    found: UUID | None = connection.execute(select(_batches.id).where(condition)).scalar_one_or_none()
+    return found

@@ -1,0 +1,183 @@
+"""Batches at the service: which are open, what was observed of them, and which have ended and wait to be taken in.
+
+Add what a poll reads or writes. A failed look-up writes nothing here: it never changes a batch's state.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from livedash_pipeline.core.remote import RemoteBatch, end_reason, local_status
+from livedash_pipeline.core.states import BATCH_MOVES, ENDED_BATCHES, LIVE_BATCHES, BatchStatus
+from livedash_pipeline.db.statements import statement
+from livedash_pipeline.db.tables import ai_batch_requests, companies
+
+_batches = ai_batch_requests.c
+_MOVES = json.dumps({before: sorted(after) for before, after in BATCH_MOVES.items()})
+
+
+@dataclass(frozen=True)
+class OpenBatch:
+    """A batch that the service has, as far as we know, not finished."""
+
+    id: UUID
+    openai_batch_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class BatchChange:
+    """A batch whose state changed, seen by the poller whose update hit the row."""
+
+    id: UUID
+    company: str
+    model: str
+    openai_batch_id: str
+    request_count: int
+    status_before: BatchStatus
+    status: BatchStatus
+    openai_status: str | None
+
+
+def open_batches(connection: Connection, endpoint: str) -> list[OpenBatch]:
+    """Batches with an id of the service that have not ended, oldest first."""
+    query = (
+        select(_batches.id, _batches.openai_batch_id, _batches.created_at)
+        .where(_batches.endpoint == endpoint, _batches.openai_batch_id.is_not(None))
+        .where(_batches.status.in_(LIVE_BATCHES), _batches.processed_at.is_(None))
+        .order_by(_batches.created_at, _batches.id)
+    )
+    return [OpenBatch(**row) for row in connection.execute(query).mappings()]
+
+
+def count_unended(connection: Connection, endpoint: str) -> int:
+    """Batches that have not ended, rows without an id of the service included."""
+    query = select(func.count()).where(_batches.endpoint == endpoint, _batches.status.in_(LIVE_BATCHES))
+    return int(connection.execute(query).scalar_one())
+
+
+def finished_batches(connection: Connection, endpoint: str, company_id: UUID | None = None) -> list[UUID]:
+    """Batches that have ended and whose results have not been taken in, oldest first."""
+    query = (
+        select(_batches.id)
+        .where(_batches.endpoint == endpoint, _batches.status.in_(ENDED_BATCHES), _batches.processed_at.is_(None))
+        .order_by(_batches.created_at, _batches.id)
+    )
+    if company_id is not None:
+        query = query.where(_batches.company_id == company_id)
+    return list(connection.execute(query).scalars())
+
+
+@dataclass(frozen=True)
+class FinishedGroup:
+    """Batches of one company that wait to be taken in, and how often that has been asked for."""
+
+    company: str
+    batch_ids: tuple[UUID, ...]
+    asks: int
+
+
+def finished_groups(connection: Connection, endpoint: str) -> list[FinishedGroup]:
+    """Batches that wait to be taken in, one group per company."""
+    query = (
+        select(
+            companies.c.slug,
+            func.array_agg(aggregate_order_by(_batches.id, _batches.id)),
+            func.max(_batches.ingest_asks),
+        )
+        .join(companies, companies.c.id == _batches.company_id)
+        .where(_batches.endpoint == endpoint, _batches.status.in_(ENDED_BATCHES), _batches.processed_at.is_(None))
+        .group_by(companies.c.slug)
+        .order_by(companies.c.slug)
+    )
+    return [FinishedGroup(slug, tuple(ids), asks) for slug, ids, asks in connection.execute(query)]
+
+
+def count_ask(connection: Connection, batch_ids: Sequence[UUID]) -> None:
+    """Remembers that these batches were asked to be taken in, so that the next request of a run has a key of its own."""
+    connection.execute(
+        update(ai_batch_requests).where(_batches.id.in_(batch_ids)).values(ingest_asks=_batches.ingest_asks + 1)
+    )
+
+
+def apply_observations(
+    connection: Connection, remotes: Iterable[RemoteBatch], *, endpoint: str, now: datetime
+) -> list[BatchChange]:
+    """Writes what the service says about batches, in one statement, and returns the changes that this call made."""
+    rows = connection.execute(
+        statement("apply_observations"),
+        {
+            "observations": json.dumps([_observation(remote) for remote in remotes]),
+            "moves": _MOVES,
+            "endpoint": endpoint,
+            "now": now,
+        },
+    )
+    return [
+        BatchChange(
+            row.id,
+            row.company,
+            row.model,
+            row.openai_batch_id,
+            row.request_count,
+            BatchStatus(row.status_before),
+            BatchStatus(row.status),
+            row.openai_status,
+        )
+        for row in rows
+    ]
+
+
+def _observation(remote: RemoteBatch) -> dict[str, Any]:
+    status = local_status(remote)
+    reason = end_reason(remote)
+    usage = remote.usage
+    return {
+        "openai_batch_id": remote.id,
+        "status": status,
+        "openai_status": remote.status_word,
+        "output_file_id": remote.output_file_id,
+        "error_file_id": remote.error_file_id,
+        "expires_at": _iso(remote.expires_at),
+        "completed_at": _iso(remote.ended_at) if status in ENDED_BATCHES else None,
+        "reported_total": remote.total,
+        "reported_completed": remote.completed,
+        "reported_failed": remote.failed,
+        "usage": None
+        if usage is None
+        else {
+            "input_tokens": usage.input_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "output_tokens": usage.output_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+            "total_tokens": usage.total_tokens,
+        },
+        "errors": [
+            {"code": error.code, "message": error.message, "param": error.param, "line": error.line}
+            for error in remote.errors
+        ]
+        or None,
+        "error_code": reason[0] if reason else None,
+        "error_message": reason[1] if reason else None,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def note_not_found(connection: Connection, batch_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Remembers since when the service does not know a batch; nothing else changes."""
+    connection.execute(
+        update(ai_batch_requests)
+        .where(_batches.id.in_(batch_ids), _batches.not_found_since.is_(None))
+        .values(not_found_since=now)
+    )

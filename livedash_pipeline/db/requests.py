@@ -1,0 +1,267 @@
+"""Requests: what has to be asked, what is listed, counted and put back. Claims are in `db.batches`.
+
+Add reads and writes of `ai_processing_requests` that belong to no batch. Every function runs on the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select
+
+from livedash_pipeline.core.states import RequestStatus
+from livedash_pipeline.core.transcripts import Message
+from livedash_pipeline.db.statements import statement
+from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, companies
+
+
+@dataclass(frozen=True)
+class SessionToRequest:
+    """A session that waits for analysis; `kept_request_id` is a request whose answer fits its messages already."""
+
+    session_id: UUID
+    import_id: UUID
+    transcript_hash: str | None
+    kept_request_id: UUID | None
+
+
+@dataclass(frozen=True)
+class RequestToRewrite:
+    """An unclaimed request whose input is not the current one any more."""
+
+    request_id: UUID
+    session_id: UUID
+    transcript_hash: str
+
+
+@dataclass(frozen=True)
+class BuiltRequest:
+    """A request ready to be stored; `owner_id` is the session's id for a new one, the request's for a rewritten one."""
+
+    owner_id: UUID
+    transcript_hash: str
+    input_hash: str
+    body_bytes: int
+    token_estimate: int
+    max_output_tokens: int
+
+
+def find_sessions_to_request(
+    connection: Connection, company_id: UUID, *, after_id: UUID, chunk_size: int
+) -> list[SessionToRequest]:
+    """The next sessions without a request, locked until the transaction ends."""
+    rows = connection.execute(
+        statement("find_sessions_to_request"),
+        {"company_id": company_id, "after_id": after_id, "chunk_size": chunk_size},
+    )
+    return [SessionToRequest(**row) for row in rows.mappings()]
+
+
+def find_requests_to_rewrite(
+    connection: Connection, company_id: UUID, *, model: str, prompt_version: str, after_id: UUID, chunk_size: int
+) -> list[RequestToRewrite]:
+    """The next unclaimed requests whose input is outdated, locked until the transaction ends."""
+    rows = connection.execute(
+        statement("find_requests_to_rewrite"),
+        {
+            "company_id": company_id,
+            "model": model,
+            "prompt_version": prompt_version,
+            "after_id": after_id,
+            "chunk_size": chunk_size,
+        },
+    )
+    return [RequestToRewrite(**row) for row in rows.mappings()]
+
+
+def messages_by_session(connection: Connection, session_ids: Sequence[UUID]) -> dict[UUID, list[Message]]:
+    """Messages of the given sessions in their order; sessions without any are absent."""
+    rows = connection.execute(statement("find_session_messages"), {"session_ids": list(session_ids)})
+    grouped: dict[UUID, list[Message]] = defaultdict(list)
+    for session_id, role, content, sent_at in rows:
+        grouped[session_id].append(Message(role, content, sent_at))
+    return grouped
+
+
+def insert_requests(
+    connection: Connection,
+    company_id: UUID,
+    built: Sequence[BuiltRequest],
+    *,
+    model: str,
+    prompt_version: str,
+    now: datetime,
+) -> int:
+    """Stores new pending requests and returns how many; a session with an open request is left alone."""
+    values = _columns("session_ids", built) | {
+        "company_id": company_id,
+        "model": model,
+        "prompt_version": prompt_version,
+        "now": now,
+    }
+    return connection.execute(statement("insert_requests"), values).rowcount
+
+
+def rewrite_requests(
+    connection: Connection, built: Sequence[BuiltRequest], *, model: str, prompt_version: str, now: datetime
+) -> int:
+    """Gives unclaimed requests their current input and returns how many."""
+    values = _columns("request_ids", built) | {"model": model, "prompt_version": prompt_version, "now": now}
+    return connection.execute(statement("rewrite_requests"), values).rowcount
+
+
+def _columns(owner: str, built: Sequence[BuiltRequest]) -> dict[str, Any]:
+    return {
+        owner: [request.owner_id for request in built],
+        "transcript_hashes": [request.transcript_hash for request in built],
+        "input_hashes": [request.input_hash for request in built],
+        "body_bytes": [request.body_bytes for request in built],
+        "token_estimates": [request.token_estimate for request in built],
+        "max_output_tokens": [request.max_output_tokens for request in built],
+    }
+
+
+def skip_analysis(connection: Connection, import_ids: Sequence[UUID], *, reason: str, now: datetime) -> None:
+    """Marks AI_ANALYSIS and QUESTION_EXTRACTION as SKIPPED with a reason."""
+    connection.execute(statement("skip_analysis"), {"import_ids": list(import_ids), "reason": reason, "now": now})
+
+
+def close_requests_without_messages(
+    connection: Connection, request_ids: Sequence[UUID], *, reason: str, now: datetime
+) -> int:
+    """Fails unclaimed requests whose sessions have lost their messages, and skips the sessions' analysis."""
+    values = {"request_ids": list(request_ids), "reason": reason, "now": now}
+    import_ids = list(connection.execute(statement("close_requests_without_messages"), values).scalars())
+    skip_analysis(connection, import_ids, reason=reason, now=now)
+    return len(import_ids)
+
+
+def count_by_status(connection: Connection, company_id: UUID | None = None) -> dict[RequestStatus, int]:
+    """Number of requests per status, zero included."""
+    table = ai_processing_requests.c
+    query = select(table.processing_status, func.count()).group_by(table.processing_status)
+    if company_id is not None:
+        query = query.where(table.company_id == company_id)
+    counted = {RequestStatus(status): count for status, count in connection.execute(query)}
+    return {status: counted.get(status, 0) for status in RequestStatus}
+
+
+@dataclass(frozen=True)
+class ListedRequest:
+    """A request as it is listed; ids of companies and batches are ours."""
+
+    id: UUID
+    session_id: UUID | None
+    status: RequestStatus
+    company_id: UUID
+    model: str
+    batch_id: UUID | None
+    attempts: int
+    error_code: str | None
+    error_message: str | None
+    requested_at: datetime
+    completed_at: datetime | None
+
+
+def list_by_status(
+    connection: Connection,
+    status: RequestStatus,
+    *,
+    limit: int,
+    after_id: UUID | None = None,
+    company_id: UUID | None = None,
+) -> list[ListedRequest]:
+    """Requests of one status in id order, after an id where one is given."""
+    table = ai_processing_requests.c
+    query = (
+        select(
+            table.id,
+            table.session_id,
+            table.processing_status.label("status"),
+            table.company_id,
+            table.model,
+            table.batch_id,
+            table.attempts,
+            table.error_code,
+            table.error_message,
+            table.requested_at,
+            table.completed_at,
+        )
+        .where(table.processing_status == status)
+        .order_by(table.id)
+        .limit(limit)
+    )
+    if after_id is not None:
+        query = query.where(table.id > after_id)
+    if company_id is not None:
+        query = query.where(table.company_id == company_id)
+    return [
+        ListedRequest(**(dict(row) | {"status": RequestStatus(row["status"])}))
+        for row in connection.execute(query).mappings()
+    ]
+
+
+@dataclass(frozen=True)
+class Requeued:
+    """What a requeue did; the three sum to the distinct ids given."""
+
+    requeued: int
+    not_found: int
+    not_failed: int
+
+
+def requeue(
+    connection: Connection, request_ids: Iterable[UUID], *, now: datetime, dry_run: bool, company_id: UUID | None = None
+) -> Requeued:
+    """Puts failed requests back to pending; rules and counts are the statement's."""
+    row = connection.execute(
+        statement("requeue_requests"),
+        {"request_ids": list(request_ids), "now": now, "dry_run": dry_run, "company_id": company_id},
+    ).one()
+    return Requeued(row.requeued, row.asked - row.found, row.found - row.requeued)
+
+
+def failed_request_ids(
+    connection: Connection,
+    *,
+    company_id: UUID | None = None,
+    error_code: str | None = None,
+    completed_before: datetime | None = None,
+) -> list[UUID]:
+    """Ids of failed requests that a filter names."""
+    table = ai_processing_requests.c
+    query = select(table.id).where(table.processing_status == RequestStatus.PROCESSING_FAILED).order_by(table.id)
+    if company_id is not None:
+        query = query.where(table.company_id == company_id)
+    if error_code is not None:
+        query = query.where(table.error_code == error_code)
+    if completed_before is not None:
+        query = query.where(table.completed_at < completed_before)
+    return list(connection.execute(query).scalars())
+
+
+def companies_with_pending_requests(connection: Connection) -> list[str]:
+    """Slugs of working companies that have requests to submit."""
+    rows = connection.execute(statement("find_pending_groups"), {"company_id": None}).mappings()
+    return sorted({row["company"] for row in rows})
+
+
+def companies_with_finished_batches(connection: Connection, endpoint: str) -> dict[str, list[UUID]]:
+    """Batches that have ended and wait to be taken in, by company slug."""
+    batches = ai_batch_requests.c
+    query = (
+        select(companies.c.slug, batches.id)
+        .join(companies, companies.c.id == batches.company_id)
+        .where(batches.status.in_(("COMPLETED", "FAILED", "CANCELLED")))
+        .where(batches.processed_at.is_(None), batches.endpoint == endpoint)
+        .order_by(companies.c.slug, batches.id)
+    )
+    grouped: dict[str, list[UUID]] = defaultdict(list)
+    for slug, batch_id in connection.execute(query):
+        grouped[slug].append(batch_id)
+    return dict(grouped)

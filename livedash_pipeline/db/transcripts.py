@@ -1,0 +1,130 @@
+"""Transcripts as they were fetched: which are due, and what a fetch brought.
+
+Add reads and writes of `transcripts` and of the stage TRANSCRIPT_FETCH, which are always written together. Every function
+runs on the caller's transaction; what counts as a failure and when it is tried again is decided in `flow`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+
+from livedash_pipeline.core.text import storable_text
+from livedash_pipeline.db.statements import statement
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPage:
+    """Imports of a company whose external id lies after `after`, up to and with `until`."""
+
+    company_id: UUID
+    after: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueTranscript:
+    """A transcript to be fetched; `url` is None for a row that names none.
+
+    Attributes:
+        import_id: The row of the CSV.
+        url: Where it is, without blanks around it.
+        row_hash: The version of the row that names it.
+        etag: The server's name for the version that is stored, if that came from the same URL.
+        sha256: Of the bytes that are stored.
+        size: Of the text that is stored, in bytes.
+    """
+
+    import_id: UUID
+    url: str | None
+    row_hash: str
+    etag: str | None
+    sha256: str | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchResult:
+    """What a fetch brought: content, or an error, or neither of them, which means that nothing changed.
+
+    `stage_metadata` is kept with the stage. `sha256` belongs to the content, and `etag` to
+    what is current now, fetched or not changed.
+    """
+
+    import_id: UUID
+    url: str
+    row_hash: str
+    content: str | None = None
+    sha256: str | None = None
+    etag: str | None = None
+    replaced: bool = False
+    error_code: str | None = None
+    error_message: str | None = None
+    stage_metadata: Mapping[str, object] | None = None
+
+
+def import_pages(engine: Engine, company_id: UUID, *, page_size: int = 5000) -> Iterator[ImportPage]:
+    """All imports of a company in pages, in a transaction each, so that memory and snapshots stay small."""
+    after = ""
+    while True:
+        with engine.connect() as connection:
+            until = connection.execute(
+                statement("find_import_page"), {"company_id": company_id, "after": after, "page_size": page_size}
+            ).scalar_one()
+        if until is None:
+            return
+        yield ImportPage(company_id, after, until)
+        after = until
+
+
+def find_due_transcripts(
+    connection: Connection, page: ImportPage, *, max_attempts: int, now: datetime
+) -> list[DueTranscript]:
+    """The transcripts of one page that are to be fetched or skipped at `now`."""
+    rows = connection.execute(
+        statement("find_due_transcripts"),
+        {
+            "company_id": page.company_id,
+            "after": page.after,
+            "until": page.until,
+            "max_attempts": max_attempts,
+            "now": now,
+        },
+    )
+    return [DueTranscript(**row) for row in rows.mappings()]
+
+
+def store_transcripts(
+    connection: Connection, results: Sequence[FetchResult], *, retry_at: datetime, now: datetime
+) -> None:
+    """Writes results and their stages; failed ones are due again at `retry_at`."""
+    connection.execute(
+        statement("store_transcripts"),
+        {
+            "import_ids": [result.import_id for result in results],
+            "urls": [result.url for result in results],
+            "row_hashes": [result.row_hash for result in results],
+            "contents": [result.content for result in results],
+            "sha256s": [result.sha256 for result in results],
+            "etags": [result.etag for result in results],
+            "replaced": [result.replaced for result in results],
+            "error_codes": [result.error_code for result in results],
+            # A message may quote an address of the CSV or of a redirect.
+            "error_messages": [
+                None if result.error_message is None else storable_text(result.error_message)[0] for result in results
+            ],
+            "stage_metadata": [json.dumps(result.stage_metadata or {}) for result in results],
+            "retry_at": retry_at,
+            "now": now,
+        },
+    )
+
+
+def skip_transcripts(connection: Connection, import_ids: Sequence[UUID], *, reason: str, now: datetime) -> None:
+    """Marks the fetch of imports without a transcript as SKIPPED."""
+    connection.execute(statement("skip_transcripts"), {"import_ids": list(import_ids), "reason": reason, "now": now})

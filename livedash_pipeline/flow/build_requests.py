@@ -1,0 +1,159 @@
+"""Makes requests for sessions that wait for their analysis, and keeps unclaimed requests on the current input.
+
+Everything that decides what is bought stands here: nothing is asked twice about the same messages, and a changed prompt or
+model reaches only sessions that are not analysed yet. Submitting is `flow.submit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+
+from livedash_pipeline.core.prompt import input_hash, prompt_version, transcript_data
+from livedash_pipeline.core.request_lines import RequestSizer
+from livedash_pipeline.db import answers, requests
+from livedash_pipeline.db.companies import Company
+from livedash_pipeline.db.connect import database_now, in_transaction
+from livedash_pipeline.db.requests import BuiltRequest, RequestToRewrite, SessionToRequest
+from livedash_pipeline.logs import get_logger
+
+log = get_logger(__name__)
+
+_Row = TypeVar("_Row", SessionToRequest, RequestToRewrite)
+_FIRST = UUID(int=0)
+NO_MESSAGES = "no_messages: the session has no message to analyse"
+
+
+@dataclass(frozen=True)
+class RequestReport:
+    """What a step did: requests created and rewritten, kept answers applied again, sessions skipped."""
+
+    company: str
+    created: int = 0
+    rewritten: int = 0
+    reapplied: int = 0
+    skipped: int = 0
+
+    def plus(self, created: int = 0, rewritten: int = 0, reapplied: int = 0, skipped: int = 0) -> RequestReport:
+        """The report with further counts added."""
+        return RequestReport(
+            self.company,
+            self.created + created,
+            self.rewritten + rewritten,
+            self.reapplied + reapplied,
+            self.skipped + skipped,
+        )
+
+
+def build_requests(
+    engine: Engine,
+    company: Company,
+    *,
+    default_model: str,
+    count_tokens: Callable[[str], int],
+    chunk_size: int = 1000,
+) -> RequestReport:
+    """Creates the requests of one company, in chunks of one transaction each.
+
+    Args:
+        engine: Our database.
+        company: Whose sessions.
+        default_model: The model of companies that have none of their own.
+        count_tokens: The tokenizer.
+        chunk_size: Sessions per transaction.
+    """
+    sizer = RequestSizer.for_model(company.model or default_model, count_tokens)
+    report = RequestReport(company.slug)
+    for build_chunk in (_rewrite_chunk, _create_chunk):
+        after: UUID | None = _FIRST
+        while after is not None:
+            work = partial(build_chunk, company, sizer, report, after, chunk_size)
+            report, after = in_transaction(engine, work)
+        log.info("requests built", **asdict(report))
+    return report
+
+
+def _rewrite_chunk(
+    company: Company,
+    sizer: RequestSizer,
+    report: RequestReport,
+    after: UUID,
+    chunk_size: int,
+    connection: Connection,
+) -> tuple[RequestReport, UUID | None]:
+    model, version = sizer.frame.model, prompt_version()
+    found = requests.find_requests_to_rewrite(
+        connection, company.id, model=model, prompt_version=version, after_id=after, chunk_size=chunk_size
+    )
+    if not found:
+        return report, None
+    built = _build(connection, found, sizer, owner=lambda row: row.request_id)
+    rewritten = requests.rewrite_requests(
+        connection, built, model=model, prompt_version=version, now=database_now(connection)
+    )
+    asked = {request.owner_id for request in built}
+    emptied = [row.request_id for row in found if row.request_id not in asked]
+    closed = requests.close_requests_without_messages(
+        connection, emptied, reason=NO_MESSAGES, now=database_now(connection)
+    )
+    return report.plus(rewritten=rewritten, skipped=closed), found[-1].request_id
+
+
+def _create_chunk(
+    company: Company,
+    sizer: RequestSizer,
+    report: RequestReport,
+    after: UUID,
+    chunk_size: int,
+    connection: Connection,
+) -> tuple[RequestReport, UUID | None]:
+    found = requests.find_sessions_to_request(connection, company.id, after_id=after, chunk_size=chunk_size)
+    if not found:
+        return report, None
+    now = database_now(connection)
+    kept = [row.kept_request_id for row in found if row.kept_request_id is not None]
+    reapplied = answers.apply_kept_answers(connection, kept, now=now) if kept else 0
+    built = _build(connection, [row for row in found if row.kept_request_id is None], sizer, owner=_session_of)
+    created = requests.insert_requests(
+        connection, company.id, built, model=sizer.frame.model, prompt_version=prompt_version(), now=now
+    )
+    empty = _without_messages(found, built)
+    requests.skip_analysis(connection, empty, reason=NO_MESSAGES, now=now)
+    return report.plus(created=created, reapplied=reapplied, skipped=len(empty)), found[-1].session_id
+
+
+def _session_of(row: SessionToRequest | RequestToRewrite) -> UUID:
+    return row.session_id
+
+
+def _without_messages(found: Sequence[SessionToRequest], built: Sequence[BuiltRequest]) -> list[UUID]:
+    asked = {request.owner_id for request in built}
+    return [row.import_id for row in found if row.kept_request_id is None and row.session_id not in asked]
+
+
+def _build(
+    connection: Connection, rows: Sequence[_Row], sizer: RequestSizer, *, owner: Callable[[_Row], UUID]
+) -> list[BuiltRequest]:
+    """Measures the request of each session that has messages."""
+    messages = requests.messages_by_session(connection, [row.session_id for row in rows])
+    built = []
+    for row in rows:
+        if row.session_id not in messages or row.transcript_hash is None:
+            continue
+        size = sizer.measure(transcript_data(row.session_id, messages[row.session_id]))
+        built.append(
+            BuiltRequest(
+                owner_id=owner(row),
+                transcript_hash=row.transcript_hash,
+                input_hash=input_hash(row.transcript_hash, prompt_version(), sizer.frame.model),
+                body_bytes=size.body_bytes,
+                token_estimate=size.token_estimate,
+                max_output_tokens=size.max_output_tokens,
+            )
+        )
+    return built

@@ -1,0 +1,239 @@
+"""Takes the results of finished batches in: both files, every outcome, one transaction a batch.
+
+Taking a batch in twice changes nothing; what cannot be taken in yet (a short download, a file that cannot be fetched now)
+stays as it is and is asked for again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.core import admission
+from livedash_pipeline.core.failures import FailureKind, ValidationClass
+from livedash_pipeline.core.judgement import BatchEnd, judge_unanswered, validation_verdict
+from livedash_pipeline.core.pricing import usage_exceeds
+from livedash_pipeline.db import holds, ingesting, polling, prices, settlement
+from livedash_pipeline.db.connect import in_transaction
+from livedash_pipeline.db.ingesting import BatchToIngest
+from livedash_pipeline.db.settlement import LockedBatch
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.result_files import LineCounts, ResultFiles, Tariff, fetch_files, staged_rows
+from livedash_pipeline.flow.submit import allowances
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.openai_batch.errors import BatchApiError
+
+log = get_logger(__name__)
+
+# Equal short downloads in a row after which the service is believed to have no more.
+BELIEVED_AFTER = 3
+
+
+@dataclass
+class IngestReport:
+    """What was taken in.
+
+    Attributes:
+        batches: Ids of the batches that were settled.
+        outcomes: Requests per outcome.
+        strangers: Lines about requests that are not of their batch.
+        repeated: Lines beyond the first about one request.
+        unreadable: Lines that are not JSON.
+        short: Batches whose files did not come whole; they are asked for again.
+        failures: Why files could not be fetched, by batch.
+        cost_eur: What the answers cost; None if any of it is unknown.
+    """
+
+    batches: list[UUID] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    strangers: int = 0
+    repeated: int = 0
+    unreadable: int = 0
+    short: list[UUID] = field(default_factory=list)
+    failures: list[BatchApiError] = field(default_factory=list)
+    cost_eur: Decimal | None = Decimal(0)
+
+
+def ingest_finished(context: BatchContext, *, company_id: UUID | None = None) -> IngestReport:
+    """Takes in every finished batch of the endpoint, or of one company.
+
+    Raises:
+        BatchApiError: Nothing could be fetched, and nothing was taken in.
+    """
+    with context.engine.connect() as connection:
+        waiting = polling.finished_batches(connection, context.endpoint, company_id)
+    report = IngestReport()
+    for batch_id in waiting:
+        try:
+            ingest_batch(context, batch_id, report)
+        except BatchApiError as error:
+            log.warning("results not fetched", batch_id=str(batch_id), kind=error.failure.kind.value)
+            report.failures.append(error)
+    if report.failures and not report.batches:
+        raise report.failures[0]
+    return report
+
+
+def ingest_batch(context: BatchContext, batch_id: UUID, report: IngestReport) -> bool:
+    """Takes one batch in; False if somebody else did, or if its files did not come whole."""
+    with context.engine.connect() as connection:
+        batch = ingesting.read_batch(connection, batch_id)
+    if batch is None:
+        return False
+    files = fetch_files(context, batch)
+    try:
+        if not files.whole and not _believed(context, batch, files.digest):
+            report.short.append(batch.id)
+            return False
+        return in_transaction(context.engine, lambda connection: _take_in(context, connection, batch, files, report))
+    finally:
+        files.remove()
+
+
+def _believed(context: BatchContext, batch: BatchToIngest, digest: str) -> bool:
+    """Whether a short download has been the same often enough to be believed."""
+    with context.engine.begin() as connection:
+        times = ingesting.note_short_download(connection, batch.id, digest)
+    log.warning("download is short", batch_id=str(batch.id), times=times)
+    return times >= BELIEVED_AFTER
+
+
+def _take_in(
+    context: BatchContext, connection: Connection, batch: BatchToIngest, files: ResultFiles, report: IngestReport
+) -> bool:
+    locked = settlement.lock_batch(connection, batch.id)
+    if locked is None:
+        return False
+    now = context.now(connection)
+    tariff = _tariff(context, connection, batch, now)
+    counts = LineCounts()
+    settlement.open_stage(connection)
+    settlement.copy_results(
+        connection, staged_rows(files, settlement.submitted_sessions(connection, batch.id), tariff, counts)
+    )
+    _, repeated = settlement.drop_repeated(connection, batch.id)
+    missing_is_failure = batch.usage is not None and usage_exceeds(batch.usage, ingesting.staged_usage(connection))
+    unanswered = _stage_unanswered(connection, batch, files)
+    if _too_few(batch, counts, unanswered, files) and not _seen_often(connection, batch, files.digest):
+        # The note about the short download is kept; nothing else was written.
+        settlement.drop_stage(connection)
+        report.short.append(batch.id)
+        return False
+    outcomes = settlement.settle(
+        connection,
+        locked,
+        allowances=allowances(context),
+        now=now,
+        pricing_id=tariff.pricing_id,
+        usd_eur=tariff.usd_eur,
+        missing_is_failure=missing_is_failure,
+    )
+    _hold_after(context, connection, batch, locked, counts, now)
+    _note(report, batch, outcomes, counts, repeated)
+    report.cost_eur = _total(report.cost_eur, settlement.batch_cost(connection, batch.id))
+    return True
+
+
+def _tariff(context: BatchContext, connection: Connection, batch: BatchToIngest, now: datetime) -> Tariff:
+    priced = prices.price_for(connection, batch.model, batch.submitted_at)
+    rate = prices.rate_at(connection, now, context.settings.livedash_usd_eur)
+    return Tariff(priced[0] if priced else None, priced[1] if priced else None, rate.usd_eur if rate else None)
+
+
+def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: ResultFiles) -> int:
+    if batch.openai_status == "failed" and validation_verdict(batch.errors) is ValidationClass.LINE_FAULT:
+        ingesting.stage_faulty_lines(connection, batch.id, batch.errors)
+    end = BatchEnd(
+        openai_status=batch.openai_status or "",
+        has_files=bool(batch.output_file_id or batch.error_file_id),
+        gone=files.gone,
+        errors=batch.errors,
+        reported_completed=batch.reported_completed,
+        error_code=batch.error_code,
+        error_message=batch.error_message,
+    )
+    verdict = judge_unanswered(end)
+    return settlement.stage_unanswered(
+        connection,
+        batch.id,
+        verdict.outcome,
+        error_code=verdict.error_code,
+        error_message=verdict.error_message,
+        counted_release=verdict.counted_release,
+    )
+
+
+def _too_few(batch: BatchToIngest, counts: LineCounts, unanswered: int, files: ResultFiles) -> bool:
+    """Requests are missing, and the files hold fewer answers than the service says it gave."""
+    return (
+        unanswered > 0
+        and not files.gone
+        and bool(batch.output_file_id or batch.error_file_id)
+        and counts.lines < (batch.reported_completed or 0)
+    )
+
+
+def _seen_often(connection: Connection, batch: BatchToIngest, digest: str) -> bool:
+    return ingesting.note_short_download(connection, batch.id, digest) >= BELIEVED_AFTER
+
+
+def _hold_after(
+    context: BatchContext,
+    connection: Connection,
+    batch: BatchToIngest,
+    locked: LockedBatch,
+    counts: LineCounts,
+    now: datetime,
+) -> None:
+    """Keeps others from trying what the service has just refused."""
+    kinds = {"quota": FailureKind.QUOTA, "billing": FailureKind.BILLING}
+    rules = [(admission.hold_rule(kinds[code]), code) for code in sorted(counts.hold_codes)]
+    if batch.openai_status == "failed":
+        verdict = validation_verdict(batch.errors)
+        if verdict is ValidationClass.TOKEN_LIMIT:
+            rules.append((admission.TOKEN_LIMIT_HOLD, "token_limit_exceeded"))
+            limit = admission.learned_limit(batch.error_message or "", batch.token_estimate)
+            holds.lock_admission(connection, context.endpoint, batch.model, now=now)
+            holds.learn_limit(connection, context.endpoint, batch.model, limit=limit, now=now)
+        elif verdict is ValidationClass.MODEL:
+            rules.append((admission.hold_rule(FailureKind.MODEL_NOT_FOUND), batch.error_code or "model_not_found"))
+        elif verdict is ValidationClass.BILLING:
+            rules.append((admission.hold_rule(FailureKind.BILLING), batch.error_code or "billing"))
+    for rule, reason in rules:
+        holds.place_hold(
+            connection,
+            endpoint=context.endpoint,
+            model=batch.model,
+            rule=rule,
+            reason=reason,
+            message=(locked.error_message or f"Batch {batch.openai_batch_id} was refused.")[:500],
+            key_fingerprint=context.key_fingerprint,
+            now=now,
+        )
+
+
+def _note(
+    report: IngestReport, batch: BatchToIngest, outcomes: dict[str, int], counts: LineCounts, repeated: int
+) -> None:
+    report.batches.append(batch.id)
+    report.outcomes.update(outcomes)
+    report.strangers += counts.strangers
+    report.repeated += repeated
+    report.unreadable += counts.unreadable
+    log.info(
+        "results taken in",
+        batch_id=str(batch.id),
+        company=batch.company,
+        openai_batch_id=batch.openai_batch_id,
+        lines=counts.lines,
+        **outcomes,
+    )
+
+
+def _total(total: Decimal | None, cost: Decimal | None) -> Decimal | None:
+    return None if total is None or cost is None else total + cost

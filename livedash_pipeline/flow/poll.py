@@ -1,0 +1,155 @@
+"""Asks the service how open batches stand: by listing, and one by one only for those that the listing does not show.
+
+Nothing here takes results in (`flow.ingest`) or creates anything. A look-up that fails leaves its batch as it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.core.failures import FailureKind
+from livedash_pipeline.core.remote import RemoteBatch
+from livedash_pipeline.db import polling
+from livedash_pipeline.db.connect import in_transaction
+from livedash_pipeline.db.polling import BatchChange, OpenBatch
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.openai_batch.errors import BatchApiError
+
+log = get_logger(__name__)
+
+CALL_TIMEOUT = 10.0
+BUDGET = 40.0
+# The service's clock and ours differ, and `created_at` has whole seconds.
+_CLOCK_SLACK = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class PollReport:
+    """What a poll saw.
+
+    Attributes:
+        open: Batches that have not ended, rows without an id of the service included.
+        finished: Batches that have ended and are not taken in yet.
+        changes: What changed, seen by this poll alone.
+        looked_up: Batches asked for one by one.
+        failed: Look-ups that failed; their batches stay as they were.
+    """
+
+    open: int
+    finished: int
+    changes: tuple[BatchChange, ...] = ()
+    looked_up: int = 0
+    failed: int = 0
+
+
+def poll_batches(
+    context: BatchContext,
+    *,
+    budget: float = BUDGET,
+    call_timeout: float = CALL_TIMEOUT,
+    rotation: int = 0,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> PollReport:
+    """One poll of all open batches of the endpoint.
+
+    Args:
+        context: Database and endpoint.
+        budget: Seconds after which no further batch is looked up one by one; the next poll goes on elsewhere.
+        call_timeout: Seconds for each call.
+        rotation: Where among the batches to look up one by one to begin, so that none is always last.
+        monotonic: The clock of the budget.
+
+    Raises:
+        BatchApiError: Nothing could be asked at all.
+    """
+    deadline = monotonic() + budget
+    with context.engine.connect() as connection:
+        waiting = polling.open_batches(connection, context.endpoint)
+    seen, listing_error = _listed(context, waiting, call_timeout)
+    missing = [batch for batch in waiting if batch.openai_batch_id not in seen]
+    found, unknown, failures = _looked_up(
+        context, _rotated(missing, rotation), call_timeout, lambda: monotonic() < deadline
+    )
+    remotes = [*seen.values(), *found]
+    if waiting and not remotes and not unknown and (listing_error or failures):
+        raise listing_error or failures[0]
+
+    def write(connection: Connection) -> tuple[list[BatchChange], int, int]:
+        now = context.now(connection)
+        changes = polling.apply_observations(connection, remotes, endpoint=context.endpoint, now=now) if remotes else []
+        if unknown:
+            polling.note_not_found(connection, [batch.id for batch in unknown], now=now)
+        return (
+            changes,
+            polling.count_unended(connection, context.endpoint),
+            len(polling.finished_batches(connection, context.endpoint)),
+        )
+
+    changes, still_open, finished = in_transaction(context.engine, write)
+    for change in changes:
+        log.info(
+            "batch changed",
+            batch_id=str(change.id),
+            company=change.company,
+            before=change.status_before.value,
+            after=change.status.value,
+            openai_status=change.openai_status,
+        )
+    return PollReport(
+        still_open, finished, tuple(changes), len(found) + len(unknown), len(failures) + (listing_error is not None)
+    )
+
+
+def _listed(
+    context: BatchContext, waiting: Sequence[OpenBatch], call_timeout: float
+) -> tuple[dict[str, RemoteBatch], BatchApiError | None]:
+    """What the listing shows of our open batches; it is read no further back than the oldest of them."""
+    if not waiting:
+        return {}, None
+    wanted = {batch.openai_batch_id for batch in waiting}
+    oldest = waiting[0].created_at - _CLOCK_SLACK
+    seen: dict[str, RemoteBatch] = {}
+
+    def enough(remote: RemoteBatch) -> bool:
+        return len(seen) == len(wanted) or (remote.created_at is not None and remote.created_at < oldest)
+
+    try:
+        for remote in context.gateway.list_batches(until=enough, timeout=call_timeout):
+            if remote.id in wanted:
+                seen[remote.id] = remote
+    except BatchApiError as error:
+        log.warning("listing failed", kind=error.failure.kind.value, seen=len(seen))
+        return seen, error
+    return seen, None
+
+
+def _looked_up(
+    context: BatchContext, missing: Sequence[OpenBatch], call_timeout: float, time_left: Callable[[], bool]
+) -> tuple[list[RemoteBatch], list[OpenBatch], list[BatchApiError]]:
+    """Batches asked for one by one: found, unknown to the service, and failures."""
+    found: list[RemoteBatch] = []
+    unknown: list[OpenBatch] = []
+    failures: list[BatchApiError] = []
+    for batch in missing:
+        if not time_left():
+            log.info("poll budget used up", left=len(missing) - len(found) - len(unknown) - len(failures))
+            break
+        try:
+            found.append(context.gateway.retrieve_batch(batch.openai_batch_id, timeout=call_timeout))
+        except BatchApiError as error:
+            if error.failure.kind is FailureKind.NOT_FOUND:
+                unknown.append(batch)
+            else:
+                failures.append(error)
+    return found, unknown, failures
+
+
+def _rotated(batches: Sequence[OpenBatch], rotation: int) -> list[OpenBatch]:
+    start = rotation % len(batches) if batches else 0
+    return [*batches[start:], *batches[:start]]

@@ -1,0 +1,182 @@
+"""Fetches a batch's two result files and turns their lines into rows for the settlement.
+
+Whether what was fetched is whole is decided in `flow.ingest`, which also settles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from livedash_pipeline.core.failures import FailureKind
+from livedash_pipeline.core.judgement import judge_line
+from livedash_pipeline.core.outcomes import PAID_OUTCOMES
+from livedash_pipeline.core.pricing import Cost, Price, cost_of, to_eur
+from livedash_pipeline.core.result_lines import ResultLine, last_line_parses, read_result_line, split_lines
+from livedash_pipeline.db.ingesting import BatchToIngest
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.openai_batch.errors import BatchApiError
+
+_CHUNK = 1024 * 1024
+
+
+@dataclass
+class ResultFiles:
+    """The files of one batch on disk.
+
+    Attributes:
+        paths: What could be fetched, by `output` and `error`.
+        gone: Which of the two the service no longer has.
+        whole: Whether every byte that the service states is here and the last lines parse.
+        digest: Names the content, so that equal short downloads are recognised.
+    """
+
+    paths: dict[str, Path] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+    whole: bool = True
+    digest: str = ""
+
+    def remove(self) -> None:
+        """Deletes what was fetched."""
+        for path in self.paths.values():
+            path.unlink(missing_ok=True)
+
+
+def fetch_files(context: BatchContext, batch: BatchToIngest) -> ResultFiles:
+    """Downloads both files of a batch.
+
+    Raises:
+        BatchApiError: A file could not be fetched now; one that is gone is no error.
+    """
+    files = ResultFiles()
+    context.spool_dir.mkdir(parents=True, exist_ok=True)
+    for name, file_id in (("output", batch.output_file_id), ("error", batch.error_file_id)):
+        if file_id is None:
+            continue
+        path = context.spool_dir / f"livedash-{batch.id}.{name}.jsonl"
+        try:
+            download = context.gateway.download(file_id, path)
+        except BatchApiError as error:
+            if error.failure.kind is not FailureKind.NOT_FOUND:
+                files.remove()
+                raise
+            files.gone.append(name)
+            continue
+        files.paths[name] = path
+        files.whole = files.whole and download.complete and _ends_whole(path)
+        files.digest += download.sha256
+    return files
+
+
+def _ends_whole(path: Path) -> bool:
+    """Whether the last line parses; it is read from further back until its start is there."""
+    size = path.stat().st_size
+    with path.open("rb") as source:
+        reach = 64 * 1024
+        while True:
+            source.seek(max(size - reach, 0))
+            tail = source.read()
+            if reach >= size or b"\n" in tail.rstrip():
+                return last_line_parses(tail)
+            reach *= 8
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """What answers cost: a price row and an exchange rate, either of which may be unknown."""
+
+    pricing_id: UUID | None
+    price: Price | None
+    usd_eur: Decimal | None
+
+    def cost(self, line: ResultLine) -> tuple[Cost | None, Decimal | None]:
+        """Cost of a line in dollars and euro; None where nothing was charged or a price is unknown."""
+        if self.price is None or line.outcome not in PAID_OUTCOMES:
+            return None, None
+        cost = cost_of(line.usage, self.price, batch=True)
+        return cost, None if cost is None else to_eur(cost.total_usd, self.usd_eur)
+
+
+@dataclass
+class LineCounts:
+    """What was met among the lines."""
+
+    lines: int = 0
+    succeeded: int = 0
+    unreadable: int = 0
+    strangers: int = 0
+    hold_codes: set[str] = field(default_factory=set)
+
+
+def staged_rows(
+    files: ResultFiles, sessions: Mapping[UUID, UUID], tariff: Tariff, counts: LineCounts
+) -> Iterator[tuple[Any, ...]]:
+    """A row for each line about one of our requests; what is not is counted."""
+    for path in files.paths.values():
+        with path.open("rb") as source:
+            for raw in split_lines(iter(lambda source=source: source.read(_CHUNK), b"")):  # type: ignore[misc]
+                counts.lines += 1
+                line = read_result_line(raw)
+                request_id = _request_id(line.custom_id)
+                if line.unreadable:
+                    counts.unreadable += 1
+                elif request_id is None or request_id not in sessions:
+                    counts.strangers += 1
+                else:
+                    yield from _row(line, request_id, sessions[request_id], tariff, counts)
+
+
+def _request_id(custom_id: str | None) -> UUID | None:
+    try:
+        return UUID(custom_id) if custom_id else None
+    except ValueError:
+        return None
+
+
+def _row(
+    line: ResultLine, request_id: UUID, session_id: UUID, tariff: Tariff, counts: LineCounts
+) -> Iterator[tuple[Any, ...]]:
+    judged = judge_line(line, str(session_id))
+    if judged is None:
+        return
+    if line.hold_code is not None:
+        counts.hold_codes.add(line.hold_code)
+    if line.http_status is not None and 200 <= line.http_status < 300:
+        counts.succeeded += 1
+    cost, eur = tariff.cost(line)
+    usage = line.usage
+    yield (
+        counts.lines,
+        request_id,
+        judged.outcome.value,
+        line.counted_release,
+        judged.error_code,
+        judged.error_message,
+        line.http_status,
+        line.finish_reason,
+        line.openai_request_id,
+        line.model,
+        line.service_tier,
+        line.system_fingerprint,
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.total_tokens,
+        usage.cached_tokens,
+        usage.cache_write_tokens,
+        usage.audio_tokens_prompt,
+        usage.reasoning_tokens,
+        usage.audio_tokens_completion,
+        usage.accepted_prediction_tokens,
+        usage.rejected_prediction_tokens,
+        None if cost is None else cost.prompt_usd,
+        None if cost is None else cost.completion_usd,
+        None if cost is None else cost.total_usd,
+        eur,
+        judged.raw_answer,
+        list(judged.flags),
+        judged.parsed_answer,
+    )

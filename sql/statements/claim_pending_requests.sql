@@ -1,0 +1,85 @@
+-- Claims pending requests of one company and model for a batch row that exists already, in id order, as many as fit.
+-- Locking with LIMIT comes first, in a CTE of its own: window functions and FOR UPDATE do not mix.
+WITH locked AS MATERIALIZED (
+    SELECT
+        requests.id,
+        requests.body_bytes,
+        requests.token_estimate,
+        requests.max_output_tokens
+    FROM ai_processing_requests AS requests
+    JOIN sessions ON sessions.id = requests.session_id
+    WHERE
+        requests.company_id = :company_id
+        AND requests.model = :model
+        AND requests.processing_status = 'PENDING_BATCHING'
+        AND requests.prompt_version = :prompt_version
+        AND requests.transcript_hash = sessions.transcript_hash
+        AND NOT sessions.stale
+    ORDER BY requests.id
+    LIMIT :max_lines
+    FOR UPDATE OF requests SKIP LOCKED
+),
+
+summed AS (
+    SELECT
+        locked.id,
+        locked.body_bytes,
+        locked.token_estimate,
+        locked.token_estimate * CAST(:eur_per_input_token AS numeric)
+        + locked.max_output_tokens * CAST(:eur_per_output_token AS numeric) AS reserved_eur,
+        sum(locked.body_bytes) OVER (ORDER BY locked.id) AS bytes_so_far,
+        sum(locked.token_estimate) OVER (ORDER BY locked.id) AS tokens_so_far,
+        sum(
+            locked.token_estimate * CAST(:eur_per_input_token AS numeric)
+            + locked.max_output_tokens * CAST(:eur_per_output_token AS numeric)
+        ) OVER (ORDER BY locked.id) AS eur_so_far
+    FROM locked
+),
+
+chosen AS (
+    SELECT *
+    FROM summed
+    WHERE
+        bytes_so_far <= :max_bytes
+        AND (CAST(:max_tokens AS bigint) IS NULL OR tokens_so_far <= :max_tokens)
+        AND (CAST(:max_eur AS numeric) IS NULL OR eur_so_far <= :max_eur)
+),
+
+claimed AS (
+    UPDATE ai_processing_requests AS requests
+    SET processing_status = 'BATCHING_IN_PROGRESS', batch_id = :batch_id, updated_at = :now
+    FROM chosen
+    WHERE requests.id = chosen.id AND requests.processing_status = 'PENDING_BATCHING'
+    RETURNING requests.id, requests.session_id
+),
+
+attempted AS (
+    INSERT INTO ai_request_attempts (request_id, batch_id, created_at, reserved_eur)
+    SELECT
+        chosen.id,
+        :batch_id,
+        :now,
+        chosen.reserved_eur
+    FROM chosen
+),
+
+started AS (
+    INSERT INTO session_processing_status AS stage_row (import_id, stage, status, started_at)
+    SELECT
+        sessions.import_id,
+        'AI_ANALYSIS',
+        'IN_PROGRESS',
+        :now
+    FROM claimed
+    JOIN sessions ON sessions.id = claimed.session_id
+    ON CONFLICT (import_id, stage) DO UPDATE
+    SET status = 'IN_PROGRESS', started_at = :now, completed_at = NULL, error_message = NULL
+    WHERE stage_row.status IN ('PENDING', 'FAILED')
+)
+
+SELECT
+    count(*) AS requests,
+    coalesce(sum(body_bytes), 0) AS body_bytes,
+    coalesce(sum(token_estimate), 0) AS token_estimate,
+    coalesce(sum(reserved_eur), 0) AS reserved_eur
+FROM chosen

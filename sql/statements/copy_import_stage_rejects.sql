@@ -1,0 +1,1 @@
+COPY import_stage_rejects FROM STDIN

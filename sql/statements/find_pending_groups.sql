@@ -1,0 +1,17 @@
+-- What waits to be submitted, per company and model. Counting, not claiming: nothing is locked.
+SELECT
+    requests.company_id,
+    companies.slug AS company,
+    requests.model,
+    count(*) AS requests,
+    sum(requests.token_estimate) AS token_estimate,
+    sum(requests.max_output_tokens) AS max_output_tokens,
+    min(requests.updated_at) AS oldest
+FROM ai_processing_requests AS requests
+JOIN companies ON companies.id = requests.company_id
+WHERE
+    requests.processing_status = 'PENDING_BATCHING'
+    AND companies.status IN ('ACTIVE', 'TRIAL')
+    AND (CAST(:company_id AS uuid) IS NULL OR requests.company_id = :company_id)
+GROUP BY requests.company_id, companies.slug, requests.model
+ORDER BY min(requests.updated_at), requests.company_id, requests.model

@@ -1,0 +1,13 @@
+-- A batch is settled once, by whoever gets this lock; everybody else sees no row.
+SELECT
+    id,
+    company_id,
+    status,
+    openai_status,
+    error_code,
+    error_message,
+    cancel_requested_at,
+    cancel_unfinished
+FROM ai_batch_requests
+WHERE id = :batch_id AND processed_at IS NULL
+FOR UPDATE SKIP LOCKED

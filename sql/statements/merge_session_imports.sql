@@ -1,0 +1,113 @@
+-- Brings the staged records of one company into its imports: new ones are inserted, those with another hash updated, the rest
+-- is only compared. What a changed record fed is to be done again, save the analysis: that hangs on the messages.
+WITH changed AS (
+    UPDATE session_imports AS known
+    SET
+        start_time_raw = stage.start_time_raw,
+        end_time_raw = stage.end_time_raw,
+        ip_address = stage.ip_address,
+        country_code = stage.country_code,
+        language = stage.language,
+        messages_sent = stage.messages_sent,
+        sentiment_raw = stage.sentiment_raw,
+        escalated_raw = stage.escalated_raw,
+        forwarded_hr_raw = stage.forwarded_hr_raw,
+        full_transcript_url = stage.full_transcript_url,
+        avg_response_time_seconds = stage.avg_response_time_seconds,
+        tokens = stage.tokens,
+        tokens_eur = stage.tokens_eur,
+        category = stage.category,
+        initial_message = stage.initial_message,
+        start_time = to_timestamp(stage.start_epoch),
+        end_time = to_timestamp(stage.end_epoch),
+        country = stage.country,
+        language_code = stage.language_code,
+        sentiment_score = stage.sentiment_score,
+        escalated = stage.escalated,
+        forwarded_hr = stage.forwarded_hr,
+        source = 'csv',
+        content_hash = stage.content_hash,
+        import_run_id = :import_run_id,
+        updated_at = :now
+    FROM import_stage AS stage
+    WHERE
+        known.company_id = :company_id
+        AND known.external_session_id = stage.external_session_id
+        AND known.content_hash <> stage.content_hash
+    RETURNING known.id
+),
+
+added AS (
+    INSERT INTO session_imports (
+        company_id, external_session_id, start_time_raw, end_time_raw, ip_address, country_code, language,
+        messages_sent, sentiment_raw, escalated_raw, forwarded_hr_raw, full_transcript_url, avg_response_time_seconds,
+        tokens, tokens_eur, category, initial_message, start_time, end_time, country, language_code, sentiment_score,
+        escalated, forwarded_hr, content_hash, import_run_id, created_at, updated_at
+    )
+    SELECT
+        :company_id,
+        stage.external_session_id,
+        stage.start_time_raw,
+        stage.end_time_raw,
+        stage.ip_address,
+        stage.country_code,
+        stage.language,
+        stage.messages_sent,
+        stage.sentiment_raw,
+        stage.escalated_raw,
+        stage.forwarded_hr_raw,
+        stage.full_transcript_url,
+        stage.avg_response_time_seconds,
+        stage.tokens,
+        stage.tokens_eur,
+        stage.category,
+        stage.initial_message,
+        to_timestamp(stage.start_epoch),
+        to_timestamp(stage.end_epoch),
+        stage.country,
+        stage.language_code,
+        stage.sentiment_score,
+        stage.escalated,
+        stage.forwarded_hr,
+        stage.content_hash,
+        :import_run_id,
+        :now,
+        :now
+    FROM import_stage AS stage
+    WHERE NOT EXISTS (
+        SELECT 1
+        FROM session_imports AS known
+        WHERE known.company_id = :company_id AND known.external_session_id = stage.external_session_id
+    )
+    RETURNING id
+),
+
+imported AS (
+    INSERT INTO session_processing_status (import_id, stage, status, started_at, completed_at)
+    SELECT
+        added.id,
+        'CSV_IMPORT',
+        'COMPLETED',
+        :now,
+        :now
+    FROM added
+),
+
+set_back AS (
+    UPDATE session_processing_status AS stage_row
+    SET
+        status = 'PENDING',
+        retry_count = 0,
+        error_message = NULL,
+        started_at = NULL,
+        completed_at = NULL,
+        metadata = '{}'
+    FROM changed
+    WHERE
+        stage_row.import_id = changed.id
+        AND stage_row.stage IN ('TRANSCRIPT_FETCH', 'SESSION_CREATION')
+)
+
+SELECT
+    (SELECT count(*) FROM added) AS rows_new,
+    (SELECT count(*) FROM changed) AS rows_changed

@@ -1,0 +1,25 @@
+SELECT
+    batches.id,
+    batches.company_id,
+    companies.slug AS company,
+    batches.model,
+    batches.status,
+    lower(batches.openai_status) AS openai_status,
+    batches.openai_batch_id,
+    batches.output_file_id,
+    batches.error_file_id,
+    batches.token_estimate,
+    batches.request_count,
+    batches.reported_total,
+    batches.reported_completed,
+    batches.reported_failed,
+    batches.usage,
+    batches.errors,
+    batches.error_code,
+    batches.error_message,
+    batches.short_downloads,
+    batches.short_download_hash,
+    coalesce(batches.submitted_at, batches.created_at) AS submitted_at
+FROM ai_batch_requests AS batches
+JOIN companies ON companies.id = batches.company_id
+WHERE batches.id = :batch_id AND batches.processed_at IS NULL

@@ -1,0 +1,18 @@
+-- New messages are a new input: an analysis that is over, however it ended, waits to be done again, and so do its questions.
+-- A new try starts from nothing, so what the old one left in its row goes.
+UPDATE session_processing_status AS stage_row
+SET
+    status = 'PENDING',
+    error_message = NULL,
+    retry_count = 0,
+    started_at = NULL,
+    completed_at = NULL,
+    metadata = '{}'
+FROM session_processing_status AS analysis
+WHERE
+    analysis.import_id = ANY(CAST(:import_ids AS uuid[]))
+    AND analysis.stage = 'AI_ANALYSIS'
+    AND analysis.status IN ('COMPLETED', 'FAILED', 'SKIPPED')
+    AND stage_row.import_id = analysis.import_id
+    AND stage_row.stage IN ('AI_ANALYSIS', 'QUESTION_EXTRACTION')
+RETURNING stage_row.stage

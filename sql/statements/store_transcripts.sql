@@ -1,0 +1,90 @@
+-- Writes what fetches brought, and with it their stage. Three kinds of row: content; neither content nor error, which is "not
+-- changed"; an error. An error after an earlier success keeps the earlier content with its URL and ETag: nothing is lost, and
+-- `error_code` with FETCHED says that the newest try failed. A try counts anew when the row of the CSV is another one.
+-- Stages that were COMPLETED pass through PENDING within this statement: their row or their transcript was due again.
+WITH incoming AS MATERIALIZED (
+    SELECT *
+    FROM
+        unnest(
+            CAST(:import_ids AS uuid[]),
+            CAST(:urls AS text[]),
+            CAST(:row_hashes AS text[]),
+            CAST(:contents AS text[]),
+            CAST(:sha256s AS text[]),
+            CAST(:etags AS text[]),
+            CAST(:replaced AS boolean[]),
+            CAST(:error_codes AS text[]),
+            CAST(:error_messages AS text[]),
+            CAST(:stage_metadata AS text[])
+        ) AS fetched (
+            import_id, url, row_hash, content, sha256, etag, replaced, error_code, error_message, stage_metadata
+        )
+),
+
+stored AS (
+    INSERT INTO transcripts AS known (
+        import_id, url, row_hash, status, content, sha256, etag, replaced_characters, error_code, error_message,
+        attempts, next_attempt_at, fetched_at, updated_at
+    )
+    SELECT
+        incoming.import_id,
+        incoming.url,
+        incoming.row_hash,
+        CASE WHEN incoming.content IS NULL THEN 'FAILED' ELSE 'FETCHED' END,
+        incoming.content,
+        incoming.sha256,
+        incoming.etag,
+        incoming.replaced,
+        incoming.error_code,
+        incoming.error_message,
+        CASE WHEN incoming.error_code IS NULL THEN 0 ELSE 1 END,
+        CASE WHEN incoming.error_code IS NOT NULL THEN CAST(:retry_at AS timestamptz) END,
+        CASE WHEN incoming.error_code IS NULL THEN CAST(:now AS timestamptz) END,
+        :now
+    FROM incoming
+    ORDER BY incoming.import_id
+    ON CONFLICT (import_id) DO UPDATE
+    SET
+        url = CASE WHEN excluded.error_code IS NULL OR known.content IS NULL THEN excluded.url ELSE known.url END,
+        row_hash = excluded.row_hash,
+        status = CASE WHEN coalesce(excluded.content, known.content) IS NULL THEN 'FAILED' ELSE 'FETCHED' END,
+        content = coalesce(excluded.content, known.content),
+        sha256 = CASE WHEN excluded.content IS NULL THEN known.sha256 ELSE excluded.sha256 END,
+        etag = CASE WHEN excluded.error_code IS NULL THEN excluded.etag ELSE known.etag END,
+        replaced_characters = CASE
+            WHEN excluded.content IS NULL THEN known.replaced_characters ELSE excluded.replaced_characters
+        END,
+        error_code = excluded.error_code,
+        error_message = excluded.error_message,
+        attempts = CASE
+            WHEN excluded.error_code IS NULL THEN 0
+            WHEN known.error_code IS NOT NULL AND known.row_hash = excluded.row_hash THEN known.attempts + 1
+            ELSE 1
+        END,
+        next_attempt_at = excluded.next_attempt_at,
+        fetched_at = coalesce(excluded.fetched_at, known.fetched_at),
+        updated_at = excluded.updated_at
+)
+
+INSERT INTO session_processing_status AS stage_row (
+    import_id, stage, status, error_message, retry_count, started_at, completed_at, metadata
+)
+SELECT
+    incoming.import_id,
+    'TRANSCRIPT_FETCH',
+    CASE WHEN incoming.error_code IS NULL THEN 'COMPLETED' ELSE 'FAILED' END,
+    incoming.error_message,
+    CASE WHEN incoming.error_code IS NULL THEN 0 ELSE 1 END,
+    :now,
+    :now,
+    incoming.stage_metadata::jsonb
+FROM incoming
+ORDER BY incoming.import_id
+ON CONFLICT (import_id, stage) DO UPDATE
+SET
+    status = excluded.status,
+    error_message = excluded.error_message,
+    retry_count = stage_row.retry_count + excluded.retry_count,
+    started_at = excluded.started_at,
+    completed_at = excluded.completed_at,
+    metadata = excluded.metadata

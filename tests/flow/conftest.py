@@ -1,0 +1,45 @@
+"""A Batch API server, a gateway to it and a company, for tests of the steps around batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from livedash_pipeline.db.companies import Company
+from livedash_pipeline.db.connect import database_now
+from livedash_pipeline.db.prices import seed_prices, set_rate
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.local.batch_api.server import RunningServer, running_server
+from livedash_pipeline.openai_batch.gateway import connect
+from livedash_pipeline.settings import Settings
+from tests.flow.rows import insert_company
+
+
+@pytest.fixture
+def batch_api(tmp_path: Path) -> Iterator[RunningServer]:
+    """The local Batch API server, which finishes batches at the next look."""
+    with running_server(tmp_path / "batch-api", speed=0) as server:
+        yield server
+
+
+@pytest.fixture
+def company(engine: Engine) -> Company:
+    """A working company without sessions, in a database with prices and a rate."""
+    from decimal import Decimal
+
+    with engine.begin() as connection:
+        now = database_now(connection)
+        seed_prices(connection, now=now)
+        set_rate(connection, now.date(), Decimal("0.9"), "test", now)
+        return insert_company(connection)
+
+
+@pytest.fixture
+def context(engine: Engine, batch_api: RunningServer, tmp_path: Path) -> Iterator[BatchContext]:
+    """What the steps around batches are given."""
+    settings = Settings(openai_base_url=batch_api.base_url, openai_api_key="test-key")
+    with connect(batch_api.base_url, "test-key") as gateway:
+        yield BatchContext(engine, gateway, settings, spool_dir=tmp_path / "spool")
