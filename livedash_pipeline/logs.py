@@ -14,9 +14,7 @@ from typing import Any, Literal
 import structlog
 
 # Field names that would carry private text or a secret if somebody logged them by mistake.
-FORBIDDEN_FIELDS = frozenset(
-    {"content", "prompt", "answer", "transcript", "body", "api_key", "password", "text"}
-)
+FORBIDDEN_FIELDS = frozenset({"content", "prompt", "answer", "transcript", "body", "api_key", "password", "text"})
 
 
 def _refuse_private_fields(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -34,9 +32,7 @@ def configure_logging(log_format: Literal["text", "json"] = "text", level: int =
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=False)
+        structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

@@ -31,12 +31,8 @@ class Settings(BaseModel):
     openai_model: str = Field("gpt-5-mini", min_length=1, description="Model of companies without their own.")
     batch_creation_enabled: bool = Field(True, description="Lets `pending_request_sensor` submit batches.")
     batch_polling_enabled: bool = Field(True, description="Lets `open_batch_sensor` poll batches.")
-    livedash_home: Path = Field(
-        Path(".livedash"), description="Directory for everything kept on this machine."
-    )
-    livedash_dagster_url: str | None = Field(
-        None, description="Dagster's own storage, postgresql+psycopg2://."
-    )
+    livedash_home: Path = Field(Path(".livedash"), description="Directory for everything kept on this machine.")
+    livedash_dagster_url: str | None = Field(None, description="Dagster's own storage, postgresql+psycopg2://.")
     livedash_log_format: Literal["text", "json"] = Field("text", description="How log lines are written.")
     livedash_lease: Annotated[int, Field(ge=60)] = 900
     livedash_create_deadline: Annotated[int, Field(ge=1, le=600)] = 60
@@ -49,9 +45,7 @@ class Settings(BaseModel):
         str,
         Field(description="Tokens enqueued at most: a number, or MODEL=NUMBER,... ; empty: no limit known."),
     ] = ""
-    livedash_monthly_cap_eur: Decimal | None = Field(
-        None, ge=0, description="Spending cap per company and month."
-    )
+    livedash_monthly_cap_eur: Decimal | None = Field(None, ge=0, description="Spending cap per company and month.")
     livedash_usd_eur: Decimal | None = Field(None, gt=0, description="Rate used when no dated one is stored.")
     livedash_stuck_after: Annotated[int, Field(ge=60)] = 3600
     livedash_vanished_after: Annotated[int, Field(ge=0)] = 86_400
@@ -157,9 +151,7 @@ def make_settings(**values: Any) -> Settings:
 
 def _explain(error: ValidationError | InvalidOperation, values: Mapping[str, Any]) -> SettingsError:
     if isinstance(error, InvalidOperation):
-        return SettingsError(
-            "A number among the settings cannot be read.", remedy="Compare with .env.example."
-        )
+        return SettingsError("A number among the settings cannot be read.", remedy="Compare with .env.example.")
     first = error.errors()[0]
     name = str(first["loc"][0]).upper() if first["loc"] else ""
     shown = "" if "KEY" in name or "URL" in name else f" is {values.get(name.lower())!r}, which"

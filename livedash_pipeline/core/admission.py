@@ -86,8 +86,9 @@ def free_tokens(limit: int | None, learned: int | None, enqueued: int) -> int | 
     return max(min(known) - enqueued, 0) if known else None
 
 
-# "… Limit: 2,000,000 enqueued tokens …": the figure is the service's own.
-_LIMIT_FIGURE = re.compile(r"limit[^0-9]{0,40}([0-9][0-9,._]{2,})", re.IGNORECASE)
+# "Enqueued token limit reached for gpt-4.1 in organization org-1. Limit: 2,000,000 enqueued tokens." The figure follows the
+# word directly: the numbers of a model's name or an organisation's are none.
+_LIMIT_FIGURE = re.compile(r"\blimit(?:\s+(?:is|of))?\s*[:=]?\s*([0-9][0-9,._]{2,})(?![\w-])", re.IGNORECASE)
 
 
 def learned_limit(message: str, refused_tokens: int) -> int:

@@ -42,13 +42,6 @@ class Block:
     rejects: list[Reject] = field(default_factory=list)
     blank_lines: int = 0
 
-    def append(self, row: list[str], line: int, line_count: int, raw: str) -> None:
-        """Adds a record of the right shape."""
-        self.rows.append(row)
-        self.lines.append(line)
-        self.line_counts.append(line_count)
-        self.raws.append(raw)
-
     def extend(self, other: Block) -> None:
         """Adds the records of the block that follows."""
         self.rows += other.rows
@@ -226,7 +219,11 @@ class _Splitter:
             reason = RejectReason.NUL_CHARACTER if "\0" in raw else RejectReason.BAD_ENCODING
             self._reject(start, end, raw, reason)
         elif len(row) == COLUMN_COUNT:
-            self._block.append(row, self._number + start, end - start, raw)
+            block = self._block
+            block.rows.append(row)
+            block.lines.append(self._number + start)
+            block.line_counts.append(end - start)
+            block.raws.append(raw)
         elif not raw.strip():
             self._block.blank_lines += end - start
         else:

@@ -59,7 +59,7 @@ class BatchEnd:
     """How a batch ended, as far as it matters to requests without a line.
 
     Attributes:
-        openai_status: The service's word, lower-case: completed, failed, expired, cancelled.
+        openai_status: The service's word, lower-case: completed, failed, expired, cancelled; "" for a batch that it never had.
         has_files: Whether the service named an output or an error file.
         gone: Which files can no longer be had (`output`, `error`).
         errors: What validation found.
@@ -77,15 +77,21 @@ class BatchEnd:
     error_message: str | None
 
 
+# Some services write the word with one l.
+_ENDED_EARLY = {"expired": "batch_expired", "cancelled": "batch_cancelled", "canceled": "batch_cancelled"}
+
+
 def judge_unanswered(end: BatchEnd) -> Unanswered:
     """The outcome of requests without a line, by how their batch ended (design: every id ends in one outcome)."""
     if end.gone:
         names = " and ".join(end.gone)
         return Unanswered(Outcome.ARTIFACT_UNAVAILABLE, "artifact_unavailable", f"The {names} file is gone.")
+    if not end.openai_status:
+        return Unanswered(Outcome.NOT_RUN, end.error_code or "not_created", end.error_message)
     if end.openai_status == "failed" and not end.has_files:
         return _judge_validation(end)
-    if end.openai_status in ("expired", "cancelled") and not end.has_files and not end.reported_completed:
-        word = f"batch_{end.openai_status}"
+    word = _ENDED_EARLY.get(end.openai_status)
+    if word is not None and not end.has_files and not end.reported_completed:
         return Unanswered(Outcome.NOT_RUN, word, end.error_message, counted_release=True)
     return Unanswered(Outcome.MISSING, "missing", "The request stands in neither result file.")
 

@@ -33,8 +33,9 @@ def parse_time_of_day(text: str) -> time | None:
     match = _TIME.fullmatch(text)
     if match is None:
         return None
+    hour, minute, second = (int(part or 0) for part in match.groups())
     try:
-        return time(*(int(part or 0) for part in match.groups()))
+        return time(hour, minute, second)
     except ValueError:
         return None
 

@@ -27,7 +27,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -113,7 +113,7 @@ class MessageTimes:
 
     def moment(self, text: str) -> datetime | None:
         """The moment in UTC that `DD.MM.YYYY HH:MM:SS` means; None where there is no such date or time."""
-        found = parse_local_time(text, self._zone)
+        found = _read_time(text, self._zone)
         if found is None or found.year not in _YEARS:
             return None
         if self._previous is not None and found < self._previous:
@@ -196,6 +196,23 @@ class _Reader:
             self.messages.append(Message(self.role, content, self.sent_at))
         else:
             self.dropped += 1
+
+
+def _read_time(text: str, zone: ZoneInfo) -> datetime | None:
+    # Most of a transcript's time goes into its times, and most messages of a chat, or of a day's chats, share their hour.
+    hour_begins = _plain_hour(text[:13], zone)
+    minute, second = int(text[14:16]), int(text[17:19])
+    if hour_begins is None or minute > 59 or second > 59:
+        return parse_local_time(text, zone)
+    return hour_begins + timedelta(minutes=minute, seconds=second)
+
+
+@lru_cache(maxsize=4096)
+def _plain_hour(date_and_hour: str, zone: ZoneInfo) -> datetime | None:
+    """When an hour begins, if no change of the clocks lies in it; None as well if there is no such hour."""
+    begins = parse_local_time(f"{date_and_hour}:00:00", zone)
+    ends = parse_local_time(f"{date_and_hour}:59:59", zone)
+    return begins if begins and ends and ends - begins == timedelta(minutes=59, seconds=59) else None
 
 
 def _time_of(message: Message) -> datetime:

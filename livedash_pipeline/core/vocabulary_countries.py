@@ -34,6 +34,5 @@ COUNTRY_NAMES = {
     "frankreich": "FR",
     "bosnia": "BA",
     "bosnia and herzegovina": "BA",
-    "bosnia or herzegovina": "BA",
     "bosnia & herzegovina": "BA",
 }

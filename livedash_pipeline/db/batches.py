@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, insert, select, update
 
 from livedash_pipeline.core.admission import Budget, PendingGroup
+from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.core.states import BATCH_MOVES, LIVE_BATCHES, BatchStatus, sources_of
 from livedash_pipeline.core.transcripts import Message
 from livedash_pipeline.db.statements import statement
@@ -46,12 +47,17 @@ class Claim:
 
 @dataclass(frozen=True)
 class ClaimLimits:
-    """How much one batch may hold; None where nothing limits it."""
+    """How much one batch may hold; None where nothing limits it.
+
+    `max_first_tokens` is what a first request may have whatever `max_tokens` says: with nothing enqueued, a learned limit
+    below it would keep it waiting for ever, and only trying can raise that limit.
+    """
 
     max_lines: int
     max_bytes: int
     max_tokens: int | None
     budget: Budget
+    max_first_tokens: int = 0
 
 
 def pending_groups(connection: Connection, company_id: UUID | None = None) -> list[PendingGroup]:
@@ -69,12 +75,16 @@ def enqueued_tokens(connection: Connection, endpoint: str, model: str) -> int:
 
 
 def committed_eur(connection: Connection, company_id: UUID, *, month_start: datetime) -> Decimal:
-    """What a company has spent this month, and what it has in flight at most; other claims for it wait."""
+    """What a company has spent this month, and what it has in flight at most; other claims for it wait.
+
+    A try that may have been charged and whose cost is unknown counts as what was set aside for it.
+    """
     connection.execute(select(companies.c.id).where(companies.c.id == company_id).with_for_update(key_share=True))
     attempts = ai_request_attempts.c
-    cost = case((attempts.outcome.is_(None), attempts.reserved_eur), else_=attempts.total_cost_eur)
+    may_be_charged = attempts.outcome.is_(None) | attempts.outcome.in_((*PAID_OUTCOMES, Outcome.ARTIFACT_UNAVAILABLE))
+    reserved = case((may_be_charged, attempts.reserved_eur))
     query = (
-        select(func.coalesce(func.sum(func.coalesce(cost, 0)), 0))
+        select(func.coalesce(func.sum(func.coalesce(attempts.total_cost_eur, reserved, 0)), 0))
         .join(ai_batch_requests, _batches.id == attempts.batch_id)
         .where(_batches.company_id == company_id)
         .where(attempts.outcome.is_(None) | (attempts.settled_at >= month_start))
@@ -122,6 +132,7 @@ def claim_batch(
             "max_lines": limits.max_lines,
             "max_bytes": limits.max_bytes,
             "max_tokens": limits.max_tokens,
+            "max_first_tokens": limits.max_first_tokens,
             "max_eur": limits.budget.left,
             "eur_per_input_token": limits.budget.eur_per_input_token,
             "eur_per_output_token": limits.budget.eur_per_output_token,
@@ -164,7 +175,7 @@ def fail_oversized(
 
 
 def batch_lines(engine: Engine, batch_id: UUID) -> Iterator[tuple[UUID, UUID, str, list[Message]]]:
-    """Request id, session id, transcript hash and messages of each request of a batch, streamed in id order."""
+    """Request id, session id, transcript hash and messages (none, if there are none) of a batch's requests, in id order."""
     with engine.connect() as connection:
         rows = connection.execution_options(yield_per=5000).execute(
             statement("find_batch_lines"), {"batch_id": batch_id}
@@ -175,7 +186,8 @@ def batch_lines(engine: Engine, batch_id: UUID) -> Iterator[tuple[UUID, UUID, st
                 if current is not None:
                     yield current
                 current = (request_id, session_id, transcript_hash, [])
-            current[3].append(Message(role, content, sent_at))
+            if role is not None:
+                current[3].append(Message(role, content, sent_at))
         if current is not None:
             yield current
 
@@ -226,8 +238,20 @@ def record_created(
 def fail_unsubmitted(
     connection: Connection, claim: Claim, *, error_code: str, error_message: str, now: datetime
 ) -> bool:
-    """Nothing exists at the service: the batch is FAILED; its requests are released by settling it."""
-    return _fenced(connection, claim, BatchStatus.FAILED, now=now, error_code=error_code, error_message=error_message)
+    """Nothing exists at the service: the batch is FAILED, or CANCELLED where that was asked for.
+
+    Its requests are released by settling it.
+    """
+    ended = case((_batches.cancel_requested_at.is_not(None), BatchStatus.CANCELLED), else_=BatchStatus.FAILED)
+    unbought = _batches.status.in_((BatchStatus.PENDING, BatchStatus.UPLOADING))
+    return _write(
+        connection,
+        _held(claim) & unbought,
+        status=ended,
+        status_changed_at=now,
+        error_code=error_code,
+        error_message=error_message,
+    )
 
 
 def renew_lease(connection: Connection, claim: Claim, *, lease: int, now: datetime) -> bool:
@@ -241,12 +265,7 @@ def renew_lease(connection: Connection, claim: Claim, *, lease: int, now: dateti
 
 def take_over_abandoned(connection: Connection, endpoint: str, *, lease: int, now: datetime) -> list[Claim]:
     """Batches whose submitter is gone and whose create never began: nothing was bought, and they are ours now."""
-    expired = and_(
-        _batches.endpoint == endpoint,
-        _batches.status.in_((BatchStatus.PENDING, BatchStatus.UPLOADING)),
-        _batches.create_started_at.is_(None),
-        _batches.lease_until <= now,
-    )
+    expired = _abandoned(endpoint, now)
     locked = select(_batches.id).where(expired).order_by(_batches.id).with_for_update(skip_locked=True)
     taken = (
         update(ai_batch_requests)
@@ -268,6 +287,21 @@ def take_over_abandoned(connection: Connection, endpoint: str, *, lease: int, no
         )
         for row in connection.execute(taken)
     ]
+
+
+def count_abandoned(connection: Connection, endpoint: str, *, now: datetime) -> int:
+    """Batches that `take_over_abandoned` would take."""
+    query = select(func.count()).select_from(ai_batch_requests).where(_abandoned(endpoint, now))
+    return int(connection.execute(query).scalar_one())
+
+
+def _abandoned(endpoint: str, now: datetime) -> ColumnElement[bool]:
+    return and_(
+        _batches.endpoint == endpoint,
+        _batches.status.in_((BatchStatus.PENDING, BatchStatus.UPLOADING)),
+        _batches.create_started_at.is_(None),
+        _batches.lease_until <= now,
+    )
 
 
 def awaiting_recovery(connection: Connection, endpoint: str) -> tuple[int, datetime | None]:

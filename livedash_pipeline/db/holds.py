@@ -54,15 +54,23 @@ def place_hold(
     key_fingerprint: str,
     now: datetime,
 ) -> datetime | None:
-    """Holds an endpoint or a model, twice as long each time in a row, and returns until when."""
+    """Holds an endpoint or a model, twice as long each time in a row, and returns until when; None: until somebody lifts it.
+
+    What is refused while a hold is in force was under way before it, so it adds nothing; a hold that waits for a person is
+    not shortened; another key begins anew.
+    """
     scope = {"endpoint": endpoint, "model": model if rule.scope is HoldScope.MODEL else None}
     table = ai_holds.c
     known = connection.execute(
-        select(table.id, table.times)
+        select(table.id, table.times, table.not_before, table.key_fingerprint)
         .where(table.endpoint == endpoint, table.model.is_not_distinct_from(scope["model"]))
         .with_for_update()
     ).one_or_none()
-    times = 1 if known is None else known.times + 1
+    if known is not None and known.not_before is None:
+        return None
+    times = 1
+    if known is not None and known.key_fingerprint == key_fingerprint:
+        times = known.times + (known.not_before <= now)
     until = hold_until(now, times) if rule.timed else None
     values = {
         "reason": reason,
@@ -112,13 +120,13 @@ def learn_limit(connection: Connection, endpoint: str, model: str, *, limit: int
 
 
 def raise_learned_limit(connection: Connection, endpoint: str, model: str, *, now: datetime) -> None:
-    """A success raises a learned limit by a quarter, and ends the model's timed holds' doubling."""
-    table = ai_admissions.c
+    """A batch that ran raises a learned limit by a quarter, and holds that are over are forgotten: the next one is short."""
+    table, held = ai_admissions.c, ai_holds.c
+    more = func.greatest(table.learned_token_limit // 4, 1)
     connection.execute(
         update(ai_admissions)
         .where(table.endpoint == endpoint, table.model == model, table.learned_token_limit.is_not(None))
-        .values(learned_token_limit=table.learned_token_limit + func.div(table.learned_token_limit, 4), updated_at=now)
+        .values(learned_token_limit=table.learned_token_limit + more, updated_at=now)
     )
-    connection.execute(
-        delete(ai_holds).where(ai_holds.c.endpoint == endpoint, ai_holds.c.model == model, ai_holds.c.not_before <= now)
-    )
+    scope = or_(held.model == model, held.model.is_(None))
+    connection.execute(delete(ai_holds).where(held.endpoint == endpoint, scope, held.not_before <= now))

@@ -49,8 +49,8 @@ class StagedCounts:
 class MergeCounts:
     """What merging did."""
 
-    new: int
     changed: int
+    new: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ def fail_run(
     kept = [{"company_id": company.id, "import_run_id": run_id, **reject} for reject in rejects]
     if kept:
         connection.execute(insert(import_rejects), kept)
-    delay = min(interval * 2 ** min(company.import_failures, 30), max(LONGEST_BACK_OFF, interval))
+    delay = min(interval * 2 ** min(company.import_failures, 10), max(LONGEST_BACK_OFF, interval))
     connection.execute(
         update(companies)
         .where(companies.c.id == company.id)
@@ -208,7 +208,7 @@ def copy_rejects(connection: Connection, rejects: Iterable[Reject]) -> None:
 
 
 def _copy(connection: Connection, name: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    driver = cast(psycopg.Connection, connection.connection.driver_connection)
+    driver = cast(psycopg.Connection, connection.connection.dbapi_connection)
     with driver.cursor() as cursor, cursor.copy(statement(name).text) as copy:
         for row in rows:
             copy.write_row(row)
@@ -216,7 +216,7 @@ def _copy(connection: Connection, name: str, rows: Iterable[tuple[Any, ...]]) ->
 
 def find_repeats(connection: Connection) -> int:
     """Finds the staged records whose id a later one has; returns how many."""
-    connection.execute(text("ANALYZE import_stage"))
+    connection.execute(text("ANALYZE import_stage (external_session_id, line_number, content_hash)"))
     return connection.execute(statement("create_import_repeats")).rowcount
 
 

@@ -33,6 +33,7 @@ class BatchToIngest:
     status: BatchStatus
     openai_status: str | None
     openai_batch_id: str | None
+    key_fingerprint: str
     output_file_id: str | None
     error_file_id: str | None
     token_estimate: int
@@ -50,7 +51,7 @@ class BatchToIngest:
 
 
 def read_batch(connection: Connection, batch_id: UUID) -> BatchToIngest | None:
-    """A batch that is not settled; None if it is."""
+    """A batch that has ended and is not settled; None if it is, or goes on."""
     row = connection.execute(statement("read_batch_to_ingest"), {"batch_id": batch_id}).mappings().one_or_none()
     if row is None:
         return None

@@ -6,13 +6,14 @@ It runs on a connection of its own, so that a long upload cannot starve it; a lo
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from datetime import datetime
 from types import TracebackType
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from livedash_pipeline.db.batches import Claim, renew_lease
-from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
@@ -21,10 +22,11 @@ log = get_logger(__name__)
 class Heartbeat:
     """Renews a claim's lease every third of its length until it leaves the `with` block; `alive` says whether it held."""
 
-    def __init__(self, engine: Engine, claim: Claim, *, lease: int) -> None:
+    def __init__(self, engine: Engine, claim: Claim, *, lease: int, now: Callable[[Connection], datetime]) -> None:
         self._engine = engine
         self._claim = claim
         self._lease = lease
+        self._now = now
         self._ended = threading.Event()
         self._lost = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"lease-{claim.batch_id}", daemon=True)
@@ -48,7 +50,7 @@ class Heartbeat:
         while not self._ended.wait(self._lease / 3):
             try:
                 with self._engine.begin() as connection:
-                    held = renew_lease(connection, self._claim, lease=self._lease, now=database_now(connection))
+                    held = renew_lease(connection, self._claim, lease=self._lease, now=self._now(connection))
             except SQLAlchemyError as error:
                 log.warning("lease not renewed", batch_id=str(self._claim.batch_id), reason=type(error).__name__)
                 held = False

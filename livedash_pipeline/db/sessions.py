@@ -11,17 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import cast
 from uuid import UUID
 
-import psycopg
 from sqlalchemy import Connection
 
 from livedash_pipeline.core.session_facts import RowFacts, SessionFacts
 from livedash_pipeline.core.states import RequestStatus
 from livedash_pipeline.core.transcripts import Message
 from livedash_pipeline.db.statements import statement
-from livedash_pipeline.db.transcripts import ImportPage
+from livedash_pipeline.db.transcripts import ImportPage, copy_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +64,22 @@ class SessionSource:
 
 @dataclass(frozen=True, slots=True)
 class MadeSession:
-    """A session ready to be written."""
+    """A session ready to be written; `stage_metadata` is kept with its stage."""
 
     source: SessionSource
     facts: SessionFacts
     transcript_hash: str
     messages: Sequence[Message]
+    stage_metadata: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class CreationStage:
-    """The stage SESSION_CREATION of one import: COMPLETED, or FAILED with a message."""
+class RefusedSession:
+    """An import whose transcript cannot be read, and why."""
 
     import_id: UUID
-    error_message: str | None
-    metadata: Mapping[str, object]
+    error_message: str
+    stage_metadata: Mapping[str, object]
 
 
 def find_due_sessions(connection: Connection, page: ImportPage) -> list[DueSession]:
@@ -119,31 +118,45 @@ def find_session_sources(connection: Connection, import_ids: Sequence[UUID]) -> 
     return [SessionSource(**row) for row in rows.mappings()]
 
 
-def upsert_sessions(
-    connection: Connection, company_id: UUID, made: Sequence[MadeSession], now: datetime
-) -> dict[UUID, UUID]:
-    """Writes the derived columns of sessions; returns session ids by import id."""
-    rows = connection.execute(
-        statement("upsert_sessions"),
-        {
-            "company_id": company_id,
-            "import_ids": [each.source.import_id for each in made],
-            "start_times": [each.facts.start_time for each in made],
-            "end_times": [each.facts.end_time for each in made],
-            "ip_addresses": [each.source.ip_address for each in made],
-            "countries": [each.source.country for each in made],
-            "full_transcript_urls": [each.source.full_transcript_url for each in made],
-            "avg_response_times": [each.facts.avg_response_time for each in made],
-            "initial_msgs": [each.facts.initial_msg for each in made],
-            "message_counts": [each.facts.messages_sent for each in made],
-            "durations": [each.facts.duration_seconds for each in made],
-            "row_hashes": [each.source.row_hash for each in made],
-            "transcript_sha256s": [each.source.transcript_sha256 for each in made],
-            "transcript_hashes": [each.transcript_hash for each in made],
-            "now": now,
-        },
-    )
+def stage_sessions(connection: Connection, made: Sequence[MadeSession], refused: Sequence[RefusedSession]) -> None:
+    """Brings what became of a chunk into a table of this transaction, for the two functions below."""
+    connection.execute(statement("create_staged_sessions"))
+    with copy_rows(connection, "copy_staged_sessions") as copy:
+        for session in made:
+            source, facts = session.source, session.facts
+            copy.write_row(
+                (
+                    source.import_id,
+                    facts.start_time,
+                    facts.end_time,
+                    source.ip_address,
+                    source.country,
+                    source.full_transcript_url,
+                    facts.avg_response_time,
+                    facts.initial_msg,
+                    facts.messages_sent,
+                    facts.duration_seconds,
+                    source.row_hash,
+                    source.transcript_sha256,
+                    session.transcript_hash,
+                    None,
+                    json.dumps(session.stage_metadata),
+                )
+            )
+        for refusal in refused:
+            nothing = (None,) * 12
+            copy.write_row((refusal.import_id, *nothing, refusal.error_message, json.dumps(refusal.stage_metadata)))
+
+
+def upsert_sessions(connection: Connection, company_id: UUID, now: datetime) -> dict[UUID, UUID]:
+    """Writes the derived columns of the staged sessions; returns session ids by import id."""
+    rows = connection.execute(statement("upsert_sessions"), {"company_id": company_id, "now": now})
     return {row.import_id: row.session_id for row in rows}
+
+
+def store_creation(connection: Connection, now: datetime) -> None:
+    """Writes the stage SESSION_CREATION of everything that is staged."""
+    connection.execute(statement("store_session_creation"), {"now": now})
 
 
 def replace_messages(
@@ -152,28 +165,14 @@ def replace_messages(
     """Stores messages by session; those of `existing` sessions are deleted first. Returns how many were stored."""
     if existing:
         connection.execute(statement("delete_messages"), {"session_ids": list(existing)})
-    driver = cast(psycopg.Connection, connection.connection.driver_connection)
     stored = 0
     # Straight into the table: by way of a staging table every message would be written twice.
-    with driver.cursor() as cursor, cursor.copy(statement("copy_messages").text) as copy:
+    with copy_rows(connection, "copy_messages") as copy:
         for session_id, listed in messages.items():
             for position, message in enumerate(listed):
                 copy.write_row((session_id, position, message.role, message.content, message.sent_at))
             stored += len(listed)
     return stored
-
-
-def store_creation(connection: Connection, stages: Sequence[CreationStage], now: datetime) -> None:
-    """Writes the stage SESSION_CREATION of some imports."""
-    connection.execute(
-        statement("store_session_creation"),
-        {
-            "import_ids": [stage.import_id for stage in stages],
-            "error_messages": [stage.error_message for stage in stages],
-            "stage_metadata": [json.dumps(stage.metadata) for stage in stages],
-            "now": now,
-        },
-    )
 
 
 def reset_analysis(connection: Connection, import_ids: Sequence[UUID]) -> int:

@@ -16,11 +16,11 @@ from uuid import UUID
 from psycopg import Connection as PsycopgConnection
 from sqlalchemy import Connection, func, select, text
 
-from livedash_pipeline.core.outcomes import Outcome
-from livedash_pipeline.core.states import BatchStatus
+from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
+from livedash_pipeline.core.states import BatchStatus, RequestStatus
 from livedash_pipeline.db import answers
 from livedash_pipeline.db.statements import statement
-from livedash_pipeline.db.tables import ai_processing_requests, ai_request_attempts
+from livedash_pipeline.db.tables import ai_processing_requests, ai_request_attempts, session_questions
 
 # The columns of a staged result in the order of `StagedResult.as_row`.
 _COLUMNS = (
@@ -55,10 +55,11 @@ class Allowances:
 
 
 def lock_batch(connection: Connection, batch_id: UUID) -> LockedBatch | None:
-    """Locks a batch that is not settled yet; None if it is, or if somebody else is settling it."""
+    """Locks a batch that has ended and is not settled yet; None if it is, or if somebody else is settling it."""
     row = connection.execute(statement("lock_batch_to_settle"), {"batch_id": batch_id}).mappings().one_or_none()
     if row is None:
         return None
+    connection.execute(statement("lock_batch_sessions"), {"batch_id": batch_id})
     connection.execute(statement("lock_batch_requests"), {"batch_id": batch_id})
     return LockedBatch(**(dict(row) | {"status": BatchStatus(row["status"])}))
 
@@ -165,7 +166,20 @@ def drop_stage(connection: Connection) -> None:
 def batch_cost(connection: Connection, batch_id: UUID) -> Decimal | None:
     """What a batch's answers cost in euro; None where the cost of any answer is unknown."""
     attempts = ai_request_attempts.c
-    unknown = func.count().filter(attempts.prompt_tokens.is_not(None), attempts.total_cost_eur.is_(None))
+    unknown = func.count().filter(attempts.outcome.in_(PAID_OUTCOMES), attempts.total_cost_eur.is_(None))
     query = select(unknown, func.coalesce(func.sum(attempts.total_cost_eur), 0)).where(attempts.batch_id == batch_id)
     missing, total = connection.execute(query).one()
     return None if missing else Decimal(total)
+
+
+def batch_questions(connection: Connection, batch_id: UUID) -> int:
+    """How many questions the sessions of a batch's answers have."""
+    linked = session_questions.c
+    requests = ai_processing_requests.c
+    query = (
+        select(func.count())
+        .select_from(session_questions)
+        .join(ai_processing_requests, requests.session_id == linked.session_id)
+        .where(requests.batch_id == batch_id, requests.processing_status == RequestStatus.PROCESSING_COMPLETE)
+    )
+    return int(connection.execute(query).scalar_one())

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.text import storable_text
@@ -103,26 +106,34 @@ def store_transcripts(
     connection: Connection, results: Sequence[FetchResult], *, retry_at: datetime, now: datetime
 ) -> None:
     """Writes results and their stages; failed ones are due again at `retry_at`."""
-    connection.execute(
-        statement("store_transcripts"),
-        {
-            "import_ids": [result.import_id for result in results],
-            "urls": [result.url for result in results],
-            "row_hashes": [result.row_hash for result in results],
-            "contents": [result.content for result in results],
-            "sha256s": [result.sha256 for result in results],
-            "etags": [result.etag for result in results],
-            "replaced": [result.replaced for result in results],
-            "error_codes": [result.error_code for result in results],
+    connection.execute(statement("create_staged_transcripts"))
+    with copy_rows(connection, "copy_staged_transcripts") as copy:
+        for result in results:
             # A message may quote an address of the CSV or of a redirect.
-            "error_messages": [
-                None if result.error_message is None else storable_text(result.error_message)[0] for result in results
-            ],
-            "stage_metadata": [json.dumps(result.stage_metadata or {}) for result in results],
-            "retry_at": retry_at,
-            "now": now,
-        },
-    )
+            message = None if result.error_message is None else storable_text(result.error_message)[0]
+            copy.write_row(
+                (
+                    result.import_id,
+                    result.url,
+                    result.row_hash,
+                    result.content,
+                    result.sha256,
+                    result.etag,
+                    result.replaced,
+                    result.error_code,
+                    message,
+                    json.dumps(result.stage_metadata or {}),
+                )
+            )
+    connection.execute(statement("store_transcripts"), {"retry_at": retry_at, "now": now})
+
+
+@contextmanager
+def copy_rows(connection: Connection, name: str) -> Iterator[psycopg.Copy]:
+    """Writes rows with the COPY statement of this name, within the transaction of the connection."""
+    driver = cast(psycopg.Connection, connection.connection.driver_connection)
+    with driver.cursor() as cursor, cursor.copy(statement(name).text) as copy:
+        yield copy
 
 
 def skip_transcripts(connection: Connection, import_ids: Sequence[UUID], *, reason: str, now: datetime) -> None:

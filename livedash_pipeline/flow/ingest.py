@@ -44,6 +44,7 @@ class IngestReport:
         strangers: Lines about requests that are not of their batch.
         repeated: Lines beyond the first about one request.
         unreadable: Lines that are not JSON.
+        questions: Questions linked to their sessions.
         short: Batches whose files did not come whole; they are asked for again.
         failures: Why files could not be fetched, by batch.
         cost_eur: What the answers cost; None if any of it is unknown.
@@ -54,6 +55,7 @@ class IngestReport:
     strangers: int = 0
     repeated: int = 0
     unreadable: int = 0
+    questions: int = 0
     short: list[UUID] = field(default_factory=list)
     failures: list[BatchApiError] = field(default_factory=list)
     cost_eur: Decimal | None = Decimal(0)
@@ -135,6 +137,7 @@ def _take_in(
     )
     _hold_after(context, connection, batch, locked, counts, now)
     _note(report, batch, outcomes, counts, repeated)
+    report.questions += settlement.batch_questions(connection, batch.id)
     report.cost_eur = _total(report.cost_eur, settlement.batch_cost(connection, batch.id))
     return True
 

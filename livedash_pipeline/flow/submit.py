@@ -59,6 +59,7 @@ class SubmitReport:
     held: list[str] = field(default_factory=list)
     too_long: int = 0
     released: int = 0
+    recovered: int = 0
     awaiting_recovery: int = 0
     next_recovery_at: datetime | None = None
     estimated_cost_eur: Decimal | None = Decimal(0)

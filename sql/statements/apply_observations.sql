@@ -1,5 +1,6 @@
--- What the service says about batches, all in one statement. A status moves only where the table of moves allows it, so an
--- observation that would take a batch backwards is ignored; `:moves` is `core.states.BATCH_MOVES` as {from: [to, ...]}.
+-- What the service says about batches, all in one statement. A status moves only where the table of moves allows it; an
+-- observation that would take a batch backwards is ignored whole, with its words and counts, and so is one without a status of
+-- ours about a batch that has ended. `:moves` is `core.states.BATCH_MOVES` as {from: [to, ...]}.
 WITH observed AS (
     SELECT *
     FROM jsonb_to_recordset(CAST(:observations AS jsonb)) AS seen (
@@ -38,13 +39,14 @@ judged AS (
         before.id,
         before.status AS status_before,
         before.openai_status AS openai_status_before,
-        CASE
-            WHEN jsonb_exists(CAST(:moves AS jsonb) -> before.status, observed.status) THEN observed.status
-            ELSE before.status
-        END AS next_status,
+        coalesce(observed.status, before.status) AS next_status,
         observed.*
     FROM before
     JOIN observed ON observed.openai_batch_id = before.openai_batch_id
+    WHERE
+        observed.status = before.status
+        OR jsonb_exists(CAST(:moves AS jsonb) -> before.status, observed.status)
+        OR (observed.status IS NULL AND before.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED'))
 ),
 
 updated AS (
@@ -60,7 +62,9 @@ updated AS (
         expires_at = coalesce(judged.expires_at, batches.expires_at),
         completed_at = CASE
             WHEN judged.next_status IN ('COMPLETED', 'FAILED', 'CANCELLED')
-                THEN greatest(coalesce(judged.completed_at, CAST(:now AS timestamptz)), batches.created_at)
+                THEN greatest(
+                    coalesce(judged.completed_at, batches.completed_at, CAST(:now AS timestamptz)), batches.created_at
+                )
             ELSE batches.completed_at
         END,
         reported_total = coalesce(judged.reported_total, batches.reported_total),

@@ -8,6 +8,7 @@ WITH locked AS MATERIALIZED (
         requests.max_output_tokens
     FROM ai_processing_requests AS requests
     JOIN sessions ON sessions.id = requests.session_id
+    JOIN companies ON companies.id = requests.company_id AND companies.status IN ('ACTIVE', 'TRIAL')
     WHERE
         requests.company_id = :company_id
         AND requests.model = :model
@@ -27,6 +28,7 @@ summed AS (
         locked.token_estimate,
         locked.token_estimate * CAST(:eur_per_input_token AS numeric)
         + locked.max_output_tokens * CAST(:eur_per_output_token AS numeric) AS reserved_eur,
+        row_number() OVER (ORDER BY locked.id) AS place,
         sum(locked.body_bytes) OVER (ORDER BY locked.id) AS bytes_so_far,
         sum(locked.token_estimate) OVER (ORDER BY locked.id) AS tokens_so_far,
         sum(
@@ -41,7 +43,11 @@ chosen AS (
     FROM summed
     WHERE
         bytes_so_far <= :max_bytes
-        AND (CAST(:max_tokens AS bigint) IS NULL OR tokens_so_far <= :max_tokens)
+        AND (
+            CAST(:max_tokens AS bigint) IS NULL
+            OR tokens_so_far <= :max_tokens
+            OR (place = 1 AND token_estimate <= :max_first_tokens)
+        )
         AND (CAST(:max_eur AS numeric) IS NULL OR eur_so_far <= :max_eur)
 ),
 

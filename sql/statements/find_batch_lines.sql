@@ -1,4 +1,5 @@
--- What the lines of a batch's input file are built from, in id order, messages in theirs.
+-- What the lines of a batch's input file are built from, in id order, messages in theirs. A request whose session has lost
+-- its messages is not left out: it must not go missing from the file unnoticed.
 SELECT
     requests.id AS request_id,
     requests.session_id,
@@ -7,6 +8,6 @@ SELECT
     messages.content,
     messages.sent_at
 FROM ai_processing_requests AS requests
-JOIN messages ON messages.session_id = requests.session_id
+LEFT JOIN messages ON messages.session_id = requests.session_id
 WHERE requests.batch_id = :batch_id AND requests.processing_status = 'BATCHING_IN_PROGRESS'
 ORDER BY requests.id, messages.position

@@ -1,5 +1,6 @@
 -- Imports of one page whose session is to be made or made anew, with the size of their transcript (its length is known
--- without unpacking it). A transcript that could not be parsed waits until it or its row changes, or for a retry (PENDING).
+-- without unpacking it). A transcript that could not be parsed waits until it or its row changes, or for a retry
+-- (PENDING).
 -- LATERAL with LIMIT: see find_due_transcripts.
 SELECT
     imports.id AS import_id,

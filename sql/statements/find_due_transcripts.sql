@@ -1,6 +1,6 @@
--- Imports of one page whose transcript is to be fetched, or, without a URL, to be skipped: never tried or set back to PENDING,
--- a row that changed later, or a failed try whose time has come. LATERAL with LIMIT keeps the plan at index look-ups for this
--- page, whatever the planner believes about tables that have just grown.
+-- Imports of one page whose transcript is to be fetched, or, without a URL, to be skipped: never tried or set back to
+-- PENDING, a row that changed later, or a failed try whose time has come. LATERAL with LIMIT keeps the plan at index
+-- look-ups for this page, whatever the planner believes about tables that have just grown.
 SELECT
     imports.id AS import_id,
     nullif(btrim(imports.full_transcript_url), '') AS url,

@@ -13,7 +13,10 @@ SET
 FROM (
     SELECT
         count(*) FILTER (WHERE http_status BETWEEN 200 AND 299) AS succeeded,
-        count(*) FILTER (WHERE line_order < 2147483647 AND http_status NOT BETWEEN 200 AND 299) AS failed,
+        -- Expired and cancelled lines have no status.
+        count(*) FILTER (
+            WHERE line_order < 2147483647 AND (http_status IS NULL OR http_status NOT BETWEEN 200 AND 299)
+        ) AS failed,
         coalesce(sum(prompt_tokens), 0) AS input_tokens,
         coalesce(sum(completion_tokens), 0) AS output_tokens
     FROM staged_results

@@ -1,4 +1,4 @@
--- A batch is settled once, by whoever gets this lock; everybody else sees no row.
+-- A batch is settled once, by whoever gets this lock, and only after its end; everybody else sees no row.
 SELECT
     id,
     company_id,
@@ -9,5 +9,5 @@ SELECT
     cancel_requested_at,
     cancel_unfinished
 FROM ai_batch_requests
-WHERE id = :batch_id AND processed_at IS NULL
+WHERE id = :batch_id AND processed_at IS NULL AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
 FOR UPDATE SKIP LOCKED

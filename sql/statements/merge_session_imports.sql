@@ -109,5 +109,5 @@ set_back AS (
 )
 
 SELECT
-    (SELECT count(*) FROM added) AS rows_new,
-    (SELECT count(*) FROM changed) AS rows_changed
+    (SELECT count(*) FROM changed) AS rows_changed,
+    (SELECT count(*) FROM added) AS rows_new

@@ -6,6 +6,7 @@ SELECT
     batches.status,
     lower(batches.openai_status) AS openai_status,
     batches.openai_batch_id,
+    batches.key_fingerprint,
     batches.output_file_id,
     batches.error_file_id,
     batches.token_estimate,
@@ -22,4 +23,7 @@ SELECT
     coalesce(batches.submitted_at, batches.created_at) AS submitted_at
 FROM ai_batch_requests AS batches
 JOIN companies ON companies.id = batches.company_id
-WHERE batches.id = :batch_id AND batches.processed_at IS NULL
+WHERE
+    batches.id = :batch_id
+    AND batches.processed_at IS NULL
+    AND batches.status IN ('COMPLETED', 'FAILED', 'CANCELLED')

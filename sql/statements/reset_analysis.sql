@@ -1,4 +1,5 @@
--- New messages are a new input: an analysis that is over, however it ended, waits to be done again, and so do its questions.
+-- New messages are a new input: an analysis that is over, however it ended, waits to be done again, and so do its
+-- questions.
 -- A new try starts from nothing, so what the old one left in its row goes.
 UPDATE session_processing_status AS stage_row
 SET

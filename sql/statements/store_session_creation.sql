@@ -1,22 +1,19 @@
--- The stage of sessions that were made, or whose transcript was refused (FAILED, with the line). A stage that was COMPLETED
--- passes through PENDING within this statement: its row or its transcript changed.
+-- The stage of sessions that were made, or whose transcript was refused (FAILED, with the line). A stage that was
+-- COMPLETED passes through PENDING within this statement: its row or its transcript changed.
 INSERT INTO session_processing_status AS stage_row (
     import_id, stage, status, error_message, retry_count, started_at, completed_at, metadata
 )
 SELECT
-    incoming.import_id,
+    staged.import_id,
     'SESSION_CREATION',
-    CASE WHEN incoming.error_message IS NULL THEN 'COMPLETED' ELSE 'FAILED' END,
-    incoming.error_message,
-    CASE WHEN incoming.error_message IS NULL THEN 0 ELSE 1 END,
+    CASE WHEN staged.error_message IS NULL THEN 'COMPLETED' ELSE 'FAILED' END,
+    staged.error_message,
+    CASE WHEN staged.error_message IS NULL THEN 0 ELSE 1 END,
     :now,
     :now,
-    incoming.stage_metadata::jsonb
-FROM
-    unnest(
-        CAST(:import_ids AS uuid[]), CAST(:error_messages AS text[]), CAST(:stage_metadata AS text[])
-    ) AS incoming (import_id, error_message, stage_metadata)
-ORDER BY incoming.import_id
+    staged.stage_metadata
+FROM staged_sessions AS staged
+ORDER BY staged.import_id
 ON CONFLICT (import_id, stage) DO UPDATE
 SET
     status = excluded.status,

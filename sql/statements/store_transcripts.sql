@@ -1,27 +1,8 @@
--- Writes what fetches brought, and with it their stage. Three kinds of row: content; neither content nor error, which is "not
--- changed"; an error. An error after an earlier success keeps the earlier content with its URL and ETag: nothing is lost, and
--- `error_code` with FETCHED says that the newest try failed. A try counts anew when the row of the CSV is another one.
--- Stages that were COMPLETED pass through PENDING within this statement: their row or their transcript was due again.
-WITH incoming AS MATERIALIZED (
-    SELECT *
-    FROM
-        unnest(
-            CAST(:import_ids AS uuid[]),
-            CAST(:urls AS text[]),
-            CAST(:row_hashes AS text[]),
-            CAST(:contents AS text[]),
-            CAST(:sha256s AS text[]),
-            CAST(:etags AS text[]),
-            CAST(:replaced AS boolean[]),
-            CAST(:error_codes AS text[]),
-            CAST(:error_messages AS text[]),
-            CAST(:stage_metadata AS text[])
-        ) AS fetched (
-            import_id, url, row_hash, content, sha256, etag, replaced, error_code, error_message, stage_metadata
-        )
-),
-
-stored AS (
+-- Writes what fetches brought (staged), and with it their stage. Three kinds of row: content; neither content nor error,
+-- which is "not changed"; an error. An error after an earlier success keeps the earlier content with its URL and ETag:
+-- nothing is lost, and `error_code` with FETCHED says that the newest try failed. A try counts anew when the row of the
+-- CSV is another one. Stages that were COMPLETED pass through PENDING in this statement: their row was due again.
+WITH stored AS (
     INSERT INTO transcripts AS known (
         import_id, url, row_hash, status, content, sha256, etag, replaced_characters, error_code, error_message,
         attempts, next_attempt_at, fetched_at, updated_at
@@ -41,7 +22,7 @@ stored AS (
         CASE WHEN incoming.error_code IS NOT NULL THEN CAST(:retry_at AS timestamptz) END,
         CASE WHEN incoming.error_code IS NULL THEN CAST(:now AS timestamptz) END,
         :now
-    FROM incoming
+    FROM staged_transcripts AS incoming
     ORDER BY incoming.import_id
     ON CONFLICT (import_id) DO UPDATE
     SET
@@ -77,8 +58,8 @@ SELECT
     CASE WHEN incoming.error_code IS NULL THEN 0 ELSE 1 END,
     :now,
     :now,
-    incoming.stage_metadata::jsonb
-FROM incoming
+    incoming.stage_metadata
+FROM staged_transcripts AS incoming
 ORDER BY incoming.import_id
 ON CONFLICT (import_id, stage) DO UPDATE
 SET

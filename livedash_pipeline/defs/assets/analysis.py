@@ -1,0 +1,226 @@
+"""Assets of the group `analysis`: requests, the batches they are sent in, and the results that come back.
+
+Add what has to do with a model's answers. The batches at the service are an external asset; `open_batch_sensor` observes it.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from pydantic import Field
+
+from livedash_pipeline.db.companies import get_company
+from livedash_pipeline.defs.assets.sessions import sessions_and_messages
+from livedash_pipeline.defs.identity import identified_run
+from livedash_pipeline.defs.names import GROUP_ANALYSIS, IMPORT_MAX_RUNTIME, OWNERS, POOL_OPENAI, TAG_MAX_RUNTIME
+from livedash_pipeline.defs.partitions import company_partitions
+from livedash_pipeline.defs.reporting import column_schema, counts, document_metadata, table
+from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
+from livedash_pipeline.errors import LivedashError
+from livedash_pipeline.flow.build_requests import build_requests
+from livedash_pipeline.flow.documents import ingest_document, money, submit_document
+from livedash_pipeline.flow.ingest import ingest_finished
+from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.openai_batch.tokens import count_tokens
+
+
+@dg.asset(
+    deps=list(sessions_and_messages.keys),
+    group_name=GROUP_ANALYSIS,
+    owners=OWNERS,
+    kinds={"postgres"},
+    partitions_def=company_partitions,
+    op_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
+    metadata={
+        "dagster/table_name": "ai_processing_requests",
+        "dagster/column_schema": column_schema(
+            {
+                "id": "uuid",
+                "session_id": "uuid",
+                "model": "text",
+                "processing_status": "text",
+                "input_hash": "text",
+                "token_estimate": "integer",
+            }
+        ),
+    },
+)
+def pending_ai_requests(
+    context: dg.AssetExecutionContext,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+) -> dg.MaterializeResult[None]:
+    """One request per session that waits for its analysis; nothing is asked twice about the same messages."""
+    with identified_run(context), postgres.engine() as engine:
+        with engine.connect() as connection:
+            company = get_company(connection, context.partition_key)
+        report = build_requests(
+            engine, company, default_model=openai_batch.settings.openai_model, count_tokens=count_tokens
+        )
+    made = {
+        "created": report.created,
+        "rewritten": report.rewritten,
+        "kept answers applied": report.reapplied,
+        "skipped without messages": report.skipped,
+    }
+    return dg.MaterializeResult(metadata={"dagster/row_count": report.created, "table": counts(made)})
+
+
+class SubmitConfig(dg.Config):
+    """What is submitted: by default, everything that is due."""
+
+    company: str | None = Field(None, description="Slug of one company; empty for all.")
+    ignore_minimum: bool = Field(
+        False,
+        description="Submit groups that are smaller than LIVEDASH_MIN_BATCH and have not waited LIVEDASH_MAX_WAIT.",
+    )
+    unhold: bool = Field(False, description="End all holds of the endpoint first.")
+
+
+@dg.asset(
+    deps=[pending_ai_requests],
+    group_name=GROUP_ANALYSIS,
+    owners=OWNERS,
+    kinds={"postgres", "openai"},
+    pool=POOL_OPENAI,
+    metadata={
+        "dagster/table_name": "ai_batch_requests",
+        "dagster/column_schema": column_schema(
+            {
+                "id": "uuid",
+                "company_id": "uuid",
+                "model": "text",
+                "status": "text",
+                "openai_batch_id": "text",
+                "request_count": "integer",
+            }
+        ),
+    },
+)
+def submitted_batches(
+    context: dg.AssetExecutionContext,
+    config: SubmitConfig,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+) -> dg.MaterializeResult[None]:
+    """Batches at the service, one model and one company each; their rows exist before the service is called."""
+    with (
+        identified_run(context) as run_id,
+        postgres.engine() as engine,
+        openai_batch.context(engine, run_id) as batch_context,
+    ):
+        company_id = None
+        if config.company is not None:
+            with engine.connect() as connection:
+                company_id = get_company(connection, config.company).id
+        report = submit_pending(
+            batch_context, company_id=company_id, ignore_minimum=config.ignore_minimum, unhold=config.unhold
+        )
+    for reason in report.held:
+        context.log.warning(reason)
+    batches = table(
+        ("batch", "company", "model", "requests", "OpenAI id", "at most EUR"),
+        (
+            (
+                batch.batch_id,
+                batch.company,
+                batch.model,
+                batch.requests,
+                batch.openai_batch_id,
+                money(batch.reserved_eur),
+            )
+            for batch in report.submitted
+        ),
+    )
+    document = submit_document(report)
+    metadata = document_metadata(document, row_count=document["requests"])
+    return dg.MaterializeResult(
+        metadata=metadata | {"batches": batches, "held": table(("why",), ([r] for r in report.held))}
+    )
+
+
+openai_batches = dg.AssetSpec(
+    "openai_batches",
+    deps=[submitted_batches],
+    group_name=GROUP_ANALYSIS,
+    owners=OWNERS,
+    kinds={"openai"},
+    description="The batches as the service sees them; `open_batch_sensor` looks at them and reports every change.",
+)
+
+_RESULT_COLUMNS = {
+    "request_id": "uuid",
+    "batch_id": "uuid",
+    "outcome": "text",
+    "prompt_tokens": "bigint",
+    "completion_tokens": "bigint",
+    "total_cost_eur": "numeric",
+}
+
+
+@dg.multi_asset(
+    name="ingested_results_and_questions",
+    specs=[
+        dg.AssetSpec(
+            "ingested_results",
+            deps=[openai_batches],
+            group_name=GROUP_ANALYSIS,
+            owners=OWNERS,
+            kinds={"postgres"},
+            partitions_def=company_partitions,
+            description="What became of every request, what it cost, and the analysis of its session.",
+            metadata={
+                "dagster/table_name": "ai_request_attempts",
+                "dagster/column_schema": column_schema(_RESULT_COLUMNS),
+            },
+        ),
+        dg.AssetSpec(
+            "session_questions",
+            deps=[openai_batches],
+            group_name=GROUP_ANALYSIS,
+            owners=OWNERS,
+            kinds={"postgres"},
+            partitions_def=company_partitions,
+            description="The questions that users asked, per company and session, in the order of their importance.",
+            metadata={
+                "dagster/table_name": "session_questions",
+                "dagster/column_schema": column_schema(
+                    {"session_id": "uuid", "position": "integer", "question_id": "uuid"}
+                ),
+            },
+        ),
+    ],
+    pool=POOL_OPENAI,
+)
+def ingested_results_and_questions(
+    context: dg.AssetExecutionContext,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Takes the company's finished batches in: both files, every outcome, one transaction a batch."""
+    with (
+        identified_run(context) as run_id,
+        postgres.engine() as engine,
+        openai_batch.context(engine, run_id) as batch_context,
+    ):
+        with engine.connect() as connection:
+            company = get_company(connection, context.partition_key)
+        report = ingest_finished(batch_context, company_id=company.id)
+    metadata = document_metadata(ingest_document(report), row_count=sum(report.outcomes.values()))
+    yield dg.MaterializeResult(
+        asset_key="ingested_results",
+        metadata=metadata
+        | {
+            "cost_eur": money(report.cost_eur) or "unknown: a price or an exchange rate is missing",
+            "batches": table(("batch",), ([batch_id] for batch_id in report.batches)),
+            "lines": counts(
+                {"of strangers": report.strangers, "repeated": report.repeated, "unreadable": report.unreadable}
+            ),
+        },
+    )
+    yield dg.MaterializeResult(asset_key="session_questions", metadata={"dagster/row_count": report.questions})
+    if report.failures:
+        raise LivedashError(
+            f"{len(report.failures)} of the company's batches could not be fetched: {report.failures[0].message}",
+            remedy="Nothing to do: `open_batch_sensor` asks for them again.",
+            code="results_not_fetched",
+        )

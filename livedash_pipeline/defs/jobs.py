@@ -1,0 +1,143 @@
+"""Jobs: asset jobs that run a part of the graph, and op jobs that ask something of the pipeline's tables.
+
+Add a job whose body is one call of `flow`. Op jobs answer with the documents of the commands, as output, metadata and log line.
+"""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from livedash_pipeline.defs.assets.analysis import (
+    ingested_results_and_questions,
+    pending_ai_requests,
+    submitted_batches,
+)
+from livedash_pipeline.defs.assets.imports import session_imports, transcripts
+from livedash_pipeline.defs.assets.sessions import sessions_and_messages
+from livedash_pipeline.defs.identity import identified_run, report_dead_runs
+from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, POOL_OPENAI, TAG_MAX_RUNTIME
+from livedash_pipeline.defs.reporting import answer
+from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
+from livedash_pipeline.flow import operations
+from livedash_pipeline.flow.documents import poll_document
+from livedash_pipeline.flow.poll import poll_batches as poll
+
+import_sessions = dg.define_asset_job(
+    "import_sessions",
+    selection=[session_imports, transcripts, sessions_and_messages, pending_ai_requests],
+    description="One company from its CSV to its pending requests.",
+    run_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
+)
+submit_batches = dg.define_asset_job(
+    "submit_batches",
+    selection=[submitted_batches],
+    description="Sends what is due to the Batch API, one company and model a batch.",
+)
+ingest_results = dg.define_asset_job(
+    "ingest_results",
+    selection=[ingested_results_and_questions],
+    description="Takes one company's finished batches in.",
+)
+
+
+class CompanyConfig(dg.Config):
+    """Which company; all of them unless one is named."""
+
+    company: str | None = Field(None, description="Slug of one company; empty for all.")
+
+
+class ListRequestsConfig(dg.Config):
+    """Which requests are listed."""
+
+    status: str = Field(
+        "processing_failed",
+        description="pending_batching, batching_in_progress, processing_complete or processing_failed, in either case.",
+    )
+    limit: int = Field(operations.DEFAULT_PAGE, description=f"Requests a page, 1 to {operations.MAX_PAGE}.")
+    cursor: str | None = Field(None, description="nextCursor of the page before, with the same status and company.")
+    company: str | None = Field(None, description="Slug of one company; empty for all.")
+
+
+class RequeueConfig(dg.Config):
+    """Which failed requests wait again: those named, or those that a filter names."""
+
+    request_ids: list[str] = Field([], description="Ids of requests; leave empty to use a filter.")
+    company: str | None = Field(None, description="Filter: slug of a company.")
+    error_code: str | None = Field(None, description="Filter: why they failed, such as truncated or rejected.")
+    older_than_hours: float | None = Field(None, description="Filter: failed at least so many hours ago.")
+    dry_run: bool | None = Field(
+        None, description="Only count. Unless set: true with a filter, false with explicit ids."
+    )
+
+
+@dg.op(description="Asks the service how open batches stand, and writes what changed.", pool=POOL_OPENAI)
+def poll_batches(
+    context: dg.OpExecutionContext,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+) -> dict[str, Any]:
+    """One tick of `open_batch_sensor`, by hand."""
+    report_dead_runs(context.instance)
+    with (
+        identified_run(context) as run_id,
+        postgres.engine() as engine,
+        openai_batch.context(engine, run_id) as batch_context,
+    ):
+        return answer(context, poll_document(poll(batch_context)))
+
+
+@dg.op(description="Counts requests per status.")
+def summary(
+    context: dg.OpExecutionContext, config: CompanyConfig, postgres: dg.ResourceParam[Postgres]
+) -> dict[str, Any]:
+    """Requests per status, over all companies or of one."""
+    with identified_run(context), postgres.engine() as engine:
+        return answer(context, operations.summarise(engine, config.company))
+
+
+@dg.op(description="Lists requests of one status, a page at a time.")
+def list_requests(
+    context: dg.OpExecutionContext, config: ListRequestsConfig, postgres: dg.ResourceParam[Postgres]
+) -> dict[str, Any]:
+    """One page of requests."""
+    with identified_run(context), postgres.engine() as engine:
+        document = operations.list_requests(
+            engine, status=config.status, limit=config.limit, cursor=config.cursor, company=config.company
+        )
+        return answer(context, document)
+
+
+@dg.op(description="Puts failed requests back to pending.")
+def requeue(
+    context: dg.OpExecutionContext, config: RequeueConfig, postgres: dg.ResourceParam[Postgres]
+) -> dict[str, Any]:
+    """Failed requests wait again."""
+    with identified_run(context), postgres.engine() as engine:
+        document = operations.requeue_requests(
+            engine,
+            request_ids=config.request_ids,
+            company=config.company,
+            error_code=config.error_code,
+            older_than_hours=config.older_than_hours,
+            dry_run=config.dry_run,
+        )
+        return answer(context, document)
+
+
+@dg.op(description="Counts sessions per stage and status.")
+def pipeline_status(
+    context: dg.OpExecutionContext, config: CompanyConfig, postgres: dg.ResourceParam[Postgres]
+) -> dict[str, Any]:
+    """Sessions per stage and status, over all companies or of one."""
+    with identified_run(context), postgres.engine() as engine:
+        return answer(context, operations.report_pipeline(engine, config.company))
+
+
+def op_job(op: dg.OpDefinition, **options: Any) -> dg.JobDefinition:
+    """A job of one op, named as it. The graph between them needs a name of its own: Dagster wants ops and graphs distinct."""
+    graph = dg.GraphDefinition(name=f"{op.name}_graph", node_defs=[op])
+    return graph.to_job(name=op.name, description=op.description, **options)
+
+
+op_jobs = [op_job(op) for op in (poll_batches, summary, list_requests, requeue, pipeline_status)]

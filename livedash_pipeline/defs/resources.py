@@ -1,0 +1,76 @@
+"""What assets, jobs and sensors are given: the database, the Batch API, and the sources.
+
+Each is a plain object that opens nothing until it is used, so that definitions load without a database, a key or a network.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from livedash_pipeline.core.endpoints import endpoint_of
+from livedash_pipeline.db.connect import make_engine
+from livedash_pipeline.db.migrate import check_current
+from livedash_pipeline.flow.context import BatchContext, require_api_key
+from livedash_pipeline.openai_batch.gateway import connect
+from livedash_pipeline.settings import Settings
+
+
+class Postgres:
+    """Our database. Its address is asked for when it is first used, since the embedded server may have to be started."""
+
+    def __init__(self, address: Callable[[], str]) -> None:
+        self._address = address
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """An engine on the migrated database, closed afterwards.
+
+        Raises:
+            DatabaseNotReadyError: Unreachable, not migrated, or newer than this program.
+        """
+        engine = make_engine(self._address())
+        try:
+            check_current(engine)
+            yield engine
+        finally:
+            engine.dispose()
+
+
+class OpenAIBatch:
+    """The Batch API that the settings name."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @property
+    def endpoint(self) -> str:
+        """Host and path, as batches record it."""
+        return endpoint_of(self.settings.openai_base_url)
+
+    @contextmanager
+    def context(self, engine: Engine, run_id: str | None) -> Iterator[BatchContext]:
+        """Everything that submit, poll and ingest need, with a spool directory of its own.
+
+        Raises:
+            SettingsError: There is no API key.
+        """
+        key = require_api_key(self.settings)
+        with (
+            tempfile.TemporaryDirectory(prefix="livedash-spool-") as spool,
+            connect(self.settings.openai_base_url, key) as gateway,
+        ):
+            yield BatchContext(engine, gateway, self.settings, run_id, spool_dir=Path(spool))
+
+
+class HttpSource:
+    """Where CSVs and transcripts are fetched: the environment holds the credentials that companies name."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
+        self.settings = settings
+        self.environ = environ

@@ -1,0 +1,137 @@
+"""Runs jobs in the foreground, recorded as Dagster runs: how the command line drives the flow without a daemon.
+
+The answer is the job's document, wherever the job keeps it: an op job's output, or the report of an asset.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import dagster as dg
+
+from livedash_pipeline.core.outcomes import Outcome
+from livedash_pipeline.db.connect import make_engine
+from livedash_pipeline.db.polling import finished_groups
+from livedash_pipeline.defs.build import build_defs
+from livedash_pipeline.defs.identity import process_tags, report_dead_runs
+from livedash_pipeline.defs.names import PARTITIONS, TAG_COMPANY
+from livedash_pipeline.defs.reporting import REPORT_KEY
+from livedash_pipeline.errors import LivedashError
+from livedash_pipeline.flow.context import configured_endpoint
+from livedash_pipeline.flow.documents import Document
+from livedash_pipeline.settings import Settings
+
+# The step whose configuration and report are the job's.
+_STEP = {
+    "import_sessions": "session_imports",
+    "submit_batches": "submitted_batches",
+    "ingest_results": "ingested_results_and_questions",
+}
+
+
+class Environment(Protocol):
+    """What a foreground run needs to know of its machine; `local.environment` prepares one."""
+
+    @property
+    def settings(self) -> Settings:
+        """All settings."""
+
+    @property
+    def database_url(self) -> str:
+        """Our own tables."""
+
+    def export_to(self, environ: MutableMapping[str, str]) -> None:
+        """Sets the variables by which Dagster finds its storage."""
+
+
+@contextmanager
+def open_instance(environment: Environment) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance of the environment; runs of this host whose process is gone are reported first."""
+    environment.export_to(os.environ)
+    with dg.DagsterInstance.get() as instance:
+        report_dead_runs(instance)
+        yield instance
+
+
+def run_in_foreground(
+    environment: Environment,
+    job_name: str,
+    *,
+    partition: str | None = None,
+    op_config: Mapping[str, Any] | None = None,
+) -> Document:
+    """Runs a job to its end and returns its document.
+
+    Args:
+        environment: A prepared environment.
+        job_name: One of the jobs.
+        partition: Slug of a company, for jobs with partitions.
+        op_config: Configuration of the job's (main) step.
+
+    Raises:
+        LivedashError: The run failed; the error is the step's.
+    """
+    with open_instance(environment) as instance:
+        return _run(environment, instance, job_name, partition, op_config)
+
+
+def ingest_all(environment: Environment) -> Document:
+    """Takes in all finished batches, one run per company, and returns the sum of the documents."""
+    engine = make_engine(environment.database_url)
+    try:
+        with engine.connect() as connection:
+            groups = finished_groups(connection, configured_endpoint(environment.settings))
+    finally:
+        engine.dispose()
+    outcomes: Counter[str] = Counter({outcome.value: 0 for outcome in Outcome})
+    batches = 0
+    with open_instance(environment) as instance:
+        for group in groups:
+            document = _run(environment, instance, "ingest_results", group.company, None)
+            outcomes.update(document["outcomes"])
+            batches += document["batches"]
+    return {"ok": True, "batches": batches, "outcomes": dict(outcomes)}
+
+
+def _run(
+    environment: Environment,
+    instance: dg.DagsterInstance,
+    job_name: str,
+    partition: str | None,
+    op_config: Mapping[str, Any] | None,
+) -> Document:
+    defs = build_defs(environment.settings, database_url=lambda: environment.database_url)
+    job = defs.resolve_job_def(job_name)
+    step = _STEP.get(job_name, job_name)
+    tags = process_tags()
+    if partition is not None:
+        tags[TAG_COMPANY] = partition
+        instance.add_dynamic_partitions(PARTITIONS, [partition])
+    # Dagster's own console lines say nothing that the structured log does not.
+    run_config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    if op_config:
+        run_config["ops"] = {step: {"config": dict(op_config)}}
+    try:
+        result = job.execute_in_process(instance=instance, partition_key=partition, run_config=run_config, tags=tags)
+    except dg.DagsterInvalidConfigError as error:
+        raise LivedashError(
+            f"The configuration of {job_name} is not valid: {error.errors[0].message}",
+            remedy="Compare it with the job's form in the Dagster UI.",
+            code="bad_config",
+        ) from None
+    if job_name not in _STEP:
+        return dict(result.output_for_node(step))
+    return _report(result, step)
+
+
+def _report(result: dg.ExecuteInProcessResult, step: str) -> Document:
+    for event in result.asset_materializations_for_node(step):
+        if REPORT_KEY in event.metadata:
+            value = event.metadata[REPORT_KEY].value
+            if isinstance(value, dict):
+                return dict(value)
+    raise LivedashError(f"The run of {step} left no report.", remedy="Open the run in the Dagster UI.")

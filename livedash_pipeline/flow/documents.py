@@ -1,0 +1,132 @@
+"""The answers of commands, jobs and HTTP, as JSON documents: one function per kind of report.
+
+Keys are camelCase, those of the user's plan come first and in its order; counts are 0 and never absent, money is a decimal
+string. Add a document here, never in a shell, so that all shells answer alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from livedash_pipeline.core.outcomes import Outcome
+from livedash_pipeline.core.states import RequestStatus
+from livedash_pipeline.db.requests import ListedRequest, Requeued
+from livedash_pipeline.db.stages import PipelineStatus
+from livedash_pipeline.flow.import_csv import ImportReport
+from livedash_pipeline.flow.ingest import IngestReport
+from livedash_pipeline.flow.poll import PollReport
+from livedash_pipeline.flow.submit import SubmitReport
+
+Document = dict[str, Any]
+
+
+def money(amount: Decimal | None) -> str | None:
+    """Euro as a decimal string without trailing zeros and without an exponent; None where it is unknown."""
+    if amount is None:
+        return None
+    return f"{amount.normalize():f}" if amount else "0"
+
+
+def moment(value: datetime | None) -> str | None:
+    """ISO 8601."""
+    return None if value is None else value.isoformat()
+
+
+def summary_document(counts: Mapping[RequestStatus, int]) -> Document:
+    """Requests per status, in the order of the user's plan."""
+    return {"ok": True, "summary": {status.lower(): counts[status] for status in RequestStatus}}
+
+
+def requests_document(requests: Iterable[ListedRequest], next_cursor: str | None) -> Document:
+    """One page of requests."""
+    return {
+        "ok": True,
+        "requests": [
+            {
+                "id": str(request.id),
+                "sessionId": None if request.session_id is None else str(request.session_id),
+                "status": request.status.lower(),
+                "companyId": str(request.company_id),
+                "model": request.model,
+                "batchId": None if request.batch_id is None else str(request.batch_id),
+                "attempts": request.attempts,
+                "errorCode": request.error_code,
+                "errorMessage": request.error_message,
+                "requestedAt": moment(request.requested_at),
+                "completedAt": moment(request.completed_at),
+            }
+            for request in requests
+        ],
+        "nextCursor": next_cursor,
+    }
+
+
+def requeue_document(requeued: Requeued, *, dry_run: bool) -> Document:
+    """What a requeue did, or would do."""
+    document: Document = {
+        "ok": True,
+        "requeuedCount": requeued.requeued,
+        "notFoundCount": requeued.not_found,
+        "notFailedCount": requeued.not_failed,
+    }
+    return document | ({"dryRun": True} if dry_run else {})
+
+
+def import_document(report: ImportReport) -> Document:
+    """What an import of one company did."""
+    return {
+        "ok": True,
+        "company": report.company,
+        "rows": report.rows,
+        "new": report.new,
+        "changed": report.changed,
+        "unchanged": report.unchanged,
+        "rejected": report.rejected,
+    }
+
+
+def imports_document(companies: Sequence[Document]) -> Document:
+    """What imports of several companies did; not ok as soon as one failed."""
+    return {"ok": all(company["ok"] for company in companies), "companies": list(companies)}
+
+
+def submit_document(report: SubmitReport) -> Document:
+    """What a submit did and left."""
+    return {
+        "ok": True,
+        "batches": len(report.submitted),
+        "requests": sum(batch.requests for batch in report.submitted),
+        "estimatedCostEur": money(report.estimated_cost_eur),
+        "recovered": report.recovered,
+        "awaitingRecovery": report.awaiting_recovery,
+        "nextRecoveryAt": moment(report.next_recovery_at),
+    }
+
+
+def poll_document(report: PollReport) -> Document:
+    """What a poll saw."""
+    return {"ok": True, "open": report.open, "changed": len(report.changes), "finished": report.finished}
+
+
+def ingest_document(report: IngestReport) -> Document:
+    """What was taken in."""
+    return {
+        "ok": True,
+        "batches": len(report.batches),
+        "outcomes": {outcome.value: report.outcomes.get(outcome.value, 0) for outcome in Outcome},
+    }
+
+
+def pipeline_document(status: PipelineStatus) -> Document:
+    """Sessions per stage and status."""
+    return {
+        "ok": True,
+        "totalSessions": status.total_sessions,
+        "stages": {
+            stage.lower(): {state.lower(): count for state, count in counts.items()}
+            for stage, counts in status.stages.items()
+        },
+    }

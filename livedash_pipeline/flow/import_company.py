@@ -1,0 +1,58 @@
+"""A company's whole import, from its CSV to its pending requests, for those who do not run the steps as assets.
+
+The steps are the assets' own; here they only follow each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Engine
+
+from livedash_pipeline.db.companies import Company
+from livedash_pipeline.flow.build_requests import RequestReport, build_requests
+from livedash_pipeline.flow.derive_sessions import DeriveReport, derive_sessions
+from livedash_pipeline.flow.fetch_transcripts import TranscriptReport, fetch_transcripts
+from livedash_pipeline.flow.import_csv import ImportReport, ImportRules, import_company
+from livedash_pipeline.settings import Settings
+from livedash_pipeline.sources.csv_source import CsvSource
+
+
+@dataclass(frozen=True)
+class CompanyImport:
+    """The reports of all steps of one company."""
+
+    imported: ImportReport
+    transcripts: TranscriptReport
+    sessions: DeriveReport
+    requests: RequestReport
+
+
+def import_rules(settings: Settings) -> ImportRules:
+    """What of the settings concerns an import."""
+    return ImportRules(
+        max_reject_ratio=settings.livedash_max_reject_ratio,
+        interval=timedelta(seconds=settings.livedash_import_interval),
+    )
+
+
+def import_whole_company(
+    engine: Engine,
+    company: Company,
+    *,
+    settings: Settings,
+    source: CsvSource,
+    environ: Mapping[str, str],
+    count_tokens: Callable[[str], int],
+    run_id: str | None,
+) -> CompanyImport:
+    """Runs the four steps of one company; the errors are those of the steps."""
+    imported = import_company(engine, company, source=source, rules=import_rules(settings), run_id=run_id)
+    return CompanyImport(
+        imported,
+        fetch_transcripts(engine, company, environ=environ),
+        derive_sessions(engine, company),
+        build_requests(engine, company, default_model=settings.openai_model, count_tokens=count_tokens),
+    )

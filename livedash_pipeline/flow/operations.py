@@ -1,0 +1,137 @@
+"""What an engineer asks of the pipeline while it runs: counts, lists, and putting failed requests back.
+
+Jobs, commands and HTTP call these and answer with the same documents. Arguments are checked here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+
+from livedash_pipeline.core.cursors import make_cursor, read_cursor
+from livedash_pipeline.core.states import RequestStatus
+from livedash_pipeline.db import requests
+from livedash_pipeline.db.companies import get_company
+from livedash_pipeline.db.connect import database_now, in_transaction
+from livedash_pipeline.db.requests import Requeued
+from livedash_pipeline.db.stages import pipeline_status
+from livedash_pipeline.errors import UsageError
+from livedash_pipeline.flow import documents
+from livedash_pipeline.flow.documents import Document
+
+MAX_PAGE = 1000
+DEFAULT_PAGE = 100
+
+
+def summarise(engine: Engine, company: str | None = None) -> Document:
+    """Requests per status, over all companies or of one."""
+    with engine.connect() as connection:
+        company_id = get_company(connection, company).id if company else None
+        return documents.summary_document(requests.count_by_status(connection, company_id))
+
+
+def report_pipeline(engine: Engine, company: str | None = None) -> Document:
+    """Sessions per stage and status, over all companies or of one."""
+    with engine.connect() as connection:
+        company_id = get_company(connection, company).id if company else None
+        return documents.pipeline_document(pipeline_status(connection, company_id))
+
+
+def read_status(text: str) -> RequestStatus:
+    """A request status in either case.
+
+    Raises:
+        UsageError: There is no such status.
+    """
+    try:
+        return RequestStatus(text.strip().upper())
+    except ValueError:
+        allowed = ", ".join(status.lower() for status in RequestStatus)
+        raise UsageError(f"{text!r} is not a status of requests.", remedy=f"Use one of {allowed}.") from None
+
+
+def list_requests(
+    engine: Engine, *, status: str, limit: int = DEFAULT_PAGE, cursor: str | None = None, company: str | None = None
+) -> Document:
+    """One page of requests of a status, in id order.
+
+    Raises:
+        UsageError: Unknown status or company, a limit out of range, or a cursor of another query.
+    """
+    wanted = read_status(status)
+    if not 1 <= limit <= MAX_PAGE:
+        raise UsageError(f"limit is {limit}.", remedy=f"Use 1 to {MAX_PAGE}.")
+    filters = {"status": wanted.value, "company": company}
+    after = read_cursor(cursor, filters) if cursor else None
+    if cursor and after is None:
+        raise UsageError(
+            f"{cursor!r} is not a cursor of this query.",
+            remedy="Use nextCursor of the page before, with the same filter.",
+        )
+    with engine.connect() as connection:
+        company_id = get_company(connection, company).id if company else None
+        found = requests.list_by_status(connection, wanted, limit=limit + 1, after_id=after, company_id=company_id)
+    page = found[:limit]
+    following = make_cursor(page[-1].id, filters) if len(found) > limit else None
+    return documents.requests_document(page, following)
+
+
+def requeue_requests(
+    engine: Engine,
+    *,
+    request_ids: Iterable[str] = (),
+    company: str | None = None,
+    error_code: str | None = None,
+    older_than_hours: float | None = None,
+    dry_run: bool | None = None,
+) -> Document:
+    """Puts failed requests back to pending: those named, or those that a filter names.
+
+    Args:
+        engine: Our database.
+        request_ids: Ids as text; what is no id counts as not found.
+        company: Only this company's.
+        error_code: Only those that failed with this code.
+        older_than_hours: Only those that failed longer ago.
+        dry_run: Count and change nothing; unless given, true with a filter and false with ids.
+
+    Raises:
+        UsageError: Ids together with a filter, or an unknown company.
+    """
+    given = list(dict.fromkeys(request_ids))
+    filtered = any(value is not None for value in (company, error_code, older_than_hours))
+    if given and filtered:
+        raise UsageError("Both ids and a filter are given.", remedy="Give ids, or a filter, not both.")
+    if not given and not filtered:
+        return documents.requeue_document(Requeued(0, 0, 0), dry_run=bool(dry_run))
+    only_count = filtered if dry_run is None else dry_run
+    ids, unreadable = _read_ids(given)
+
+    def work(connection: Connection) -> Requeued:
+        now = database_now(connection)
+        chosen = ids
+        if filtered:
+            company_id = get_company(connection, company).id if company else None
+            before = None if older_than_hours is None else now - timedelta(hours=older_than_hours)
+            chosen = requests.failed_request_ids(
+                connection, company_id=company_id, error_code=error_code, completed_before=before
+            )
+        return requests.requeue(connection, chosen, now=now, dry_run=only_count)
+
+    done = in_transaction(engine, work)
+    counted = Requeued(done.requeued, done.not_found + unreadable, done.not_failed)
+    return documents.requeue_document(counted, dry_run=only_count)
+
+
+def _read_ids(texts: Iterable[str]) -> tuple[list[UUID], int]:
+    ids: dict[UUID, None] = {}
+    unreadable = 0
+    for text in texts:
+        try:
+            ids[UUID(text)] = None
+        except ValueError:
+            unreadable += 1
+    return list(ids), unreadable

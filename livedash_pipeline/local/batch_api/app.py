@@ -1,0 +1,209 @@
+"""HTTP around `BatchService`: one route for each operation, nothing decided here.
+
+Add a route when the service has a new operation. Every operation passes through the gate under its route's name, which is
+the place for whatever should happen around an operation (a delay, a reply that is lost); the default lets all pass.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from livedash_pipeline.local.batch_api.lines import write_line
+from livedash_pipeline.local.batch_api.refusals import Refusal, missing_parameter
+from livedash_pipeline.local.batch_api.service import BatchService, random_id
+
+STAND_IN_HEADER = "x-livedash-stand-in"
+STAND_IN_NOTE = "A local stand-in for OpenAI's Batch API. Its answers are worked out by rules; no model is behind it."
+
+Proceed = Callable[[], Awaitable[Response]]
+Gate = Callable[[str, Request, Proceed], Awaitable[Response]]
+"""Called with an operation's name, its request and the operation itself; returns the reply to send."""
+
+
+async def pass_through(_operation: str, _request: Request, proceed: Proceed) -> Response:
+    """Let an operation happen as it is."""
+    return await proceed()
+
+
+class Json(JSONResponse):
+    """JSON in which a lone surrogate, which a client may have sent, does not break the reply."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        return write_line(content).rstrip(b"\n")
+
+
+def create_app(service: BatchService, *, gate: Gate = pass_through) -> FastAPI:
+    """Return the application for a service.
+
+    Args:
+        service: what the routes call.
+        gate: what every operation under /v1 passes through.
+    """
+    app = FastAPI(title="Batch API stand-in", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(_StandInHeaders)
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(HTTPException, _no_such_route)
+    app.add_exception_handler(Exception, _broken)
+    router = APIRouter(prefix="/v1", route_class=_route_class(service, gate), default_response_class=Json)
+    _add_file_routes(router, service)
+    _add_batch_routes(router, service)
+    _add_model_routes(router, service)
+    app.include_router(router)
+
+    @app.get("/", response_class=Json)
+    def describe() -> Json:
+        return Json({"stand_in": True, "description": STAND_IN_NOTE, "base_path": "/v1", "speed": service.speed})
+
+    return app
+
+
+async def json_body(request: Request) -> Any:
+    """Return a request's JSON document, or refuse it."""
+    try:
+        return json.loads(await request.body())
+    except (ValueError, RecursionError):
+        raise Refusal(400, "We could not parse the JSON body of your request.") from None
+
+
+Body = Annotated[Any, Depends(json_body)]
+Query = str | None
+
+
+def _add_file_routes(router: APIRouter, service: BatchService) -> None:
+    @router.post("/files", name="upload_file")
+    async def upload_file(request: Request) -> Json:
+        async with request.form(max_files=1, max_fields=16) as form:
+            file, purpose = form.get("file"), form.get("purpose")
+            if not isinstance(file, UploadFile):
+                raise missing_parameter("file")
+            if not isinstance(purpose, str):
+                raise missing_parameter("purpose")
+            stored = await run_in_threadpool(
+                service.upload_file,
+                file.file,
+                filename=file.filename or "",
+                purpose=purpose,
+                expires_after=_expires_after(form),
+            )
+        return Json(stored)
+
+    @router.get("/files", name="list_files")
+    def list_files(purpose: Query = None, after: Query = None, limit: Query = None, order: Query = None) -> Json:
+        return Json(service.list_files(purpose=purpose, after=after, limit=limit, order=order))
+
+    @router.get("/files/{file_id}", name="get_file")
+    def get_file(file_id: str) -> Json:
+        return Json(service.get_file(file_id))
+
+    @router.get("/files/{file_id}/content", name="download_file")
+    def download_file(file_id: str) -> FileResponse:
+        return FileResponse(service.file_content(file_id), media_type="application/octet-stream")
+
+    @router.delete("/files/{file_id}", name="delete_file")
+    def delete_file(file_id: str) -> Json:
+        return Json(service.delete_file(file_id))
+
+
+def _add_batch_routes(router: APIRouter, service: BatchService) -> None:
+    @router.post("/batches", name="create_batch")
+    def create_batch(body: Body) -> Json:
+        return Json(service.create_batch(body))
+
+    @router.get("/batches", name="list_batches")
+    def list_batches(after: Query = None, limit: Query = None) -> Json:
+        return Json(service.list_batches(after=after, limit=limit))
+
+    @router.get("/batches/{batch_id}", name="get_batch")
+    def get_batch(batch_id: str) -> Json:
+        return Json(service.get_batch(batch_id))
+
+    @router.post("/batches/{batch_id}/cancel", name="cancel_batch")
+    def cancel_batch(batch_id: str) -> Json:
+        return Json(service.cancel_batch(batch_id))
+
+
+def _add_model_routes(router: APIRouter, service: BatchService) -> None:
+    @router.get("/models", name="list_models")
+    def list_models() -> Json:
+        return Json(service.list_models())
+
+    @router.get("/models/{model}", name="get_model")
+    def get_model(model: str) -> Json:
+        return Json(service.get_model(model))
+
+    @router.post("/chat/completions", name="chat_completion")
+    def chat_completion(body: Body) -> Json:
+        return Json(service.chat_completion(body))
+
+
+def _route_class(service: BatchService, gate: Gate) -> type[APIRoute]:
+    """Return a route that sends its operation through the gate, and there first looks at the key."""
+
+    class GatedRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Any]:
+            handle = super().get_route_handler()
+
+            async def gated(request: Request) -> Response:
+                async def proceed() -> Response:
+                    service.check_key(request.headers.get("authorization"))
+                    return await handle(request)
+
+                return await gate(self.name, request, proceed)
+
+            return gated
+
+    return GatedRoute
+
+
+def _expires_after(form: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the bracketed form fields as the object that they stand for."""
+    fields = {key: form.get(f"expires_after[{key}]") for key in ("anchor", "seconds")}
+    return None if all(value is None for value in fields.values()) else fields
+
+
+async def _refused(_request: Request, refusal: Exception) -> Response:
+    if not isinstance(refusal, Refusal):
+        raise refusal
+    return Json(refusal.document(), status_code=refusal.status)
+
+
+async def _no_such_route(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    unknown = error.status_code in (404, 405)
+    message = f"Invalid URL ({request.method} {request.url.path})" if unknown else str(error.detail)
+    return Json(Refusal(error.status_code, message).document(), status_code=error.status_code)
+
+
+async def _broken(_request: Request, _error: Exception) -> Response:
+    """Answer for a fault of the stand-in; the server logs the traceback. This reply is made outside the middleware."""
+    document = Refusal(500, "The stand-in had an error; its log has the details.", kind="server_error").document()
+    return Json(document, status_code=500, headers={STAND_IN_HEADER: "true"})
+
+
+class _StandInHeaders:
+    """Marks every reply as the stand-in's and gives it a request id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                marks = {STAND_IN_HEADER: "true", "x-request-id": random_id("req_")}
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *((name.encode(), value.encode()) for name, value in marks.items()),
+                ]
+            await send(message)
+
+        await self._app(scope, receive, marked if scope["type"] == "http" else send)

@@ -1,0 +1,213 @@
+"""The stand-in's state below one directory: records in SQLite, contents of files as plain files.
+
+Add statements here. A record is written after the content that it names, so that a process killed at any moment leaves at
+worst a file that nothing names; those are removed at the next start. Rules of the service do not belong here.
+"""
+
+import json
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord, FileRecord
+
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS files (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, purpose TEXT NOT NULL,
+        expires_at REAL, record TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS batches (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, ended INTEGER NOT NULL, record TEXT NOT NULL);
+    CREATE INDEX IF NOT EXISTS files_by_expiry ON files (expires_at);
+    CREATE INDEX IF NOT EXISTS live_batches ON batches (seq) WHERE NOT ended;
+"""
+
+
+class StateInUseError(Exception):
+    """Another process works on this state directory."""
+
+
+class Store:
+    """Records and contents; every method is a transaction of its own unless called inside `transaction()`.
+
+    Safe to share between threads. One process at a time: a second one gets `StateInUseError`.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self._files = state_dir / "files"
+        self._work = state_dir / "work"
+        for directory in (self._files, self._work):
+            directory.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._connection = sqlite3.connect(
+            state_dir / "state.sqlite3", timeout=0, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._open(state_dir)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _open(self, state_dir: Path) -> None:
+        try:
+            # Exclusive: the lock taken by the first statement is kept until the process ends, however it ends.
+            self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.executescript(_SCHEMA)
+        except sqlite3.OperationalError as error:
+            message = f"The state directory {state_dir} cannot be used ({error}): stop the server that uses it, or name another."
+            raise StateInUseError(message) from error
+        self._sweep()
+
+    def close(self) -> None:
+        """Release the state directory."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make several calls one transaction; other threads wait."""
+        with self._lock:
+            self._depth += 1
+            try:
+                if self._depth == 1:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                yield
+            except BaseException:
+                if self._depth == 1:
+                    self._connection.execute("ROLLBACK")
+                raise
+            else:
+                if self._depth == 1:
+                    self._connection.execute("COMMIT")
+            finally:
+                self._depth -= 1
+
+    def content_path(self, file_id: str) -> Path:
+        """Return where a file's content lies (or is to be written); the id must be one of ours."""
+        return self._files / file_id
+
+    def work_path(self, batch_id: str, kind: str) -> Path:
+        """Return where a running batch keeps its `input` or its `order`."""
+        return self._work / f"{batch_id}.{kind}"
+
+    def keep_input(self, batch: BatchRecord) -> Path:
+        """Give a batch its own name for its input file, which then survives the file's deletion."""
+        kept = self.work_path(batch.id, "input")
+        kept.unlink(missing_ok=True)
+        source = self.content_path(batch.input_file_id)
+        try:
+            kept.hardlink_to(source)
+        except FileNotFoundError:
+            raise
+        except OSError:  # a file system without hard links
+            shutil.copyfile(source, kept)
+        return kept
+
+    def drop_work(self, batch_id: str) -> None:
+        """Remove what a batch needed only while it ran."""
+        for kind in ("input", "order"):
+            self.work_path(batch_id, kind).unlink(missing_ok=True)
+
+    def add_file(self, record: FileRecord) -> None:
+        """Remember a file whose content is in place."""
+        with self.transaction():
+            self._connection.execute(
+                "INSERT INTO files (id, purpose, expires_at, record) VALUES (?, ?, ?, ?)",
+                (record.id, record.purpose, record.expires_at, json.dumps(asdict(record))),
+            )
+
+    def file(self, file_id: str) -> FileRecord | None:
+        """Return a file's record, or None."""
+        with self._lock:
+            row = self._select("SELECT record FROM files WHERE id = ?", file_id)
+        return FileRecord(**json.loads(row[0])) if row else None
+
+    def files(self, *, purpose: str | None, after: str | None, limit: int, ascending: bool) -> list[FileRecord]:
+        """Return up to `limit` files in order of creation, those behind the file `after`."""
+        ascending_page = """
+            SELECT record FROM files
+            WHERE (:purpose IS NULL OR purpose = :purpose)
+              AND (:after IS NULL OR seq > (SELECT seq FROM files WHERE id = :after)) ORDER BY seq LIMIT :limit"""
+        descending_page = """
+            SELECT record FROM files
+            WHERE (:purpose IS NULL OR purpose = :purpose)
+              AND (:after IS NULL OR seq < (SELECT seq FROM files WHERE id = :after)) ORDER BY seq DESC LIMIT :limit"""
+        page = {"purpose": purpose, "after": after, "limit": limit}
+        with self._lock:
+            rows = self._connection.execute(ascending_page if ascending else descending_page, page).fetchall()
+        return [FileRecord(**json.loads(row[0])) for row in rows]
+
+    def expired_files(self, now: float) -> list[str]:
+        """Return the ids of files whose time is over."""
+        with self._lock:
+            rows = self._connection.execute("SELECT id FROM files WHERE expires_at <= ?", (now,)).fetchall()
+        return [row[0] for row in rows]
+
+    def remove_file(self, file_id: str) -> None:
+        """Forget a file and remove its content."""
+        with self.transaction():
+            self._connection.execute("DELETE FROM files WHERE id = ?", (file_id,))
+        self.content_path(file_id).unlink(missing_ok=True)
+
+    def add_batch(self, record: BatchRecord) -> None:
+        """Remember a new batch."""
+        with self.transaction():
+            self._connection.execute(
+                "INSERT INTO batches (id, ended, record) VALUES (?, 0, ?)",
+                (record.id, json.dumps(asdict(record))),
+            )
+
+    def save_batch(self, record: BatchRecord) -> None:
+        """Write a batch's record anew."""
+        with self.transaction():
+            self._connection.execute(
+                "UPDATE batches SET ended = ?, record = ? WHERE id = ?",
+                (record.status in ENDED, json.dumps(asdict(record)), record.id),
+            )
+
+    def batch(self, batch_id: str) -> BatchRecord | None:
+        """Return a batch's record, or None."""
+        with self._lock:
+            row = self._select("SELECT record FROM batches WHERE id = ?", batch_id)
+        return BatchRecord(**json.loads(row[0])) if row else None
+
+    def batches(self, *, after: str | None, limit: int) -> list[BatchRecord]:
+        """Return up to `limit` batches, newest first, those older than the batch `after`."""
+        page = """
+            SELECT record FROM batches
+            WHERE :after IS NULL OR seq < (SELECT seq FROM batches WHERE id = :after) ORDER BY seq DESC LIMIT :limit"""
+        with self._lock:
+            rows = self._connection.execute(page, {"after": after, "limit": limit}).fetchall()
+        return [BatchRecord(**json.loads(row[0])) for row in rows]
+
+    def live_batches(self) -> list[str]:
+        """Return the ids of the batches that have not ended, oldest first."""
+        with self._lock:
+            rows = self._connection.execute("SELECT id FROM batches WHERE NOT ended ORDER BY seq").fetchall()
+        return [row[0] for row in rows]
+
+    def _select(self, statement: str, record_id: str) -> tuple[str] | None:
+        # An id from outside may hold anything, lone surrogates too, which SQLite cannot be asked for; ours are ASCII.
+        if not record_id.isascii():
+            return None
+        row: tuple[str] | None = self._connection.execute(statement, (record_id,)).fetchone()
+        return row
+
+    def _sweep(self) -> None:
+        """Remove contents that no record names: left by a process that was killed while it wrote."""
+        live = [self.batch(batch_id) for batch_id in self.live_batches()]
+        known = {row[0] for row in self._connection.execute("SELECT id FROM files")}
+        known |= {name for batch in live if batch for name in (batch.output_file, batch.error_file)}
+        running = {batch.id for batch in live if batch}
+        for path in self._files.iterdir():
+            if path.name not in known:
+                path.unlink()
+        for path in self._work.iterdir():
+            if path.stem not in running:
+                path.unlink()

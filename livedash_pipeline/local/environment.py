@@ -1,0 +1,136 @@
+"""Readies a machine for a command or a process: databases, Dagster's home, and the variables that its processes share.
+
+Without DATABASE_URL the embedded server is started and kept up to date; a database of one's own is only checked. Nothing here
+runs a pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, make_url
+
+from livedash_pipeline.db.connect import database_now, make_engine
+from livedash_pipeline.db.migrate import check_current, upgrade
+from livedash_pipeline.db.prices import seed_prices
+from livedash_pipeline.errors import SettingsError
+from livedash_pipeline.local.postgres import EmbeddedPostgres, ensure_database, start_postgres
+from livedash_pipeline.paths import shipped
+from livedash_pipeline.settings import Settings
+
+DATABASE = "livedash"
+DAGSTER_DATABASE = "dagster"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A machine that is ready.
+
+    Attributes:
+        settings: What was asked for.
+        database_url: Our own tables.
+        dagster_url: Dagster's storage, on psycopg2.
+        postgres: The embedded server; None with a DATABASE_URL.
+    """
+
+    settings: Settings
+    database_url: str
+    dagster_url: str
+    postgres: EmbeddedPostgres | None
+
+    def exports(self) -> dict[str, str]:
+        """Variables that Dagster's own processes need to find the same databases."""
+        return {
+            "LIVEDASH_HOME": str(self.settings.home),
+            "DAGSTER_HOME": str(self.settings.dagster_home),
+            "DATABASE_URL": self.database_url,
+            "LIVEDASH_DAGSTER_URL": self.dagster_url,
+        }
+
+    def export_to(self, environ: MutableMapping[str, str]) -> None:
+        """Sets the variables for this process and those that it starts."""
+        environ.update(self.exports())
+
+
+def resolve_environment(settings: Settings) -> Environment:
+    """Finds both databases, starting the embedded server where no DATABASE_URL is set.
+
+    Raises:
+        SettingsError: LIVEDASH_DAGSTER_URL is missing or is no address on psycopg2.
+    """
+    if settings.database_url is None:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        server = start_postgres(settings.home)
+        for name in (DATABASE, DAGSTER_DATABASE):
+            ensure_database(server, name)
+        return Environment(
+            settings,
+            server.url(DATABASE),
+            settings.livedash_dagster_url or server.dagster_url(DAGSTER_DATABASE),
+            server,
+        )
+    return Environment(settings, settings.database_url, _dagster_url(settings), None)
+
+
+def _dagster_url(settings: Settings) -> str:
+    if settings.livedash_dagster_url is None:
+        raise SettingsError(
+            "DATABASE_URL is set and LIVEDASH_DAGSTER_URL is not.",
+            remedy="Set it to a database of its own: postgresql+psycopg2://USER:PASSWORD@HOST/dagster.",
+        )
+    if make_url(settings.livedash_dagster_url).drivername != "postgresql+psycopg2":
+        raise SettingsError(
+            "LIVEDASH_DAGSTER_URL does not begin with postgresql+psycopg2://, the driver that Dagster's storage speaks.",
+            remedy="Write postgresql+psycopg2://USER:PASSWORD@HOST/dagster.",
+        )
+    return settings.livedash_dagster_url
+
+
+def write_dagster_home(settings: Settings) -> None:
+    """Writes Dagster's instance file from the one that ships with the package."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    target = settings.dagster_home / "dagster.yaml"
+    wanted = shipped("dagster.yaml").read_text(encoding="utf-8")
+    if not target.exists() or target.read_text(encoding="utf-8") != wanted:
+        target.write_text(wanted, encoding="utf-8")
+
+
+def prepare(settings: Settings) -> Environment:
+    """Everything ready for a run: both databases found, ours at this program's schema, prices stored, Dagster's home written.
+
+    The embedded database is migrated without asking, since nobody else looks after it.
+
+    Raises:
+        DatabaseNotReadyError: A database of one's own is unreachable, not migrated, or newer.
+    """
+    environment = resolve_environment(settings)
+    engine = make_engine(environment.database_url)
+    try:
+        if environment.postgres is not None:
+            bring_up_to_date(engine)
+        else:
+            check_current(engine)
+    finally:
+        engine.dispose()
+    write_dagster_home(settings)
+    return environment
+
+
+def bring_up_to_date(engine: Engine) -> tuple[str | None, str]:
+    """Migrates and stores the prices that the installed package knows; returns the revisions before and after."""
+    revisions = upgrade(engine)
+    with engine.begin() as connection:
+        seed_prices(connection, now=database_now(connection))
+    return revisions
+
+
+@contextmanager
+def opened_engine(environment: Environment) -> Iterator[Engine]:
+    """An engine on our database, closed afterwards."""
+    engine = make_engine(environment.database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()

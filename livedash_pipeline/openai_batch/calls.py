@@ -1,0 +1,109 @@
+"""Sending one call and reading its answer: as a document, as one of our shapes, or page by page.
+
+Add a way of reading answers here. Which calls exist is in `gateway`, which also turns the client library's exceptions into
+`BatchApiError`; this module knows neither the library nor any route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
+
+from livedash_pipeline.core.failures import FailureKind, no_answer
+from livedash_pipeline.core.remote_values import read_text
+from livedash_pipeline.openai_batch.answers import read_document
+from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.openai_batch.retries import repeated
+
+Document = Mapping[str, Any]
+Translate = Callable[[str], AbstractContextManager[None]]
+"""Given what is attempted, a context that turns the client's exceptions into `BatchApiError`."""
+
+_T = TypeVar("_T")
+
+
+class HttpAnswer(Protocol):
+    """The part of an HTTP response that is read here."""
+
+    @property
+    def content(self) -> bytes:
+        """The decoded body."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers, looked up without regard to case."""
+
+
+class RawAnswer(Protocol):
+    """What the client library returns where it is told not to read the answer itself."""
+
+    @property
+    def http_response(self) -> HttpAnswer:
+        """The response as it came."""
+
+
+Send = Callable[[], RawAnswer]
+
+
+class Calls:
+    """Sends calls and reads their answers; every failure is a `BatchApiError`."""
+
+    def __init__(self, translate: Translate, sleep: Callable[[float], None]) -> None:
+        self._translate = translate
+        self._sleep = sleep
+
+    def once(self, operation: str, send: Send) -> tuple[Document, Mapping[str, str]]:
+        """Document and headers of a call sent once."""
+        with self._translate(operation):
+            answer = send().http_response
+        try:
+            return read_document(answer.content), answer.headers
+        except ValueError as error:
+            raise _senseless(operation, error) from None
+
+    def safely(self, operation: str, send: Send, *, tries: int) -> tuple[Document, Mapping[str, str]]:
+        """Document and headers of a call that may be repeated; it is sent `tries` times at most."""
+        return repeated(lambda: self.once(operation, send), self._sleep, tries)
+
+    def pages(self, operation: str, send: Callable[[str | None], RawAnswer], *, tries: int) -> Iterator[list[Document]]:
+        """The pages of a listing, each fetched when it is asked for.
+
+        A server without `has_more` is asked until a page is empty or comes twice. One that claims to have more and sends
+        the same page again cannot be listed: ending quietly would make batches look absent that are not.
+        """
+        after: str | None = None
+        while True:
+            document, _ = self.safely(operation, lambda position=after: send(position), tries=tries)  # type: ignore[misc]
+            items = _items(operation, document)
+            last = read_text(items[-1].get("id")) if items else None
+            more = document.get("has_more")
+            if after is not None and last == after:
+                if more is True:
+                    raise _senseless(operation, ValueError(f"the listing does not go on after {after!r}"))
+                return
+            yield items
+            if more is False or last is None:
+                return
+            after = last
+
+
+def read_item(operation: str, read: Callable[[Document], _T], document: Document) -> _T:
+    """A document as one of our shapes; one without an id is a `BatchApiError`, as the answer makes no sense."""
+    try:
+        return read(document)
+    except ValueError as error:
+        raise _senseless(operation, error) from None
+
+
+def _items(operation: str, document: Document) -> list[Document]:
+    items = document.get("data")
+    if items is None and "data" in document:
+        return []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise _senseless(operation, ValueError("the answer is no list of objects"))
+    return items
+
+
+def _senseless(operation: str, error: ValueError) -> BatchApiError:
+    return BatchApiError(operation, no_answer(FailureKind.BROKEN, str(error)))

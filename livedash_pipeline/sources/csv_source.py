@@ -1,0 +1,177 @@
+"""Opens a company's CSV, over HTTP or from this machine, as a temporary file on disk.
+
+Everything that can be wrong with the source itself ends here, as a SourceError of one sentence. What is in the file is the
+business of `core.csv_records`; when it is asked for again, of `flow.import_csv`.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from livedash_pipeline.errors import SourceError
+from livedash_pipeline.sources.deadline import Deadline
+from livedash_pipeline.sources.http import (
+    Credentials,
+    FetchLimits,
+    Received,
+    Sleep,
+    copy_within,
+    find_credentials,
+    make_client,
+    open_response,
+    shown_url,
+    source_error_for,
+    stream_to,
+    with_retries,
+)
+
+# A million sessions are about 0.3 GB.
+CSV_LIMITS = FetchLimits(max_bytes=2 * 1024**3, connect_seconds=10, read_seconds=30, total_seconds=1800)
+PIECE_BYTES = 1 << 18
+_HTML_STARTS = (b"<!doctype", b"<html", b"<head", b"<body")
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """The server says that the CSV is still the one that these validators name."""
+
+
+@dataclass(frozen=True, slots=True)
+class CsvDownload:
+    """A CSV on disk in a file without a name, which vanishes when it is closed or the process ends."""
+
+    file: BinaryIO
+    size: int
+    sha256: str
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content from its beginning."""
+        self.file.seek(0)
+        while piece := self.file.read(PIECE_BYTES):
+            yield piece
+
+
+@dataclass(frozen=True, slots=True)
+class CsvSource:
+    """How CSVs are fetched.
+
+    Args:
+        environ: Where credentials are looked up by the names that a company's row gives.
+        spool: Directory for the temporary file; made if it is missing.
+        limits: Sizes and times.
+        sleep: How to wait between tries.
+        attempts: Tries of one fetch.
+    """
+
+    environ: Mapping[str, str]
+    spool: Path
+    limits: FetchLimits = CSV_LIMITS
+    sleep: Sleep = time.sleep
+    attempts: int = 3
+
+    @contextmanager
+    def open_csv(
+        self,
+        url: str,
+        *,
+        username_env: str | None = None,
+        password_env: str | None = None,
+        etag: str | None = None,
+        last_modified: str | None = None,
+    ) -> Iterator[CsvDownload | NotModified]:
+        """Fetches `url` (http, https, file, or a path) and gives it to be read until the end of the `with` block.
+
+        Raises:
+            SourceError: It cannot be had, or is a web page.
+        """
+        self.spool.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=self.spool) as file:
+            if urlsplit(url).scheme in {"http", "https"}:
+                credentials = find_credentials(self.environ, username_env, password_env)
+                headers = _conditions(etag, last_modified)
+                answer = with_retries(
+                    lambda: self._fetch(url, file, headers, credentials), sleep=self.sleep, attempts=self.attempts
+                )
+            else:
+                answer = _copy_local(url, file, self.limits.max_bytes)
+            if isinstance(answer, CsvDownload):
+                _refuse_web_page(answer, url)
+            yield answer
+
+    def _fetch(
+        self, url: str, file: BinaryIO, headers: Mapping[str, str], credentials: Credentials | None
+    ) -> CsvDownload | NotModified:
+        file.seek(0)
+        file.truncate()
+        with (
+            Deadline(self.limits.total_seconds) as deadline,
+            make_client(self.limits) as client,
+            open_response(
+                client, url, deadline, headers=headers, credentials=credentials, follow_redirects=True
+            ) as response,
+        ):
+            if response.status_code == 304 and headers:
+                return NotModified()
+            if response.status_code != 200:
+                raise source_error_for(response, url)
+            body = stream_to(response, file, max_bytes=self.limits.max_bytes, deadline=deadline, url=url)
+            given = response.headers
+            return CsvDownload(file, body.size, body.sha256, given.get("etag"), given.get("last-modified"))
+
+
+def local_path(url: str) -> Path:
+    """The file that a path or a file:// URL names."""
+    parts = urlsplit(url)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else Path(url)
+
+
+def _conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:
+    conditions = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+    return {name: value for name, value in conditions.items() if value}
+
+
+def _copy_local(url: str, file: BinaryIO, max_bytes: int) -> CsvDownload:
+    path = local_path(url)
+    try:
+        with path.open("rb") as original:
+            body: Received = copy_within(
+                iter(lambda: original.read(PIECE_BYTES), b""), file, max_bytes=max_bytes, name=str(path)
+            )
+    except FileNotFoundError:
+        raise _unreadable(path, "does not exist", "file_not_found") from None
+    except (IsADirectoryError, PermissionError) as error:
+        why = os.strerror(error.errno or 0).lower()
+        raise _unreadable(path, f"cannot be read ({why})", "file_unreadable") from None
+    return CsvDownload(file, body.size, body.sha256)
+
+
+def _unreadable(path: Path, what: str, reason: str) -> SourceError:
+    return SourceError(
+        f"The file {path} {what}.",
+        reason=reason,
+        retryable=False,
+        remedy="Correct it with `livedash company set SLUG --csv-url`.",
+    )
+
+
+def _refuse_web_page(download: CsvDownload, url: str) -> None:
+    download.file.seek(0)
+    beginning = download.file.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if beginning.startswith(_HTML_STARTS):
+        raise SourceError(
+            f"{shown_url(url)} answered with an HTML page (a login page?) instead of a CSV.",
+            reason="not_csv",
+            retryable=False,
+            remedy="Check the address and the credentials.",
+        )

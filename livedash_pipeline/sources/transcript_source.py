@@ -1,0 +1,232 @@
+"""Fetches one transcript, over HTTP or from a file, under the rules of its company, and turns the bytes into text.
+
+Add ways in which a transcript may be served. Which transcripts are due, what is stored and when a failed one is tried again
+is decided in `flow.fetch_transcripts`; which addresses may be asked at all, in `core.urls`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import urljoin
+
+import httpx2
+
+from livedash_pipeline.core.text import storable_text
+from livedash_pipeline.core.urls import FilePlace, HttpPlace, RefusedPlace, SourceRules, UrlProblem, locate
+from livedash_pipeline.errors import SourceError
+from livedash_pipeline.sources.addresses import PinnedTransport, Resolver, resolve
+from livedash_pipeline.sources.deadline import Deadline
+from livedash_pipeline.sources.http import (
+    USER_AGENT,
+    Credentials,
+    FetchLimits,
+    open_response,
+    shown_url,
+    source_error_for,
+    stream_to,
+)
+
+MAX_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Control characters that no text holds; tab, line ends and form feed are not among them.
+_CONTROLS = bytes([*range(9), 11, *range(14, 32), 127])
+_REFUSALS: dict[UrlProblem, str] = {
+    "bad_url": "is not an http:// or https:// address",
+    "credentials_in_url": "carries a user name or password, which are not followed",
+    "host_not_allowed": "names a host that is neither the CSV's own nor allowed for the company",
+    "file_not_allowed": "names a file, and the company's CSV is not one",
+    "private_address": "leads to an address that is not public",
+    "too_many_redirects": f"redirects more than {MAX_REDIRECTS} times",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedText:
+    """A transcript as it can be stored.
+
+    Attributes:
+        text: The decoded text.
+        sha256: Of the bytes that came, in hex.
+        size: Bytes that came, decompressed.
+        etag: What the server calls this version, if it says.
+        encoding: How the bytes were read; `cp1252` was guessed.
+        replaced: Whether characters that cannot be stored became U+FFFD.
+    """
+
+    text: str
+    sha256: str
+    size: int
+    etag: str | None
+    encoding: str
+    replaced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """The server says that the version named by the ETag is still the current one."""
+
+
+class TranscriptSource:
+    """What one worker fetches with: connections that stay open, and nothing that another worker shares.
+
+    Args:
+        rules: Which addresses are allowed, from the company's row.
+        credentials: Sent to the CSV's own origin only.
+        limits: Size and time of one transcript, redirects included.
+        ssl_context: For https.
+        resolver: Addresses of a host; given by tests.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        rules: SourceRules,
+        credentials: Credentials | None,
+        limits: FetchLimits,
+        ssl_context: ssl.SSLContext,
+        *,
+        resolver: Resolver = resolve,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rules = rules
+        self._credentials = credentials
+        self._limits = limits
+        self._clock = clock
+        self._client = httpx2.Client(
+            transport=PinnedTransport(rules, ssl_context, resolver=resolver, clock=clock),
+            # Proxies and .netrc of the environment would pass by the checked address and the credential rule.
+            trust_env=False,
+            timeout=httpx2.Timeout(limits.read_seconds, connect=limits.connect_seconds),
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", "Accept": "text/plain, */*;q=0.5"},
+        )
+
+    def __enter__(self) -> TranscriptSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def fetch(self, url: str, etag: str | None = None) -> FetchedText | NotModified:
+        """One try at one transcript; `etag` asks for it only if it changed.
+
+        Raises:
+            SourceError: It is not allowed, cannot be had, or is no text.
+        """
+        place = _allowed(url, self._rules)
+        if isinstance(place, FilePlace):
+            return _to_text(self._read_file(place, url), None, None, url)
+        with Deadline(self._limits.total_seconds, clock=self._clock) as deadline:
+            for _ in range(MAX_REDIRECTS + 1):
+                result = self._get(place, etag, deadline)
+                if not isinstance(result, HttpPlace):
+                    return result
+                place = result
+        raise _refusal("too_many_redirects", url)
+
+    def _get(self, place: HttpPlace, etag: str | None, deadline: Deadline) -> FetchedText | NotModified | HttpPlace:
+        own = place.origin == self._rules.csv_origin
+        with open_response(
+            self._client,
+            place.url,
+            deadline,
+            headers={"If-None-Match": etag} if etag else None,
+            credentials=self._credentials if own else None,
+        ) as response:
+            if response.status_code == 304 and etag:
+                return NotModified()
+            if response.status_code in _REDIRECTS:
+                return self._redirected(place, response)
+            if not response.is_success:
+                raise source_error_for(response, place.url)
+            body = BytesIO()
+            stream_to(response, body, max_bytes=self._limits.max_bytes, deadline=deadline, url=place.url)
+            return _to_text(body.getvalue(), response.charset_encoding, response.headers.get("etag"), place.url)
+
+    def _redirected(self, place: HttpPlace, response: httpx2.Response) -> HttpPlace:
+        try:
+            target = urljoin(place.url, response.headers.get("location", ""))
+        except ValueError:
+            raise _refusal("bad_url", place.url) from None
+        found = _allowed(target, self._rules)
+        if isinstance(found, FilePlace):
+            raise _refusal("file_not_allowed", target)
+        return found
+
+    def _read_file(self, place: FilePlace, url: str) -> bytes:
+        home = Path(self._rules.csv_path or "").resolve().parent
+        path = (home / place.path).resolve()
+        if not path.is_relative_to(home):
+            raise SourceError(
+                f"{shown_url(url)} lies outside the directory of the CSV.", reason="file_not_allowed", retryable=False
+            )
+        try:
+            if not path.is_file():
+                raise SourceError(f"{shown_url(url)} is no file.", reason="file_not_found", retryable=False)
+            with path.open("rb") as file:
+                data = file.read(self._limits.max_bytes + 1)
+        except OSError as error:
+            raise SourceError(
+                f"{shown_url(url)} cannot be read ({error.strerror}).", reason="file_unreadable", retryable=False
+            ) from None
+        if len(data) > self._limits.max_bytes:
+            raise SourceError(
+                f"{shown_url(url)} holds more than the {self._limits.max_bytes:,} bytes that are allowed.",
+                reason="too_large",
+                retryable=False,
+            )
+        return data
+
+
+def decode_transcript(data: bytes, charset: str | None) -> tuple[str, str] | None:
+    """Text and the name of its encoding: UTF-8, else what the server says, else cp1252; None if it is no text."""
+    controls = len(data) - len(data.translate(None, _CONTROLS))
+    encodings = ["utf-8-sig"] if controls * 10 <= len(data) else []
+    encodings += [charset] if charset else []
+    # cp1252 reads nearly anything, so it is tried only on bytes that hardly hold a control character.
+    encodings += ["cp1252"] if controls * 100 <= len(data) else []
+    for encoding in encodings:
+        try:
+            return data.decode(encoding), encoding
+        except (UnicodeError, LookupError):
+            continue
+    return None
+
+
+def _to_text(data: bytes, charset: str | None, etag: str | None, url: str) -> FetchedText:
+    if not data.strip():
+        raise SourceError(f"{shown_url(url)} is empty.", reason="empty", retryable=False)
+    decoded = decode_transcript(data, charset)
+    if decoded is None:
+        raise SourceError(f"{shown_url(url)} is binary data and no text.", reason="binary", retryable=False)
+    text, replaced = storable_text(decoded[0])
+    return FetchedText(text, hashlib.sha256(data).hexdigest(), len(data), _usable_etag(etag), decoded[1], replaced)
+
+
+def _usable_etag(etag: str | None) -> str | None:
+    # It is stored and sent back, so it has to survive both.
+    return etag if etag and etag.isascii() and etag.isprintable() and len(etag) <= 200 else None
+
+
+def _allowed(url: str, rules: SourceRules) -> HttpPlace | FilePlace:
+    place = locate(url, rules)
+    if isinstance(place, RefusedPlace):
+        raise _refusal(place.reason, url)
+    return place
+
+
+def _refusal(reason: UrlProblem, url: str) -> SourceError:
+    return SourceError(
+        f"{shown_url(url)} {_REFUSALS[reason]}.",
+        reason=reason,
+        retryable=False,
+        remedy="If it is right, allow its host with `livedash company set SLUG --transcript-host HOST[:PORT]`.",
+    )

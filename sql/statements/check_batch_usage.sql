@@ -1,0 +1,19 @@
+-- Batches whose lines do not add up to the tokens that the service reports, and answers whose cost is unknown.
+SELECT
+    batches.id AS batch_id,
+    'tokens differ from batch.usage' AS problem
+FROM ai_batch_requests AS batches
+WHERE
+    batches.processed_at IS NOT NULL
+    AND batches.usage IS NOT NULL
+    AND (
+        (batches.usage ->> 'input_tokens')::bigint <> batches.lines_input_tokens
+        OR (batches.usage ->> 'output_tokens')::bigint <> batches.lines_output_tokens
+    )
+UNION ALL
+SELECT DISTINCT
+    attempts.batch_id,
+    'no price or exchange rate'
+FROM ai_request_attempts AS attempts
+WHERE attempts.prompt_tokens IS NOT NULL AND attempts.total_cost_eur IS NULL
+LIMIT 1000

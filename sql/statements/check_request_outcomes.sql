@@ -1,0 +1,25 @@
+-- Submitted requests that break the rule of one outcome: settled batches with open attempts, or states that do not fit.
+SELECT
+    attempts.request_id,
+    attempts.batch_id,
+    'no outcome in a settled batch' AS problem
+FROM ai_request_attempts AS attempts
+JOIN ai_batch_requests AS batches ON batches.id = attempts.batch_id
+WHERE batches.processed_at IS NOT NULL AND attempts.outcome IS NULL
+UNION ALL
+SELECT
+    requests.id,
+    requests.batch_id,
+    'in progress in a settled batch'
+FROM ai_processing_requests AS requests
+JOIN ai_batch_requests AS batches ON batches.id = requests.batch_id
+WHERE requests.processing_status = 'BATCHING_IN_PROGRESS' AND batches.processed_at IS NOT NULL
+UNION ALL
+SELECT
+    attempts.request_id,
+    attempts.batch_id,
+    'missing from both result files'
+FROM ai_request_attempts AS attempts
+JOIN ai_processing_requests AS requests ON requests.id = attempts.request_id
+WHERE attempts.outcome = 'missing' AND requests.processing_status <> 'PROCESSING_COMPLETE'
+LIMIT 1000

@@ -1,0 +1,3 @@
+COPY staged_transcripts (
+    import_id, url, row_hash, content, sha256, etag, replaced, error_code, error_message, stage_metadata
+) FROM STDIN

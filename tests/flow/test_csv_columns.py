@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livedash_pipeline.core.csv_fields import COLUMNS, RecordTimes, content_hash, read_record
+from livedash_pipeline.core.csv_records import Block
+from livedash_pipeline.flow.csv_columns import STAGE_COLUMNS, ColumnReader
+
+ZONES = st.sampled_from(["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]).map(
+    ZoneInfo
+)
+TIMES = st.one_of(
+    st.builds(
+        "{:02d}.{:02d}.{:04d} {:02d}:{:02d}:{:02d}".format,
+        st.integers(0, 32), st.integers(1, 13), st.sampled_from([1, 1899, 1985, 2024, 2025, 2037, 2038, 2099, 2100, 9999]),
+        st.integers(0, 24), st.integers(0, 60), st.integers(0, 60),
+    ),
+    st.builds("{}.10.2025 0{}:{:02d}".format, st.integers(24, 27), st.integers(0, 4), st.integers(0, 59)),
+    st.builds(" {}.3.2025 0{}:{:02d}:59 ".format, st.integers(28, 31), st.integers(0, 4), st.integers(0, 59)),
+    st.text(max_size=12),
+)  # fmt: skip
+NUMBERS = st.sampled_from(["", "0", "7", "3.7", "12abc", "-1", "99999999999999999999", "0.0010", "٣", " 5 "])
+WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
+RECORDS = st.builds(
+    lambda external_id, start, end, numbers, words: [
+        external_id, start, end, *words[:3], numbers[0], *words[3:7], *numbers[1:4], *words[7:9],
+    ],
+    st.sampled_from(["", " ", "a", "b" * 256]) | WORDS, TIMES, TIMES,
+    st.lists(NUMBERS, min_size=4, max_size=4), st.lists(WORDS, min_size=9, max_size=9),
+)  # fmt: skip
+
+
+@given(st.lists(RECORDS, min_size=1, max_size=20), ZONES)
+def test_columns_read_at_once_say_what_the_core_says_of_each_record(rows: list[list[str]], zone: ZoneInfo) -> None:
+    lines = list(range(1, len(rows) + 1))
+    typed = ColumnReader(zone).read(Block(rows, lines, [1] * len(rows), [",".join(row) for row in rows]))
+    staged = {row[0]: dict(zip(STAGE_COLUMNS, row, strict=True)) for row in typed.stage_rows()}
+    rejected = {reject.line: reject for reject in typed.rejects}
+    assert set(staged) | set(rejected) == set(lines)
+    for line, row in zip(lines, rows, strict=True):
+        fields = [text.strip() for text in row]
+        verdict = read_record(fields, zone)
+        if isinstance(verdict, RecordTimes):
+            found = staged[line]
+            assert (found["start_epoch"], found["end_epoch"]) == (verdict.start.timestamp(), verdict.end.timestamp())
+            assert [found[name] for name in COLUMNS] == fields
+            assert found["content_hash"] == content_hash(fields, zone.key)
+        else:
+            assert (rejected[line].reason, rejected[line].detail) == (verdict.reason, verdict.detail)
+            assert line not in staged
+
+
+def test_no_records_are_no_trouble() -> None:
+    typed = ColumnReader(ZoneInfo("UTC")).read(Block())
+    assert list(typed.stage_rows()) == []
+    assert typed.rejects == []

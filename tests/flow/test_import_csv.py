@@ -1,0 +1,347 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, func, select, update
+
+from livedash_pipeline.db.companies import Company, CompanyChanges, add_company, get_company, update_company
+from livedash_pipeline.db.imports import import_lock, start_run
+from livedash_pipeline.db.tables import (
+    companies,
+    import_rejects,
+    import_runs,
+    session_imports,
+    session_processing_status,
+)
+from livedash_pipeline.errors import LivedashError, RejectedImportError, SourceError, UsageError
+from livedash_pipeline.flow.import_csv import ImportReport, ImportRules, import_company
+from livedash_pipeline.sources.csv_source import CsvSource
+from livedash_pipeline.sources.http import FetchLimits
+from tests.conftest import NOW
+from tests.sources import csv_site
+from tests.sources.csv_site import Answer, Site, plain, running_site
+
+RULES = ImportRules(max_reject_ratio=0.2, interval=timedelta(minutes=15))
+QUICK = FetchLimits(max_bytes=1_000_000, connect_seconds=2, read_seconds=0.15, total_seconds=0.3)
+
+
+def row(external_id: str, message: str = "hello", *, start: str = "01.05.2025 10:00:00", tokens: str = "100") -> str:
+    end = start.rpartition(":")[0] + ":59"
+    url = f"https://chats.example/{external_id}.txt"
+    return (
+        f"{external_id},{start},{end},192.0.2.1,Holland,dutch,3,Happy,ja,no,{url},1.5,{tokens},0.0009,Other,{message}\n"
+    )
+
+
+class Importing:
+    """A company whose CSV is on a site, and what its imports left behind."""
+
+    def __init__(self, engine: Engine, site: Site, spool: Path) -> None:
+        self.engine, self.site = engine, site
+        self.source = CsvSource({}, spool, QUICK, sleep=lambda _: None)
+        self.now = NOW
+        with engine.begin() as connection:
+            self.company = add_company(connection, "acme", CompanyChanges(csv_url=f"{site.url}/x.csv"), now=NOW)
+
+    def run(self, answer: Answer | str | None = None, **options: Any) -> ImportReport:
+        if answer is not None:
+            self.site.answers["/x.csv"] = plain(answer.encode()) if isinstance(answer, str) else answer
+        return import_company(
+            self.engine,
+            self.company,
+            **{"source": self.source, "rules": RULES, "clock": lambda _: self.now, "chunk_records": 7} | options,
+        )
+
+    def counts(self, *args: Any, **options: Any) -> tuple[int, int, int, int, int]:
+        report = self.run(*args, **options)
+        return report.rows, report.new, report.changed, report.unchanged, report.rejected
+
+    def rows(self, table: Any, *order: Any) -> list[Any]:
+        with self.engine.connect() as connection:
+            return list(connection.execute(select(table).order_by(*order)))
+
+    def ids(self) -> list[str]:
+        return [row.external_session_id for row in self.rows(session_imports, session_imports.c.external_session_id)]
+
+    def last_run(self) -> Any:
+        return self.rows(import_runs, import_runs.c.id)[-1]
+
+    def rejects(self) -> list[tuple[int, str]]:
+        return [(row.line_number, row.reason) for row in self.rows(import_rejects, import_rejects.c.line_number)]
+
+    def stored_company(self) -> Company:
+        with self.engine.connect() as connection:
+            return get_company(connection, "acme")
+
+
+@pytest.fixture
+def acme(engine: Engine, tmp_path: Path) -> Iterator[Importing]:
+    with running_site() as site:
+        yield Importing(engine, site, tmp_path / "spool")
+
+
+def test_a_row_is_stored_raw_and_with_its_meaning(acme: Importing) -> None:
+    assert acme.counts(row("a", '"one, two"', start="26.10.2025 02:30:00", tokens="0")) == (1, 1, 0, 0, 0)
+    (stored,) = acme.rows(session_imports)
+    assert (stored.start_time_raw, stored.start_time) == (
+        "26.10.2025 02:30:00",
+        datetime(2025, 10, 26, 0, 30, tzinfo=UTC),
+    )
+    assert (stored.country_code, stored.country, stored.language, stored.language_code) == (
+        "Holland",
+        "NL",
+        "dutch",
+        "nl",
+    )
+    assert (stored.sentiment_raw, stored.sentiment_score) == ("Happy", Decimal("1.00"))
+    assert (stored.escalated_raw, stored.escalated, stored.forwarded_hr) == ("ja", True, False)
+    assert (stored.messages_sent, stored.tokens, stored.tokens_eur) == (3, 0, Decimal("0.0009"))
+    assert (stored.initial_message, stored.source, stored.created_at) == ("one, two", "csv", NOW)
+    (stage,) = acme.rows(session_processing_status)
+    assert (stage.import_id, stage.stage, stage.status) == (stored.id, "CSV_IMPORT", "COMPLETED")
+    assert (stage.started_at, stage.completed_at) == (NOW, NOW)
+
+
+def test_empty_columns_are_null_and_unknown_words_have_no_meaning(acme: Importing) -> None:
+    empty = "a,01.05.2025 10:00,01.05.2025 10:00,,,Klingon,,meh,,perhaps,,,,,,\n"
+    acme.run(empty)
+    (stored,) = acme.rows(session_imports)
+    assert (stored.ip_address, stored.country, stored.messages_sent, stored.initial_message) == (None, None, None, None)
+    assert (stored.language, stored.language_code, stored.sentiment_score) == ("Klingon", None, None)
+    assert (stored.forwarded_hr_raw, stored.forwarded_hr, stored.escalated) == ("perhaps", None, None)
+
+
+def test_the_same_file_changes_nothing_a_changed_row_is_updated_a_missing_one_kept(acme: Importing) -> None:
+    assert acme.counts(row("a") + row("b") + row("c")) == (3, 3, 0, 0, 0)
+    before = acme.rows(session_imports, session_imports.c.id)
+    acme.now += timedelta(hours=1)
+    assert acme.counts() == (3, 0, 0, 3, 0)
+    assert acme.rows(session_imports, session_imports.c.id) == before
+    assert acme.counts(row("a") + row("b", "other") + row("d")) == (3, 1, 1, 1, 0)
+    assert acme.ids() == ["a", "b", "c", "d"]
+    changed = next(stored for stored in acme.rows(session_imports) if stored.external_session_id == "b")
+    assert (changed.initial_message, changed.updated_at, changed.created_at) == ("other", acme.now, NOW)
+    assert changed.import_run_id == acme.last_run().id
+
+
+def test_a_changed_row_sets_its_derivation_back_and_leaves_the_analysis(acme: Importing) -> None:
+    acme.run(row("a") + row("b"))
+    stages = ("TRANSCRIPT_FETCH", "SESSION_CREATION", "AI_ANALYSIS")
+    with acme.engine.begin() as connection:
+        for stored in acme.rows(session_imports):
+            connection.execute(
+                session_processing_status.insert(),
+                [
+                    {
+                        "import_id": stored.id,
+                        "stage": stage,
+                        "status": "COMPLETED",
+                        "retry_count": 2,
+                        "completed_at": NOW,
+                    }
+                    for stage in stages
+                ],
+            )
+    acme.run(row("a", "other") + row("b"))
+    names = {stored.id: stored.external_session_id for stored in acme.rows(session_imports)}
+    found = {
+        (names[stage.import_id], stage.stage): (stage.status, stage.retry_count)
+        for stage in acme.rows(session_processing_status)
+        if stage.stage in stages
+    }
+    assert found["a", "TRANSCRIPT_FETCH"] == found["a", "SESSION_CREATION"] == ("PENDING", 0)
+    assert found["a", "AI_ANALYSIS"] == ("COMPLETED", 2)
+    assert {found["b", stage] for stage in stages} == {("COMPLETED", 2)}
+
+
+def test_another_time_zone_derives_the_times_anew(acme: Importing) -> None:
+    acme.run(csv_site.with_etag(row("a").encode(), "e"))
+    with acme.engine.begin() as connection:
+        update_company(connection, "acme", CompanyChanges(time_zone="UTC"), now=NOW)
+    assert acme.counts() == (1, 0, 1, 0, 0)
+    assert acme.rows(session_imports)[0].start_time == datetime(2025, 5, 1, 10, tzinfo=UTC)
+
+
+BAD_ROWS = {
+    "wrong_column_count": "x,y\n",
+    "empty_id": row(""),
+    "bad_start_time": row("bad", start="30.02.2025 10:00:00"),
+    "bad_end_time": row("bad").replace("01.05.2025 10:00:59", "31.04.2025 10:00:00"),
+    "end_before_start": row("bad").replace("01.05.2025 10:00:59", "01.05.2025 09:00:00"),
+    "stray_quote": row("bad", 'a 5" pipe'),
+    "unclosed_quote": row("bad", '"open'),
+    "nul_character": row("bad", "a\0b"),
+    "bad_encoding": row("bad", "caf\udce9"),
+    "bad_number": row("bad", tokens="12abc"),
+    "field_too_long": row("x" * 300),
+}
+
+
+@pytest.mark.parametrize("reason", BAD_ROWS)
+def test_a_row_that_cannot_be_read_is_kept_as_a_reject_and_the_rest_imported(acme: Importing, reason: str) -> None:
+    text = row("a", '"two\nlines"') + BAD_ROWS[reason] + row("b")
+    assert acme.counts(plain(text.encode("utf-8", "surrogateescape"))) == (3, 2, 0, 0, 1)
+    assert acme.ids() == ["a", "b"]
+    (reject,) = acme.rows(import_rejects)
+    assert (reject.line_number, reject.reason, reject.import_run_id) == (3, reason, acme.last_run().id)
+    assert reject.raw_text == BAD_ROWS[reason].replace("\0", "\ufffd").replace("\udce9", "\\xe9")
+
+
+def test_of_repeated_ids_the_last_row_counts(acme: Importing) -> None:
+    text = row("a", '"1\n1"') + row("b") + row("a", "2") + "".join(row(f"r{n}") for n in range(20)) + row("a", "3")
+    assert acme.counts(text) == (24, 22, 0, 0, 2)
+    kept = next(stored for stored in acme.rows(session_imports) if stored.external_session_id == "a")
+    assert kept.initial_message == "3"
+    rejects = acme.rows(import_rejects, import_rejects.c.line_number)
+    assert [(reject.line_number, reject.reason, reject.raw_text) for reject in rejects] == [
+        (1, "duplicate_id", row("a", '"1\n1"')),
+        (4, "duplicate_id", row("a", "2")),
+    ]
+    assert rejects[0].detail == "line 25 counts"
+
+
+def test_too_many_rejects_fail_the_run_and_keep_the_first_hundred(acme: Importing) -> None:
+    acme.run(row("before"))
+    good, bad = [row(f"g{n}") for n in range(450)], [row(f"b{n}", start="31.02.2025 10:00:00") for n in range(150)]
+    with pytest.raises(RejectedImportError, match=r"Of 600 records .* 150 .*bad_start_time") as caught:
+        acme.run("".join(good + bad))
+    assert "LIVEDASH_MAX_REJECT_RATIO" in caught.value.remedy
+    assert acme.ids() == ["before"]
+    assert acme.rejects() == [(line, "bad_start_time") for line in range(451, 551)]
+    run = acme.last_run()
+    assert (run.status, run.error_code, run.rows, run.rows_rejected) == ("FAILED", "too_many_rejects", 600, 150)
+    assert acme.counts("".join(good + bad), rules=replace(RULES, max_reject_ratio=0.25)) == (600, 450, 0, 0, 150)
+
+
+def test_a_small_file_fails_only_if_nothing_in_it_can_be_read(acme: Importing) -> None:
+    assert acme.counts("x\n" * 48 + row("a")) == (49, 1, 0, 0, 48)
+    with pytest.raises(RejectedImportError):
+        acme.run("just,one\n")
+
+
+def test_an_empty_file_is_an_import_of_nothing(acme: Importing) -> None:
+    assert acme.counts("\n\n") == (0, 0, 0, 0, 0)
+    assert acme.last_run().status == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (plain(b"<!doctype html><form>Log in</form>"), "not_csv"),
+        (plain(b"", 401), "http_401"),
+        (plain(b"", 404), "http_404"),
+        (csv_site.silent, "timeout"),
+        (csv_site.endless_body, "too_large"),
+        (csv_site.dripping_body, "timeout"),
+    ],
+    ids=["login page", "401", "404", "silence", "endless", "dripping"],
+)
+def test_a_source_that_gives_no_csv_fails_the_run_and_touches_nothing(
+    acme: Importing, answer: Answer, code: str
+) -> None:
+    acme.run(row("a"))
+    with pytest.raises(SourceError) as caught:
+        acme.run(answer)
+    run = acme.last_run()
+    assert (run.status, run.error_code, run.error_message) == ("FAILED", code, caught.value.message)
+    assert acme.ids() == ["a"]
+    company = acme.stored_company()
+    assert (company.import_failures, company.next_import_at) == (1, NOW + RULES.interval)
+
+
+def test_each_failure_doubles_the_pause_up_to_a_day_and_a_success_ends_it(acme: Importing) -> None:
+    acme.site.answers["/x.csv"] = plain(b"", 404)
+    pauses = []
+    for _ in range(9):
+        with pytest.raises(SourceError):
+            acme.run()
+        pauses.append(acme.stored_company().next_import_at - NOW)
+    assert pauses[:3] == [RULES.interval, 2 * RULES.interval, 4 * RULES.interval]
+    assert pauses[-1] == timedelta(days=1)
+    acme.run(row("a"))
+    company = acme.stored_company()
+    assert (company.import_failures, company.next_import_at) == (0, NOW + RULES.interval)
+
+
+def test_a_file_that_was_not_modified_is_reported_as_unchanged(acme: Importing) -> None:
+    text = row("a") + "x,y\n" + row("b")
+    acme.run(csv_site.with_etag(text.encode(), '"one"'))
+    report = acme.run(run_id="dagster-1")
+    assert (report.rows, report.unchanged, report.rejected, report.not_modified) == (3, 2, 1, True)
+    run = acme.last_run()
+    assert (run.not_modified, run.rows, run.rows_rejected, run.dagster_run_id) == (True, 3, 1, "dagster-1")
+    assert acme.run().rows == 3
+    assert acme.stored_company().csv_etag == '"one"'
+
+
+def test_validators_of_another_address_are_not_used(acme: Importing) -> None:
+    acme.run(csv_site.with_etag(row("a").encode(), "same"))
+    acme.site.answers["/y.csv"] = csv_site.with_etag(row("b").encode(), "same")
+    with acme.engine.begin() as connection:
+        connection.execute(update(companies).values(csv_url=f"{acme.site.url}/y.csv"))
+    assert acme.counts() == (1, 1, 0, 0, 0)
+
+
+def test_a_run_that_a_killed_process_left_is_closed_by_the_next(acme: Importing) -> None:
+    with acme.engine.begin() as connection:
+        start_run(connection, acme.company, dagster_run_id=None, now=NOW)
+    acme.run(row("a"))
+    runs = acme.rows(import_runs, import_runs.c.id)
+    assert [(run.status, run.error_code) for run in runs] == [("FAILED", "interrupted"), ("COMPLETED", None)]
+
+
+def test_an_interrupted_import_leaves_nothing_but_its_failed_run(acme: Importing) -> None:
+    moments = iter([NOW, None, NOW])  # Start of the run, the merge, the record of the failure.
+
+    def interrupting(_: object) -> datetime:
+        moment = next(moments)
+        if moment is None:
+            raise KeyboardInterrupt
+        return moment
+
+    with pytest.raises(KeyboardInterrupt):
+        acme.run(row("a"), clock=interrupting)
+    assert acme.ids() == []
+    assert (acme.last_run().status, acme.last_run().error_code) == ("FAILED", "interrupted")
+    assert acme.counts() == (1, 1, 0, 0, 0)
+
+
+def test_two_imports_of_a_company_do_not_run_at_once(acme: Importing) -> None:
+    with (
+        import_lock(acme.engine, acme.company),
+        pytest.raises(LivedashError, match="Another import of acme is running"),
+    ):
+        acme.run(row("a"))
+    assert acme.rows(import_runs) == []
+    assert acme.run(row("a")).new == 1
+
+
+@pytest.mark.parametrize("status", ["SUSPENDED", "ARCHIVED"])
+def test_a_company_that_is_not_working_is_not_imported(acme: Importing, status: str) -> None:
+    with acme.engine.begin() as connection:
+        update_company(connection, "acme", CompanyChanges(status=status), now=NOW)
+    with pytest.raises(UsageError, match=status):
+        acme.run(row("a"))
+    assert acme.rows(import_runs) == []
+    assert acme.site.asked == []
+
+
+def test_companies_do_not_see_each_other(acme: Importing) -> None:
+    with acme.engine.begin() as connection:
+        other = add_company(connection, "other", CompanyChanges(csv_url=acme.company.csv_url), now=NOW)
+    acme.run(row("a"))
+    acme.company = other
+    assert acme.counts() == (1, 1, 0, 0, 0)
+    with acme.engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(session_imports)) == 2
+
+
+def test_a_report_must_add_up(acme: Importing) -> None:
+    with pytest.raises(ValueError, match="lost count"):
+        ImportReport("acme", acme.company.id, rows=2, new=1, changed=0, unchanged=0, rejected=0)
