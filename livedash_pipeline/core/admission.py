@@ -67,7 +67,7 @@ def hold_rule(kind: FailureKind) -> HoldRule:
 
 def hold_until(now: datetime, times: int) -> datetime:
     """The end of the `times`-th hold in a row."""
-    return now + min(FIRST_HOLD * 2 ** min(times - 1, 10), LONGEST_HOLD)
+    return now + min(FIRST_HOLD * (1 << min(times - 1, 10)), LONGEST_HOLD)
 
 
 def is_due(group: PendingGroup, *, now: datetime, min_batch: int, max_wait: int) -> bool:

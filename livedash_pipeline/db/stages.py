@@ -33,3 +33,8 @@ def pipeline_status(connection: Connection, company_id: UUID | None = None) -> P
     for row in connection.execute(statement("count_pipeline_stages"), {"company_id": company_id}):
         stages[row.stage][StageStatus(row.status)] = row.sessions
     return PipelineStatus(connection.execute(total).scalar_one(), stages)
+
+
+def count_unsettled_sessions(connection: Connection) -> int:
+    """Sessions that are not done: something is under way, or waits without a failure before it."""
+    return int(connection.execute(statement("count_unsettled_sessions")).scalar_one())

@@ -19,6 +19,9 @@ from livedash_pipeline.flow.import_csv import ImportReport, ImportRules, import_
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.csv_source import CsvSource
 
+# However often the sensor looks, nobody's server is asked for the same CSV more than once a minute.
+SHORTEST_INTERVAL = timedelta(minutes=1)
+
 
 @dataclass(frozen=True)
 class CompanyImport:
@@ -34,7 +37,7 @@ def import_rules(settings: Settings) -> ImportRules:
     """What of the settings concerns an import."""
     return ImportRules(
         max_reject_ratio=settings.livedash_max_reject_ratio,
-        interval=timedelta(seconds=settings.livedash_import_interval),
+        interval=max(timedelta(seconds=settings.livedash_import_interval), SHORTEST_INTERVAL),
     )
 
 

@@ -28,6 +28,7 @@ from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.errors import LivedashError, RejectedImportError, SourceError, UsageError
 from livedash_pipeline.flow.csv_columns import ColumnReader
 from livedash_pipeline.logs import get_logger
+from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.csv_source import CsvDownload, CsvSource, NotModified
 from livedash_pipeline.sources.http import shown_url
 
@@ -43,6 +44,11 @@ class ImportRules:
 
     max_reject_ratio: float = 0.2
     interval: timedelta = timedelta(minutes=15)
+
+    @classmethod
+    def of(cls, settings: Settings) -> ImportRules:
+        """`LIVEDASH_MAX_REJECT_RATIO` and `LIVEDASH_IMPORT_INTERVAL`."""
+        return cls(settings.livedash_max_reject_ratio, timedelta(seconds=settings.livedash_import_interval))
 
 
 @dataclass(frozen=True, slots=True)

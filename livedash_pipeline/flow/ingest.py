@@ -15,13 +15,14 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from livedash_pipeline.core import admission
-from livedash_pipeline.core.failures import FailureKind, ValidationClass
+from livedash_pipeline.core.admission import HoldRule
+from livedash_pipeline.core.failures import FailureKind, ValidationClass, classify_validation
 from livedash_pipeline.core.judgement import BatchEnd, judge_unanswered, validation_verdict
 from livedash_pipeline.core.pricing import usage_exceeds
+from livedash_pipeline.core.result_lines import HOLD_BILLING, HOLD_QUOTA, hold_code
 from livedash_pipeline.db import holds, ingesting, polling, prices, settlement
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.ingesting import BatchToIngest
-from livedash_pipeline.db.settlement import LockedBatch
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.result_files import LineCounts, ResultFiles, Tariff, fetch_files, staged_rows
 from livedash_pipeline.flow.submit import allowances
@@ -92,9 +93,17 @@ def ingest_batch(context: BatchContext, batch_id: UUID, report: IngestReport) ->
         if not files.whole and not _believed(context, batch, files.digest):
             report.short.append(batch.id)
             return False
-        return in_transaction(context.engine, lambda connection: _take_in(context, connection, batch, files, report))
+        # The report is written after the commit: a transaction that is run again must not count twice.
+        taken = in_transaction(context.engine, lambda connection: _take_in(context, connection, batch, files))
     finally:
         files.remove()
+    if taken is None:
+        return False
+    if taken.short:
+        report.short.append(batch.id)
+        return False
+    _note(report, batch, taken)
+    return True
 
 
 def _believed(context: BatchContext, batch: BatchToIngest, digest: str) -> bool:
@@ -105,12 +114,22 @@ def _believed(context: BatchContext, batch: BatchToIngest, digest: str) -> bool:
     return times >= BELIEVED_AFTER
 
 
-def _take_in(
-    context: BatchContext, connection: Connection, batch: BatchToIngest, files: ResultFiles, report: IngestReport
-) -> bool:
+@dataclass(frozen=True)
+class _Taken:
+    """What one settlement did; `short` if it did nothing, since lines are missing that may still come."""
+
+    short: bool = False
+    outcomes: dict[str, int] = field(default_factory=dict)
+    counts: LineCounts = field(default_factory=LineCounts)
+    repeated: int = 0
+    questions: int = 0
+    cost_eur: Decimal | None = None
+
+
+def _take_in(context: BatchContext, connection: Connection, batch: BatchToIngest, files: ResultFiles) -> _Taken | None:
     locked = settlement.lock_batch(connection, batch.id)
     if locked is None:
-        return False
+        return None
     now = context.now(connection)
     tariff = _tariff(context, connection, batch, now)
     counts = LineCounts()
@@ -124,8 +143,7 @@ def _take_in(
     if _too_few(batch, counts, unanswered, files) and not _seen_often(connection, batch, files.digest):
         # The note about the short download is kept; nothing else was written.
         settlement.drop_stage(connection)
-        report.short.append(batch.id)
-        return False
+        return _Taken(short=True)
     outcomes = settlement.settle(
         connection,
         locked,
@@ -135,11 +153,16 @@ def _take_in(
         usd_eur=tariff.usd_eur,
         missing_is_failure=missing_is_failure,
     )
-    _hold_after(context, connection, batch, locked, counts, now)
-    _note(report, batch, outcomes, counts, repeated)
-    report.questions += settlement.batch_questions(connection, batch.id)
-    report.cost_eur = _total(report.cost_eur, settlement.batch_cost(connection, batch.id))
-    return True
+    if counts.succeeded:
+        holds.raise_learned_limit(connection, context.endpoint, batch.model, now=now)
+    _hold_after(context, connection, batch, counts, now)
+    return _Taken(
+        outcomes=outcomes,
+        counts=counts,
+        repeated=repeated,
+        questions=settlement.batch_questions(connection, batch.id),
+        cost_eur=settlement.batch_cost(connection, batch.id),
+    )
 
 
 def _tariff(context: BatchContext, connection: Connection, batch: BatchToIngest, now: datetime) -> Tariff:
@@ -149,13 +172,15 @@ def _tariff(context: BatchContext, connection: Connection, batch: BatchToIngest,
 
 
 def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: ResultFiles) -> int:
-    if batch.openai_status == "failed" and validation_verdict(batch.errors) is ValidationClass.LINE_FAULT:
-        ingesting.stage_faulty_lines(connection, batch.id, batch.errors)
+    errors = batch.errors
+    if batch.openai_status == "failed" and validation_verdict(errors) is ValidationClass.LINE_FAULT:
+        # Where no named line is one of ours, nobody can be blamed, and the same file must not be sent for ever.
+        errors = errors if ingesting.stage_faulty_lines(connection, batch.id, errors) else ()
     end = BatchEnd(
         openai_status=batch.openai_status or "",
         has_files=bool(batch.output_file_id or batch.error_file_id),
         gone=files.gone,
-        errors=batch.errors,
+        errors=errors,
         reported_completed=batch.reported_completed,
         error_code=batch.error_code,
         error_message=batch.error_message,
@@ -186,55 +211,69 @@ def _seen_often(connection: Connection, batch: BatchToIngest, digest: str) -> bo
 
 
 def _hold_after(
-    context: BatchContext,
-    connection: Connection,
-    batch: BatchToIngest,
-    locked: LockedBatch,
-    counts: LineCounts,
-    now: datetime,
+    context: BatchContext, connection: Connection, batch: BatchToIngest, counts: LineCounts, now: datetime
 ) -> None:
-    """Keeps others from trying what the service has just refused."""
-    kinds = {"quota": FailureKind.QUOTA, "billing": FailureKind.BILLING}
-    rules = [(admission.hold_rule(kinds[code]), code) for code in sorted(counts.hold_codes)]
+    """Keeps others from trying what the service has just refused, with the key that the batch was made with."""
+    causes = [(_ACCOUNT_HOLDS[code], code, message) for code, message in counts.hold_codes.items()]
     if batch.openai_status == "failed":
-        verdict = validation_verdict(batch.errors)
-        if verdict is ValidationClass.TOKEN_LIMIT:
-            rules.append((admission.TOKEN_LIMIT_HOLD, "token_limit_exceeded"))
-            limit = admission.learned_limit(batch.error_message or "", batch.token_estimate)
+        causes += _validation_causes(batch)
+    for rule, reason, message in causes:
+        if rule is admission.TOKEN_LIMIT_HOLD:
+            limit = admission.learned_limit(message, batch.token_estimate)
             holds.lock_admission(connection, context.endpoint, batch.model, now=now)
             holds.learn_limit(connection, context.endpoint, batch.model, limit=limit, now=now)
-        elif verdict is ValidationClass.MODEL:
-            rules.append((admission.hold_rule(FailureKind.MODEL_NOT_FOUND), batch.error_code or "model_not_found"))
-        elif verdict is ValidationClass.BILLING:
-            rules.append((admission.hold_rule(FailureKind.BILLING), batch.error_code or "billing"))
-    for rule, reason in rules:
         holds.place_hold(
             connection,
             endpoint=context.endpoint,
             model=batch.model,
             rule=rule,
             reason=reason,
-            message=(locked.error_message or f"Batch {batch.openai_batch_id} was refused.")[:500],
-            key_fingerprint=context.key_fingerprint,
+            message=message[:500],
+            key_fingerprint=batch.key_fingerprint,
             now=now,
         )
 
 
-def _note(
-    report: IngestReport, batch: BatchToIngest, outcomes: dict[str, int], counts: LineCounts, repeated: int
-) -> None:
+_ACCOUNT_HOLDS = {
+    HOLD_QUOTA: admission.hold_rule(FailureKind.QUOTA),
+    HOLD_BILLING: admission.hold_rule(FailureKind.BILLING),
+}
+_VALIDATION_HOLDS = {
+    ValidationClass.TOKEN_LIMIT: admission.TOKEN_LIMIT_HOLD,
+    ValidationClass.MODEL: admission.hold_rule(FailureKind.MODEL_NOT_FOUND),
+    ValidationClass.BILLING: admission.hold_rule(FailureKind.BILLING),
+}
+
+
+def _validation_causes(batch: BatchToIngest) -> list[tuple[HoldRule, str, str]]:
+    """The hold that a failed validation asks for, in the words of the entry that decided."""
+    verdict = validation_verdict(batch.errors)
+    rule = _VALIDATION_HOLDS.get(verdict)
+    if rule is None:
+        return []
+    error = next(error for error in batch.errors if classify_validation(error) is verdict)
+    code = error.code or verdict.value
+    if verdict is ValidationClass.BILLING:
+        rule = _ACCOUNT_HOLDS.get(hold_code(code) or "", rule)
+    return [(rule, code, error.message or f"Batch {batch.openai_batch_id} was refused.")]
+
+
+def _note(report: IngestReport, batch: BatchToIngest, taken: _Taken) -> None:
+    counts = taken.counts
     report.batches.append(batch.id)
-    report.outcomes.update(outcomes)
+    report.outcomes.update(taken.outcomes)
     report.strangers += counts.strangers
-    report.repeated += repeated
+    report.repeated += taken.repeated
     report.unreadable += counts.unreadable
+    report.questions += taken.questions
+    report.cost_eur = _total(report.cost_eur, taken.cost_eur)
     log.info(
         "results taken in",
         batch_id=str(batch.id),
         company=batch.company,
         openai_batch_id=batch.openai_batch_id,
         lines=counts.lines,
-        **outcomes,
+        **taken.outcomes,
     )
 
 

@@ -25,6 +25,8 @@ log = get_logger(__name__)
 
 CALL_TIMEOUT = 10.0
 BUDGET = 40.0
+# The rest is left for batches that a long listing does not reach, or does not show.
+_LISTING_SHARE = 0.5
 # The service's clock and ours differ, and `created_at` has whole seconds.
 _CLOCK_SLACK = timedelta(minutes=10)
 
@@ -60,7 +62,8 @@ def poll_batches(
 
     Args:
         context: Database and endpoint.
-        budget: Seconds after which no further batch is looked up one by one; the next poll goes on elsewhere.
+        budget: Seconds after half of which no further page is listed, and after which no further batch is looked up one by
+            one; the next poll goes on elsewhere.
         call_timeout: Seconds for each call.
         rotation: Where among the batches to look up one by one to begin, so that none is always last.
         monotonic: The clock of the budget.
@@ -68,13 +71,13 @@ def poll_batches(
     Raises:
         BatchApiError: Nothing could be asked at all.
     """
-    deadline = monotonic() + budget
+    start = monotonic()
     with context.engine.connect() as connection:
         waiting = polling.open_batches(connection, context.endpoint)
-    seen, listing_error = _listed(context, waiting, call_timeout)
+    seen, listing_error = _listed(context, waiting, call_timeout, lambda: monotonic() < start + budget * _LISTING_SHARE)
     missing = [batch for batch in waiting if batch.openai_batch_id not in seen]
     found, unknown, failures = _looked_up(
-        context, _rotated(missing, rotation), call_timeout, lambda: monotonic() < deadline
+        context, _rotated(missing, rotation), call_timeout, lambda: monotonic() < start + budget
     )
     remotes = [*seen.values(), *found]
     if waiting and not remotes and not unknown and (listing_error or failures):
@@ -107,7 +110,7 @@ def poll_batches(
 
 
 def _listed(
-    context: BatchContext, waiting: Sequence[OpenBatch], call_timeout: float
+    context: BatchContext, waiting: Sequence[OpenBatch], call_timeout: float, time_left: Callable[[], bool]
 ) -> tuple[dict[str, RemoteBatch], BatchApiError | None]:
     """What the listing shows of our open batches; it is read no further back than the oldest of them."""
     if not waiting:
@@ -117,7 +120,8 @@ def _listed(
     seen: dict[str, RemoteBatch] = {}
 
     def enough(remote: RemoteBatch) -> bool:
-        return len(seen) == len(wanted) or (remote.created_at is not None and remote.created_at < oldest)
+        past = remote.created_at is not None and remote.created_at < oldest
+        return past or len(seen) == len(wanted) or not time_left()
 
     try:
         for remote in context.gateway.list_batches(until=enough, timeout=call_timeout):

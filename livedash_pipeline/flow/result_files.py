@@ -5,6 +5,8 @@ Whether what was fetched is whole is decided in `flow.ingest`, which also settle
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,6 +19,7 @@ from livedash_pipeline.core.judgement import judge_line
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES
 from livedash_pipeline.core.pricing import Cost, Price, cost_of, to_eur
 from livedash_pipeline.core.result_lines import ResultLine, last_line_parses, read_result_line, split_lines
+from livedash_pipeline.core.text import storable_text
 from livedash_pipeline.db.ingesting import BatchToIngest
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.openai_batch.errors import BatchApiError
@@ -29,12 +32,14 @@ class ResultFiles:
     """The files of one batch on disk.
 
     Attributes:
+        directory: Where they are; of this fetch alone, since two processes may take the same batch in.
         paths: What could be fetched, by `output` and `error`.
         gone: Which of the two the service no longer has.
         whole: Whether every byte that the service states is here and the last lines parse.
         digest: Names the content, so that equal short downloads are recognised.
     """
 
+    directory: Path
     paths: dict[str, Path] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
     whole: bool = True
@@ -42,8 +47,7 @@ class ResultFiles:
 
     def remove(self) -> None:
         """Deletes what was fetched."""
-        for path in self.paths.values():
-            path.unlink(missing_ok=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def fetch_files(context: BatchContext, batch: BatchToIngest) -> ResultFiles:
@@ -52,24 +56,41 @@ def fetch_files(context: BatchContext, batch: BatchToIngest) -> ResultFiles:
     Raises:
         BatchApiError: A file could not be fetched now; one that is gone is no error.
     """
-    files = ResultFiles()
     context.spool_dir.mkdir(parents=True, exist_ok=True)
-    for name, file_id in (("output", batch.output_file_id), ("error", batch.error_file_id)):
-        if file_id is None:
-            continue
-        path = context.spool_dir / f"livedash-{batch.id}.{name}.jsonl"
-        try:
-            download = context.gateway.download(file_id, path)
-        except BatchApiError as error:
-            if error.failure.kind is not FailureKind.NOT_FOUND:
-                files.remove()
-                raise
-            files.gone.append(name)
-            continue
-        files.paths[name] = path
-        files.whole = files.whole and download.complete and _ends_whole(path)
-        files.digest += download.sha256
+    files = ResultFiles(Path(tempfile.mkdtemp(prefix=f"livedash-{batch.id}-", dir=context.spool_dir)))
+    try:
+        for name, file_id in (("output", batch.output_file_id), ("error", batch.error_file_id)):
+            if file_id is not None:
+                _fetch(context, batch, name, file_id, files)
+    except BaseException:
+        files.remove()
+        raise
     return files
+
+
+def _fetch(context: BatchContext, batch: BatchToIngest, name: str, file_id: str, files: ResultFiles) -> None:
+    path = files.directory / f"{name}.jsonl"
+    try:
+        download = context.gateway.download(file_id, path)
+    except BatchApiError as error:
+        if error.failure.kind is not FailureKind.NOT_FOUND:
+            raise
+        _require_same_project(context, batch)
+        files.gone.append(name)
+        return
+    files.paths[name] = path
+    files.whole = files.whole and download.complete and _ends_whole(path)
+    files.digest += download.sha256
+
+
+def _require_same_project(context: BatchContext, batch: BatchToIngest) -> None:
+    """A missing file is believed from the key that made the batch, or from one that sees it: another project's sees nothing.
+
+    Raises:
+        BatchApiError: This key does not see the batch either.
+    """
+    if batch.key_fingerprint != context.key_fingerprint and batch.openai_batch_id is not None:
+        context.gateway.retrieve_batch(batch.openai_batch_id)
 
 
 def _ends_whole(path: Path) -> bool:
@@ -103,13 +124,13 @@ class Tariff:
 
 @dataclass
 class LineCounts:
-    """What was met among the lines."""
+    """What was met among the lines; `hold_codes` has the service's first message for each."""
 
     lines: int = 0
     succeeded: int = 0
     unreadable: int = 0
     strangers: int = 0
-    hold_codes: set[str] = field(default_factory=set)
+    hold_codes: dict[str, str] = field(default_factory=dict)
 
 
 def staged_rows(
@@ -137,6 +158,10 @@ def _request_id(custom_id: str | None) -> UUID | None:
         return None
 
 
+def _storable(text: str | None) -> str | None:
+    return None if text is None else storable_text(text)[0]
+
+
 def _row(
     line: ResultLine, request_id: UUID, session_id: UUID, tariff: Tariff, counts: LineCounts
 ) -> Iterator[tuple[Any, ...]]:
@@ -144,7 +169,7 @@ def _row(
     if judged is None:
         return
     if line.hold_code is not None:
-        counts.hold_codes.add(line.hold_code)
+        counts.hold_codes.setdefault(line.hold_code, judged.error_message or line.hold_code)
     if line.http_status is not None and 200 <= line.http_status < 300:
         counts.succeeded += 1
     cost, eur = tariff.cost(line)
@@ -154,14 +179,14 @@ def _row(
         request_id,
         judged.outcome.value,
         line.counted_release,
-        judged.error_code,
+        _storable(judged.error_code),
         judged.error_message,
         line.http_status,
-        line.finish_reason,
-        line.openai_request_id,
-        line.model,
-        line.service_tier,
-        line.system_fingerprint,
+        _storable(line.finish_reason),
+        _storable(line.openai_request_id),
+        _storable(line.model),
+        _storable(line.service_tier),
+        _storable(line.system_fingerprint),
         usage.prompt_tokens,
         usage.completion_tokens,
         usage.total_tokens,

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from livedash_pipeline.core import admission
 from livedash_pipeline.core.admission import PendingGroup
+from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.judgement import month_of
 from livedash_pipeline.core.outcomes import Outcome
 from livedash_pipeline.core.prompt import prompt_version
@@ -76,6 +77,8 @@ def submit_pending(
 ) -> SubmitReport:
     """Submits what is due, one batch per group in turn, until nothing more fits.
 
+    What concerns one group alone, such as a model that does not exist, keeps no other group waiting and is raised at the end.
+
     Args:
         context: Database, endpoint and settings.
         company_id: Only this company's requests.
@@ -87,26 +90,46 @@ def submit_pending(
         SettingsError: The endpoint is of another kind than the database's.
     """
     report = SubmitReport()
-    in_transaction(context.engine, lambda connection: _release_abandoned(context, connection, report))
-    waiting = in_transaction(
-        context.engine, lambda connection: _due_groups(context, connection, company_id, ignore_minimum, unhold, report)
+    report.released = in_transaction(context.engine, lambda connection: _release_abandoned(context, connection))
+    waiting, report.held = in_transaction(
+        context.engine, lambda connection: _due_groups(context, connection, company_id, ignore_minimum, unhold)
     )
-    checked: set[str] = set()
-    while waiting:
-        group = waiting.popleft()
-        if group.model not in checked:
-            _check_model(context, group.model)
-            checked.add(group.model)
-        claim = _claim(context, group, report)
-        if claim is not None:
-            report.submitted.append(_send(context, claim))
-            waiting.append(group)
+    faults = _submit_in_turn(context, waiting, report)
     with context.engine.begin() as connection:
         report.awaiting_recovery, report.next_recovery_at = batches.awaiting_recovery(connection, context.endpoint)
     reserved = [batch.reserved_eur for batch in report.submitted]
     # A batch that reserves nothing has no known price, and a sum without it would be a lie.
     report.estimated_cost_eur = sum(reserved, Decimal(0)) if all(reserved) else None
+    if faults:
+        raise faults[0]
     return report
+
+
+def _submit_in_turn(context: BatchContext, waiting: deque[PendingGroup], report: SubmitReport) -> list[LivedashError]:
+    """Goes round the groups until none has anything that fits; returns what was wrong with single groups."""
+    models: dict[str, BatchApiError | None] = {}
+    faults: list[LivedashError] = []
+    begun: set[PendingGroup] = set()
+    while waiting:
+        group = waiting.popleft()
+        if group.model not in models:
+            models[group.model] = _check_model(context, group.model)
+        if models[group.model] is not None:
+            continue
+        if group not in begun:
+            # Once a group and not once a batch: it reads everything that waits.
+            report.too_long += _fail_oversized(context, group)
+            begun.add(group)
+        try:
+            claim = _claim(context, group, report)
+            sent = None if claim is None else _send(context, claim)
+        except _InputChangedError as fault:
+            faults.append(fault)
+            continue
+        if sent is not None:
+            report.submitted.append(sent)
+            waiting.append(group)
+    return [*filter(None, models.values()), *faults]
 
 
 def _due_groups(
@@ -115,15 +138,13 @@ def _due_groups(
     company_id: UUID | None,
     ignore_minimum: bool,
     unhold: bool,
-    report: SubmitReport,
-) -> deque[PendingGroup]:
+) -> tuple[deque[PendingGroup], list[str]]:
     now, settings = context.now(connection), context.settings
     if unhold:
         holds.lift_holds(connection, context.endpoint)
     in_force = holds.holds_in_force(connection, context.endpoint, key_fingerprint=context.key_fingerprint, now=now)
     held_models = {hold.model for hold in in_force}
-    report.held = [_describe_hold(hold) for hold in in_force]
-    return deque(
+    due = deque(
         group
         for group in admission.take_turns(batches.pending_groups(connection, company_id))
         if not held_models & {None, group.model}
@@ -134,6 +155,7 @@ def _due_groups(
             )
         )
     )
+    return due, [_describe_hold(hold) for hold in in_force]
 
 
 def _describe_hold(hold: holds.Hold) -> str:
@@ -141,13 +163,32 @@ def _describe_hold(hold: holds.Hold) -> str:
     return f"{hold.model or 'every model'} is on hold {until} ({hold.reason}): {hold.message}"
 
 
-def _check_model(context: BatchContext, model: str) -> None:
-    """Step 0, free of charge: a bad key or an unknown model is found before anything is claimed."""
+def _check_model(context: BatchContext, model: str) -> BatchApiError | None:
+    """Step 0, free of charge: a bad key or an unknown model, which is returned, is found before anything is claimed."""
     check = context.gateway.check_model(model)
     if check.failure is not None and not check.route_missing:
-        raise BatchApiError(f"Checking model {model!r}", check.failure, model)
+        fault = BatchApiError(f"Checking model {model!r}", check.failure, model)
+        if check.failure.kind is FailureKind.MODEL_NOT_FOUND:
+            return fault
+        raise fault
     with context.engine.begin() as connection:
         require_endpoint_kind(connection, stand_in=check.stand_in, now=context.now(connection))
+    return None
+
+
+def _longest_request(context: BatchContext, group: PendingGroup) -> int:
+    """The most tokens that a request of a group may have."""
+    return min(MAX_REQUEST_TOKENS, context.settings.enqueued_token_limit(group.model) or MAX_REQUEST_TOKENS)
+
+
+def _fail_oversized(context: BatchContext, group: PendingGroup) -> int:
+    longest = _longest_request(context, group)
+    return in_transaction(
+        context.engine,
+        lambda connection: batches.fail_oversized(
+            connection, group, max_bytes=MAX_FILE_BYTES, max_tokens=longest, now=context.now(connection)
+        ),
+    )
 
 
 def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> Claim | None:
@@ -161,10 +202,6 @@ def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> 
                 f"{group.company} has a spending cap, and the price of {group.model} or the exchange rate is unknown"
             )
             return None
-        longest = min(MAX_REQUEST_TOKENS, context.settings.enqueued_token_limit(group.model) or MAX_REQUEST_TOKENS)
-        report.too_long += batches.fail_oversized(
-            connection, group, max_bytes=MAX_FILE_BYTES, max_tokens=longest, now=now
-        )
         # The savepoint takes back the batch row when nothing fits into it.
         with connection.begin_nested() as savepoint:
             claim = batches.claim_batch(
@@ -207,16 +244,19 @@ def _limits(context: BatchContext, connection: Connection, group: PendingGroup, 
     )
     if budget is None:
         return None
-    free = admission.free_tokens(
-        settings.enqueued_token_limit(group.model),
-        learned,
-        batches.enqueued_tokens(connection, context.endpoint, group.model),
+    enqueued = batches.enqueued_tokens(connection, context.endpoint, group.model)
+    free = admission.free_tokens(settings.enqueued_token_limit(group.model), learned, enqueued)
+    return ClaimLimits(
+        MAX_LINES,
+        MAX_FILE_BYTES,
+        free,
+        budget,
+        max_first_tokens=0 if enqueued else _longest_request(context, group),
     )
-    return ClaimLimits(MAX_LINES, MAX_FILE_BYTES, free, budget)
 
 
-def _send(context: BatchContext, claim: Claim) -> SubmittedBatch:
-    """Steps 2 to 4 for one claimed batch."""
+def _send(context: BatchContext, claim: Claim) -> SubmittedBatch | None:
+    """Steps 2 to 4 for one claimed batch; None where create did not begin."""
     spool = context.spool_dir / claim.filename
     try:
         file_id = _upload(context, claim, spool)
@@ -227,18 +267,27 @@ def _send(context: BatchContext, claim: Claim) -> SubmittedBatch:
     finally:
         spool.unlink(missing_ok=True)
     if file_id is None or not _begin_create(context, claim):
-        _log("batch left to its new owner", claim)
-        return _submitted(claim, None)
+        # Unless another process has taken the batch over, it is ours to end: create has not begun.
+        released = in_transaction(
+            context.engine,
+            lambda connection: _end_unbought(
+                context, connection, claim, "not_submitted", "The batch was cancelled, or its lease ran out."
+            ),
+        )
+        _log("batch released before create" if released else "batch left to its new owner", claim)
+        return None
     return _submitted(claim, _create(context, claim, file_id))
 
 
 def _upload(context: BatchContext, claim: Claim, spool: Path) -> str | None:
     """Step 2: the file is built from the database and uploaded; None where the lease was lost meanwhile."""
-    with Heartbeat(context.engine, claim, lease=context.settings.livedash_lease) as heartbeat:
-        write_input_file(context, claim.batch_id, spool)
+    with Heartbeat(context.engine, claim, lease=context.settings.livedash_lease, now=context.now) as heartbeat:
+        lines = write_input_file(context, claim.batch_id, spool)
         with context.engine.begin() as connection:
             if not batches.mark_uploading(connection, claim, now=context.now(connection)):
                 return None
+        if lines != claim.requests:
+            raise AssertionError(f"batch {claim.batch_id} holds {claim.requests} requests and {lines} lines")
         uploaded = context.gateway.upload_input(spool, claim.filename)
         _log("input uploaded", claim, file_id=uploaded.id)
         with context.engine.begin() as connection:
@@ -304,23 +353,29 @@ def _create(context: BatchContext, claim: Claim, file_id: str) -> str | None:
         recorded = batches.record_created(
             connection, claim, openai_batch_id=remote.id, openai_status=remote.status_word, now=context.now(connection)
         )
-        if recorded:
-            holds.raise_learned_limit(connection, context.endpoint, claim.model, now=context.now(connection))
     _log("batch created" if recorded else "batch created for a lost claim", claim, openai_batch_id=remote.id)
     return remote.id if recorded else None
+
+
+def _end_unbought(
+    context: BatchContext, connection: Connection, claim: Claim, error_code: str, error_message: str
+) -> bool:
+    """Ends a batch that the service does not have, and releases its requests; False where it is not ours any more."""
+    now = context.now(connection)
+    ours = batches.fail_unsubmitted(
+        connection, claim, error_code=error_code, error_message=error_message[:500], now=now
+    )
+    if ours:
+        release_unbought(connection, claim.batch_id, error_code, allowances=allowances(context), now=now)
+    return ours
 
 
 def _refuse(context: BatchContext, claim: Claim, error: LivedashError) -> None:
     """Step 4: nothing exists at the service, so the batch is FAILED, its requests wait again, and others are held off."""
 
     def work(connection: Connection) -> None:
-        now = context.now(connection)
-        if not batches.fail_unsubmitted(
-            connection, claim, error_code=error.code, error_message=error.message[:500], now=now
-        ):
-            return
-        release_unbought(connection, claim.batch_id, error.code, allowances=allowances(context), now=now)
-        if isinstance(error, BatchApiError) and error.failure.definite_refusal:
+        ours = _end_unbought(context, connection, claim, error.code, error.message)
+        if ours and isinstance(error, BatchApiError) and error.failure.definite_refusal:
             holds.place_hold(
                 connection,
                 endpoint=context.endpoint,
@@ -329,7 +384,7 @@ def _refuse(context: BatchContext, claim: Claim, error: LivedashError) -> None:
                 reason=error.code,
                 message=error.message[:500],
                 key_fingerprint=context.key_fingerprint,
-                now=now,
+                now=context.now(connection),
             )
 
     in_transaction(context.engine, work)
@@ -351,10 +406,11 @@ def release_unbought(
     return released
 
 
-def _release_abandoned(context: BatchContext, connection: Connection, report: SubmitReport) -> None:
+def _release_abandoned(context: BatchContext, connection: Connection) -> int:
     """Batches whose submitter died before create began: nothing was bought, so their requests wait again."""
     now = context.now(connection)
     taken = batches.take_over_abandoned(connection, context.endpoint, lease=context.settings.livedash_lease, now=now)
+    released = 0
     for claim in taken:
         batches.fail_unsubmitted(
             connection,
@@ -363,10 +419,9 @@ def _release_abandoned(context: BatchContext, connection: Connection, report: Su
             error_message="The process that built this batch ended before it was submitted.",
             now=now,
         )
-        report.released += release_unbought(
-            connection, claim.batch_id, "abandoned", allowances=allowances(context), now=now
-        )
+        released += release_unbought(connection, claim.batch_id, "abandoned", allowances=allowances(context), now=now)
         _log("abandoned batch released", claim, requests=claim.requests)
+    return released
 
 
 def allowances(context: BatchContext) -> Allowances:

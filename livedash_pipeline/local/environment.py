@@ -6,9 +6,10 @@ runs a pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine, make_url
 
@@ -16,12 +17,21 @@ from livedash_pipeline.db.connect import database_now, make_engine
 from livedash_pipeline.db.migrate import check_current, upgrade
 from livedash_pipeline.db.prices import seed_prices
 from livedash_pipeline.errors import SettingsError
-from livedash_pipeline.local.postgres import EmbeddedPostgres, ensure_database, start_postgres
+from livedash_pipeline.local.postgres import EmbeddedPostgres, ensure_database, start_postgres, stop_postgres
 from livedash_pipeline.paths import shipped
 from livedash_pipeline.settings import Settings
 
 DATABASE = "livedash"
 DAGSTER_DATABASE = "dagster"
+
+# What demo and dev run with: sensors look every five seconds, and nothing waits for company.
+QUICK_SENSORS: Mapping[str, Any] = {
+    "livedash_import_interval": 5,
+    "livedash_submit_interval": 5,
+    "livedash_poll_interval": 5,
+    "livedash_min_batch": 1,
+    "livedash_max_wait": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -88,13 +98,24 @@ def _dagster_url(settings: Settings) -> str:
     return settings.livedash_dagster_url
 
 
+# The location has the name that workspace.yaml and pyproject.toml give it: cursors and switches of sensors belong to it.
+_WORKSPACE = """\
+load_from:
+  - python_module:
+      module_name: livedash_pipeline.definitions
+      attribute: defs
+      location_name: livedash_pipeline
+"""
+
+
 def write_dagster_home(settings: Settings) -> None:
-    """Writes Dagster's instance file from the one that ships with the package."""
+    """Writes Dagster's instance file, as it ships with the package, and a workspace for processes that run anywhere."""
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    target = settings.dagster_home / "dagster.yaml"
-    wanted = shipped("dagster.yaml").read_text(encoding="utf-8")
-    if not target.exists() or target.read_text(encoding="utf-8") != wanted:
-        target.write_text(wanted, encoding="utf-8")
+    wanted = {"dagster.yaml": shipped("dagster.yaml").read_text(encoding="utf-8"), "workspace.yaml": _WORKSPACE}
+    for name, content in wanted.items():
+        target = settings.dagster_home / name
+        if not target.exists() or target.read_text(encoding="utf-8") != content:
+            target.write_text(content, encoding="utf-8")
 
 
 def prepare(settings: Settings) -> Environment:
@@ -134,3 +155,14 @@ def opened_engine(environment: Environment) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+@contextmanager
+def borrowed_environment(settings: Settings) -> Iterator[Environment]:
+    """`prepare`, and an embedded server that was started for it is stopped again if nobody else is connected."""
+    environment = prepare(settings)
+    try:
+        yield environment
+    finally:
+        if environment.postgres is not None and environment.postgres.started_by_us:
+            stop_postgres(settings.home, only_if_idle=True)

@@ -101,7 +101,7 @@ class TranscriptSource:
         self._clock = clock
         self._client = httpx2.Client(
             transport=PinnedTransport(rules, ssl_context, resolver=resolver, clock=clock),
-            # Proxies and .netrc of the environment would pass by the checked address and the credential rule.
+            # A proxy of the environment would connect to an address that nobody checked.
             trust_env=False,
             timeout=httpx2.Timeout(limits.read_seconds, connect=limits.connect_seconds),
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", "Accept": "text/plain, */*;q=0.5"},

@@ -1,5 +1,6 @@
--- Brings the staged records of one company into its imports: new ones are inserted, those with another hash updated, the rest
--- is only compared. What a changed record fed is to be done again, save the analysis: that hangs on the messages.
+-- Brings the staged records of one company into its imports: new ones are inserted, those with another hash updated, the
+-- rest is only compared. What a changed record fed is to be done again, save the analysis: that hangs on the messages.
+-- The changed are counted first, so that they are looked for before the new ones are in the table.
 WITH changed AS (
     UPDATE session_imports AS known
     SET

@@ -15,6 +15,7 @@ from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.openai_batch.gateway import connect
 from livedash_pipeline.settings import Settings
+from tests.flow.batch_service import BASE_URL, KEY, BatchService
 from tests.flow.rows import insert_company
 
 
@@ -42,4 +43,18 @@ def context(engine: Engine, batch_api: RunningServer, tmp_path: Path) -> Iterato
     """What the steps around batches are given."""
     settings = Settings(openai_base_url=batch_api.base_url, openai_api_key="test-key")
     with connect(batch_api.base_url, "test-key") as gateway:
+        yield BatchContext(engine, gateway, settings, spool_dir=tmp_path / "spool")
+
+
+@pytest.fixture
+def service() -> BatchService:
+    """A Batch API in memory."""
+    return BatchService()
+
+
+@pytest.fixture
+def scripted(engine: Engine, service: BatchService, tmp_path: Path) -> Iterator[BatchContext]:
+    """What the steps around batches are given, with the Batch API in memory."""
+    settings = Settings(openai_base_url=BASE_URL, openai_api_key=KEY)
+    with service.gateway() as gateway:
         yield BatchContext(engine, gateway, settings, spool_dir=tmp_path / "spool")

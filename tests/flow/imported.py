@@ -60,6 +60,15 @@ def change_row(engine: Engine, import_id: uuid.UUID, content_hash: str, **values
     with engine.begin() as connection:
         changed = update(session_imports).where(session_imports.c.id == import_id)
         connection.execute(changed.values(content_hash=content_hash, **values))
+        stages = session_processing_status
+        again = update(stages).where(
+            stages.c.import_id == import_id, stages.c.stage.in_(["TRANSCRIPT_FETCH", "SESSION_CREATION"])
+        )
+        connection.execute(
+            again.values(
+                status="PENDING", retry_count=0, error_message=None, started_at=None, completed_at=None, metadata={}
+            )
+        )
 
 
 def store_text(engine: Engine, import_id: uuid.UUID, content: str, *, row_hash: str = "row-1") -> None:

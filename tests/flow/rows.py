@@ -5,12 +5,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Engine, Table, insert, select
 
+from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.core.transcripts import Message, transcript_hash
 from livedash_pipeline.db.companies import Company, get_company
 from livedash_pipeline.db.tables import (
+    ai_processing_requests,
     companies,
     messages,
     session_imports,
@@ -100,3 +103,42 @@ def stage_counts(connection: Connection, stage: str) -> dict[str, int]:
 def session_values(connection: Connection, session_id: uuid.UUID) -> dict[str, object]:
     """All columns of a session."""
     return dict(connection.execute(select(sessions).where(sessions.c.id == session_id)).mappings().one())
+
+
+def insert_requests(
+    connection: Connection,
+    company: Company,
+    count: int = 1,
+    *,
+    model: str = "gpt-5-mini",
+    chat: Sequence[Message] = CHAT,
+    **values: object,
+) -> list[uuid.UUID]:
+    """Pending requests about new sessions, with the current prompt and the given columns; returns their ids in order."""
+    made = []
+    for session_id in insert_sessions(connection, company, [chat] * count):
+        given: dict[str, object] = {
+            "session_id": session_id,
+            "company_id": company.id,
+            "model": model,
+            "prompt_version": prompt_version(),
+            "transcript_hash": transcript_hash(chat),
+            "input_hash": "input",
+            "body_bytes": 1000,
+            "token_estimate": 100,
+            "max_output_tokens": 4000,
+            "requested_at": NOW,
+            "updated_at": NOW,
+        }
+        made.append(
+            connection.execute(
+                insert(ai_processing_requests).values(**(given | values)).returning(ai_processing_requests.c.id)
+            ).scalar_one()
+        )
+    return sorted(made)
+
+
+def rows_of(engine: Engine, table: Table) -> list[Any]:
+    """All rows of a table in id order."""
+    with engine.connect() as connection:
+        return list(connection.execute(select(table).order_by(table.c.id)))

@@ -172,6 +172,7 @@ def test_refused_transcript_fails_with_its_line_until_something_changes(engine: 
     assert session_of(engine, import_id) == {}
     assert derive(engine, company) == DeriveReport()
     change_row(engine, import_id, "row-2")
+    store_text(engine, import_id, "\nsecret words\n" + CHAT, row_hash="row-2")
     assert derive(engine, company) == DeriveReport(failed=1)
     store_text(engine, import_id, CHAT)
     assert derive(engine, company) == DeriveReport(created=1, messages=2)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import transcripts
+from livedash_pipeline.db.tables import session_imports, transcripts
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.flow.fetch_transcripts import TranscriptReport, fetch_transcripts
 from livedash_pipeline.flow.transcript_workers import TranscriptLimits
@@ -220,6 +220,7 @@ def test_url_that_disappears_keeps_the_transcript(engine: Engine, site: Transcri
     import_id = add_import(engine, company, f"{site.url}/a.txt")
     fetch(engine, company)
     change_row(engine, import_id, "row-2", full_transcript_url=None)
+    assert fetch(engine, company).skipped == 1
     assert fetch(engine, company).due == 0
     assert stored(engine, import_id)["content"] == TEXT.decode()
 
@@ -267,6 +268,19 @@ def test_host_that_keeps_failing_is_left_alone_and_its_sessions_stay_due(
     assert len(rows_of(engine, transcripts)) == 3
     site.answers |= {f"/{number}": Answer(TEXT) for number in range(10)}
     assert fetch(engine, company).fetched == 7
+
+
+def test_row_that_changed_while_it_was_fetched_is_fetched_again(
+    engine: Engine, site: TranscriptSite, company: Company
+) -> None:
+    site.answers["/a.txt"] = Answer(TEXT)
+    import_id = add_import(engine, company, f"{site.url}/a.txt")
+    fetch(engine, company)
+    with engine.begin() as connection:  # The row only: its stage was written after the change.
+        connection.execute(update(session_imports).values(content_hash="row-2"))
+    assert fetch(engine, company).due == 1
+    assert stored(engine, import_id)["row_hash"] == "row-2"
+    assert fetch(engine, company).due == 0
 
 
 def test_characters_that_postgres_refuses_are_replaced_and_flagged(

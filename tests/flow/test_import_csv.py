@@ -21,6 +21,7 @@ from livedash_pipeline.db.tables import (
 )
 from livedash_pipeline.errors import LivedashError, RejectedImportError, SourceError, UsageError
 from livedash_pipeline.flow.import_csv import ImportReport, ImportRules, import_company
+from livedash_pipeline.settings import make_settings
 from livedash_pipeline.sources.csv_source import CsvSource
 from livedash_pipeline.sources.http import FetchLimits
 from tests.conftest import NOW
@@ -52,11 +53,8 @@ class Importing:
     def run(self, answer: Answer | str | None = None, **options: Any) -> ImportReport:
         if answer is not None:
             self.site.answers["/x.csv"] = plain(answer.encode()) if isinstance(answer, str) else answer
-        return import_company(
-            self.engine,
-            self.company,
-            **{"source": self.source, "rules": RULES, "clock": lambda _: self.now, "chunk_records": 7} | options,
-        )
+        given: dict[str, Any] = {"source": self.source, "rules": RULES, "clock": lambda _: self.now, "chunk_records": 7}
+        return import_company(self.engine, self.company, **given | options)
 
     def counts(self, *args: Any, **options: Any) -> tuple[int, int, int, int, int]:
         report = self.run(*args, **options)
@@ -261,7 +259,9 @@ def test_each_failure_doubles_the_pause_up_to_a_day_and_a_success_ends_it(acme: 
     for _ in range(9):
         with pytest.raises(SourceError):
             acme.run()
-        pauses.append(acme.stored_company().next_import_at - NOW)
+        due = acme.stored_company().next_import_at
+        assert due is not None
+        pauses.append(due - NOW)
     assert pauses[:3] == [RULES.interval, 2 * RULES.interval, 4 * RULES.interval]
     assert pauses[-1] == timedelta(days=1)
     acme.run(row("a"))
@@ -340,6 +340,11 @@ def test_companies_do_not_see_each_other(acme: Importing) -> None:
     assert acme.counts() == (1, 1, 0, 0, 0)
     with acme.engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(session_imports)) == 2
+
+
+def test_the_rules_are_those_of_the_settings() -> None:
+    settings = make_settings(livedash_max_reject_ratio=0.5, livedash_import_interval=60)
+    assert ImportRules.of(settings) == ImportRules(0.5, timedelta(minutes=1))
 
 
 def test_a_report_must_add_up(acme: Importing) -> None:

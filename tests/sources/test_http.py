@@ -145,6 +145,7 @@ def test_the_limit_is_one_of_the_decoded_size() -> None:
         (b"plain", "gzip", "broken_encoding"),
         (b"x", "br", "unsupported_encoding"),
     ],
+    ids=["cut off", "not gzip", "unknown"],
 )
 def test_damaged_or_unknown_encodings_are_told(data: bytes, encoding: str, reason: str) -> None:
     with pytest.raises(SourceError) as caught:

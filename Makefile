@@ -1,0 +1,50 @@
+# Everything runs in .venv, which the first target that needs it creates. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Two workers on two cores; more cores, more workers.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 2))')
+
+.PHONY: help demo dev test check format lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (once, a minute or two) ..."
+	@# The lock names every package with its hashes; --no-deps, because older pips stumble over extras in hash mode.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP) ## Run the whole flow on sample data, with nothing else installed
+	@$(BIN)/livedash demo
+
+dev: $(STAMP) ## Keep the Dagster UI up at http://127.0.0.1:3000
+	@$(BIN)/livedash dev
+
+test: $(STAMP) ## Run all tests
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -q
+
+check: $(STAMP) ## Lint, types, SQL, layering and Dagster's definitions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar sql/statements
+	$(BIN)/python -m pytest -q tests/test_layers.py
+	home=$$(mktemp -d) && DAGSTER_HOME=$$home DAGSTER_DISABLE_TELEMETRY=1 VIRTUAL_ENV=$(abspath $(VENV)) PATH=$(abspath $(BIN)):$$PATH $(BIN)/dg check defs; status=$$?; rm -rf $$home; exit $$status
+
+format: $(STAMP) ## Format Python
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## Resolve the dependencies anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+		--no-header --group dev pyproject.toml --output-file requirements.lock
+
+clean: ## Remove the virtual environment and caches (not LIVEDASH_HOME)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

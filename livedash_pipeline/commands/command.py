@@ -1,0 +1,94 @@
+"""What all commands have in common: `--json`, an example in their help, and an answer that is printed in one place.
+
+Add what every command needs. A command returns an `Answer`; it prints nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Document = dict[str, Any]
+
+
+@dataclass
+class GlobalOptions:
+    """The options before the command's name."""
+
+    verbose: bool = False
+    quiet: bool = False
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command has to say.
+
+    Attributes:
+        document: The JSON document; a false `ok` makes the exit status 1.
+        draw: Says the same to people.
+    """
+
+    document: Document
+    draw: Callable[[Console], None]
+
+
+class ExampleMixin(click.Command):
+    """A command whose help ends with examples."""
+
+    def __init__(self, *args: Any, example: str | Sequence[str], **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.examples = (example,) if isinstance(example, str) else tuple(example)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The examples, as they are typed: no line is broken."""
+        with formatter.section("Example" if len(self.examples) == 1 else "Examples"):
+            for line in self.examples:
+                formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+class LivedashCommand(ExampleMixin):
+    """A command that answers with a document.
+
+    Args:
+        works: It changes something at length, so its log is shown from INFO on.
+    """
+
+    def __init__(self, *args: Any, works: bool = False, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.works = works
+        self.params.append(
+            click.Option(["--json", "as_json"], is_flag=True, help="Answer with one JSON document on stdout.")
+        )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command and prints its answer."""
+        from livedash_pipeline.commands.output import print_answer
+
+        as_json = ctx.params.pop("as_json")
+        answer: Answer = super().invoke(ctx)
+        print_answer(answer, as_json=as_json)
+        if not answer.document["ok"]:
+            ctx.exit(1)
+
+
+class CommandGroup(ExampleMixin, click.Group):
+    """A group of commands about one thing."""
+
+    command_class = LivedashCommand
+
+
+def command(name: str, *, example: str | Sequence[str], works: bool = False) -> Callable[..., LivedashCommand]:
+    """Makes a command of a function that returns an `Answer`; its docstring is the help."""
+    return click.command(name, cls=LivedashCommand, example=example, works=works)
+
+
+def company_option(help_text: str = "Slug of one company; without it, all of them.") -> Callable[..., Any]:
+    """`--company SLUG`."""
+    return click.option("--company", metavar="SLUG", help=help_text)

@@ -1,0 +1,103 @@
+"""Printing: documents for programs, and tables and sentences for people.
+
+Add a way to show a kind of value. Nothing here knows a command; what a document holds is decided in `flow`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from livedash_pipeline.commands.command import Answer
+
+# Wide enough that nothing is folded where a program or a file reads the table.
+_UNFOLDED = 10_000
+
+
+def print_answer(answer: Answer, *, as_json: bool) -> None:
+    """The one place where a command's answer is printed."""
+    if as_json:
+        print_document(answer.document)
+        return
+    answer.draw(make_console())
+    # A reader that has gone is noticed here, where it is handled, and not when the interpreter ends.
+    sys.stdout.flush()
+
+
+def print_document(document: Mapping[str, Any]) -> None:
+    """One JSON document: on one line, unless a person looks. ASCII only, whatever stdout is able to encode."""
+    click.echo(json.dumps(document, indent=2 if sys.stdout.isatty() else None))
+
+
+def make_console() -> Console:
+    """A console on stdout: colours and folding only on a terminal."""
+    from rich.console import Console
+
+    terminal = sys.stdout.isatty()
+    return Console(
+        file=sys.stdout,
+        force_terminal=terminal,
+        width=None if terminal else _UNFOLDED,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def draw_table(console: Console, header: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """A table with numbers to the right; without rows, the sentence that says what to do next."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    listed = list(rows)
+    if not listed:
+        console.print(empty)
+        return
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for title, values in zip(header, zip(*listed, strict=True), strict=True):
+        table.add_column(title, justify="right" if _numeric(values) else "left", overflow="fold")
+    for row in listed:
+        table.add_row(*map(show, row))
+    console.print(table)
+
+
+def show(value: object) -> str:
+    """A value in a table or a sentence; control characters, which could act on a terminal, are replaced."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return "".join(character if character.isprintable() else " " for character in str(value))
+
+
+def show_moment(text: str | None) -> str:
+    """A moment of a document, in UTC."""
+    return "" if text is None else show(datetime.fromisoformat(text))
+
+
+def show_euro(text: str | None) -> str:
+    """An amount of a document, to the hundredth of a cent."""
+    return "unknown cost" if text is None else f"€{Decimal(text):.4f}"
+
+
+def plural(count: int, noun: str, many: str | None = None) -> str:
+    """`1 batch`, `2 batches`."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def _numeric(values: Iterable[object]) -> bool:
+    known = [value for value in values if value is not None]
+    return bool(known) and all(isinstance(value, int | Decimal) and not isinstance(value, bool) for value in known)

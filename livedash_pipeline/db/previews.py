@@ -1,0 +1,60 @@
+"""Reads that foresee a claim: what it would take, and what a model's queue is known to hold. Nothing is locked or changed.
+
+Add what a preview has to know. The claim itself is in `db.batches`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import Connection, select
+
+from livedash_pipeline.core.admission import Budget, PendingGroup
+from livedash_pipeline.db.statements import statement
+from livedash_pipeline.db.tables import ai_admissions
+
+
+@dataclass(frozen=True)
+class ForeseenClaim:
+    """What would be claimed of one company and model, over as many batches as it takes."""
+
+    requests: int
+    body_bytes: int
+    token_estimate: int
+    reserved_eur: Decimal
+
+
+def learned_token_limit(connection: Connection, endpoint: str, model: str) -> int | None:
+    """What the service's refusals have taught about a model's queue; None where nothing."""
+    query = select(ai_admissions.c.learned_token_limit).filter_by(endpoint=endpoint, model=model)
+    limit: int | None = connection.execute(query).scalar_one_or_none()
+    return limit
+
+
+def foresee_claim(
+    connection: Connection,
+    group: PendingGroup,
+    *,
+    prompt_version: str,
+    max_bytes: int,
+    max_request_tokens: int,
+    max_tokens: int | None,
+    budget: Budget,
+) -> ForeseenClaim:
+    """What claims of a group would take, within the tokens and the money that are left."""
+    row = connection.execute(
+        statement("preview_claim"),
+        {
+            "company_id": group.company_id,
+            "model": group.model,
+            "prompt_version": prompt_version,
+            "max_bytes": max_bytes,
+            "max_request_tokens": max_request_tokens,
+            "max_tokens": max_tokens,
+            "max_eur": budget.left,
+            "eur_per_input_token": budget.eur_per_input_token,
+            "eur_per_output_token": budget.eur_per_output_token,
+        },
+    ).one()
+    return ForeseenClaim(row.requests, int(row.body_bytes), int(row.token_estimate), Decimal(row.reserved_eur))

@@ -1,0 +1,60 @@
+"""What an engineer asks about batches; the answers are documents.
+
+Commands and HTTP call these. Arguments are checked here, once.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from livedash_pipeline.core.cursors import make_cursor, read_cursor
+from livedash_pipeline.db import batch_listing
+from livedash_pipeline.db.batch_listing import ListedBatch
+from livedash_pipeline.db.companies import get_company
+from livedash_pipeline.errors import UsageError
+from livedash_pipeline.flow.documents import Document, moment
+from livedash_pipeline.flow.operations import DEFAULT_PAGE, MAX_PAGE
+
+
+def list_batches(
+    engine: Engine, *, limit: int = DEFAULT_PAGE, cursor: str | None = None, company: str | None = None
+) -> Document:
+    """One page of batches, newest first.
+
+    Raises:
+        UsageError: Unknown company, a limit out of range, or a cursor of another query.
+    """
+    if not 1 <= limit <= MAX_PAGE:
+        raise UsageError(f"limit is {limit}.", remedy=f"Use 1 to {MAX_PAGE}.")
+    filters = {"list": "batches", "company": company}
+    after = read_cursor(cursor, filters) if cursor else None
+    if cursor and after is None:
+        raise UsageError(
+            f"{cursor!r} is not a cursor of this query.",
+            remedy="Use nextCursor of the page before, with the same filter.",
+        )
+    with engine.connect() as connection:
+        company_id = get_company(connection, company).id if company else None
+        found = batch_listing.list_batches(connection, limit=limit + 1, after_id=after, company_id=company_id)
+    page = found[:limit]
+    return {
+        "ok": True,
+        "batches": [_batch(batch) for batch in page],
+        "nextCursor": make_cursor(page[-1].id, filters) if len(found) > limit else None,
+    }
+
+
+def _batch(batch: ListedBatch) -> Document:
+    return {
+        "id": str(batch.id),
+        "openaiBatchId": batch.openai_batch_id,
+        "company": batch.company,
+        "model": batch.model,
+        "status": batch.status.lower(),
+        "openaiStatus": batch.openai_status,
+        "requests": batch.requests,
+        "createdAt": moment(batch.created_at),
+        "processedAt": moment(batch.processed_at),
+        "errorCode": batch.error_code,
+        "errorMessage": batch.error_message,
+    }

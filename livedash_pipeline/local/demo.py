@@ -1,0 +1,201 @@
+"""`livedash demo`: the whole flow on one machine, with sample data and a stand-in for the model, followed to its end.
+
+A real Dagster daemon does the work; this process serves the CSVs, the transcripts and the Batch API, and watches the tables.
+What is shown is in `local.demo_display`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Engine
+
+from livedash_pipeline.core.endpoints import endpoint_of
+from livedash_pipeline.db.companies import CompanyChanges, add_company, list_companies, update_company
+from livedash_pipeline.db.connect import database_now
+from livedash_pipeline.db.demo import due_now
+from livedash_pipeline.db.prices import set_rate
+from livedash_pipeline.errors import LivedashError, UsageError
+from livedash_pipeline.flow.documents import Document
+from livedash_pipeline.local.batch_api.server import running_server
+from livedash_pipeline.local.demo_display import Display, demo_document, print_tables
+from livedash_pipeline.local.demo_progress import Progress, read_progress
+from livedash_pipeline.local.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
+from livedash_pipeline.local.ports import free_port, is_free
+from livedash_pipeline.local.processes import StartedProcess, started
+from livedash_pipeline.local.sample_data.demo_set import demo_companies, demo_sources
+from livedash_pipeline.local.sample_data.generate import SampleCompany
+from livedash_pipeline.local.sample_data.source_server import RunningSource, running_source
+from livedash_pipeline.settings import Settings, isolated_settings
+
+_Server = TypeVar("_Server")
+
+CREATED_BY = "demo"
+STAND_IN_SPEED = 4.0
+# One US dollar in euro, fixed and stated, so that the demo's costs can be compared.
+USD_EUR = Decimal("0.90")
+TIME_LIMIT = 600.0
+_LOOK_INTERVAL = 0.5
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """How the demo runs; `real` uses the user's own endpoint and key from the settings."""
+
+    plain: bool = False
+    json_only: bool = False
+    real: Settings | None = None
+    time_limit: float = TIME_LIMIT
+
+
+def run_demo(environ: Mapping[str, str], options: DemoOptions) -> Document:
+    """Runs the demo to its end, prints what came of it, and stops all it started.
+
+    Args:
+        environ: Where LIVEDASH_HOME is looked up; every other setting is ignored unless `real` is given.
+        options: How it runs.
+
+    Raises:
+        UsageError: The database holds companies that the demo did not make.
+        LivedashError: It did not come to its end.
+    """
+    display = Display(plain=options.plain, quiet=options.json_only)
+    home = isolated_settings(environ).home
+    with ExitStack() as stack:
+        source = stack.enter_context(
+            _kept_port(home, "source", lambda port: running_source(*demo_sources(), port=port))
+        )
+        settings = _settings(environ, options, home, stack, display)
+        environment = stack.enter_context(borrowed_environment(settings))
+        engine = stack.enter_context(opened_engine(environment))
+        display.say(f"Everything of the demo is kept in {home}; the sample source is {source.base_url}.")
+        _enrol(engine, source, real=options.real is not None)
+        daemon = stack.enter_context(_daemon(environment))
+        progress = _follow(engine, daemon, display, endpoint_of(settings.openai_base_url), options.time_limit)
+        display.end()
+        document = demo_document(engine, progress)
+        if not options.json_only:
+            print_tables(engine, display.console)
+    display.say("Stopped everything that the demo had started.")
+    return document
+
+
+def _settings(
+    environ: Mapping[str, str], options: DemoOptions, home: Path, stack: ExitStack, display: Display
+) -> Settings:
+    """The demo's own settings: all defaults, sensors at 5 s, no minimum batch."""
+    if options.real is not None:
+        return options.real.model_copy(update={**QUICK_SENSORS, "livedash_home": home})
+    server = stack.enter_context(
+        _kept_port(home, "batch-api", lambda port: running_server(home / "batch-api", speed=STAND_IN_SPEED, port=port))
+    )
+    display.say(f"A stand-in for OpenAI's Batch API answers by rules at {server.base_url}; it is no model.")
+    return isolated_settings(environ, openai_base_url=server.base_url, openai_api_key="stand-in", **QUICK_SENSORS)
+
+
+@contextmanager
+def _kept_port(home: Path, name: str, serve: Callable[[int], AbstractContextManager[_Server]]) -> Iterator[_Server]:
+    """Serves on the port of the last demo in this home, if it is free: an unchanged address is an unchanged CSV."""
+    home.mkdir(parents=True, exist_ok=True)
+    note = home / "demo-ports.json"
+    ports: dict[str, int] = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+    if name not in ports or not is_free(ports[name]):
+        ports[name] = free_port()
+        note.write_text(json.dumps(ports), encoding="utf-8")
+    with serve(ports[name]) as server:
+        yield server
+
+
+def _enrol(engine: Engine, source: RunningSource, *, real: bool) -> None:
+    """Adds the demo's companies, or makes those of an earlier demo due again."""
+    with engine.begin() as connection:
+        now = database_now(connection)
+        known = list_companies(connection)
+        strangers = sorted(company.slug for company in known if company.created_by != CREATED_BY)
+        if strangers:
+            raise UsageError(
+                f"The database of this LIVEDASH_HOME has companies that the demo did not make: {', '.join(strangers)}.",
+                remedy="Run the demo elsewhere: LIVEDASH_HOME=./.demo livedash demo.",
+            )
+        slugs = {company.slug for company in known}
+        for sample in demo_companies():
+            changes = _changes(sample, source)
+            if sample.slug in slugs:
+                update_company(connection, sample.slug, changes, now=now)
+            else:
+                add_company(connection, sample.slug, changes, now=now, created_by=CREATED_BY)
+        due_now(connection, now=now)
+        if not real:
+            set_rate(connection, now.date(), USD_EUR, CREATED_BY, now)
+
+
+def _changes(sample: SampleCompany, source: RunningSource) -> CompanyChanges:
+    return CompanyChanges(
+        name=sample.name,
+        csv_url=source.csv_url(sample.slug),
+        time_zone=sample.time_zone,
+        bot_names=[sample.bot_name] if sample.bot_name else None,
+        csv_username_env=_variable(sample, "USERNAME") if sample.password else None,
+        csv_password_env=_variable(sample, "PASSWORD") if sample.password else None,
+    )
+
+
+def _variable(sample: SampleCompany, kind: str) -> str:
+    return f"DEMO_{sample.slug.upper().replace('-', '_')}_{kind}"
+
+
+@contextmanager
+def _daemon(environment: Environment) -> Iterator[StartedProcess]:
+    """Dagster's daemon with exactly the demo's settings, whatever `.env` or environment say."""
+    settings = environment.settings
+    environ = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if value is not None:
+            environ[name.upper()] = str(value)
+    for sample in demo_companies():
+        if sample.password:
+            environ |= {_variable(sample, "USERNAME"): sample.username, _variable(sample, "PASSWORD"): sample.password}
+    environment.export_to(environ)
+    arguments = ("dagster._daemon", "run", "--workspace", str(settings.dagster_home / "workspace.yaml"))
+    with started(
+        "Dagster's daemon",
+        arguments,
+        environ=environ,
+        directory=settings.dagster_home,
+        log=settings.home / "logs" / "dagster-daemon.log",
+    ) as daemon:
+        yield daemon
+
+
+def _follow(engine: Engine, daemon: StartedProcess, display: Display, endpoint: str, time_limit: float) -> Progress:
+    """Shows how far the flow has come until every session is done.
+
+    Raises:
+        LivedashError: The daemon ended, or the time is over; the message says what was waited for.
+    """
+    with engine.connect() as connection:
+        since = database_now(connection)
+    end = time.monotonic() + time_limit
+    while True:
+        daemon.check_alive()
+        with engine.connect() as connection:
+            progress = read_progress(connection, endpoint, since=since)
+        display.show(progress)
+        if progress.is_done:
+            return progress
+        if time.monotonic() > end:
+            raise LivedashError(
+                f"The demo was not done after {time_limit:.0f} s: {progress.waiting_for()}.",
+                remedy=f"Read {daemon.log}, then run it again: it goes on where it stands.",
+                code="demo_timeout",
+            )
+        time.sleep(_LOOK_INTERVAL)

@@ -1,0 +1,137 @@
+"""`livedash dev`: webserver, daemon and, without an API key, the local Batch API server, until it is interrupted.
+
+Unlike the demo it uses the user's settings and companies; only the sensors look every five seconds and batches have no minimum.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from livedash_pipeline.db.connect import database_now
+from livedash_pipeline.db.prices import price_for, rate_at
+from livedash_pipeline.errors import SettingsError
+from livedash_pipeline.local.batch_api.server import running_server
+from livedash_pipeline.local.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
+from livedash_pipeline.local.ports import is_free
+from livedash_pipeline.local.processes import StartedProcess, started
+from livedash_pipeline.settings import Settings
+
+UI_HOST = "127.0.0.1"
+UI_PORT = 3000
+BATCH_API_PORT = 9100
+STAND_IN_KEY = "stand-in"
+_LOOK_INTERVAL = 1.0
+
+
+@dataclass(frozen=True)
+class DevOptions:
+    """Where the UI listens, and how fast the stand-in is."""
+
+    port: int = UI_PORT
+    speed: float = 4.0
+
+
+def run_dev(
+    settings: Settings,
+    options: DevOptions,
+    *,
+    say: Callable[[str], None],
+    wait: Callable[[float], None] = time.sleep,
+) -> None:
+    """Keeps everything up until the caller is interrupted or one of the processes ends.
+
+    Raises:
+        SettingsError: The port of the UI is taken.
+        LivedashError: A process ended.
+    """
+    _require_free(options.port)
+    with ExitStack() as stack:
+        settings = stack.enter_context(_with_service(settings, options, say))
+        environment = stack.enter_context(borrowed_environment(settings))
+        if settings.openai_api_key != STAND_IN_KEY:
+            _say_what_it_costs(environment, say)
+        environ = dev_environ(environment, os.environ)
+        processes = [
+            stack.enter_context(_dagster(environment, environ, name, arguments))
+            for name, arguments in (
+                ("dagster-daemon", ("dagster._daemon", "run")),
+                ("dagster-webserver", ("dagster_webserver", "--host", UI_HOST, "--port", str(options.port))),
+            )
+        ]
+        say(f"The Dagster UI is at http://{UI_HOST}:{options.port} (a few seconds from now). Stop with Ctrl-C.")
+        say(f"Logs are in {settings.home / 'logs'}.")
+        while True:
+            for process in processes:
+                process.check_alive()
+            wait(_LOOK_INTERVAL)
+
+
+def dev_environ(environment: Environment, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of Dagster's processes: the user's, with what `dev` has decided over it."""
+    settings = environment.settings
+    decided = {
+        name.upper(): str(value) for name in Settings.model_fields if (value := getattr(settings, name)) is not None
+    }
+    return {**environ, **decided, **environment.exports()}
+
+
+@contextmanager
+def _with_service(settings: Settings, options: DevOptions, say: Callable[[str], None]) -> Iterator[Settings]:
+    """The settings of `dev`, with the local Batch API server where there is no key."""
+    if settings.openai_api_key:
+        yield settings.model_copy(update=QUICK_SENSORS)
+        return
+    port = BATCH_API_PORT if is_free(BATCH_API_PORT) else 0
+    with running_server(settings.home / "batch-api", speed=options.speed, port=port) as server:
+        say(f"OPENAI_API_KEY is not set: a stand-in that answers by rules, no model, runs at {server.base_url}.")
+        yield settings.model_copy(
+            update={**QUICK_SENSORS, "openai_base_url": server.base_url, "openai_api_key": STAND_IN_KEY}
+        )
+
+
+def _say_what_it_costs(environment: Environment, say: Callable[[str], None]) -> None:
+    """Model, prices and cap, before anything can be bought."""
+    settings = environment.settings
+    with opened_engine(environment) as engine, engine.connect() as connection:
+        now = database_now(connection)
+        priced = price_for(connection, settings.openai_model, now)
+        rate = rate_at(connection, now, settings.livedash_usd_eur)
+    price = (
+        "price unknown"
+        if priced is None
+        else f"USD {priced[1].batch_input} in, {priced[1].batch_output} out per million tokens in batches"
+    )
+    cap = settings.livedash_monthly_cap_eur
+    say(
+        f"Requests go to {settings.openai_base_url}, model {settings.openai_model} ({price}); "
+        f"exchange rate {rate.usd_eur if rate else 'unknown'}; "
+        f"cap per company and month: {'none' if cap is None else f'EUR {cap}'}."
+    )
+
+
+@contextmanager
+def _dagster(
+    environment: Environment, environ: Mapping[str, str], name: str, arguments: tuple[str, ...]
+) -> Iterator[StartedProcess]:
+    settings = environment.settings
+    workspace = ("--workspace", str(settings.dagster_home / "workspace.yaml"))
+    with started(
+        name,
+        (*arguments, *workspace),
+        environ=environ,
+        directory=settings.dagster_home,
+        log=settings.home / "logs" / f"{name}.log",
+    ) as process:
+        yield process
+
+
+def _require_free(port: int) -> None:
+    if not is_free(port):
+        raise SettingsError(
+            f"Port {port} of {UI_HOST} is taken.",
+            remedy="Stop what uses it, or choose another: livedash dev --port 3001.",
+        )

@@ -1,0 +1,41 @@
+-- What claims of one company and model would take, without a lock: the requests that claim_pending_requests finds, in id order,
+-- as many as tokens and money are left for. Limits of one batch cut nothing off, since batches follow one another.
+WITH ready AS (
+    SELECT
+        requests.id,
+        requests.body_bytes,
+        requests.token_estimate,
+        requests.token_estimate * CAST(:eur_per_input_token AS numeric)
+        + requests.max_output_tokens * CAST(:eur_per_output_token AS numeric) AS reserved_eur
+    FROM ai_processing_requests AS requests
+    JOIN sessions ON sessions.id = requests.session_id
+    WHERE
+        requests.company_id = :company_id
+        AND requests.model = :model
+        AND requests.processing_status = 'PENDING_BATCHING'
+        AND requests.prompt_version = :prompt_version
+        AND requests.transcript_hash = sessions.transcript_hash
+        AND NOT sessions.stale
+        AND requests.body_bytes <= :max_bytes
+        AND requests.token_estimate <= :max_request_tokens
+),
+
+summed AS (
+    SELECT
+        ready.body_bytes,
+        ready.token_estimate,
+        ready.reserved_eur,
+        sum(ready.token_estimate) OVER (ORDER BY ready.id) AS tokens_so_far,
+        sum(ready.reserved_eur) OVER (ORDER BY ready.id) AS eur_so_far
+    FROM ready
+)
+
+SELECT
+    count(*) AS requests,
+    coalesce(sum(body_bytes), 0) AS body_bytes,
+    coalesce(sum(token_estimate), 0) AS token_estimate,
+    coalesce(sum(reserved_eur), 0) AS reserved_eur
+FROM summed
+WHERE
+    (CAST(:max_tokens AS bigint) IS NULL OR tokens_so_far <= :max_tokens)
+    AND (CAST(:max_eur AS numeric) IS NULL OR eur_so_far <= :max_eur)

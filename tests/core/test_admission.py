@@ -1,0 +1,129 @@
+"""Who may submit how much, and how long a refusal holds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livedash_pipeline.core.admission import (
+    Budget,
+    HoldRule,
+    HoldScope,
+    PendingGroup,
+    budget,
+    free_tokens,
+    hold_rule,
+    hold_until,
+    is_due,
+    learned_limit,
+    take_turns,
+)
+from livedash_pipeline.core.failures import FailureKind
+from tests.conftest import NOW
+
+LIMIT_REACHED = (
+    "Enqueued token limit reached for {} in organization org-1234567890. Limit: {} enqueued tokens. Try later."
+)
+
+
+def group(company: str = "acme", *, requests: int = 1, waited: float = 0, model: str = "m") -> PendingGroup:
+    return PendingGroup(uuid4(), company, model, requests, 100, 4000, NOW - timedelta(seconds=waited))
+
+
+@pytest.mark.parametrize(
+    ("requests", "waited", "due"), [(9, 0, False), (10, 0, True), (1, 1799, False), (1, 1800, True), (9, 1801, True)]
+)
+def test_a_group_is_due_when_it_is_large_or_old_enough(requests: int, waited: float, due: bool) -> None:
+    assert is_due(group(requests=requests, waited=waited), now=NOW, min_batch=10, max_wait=1800) is due
+
+
+def test_the_longest_waiting_group_comes_first() -> None:
+    groups = [group("b", waited=5), group("a", waited=5), group("c", waited=9)]
+    assert [each.company for each in take_turns(groups)] == ["c", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "learned", "enqueued", "free"),
+    [(None, None, 5, None), (10, None, 4, 6), (None, 8, 4, 4), (10, 8, 4, 4), (8, 10, 4, 4), (5, None, 9, 0)],
+)
+def test_the_smaller_limit_counts(limit: int | None, learned: int | None, enqueued: int, free: int | None) -> None:
+    assert free_tokens(limit, learned, enqueued) == free
+
+
+@pytest.mark.parametrize(
+    ("message", "limit"),
+    [
+        (LIMIT_REACHED.format("gpt-4o", "90,000"), 90_000),
+        (LIMIT_REACHED.format("gpt-4.1-mini", "2,000,000"), 2_000_000),
+        (LIMIT_REACHED.format("gpt-3.5-turbo-0125", "200.000"), 200_000),
+        ("The limit is 5_000_000 tokens.", 5_000_000),
+        ("The enqueued token limit of 1350000 is reached", 1_350_000),
+        ("Enqueued token limit reached for gpt-4.1.", 500),
+        ("Too many tokens.", 500),
+        ("Limit: 0", 500),
+        ("", 500),
+    ],
+)
+def test_a_limit_is_learned_from_the_figure_in_the_message_else_halved(message: str, limit: int) -> None:
+    assert learned_limit(message, 1000) == limit
+
+
+@given(st.text(), st.integers(0, 10**9))
+def test_a_learned_limit_is_at_least_one(message: str, refused: int) -> None:
+    assert learned_limit(message, refused) >= 1
+
+
+def test_holds_double_from_a_quarter_of_an_hour_to_six_hours() -> None:
+    lengths = [hold_until(NOW, times) - NOW for times in range(1, 8)]
+    assert [length / timedelta(minutes=15) for length in lengths] == [1, 2, 4, 8, 16, 24, 24]
+    assert hold_until(NOW, 10_000) == NOW + timedelta(hours=6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "scope", "timed"),
+    [
+        (FailureKind.BAD_KEY, HoldScope.ENDPOINT, True),
+        (FailureKind.FORBIDDEN, HoldScope.ENDPOINT, True),
+        (FailureKind.QUOTA, HoldScope.ENDPOINT, True),
+        (FailureKind.BILLING, HoldScope.ENDPOINT, False),
+        (FailureKind.MODEL_NOT_FOUND, HoldScope.MODEL, False),
+        (FailureKind.REFUSED, HoldScope.MODEL, True),
+        (FailureKind.NOT_FOUND, HoldScope.MODEL, True),
+    ],
+)
+def test_a_hold_has_the_scope_of_its_cause(kind: FailureKind, scope: HoldScope, timed: bool) -> None:
+    assert hold_rule(kind) == HoldRule(scope, timed)
+
+
+def test_a_budget_is_what_is_left_of_the_cap_at_batch_rates() -> None:
+    found = budget(
+        cap=Decimal(10),
+        committed=Decimal("7.5"),
+        input_usd=Decimal(2),
+        output_usd=Decimal(8),
+        usd_eur=Decimal("0.5"),
+    )
+    assert found == Budget(Decimal("0.000001"), Decimal("0.000004"), Decimal("2.5"))
+
+
+def test_an_overdrawn_cap_leaves_nothing() -> None:
+    one = Decimal(1)
+    found = budget(cap=one, committed=Decimal(5), input_usd=one, output_usd=one, usd_eur=one)
+    assert found is not None and found.left == 0
+
+
+@pytest.mark.parametrize("unknown", ["input_usd", "output_usd", "usd_eur"])
+def test_with_a_cap_and_an_unknown_price_or_rate_there_is_no_budget(unknown: str) -> None:
+    known = dict.fromkeys(("input_usd", "output_usd", "usd_eur"), Decimal(1)) | {unknown: None}
+    assert budget(cap=Decimal(10), committed=Decimal(0), **known) is None
+    assert budget(cap=None, committed=Decimal(0), **known) == Budget(Decimal(0), Decimal(0), None)
+
+
+def test_groups_can_be_told_apart_by_company_and_model() -> None:
+    same = UUID(int=1)
+    assert len({PendingGroup(same, "acme", model, 1, 1, 1, NOW) for model in ("m", "n", "m")}) == 2

@@ -1,0 +1,48 @@
+"""Lines of an input file: the fast way of building them gives what serialising the whole document gives."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livedash_pipeline.core.prompt import ENDPOINT, max_output_tokens, request_body, transcript_data
+from livedash_pipeline.core.request_lines import RequestSizer, build_line
+from livedash_pipeline.core.transcripts import Message
+
+chats = st.lists(st.builds(Message, st.sampled_from(["user", "assistant"]), st.text(), st.none()), max_size=4)
+models = st.sampled_from(["gpt-5-mini", "gpt-4o-mini", 'a "quoted" model \\ ü'])
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+@given(st.uuids(), st.uuids(), models, chats)
+def test_a_line_is_the_json_of_its_request(request: UUID, session: UUID, model: str, chat: list[Message]) -> None:
+    line = build_line(request, session, model, chat)
+    assert json.loads(line) == {
+        "custom_id": str(request),
+        "method": "POST",
+        "url": ENDPOINT,
+        "body": request_body(model, transcript_data(session, chat)),
+    }
+    assert b"\n" not in line
+
+
+@given(st.uuids(), st.uuids(), models, chats)
+def test_the_measured_size_is_that_of_the_line_with_its_end(
+    request: UUID, session: UUID, model: str, chat: list[Message]
+) -> None:
+    size = RequestSizer.for_model(model, words).measure(transcript_data(session, chat))
+    assert size.body_bytes == len(build_line(request, session, model, chat)) + 1
+    assert size.max_output_tokens == max_output_tokens(model)
+
+
+def test_the_estimate_counts_instructions_schema_and_transcript() -> None:
+    sizer = RequestSizer.for_model("gpt-5-mini", words)
+    body = request_body("gpt-5-mini", "")
+    fixed = words(body["messages"][0]["content"]) + words(json.dumps(body["response_format"]))
+    assert sizer.measure("three short words").token_estimate == fixed + 3 + 9
