@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -49,11 +50,11 @@ _PLACES = {name: place for commands in SECTIONS.values() for name, place in comm
 class Livedash(ExampleMixin, click.Group):
     """The group of all commands: loads them when they are needed and turns every failure into a message."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click passes it
         """All names, in the order of help."""
         return list(_PLACES)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click passes it
         """One command, loaded from its module."""
         place = _PLACES.get(cmd_name)
         if place is None:
@@ -79,7 +80,7 @@ class Livedash(ExampleMixin, click.Group):
 
     def _short_help(self, ctx: click.Context, name: str) -> str:
         command = self.get_command(ctx, name)
-        return command.get_short_help_str(limit=90) if command else ""
+        return command.get_short_help_str(limit=200) if command else ""
 
 
 @click.command(
@@ -89,7 +90,7 @@ class Livedash(ExampleMixin, click.Group):
         "livedash import && livedash submit",
         "livedash poll && livedash ingest && livedash status",
     ),
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.option("-v", "--verbose", is_flag=True, help="Log more on stderr.")
 @click.option("-q", "--quiet", is_flag=True, help="Log errors only.")
@@ -112,6 +113,9 @@ def cli(options: GlobalOptions, verbose: bool, quiet: bool, debug: bool) -> None
 
 def main() -> None:
     """Entry point of the script `livedash`."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A terminal or a file that takes ASCII only gets an escape for a name's accent, not an error.
+        sys.stdout.reconfigure(errors="backslashreplace")
     cli.main()
 
 

@@ -49,10 +49,13 @@ def postgres_template() -> str:
     admin = create_engine(server.url("postgres"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(42)"))
-        ensure_database(server, "template_livedash")
-        engine = make_engine(server.url("template_livedash"))
-        upgrade(engine)
-        engine.dispose()
+        if not connection.execute(text("SELECT 1 FROM pg_database WHERE datname = 'template_livedash'")).scalar():
+            # Renamed when it is whole: a database that somebody is connected to cannot be cloned.
+            ensure_database(server, "template_in_making")
+            engine = make_engine(server.url("template_in_making"))
+            upgrade(engine)
+            engine.dispose()
+            connection.execute(text("ALTER DATABASE template_in_making RENAME TO template_livedash"))
         connection.execute(text("SELECT pg_advisory_unlock(42)"))
     admin.dispose()
     return server.url("DATABASE")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+AS_JSON = "livedash.as_json"
+"""Key of `click.Context.meta`: whether the answer is a document; for commands that answer before they end."""
+
 
 @dataclass
 class GlobalOptions:
@@ -46,7 +49,7 @@ class ExampleMixin(click.Command):
         super().__init__(*args, **attributes)
         self.examples = (example,) if isinstance(example, str) else tuple(example)
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click passes it
         """The examples, as they are typed: no line is broken."""
         with formatter.section("Example" if len(self.examples) == 1 else "Examples"):
             for line in self.examples:
@@ -71,7 +74,7 @@ class LivedashCommand(ExampleMixin):
         """Runs the command and prints its answer."""
         from livedash_pipeline.commands.output import print_answer
 
-        as_json = ctx.params.pop("as_json")
+        as_json = ctx.meta[AS_JSON] = ctx.params.pop("as_json")
         answer: Answer = super().invoke(ctx)
         print_answer(answer, as_json=as_json)
         if not answer.document["ok"]:

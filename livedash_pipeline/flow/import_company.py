@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import Engine
 
@@ -19,9 +18,6 @@ from livedash_pipeline.flow.import_csv import ImportReport, ImportRules, import_
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.csv_source import CsvSource
 
-# However often the sensor looks, nobody's server is asked for the same CSV more than once a minute.
-SHORTEST_INTERVAL = timedelta(minutes=1)
-
 
 @dataclass(frozen=True)
 class CompanyImport:
@@ -31,14 +27,6 @@ class CompanyImport:
     transcripts: TranscriptReport
     sessions: DeriveReport
     requests: RequestReport
-
-
-def import_rules(settings: Settings) -> ImportRules:
-    """What of the settings concerns an import."""
-    return ImportRules(
-        max_reject_ratio=settings.livedash_max_reject_ratio,
-        interval=max(timedelta(seconds=settings.livedash_import_interval), SHORTEST_INTERVAL),
-    )
 
 
 def import_whole_company(
@@ -52,7 +40,7 @@ def import_whole_company(
     run_id: str | None,
 ) -> CompanyImport:
     """Runs the four steps of one company; the errors are those of the steps."""
-    imported = import_company(engine, company, source=source, rules=import_rules(settings), run_id=run_id)
+    imported = import_company(engine, company, source=source, rules=ImportRules.of(settings), run_id=run_id)
     return CompanyImport(
         imported,
         fetch_transcripts(engine, company, environ=environ),

@@ -35,6 +35,8 @@ from livedash_pipeline.sources.http import shown_url
 log = get_logger(__name__)
 
 CHUNK_RECORDS = 20_000
+# However often the sensor looks, nobody's server is asked for the same CSV more than once a minute.
+SHORTEST_INTERVAL = timedelta(minutes=1)
 _REPEATS_CHUNK = 5_000
 
 
@@ -48,7 +50,8 @@ class ImportRules:
     @classmethod
     def of(cls, settings: Settings) -> ImportRules:
         """`LIVEDASH_MAX_REJECT_RATIO` and `LIVEDASH_IMPORT_INTERVAL`."""
-        return cls(settings.livedash_max_reject_ratio, timedelta(seconds=settings.livedash_import_interval))
+        interval = timedelta(seconds=settings.livedash_import_interval)
+        return cls(settings.livedash_max_reject_ratio, max(interval, SHORTEST_INTERVAL))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ SELECT
     runs.rows_rejected,
     runs.not_modified,
     (
-        SELECT count(*) FROM import_rejects WHERE import_rejects.import_run_id = runs.id
+        SELECT count(*) FROM import_rejects
+        WHERE import_rejects.import_run_id = runs.id
     ) AS rejects_kept
 FROM companies
 JOIN LATERAL (

@@ -79,8 +79,8 @@ started AS (
     FROM claimed
     JOIN sessions ON sessions.id = claimed.session_id
     ON CONFLICT (import_id, stage) DO UPDATE
-    SET status = 'IN_PROGRESS', started_at = :now, completed_at = NULL, error_message = NULL
-    WHERE stage_row.status IN ('PENDING', 'FAILED')
+        SET status = 'IN_PROGRESS', started_at = :now, completed_at = NULL, error_message = NULL
+        WHERE stage_row.status IN ('PENDING', 'FAILED')
 )
 
 SELECT

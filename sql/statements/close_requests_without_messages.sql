@@ -8,8 +8,11 @@ SET
     updated_at = :now
 FROM sessions
 WHERE
-    requests.id = ANY(CAST(:request_ids AS uuid []))
+    requests.id = ANY(CAST(:request_ids AS uuid[]))
     AND requests.processing_status = 'PENDING_BATCHING'
     AND sessions.id = requests.session_id
-    AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.session_id = sessions.id)
+    AND NOT EXISTS (
+        SELECT 1 FROM messages
+        WHERE messages.session_id = sessions.id
+    )
 RETURNING sessions.import_id

@@ -7,21 +7,22 @@ SELECT
     :now,
     :now,
     CASE stages.stage
-        WHEN 'AI_ANALYSIS' THEN jsonb_build_object(
-            'language', staged_answers.answer ->> 'language',
-            'sentiment', staged_answers.answer ->> 'sentiment',
-            'category', staged_answers.answer ->> 'category',
-            'requestId', staged_answers.request_id,
-            'repairs', to_jsonb(staged_answers.answer_flags)
-        )
+        WHEN 'AI_ANALYSIS'
+            THEN jsonb_build_object(
+                'language', staged_answers.answer ->> 'language',
+                'sentiment', staged_answers.answer ->> 'sentiment',
+                'category', staged_answers.answer ->> 'category',
+                'requestId', staged_answers.request_id,
+                'repairs', to_jsonb(staged_answers.answer_flags)
+            )
         ELSE jsonb_build_object('questionsProcessed', jsonb_array_length(staged_answers.answer -> 'questions'))
     END
 FROM staged_answers
 CROSS JOIN (VALUES ('AI_ANALYSIS'), ('QUESTION_EXTRACTION')) AS stages (stage)
 ON CONFLICT (import_id, stage) DO UPDATE
-SET
-    status = 'COMPLETED',
-    error_message = NULL,
-    started_at = least(coalesce(stage_row.started_at, excluded.completed_at), excluded.completed_at),
-    completed_at = excluded.completed_at,
-    metadata = excluded.metadata
+    SET
+        status = 'COMPLETED',
+        error_message = NULL,
+        started_at = least(coalesce(stage_row.started_at, excluded.completed_at), excluded.completed_at),
+        completed_at = excluded.completed_at,
+        metadata = excluded.metadata

@@ -27,7 +27,8 @@ filled AS (
         processing_stages.name,
         'PENDING',
         totals.sessions - coalesce((
-            SELECT sum(counted.sessions) FROM counted WHERE counted.stage = processing_stages.name
+            SELECT sum(counted.sessions) FROM counted
+            WHERE counted.stage = processing_stages.name
         ), 0)
     FROM processing_stages
     CROSS JOIN totals

@@ -10,7 +10,7 @@ SELECT
 FROM ai_processing_requests AS requests
 JOIN sessions ON sessions.id = requests.session_id
 WHERE
-    requests.id = ANY(CAST(:request_ids AS uuid []))
+    requests.id = ANY(CAST(:request_ids AS uuid[]))
     AND requests.processing_status = 'PROCESSING_COMPLETE'
     AND requests.parsed_answer IS NOT NULL
     AND requests.transcript_hash = sessions.transcript_hash

@@ -27,6 +27,6 @@ CREATE TEMPORARY TABLE staged_results (
     total_cost_usd numeric,
     total_cost_eur numeric,
     raw_answer text,
-    answer_flags text [],
+    answer_flags text[],
     parsed_answer jsonb
 ) ON COMMIT DROP

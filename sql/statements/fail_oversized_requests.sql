@@ -32,8 +32,8 @@ SELECT
 FROM failed
 JOIN sessions ON sessions.id = failed.session_id
 ON CONFLICT (import_id, stage) DO UPDATE
-SET
-    status = 'FAILED',
-    error_message = excluded.error_message,
-    retry_count = stage_row.retry_count + 1,
-    completed_at = :now
+    SET
+        status = 'FAILED',
+        error_message = excluded.error_message,
+        retry_count = stage_row.retry_count + 1,
+        completed_at = :now

@@ -6,15 +6,16 @@ SELECT
     imports.id AS import_id,
     coalesce(known.size, 0) AS size
 FROM session_imports AS imports
-CROSS JOIN LATERAL (
-    SELECT stage_row.status
-    FROM session_processing_status AS stage_row
-    WHERE
-        stage_row.import_id = imports.id
-        AND stage_row.stage = 'TRANSCRIPT_FETCH'
-        AND stage_row.status IN ('COMPLETED', 'SKIPPED')
-    LIMIT 1
-) AS fetching
+CROSS JOIN
+    LATERAL (
+        SELECT stage_row.status
+        FROM session_processing_status AS stage_row
+        WHERE
+            stage_row.import_id = imports.id
+            AND stage_row.stage = 'TRANSCRIPT_FETCH'
+            AND stage_row.status IN ('COMPLETED', 'SKIPPED')
+        LIMIT 1
+    ) AS fetching
 LEFT JOIN LATERAL (
     SELECT
         transcripts.sha256,
@@ -46,7 +47,7 @@ WHERE
     AND imports.external_session_id > :after
     AND imports.external_session_id <= :until
     AND (
-        derived.id IS NULL
+        derived.id IS null
         OR derived.row_hash <> imports.content_hash
         OR derived.transcript_sha256 IS DISTINCT FROM known.sha256
         OR derived.stale

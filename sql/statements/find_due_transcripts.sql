@@ -37,11 +37,11 @@ WHERE
         WHEN coalesce(btrim(imports.full_transcript_url), '') = ''
             THEN coalesce(fetching.status, 'PENDING') IN ('PENDING', 'FAILED')
         ELSE
-            known.row_hash IS NULL
+            known.row_hash IS null
             OR known.row_hash <> imports.content_hash
             OR coalesce(fetching.status, 'PENDING') = 'PENDING'
             OR (
-                known.error_code IS NOT NULL
+                known.error_code IS NOT null
                 AND known.attempts < :max_attempts
                 AND known.next_attempt_at <= :now
             )

@@ -5,5 +5,5 @@ SELECT
     messages.content,
     messages.sent_at
 FROM messages
-WHERE messages.session_id = ANY(CAST(:session_ids AS uuid []))
+WHERE messages.session_id = ANY(CAST(:session_ids AS uuid[]))
 ORDER BY messages.session_id, messages.position

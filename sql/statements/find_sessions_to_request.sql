@@ -7,9 +7,10 @@ SELECT
     kept.id AS kept_request_id
 FROM sessions
 JOIN session_processing_status AS creation
-    ON creation.import_id = sessions.import_id
-    AND creation.stage = 'SESSION_CREATION'
-    AND creation.status = 'COMPLETED'
+    ON
+        creation.import_id = sessions.import_id
+        AND creation.stage = 'SESSION_CREATION'
+        AND creation.status = 'COMPLETED'
 LEFT JOIN session_processing_status AS analysis
     ON analysis.import_id = sessions.import_id AND analysis.stage = 'AI_ANALYSIS'
 LEFT JOIN LATERAL (
@@ -21,10 +22,10 @@ LEFT JOIN LATERAL (
         AND requests.processing_status = 'PROCESSING_COMPLETE'
         AND requests.transcript_hash = sessions.transcript_hash
         AND requests.parsed_answer IS NOT NULL
-        AND NOT coalesce((analysis.metadata ->> 'reanalyse')::boolean, false)
+        AND NOT coalesce((analysis.metadata ->> 'reanalyse')::boolean, FALSE)
     ORDER BY requests.id DESC
     LIMIT 1
-) AS kept ON true
+) AS kept ON TRUE
 WHERE
     sessions.company_id = :company_id
     AND sessions.id > :after_id

@@ -15,13 +15,14 @@ SELECT
     built.max_output_tokens,
     :now,
     :now
-FROM unnest(
-    CAST(:session_ids AS uuid []),
-    CAST(:transcript_hashes AS text []),
-    CAST(:input_hashes AS text []),
-    CAST(:body_bytes AS integer []),
-    CAST(:token_estimates AS integer []),
-    CAST(:max_output_tokens AS integer [])
-) AS built (session_id, transcript_hash, input_hash, body_bytes, token_estimate, max_output_tokens)
+FROM
+    unnest(
+        CAST(:session_ids AS uuid[]),
+        CAST(:transcript_hashes AS text[]),
+        CAST(:input_hashes AS text[]),
+        CAST(:body_bytes AS integer[]),
+        CAST(:token_estimates AS integer[]),
+        CAST(:max_output_tokens AS integer[])
+    ) AS built (session_id, transcript_hash, input_hash, body_bytes, token_estimate, max_output_tokens)
 ON CONFLICT (session_id, processing_type) WHERE processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
 DO NOTHING

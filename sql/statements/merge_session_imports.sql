@@ -75,11 +75,12 @@ added AS (
         :now,
         :now
     FROM import_stage AS stage
-    WHERE NOT EXISTS (
-        SELECT 1
-        FROM session_imports AS known
-        WHERE known.company_id = :company_id AND known.external_session_id = stage.external_session_id
-    )
+    WHERE
+        NOT EXISTS (
+            SELECT 1
+            FROM session_imports AS known
+            WHERE known.company_id = :company_id AND known.external_session_id = stage.external_session_id
+        )
     RETURNING id
 ),
 

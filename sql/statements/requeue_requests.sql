@@ -2,7 +2,7 @@
 -- session's analysis is not complete. The rest is counted, not changed.
 WITH asked AS (
     SELECT DISTINCT given.id
-    FROM unnest(CAST(:request_ids AS uuid [])) AS given (id)
+    FROM unnest(CAST(:request_ids AS uuid[])) AS given (id)
 ),
 
 found AS (

@@ -10,12 +10,12 @@ SELECT
     :now,
     :now,
     '{}'::jsonb
-FROM unnest(CAST(:import_ids AS uuid [])) AS imports (import_id)
+FROM unnest(CAST(:import_ids AS uuid[])) AS imports (import_id)
 CROSS JOIN (VALUES ('AI_ANALYSIS'), ('QUESTION_EXTRACTION')) AS stages (stage)
 ON CONFLICT (import_id, stage) DO UPDATE
-SET
-    status = excluded.status,
-    error_message = excluded.error_message,
-    started_at = excluded.started_at,
-    completed_at = excluded.completed_at
-WHERE stage_row.status IN ('PENDING', 'IN_PROGRESS', 'FAILED')
+    SET
+        status = excluded.status,
+        error_message = excluded.error_message,
+        started_at = excluded.started_at,
+        completed_at = excluded.completed_at
+    WHERE stage_row.status IN ('PENDING', 'IN_PROGRESS', 'FAILED')

@@ -10,9 +10,9 @@ SELECT
 FROM unnest(CAST(:import_ids AS uuid[])) AS imports (import_id)
 ORDER BY imports.import_id
 ON CONFLICT (import_id, stage) DO UPDATE
-SET
-    status = excluded.status,
-    error_message = excluded.error_message,
-    started_at = excluded.started_at,
-    completed_at = excluded.completed_at
-WHERE stage_row.status IN ('PENDING', 'FAILED')
+    SET
+        status = excluded.status,
+        error_message = excluded.error_message,
+        started_at = excluded.started_at,
+        completed_at = excluded.completed_at
+    WHERE stage_row.status IN ('PENDING', 'FAILED')

@@ -12,9 +12,10 @@ faults AS (
         given.line,
         given.code,
         given.message
-    FROM unnest(
-        CAST(:lines AS integer []), CAST(:codes AS text []), CAST(:messages AS text [])
-    ) AS given (line, code, message)
+    FROM
+        unnest(
+            CAST(:lines AS integer[]), CAST(:codes AS text[]), CAST(:messages AS text[])
+        ) AS given (line, code, message)
     ORDER BY given.line, given.code
 )
 

@@ -12,5 +12,6 @@ WHERE
     attempts.batch_id = :batch_id
     AND attempts.outcome IS NULL
     AND NOT EXISTS (
-        SELECT 1 FROM staged_results WHERE staged_results.request_id = attempts.request_id
+        SELECT 1 FROM staged_results
+        WHERE staged_results.request_id = attempts.request_id
     )

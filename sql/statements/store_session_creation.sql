@@ -15,10 +15,10 @@ SELECT
 FROM staged_sessions AS staged
 ORDER BY staged.import_id
 ON CONFLICT (import_id, stage) DO UPDATE
-SET
-    status = excluded.status,
-    error_message = excluded.error_message,
-    retry_count = stage_row.retry_count + excluded.retry_count,
-    started_at = excluded.started_at,
-    completed_at = excluded.completed_at,
-    metadata = excluded.metadata
+    SET
+        status = excluded.status,
+        error_message = excluded.error_message,
+        retry_count = stage_row.retry_count + excluded.retry_count,
+        started_at = excluded.started_at,
+        completed_at = excluded.completed_at,
+        metadata = excluded.metadata

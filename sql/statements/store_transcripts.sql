@@ -25,26 +25,26 @@ WITH stored AS (
     FROM staged_transcripts AS incoming
     ORDER BY incoming.import_id
     ON CONFLICT (import_id) DO UPDATE
-    SET
-        url = CASE WHEN excluded.error_code IS NULL OR known.content IS NULL THEN excluded.url ELSE known.url END,
-        row_hash = excluded.row_hash,
-        status = CASE WHEN coalesce(excluded.content, known.content) IS NULL THEN 'FAILED' ELSE 'FETCHED' END,
-        content = coalesce(excluded.content, known.content),
-        sha256 = CASE WHEN excluded.content IS NULL THEN known.sha256 ELSE excluded.sha256 END,
-        etag = CASE WHEN excluded.error_code IS NULL THEN excluded.etag ELSE known.etag END,
-        replaced_characters = CASE
-            WHEN excluded.content IS NULL THEN known.replaced_characters ELSE excluded.replaced_characters
-        END,
-        error_code = excluded.error_code,
-        error_message = excluded.error_message,
-        attempts = CASE
-            WHEN excluded.error_code IS NULL THEN 0
-            WHEN known.error_code IS NOT NULL AND known.row_hash = excluded.row_hash THEN known.attempts + 1
-            ELSE 1
-        END,
-        next_attempt_at = excluded.next_attempt_at,
-        fetched_at = coalesce(excluded.fetched_at, known.fetched_at),
-        updated_at = excluded.updated_at
+        SET
+            url = CASE WHEN excluded.error_code IS NULL OR known.content IS NULL THEN excluded.url ELSE known.url END,
+            row_hash = excluded.row_hash,
+            status = CASE WHEN coalesce(excluded.content, known.content) IS NULL THEN 'FAILED' ELSE 'FETCHED' END,
+            content = coalesce(excluded.content, known.content),
+            sha256 = CASE WHEN excluded.content IS NULL THEN known.sha256 ELSE excluded.sha256 END,
+            etag = CASE WHEN excluded.error_code IS NULL THEN excluded.etag ELSE known.etag END,
+            replaced_characters = CASE
+                WHEN excluded.content IS NULL THEN known.replaced_characters ELSE excluded.replaced_characters
+            END,
+            error_code = excluded.error_code,
+            error_message = excluded.error_message,
+            attempts = CASE
+                WHEN excluded.error_code IS NULL THEN 0
+                WHEN known.error_code IS NOT NULL AND known.row_hash = excluded.row_hash THEN known.attempts + 1
+                ELSE 1
+            END,
+            next_attempt_at = excluded.next_attempt_at,
+            fetched_at = coalesce(excluded.fetched_at, known.fetched_at),
+            updated_at = excluded.updated_at
 )
 
 INSERT INTO session_processing_status AS stage_row (
@@ -62,10 +62,10 @@ SELECT
 FROM staged_transcripts AS incoming
 ORDER BY incoming.import_id
 ON CONFLICT (import_id, stage) DO UPDATE
-SET
-    status = excluded.status,
-    error_message = excluded.error_message,
-    retry_count = stage_row.retry_count + excluded.retry_count,
-    started_at = excluded.started_at,
-    completed_at = excluded.completed_at,
-    metadata = excluded.metadata
+    SET
+        status = excluded.status,
+        error_message = excluded.error_message,
+        retry_count = stage_row.retry_count + excluded.retry_count,
+        started_at = excluded.started_at,
+        completed_at = excluded.completed_at,
+        metadata = excluded.metadata

@@ -23,21 +23,21 @@ SELECT
     :now,
     :now
 FROM staged_sessions AS staged
-WHERE staged.error_message IS NULL
+WHERE staged.error_message IS null
 ON CONFLICT (import_id) DO UPDATE
-SET
-    start_time = excluded.start_time,
-    end_time = excluded.end_time,
-    ip_address = excluded.ip_address,
-    country = excluded.country,
-    full_transcript_url = excluded.full_transcript_url,
-    avg_response_time = excluded.avg_response_time,
-    initial_msg = excluded.initial_msg,
-    messages_sent = excluded.messages_sent,
-    duration_seconds = excluded.duration_seconds,
-    row_hash = excluded.row_hash,
-    transcript_sha256 = excluded.transcript_sha256,
-    transcript_hash = excluded.transcript_hash,
-    stale = false,
-    updated_at = excluded.updated_at
+    SET
+        start_time = excluded.start_time,
+        end_time = excluded.end_time,
+        ip_address = excluded.ip_address,
+        country = excluded.country,
+        full_transcript_url = excluded.full_transcript_url,
+        avg_response_time = excluded.avg_response_time,
+        initial_msg = excluded.initial_msg,
+        messages_sent = excluded.messages_sent,
+        duration_seconds = excluded.duration_seconds,
+        row_hash = excluded.row_hash,
+        transcript_sha256 = excluded.transcript_sha256,
+        transcript_hash = excluded.transcript_hash,
+        stale = false,
+        updated_at = excluded.updated_at
 RETURNING sessions.id AS session_id, sessions.import_id

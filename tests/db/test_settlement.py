@@ -244,7 +244,8 @@ def test_every_request_without_a_line_gets_the_outcome_of_the_batch(engine: Engi
         staged = settlement.stage_unanswered(
             connection, batch_id, Outcome.MISSING, error_code="missing", error_message=None
         )
-        found = dict(connection.execute(text("SELECT request_id, outcome FROM staged_results")).tuples().all())
+        rows = connection.execute(text("SELECT request_id, outcome FROM staged_results"))
+        found = {row.request_id: row.outcome for row in rows}
     assert staged == 2
     assert found == {ids[0]: "missing", ids[1]: "parsed", ids[2]: "missing"}
 

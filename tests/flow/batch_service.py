@@ -51,9 +51,9 @@ class BatchService:
             "list": lambda: self._list(request),
             "retrieve": lambda: self._one(self.batches.get(named[0])),
             "file": lambda: self._file(named[0]),
-            "content": lambda: httpx2.Response(200, content=self.files[named[0]])
-            if named[0] in self.files
-            else refusal(404),
+            "content": lambda: (
+                httpx2.Response(200, content=self.files[named[0]]) if named[0] in self.files else refusal(404)
+            ),
         }[self._operation(request)]()
 
     @contextmanager

@@ -16,8 +16,7 @@ from livedash_pipeline.defs.reporting import column_schema, counts, document_met
 from livedash_pipeline.defs.resources import HttpSource, Postgres
 from livedash_pipeline.flow.documents import import_document
 from livedash_pipeline.flow.fetch_transcripts import fetch_transcripts
-from livedash_pipeline.flow.import_company import import_rules
-from livedash_pipeline.flow.import_csv import import_company
+from livedash_pipeline.flow.import_csv import ImportRules, import_company
 from livedash_pipeline.sources.csv_source import CsvSource
 
 company_csv = dg.AssetSpec(
@@ -69,7 +68,7 @@ def session_imports(
             engine,
             company,
             source=CsvSource(http_source.environ, Path(spool)),
-            rules=import_rules(http_source.settings),
+            rules=ImportRules.of(http_source.settings),
             run_id=run_id,
         )
     metadata = document_metadata(import_document(report), row_count=report.rows - report.rejected)

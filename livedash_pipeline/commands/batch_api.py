@@ -1,0 +1,77 @@
+"""`livedash batch-api`: the local stand-in for the Batch API, for work without a key.
+
+Options only; what they mean is in `local.batch_api.server`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from livedash_pipeline.commands.command import AS_JSON, LivedashCommand
+from livedash_pipeline.commands.context import start
+from livedash_pipeline.commands.guard import INTERRUPTED
+from livedash_pipeline.commands.output import print_document
+
+DEFAULT_PORT = 9100
+_HOST = "127.0.0.1"
+
+
+@click.command(
+    "batch-api",
+    cls=LivedashCommand,
+    example=(
+        "livedash batch-api --speed 60",
+        f"OPENAI_BASE_URL=http://127.0.0.1:{DEFAULT_PORT}/v1 OPENAI_API_KEY=local livedash submit",
+    ),
+)
+@click.option(
+    "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65_535), help="Port; 0 for a free one."
+)
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Simulated seconds a second; 0 for at once.",
+)
+@click.option(
+    "--state",
+    "state_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory for its state; without it, batch-api below LIVEDASH_HOME.",
+)
+@click.pass_context
+def batch_api(ctx: click.Context, port: int, speed: float, state_dir: Path | None) -> None:
+    """Run a local stand-in for OpenAI's Batch API.
+
+    It runs until it is interrupted. Its answers follow rules; no model is asked. With --json, the
+    document is printed as soon as it listens.
+    """
+    from livedash_pipeline.errors import UsageError
+    from livedash_pipeline.local.batch_api.server import serve
+    from livedash_pipeline.local.batch_api.store import StateInUseError
+
+    settings = start()
+    state = (state_dir or settings.home / "batch-api").absolute()
+    announce = _announce_document if ctx.meta[AS_JSON] else click.echo
+    try:
+        serve(_HOST, port, state, speed, models=[settings.openai_model], announce=announce)
+    except KeyboardInterrupt:
+        # How it always ends; the one document has been printed already.
+        ctx.exit(INTERRUPTED)
+    except StateInUseError:
+        raise UsageError(f"Another server works on {state}.", remedy="Use it, or give another --state.") from None
+    except OSError as error:
+        raise UsageError(
+            f"Port {port} of {_HOST} or directory {state} cannot be used: {error.strerror or error}.",
+            remedy="Give another --port or --state.",
+        ) from error
+    ctx.exit(0)
+
+
+def _announce_document(announcement: str) -> None:
+    address = re.search(r"http://\S+/v1", announcement)
+    print_document({"ok": True, "baseUrl": address[0] if address else None, "message": announcement})

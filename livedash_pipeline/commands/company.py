@@ -1,0 +1,139 @@
+"""`livedash company`: the companies whose chats are imported, added, changed and listed.
+
+Add an option here when a company's row gets a value that people set. What a value may be is checked in `db.companies`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from livedash_pipeline.commands.command import Answer, CommandGroup, Document
+from livedash_pipeline.commands.context import ready_engine
+from livedash_pipeline.commands.output import draw_table, show, show_moment
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from livedash_pipeline.db.companies import CompanyChanges
+
+_OPTIONS = (
+    click.option("--csv-url", metavar="URL|PATH", help="Where its CSV is: an address or a file."),
+    click.option("--name", help="Its name as people read it; at first its slug."),
+    click.option("--time-zone", metavar="ZONE", help="Of the times in its CSV; at first Europe/Amsterdam."),
+    click.option("--csv-username-env", metavar="VARIABLE", help="Name of the variable that holds the user name."),
+    click.option("--csv-password-env", metavar="VARIABLE", help="Name of the variable that holds the password."),
+    click.option(
+        "--transcript-host",
+        "transcript_hosts",
+        metavar="HOST[:PORT]",
+        multiple=True,
+        help="A further host of transcripts; may be repeated.",
+    ),
+    click.option(
+        "--bot-name", "bot_names", metavar="NAME", multiple=True, help="A name its bot writes under; may be repeated."
+    ),
+    click.option("--model", help="Model of its analyses; at first that of OPENAI_MODEL."),
+)
+
+
+def _values(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def _changes(**given: Any) -> CompanyChanges:
+    """The options as changes: what was not given stays, a single empty text empties a list."""
+    from livedash_pipeline.db.companies import CompanyChanges
+
+    for name in ("transcript_hosts", "bot_names"):
+        listed = given[name]
+        given[name] = [value for value in listed if value] if listed else None
+    return CompanyChanges(**given)
+
+
+@click.group(
+    cls=CommandGroup,
+    example=(
+        "livedash company add acme --csv-url https://chats.example.com/acme.csv --time-zone Europe/Amsterdam",
+        "livedash company list",
+    ),
+)
+def company() -> None:
+    """Add, change and list companies."""
+
+
+@company.command("add", example="livedash company add acme --csv-url https://chats.example.com/acme.csv")
+@click.argument("slug")
+@_values
+def add(slug: str, **given: Any) -> Answer:
+    """Add the company SLUG, due for import at once.
+
+    Credentials of its CSV are taken from environment variables when they are needed; only the names of these are stored.
+    """
+    from livedash_pipeline.flow.company_operations import add_company
+
+    with ready_engine() as (_, engine):
+        document = add_company(engine, slug, _changes(**given))
+    return Answer(
+        document, lambda console: _draw_one(console, document, f"Added. Next: livedash import --company {slug}")
+    )
+
+
+@company.command("set", example="livedash company set acme --status suspended")
+@click.argument("slug")
+@click.option("--status", help="active, trial, suspended or archived; only the first two are worked for.")
+@_values
+def change(slug: str, **given: Any) -> Answer:
+    """Change the company SLUG; what is not given stays as it is.
+
+    An empty text clears a variable's name, the model, or a list.
+    """
+    from livedash_pipeline.flow.company_operations import change_company
+
+    with ready_engine() as (_, engine):
+        document = change_company(engine, slug, _changes(**given))
+    return Answer(document, lambda console: _draw_one(console, document, "Changed."))
+
+
+@company.command("list", example="livedash company list --json")
+def list_all() -> Answer:
+    """List all companies."""
+    from livedash_pipeline.flow.company_operations import list_companies
+
+    with ready_engine() as (_, engine):
+        document = list_companies(engine)
+    return Answer(document, lambda console: _draw_list(console, document))
+
+
+def _draw_one(console: Console, document: Document, last: str) -> None:
+    for name, value in document["company"].items():
+        listed = ", ".join(value) if isinstance(value, list) else value
+        label = re.sub("([A-Z])", r" \1", name).lower()
+        console.print(f"{label}: {show_moment(value) if name == 'nextImportAt' else show(listed)}")
+    console.print(last)
+
+
+def _draw_list(console: Console, document: Document) -> None:
+    draw_table(
+        console,
+        ("slug", "name", "status", "model", "time zone", "next import (UTC)", "failures", "CSV"),
+        [
+            (
+                row["slug"],
+                row["name"],
+                row["status"],
+                row["model"],
+                row["timeZone"],
+                show_moment(row["nextImportAt"]),
+                row["importFailures"],
+                row["csvUrl"],
+            )
+            for row in document["companies"]
+        ],
+        empty="No companies yet. Add one: livedash company add SLUG --csv-url URL",
+    )

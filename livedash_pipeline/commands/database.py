@@ -1,0 +1,69 @@
+"""`livedash db`: the schema of the database, and the embedded server.
+
+Add what is done to a database as a whole. The server itself is `local.postgres`, the schema is in `sql/migrations`.
+"""
+
+from __future__ import annotations
+
+import click
+
+from livedash_pipeline.commands.command import Answer, CommandGroup
+from livedash_pipeline.commands.context import start
+
+
+@click.group(cls=CommandGroup, example=("livedash db upgrade", "livedash db stop"))
+def db() -> None:
+    """Bring the schema up to date; start and stop the embedded server."""
+
+
+@db.command("upgrade", works=True, example="livedash db upgrade")
+def upgrade() -> Answer:
+    """Bring the database of DATABASE_URL, or the embedded one, to this program's schema, and store known prices."""
+    from livedash_pipeline.local.environment import (
+        bring_up_to_date,
+        opened_engine,
+        resolve_environment,
+        write_dagster_home,
+    )
+
+    settings = start()
+    with opened_engine(resolve_environment(settings)) as engine:
+        before, after = bring_up_to_date(engine)
+    write_dagster_home(settings)
+    said = f"The database was at revision {before or 'none'} and is at {after}."
+    document = {"ok": True, "revisionBefore": before, "revisionAfter": after}
+    return Answer(document, lambda console: console.print(said))
+
+
+@db.command("start", example="livedash db start")
+def start_server() -> Answer:
+    """Start the embedded server and bring its database up to date; it runs until `livedash db stop`."""
+    from livedash_pipeline.errors import SettingsError
+    from livedash_pipeline.local.environment import prepare
+
+    settings = start()
+    if settings.database_url is not None:
+        raise SettingsError(
+            "DATABASE_URL is set, so that the embedded server is not used.", remedy="Unset it to use that server."
+        )
+    environment = prepare(settings)
+    server = environment.postgres
+    started = server is not None and server.started_by_us
+    document = {
+        "ok": True,
+        "started": started,
+        "pid": None if server is None else server.pid,
+        "databaseUrl": environment.database_url,
+    }
+    said = f"{'Started' if started else 'Running already'}, process {document['pid']}: {environment.database_url}"
+    return Answer(document, lambda console: console.print(said))
+
+
+@db.command("stop", example="livedash db stop")
+def stop_server() -> Answer:
+    """Stop the embedded server of LIVEDASH_HOME; open transactions are rolled back."""
+    from livedash_pipeline.local.postgres import stop_postgres
+
+    stopped = stop_postgres(start().home)
+    said = "Stopped." if stopped else "It was not running."
+    return Answer({"ok": True, "stopped": stopped}, lambda console: console.print(said))

@@ -1,0 +1,64 @@
+"""`livedash doctor`: whether everything that a run needs is there.
+
+Nothing is added here: checks are functions of `flow.doctor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from livedash_pipeline.commands.command import Answer, Document, command
+from livedash_pipeline.commands.context import start
+from livedash_pipeline.commands.output import draw_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from sqlalchemy import Engine
+
+    from livedash_pipeline.errors import LivedashError
+    from livedash_pipeline.settings import Settings
+
+
+@command("doctor", example="livedash doctor")
+def doctor() -> Answer:
+    """Check key, model, money, database and clocks; spends nothing."""
+    from livedash_pipeline.flow.doctor import Patient, examine
+
+    settings = start()
+    with _database(settings) as engine:
+        document = examine(Patient(settings, engine, lambda: datetime.now(UTC)))
+    return Answer(document, lambda console: _draw(console, document))
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Engine | LivedashError]:
+    """Our database whatever its state, or why there is none; the embedded one is brought up to date, as by any command."""
+    from livedash_pipeline.errors import LivedashError
+    from livedash_pipeline.local.environment import bring_up_to_date, opened_engine, resolve_environment
+
+    try:
+        environment = resolve_environment(settings)
+    except LivedashError as error:
+        yield error
+        return
+    with opened_engine(environment) as engine:
+        if environment.postgres is not None:
+            bring_up_to_date(engine)
+        yield engine
+
+
+def _draw(console: Console, document: Document) -> None:
+    draw_table(
+        console,
+        ("check", "result", "what", "remedy"),
+        [
+            (row["name"].replace("_", " "), row["status"].replace("_", " "), row["message"], row["remedy"])
+            for row in document["checks"]
+        ],
+        empty="",
+    )
+    failed = sum(row["status"] == "failed" for row in document["checks"])
+    console.print(f"{failed} failed." if failed else "Everything that was looked at is in order.")

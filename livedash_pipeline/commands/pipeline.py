@@ -1,0 +1,173 @@
+"""`livedash import`, `submit`, `poll` and `ingest`: one step each, run to its end in the foreground as a Dagster run.
+
+Add a step as a `ForegroundRun`. What a step does is in `flow`; how it becomes a run is in `defs.runs`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from livedash_pipeline.commands.command import Answer, Document, command, company_option
+from livedash_pipeline.commands.context import ready_engine, ready_environment
+from livedash_pipeline.commands.output import draw_table, plural, show_euro, show_moment
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from livedash_pipeline.local.environment import Environment
+
+_STEP_REASON = "Slug of one company; without it, all that are worked for."
+
+
+@dataclass(frozen=True)
+class ForegroundRun:
+    """A job with its partition and the configuration of its main step."""
+
+    job: str
+    partition: str | None = None
+    op_config: dict[str, Any] = field(default_factory=dict)
+
+
+def import_run(company: str | None) -> ForegroundRun:
+    """One company's import, or that of all working companies, due or not."""
+    if company is None:
+        return ForegroundRun("import_companies", op_config={"all_companies": True})
+    return ForegroundRun("import_sessions", partition=company)
+
+
+def submit_run(company: str | None, *, unhold: bool) -> ForegroundRun:
+    """A submit by hand, which ignores the minimum batch size."""
+    config: dict[str, Any] = {"ignore_minimum": True, "unhold": unhold}
+    return ForegroundRun("submit_batches", op_config=config | ({"company": company} if company else {}))
+
+
+def _run(run: ForegroundRun, *, needs_key: bool = True) -> Document:
+    from livedash_pipeline.defs.runs import run_in_foreground
+
+    environment = _checked_environment(run.partition or run.op_config.get("company"), needs_key=needs_key)
+    return run_in_foreground(environment, run.job, partition=run.partition, op_config=run.op_config)
+
+
+def _checked_environment(company: str | None, *, needs_key: bool) -> Environment:
+    """A ready machine; what is missing is said before a run is started that could only fail."""
+    from livedash_pipeline.flow.company_operations import require_company
+    from livedash_pipeline.flow.context import require_api_key
+    from livedash_pipeline.local.environment import opened_engine
+
+    environment = ready_environment()
+    if company is not None:
+        with opened_engine(environment) as engine:
+            require_company(engine, company)
+    if needs_key:
+        require_api_key(environment.settings)
+    return environment
+
+
+@command("import", works=True, example="livedash import --company acme")
+@company_option(_STEP_REASON)
+def import_sessions(company: str | None) -> Answer:
+    """Import CSV and transcripts, derive sessions, make requests."""
+    document = _run(import_run(company), needs_key=False)
+    rows = document.get("companies", [document])
+    return Answer(document, lambda console: draw_imports(console, rows))
+
+
+@command("submit", works=True, example=("livedash submit --dry-run", "livedash submit --company acme"))
+@company_option(_STEP_REASON)
+@click.option("--dry-run", is_flag=True, help="Only say what would go out and what it would cost; needs no key.")
+@click.option("--unhold", is_flag=True, help="End all holds of the service first.")
+def submit(company: str | None, dry_run: bool, unhold: bool) -> Answer:
+    """Send pending requests to the Batch API, however few they are."""
+    document = _preview(company, unhold=unhold) if dry_run else _run(submit_run(company, unhold=unhold))
+    return Answer(document, lambda console: draw_submit(console, document))
+
+
+def _preview(company: str | None, *, unhold: bool) -> Document:
+    from livedash_pipeline.core.endpoints import key_fingerprint
+    from livedash_pipeline.db.companies import get_company
+    from livedash_pipeline.flow.context import configured_endpoint
+    from livedash_pipeline.flow.preview import preview_submit
+
+    with ready_engine() as (settings, engine):
+        with engine.connect() as connection:
+            company_id = get_company(connection, company).id if company else None
+        return preview_submit(
+            engine,
+            settings,
+            endpoint=configured_endpoint(settings),
+            key_fingerprint=key_fingerprint(settings.openai_api_key) if settings.openai_api_key else None,
+            company_id=company_id,
+            unhold=unhold,
+        )
+
+
+@command("poll", works=True, example="livedash poll && livedash ingest")
+def poll() -> Answer:
+    """Ask the service how open batches stand, once."""
+    document = _run(ForegroundRun("poll_batches"))
+    return Answer(document, lambda console: draw_poll(console, document))
+
+
+@command("ingest", works=True, example="livedash ingest --company acme")
+@company_option(_STEP_REASON)
+def ingest(company: str | None) -> Answer:
+    """Take finished batches in: analyses, questions, failures and costs."""
+    if company is None:
+        from livedash_pipeline.defs.runs import ingest_all
+
+        document = ingest_all(_checked_environment(None, needs_key=True))
+    else:
+        document = _run(ForegroundRun("ingest_results", partition=company))
+    return Answer(document, lambda console: draw_ingest(console, document))
+
+
+def draw_imports(console: Console, rows: list[Document]) -> None:
+    """A row per company; failures follow, each with its remedy."""
+    counts = ("rows", "new", "changed", "unchanged", "rejected")
+    draw_table(
+        console,
+        ("company", *counts),
+        [(row["company"], *(row.get(name) for name in counts)) for row in rows],
+        empty="No company is worked for. Add one: livedash company add SLUG --csv-url URL",
+    )
+    for row in rows:
+        if not row["ok"]:
+            error = row["error"]
+            console.print(f"{row['company']} failed: {error['message']} {error['remedy']}")
+
+
+def draw_submit(console: Console, document: Document) -> None:
+    """What went out, or would; and what waits for its recovery."""
+    amount = f"{plural(document['batches'], 'batch', 'batches')} with {plural(document['requests'], 'request')}"
+    cost = show_euro(document["estimatedCostEur"])
+    if document.get("dryRun"):
+        console.print(f"Would send {amount}, {document['tokens']:,} input tokens; at most {cost}.")
+        for reason in document["held"]:
+            console.print(f"Held back: {reason}.")
+    elif document["batches"]:
+        console.print(f"Sent {amount}; at most {cost}. Next: livedash poll")
+    else:
+        console.print("Nothing was sent. Why: livedash submit --dry-run")
+    if document["recovered"] or document["awaitingRecovery"]:
+        console.print(
+            f"{document['recovered']:,} recovered, {document['awaitingRecovery']:,} with an unknown answer"
+            f" (looked at again from {show_moment(document['nextRecoveryAt']) or 'the next poll on'})."
+        )
+
+
+def draw_poll(console: Console, document: Document) -> None:
+    """How many batches are open, have changed, and have ended."""
+    console.print(f"{document['open']:,} open, {document['changed']:,} changed, {document['finished']:,} finished.")
+    if document["finished"]:
+        console.print("Next: livedash ingest")
+
+
+def draw_ingest(console: Console, document: Document) -> None:
+    """The outcomes that occurred."""
+    console.print(f"Took {plural(document['batches'], 'batch', 'batches')} in.")
+    occurred = [(name, count) for name, count in document["outcomes"].items() if count]
+    if occurred:
+        draw_table(console, ("outcome", "requests"), occurred, empty="")

@@ -1,0 +1,110 @@
+"""`livedash requests` and `livedash requeue`: single requests, and trying failed ones again.
+
+Add commands about requests. Rules and counts are those of `flow.operations`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import click
+
+from livedash_pipeline.commands.command import Answer, Document, command, company_option
+from livedash_pipeline.commands.context import ready_engine
+from livedash_pipeline.commands.output import draw_table, show_moment
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_LONGEST_HOURS = 1_000_000
+
+
+@command("requests", example="livedash requests --status processing_failed --limit 20")
+@click.option(
+    "--status",
+    required=True,
+    help="pending_batching, batching_in_progress, processing_complete or processing_failed, in either case.",
+)
+@click.option("--limit", default=100, show_default=True, help="Requests a page, 1 to 1000.")
+@click.option("--cursor", help="nextCursor of the page before, with the same status and company.")
+@company_option()
+def requests(status: str, limit: int, cursor: str | None, company: str | None) -> Answer:
+    """List requests of one status, in the order of their ids."""
+    from livedash_pipeline.flow.operations import list_requests
+
+    with ready_engine() as (_, engine):
+        document = list_requests(engine, status=status, limit=limit, cursor=cursor, company=company)
+    return Answer(document, lambda console: _draw_requests(console, document, status))
+
+
+@command(
+    "requeue",
+    works=True,
+    example=(
+        "livedash requeue 0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b",
+        "livedash requeue --company acme --error-code truncated --no-dry-run",
+    ),
+)
+@click.argument("request_ids", metavar="[ID]...", nargs=-1)
+@company_option("Only failed requests of this company.")
+@click.option("--error-code", metavar="CODE", help="Only those that failed with this code, such as truncated.")
+@click.option("--older-than", metavar="HOURS", type=float, help="Only those that failed longer ago.")
+@click.option("--dry-run/--no-dry-run", default=None, help="Only count. Unless given: yes with a filter, no with ids.")
+def requeue(
+    request_ids: tuple[str, ...],
+    company: str | None,
+    error_code: str | None,
+    older_than: float | None,
+    dry_run: bool | None,
+) -> Answer:
+    """Put failed requests back to pending: by ID, or by a filter."""
+    from livedash_pipeline.flow.operations import requeue_requests
+
+    if older_than is not None and not 0 <= older_than <= _LONGEST_HOURS:
+        shown = "no number" if math.isnan(older_than) else f"{older_than:g}"
+        raise click.BadParameter(f"{shown} is not between 0 and {_LONGEST_HOURS} hours.", param_hint="--older-than")
+    with ready_engine() as (_, engine):
+        document = requeue_requests(
+            engine,
+            request_ids=request_ids,
+            company=company,
+            error_code=error_code,
+            older_than_hours=older_than,
+            dry_run=dry_run,
+        )
+    return Answer(document, lambda console: _draw_requeue(console, document))
+
+
+def _draw_requests(console: Console, document: Document, status: str) -> None:
+    draw_table(
+        console,
+        ("id", "session", "model", "attempts", "error", "message", "requested (UTC)"),
+        [
+            (
+                row["id"],
+                row["sessionId"],
+                row["model"],
+                row["attempts"],
+                row["errorCode"],
+                row["errorMessage"],
+                show_moment(row["requestedAt"]),
+            )
+            for row in document["requests"]
+        ],
+        empty=f"No requests are {status.lower()}. Counts of every status: livedash summary",
+    )
+    if document["nextCursor"]:
+        console.print(f"More: livedash requests --status {status} --cursor {document['nextCursor']}", soft_wrap=True)
+
+
+def _draw_requeue(console: Console, document: Document) -> None:
+    put, unknown, other = (document[name] for name in ("requeuedCount", "notFoundCount", "notFailedCount"))
+    dry = document.get("dryRun", False)
+    console.print(
+        f"{put:,} {'would be put' if dry else 'put'} back to pending, {unknown:,} not found, {other:,} not failed."
+    )
+    if dry and put:
+        console.print("Nothing was changed. Do it: the same command with --no-dry-run")
+    if not put and not unknown and not other:
+        console.print("Name requests by id, or by --company, --error-code or --older-than.")

@@ -1,0 +1,231 @@
+"""Checks that everything a run needs is there: database, money, key, model, clocks. Nothing is spent and nothing is changed.
+
+Add a check as a function that returns a `Check` with the remedy. What cannot be looked at, because something before it has
+failed, says so instead of guessing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Connection, Engine
+
+from livedash_pipeline.core.failures import FailureKind, remedy
+from livedash_pipeline.db import prices
+from livedash_pipeline.db.companies import list_companies
+from livedash_pipeline.db.connect import check_reachable, database_now
+from livedash_pipeline.db.migrate import check_current, head_revision
+from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError
+from livedash_pipeline.flow.context import configured_endpoint, require_api_key
+from livedash_pipeline.flow.documents import Document
+from livedash_pipeline.openai_batch.gateway import ModelCheck, connect
+from livedash_pipeline.openai_batch.service_clock import service_time
+from livedash_pipeline.settings import Settings
+
+# A clock of a second's resolution, asked over a network, may seem a few seconds off; expiry and recovery count minutes.
+_SKEW_WARNING = timedelta(seconds=5)
+_SKEW_FAILURE = timedelta(seconds=60)
+_TIMEOUT = 10.0
+_KEY_FAILURES = frozenset({FailureKind.BAD_KEY, FailureKind.FORBIDDEN, FailureKind.QUOTA, FailureKind.BILLING})
+
+NAMES = ("database", "migration", "price", "exchange_rate", "database_clock", "api_key", "model", "service_clock")
+
+
+class CheckStatus(StrEnum):
+    """How a check ended; `NOT_CHECKED` where something before it has failed."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    NOT_CHECKED = "not_checked"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    status: CheckStatus
+    message: str
+    remedy: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether work can go on; a warning does not keep it from doing so."""
+        return self.status in (CheckStatus.OK, CheckStatus.WARNING)
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What is examined.
+
+    Attributes:
+        settings: All settings.
+        engine: Our database, or the error for which there is none.
+        now: This machine's clock.
+    """
+
+    settings: Settings
+    engine: Engine | LivedashError
+    now: Callable[[], datetime]
+
+
+@dataclass
+class _Findings:
+    checks: list[Check] = field(default_factory=list)
+    models: Sequence[str] = ()
+    # What the reference clock is ahead of this machine's; zero until the database has been asked.
+    database_ahead: timedelta = timedelta(0)
+
+
+def examine(patient: Patient) -> Document:
+    """All checks, in the order of `NAMES`; `ok` is false as soon as one is."""
+    findings = _Findings(models=(patient.settings.openai_model,))
+    _examine_database(patient, findings)
+    _examine_service(patient, findings)
+    by_name = {check.name: check for check in findings.checks}
+    checks = [by_name.get(name, _not_checked(name)) for name in NAMES]
+    return {
+        "ok": all(check.ok for check in checks),
+        "checks": [
+            {
+                "name": check.name,
+                "ok": check.ok,
+                "message": check.message,
+                "remedy": check.remedy,
+                "status": check.status.value,
+            }
+            for check in checks
+        ],
+    }
+
+
+def _not_checked(name: str) -> Check:
+    return Check(name, CheckStatus.NOT_CHECKED, "Not looked at, because another check failed.", "Cure that one first.")
+
+
+def _failed(name: str, error: LivedashError) -> Check:
+    return Check(name, CheckStatus.FAILED, error.message, error.remedy)
+
+
+def _examine_database(patient: Patient, findings: _Findings) -> None:
+    if isinstance(patient.engine, LivedashError):
+        findings.checks.append(_failed("database", patient.engine))
+        return
+    try:
+        check_reachable(patient.engine)
+    except DatabaseNotReadyError as error:
+        findings.checks.append(_failed("database", error))
+        return
+    with patient.engine.connect() as connection:
+        version = ".".join(map(str, connection.dialect.server_version_info or ()))
+        findings.checks.append(Check("database", CheckStatus.OK, f"PostgreSQL {version} answers."))
+        findings.database_ahead = _ahead(lambda: database_now(connection), patient.now)
+        findings.checks.append(
+            _clock("database_clock", "The database's clock", findings.database_ahead, "this machine's")
+        )
+    try:
+        check_current(patient.engine)
+    except DatabaseNotReadyError as error:
+        findings.checks.append(_failed("migration", error))
+        return
+    findings.checks.append(Check("migration", CheckStatus.OK, f"The schema is at revision {head_revision()}."))
+    with patient.engine.connect() as connection:
+        _examine_money(connection, patient.settings, findings)
+
+
+def _examine_money(connection: Connection, settings: Settings, findings: _Findings) -> None:
+    own = {company.model for company in list_companies(connection) if company.is_working and company.model}
+    findings.models = (settings.openai_model, *sorted(own - {settings.openai_model}))
+    now = database_now(connection)
+    findings.checks.append(_check_prices(connection, findings.models, now))
+    rate = prices.rate_at(connection, now, settings.livedash_usd_eur)
+    if rate is None:
+        findings.checks.append(
+            Check(
+                "exchange_rate",
+                CheckStatus.FAILED,
+                "No exchange rate is known, so that costs in euro stay unknown.",
+                f"Run `livedash rate set {now:%Y-%m-%d} USD_EUR`, or set LIVEDASH_USD_EUR.",
+            )
+        )
+    else:
+        said = f"One US dollar is {rate.usd_eur.normalize():f} euro ({rate.source})."
+        findings.checks.append(Check("exchange_rate", CheckStatus.OK, said))
+
+
+def _check_prices(connection: Connection, models: Iterable[str], now: datetime) -> Check:
+    missing = []
+    for model in models:
+        priced = prices.price_for(connection, model, now)
+        if priced is None or priced[1].batch_input is None or priced[1].batch_output is None:
+            missing.append(model)
+    if missing:
+        return Check(
+            "price",
+            CheckStatus.FAILED,
+            f"No batch price is known for {', '.join(missing)}, so that costs stay unknown.",
+            f"Run `livedash price set {missing[0]} --input USD --output USD --batch-input USD --batch-output USD`.",
+        )
+    return Check("price", CheckStatus.OK, f"Batch prices are known for {', '.join(models)}.")
+
+
+def _examine_service(patient: Patient, findings: _Findings) -> None:
+    settings = patient.settings
+    try:
+        key = require_api_key(settings)
+        with connect(settings.openai_base_url, key) as gateway:
+            answers = {model: gateway.check_model(model, timeout=_TIMEOUT) for model in findings.models}
+    except LivedashError as error:
+        findings.checks.append(_failed("api_key", error))
+        return
+    findings.checks += _judge_key_and_models(configured_endpoint(settings), answers)
+    stated = service_time(settings.openai_base_url, key, timeout=_TIMEOUT)
+    if stated is None:
+        unstated = "The service states no time."
+        findings.checks.append(Check("service_clock", CheckStatus.WARNING, unstated, "Check OPENAI_BASE_URL."))
+        return
+    ahead = stated - patient.now() - findings.database_ahead
+    findings.checks.append(_clock("service_clock", "The service's clock", ahead, "the database's"))
+
+
+def _judge_key_and_models(endpoint: str, answers: dict[str, ModelCheck]) -> list[Check]:
+    """The key is judged by the first answer that is about it; without any, it has been accepted."""
+    failures = {
+        model: answer.failure for model, answer in answers.items() if answer.failure and not answer.route_missing
+    }
+    for failure in failures.values():
+        if failure.kind in _KEY_FAILURES:
+            refused = f"{endpoint} refuses the key: {failure.message}"
+            return [Check("api_key", CheckStatus.FAILED, refused, remedy(failure.kind))]
+        if failure.kind is not FailureKind.MODEL_NOT_FOUND:
+            unanswered = f"{endpoint} does not answer as it should: {failure.message}"
+            return [Check("api_key", CheckStatus.FAILED, unanswered, remedy(failure.kind))]
+    stand_in = " (the local stand-in)" if any(answer.stand_in for answer in answers.values()) else ""
+    if all(answer.route_missing for answer in answers.values()):
+        unknown = f"{endpoint} has no route to look models up, so that neither key nor model can be checked."
+        warning = "Check OPENAI_BASE_URL; if it is right, submitting will show."
+        return [Check(name, CheckStatus.WARNING, unknown, warning) for name in ("api_key", "model")]
+    key = Check("api_key", CheckStatus.OK, f"{endpoint}{stand_in} accepts the key.")
+    if failures:
+        model, failure = next(iter(failures.items()))
+        return [key, Check("model", CheckStatus.FAILED, failure.message, remedy(failure.kind, model))]
+    return [key, Check("model", CheckStatus.OK, f"The key may use {', '.join(answers)}.")]
+
+
+def _ahead(ask: Callable[[], datetime], now: Callable[[], datetime]) -> timedelta:
+    before = now()
+    stated = ask()
+    return stated - (before + (now() - before) / 2)
+
+
+def _clock(name: str, whose: str, ahead: timedelta, reference: str) -> Check:
+    seconds = ahead.total_seconds()
+    if abs(ahead) <= _SKEW_WARNING:
+        return Check(name, CheckStatus.OK, f"{whose} agrees with {reference}.")
+    said = f"{whose} is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} {reference}."
+    status = CheckStatus.FAILED if abs(ahead) > _SKEW_FAILURE else CheckStatus.WARNING
+    return Check(name, status, said, "Set the clocks by a time server (NTP).")

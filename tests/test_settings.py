@@ -1,0 +1,81 @@
+"""Settings are typed, checked against each other, documented in one place, and never read when a module is imported."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from livedash_pipeline.errors import SettingsError
+from livedash_pipeline.settings import Settings, isolated_settings, load_settings, parse_enqueued_tokens
+
+EXAMPLE = Path(__file__).parent.parent / ".env.example"
+
+
+def test_the_example_file_names_every_setting_with_its_default() -> None:
+    given = dict(re.findall(r"^([A-Z_]+)=(.*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE))
+    defaults = Settings()
+    wanted = {}
+    for name in Settings.model_fields:
+        value = getattr(defaults, name)
+        wanted[name.upper()] = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    assert given == wanted
+
+
+def test_the_environment_goes_before_the_env_file(tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("OPENAI_MODEL=from-file\nLIVEDASH_MIN_BATCH=7\nOPENAI_API_KEY=\n", encoding="utf-8")
+    settings = load_settings({"OPENAI_MODEL": "from-environment"}, env_file)
+    assert (settings.openai_model, settings.livedash_min_batch) == ("from-environment", 7)
+    assert settings.openai_api_key is None
+
+
+def test_isolated_settings_take_nothing_but_the_home_from_the_environment(tmp_path: Path) -> None:
+    environ = {"LIVEDASH_HOME": str(tmp_path), "OPENAI_API_KEY": "secret", "LIVEDASH_MONTHLY_CAP_EUR": "5"}
+    settings = isolated_settings(environ)
+    assert settings.home == tmp_path.resolve()
+    assert settings.openai_api_key is None
+    assert settings.livedash_monthly_cap_eur is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("LIVEDASH_LEASE", "soon"),
+        ("LIVEDASH_MAX_REJECT_RATIO", "1.5"),
+        ("OPENAI_BASE_URL", "ftp://api"),
+        ("LIVEDASH_ENQUEUED_TOKENS", "many"),
+        ("BATCH_POLLING_ENABLED", "perhaps"),
+        ("LIVEDASH_MONTHLY_CAP_EUR", "-1"),
+        ("LIVEDASH_LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_bad_setting_is_one_sentence_that_names_it(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({variable: value}, None)
+    assert variable in caught.value.message
+    assert caught.value.exit_status == 2
+
+
+def test_the_lease_must_outlast_the_create_call() -> None:
+    with pytest.raises(SettingsError, match="LIVEDASH_LEASE"):
+        load_settings({"LIVEDASH_LEASE": "90", "LIVEDASH_CREATE_DEADLINE": "60"}, None)
+
+
+def test_a_secret_never_shows_in_a_message_or_a_repr() -> None:
+    settings = load_settings({"OPENAI_API_KEY": "sk-very-secret"}, None)
+    assert "sk-very-secret" not in repr(settings)
+
+
+def test_token_limits_are_one_number_or_one_per_model() -> None:
+    assert parse_enqueued_tokens("2_000_000") == {"*": 2_000_000}
+    settings = load_settings({"LIVEDASH_ENQUEUED_TOKENS": "gpt-5-mini=500, 100"}, None)
+    assert settings.enqueued_token_limit("gpt-5-mini") == 500
+    assert settings.enqueued_token_limit("gpt-4o") == 100
+    assert Settings().enqueued_token_limit("gpt-4o") is None
+
+
+def test_money_is_exact() -> None:
+    assert load_settings({"LIVEDASH_MONTHLY_CAP_EUR": "0.1"}, None).livedash_monthly_cap_eur == Decimal("0.1")
