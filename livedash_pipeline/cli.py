@@ -33,7 +33,8 @@ SECTIONS = {
         "batches": "batches:batches",
     },
     "This machine": {
-        # `demo` and `dev` are attached here, and nowhere else: "demo": "local:demo", "dev": "local:dev".
+        "demo": "local:demo",
+        "dev": "local:dev",
         "env": "machine:env",
         "doctor": "doctor:doctor",
         "db": "database:db",

@@ -5,6 +5,9 @@ Add a step as a `ForegroundRun`. What a step does is in `flow`; how it becomes a
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -45,10 +48,19 @@ def submit_run(company: str | None, *, unhold: bool) -> ForegroundRun:
 
 
 def _run(run: ForegroundRun, *, needs_key: bool = True) -> Document:
-    from livedash_pipeline.defs.runs import run_in_foreground
-
     environment = _checked_environment(run.partition or run.op_config.get("company"), needs_key=needs_key)
-    return run_in_foreground(environment, run.job, partition=run.partition, op_config=run.op_config)
+    with _without_dagster_warnings():
+        from livedash_pipeline.defs.runs import run_in_foreground
+
+        return run_in_foreground(environment, run.job, partition=run.partition, op_config=run.op_config)
+
+
+@contextmanager
+def _without_dagster_warnings() -> Iterator[None]:
+    """Dagster warns about parameters in beta at every start: nothing that who runs a command could do anything about."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"dagster(\.|\Z)")
+        yield
 
 
 def _checked_environment(company: str | None, *, needs_key: bool) -> Environment:
@@ -115,13 +127,16 @@ def poll() -> Answer:
 @company_option(_STEP_REASON)
 def ingest(company: str | None) -> Answer:
     """Take finished batches in: analyses, questions, failures and costs."""
-    if company is None:
+    document = _ingest_all() if company is None else _run(ForegroundRun("ingest_results", partition=company))
+    return Answer(document, lambda console: draw_ingest(console, document))
+
+
+def _ingest_all() -> Document:
+    environment = _checked_environment(None, needs_key=True)
+    with _without_dagster_warnings():
         from livedash_pipeline.defs.runs import ingest_all
 
-        document = ingest_all(_checked_environment(None, needs_key=True))
-    else:
-        document = _run(ForegroundRun("ingest_results", partition=company))
-    return Answer(document, lambda console: draw_ingest(console, document))
+        return ingest_all(environment)
 
 
 def draw_imports(console: Console, rows: list[Document]) -> None:
@@ -144,7 +159,10 @@ def draw_submit(console: Console, document: Document) -> None:
     amount = f"{plural(document['batches'], 'batch', 'batches')} with {plural(document['requests'], 'request')}"
     cost = show_euro(document["estimatedCostEur"])
     if document.get("dryRun"):
-        console.print(f"Would send {amount}, {document['tokens']:,} input tokens; at most {cost}.")
+        sent = f"Would send {amount}, {document['tokens']:,} input tokens; at most {cost}."
+        console.print(sent if document["batches"] else "Nothing would be sent.")
+        if not document["batches"] and not document["held"]:
+            console.print("No requests are pending. Make some: livedash import")
         for reason in document["held"]:
             console.print(f"Held back: {reason}.")
     elif document["batches"]:

@@ -44,6 +44,10 @@ def judge_line(line: ResultLine, session_id: str) -> JudgedLine | None:
     return JudgedLine(Outcome.INVALID_OUTPUT, "invalid_output", answer.reason, (), None, raw)
 
 
+# Our word for a batch that the service does not have any more; what it had bought, if anything, nobody can tell.
+VANISHED = "batch_vanished"
+
+
 @dataclass(frozen=True)
 class Unanswered:
     """What becomes of the requests of a batch that no line speaks of."""
@@ -83,6 +87,8 @@ _ENDED_EARLY = {"expired": "batch_expired", "cancelled": "batch_cancelled", "can
 
 def judge_unanswered(end: BatchEnd) -> Unanswered:
     """The outcome of requests without a line, by how their batch ended (design: every id ends in one outcome)."""
+    if end.error_code == VANISHED and not end.has_files:
+        return Unanswered(Outcome.ARTIFACT_UNAVAILABLE, VANISHED, end.error_message)
     if end.gone:
         names = " and ".join(end.gone)
         return Unanswered(Outcome.ARTIFACT_UNAVAILABLE, "artifact_unavailable", f"The {names} file is gone.")

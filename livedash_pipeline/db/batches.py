@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, case, func, insert, select, update
 
 from livedash_pipeline.core.admission import Budget, PendingGroup
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
@@ -175,17 +175,17 @@ def fail_oversized(
 
 
 def batch_lines(engine: Engine, batch_id: UUID) -> Iterator[tuple[UUID, UUID, str, list[Message]]]:
-    """Request id, session id, transcript hash and messages (none, if there are none) of a batch's requests, in id order."""
+    """Request id, session id, input hash and messages (none, if there are none) of a batch's requests, in id order."""
     with engine.connect() as connection:
         rows = connection.execution_options(yield_per=5000).execute(
             statement("find_batch_lines"), {"batch_id": batch_id}
         )
         current: tuple[UUID, UUID, str, list[Message]] | None = None
-        for request_id, session_id, transcript_hash, role, content, sent_at in rows:
+        for request_id, session_id, named, role, content, sent_at in rows:
             if current is None or current[0] != request_id:
                 if current is not None:
                     yield current
-                current = (request_id, session_id, transcript_hash, [])
+                current = (request_id, session_id, named, [])
             if role is not None:
                 current[3].append(Message(role, content, sent_at))
         if current is not None:
@@ -199,13 +199,19 @@ def batch_model(connection: Connection, batch_id: UUID) -> str:
 
 
 def mark_uploading(connection: Connection, claim: Claim, *, now: datetime) -> bool:
-    """PENDING → UPLOADING."""
-    return _fenced(connection, claim, BatchStatus.UPLOADING, now=now)
+    """PENDING → UPLOADING; a batch that was taken over may be there already."""
+    before = _batches.status.in_((BatchStatus.PENDING, BatchStatus.UPLOADING)) & _batches.create_started_at.is_(None)
+    return _write(connection, _held(claim) & before, status=BatchStatus.UPLOADING, status_changed_at=now)
 
 
-def record_upload(connection: Connection, claim: Claim, *, input_file_id: str) -> bool:
-    """The input file exists at the service; it may be uploaded again, which costs nothing."""
-    return _write(connection, _held(claim) & (_batches.status == BatchStatus.UPLOADING), input_file_id=input_file_id)
+def record_upload(connection: Connection, claim: Claim, *, input_file_id: str, created_at: datetime | None) -> bool:
+    """The input file exists at the service (since `created_at`, by its clock); uploading again costs nothing."""
+    return _write(
+        connection,
+        _held(claim) & (_batches.status == BatchStatus.UPLOADING),
+        input_file_id=input_file_id,
+        input_file_created_at=created_at,
+    )
 
 
 def start_create(connection: Connection, claim: Claim, *, lease: int, now: datetime) -> bool:
@@ -260,47 +266,6 @@ def renew_lease(connection: Connection, claim: Claim, *, lease: int, now: dateti
         connection,
         _held(claim) & _batches.create_started_at.is_(None) & (_batches.lease_until > now),
         lease_until=now + timedelta(seconds=lease),
-    )
-
-
-def take_over_abandoned(connection: Connection, endpoint: str, *, lease: int, now: datetime) -> list[Claim]:
-    """Batches whose submitter is gone and whose create never began: nothing was bought, and they are ours now."""
-    expired = _abandoned(endpoint, now)
-    locked = select(_batches.id).where(expired).order_by(_batches.id).with_for_update(skip_locked=True)
-    taken = (
-        update(ai_batch_requests)
-        .where(_batches.id.in_(locked), companies.c.id == _batches.company_id)
-        .values(fence=_batches.fence + 1, lease_until=now + timedelta(seconds=lease))
-        .returning(ai_batch_requests, companies.c.slug)
-    )
-    return [
-        Claim(
-            batch_id=row.id,
-            fence=row.fence,
-            company_id=row.company_id,
-            company=row.slug,
-            model=row.model,
-            requests=row.request_count,
-            body_bytes=row.body_bytes,
-            token_estimate=row.token_estimate,
-            reserved_eur=Decimal(0),
-        )
-        for row in connection.execute(taken)
-    ]
-
-
-def count_abandoned(connection: Connection, endpoint: str, *, now: datetime) -> int:
-    """Batches that `take_over_abandoned` would take."""
-    query = select(func.count()).select_from(ai_batch_requests).where(_abandoned(endpoint, now))
-    return int(connection.execute(query).scalar_one())
-
-
-def _abandoned(endpoint: str, now: datetime) -> ColumnElement[bool]:
-    return and_(
-        _batches.endpoint == endpoint,
-        _batches.status.in_((BatchStatus.PENDING, BatchStatus.UPLOADING)),
-        _batches.create_started_at.is_(None),
-        _batches.lease_until <= now,
     )
 
 

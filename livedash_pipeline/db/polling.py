@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
+from livedash_pipeline.core.judgement import VANISHED
 from livedash_pipeline.core.remote import RemoteBatch, end_reason, local_status
 from livedash_pipeline.core.states import BATCH_MOVES, ENDED_BATCHES, LIVE_BATCHES, BatchStatus
 from livedash_pipeline.db.statements import statement
@@ -181,3 +182,40 @@ def note_not_found(connection: Connection, batch_ids: Sequence[UUID], *, now: da
         .where(_batches.id.in_(batch_ids), _batches.not_found_since.is_(None))
         .values(not_found_since=now)
     )
+
+
+def mark_vanished(
+    connection: Connection,
+    endpoint: str,
+    *,
+    since: datetime,
+    seen: Sequence[str],
+    any_key: bool,
+    now: datetime,
+) -> list[UUID]:
+    """Ends batches that the service has not known since a moment, and returns their ids.
+
+    Unless `any_key` is given, only where the same key has just shown another batch that it made (`seen`): a key of another
+    project sees nothing of ours, and its 404 proves nothing.
+    """
+    visible = ai_batch_requests.alias()
+    same_key = (
+        select(visible.c.id)
+        .where(visible.c.key_fingerprint == _batches.key_fingerprint, visible.c.openai_batch_id.in_(list(seen)))
+        .exists()
+    )
+    gone = (
+        update(ai_batch_requests)
+        .where(_batches.endpoint == endpoint, _batches.status.in_(LIVE_BATCHES), _batches.processed_at.is_(None))
+        .where(_batches.openai_batch_id.is_not(None), _batches.openai_batch_id.not_in(list(seen)))
+        .where(_batches.not_found_since <= since)
+        .values(
+            status=BatchStatus.FAILED,
+            status_changed_at=now,
+            completed_at=func.greatest(now, _batches.created_at),
+            error_code=VANISHED,
+            error_message="The service does not know this batch any more; its results can no longer be had.",
+        )
+        .returning(_batches.id)
+    )
+    return list(connection.execute(gone if any_key else gone.where(same_key)).scalars())

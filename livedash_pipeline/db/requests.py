@@ -32,11 +32,15 @@ class SessionToRequest:
 
 @dataclass(frozen=True)
 class RequestToRewrite:
-    """An unclaimed request whose input is not the current one any more."""
+    """An unclaimed request whose input is not the current one any more.
+
+    `kept_request_id` is a request whose answer fits the session's messages already.
+    """
 
     request_id: UUID
     session_id: UUID
     transcript_hash: str
+    kept_request_id: UUID | None
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,13 @@ def close_requests_without_messages(
     import_ids = list(connection.execute(statement("close_requests_without_messages"), values).scalars())
     skip_analysis(connection, import_ids, reason=reason, now=now)
     return len(import_ids)
+
+
+def close_answered_requests(connection: Connection, request_ids: Sequence[UUID], *, reason: str, now: datetime) -> None:
+    """Ends unclaimed requests about messages whose answer is known (`answered_before`)."""
+    connection.execute(
+        statement("close_answered_requests"), {"request_ids": list(request_ids), "reason": reason, "now": now}
+    )
 
 
 def count_by_status(connection: Connection, company_id: UUID | None = None) -> dict[RequestStatus, int]:

@@ -18,7 +18,14 @@ from livedash_pipeline.defs.assets.imports import company_csv, session_imports, 
 from livedash_pipeline.defs.assets.sessions import sessions_and_messages
 from livedash_pipeline.defs.checks import build_checks
 from livedash_pipeline.defs.import_companies import import_companies
-from livedash_pipeline.defs.jobs import import_sessions, ingest_results, op_job, op_jobs, submit_batches
+from livedash_pipeline.defs.jobs import (
+    import_sessions,
+    ingest_results,
+    op_job,
+    op_jobs,
+    reconcile_schedule,
+    submit_batches,
+)
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.resources import HttpSource, OpenAIBatch, Postgres
 from livedash_pipeline.defs.sensors import build_sensors
@@ -56,6 +63,7 @@ def build_defs(
         assets=ASSETS,
         asset_checks=build_checks(settings),
         jobs=[import_sessions, submit_batches, ingest_results, import_companies_job, *op_jobs],
+        schedules=[reconcile_schedule],
         sensors=build_sensors(settings, import_companies_job),
         resources={
             "postgres": Postgres(database_url),

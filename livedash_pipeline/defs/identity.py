@@ -15,22 +15,30 @@ import dagster as dg
 import psutil
 import structlog
 
-from livedash_pipeline.defs.names import TAG_HOST, TAG_PID, TAG_STARTED
+from livedash_pipeline.defs.names import TAG_HOST, TAG_PID, TAG_RUN, TAG_STARTED
 
 _UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
-def process_tags() -> dict[str, str]:
-    """Tags that name this process, surely: process ids come again, and with another start time."""
+def process_tags(run_id: str) -> dict[str, str]:
+    """Tags that name this process, surely: process ids come again, and with another start time.
+
+    The run is named as well, because a run that is executed again inherits the tags of the first one.
+    """
     me = psutil.Process(os.getpid())
-    return {TAG_HOST: socket.gethostname(), TAG_PID: str(me.pid), TAG_STARTED: f"{me.create_time():.2f}"}
+    return {TAG_RUN: run_id, TAG_HOST: socket.gethostname(), TAG_PID: str(me.pid), TAG_STARTED: _started(me)}
+
+
+def _started(process: psutil.Process) -> str:
+    # Seconds since boot: the time of day at which a process began changes with every correction of the clock.
+    return f"{process.create_time() - psutil.boot_time():.2f}"
 
 
 @contextmanager
 def identified_run(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Iterator[str]:
     """Tags the run with its process and binds its id to every log line; yields the run's id."""
-    run_id = context.run_id
-    context.instance.add_run_tags(run_id, process_tags())
+    run_id = context.run.run_id
+    context.instance.add_run_tags(run_id, process_tags(run_id))
     with structlog.contextvars.bound_contextvars(run_id=run_id):
         yield run_id
 
@@ -38,8 +46,12 @@ def identified_run(context: dg.OpExecutionContext | dg.AssetExecutionContext) ->
 def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """Reports unfinished runs of this host whose process is gone as failed, and frees their pool slots; returns their ids."""
     dead = []
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED, tags={TAG_HOST: socket.gethostname()})):
-        if not _is_alive(run.tags):
+    for seen in instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED, tags={TAG_HOST: socket.gethostname()})):
+        if seen.tags.get(TAG_RUN) != seen.run_id or _is_alive(seen.tags):
+            continue
+        # Read again, now that its process is known to be gone: it may have come to its end after it was listed.
+        run = instance.get_run_by_id(seen.run_id)
+        if run is not None and run.status in _UNFINISHED:
             instance.report_run_failed(run, "The run's process is gone; what it had claimed is freed by itself.")
             # Without it the next run of a pool waited ten minutes for a slot that nobody held.
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
@@ -50,6 +62,9 @@ def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 def _is_alive(tags: Mapping[str, str]) -> bool:
     try:
         process = psutil.Process(int(tags[TAG_PID]))
-        return f"{process.create_time():.2f}" == tags.get(TAG_STARTED) and process.status() != psutil.STATUS_ZOMBIE
+        return _started(process) == tags.get(TAG_STARTED) and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.AccessDenied:
+        # Somebody else's process, about which nothing can be learnt.
+        return True
     except (psutil.NoSuchProcess, KeyError, ValueError):
         return False

@@ -3,7 +3,7 @@
 Add a job whose body is one call of `flow`. Op jobs answer with the documents of the commands, as output, metadata and log line.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field
@@ -20,8 +20,10 @@ from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, POOL_OPENAI, TAG_MA
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
 from livedash_pipeline.flow import operations
-from livedash_pipeline.flow.documents import poll_document
+from livedash_pipeline.flow.cancel import cancel_batches as cancel
+from livedash_pipeline.flow.documents import cancel_document, poll_document, reconcile_document
 from livedash_pipeline.flow.poll import poll_batches as poll
+from livedash_pipeline.flow.reconcile import reconcile_batches as reconcile
 
 import_sessions = dg.define_asset_job(
     "import_sessions",
@@ -134,10 +136,74 @@ def pipeline_status(
         return answer(context, operations.report_pipeline(engine, config.company))
 
 
+class CancelBatchesConfig(dg.Config):
+    """Which batches are cancelled, and what becomes of requests that the service did not finish."""
+
+    batch_ids: list[str] = Field([], description="Ids of batches: ours, or OpenAI's.")
+    unfinished: Literal["pending", "failed"] = Field(
+        "pending", description="What unfinished requests become: pending again, or failed."
+    )
+
+
+@dg.op(description="Asks for batches to be cancelled; what was finished before is kept and paid for.", pool=POOL_OPENAI)
+def cancel_batches(
+    context: dg.OpExecutionContext,
+    config: CancelBatchesConfig,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+) -> dict[str, Any]:
+    """The wish is written down first; every poll repeats it until the batch has ended."""
+    with (
+        identified_run(context) as run_id,
+        postgres.engine() as engine,
+        openai_batch.context(engine, run_id) as batch_context,
+    ):
+        return answer(context, cancel_document(cancel(batch_context, config.batch_ids, unfinished=config.unfinished)))
+
+
+class ReconcileBatchesConfig(dg.Config):
+    """How much is believed."""
+
+    accept_vanished: bool = Field(
+        False, description="Believe at once that batches which the service does not know are gone; their requests fail."
+    )
+
+
+@dg.op(description="Compares everything at the service with the ledger.", pool=POOL_OPENAI)
+def reconcile_batches(
+    context: dg.OpExecutionContext,
+    config: ReconcileBatchesConfig,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+) -> dict[str, Any]:
+    """Adopts what was bought, cancels surplus, removes files that nobody needs, counts strangers."""
+    report_dead_runs(context.instance)
+    with (
+        identified_run(context) as run_id,
+        postgres.engine() as engine,
+        openai_batch.context(engine, run_id) as batch_context,
+    ):
+        report = reconcile(batch_context, accept_vanished=config.accept_vanished)
+    for problem in report.problems:
+        context.log.error(problem)
+    return answer(context, reconcile_document(report))
+
+
 def op_job(op: dg.OpDefinition, **options: Any) -> dg.JobDefinition:
     """A job of one op, named as it. The graph between them needs a name of its own: Dagster wants ops and graphs distinct."""
     graph = dg.GraphDefinition(name=f"{op.name}_graph", node_defs=[op])
     return graph.to_job(name=op.name, description=op.description, **options)
 
 
-op_jobs = [op_job(op) for op in (poll_batches, summary, list_requests, requeue, pipeline_status)]
+_OPS = (poll_batches, cancel_batches, reconcile_batches, summary, list_requests, requeue, pipeline_status)
+op_jobs = [op_job(op) for op in _OPS]
+
+# Once a day at a quiet hour; polling finds everything that is urgent.
+reconcile_schedule = dg.ScheduleDefinition(
+    name="nightly_reconcile_schedule",
+    job_name="reconcile_batches",
+    cron_schedule="17 3 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Compares everything at the service with the ledger, once a day.",
+)

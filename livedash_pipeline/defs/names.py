@@ -15,9 +15,11 @@ PARTITIONS = "company"
 
 TAG_COMPANY = "livedash/company"
 TAG_BATCH = "livedash/batch_id"
+TAG_RUN = "livedash/run"
 TAG_HOST = "livedash/host"
 TAG_PID = "livedash/pid"
 TAG_STARTED = "livedash/process_started"
+TAG_PARTITION = "dagster/partition"
 TAG_MAX_RUNTIME = "dagster/max_runtime"
 
 IMPORT_MAX_RUNTIME = str(6 * 3600)

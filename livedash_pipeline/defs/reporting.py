@@ -5,7 +5,8 @@ Only counts, ids and names pass through here, never anybody's words. What a docu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -33,7 +34,7 @@ def counts(values: Mapping[str, object]) -> dg.MarkdownMetadataValue:
 
 
 def document_metadata(document: Mapping[str, Any], *, row_count: int | None = None) -> dict[str, Any]:
-    """A document as metadata: whole as JSON, its counts as a table, and the main count where the UI looks for it."""
+    """A document as metadata: whole as JSON, its counts and lists as tables, and the main count where the UI looks for it."""
     flat = {key: value for key, value in document.items() if isinstance(value, int | str) and key != "ok"}
     nested = {
         f"{key}.{inner}": value
@@ -43,15 +44,21 @@ def document_metadata(document: Mapping[str, Any], *, row_count: int | None = No
         if isinstance(value, int | str)
     }
     metadata: dict[str, Any] = {REPORT_KEY: dg.MetadataValue.json(dict(document)), "table": counts(flat | nested)}
+    metadata |= {key: _rows(values) for key, values in document.items() if isinstance(values, list)}
     if row_count is not None:
         metadata["dagster/row_count"] = row_count
     return metadata
 
 
+def _rows(documents: Sequence[Mapping[str, object]]) -> dg.MarkdownMetadataValue:
+    header = list(dict.fromkeys(key for document in documents for key in document))
+    return table(header, ([document.get(key) for key in header] for document in documents))
+
+
 def answer(context: dg.OpExecutionContext, document: Mapping[str, Any]) -> dict[str, Any]:
     """Ends an op job: the document as output, as output metadata and as a log line."""
     context.add_output_metadata(document_metadata(document))
-    context.log.info("answer %s", {key: value for key, value in document.items() if not isinstance(value, list)})
+    context.log.info("answer %s", json.dumps(document))
     return dict(document)
 
 

@@ -6,6 +6,7 @@ The answer is the job's document, wherever the job keeps it: an op job's output,
 from __future__ import annotations
 
 import os
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
@@ -107,7 +108,8 @@ def _run(
     defs = build_defs(environment.settings, database_url=lambda: environment.database_url)
     job = defs.resolve_job_def(job_name)
     step = _STEP.get(job_name, job_name)
-    tags = process_tags()
+    run_id = str(uuid.uuid4())
+    tags = process_tags(run_id)
     if partition is not None:
         tags[TAG_COMPANY] = partition
         instance.add_dynamic_partitions(PARTITIONS, [partition])
@@ -116,7 +118,9 @@ def _run(
     if op_config:
         run_config["ops"] = {step: {"config": dict(op_config)}}
     try:
-        result = job.execute_in_process(instance=instance, partition_key=partition, run_config=run_config, tags=tags)
+        result = job.execute_in_process(
+            instance=instance, run_id=run_id, partition_key=partition, run_config=run_config, tags=tags
+        )
     except dg.DagsterInvalidConfigError as error:
         raise LivedashError(
             f"The configuration of {job_name} is not valid: {error.errors[0].message}",

@@ -13,13 +13,13 @@ import dagster as dg
 
 from livedash_pipeline.core import admission
 from livedash_pipeline.core.endpoints import key_fingerprint
-from livedash_pipeline.db import batches, holds, polling
+from livedash_pipeline.db import batches, holds, polling, recovery
 from livedash_pipeline.db.companies import due_companies, list_companies
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.db.polling import BatchChange, FinishedGroup
 from livedash_pipeline.defs.identity import report_dead_runs
 from livedash_pipeline.defs.jobs import import_sessions, ingest_results, submit_batches
-from livedash_pipeline.defs.names import PARTITIONS, TAG_BATCH, TAG_COMPANY
+from livedash_pipeline.defs.names import PARTITIONS, TAG_BATCH, TAG_COMPANY, TAG_PARTITION
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
 from livedash_pipeline.flow.context import require_api_key
 from livedash_pipeline.flow.poll import poll_batches
@@ -30,6 +30,8 @@ log = get_logger(__name__)
 
 # Up to so many due companies get a run each; more share one, because every run costs seconds to start.
 RUNS_PER_TICK = 4
+# A longer number was not written by a sensor of ours.
+_CURSOR_DIGITS = 15
 _ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -93,7 +95,7 @@ def _company_csv_sensor(settings: Settings, import_companies: dg.JobDefinition) 
         waiting = [
             company.slug
             for company in due
-            if not _is_active(context.instance, "import_sessions", {"dagster/partition": company.slug})
+            if not _is_active(context.instance, import_sessions.name, {TAG_PARTITION: company.slug})
         ]
         turn = _next_turn(context)
         if len(waiting) > RUNS_PER_TICK:
@@ -121,8 +123,9 @@ def _company_csv_sensor(settings: Settings, import_companies: dg.JobDefinition) 
 
 def _next_turn(context: dg.SensorEvaluationContext) -> int:
     """A number that no run key of this sensor has had; a lost cursor starts at the clock, which is later than any count."""
-    cursor = context.cursor
-    return int(cursor) + 1 if cursor and cursor.isdecimal() else int(time.time())
+    cursor = context.cursor or ""
+    is_count = cursor.isdecimal() and len(cursor) <= _CURSOR_DIGITS
+    return int(cursor) + 1 if is_count else int(time.time())
 
 
 def _pending_request_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -145,7 +148,7 @@ def _pending_request_sensor(settings: Settings) -> dg.SensorDefinition:
             now = database_now(connection)
             groups = batches.pending_groups(connection)
             held = holds.holds_in_force(connection, openai_batch.endpoint, key_fingerprint=fingerprint, now=now)
-            abandoned = batches.count_abandoned(connection, openai_batch.endpoint, now=now)
+            abandoned = recovery.count_without_owner(connection, openai_batch.endpoint, now=now)
         models_held = {hold.model for hold in held}
         ready = [
             group
@@ -191,7 +194,7 @@ def _open_batch_sensor(settings: Settings) -> dg.SensorDefinition:
             asked = [
                 group
                 for group in groups
-                if not _is_active(context.instance, ingest_results.name, {TAG_COMPANY: group.company})
+                if not _is_active(context.instance, ingest_results.name, {TAG_PARTITION: group.company})
             ]
             if asked:
                 in_transaction(
@@ -257,7 +260,7 @@ def run_failure_sensor(context: dg.RunFailureSensorContext) -> None:
         "run failed",
         job=run.job_name,
         failed_run_id=run.run_id,
-        company=run.tags.get("dagster/partition") or run.tags.get(TAG_COMPANY),
+        company=run.tags.get(TAG_PARTITION) or run.tags.get(TAG_COMPANY),
         reason=context.failure_event.message,
         next="open the run in the Dagster UI, or run `livedash status` and `livedash batches`",
     )

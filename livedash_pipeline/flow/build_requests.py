@@ -26,6 +26,9 @@ log = get_logger(__name__)
 
 _Row = TypeVar("_Row", SessionToRequest, RequestToRewrite)
 _FIRST = UUID(int=0)
+ANSWERED_BEFORE = (
+    "The session has the messages again that an earlier request was answered about; its answer was applied."
+)
 NO_MESSAGES = "no_messages: the session has no message to analyse"
 
 
@@ -92,16 +95,17 @@ def _rewrite_chunk(
     )
     if not found:
         return report, None
-    built = _build(connection, found, sizer, owner=lambda row: row.request_id)
-    rewritten = requests.rewrite_requests(
-        connection, built, model=model, prompt_version=version, now=database_now(connection)
-    )
+    now = database_now(connection)
+    kept = {row.request_id: row.kept_request_id for row in found if row.kept_request_id is not None}
+    reapplied = answers.apply_kept_answers(connection, list(kept.values()), now=now) if kept else 0
+    requests.close_answered_requests(connection, list(kept), reason=ANSWERED_BEFORE, now=now)
+    changed = [row for row in found if row.kept_request_id is None]
+    built = _build(connection, changed, sizer, owner=lambda row: row.request_id)
+    rewritten = requests.rewrite_requests(connection, built, model=model, prompt_version=version, now=now)
     asked = {request.owner_id for request in built}
-    emptied = [row.request_id for row in found if row.request_id not in asked]
-    closed = requests.close_requests_without_messages(
-        connection, emptied, reason=NO_MESSAGES, now=database_now(connection)
-    )
-    return report.plus(rewritten=rewritten, skipped=closed), found[-1].request_id
+    emptied = [row.request_id for row in changed if row.request_id not in asked]
+    closed = requests.close_requests_without_messages(connection, emptied, reason=NO_MESSAGES, now=now)
+    return report.plus(rewritten=rewritten, reapplied=reapplied, skipped=closed), found[-1].request_id
 
 
 def _create_chunk(

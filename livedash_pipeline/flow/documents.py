@@ -15,9 +15,11 @@ from livedash_pipeline.core.outcomes import Outcome
 from livedash_pipeline.core.states import RequestStatus
 from livedash_pipeline.db.requests import ListedRequest, Requeued
 from livedash_pipeline.db.stages import PipelineStatus
+from livedash_pipeline.flow.cancel import CancelReport
 from livedash_pipeline.flow.import_csv import ImportReport
 from livedash_pipeline.flow.ingest import IngestReport
 from livedash_pipeline.flow.poll import PollReport
+from livedash_pipeline.flow.reconcile import ReconcileReport
 from livedash_pipeline.flow.submit import SubmitReport
 
 Document = dict[str, Any]
@@ -118,6 +120,28 @@ def ingest_document(report: IngestReport) -> Document:
         "batches": len(report.batches),
         "outcomes": {outcome.value: report.outcomes.get(outcome.value, 0) for outcome in Outcome},
     }
+
+
+def cancel_document(report: CancelReport) -> Document:
+    """What came of a cancel."""
+    return {
+        "ok": True,
+        "cancelRequestedCount": report.requested,
+        "alreadyEndedCount": report.already_ended,
+        "notFoundCount": report.not_found,
+    }
+
+
+def reconcile_document(report: ReconcileReport) -> Document:
+    """What reconciling did."""
+    return {
+        "ok": not report.problems,
+        "adopted": report.adopted,
+        "surplusCancelled": report.surplus_cancelled,
+        "strangers": report.strangers,
+        "filesRemoved": report.files_removed,
+        "vanished": report.vanished,
+    } | ({"problems": report.problems} if report.problems else {})
 
 
 def pipeline_document(status: PipelineStatus) -> Document:

@@ -25,7 +25,7 @@ from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.ingesting import BatchToIngest
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.result_files import LineCounts, ResultFiles, Tariff, fetch_files, staged_rows
-from livedash_pipeline.flow.submit import allowances
+from livedash_pipeline.flow.sending import allowances
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
 

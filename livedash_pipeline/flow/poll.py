@@ -1,6 +1,7 @@
 """Asks the service how open batches stand: by listing, and one by one only for those that the listing does not show.
 
-Nothing here takes results in (`flow.ingest`) or creates anything. A look-up that fails leaves its batch as it was.
+Recovery looks, adopts and fences here as well. Nothing here takes results in (`flow.ingest`) or buys anything, and a look-up that
+fails leaves its batch as it was.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from livedash_pipeline.core.remote import RemoteBatch
 from livedash_pipeline.db import polling
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.polling import BatchChange, OpenBatch
+from livedash_pipeline.flow.cancel import carry_out_cancels
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.recover import RecoveryReport, recover_batches
+from livedash_pipeline.flow.surplus import cancel_surplus, follow_surplus
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
 
@@ -41,6 +45,8 @@ class PollReport:
         changes: What changed, seen by this poll alone.
         looked_up: Batches asked for one by one.
         failed: Look-ups that failed; their batches stay as they were.
+        recovered: Batches without an owner whose outcome is known now.
+        surplus: Remote batches that no row names, found now and cancelled.
     """
 
     open: int
@@ -48,6 +54,8 @@ class PollReport:
     changes: tuple[BatchChange, ...] = ()
     looked_up: int = 0
     failed: int = 0
+    recovered: int = 0
+    surplus: int = 0
 
 
 def poll_batches(
@@ -72,9 +80,13 @@ def poll_batches(
         BatchApiError: Nothing could be asked at all.
     """
     start = monotonic()
+    recovered, recovery_error = _recovered(context, call_timeout)
+    refused = carry_out_cancels(context, timeout=call_timeout)
     with context.engine.connect() as connection:
         waiting = polling.open_batches(connection, context.endpoint)
-    seen, listing_error = _listed(context, waiting, call_timeout, lambda: monotonic() < start + budget * _LISTING_SHARE)
+    seen, listed, listing_error = _listed(
+        context, waiting, call_timeout, lambda: monotonic() < start + budget * _LISTING_SHARE
+    )
     missing = [batch for batch in waiting if batch.openai_batch_id not in seen]
     found, unknown, failures = _looked_up(
         context, _rotated(missing, rotation), call_timeout, lambda: monotonic() < start + budget
@@ -104,20 +116,38 @@ def poll_batches(
             after=change.status.value,
             openai_status=change.openai_status,
         )
+    surplus = cancel_surplus(context, listed).found
+    follow_surplus(context, listed, timeout=call_timeout)
     return PollReport(
-        still_open, finished, tuple(changes), len(found) + len(unknown), len(failures) + (listing_error is not None)
+        still_open,
+        finished,
+        tuple(changes),
+        looked_up=len(found) + len(unknown),
+        failed=len(failures) + refused + (listing_error is not None) + (recovery_error is not None),
+        recovered=recovered.recovered,
+        surplus=surplus + recovered.surplus,
     )
+
+
+def _recovered(context: BatchContext, call_timeout: float) -> tuple[RecoveryReport, BatchApiError | None]:
+    """Looks, adopts and fences, whatever the switches say; a poll buys nothing, and a failure does not end it."""
+    try:
+        return recover_batches(context, timeout=call_timeout), None
+    except BatchApiError as error:
+        log.warning("recovery put off", kind=error.failure.kind.value)
+        return RecoveryReport(), error
 
 
 def _listed(
     context: BatchContext, waiting: Sequence[OpenBatch], call_timeout: float, time_left: Callable[[], bool]
-) -> tuple[dict[str, RemoteBatch], BatchApiError | None]:
-    """What the listing shows of our open batches; it is read no further back than the oldest of them."""
+) -> tuple[dict[str, RemoteBatch], list[RemoteBatch], BatchApiError | None]:
+    """Our open batches in the listing, and all that was listed; it is read no further back than the oldest of ours."""
     if not waiting:
-        return {}, None
+        return {}, [], None
     wanted = {batch.openai_batch_id for batch in waiting}
     oldest = waiting[0].created_at - _CLOCK_SLACK
     seen: dict[str, RemoteBatch] = {}
+    listed: list[RemoteBatch] = []
 
     def enough(remote: RemoteBatch) -> bool:
         past = remote.created_at is not None and remote.created_at < oldest
@@ -125,12 +155,13 @@ def _listed(
 
     try:
         for remote in context.gateway.list_batches(until=enough, timeout=call_timeout):
+            listed.append(remote)
             if remote.id in wanted:
                 seen[remote.id] = remote
     except BatchApiError as error:
         log.warning("listing failed", kind=error.failure.kind.value, seen=len(seen))
-        return seen, error
-    return seen, None
+        return seen, listed, error
+    return seen, listed, None
 
 
 def _looked_up(

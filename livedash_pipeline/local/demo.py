@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -30,7 +31,7 @@ from livedash_pipeline.local.demo_display import Display, demo_document, print_t
 from livedash_pipeline.local.demo_progress import Progress, read_progress
 from livedash_pipeline.local.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
 from livedash_pipeline.local.ports import free_port, is_free
-from livedash_pipeline.local.processes import StartedProcess, started
+from livedash_pipeline.local.processes import StartedProcess, interrupted_by_signals, started
 from livedash_pipeline.local.sample_data.demo_set import demo_companies, demo_sources
 from livedash_pipeline.local.sample_data.generate import SampleCompany
 from livedash_pipeline.local.sample_data.source_server import RunningSource, running_source
@@ -70,6 +71,7 @@ def run_demo(environ: Mapping[str, str], options: DemoOptions) -> Document:
     display = Display(plain=options.plain, quiet=options.json_only)
     home = isolated_settings(environ).home
     with ExitStack() as stack:
+        stack.enter_context(interrupted_by_signals())
         source = stack.enter_context(
             _kept_port(home, "source", lambda port: running_source(*demo_sources(), port=port))
         )
@@ -77,9 +79,11 @@ def run_demo(environ: Mapping[str, str], options: DemoOptions) -> Document:
         environment = stack.enter_context(borrowed_environment(settings))
         engine = stack.enter_context(opened_engine(environment))
         display.say(f"Everything of the demo is kept in {home}; the sample source is {source.base_url}.")
-        _enrol(engine, source, real=options.real is not None)
+        since = _enrol(engine, source, real=options.real is not None)
         daemon = stack.enter_context(_daemon(environment))
-        progress = _follow(engine, daemon, display, endpoint_of(settings.openai_base_url), options.time_limit)
+        stack.callback(display.end)
+        endpoint = endpoint_of(settings.openai_base_url)
+        progress = _follow(engine, daemon, display, endpoint, since=since, time_limit=options.time_limit)
         display.end()
         document = demo_document(engine, progress)
         if not options.json_only:
@@ -114,8 +118,8 @@ def _kept_port(home: Path, name: str, serve: Callable[[int], AbstractContextMana
         yield server
 
 
-def _enrol(engine: Engine, source: RunningSource, *, real: bool) -> None:
-    """Adds the demo's companies, or makes those of an earlier demo due again."""
+def _enrol(engine: Engine, source: RunningSource, *, real: bool) -> datetime:
+    """Adds the demo's companies, or makes those of an earlier demo due again; returns the moment of it."""
     with engine.begin() as connection:
         now = database_now(connection)
         known = list_companies(connection)
@@ -135,6 +139,7 @@ def _enrol(engine: Engine, source: RunningSource, *, real: bool) -> None:
         due_now(connection, now=now)
         if not real:
             set_rate(connection, now.date(), USD_EUR, CREATED_BY, now)
+    return now
 
 
 def _changes(sample: SampleCompany, source: RunningSource) -> CompanyChanges:
@@ -176,14 +181,14 @@ def _daemon(environment: Environment) -> Iterator[StartedProcess]:
         yield daemon
 
 
-def _follow(engine: Engine, daemon: StartedProcess, display: Display, endpoint: str, time_limit: float) -> Progress:
-    """Shows how far the flow has come until every session is done.
+def _follow(
+    engine: Engine, daemon: StartedProcess, display: Display, endpoint: str, *, since: datetime, time_limit: float
+) -> Progress:
+    """Shows how far the flow has come until every company is imported since a moment, and every session done.
 
     Raises:
         LivedashError: The daemon ended, or the time is over; the message says what was waited for.
     """
-    with engine.connect() as connection:
-        since = database_now(connection)
     end = time.monotonic() + time_limit
     while True:
         daemon.check_alive()

@@ -26,7 +26,7 @@ class Display:
     """Writes to stderr, so that stdout ends with the document."""
 
     def __init__(self, *, plain: bool, quiet: bool) -> None:
-        self.console = Console(file=sys.stderr, quiet=quiet)
+        self.console = Console(file=sys.stderr, quiet=quiet, markup=False, emoji=False)
         self._plain = plain or not self.console.is_terminal
         self._quiet = quiet
         self._last = ""
@@ -47,7 +47,7 @@ class Display:
             self._draw(progress)
 
     def end(self) -> None:
-        """Leaves the bars as they are."""
+        """Leaves the bars as they are, and the terminal as it was."""
         if self._bars is not None:
             self._bars.stop()
 

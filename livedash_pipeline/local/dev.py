@@ -16,8 +16,8 @@ from livedash_pipeline.db.prices import price_for, rate_at
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.local.batch_api.server import running_server
 from livedash_pipeline.local.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
-from livedash_pipeline.local.ports import is_free
-from livedash_pipeline.local.processes import StartedProcess, started
+from livedash_pipeline.local.ports import free_port, is_free
+from livedash_pipeline.local.processes import StartedProcess, interrupted_by_signals, started
 from livedash_pipeline.settings import Settings
 
 UI_HOST = "127.0.0.1"
@@ -29,7 +29,7 @@ _LOOK_INTERVAL = 1.0
 
 @dataclass(frozen=True)
 class DevOptions:
-    """Where the UI listens, and how fast the stand-in is."""
+    """Where the UI listens (port 0: a free one), and how fast the stand-in is."""
 
     port: int = UI_PORT
     speed: float = 4.0
@@ -48,8 +48,10 @@ def run_dev(
         SettingsError: The port of the UI is taken.
         LivedashError: A process ended.
     """
-    _require_free(options.port)
+    port = options.port or free_port()
+    _require_free(port)
     with ExitStack() as stack:
+        stack.enter_context(interrupted_by_signals())
         settings = stack.enter_context(_with_service(settings, options, say))
         environment = stack.enter_context(borrowed_environment(settings))
         if settings.openai_api_key != STAND_IN_KEY:
@@ -59,10 +61,10 @@ def run_dev(
             stack.enter_context(_dagster(environment, environ, name, arguments))
             for name, arguments in (
                 ("dagster-daemon", ("dagster._daemon", "run")),
-                ("dagster-webserver", ("dagster_webserver", "--host", UI_HOST, "--port", str(options.port))),
+                ("dagster-webserver", ("dagster_webserver", "--host", UI_HOST, "--port", str(port))),
             )
         ]
-        say(f"The Dagster UI is at http://{UI_HOST}:{options.port} (a few seconds from now). Stop with Ctrl-C.")
+        say(f"The Dagster UI is at http://{UI_HOST}:{port} (a few seconds from now). Stop with Ctrl-C.")
         say(f"Logs are in {settings.home / 'logs'}.")
         while True:
             for process in processes:

@@ -6,6 +6,7 @@ runs a pipeline.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,7 +116,10 @@ def write_dagster_home(settings: Settings) -> None:
     for name, content in wanted.items():
         target = settings.dagster_home / name
         if not target.exists() or target.read_text(encoding="utf-8") != content:
-            target.write_text(content, encoding="utf-8")
+            # Whole or not at all: another process may be reading it.
+            written = target.with_name(f"{name}.{os.getpid()}")
+            written.write_text(content, encoding="utf-8")
+            written.replace(target)
 
 
 def prepare(settings: Settings) -> Environment:

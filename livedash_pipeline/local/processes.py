@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,12 +75,34 @@ def started(
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    for number, patience in _PATIENCE:
-        if process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(patience)
-    # Runs and code servers are descendants in the same group; whoever is left of it ends now.
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    try:
+        for number, patience in _PATIENCE:
+            if process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.send_signal(number)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(patience)
+    finally:
+        # Runs and code servers are descendants in the same group; whoever is left of it ends now, also if the caller is
+        # interrupted once more while it waits.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """Within the block, SIGTERM and a closed terminal interrupt as Ctrl-C does, so that what was started is stopped.
+
+    Only the main thread can take signals; in any other, nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # Under nohup a closed terminal is to be ignored, and stays so.
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

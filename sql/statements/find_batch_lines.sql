@@ -3,7 +3,7 @@
 SELECT
     requests.id AS request_id,
     requests.session_id,
-    requests.transcript_hash,
+    requests.input_hash,
     messages.role,
     messages.content,
     messages.sent_at

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, insert, select
 
-from livedash_pipeline.core.prompt import prompt_version
+from livedash_pipeline.core.prompt import input_hash, prompt_version
 from livedash_pipeline.core.transcripts import Message, transcript_hash
 from livedash_pipeline.db.companies import Company, get_company
 from livedash_pipeline.db.tables import (
@@ -123,7 +123,7 @@ def insert_requests(
             "model": model,
             "prompt_version": prompt_version(),
             "transcript_hash": transcript_hash(chat),
-            "input_hash": "input",
+            "input_hash": input_hash(transcript_hash(chat), prompt_version(), model),
             "body_bytes": 1000,
             "token_estimate": 100,
             "max_output_tokens": 4000,

@@ -58,7 +58,12 @@ ai_batch_requests = Table(
     moment("lease_until"),
     Column("fence", Integer, nullable=False, server_default=text("1")),
     moment("create_started_at"),
+    # The fence that a lease cannot be: the deleted input file, on which a late create fails unbilled. The file's own time is
+    # the service's clock; the deletion counts only with the key that had seen the file.
+    moment("input_file_created_at"),
     moment("input_delete_requested_at"),
+    Column("input_delete_key", Text),
+    moment("input_deleted_at"),
     moment("cancel_requested_at"),
     Column("cancel_unfinished", Text),
     moment("created_at", nullable=False),

@@ -5,7 +5,6 @@ pipeline.
 """
 
 import secrets
-import socket
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -14,16 +13,15 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import format_datetime, parsedate_to_datetime
 from hashlib import sha256
-from threading import Event, Lock, Thread
+from threading import Lock
 
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
 from livedash_pipeline.local.sample_data.files import SampleSource
 from livedash_pipeline.local.sample_data.generate import SampleCompany
+from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
 
-_STOP_SECONDS = 10
 _GRACE_SECONDS = 2
 
 
@@ -111,40 +109,12 @@ def running_source(*sources: SampleSource, port: int = 0) -> Iterator[RunningSou
 
     Raises:
         OSError: The port is taken.
-        RuntimeError: The server does not start or does not stop.
+        RuntimeError: The server does not start.
     """
     published = Published(*sources)
-    with socket.create_server(("127.0.0.1", port)) as listener:
-        config = uvicorn.Config(
-            create_source_app(published),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
-        server = _Server(config)
-        thread = Thread(target=server.run, kwargs={"sockets": [listener]}, name="sample-source", daemon=True)
-        thread.start()
-        try:
-            if not server.is_up.wait(_STOP_SECONDS):
-                raise RuntimeError(f"The sample source did not start within {_STOP_SECONDS} s; try again.")
-            yield RunningSource(f"http://127.0.0.1:{listener.getsockname()[1]}", published)
-        finally:
-            server.should_exit = True
-            thread.join(_STOP_SECONDS)
-        if thread.is_alive():
-            raise RuntimeError(f"The sample source did not stop within {_STOP_SECONDS} s; end the process.")
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_up = Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_up.set()
+    server = AppServer(create_source_app(published), grace=_GRACE_SECONDS)
+    with listening("127.0.0.1", port) as listener, serving(server, listener, name="sample-source"):
+        yield RunningSource(origin_of(listener), published)
 
 
 def _admit(published: Published, slug: str, request: Request) -> tuple[SampleSource | None, Response]:

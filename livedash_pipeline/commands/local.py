@@ -1,0 +1,66 @@
+"""`livedash demo` and `livedash dev`: the whole pipeline on this machine, followed to its end or kept up.
+
+Options only; what they start is in `local.demo` and `local.dev`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from livedash_pipeline.commands.command import AS_JSON, Answer, LivedashCommand
+from livedash_pipeline.commands.context import start
+from livedash_pipeline.commands.guard import INTERRUPTED
+from livedash_pipeline.commands.output import print_document
+
+if TYPE_CHECKING:
+    from livedash_pipeline.settings import Settings
+
+
+@click.command("demo", cls=LivedashCommand, example=("livedash demo", "LIVEDASH_HOME=./.demo livedash demo --plain"))
+@click.option("--real", is_flag=True, help="Use your own OPENAI_API_KEY, model and service: this costs money.")
+@click.option("--plain", is_flag=True, help="Plain lines instead of moving bars.")
+@click.pass_context
+def demo(ctx: click.Context, real: bool, plain: bool) -> None:
+    """Run the whole flow on sample data, with a stand-in for the model.
+
+    Starts an embedded Postgres, a sample source, a local Batch API and a Dagster daemon, follows
+    600 chat sessions to their end, and stops what it started. Ignores .env and every setting
+    except LIVEDASH_HOME. The last line on stdout is one JSON document.
+    """
+    from livedash_pipeline.local.demo import DemoOptions, run_demo
+
+    own = _own_settings() if real else None
+    document = run_demo(os.environ, DemoOptions(plain=plain, json_only=ctx.meta[AS_JSON], real=own))
+    print_document(document)
+    ctx.exit(0 if document["ok"] else 1)
+
+
+def _own_settings() -> Settings:
+    from livedash_pipeline.flow.context import require_api_key
+
+    settings = start()
+    require_api_key(settings)
+    return settings
+
+
+@click.command("dev", cls=LivedashCommand, example=("livedash dev", "livedash dev --port 3001"), works=True)
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65_535), help="Port of the Dagster UI.")
+@click.option("--speed", default=4.0, show_default=True, type=click.FloatRange(0), help="Speed of the local Batch API.")
+@click.pass_context
+def dev(ctx: click.Context, port: int, speed: float) -> Answer:
+    """Keep the Dagster UI, its daemon and, without a key, a local Batch API up.
+
+    Runs until it is interrupted. Sensors look every five seconds, and batches have no minimum.
+    """
+    from livedash_pipeline.local.dev import DevOptions, run_dev
+
+    as_json = ctx.meta[AS_JSON]
+    try:
+        run_dev(start(), DevOptions(port, speed), say=lambda sentence: click.echo(sentence, err=as_json))
+    except KeyboardInterrupt:
+        # How it always ends.
+        ctx.exit(INTERRUPTED)
+    return Answer({"ok": True}, lambda console: console.print("Stopped."))

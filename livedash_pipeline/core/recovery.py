@@ -1,0 +1,125 @@
+"""What to do with a batch whose submitter is gone: decided from its row and from what the service shows.
+
+Nothing may be bought twice: absence is believed only of a key that has seen the input file, only after
+the service has had time to show what it made, and only once the input file is deleted, so that a late create fails unbilled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from livedash_pipeline.core.remote import RemoteBatch, local_status
+from livedash_pipeline.core.states import BatchStatus
+
+
+class Step(StrEnum):
+    """The next step of a recovery."""
+
+    CANCEL = "cancel"  # nothing was bought and nobody wants it any more
+    RESUME = "resume"  # create never began: go on from the uploaded file, or upload
+    LOOK = "look"  # create may have taken effect: ask the service
+    ADOPT = "adopt"
+    WAIT = "wait"
+    DELETE_INPUT = "delete_input"
+    STOP = "stop"  # this key cannot see the input file: say so
+    START_OVER = "start_over"  # no create can take effect any more
+
+
+@dataclass(frozen=True)
+class UnfinishedBatch:
+    """What recovery needs to know of a row without an id of the service. Times are of the database's clock."""
+
+    create_started_at: datetime | None
+    cancel_requested_at: datetime | None
+    input_delete_requested_at: datetime | None
+    input_delete_key: str | None
+    input_deleted_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RecoveryClock:
+    """How long a create may take, and how long the service may take to show what it made."""
+
+    deadline: timedelta
+    lag: timedelta
+
+
+def first_step(batch: UnfinishedBatch) -> Step:
+    """What can be said without asking the service."""
+    if batch.create_started_at is not None:
+        return Step.LOOK
+    return Step.CANCEL if batch.cancel_requested_at is not None else Step.RESUME
+
+
+def choose_ours(listed: Sequence[RemoteBatch], input_file_id: str) -> list[RemoteBatch]:
+    """Remote batches on an input file, the one to adopt first: with results, else the furthest on, else the oldest."""
+    ours = [remote for remote in listed if remote.input_file_id == input_file_id]
+    return sorted(ours, key=_worth)
+
+
+_PROGRESS = {
+    BatchStatus.COMPLETED: 0,
+    BatchStatus.FINALIZING: 1,
+    BatchStatus.IN_PROGRESS: 2,
+    BatchStatus.VALIDATING: 3,
+    BatchStatus.CANCELLED: 5,
+    BatchStatus.FAILED: 6,
+}
+# `cancelling`, or a word that is not known: alive, but on its way out.
+_UNKNOWN_PROGRESS = 4
+
+
+def _worth(remote: RemoteBatch) -> tuple[bool, int, float, str]:
+    status = local_status(remote)
+    progress = _UNKNOWN_PROGRESS if status is None else _PROGRESS[status]
+    has_results = remote.output_file_id is not None or bool(remote.completed)
+    created = remote.created_at.timestamp() if remote.created_at is not None else float("inf")
+    return (not has_results, progress, created, remote.id)
+
+
+def next_step(
+    batch: UnfinishedBatch,
+    *,
+    found: bool,
+    file_visible: bool,
+    key_fingerprint: str,
+    now: datetime,
+    clock: RecoveryClock,
+) -> Step:
+    """What follows from a look at the service.
+
+    Args:
+        batch: The row.
+        found: The listing shows a batch on the row's current input file.
+        file_visible: The service answers 200 for the input file with this key.
+        key_fingerprint: Names the key that was used for both.
+        now: The database's clock.
+        clock: Deadline and lag.
+    """
+    if found:
+        return Step.ADOPT
+    if batch.create_started_at is None:
+        return Step.RESUME
+    if batch.input_delete_requested_at is None:
+        if not file_visible:
+            return Step.STOP
+        overdue = now >= batch.create_started_at + clock.deadline + clock.lag
+        return Step.DELETE_INPUT if overdue else Step.WAIT
+    if batch.input_delete_key != key_fingerprint:
+        # The file is gone, so another key can no longer show that it belongs to the same project.
+        return Step.DELETE_INPUT if file_visible else Step.STOP
+    if batch.input_deleted_at is None:
+        return Step.DELETE_INPUT
+    return Step.START_OVER if now >= batch.input_deleted_at + clock.lag else Step.WAIT
+
+
+def look_again_at(batch: UnfinishedBatch, *, now: datetime, clock: RecoveryClock) -> datetime:
+    """When a waiting recovery is worth another look."""
+    if batch.input_deleted_at is not None:
+        return batch.input_deleted_at + clock.lag
+    if batch.create_started_at is not None and batch.input_delete_requested_at is None:
+        return max(batch.create_started_at + clock.deadline + clock.lag, now)
+    return now

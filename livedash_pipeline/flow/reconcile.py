@@ -1,0 +1,124 @@
+"""Compares everything the service has with the ledger: adopts, cancels surplus, removes stray files, believes what has vanished.
+
+Polling and recovery look only as far as they must; this looks at everything, once a day or when somebody asks. Batches and files
+that are not ours are counted and never touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.core.remote import RemoteBatch, RemoteFile
+from livedash_pipeline.db import polling, remote_files
+from livedash_pipeline.db.connect import in_transaction
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.poll import PollReport, poll_batches
+from livedash_pipeline.flow.recover import RecoveryReport, recover_batches
+from livedash_pipeline.flow.surplus import cancel_surplus, follow_surplus
+from livedash_pipeline.logs import get_logger
+
+log = get_logger(__name__)
+
+# Files of settled batches stay at the service for so long, should anybody want to look at them.
+FILES_KEPT = timedelta(days=3)
+
+
+@dataclass
+class ReconcileReport:
+    """What reconciling did.
+
+    Attributes:
+        adopted: Batches that were found at the service.
+        surplus_cancelled: Remote batches that no row names, found now.
+        strangers: Remote batches that are not ours; they are left alone.
+        files_removed: Input and result files of ours that nobody needs any more.
+        vanished: Batches that the service does not have any more, believed now.
+        problems: What a person has to know.
+    """
+
+    adopted: int = 0
+    surplus_cancelled: int = 0
+    strangers: int = 0
+    files_removed: int = 0
+    vanished: int = 0
+    problems: list[str] = field(default_factory=list)
+    recovery: RecoveryReport = field(default_factory=RecoveryReport)
+    poll: PollReport = field(default_factory=lambda: PollReport(0, 0))
+
+
+def reconcile_batches(context: BatchContext, *, accept_vanished: bool = False) -> ReconcileReport:
+    """Compares the whole remote listing with the ledger.
+
+    Args:
+        context: Database and endpoint.
+        accept_vanished: Believe at once that a batch the service does not know is gone, without waiting.
+
+    Raises:
+        BatchApiError: The listing could not be had whole; nothing is concluded from half of it.
+    """
+    report = ReconcileReport()
+    report.recovery = recover_batches(context)
+    report.poll = poll_batches(context)
+    listed = list(context.gateway.list_batches())
+    found = cancel_surplus(context, listed)
+    follow_surplus(context, listed)
+    report.adopted = report.recovery.adopted
+    report.surplus_cancelled = found.found + report.recovery.surplus + report.poll.surplus
+    report.strangers = found.strangers
+    report.problems = report.recovery.problems
+    report.vanished = _believe_vanished(context, listed, accept_vanished)
+    report.files_removed = _remove_files(context)
+    log.info(
+        "reconciled",
+        listed=len(listed),
+        adopted=report.adopted,
+        surplus=report.surplus_cancelled,
+        strangers=report.strangers,
+        files_removed=report.files_removed,
+        vanished=report.vanished,
+    )
+    return report
+
+
+def _believe_vanished(context: BatchContext, listed: list[RemoteBatch], accept: bool) -> int:
+    """A 404 is believed after a day, and only of a key that sees another batch it made: another key sees nothing of ours."""
+
+    def write(connection: Connection) -> list[UUID]:
+        now = context.now(connection)
+        waited = timedelta(0) if accept else timedelta(seconds=context.settings.livedash_vanished_after)
+        return polling.mark_vanished(
+            connection,
+            context.endpoint,
+            since=now - waited,
+            seen=[remote.id for remote in listed],
+            any_key=accept,
+            now=now,
+        )
+
+    vanished = in_transaction(context.engine, write)
+    for batch_id in vanished:
+        log.error("batch vanished", batch_id=str(batch_id))
+    return len(vanished)
+
+
+def _remove_files(context: BatchContext) -> int:
+    """Files named after a settled batch of ours, or an older upload of one; whatever else is there is not ours to touch."""
+    files = list(context.gateway.list_files())
+    with context.engine.connect() as connection:
+        now = context.now(connection)
+        removable = remote_files.removable(
+            connection, context.endpoint, _named(files), settled_before=now - FILES_KEPT, now=now
+        )
+    removed = sum(context.gateway.delete_file(file_id) for file_id in removable)
+    if removable:
+        with context.engine.begin() as connection:
+            remote_files.note_deleted(connection, context.endpoint, settled_before=now - FILES_KEPT, now=now)
+    return removed
+
+
+def _named(files: list[RemoteFile]) -> dict[str, str]:
+    return {file.id: file.filename for file in files}

@@ -1,0 +1,272 @@
+"""Takes up batches whose submitter is gone: adopts what was bought, fences what was not, and only then lets it be bought again.
+
+Looking, adopting and fencing are done by every submit, poll and reconcile, whatever the switches say; uploading and creating anew
+only by a submit that may buy for this company and model. The rules are in `core.recovery`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.core import admission
+from livedash_pipeline.core import recovery as rules
+from livedash_pipeline.core.failures import FailureKind
+from livedash_pipeline.core.recovery import RecoveryClock, Step
+from livedash_pipeline.core.remote import RemoteBatch
+from livedash_pipeline.core.states import WORKING_COMPANIES
+from livedash_pipeline.db import batches, holds, recovery
+from livedash_pipeline.db.connect import in_transaction
+from livedash_pipeline.db.recovery import TakenOver
+from livedash_pipeline.flow import sending
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.sending import InputChangedError, SubmittedBatch
+from livedash_pipeline.flow.surplus import cancel_surplus
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.openai_batch.errors import BatchApiError
+
+log = get_logger(__name__)
+
+# The service's clock and ours differ, and `created_at` has whole seconds.
+_CLOCK_SLACK = timedelta(minutes=10)
+# No run takes up more than so many batches; the next one goes on.
+_MOST = 100
+
+
+@dataclass
+class RecoveryReport:
+    """What a recovery did and left.
+
+    Attributes:
+        adopted: Batches that were found at the service.
+        resubmitted: Batches that were uploaded and created anew, or went on from where they stood.
+        released: Batches of which nothing was bought and whose requests wait again.
+        surplus: Remote batches that no row names, found on the way and cancelled.
+        waiting: Batches that still have no known outcome.
+        next_at: When the first of them is worth another look.
+        problems: What a person has to know.
+    """
+
+    adopted: int = 0
+    resubmitted: list[SubmittedBatch] = field(default_factory=list)
+    released: int = 0
+    surplus: int = 0
+    waiting: int = 0
+    next_at: datetime | None = None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def recovered(self) -> int:
+        """Batches whose outcome is known now."""
+        return self.adopted + len(self.resubmitted) + self.released
+
+
+def recover_batches(
+    context: BatchContext, *, may_buy: Callable[[TakenOver], bool] | None = None, timeout: float | None = None
+) -> RecoveryReport:
+    """Takes up every batch of the endpoint whose lease has run out.
+
+    Args:
+        context: Database, endpoint and settings.
+        may_buy: Whether this caller may upload and create for a batch; None: never.
+        timeout: Seconds for each look-up, which is then tried once.
+
+    Raises:
+        BatchApiError: The service could not be asked, or refused; rows stay for the next recovery.
+    """
+    report = RecoveryReport()
+    for _ in range(_MOST):
+        taken = in_transaction(
+            context.engine,
+            lambda connection: recovery.take_over(
+                connection, context.endpoint, lease=context.settings.livedash_lease, now=context.now(connection)
+            ),
+        )
+        if not taken:
+            break
+        _Recovery(context, taken[0], may_buy, timeout, report).run()
+    with context.engine.connect() as connection:
+        report.waiting, report.next_at = batches.awaiting_recovery(connection, context.endpoint)
+    return report
+
+
+@dataclass
+class _Recovery:
+    """The recovery of one batch that was taken over."""
+
+    context: BatchContext
+    taken: TakenOver
+    may_buy: Callable[[TakenOver], bool] | None
+    timeout: float | None
+    report: RecoveryReport
+
+    def run(self) -> None:
+        step = rules.first_step(self.taken.unfinished)
+        if step is Step.LOOK:
+            step = self._look()
+        log.info("recovery", batch_id=str(self.taken.claim.batch_id), company=self.taken.claim.company, step=step.value)
+        if step is Step.CANCEL:
+            sending.cancel_unbought(self.context, self.taken.claim)
+            self.report.released += 1
+        elif step is Step.RESUME:
+            self._resume()
+        elif step is Step.DELETE_INPUT:
+            self._delete_input()
+        elif step is Step.START_OVER:
+            self._start_over()
+        elif step is Step.STOP:
+            self._stop()
+        elif step is Step.WAIT:
+            self._wait()
+
+    def _look(self) -> Step:
+        """Asks for the input file and for the batches since it was made; adopts what it finds."""
+        file_id = self.taken.input_file_id
+        if file_id is None:
+            raise AssertionError(f"batch {self.taken.claim.batch_id} began to be created without an input file")
+        visible, since = self._input_file(file_id)
+        listed = self._list_since(since)
+        ours = rules.choose_ours(listed, file_id)
+        if ours:
+            self._adopt(ours[0])
+        self.report.surplus += cancel_surplus(self.context, listed).found
+        if ours:
+            return Step.ADOPT
+        with self.context.engine.connect() as connection:
+            now = self.context.now(connection)
+        return rules.next_step(
+            self.taken.unfinished,
+            found=False,
+            file_visible=visible,
+            key_fingerprint=self.context.key_fingerprint,
+            now=now,
+            clock=self._clock,
+        )
+
+    @property
+    def _clock(self) -> RecoveryClock:
+        settings = self.context.settings
+        return RecoveryClock(
+            timedelta(seconds=settings.livedash_create_deadline), timedelta(seconds=settings.livedash_visibility_lag)
+        )
+
+    def _input_file(self, file_id: str) -> tuple[bool, datetime]:
+        """Whether this key sees the input file, and when it was made by the service's clock."""
+        since = self.taken.input_file_created_at or self.taken.created_at - _CLOCK_SLACK
+        try:
+            file = self.context.gateway.file(file_id, timeout=self.timeout)
+        except BatchApiError as error:
+            if error.failure.kind is FailureKind.NOT_FOUND:
+                return False, since
+            raise
+        return True, file.created_at or since
+
+    def _list_since(self, since: datetime) -> list[RemoteBatch]:
+        def older(remote: RemoteBatch) -> bool:
+            return remote.created_at is not None and remote.created_at < since
+
+        return list(self.context.gateway.list_batches(until=older, timeout=self.timeout))
+
+    def _adopt(self, remote: RemoteBatch) -> None:
+        claim = self.taken.claim
+        with self.context.engine.begin() as connection:
+            adopted = recovery.adopt(
+                connection,
+                claim,
+                openai_batch_id=remote.id,
+                openai_status=remote.status_word,
+                now=self.context.now(connection),
+            )
+        if adopted:
+            self.report.adopted += 1
+            log.warning("batch adopted", batch_id=str(claim.batch_id), company=claim.company, openai_batch_id=remote.id)
+
+    def _allowed(self) -> bool:
+        """Whether this caller may buy for the batch: uploading and creating respect switches, holds and status."""
+        working = self.taken.company_status in WORKING_COMPANIES
+        return working and self.may_buy is not None and self.may_buy(self.taken)
+
+    def _resume(self) -> None:
+        if not self._allowed():
+            self._release("abandoned", "The process that built this batch ended before it was submitted.")
+            return
+        file_id = self.taken.input_file_id
+        if file_id is not None and not self._input_file(file_id)[0]:
+            file_id = None
+        self._send(file_id)
+
+    def _delete_input(self) -> None:
+        """The fence: written down first, then done; a late create on a deleted file fails without being billed."""
+        claim, file_id = self.taken.claim, self.taken.input_file_id
+        with self.context.engine.begin() as connection:
+            now = self.context.now(connection)
+            held = recovery.request_input_deletion(
+                connection, claim, key_fingerprint=self.context.key_fingerprint, now=now
+            )
+        if not held or file_id is None:
+            return
+        self.context.gateway.delete_file(file_id)
+        with self.context.engine.begin() as connection:
+            recovery.record_input_deleted(connection, claim, lag=self._clock.lag, now=self.context.now(connection))
+
+    def _start_over(self) -> None:
+        if not self._allowed():
+            self._release("create_lost", "The service never showed the batch, and its input file is deleted.")
+            return
+        with self.context.engine.begin() as connection:
+            held = recovery.forget_input(
+                connection,
+                self.taken.claim,
+                lease=self.context.settings.livedash_lease,
+                now=self.context.now(connection),
+            )
+        if held:
+            self._send(None)
+
+    def _send(self, input_file_id: str | None) -> None:
+        try:
+            sent = sending.send(self.context, self.taken.claim, input_file_id=input_file_id)
+        except InputChangedError:
+            # Its requests wait again with their present input; others need not wait for that.
+            self.report.released += 1
+            return
+        if sent is not None:
+            self.report.resubmitted.append(sent)
+
+    def _release(self, code: str, message: str) -> None:
+        sending.release(self.context, self.taken.claim, error_code=code, error_message=message)
+        self.report.released += 1
+
+    def _wait(self) -> None:
+        with self.context.engine.begin() as connection:
+            moment = rules.look_again_at(self.taken.unfinished, now=self.context.now(connection), clock=self._clock)
+            recovery.wait_until(connection, self.taken.claim, moment=moment)
+
+    def _stop(self) -> None:
+        """This key does not see the input file, so its listing proves nothing: hold, and say so."""
+        claim = self.taken.claim
+        message = (
+            f"Batch {claim.batch_id} may have been bought, and the present OPENAI_API_KEY does not see its input file "
+            f"{self.taken.input_file_id}: the key belongs to another project."
+        )
+        self.report.problems.append(message)
+        log.error("input file not visible", batch_id=str(claim.batch_id), company=claim.company)
+
+        def work(connection: Connection) -> None:
+            now = self.context.now(connection)
+            holds.place_hold(
+                connection,
+                endpoint=self.context.endpoint,
+                model=claim.model,
+                rule=admission.hold_rule(FailureKind.FORBIDDEN),
+                reason="input_file_not_visible",
+                message=message,
+                key_fingerprint=self.context.key_fingerprint,
+                now=now,
+            )
+            recovery.wait_until(connection, claim, moment=now + admission.FIRST_HOLD)
+
+        in_transaction(self.context.engine, work)

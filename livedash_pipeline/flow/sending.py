@@ -1,0 +1,254 @@
+"""Sends one claimed batch: upload, create, and what follows from the service's answer.
+
+The commits around the call keep a crash from buying twice; do not reorder them (docs/architecture.md argues each place). Who
+is sent is decided in `flow.submit`, and a batch whose sender is gone is taken up by `flow.recover`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.core import admission
+from livedash_pipeline.core.outcomes import Outcome
+from livedash_pipeline.core.prompt import input_hash, prompt_version
+from livedash_pipeline.core.request_lines import build_line
+from livedash_pipeline.core.transcripts import transcript_hash
+from livedash_pipeline.db import batches, holds, recovery, settlement
+from livedash_pipeline.db.batches import Claim
+from livedash_pipeline.db.connect import in_transaction
+from livedash_pipeline.db.leases import Heartbeat
+from livedash_pipeline.db.settlement import Allowances
+from livedash_pipeline.errors import LivedashError
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.settings import CREATE_LEASE_MARGIN
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class SubmittedBatch:
+    """One batch that went out; `openai_batch_id` is None where the answer to create is not known yet."""
+
+    batch_id: UUID
+    company: str
+    model: str
+    requests: int
+    token_estimate: int
+    reserved_eur: Decimal
+    openai_batch_id: str | None
+
+
+class InputChangedError(LivedashError):
+    """What a request's hash names cannot be rebuilt any more."""
+
+    code = "input_changed"
+
+
+def send(context: BatchContext, claim: Claim, *, input_file_id: str | None = None) -> SubmittedBatch | None:
+    """Steps 2 to 4 for one claimed batch; None where create did not begin.
+
+    Args:
+        context: Database, endpoint and settings.
+        claim: The batch, held by this caller.
+        input_file_id: An input file that the service has already; None: it is built and uploaded.
+
+    Raises:
+        BatchApiError: The service refused; the batch is settled.
+        InputChangedError: What the requests' hashes name cannot be rebuilt; the batch is settled.
+    """
+    spool = context.spool_dir / claim.filename
+    try:
+        file_id = input_file_id or _upload(context, claim, spool)
+    except (BatchApiError, InputChangedError) as error:
+        # Uploading buys nothing, so whatever went wrong, the requests can be released at once.
+        _refuse(context, claim, error)
+        raise
+    finally:
+        spool.unlink(missing_ok=True)
+    if file_id is None or not _begin_create(context, claim):
+        # Unless another process has taken the batch over, it is ours to end: create has not begun.
+        ended = cancel_unbought(context, claim) or release(
+            context,
+            claim,
+            error_code="not_submitted",
+            error_message="The batch's lease ran out before it was submitted.",
+        )
+        log_claim("batch ended before create" if ended else "batch left to its new owner", claim)
+        return None
+    return _submitted(claim, _create(context, claim, file_id))
+
+
+def _upload(context: BatchContext, claim: Claim, spool: Path) -> str | None:
+    """Step 2: the file is built from the database and uploaded; None where the lease was lost meanwhile."""
+    with Heartbeat(context.engine, claim, lease=context.settings.livedash_lease, now=context.now) as heartbeat:
+        lines = write_input_file(context, claim.batch_id, spool)
+        with context.engine.begin() as connection:
+            if not batches.mark_uploading(connection, claim, now=context.now(connection)):
+                return None
+        if lines != claim.requests:
+            raise AssertionError(f"batch {claim.batch_id} holds {claim.requests} requests and {lines} lines")
+        uploaded = context.gateway.upload_input(spool, claim.filename)
+        log_claim("input uploaded", claim, file_id=uploaded.id)
+        with context.engine.begin() as connection:
+            if not batches.record_upload(connection, claim, input_file_id=uploaded.id, created_at=uploaded.created_at):
+                return None
+        return uploaded.id if heartbeat.alive else None
+
+
+def write_input_file(context: BatchContext, batch_id: UUID, path: Path) -> int:
+    """Streams the lines of a batch to disk and returns how many.
+
+    Raises:
+        LivedashError: A transcript is not the one that was claimed any more.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    count = 0
+    with path.open("wb") as target:
+        for line in _lines(context, batch_id):
+            target.write(line + b"\n")
+            count += 1
+    return count
+
+
+def _lines(context: BatchContext, batch_id: UUID) -> Iterator[bytes]:
+    with context.engine.connect() as connection:
+        model = batches.batch_model(connection, batch_id)
+    version = prompt_version()
+    for request_id, session_id, named, messages in batches.batch_lines(context.engine, batch_id):
+        if input_hash(transcript_hash(messages), version, model) != named:
+            raise InputChangedError(
+                f"Request {request_id} of batch {batch_id} names messages or a prompt that are not the present ones.",
+                remedy="Nothing to do: it is released and asked again with the present input.",
+            )
+        yield build_line(request_id, session_id, model, messages)
+
+
+def _begin_create(context: BatchContext, claim: Claim) -> bool:
+    """Step 3, directly before the call: the fence and a wish to cancel are checked in the commit that starts it."""
+    lease = context.settings.livedash_create_deadline + CREATE_LEASE_MARGIN
+    with context.engine.begin() as connection:
+        return batches.start_create(connection, claim, lease=lease, now=context.now(connection))
+
+
+def _create(context: BatchContext, claim: Claim, file_id: str) -> str | None:
+    """The call that buys, sent once; an unknown outcome leaves the row for recovery."""
+    try:
+        remote = context.gateway.create_batch(
+            file_id,
+            metadata={"livedash_batch_id": str(claim.batch_id), "livedash_company": claim.company},
+            deadline=float(context.settings.livedash_create_deadline),
+        )
+    except BatchApiError as error:
+        if error.failure.definite_refusal:
+            _refuse(context, claim, error)
+            raise
+        log.warning(
+            "create has no known outcome",
+            batch_id=str(claim.batch_id),
+            company=claim.company,
+            kind=error.failure.kind.value,
+        )
+        return None
+    with context.engine.begin() as connection:
+        recorded = batches.record_created(
+            connection, claim, openai_batch_id=remote.id, openai_status=remote.status_word, now=context.now(connection)
+        )
+    log_claim("batch created" if recorded else "batch created for a lost claim", claim, openai_batch_id=remote.id)
+    return remote.id if recorded else None
+
+
+def release(context: BatchContext, claim: Claim, *, error_code: str, error_message: str) -> bool:
+    """Ends a batch that the service does not have, and releases its requests; False where it is not ours any more."""
+    return in_transaction(
+        context.engine, lambda connection: _release(context, connection, claim, error_code, error_message)
+    )
+
+
+def _release(context: BatchContext, connection: Connection, claim: Claim, error_code: str, error_message: str) -> bool:
+    now = context.now(connection)
+    ours = batches.fail_unsubmitted(
+        connection, claim, error_code=error_code, error_message=error_message[:500], now=now
+    )
+    if ours:
+        _settle_unbought(connection, claim.batch_id, error_code, allowances=allowances(context), now=now)
+    return ours
+
+
+def cancel_unbought(context: BatchContext, claim: Claim) -> bool:
+    """Ends a batch that somebody wants cancelled and that create has not begun for; False where that is not so."""
+
+    def work(connection: Connection) -> bool:
+        now = context.now(connection)
+        ours = recovery.cancel_unbought(connection, claim, now=now)
+        if ours:
+            _settle_unbought(connection, claim.batch_id, "cancelled", allowances=allowances(context), now=now)
+        return ours
+
+    return in_transaction(context.engine, work)
+
+
+def _refuse(context: BatchContext, claim: Claim, error: LivedashError) -> None:
+    """Step 4: nothing exists at the service, so the batch is FAILED, its requests wait again, and others are held off."""
+
+    def work(connection: Connection) -> None:
+        ours = _release(context, connection, claim, error.code, error.message)
+        if ours and isinstance(error, BatchApiError) and error.failure.definite_refusal:
+            holds.place_hold(
+                connection,
+                endpoint=context.endpoint,
+                model=claim.model,
+                rule=admission.hold_rule(error.failure.kind),
+                reason=error.code,
+                message=error.message[:500],
+                key_fingerprint=context.key_fingerprint,
+                now=context.now(connection),
+            )
+
+    in_transaction(context.engine, work)
+    log_claim("batch refused", claim, reason=error.code)
+
+
+def _settle_unbought(
+    connection: Connection, batch_id: UUID, error_code: str, *, allowances: Allowances, now: datetime
+) -> int:
+    """Releases all requests of a batch of which nothing was bought, without using up anything."""
+    locked = settlement.lock_batch(connection, batch_id)
+    if locked is None:
+        return 0
+    settlement.open_stage(connection)
+    released = settlement.stage_unanswered(
+        connection, batch_id, Outcome.NOT_RUN, error_code=error_code, error_message=None, counted_release=False
+    )
+    settlement.settle(connection, locked, allowances=allowances, now=now)
+    return released
+
+
+def allowances(context: BatchContext) -> Allowances:
+    """How often requests are tried and released, by the settings."""
+    return Allowances(context.settings.livedash_max_attempts, context.settings.livedash_max_releases)
+
+
+def _submitted(claim: Claim, openai_batch_id: str | None) -> SubmittedBatch:
+    return SubmittedBatch(
+        claim.batch_id,
+        claim.company,
+        claim.model,
+        claim.requests,
+        claim.token_estimate,
+        claim.reserved_eur,
+        openai_batch_id,
+    )
+
+
+def log_claim(event: str, claim: Claim, **values: object) -> None:
+    """One line about a batch, with the ids that every line about it carries."""
+    log.info(event, batch_id=str(claim.batch_id), company=claim.company, model=claim.model, **values)

@@ -1,0 +1,38 @@
+"""Worlds for tests of Dagster's parts: a fresh one per test, and one per module whose company is analysed to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import _database
+from tests.defs.world import World, made_world
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Dagster warns of its own use of a parameter, whenever sensors meet the resources that their jobs are given."""
+    config.addinivalue_line("filterwarnings", "ignore:Parameter `owners` of initializer `SensorDefinition")
+
+
+_cloned = contextmanager(_database)
+
+
+@pytest.fixture
+def world(database_url: str, tmp_path: Path) -> Iterator[World]:
+    """A company that has published and whose CSV nobody has read."""
+    with made_world(database_url, tmp_path) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def analysed(postgres_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world after the whole flow; tests leave it as they find it."""
+    with (
+        _cloned(postgres_template, "template_livedash") as database_url,
+        made_world(database_url, tmp_path_factory.mktemp("analysed")) as world,
+    ):
+        world.flow()
+        yield world

@@ -1,0 +1,212 @@
+"""Assets and their jobs: what each leaves in the tables, and what it tells Dagster about it."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from livedash_pipeline.core.outcomes import Outcome
+from livedash_pipeline.errors import SettingsError, SourceError, UsageError
+from livedash_pipeline.openai_batch.errors import BatchApiError
+from tests.defs.world import SESSIONS, SLUG, World
+
+GROUPS = {
+    "import": {"company_csv", "session_imports", "transcripts"},
+    "sessions": {"sessions", "messages"},
+    "analysis": {
+        "pending_ai_requests",
+        "submitted_batches",
+        "openai_batches",
+        "ingested_results",
+        "session_questions",
+    },
+}
+TABLES = {
+    "session_imports": "session_imports",
+    "transcripts": "transcripts",
+    "sessions": "sessions",
+    "messages": "messages",
+    "pending_ai_requests": "ai_processing_requests",
+    "submitted_batches": "ai_batch_requests",
+    "ingested_results": "ai_request_attempts",
+    "session_questions": "session_questions",
+}
+
+
+def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:
+    return {
+        event.asset_key.to_user_string(): {
+            key: value.value for key, value in event.materialization.metadata.items()
+        }
+        for event in result.get_asset_materialization_events()
+    }
+
+
+def _checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+
+
+def test_every_asset_has_group_owner_kind_and_description(world: World) -> None:
+    specs = {spec.key.to_user_string(): spec for spec in world.defs.resolve_all_asset_specs()}
+    assert {name: spec.group_name for name, spec in specs.items()} == {
+        name: group for group, names in GROUPS.items() for name in names
+    }
+    for name, spec in specs.items():
+        assert list(spec.owners) == ["team:data-engineering"], name
+        assert spec.kinds and spec.description, name
+        assert (spec.partitions_def is None) == (name in {"submitted_batches", "openai_batches"}), name
+
+
+def test_the_schema_that_an_asset_shows_is_that_of_its_table(world: World) -> None:
+    specs = {spec.key.to_user_string(): spec for spec in world.defs.resolve_all_asset_specs()}
+    for asset, table in TABLES.items():
+        assert specs[asset].metadata["dagster/table_name"] == table
+        rows = world.sql(
+            "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = :table", table=table
+        )
+        kinds = {name: kind.replace("timestamp with time zone", "timestamptz") for name, kind in rows}
+        shown = {column.name: column.type for column in specs[asset].metadata["dagster/column_schema"].columns}
+        assert shown == {name: kinds.get(name) for name in shown}, asset
+
+
+def test_import_sessions_takes_a_company_from_its_csv_to_its_requests(world: World) -> None:
+    result = world.run("import_sessions", SLUG)
+    found = _metadata(result)
+    assert list(found) == ["session_imports", "transcripts", "sessions", "messages", "pending_ai_requests"]
+    assert {event.materialization.partition for event in result.get_asset_materialization_events()} == {SLUG}
+    assert found["session_imports"]["report"] == {
+        "ok": True,
+        "company": SLUG,
+        "rows": SESSIONS,
+        "new": SESSIONS,
+        "changed": 0,
+        "unchanged": 0,
+        "rejected": 0,
+    }
+    ((messages,),) = world.sql("SELECT count(*) FROM messages")
+    counts = {asset: metadata["dagster/row_count"] for asset, metadata in found.items()}
+    assert counts == dict.fromkeys(counts, SESSIONS) | {"messages": messages}
+    assert f"| fetched | {SESSIONS} |" in str(found["transcripts"]["table"])
+    assert f"| created | {SESSIONS} |" in str(found["sessions"]["table"])
+    assert f"| created | {SESSIONS} |" in str(found["pending_ai_requests"]["table"])
+    assert found["session_imports"]["import_run"] == str(world.sql("SELECT id FROM import_runs")[0].id)
+    assert _checks(result) == {"every_csv_row_is_accounted_for": True, "no_stage_is_stuck": True}
+
+
+def test_an_import_again_changes_nothing(world: World) -> None:
+    world.run("import_sessions", SLUG)
+    found = _metadata(world.run("import_sessions", SLUG))
+    assert found["pending_ai_requests"]["dagster/row_count"] == 0
+    assert world.sql("SELECT count(*) FROM ai_processing_requests") == [(SESSIONS,)]
+
+
+def test_submit_batches_sends_what_waits_and_says_what_it_may_cost(world: World) -> None:
+    world.run("import_sessions", SLUG)
+    assert _metadata(world.run("submit_batches"))["submitted_batches"]["dagster/row_count"] == 0
+    found = _metadata(world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}}))
+    metadata = found["submitted_batches"]
+    assert metadata["dagster/row_count"] == SESSIONS
+    report = metadata["report"]
+    assert isinstance(report, dict)
+    assert (report["batches"], report["requests"], report["awaitingRecovery"]) == (1, SESSIONS, 0)
+    assert float(report["estimatedCostEur"]) > 0
+    ((row,),) = [world.sql("SELECT openai_batch_id FROM ai_batch_requests")[0]]
+    assert str(row) in str(metadata["batches"])
+    assert metadata["held"] == "*nothing*"
+
+
+def test_submit_batches_of_one_company_leaves_the_others_waiting(world: World) -> None:
+    world.add_company("globex")
+    for slug in (SLUG, "globex"):
+        world.run("import_sessions", slug)
+    world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True, "company": "globex"}})
+    sent = world.sql("SELECT slug FROM ai_batch_requests AS b JOIN companies AS c ON c.id = b.company_id")
+    assert sent == [("globex",)]
+
+
+def test_ingest_results_takes_in_what_has_finished(world: World) -> None:
+    world.run("import_sessions", SLUG)
+    world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}})
+    assert world.answer("poll_batches") == {"ok": True, "open": 0, "changed": 1, "finished": 1}
+    result = world.run("ingest_results", SLUG)
+    found = _metadata(result)
+    assert list(found) == ["ingested_results", "session_questions"]
+    metadata = found["ingested_results"]
+    assert metadata["report"] == {
+        "ok": True,
+        "batches": 1,
+        "outcomes": {outcome.value: SESSIONS if outcome is Outcome.PARSED else 0 for outcome in Outcome},
+    }
+    assert metadata["dagster/row_count"] == SESSIONS
+    assert float(str(metadata["cost_eur"])) > 0
+    ((questions,),) = world.sql("SELECT count(*) FROM session_questions")
+    assert found["session_questions"]["dagster/row_count"] == questions > 0
+    assert _checks(result) == {
+        "every_submitted_request_has_one_outcome": True,
+        "service_counts_agree": True,
+        "cost_agrees_with_batch_usage": True,
+    }
+
+
+def test_nothing_to_ingest_is_a_run_with_zeros(world: World) -> None:
+    found = _metadata(world.run("ingest_results", SLUG))
+    assert found["ingested_results"]["dagster/row_count"] == 0
+    assert found["ingested_results"]["cost_eur"] == "0"
+
+
+def test_single_assets_materialize_by_themselves(world: World) -> None:
+    definitions = world.defs
+    assets = list(definitions.assets or [])
+    selected = ["session_imports", "transcripts"]
+    result = dg.materialize(
+        [asset for asset in assets if isinstance(asset, dg.AssetsDefinition)],
+        instance=world.instance,
+        selection=selected,
+        partition_key=SLUG,
+        resources=dict(definitions.resources or {}),
+    )
+    assert result.success
+    assert world.sql("SELECT count(*) FROM transcripts WHERE status = 'FETCHED'") == [(SESSIONS,)]
+    assert world.sql("SELECT count(*) FROM sessions") == [(0,)]
+
+
+def test_a_partition_without_a_company_is_named_in_the_error(world: World) -> None:
+    world.instance.add_dynamic_partitions("company", ["initech"])
+    with pytest.raises(UsageError, match="initech"):
+        world.run("import_sessions", "initech")
+    with pytest.raises(UsageError, match="initech"):
+        world.run("ingest_results", "initech")
+    with pytest.raises(UsageError, match="initech"):
+        world.run("submit_batches", ops={"submitted_batches": {"company": "initech"}})
+
+
+def test_a_csv_that_is_not_there_fails_the_run_and_leaves_the_later_assets_alone(world: World) -> None:
+    world.sql("UPDATE companies SET csv_url = csv_url || '.gone'")
+    with pytest.raises(SourceError, match="404"):
+        world.run("import_sessions", SLUG)
+    assert world.sql("SELECT status FROM import_runs") == [("FAILED",)]
+    (run,) = world.instance.get_runs()
+    assert run.status is dg.DagsterRunStatus.FAILURE
+
+
+def test_without_a_key_nothing_is_claimed(world: World) -> None:
+    world.run("import_sessions", SLUG)
+    world.change(openai_api_key=None)
+    with pytest.raises(SettingsError, match="OPENAI_API_KEY"):
+        world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}})
+    assert world.sql("SELECT DISTINCT processing_status FROM ai_processing_requests") == [("PENDING_BATCHING",)]
+
+
+def test_a_model_that_does_not_exist_fails_the_run_with_the_services_message(world: World) -> None:
+    world.change(openai_model="no-such-model")
+    world.run("import_sessions", SLUG)
+    with pytest.raises(BatchApiError, match="no-such-model"):
+        world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}})
+    assert world.sql("SELECT count(*) FROM ai_batch_requests") == [(0,)]
+
+
+def test_runs_say_which_process_they_are(world: World) -> None:
+    world.run("import_sessions", SLUG)
+    (run,) = world.instance.get_runs()
+    assert {"livedash/run", "livedash/host", "livedash/pid", "livedash/process_started"} <= run.tags.keys()
+    assert run.tags["dagster/max_runtime"] == "21600"

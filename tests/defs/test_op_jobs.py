@@ -1,0 +1,181 @@
+"""Op jobs: launchable with an empty configuration, and the same document as output, as metadata and as a log line."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import dagster as dg
+import pytest
+
+from livedash_pipeline.core.outcomes import Outcome
+from livedash_pipeline.errors import LivedashError, UsageError
+from tests.defs.world import SESSIONS, SLUG, World
+
+OP_JOBS = ["poll_batches", "summary", "list_requests", "requeue", "pipeline_status", "import_companies"]
+
+
+@pytest.mark.parametrize("job", OP_JOBS)
+def test_an_op_job_needs_no_configuration_and_answers_three_times(analysed: World, job: str) -> None:
+    result = analysed.run(job)
+    document = result.output_for_node(job)
+    assert document["ok"] is True
+    (output,) = [event.step_output_data for event in result.all_node_events if event.is_successful_output]
+    assert output.metadata["report"].value == document
+    assert isinstance(output.metadata["table"], dg.MarkdownMetadataValue)
+    said = [
+        entry.user_message
+        for entry in analysed.instance.all_logs(result.run_id)
+        if entry.user_message.startswith("answer ")
+    ]
+    assert [json.loads(line.removeprefix("answer ")) for line in said] == [document]
+
+
+def test_summary_counts_requests_of_all_or_one_company(analysed: World) -> None:
+    counted = {
+        "pending_batching": 0,
+        "batching_in_progress": 0,
+        "processing_complete": SESSIONS,
+        "processing_failed": 0,
+    }
+    assert analysed.answer("summary") == {"ok": True, "summary": counted}
+    assert analysed.answer("summary", company=SLUG) == {"ok": True, "summary": counted}
+
+
+def test_pipeline_status_counts_every_status_of_every_stage(analysed: World) -> None:
+    document = analysed.answer("pipeline_status", company=SLUG)
+    assert document["totalSessions"] == SESSIONS
+    stages = ["csv_import", "transcript_fetch", "session_creation", "ai_analysis", "question_extraction"]
+    assert list(document["stages"]) == stages
+    done = {"pending": 0, "in_progress": 0, "completed": SESSIONS, "failed": 0, "skipped": 0}
+    assert all(document["stages"][stage] == done for stage in stages)
+
+
+def test_list_requests_pages_through_all_of_them(analysed: World) -> None:
+    seen: list[str] = []
+    cursor = None
+    for _ in range(SESSIONS):
+        config = {"status": "Processing_Complete", "limit": 4} | ({"cursor": cursor} if cursor else {})
+        document = analysed.answer("list_requests", **config)
+        seen += [request["id"] for request in document["requests"]]
+        cursor = document["nextCursor"]
+        if cursor is None:
+            break
+    assert seen == [row.id for row in analysed.sql("SELECT id::text FROM ai_processing_requests ORDER BY id")]
+
+
+def test_listed_requests_are_a_table_in_the_ui(analysed: World) -> None:
+    result = analysed.run("list_requests", ops={"list_requests": {"status": "processing_complete", "limit": 2}})
+    (output,) = [event.step_output_data for event in result.all_node_events if event.is_successful_output]
+    lines = output.metadata["requests"].value.splitlines()
+    assert lines[0].startswith("| id | sessionId | status | companyId | model | batchId | attempts | errorCode |")
+    assert len(lines) == 4
+    assert result.output_for_node("list_requests")["requests"][0]["id"] in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("job", "config", "named"),
+    [
+        ("summary", {"company": "initech"}, "initech"),
+        ("pipeline_status", {"company": "initech"}, "initech"),
+        ("list_requests", {"company": "initech"}, "initech"),
+        ("list_requests", {"status": "finished"}, "'finished' is not a status"),
+        ("list_requests", {"cursor": "page-2"}, "'page-2' is not a cursor"),
+        ("list_requests", {"limit": 0}, "limit is 0"),
+        ("requeue", {"company": "initech"}, "initech"),
+        ("requeue", {"request_ids": ["x"], "error_code": "rejected"}, "Both ids and a filter"),
+    ],
+)
+def test_a_wrong_argument_fails_the_run_in_one_sentence(
+    analysed: World, job: str, config: dict[str, object], named: str
+) -> None:
+    with pytest.raises(UsageError, match=named) as raised:
+        analysed.answer(job, **config)
+    assert raised.value.remedy
+    (run,) = analysed.instance.get_runs(limit=1)
+    assert run.status is dg.DagsterRunStatus.FAILURE
+    failure = [
+        entry.dagster_event.step_failure_data.error
+        for entry in analysed.instance.all_logs(run.run_id)
+        if entry.dagster_event is not None and entry.dagster_event.is_step_failure
+    ]
+    assert named in str(failure[0].cause or failure[0])
+
+
+def test_an_unknown_key_is_refused_before_the_run(analysed: World) -> None:
+    before = len(analysed.instance.get_runs())
+    with pytest.raises(dg.DagsterInvalidConfigError, match="statuss"):
+        analysed.answer("list_requests", statuss="x")
+    assert len(analysed.instance.get_runs()) == before
+
+
+def test_requeue_puts_failed_requests_back_and_counts_the_others(world: World) -> None:
+    world.run("import_sessions", SLUG)
+    failed, waiting = [row.id for row in world.sql("SELECT id::text FROM ai_processing_requests ORDER BY id LIMIT 2")]
+    world.sql(
+        """UPDATE ai_processing_requests SET processing_status = 'PROCESSING_FAILED', error_code = 'truncated',
+        completed_at = requested_at WHERE id::text = :id""",
+        id=failed,
+    )
+    assert world.answer("requeue") == {"ok": True, "requeuedCount": 0, "notFoundCount": 0, "notFailedCount": 0}
+    ids = [failed, failed, waiting, str(uuid.uuid4()), "not-an-id"]
+    counted = {"ok": True, "requeuedCount": 1, "notFoundCount": 2, "notFailedCount": 1}
+    assert world.answer("requeue", request_ids=ids, dry_run=True) == counted | {"dryRun": True}
+    filtered = {"error_code": "truncated", "company": SLUG, "older_than_hours": 0.0}
+    assert world.answer("requeue", **filtered)["dryRun"] is True, "a filter only counts unless told otherwise"
+    assert world.answer("requeue", request_ids=ids) == counted
+    assert world.answer("summary")["summary"]["pending_batching"] == SESSIONS
+
+
+def test_import_companies_imports_those_that_are_due_and_reports_their_assets(world: World) -> None:
+    world.add_company("globex")
+    world.add_company("initech")
+    world.sql("UPDATE companies SET next_import_at = next_import_at + interval '1 day' WHERE slug = 'initech'")
+    result = world.run("import_companies")
+    document = result.output_for_node("import_companies")
+    assert [(company["company"], company["new"]) for company in document["companies"]] == [
+        (SLUG, SESSIONS),
+        ("globex", SESSIONS),
+    ]
+    reported = {
+        (event.asset_key.to_user_string(), event.materialization.partition)
+        for event in result.all_events
+        if event.is_step_materialization
+    }
+    assets = ["session_imports", "transcripts", "sessions", "messages", "pending_ai_requests"]
+    assert reported == {(asset, slug) for asset in assets for slug in (SLUG, "globex")}
+    assert world.answer("import_companies") == {"ok": True, "companies": []}, "nobody is due any more"
+    everyone = world.answer("import_companies", all_companies=True)
+    assert [company["company"] for company in everyone["companies"]] == [SLUG, "globex", "initech"]
+
+
+def test_one_company_that_cannot_be_imported_does_not_keep_the_others_from_it(world: World) -> None:
+    world.add_company("globex")
+    world.sql("UPDATE companies SET csv_url = csv_url || '.gone' WHERE slug = 'acme'")
+    document = world.answer("import_companies")
+    assert document["ok"] is False
+    gone, fine = document["companies"]
+    assert (gone["company"], gone["ok"], fine["company"], fine["ok"]) == (SLUG, False, "globex", True)
+    assert "404" in gone["error"]["message"] and gone["error"]["remedy"]
+
+
+def test_import_companies_fails_if_none_can_be_imported(world: World) -> None:
+    world.sql("UPDATE companies SET csv_url = csv_url || '.gone'")
+    with pytest.raises(LivedashError, match="None of 1 companies could be imported.*404"):
+        world.run("import_companies")
+
+
+def test_suspended_companies_are_not_imported(world: World) -> None:
+    world.sql("UPDATE companies SET status = 'SUSPENDED'")
+    assert world.answer("import_companies", all_companies=True) == {"ok": True, "companies": []}
+
+
+def test_poll_batches_reports_what_changed_once(world: World) -> None:
+    world.run("import_sessions", SLUG)
+    world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}})
+    assert world.answer("poll_batches") == {"ok": True, "open": 0, "changed": 1, "finished": 1}
+    assert world.answer("poll_batches") == {"ok": True, "open": 0, "changed": 0, "finished": 1}
+    world.run("ingest_results", SLUG)
+    assert world.answer("poll_batches") == {"ok": True, "open": 0, "changed": 0, "finished": 0}
+    (outcomes,) = world.sql("SELECT DISTINCT outcome FROM ai_request_attempts")
+    assert outcomes.outcome == Outcome.PARSED.value

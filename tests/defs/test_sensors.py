@@ -1,0 +1,255 @@
+"""Sensors, evaluated as the daemon does it: what they ask for, what they say when there is nothing to do, and when they fail."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from livedash_pipeline.core.admission import hold_rule
+from livedash_pipeline.core.endpoints import endpoint_of, key_fingerprint
+from livedash_pipeline.core.failures import FailureKind
+from livedash_pipeline.db import holds
+from livedash_pipeline.db.connect import database_now
+from livedash_pipeline.defs.names import PARTITIONS
+from livedash_pipeline.defs.sensors import RUNS_PER_TICK, ingest_run_key
+from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.settings import Settings
+from tests.defs.world import SESSIONS, SLUG, World
+
+SENSORS = {
+    "company_partition_sensor": 60,
+    "company_csv_sensor": 900,
+    "pending_request_sensor": 600,
+    "open_batch_sensor": 120,
+}
+
+
+def _active(world: World, job: str, partition: str | None = None) -> None:
+    """A run that another process has begun."""
+    tags = {"dagster/partition": partition} if partition else {}
+    world.instance.create_run_for_job(
+        world.defs.resolve_job_def(job), status=dg.DagsterRunStatus.STARTED, tags=tags
+    )
+
+
+def _submitted(world: World) -> None:
+    world.run("import_sessions", SLUG)
+    world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}})
+
+
+def _keys(tick: Any) -> list[str]:
+    return [request.run_key for request in tick.run_requests]
+
+
+def test_sensors_run_from_the_start_at_the_intervals_of_the_settings(world: World) -> None:
+    for name, seconds in SENSORS.items():
+        sensor = world.defs.resolve_sensor_def(name)
+        assert sensor.minimum_interval_seconds == seconds, name
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING, name
+        assert sensor.description
+    assert world.defs.resolve_sensor_def("run_failure_sensor").default_status is dg.DefaultSensorStatus.RUNNING
+    world.change(livedash_import_interval=5, livedash_submit_interval=6, livedash_poll_interval=7)
+    intervals = [world.defs.resolve_sensor_def(name).minimum_interval_seconds for name in SENSORS]
+    assert intervals == [5, 5, 6, 7]
+
+
+def test_partitions_are_added_for_companies_and_never_removed(world: World) -> None:
+    world.instance.add_dynamic_partitions(PARTITIONS, ["left-long-ago"])
+    world.sql("UPDATE companies SET status = 'ARCHIVED'")
+    world.instance.delete_dynamic_partition(PARTITIONS, SLUG)
+    tick = world.tick("company_partition_sensor")
+    assert tick.skip_message == "1 companies, 1 new"
+    (added,) = tick.dynamic_partitions_requests
+    assert isinstance(added, dg.AddDynamicPartitionsRequest)
+    assert (added.partitions_def_name, list(added.partition_keys)) == (PARTITIONS, [SLUG])
+    world.instance.add_dynamic_partitions(PARTITIONS, [SLUG])
+    again = world.tick("company_partition_sensor")
+    assert (again.skip_message, list(again.dynamic_partitions_requests or [])) == ("1 companies, 0 new", [])
+
+
+def test_a_due_company_gets_a_run_with_its_partition(world: World) -> None:
+    world.add_company("globex")
+    tick = world.tick("company_csv_sensor", cursor="41")
+    assert _keys(tick) == ["import:acme:42", "import:globex:42"]
+    assert tick.cursor == "42"
+    assert [(request.job_name, request.partition_key) for request in tick.run_requests] == [
+        ("import_sessions", SLUG),
+        ("import_sessions", "globex"),
+    ]
+    assert all(result.success for result in world.follow(tick.run_requests))
+    assert world.tick("company_csv_sensor", cursor="42").skip_message == "0 companies are due"
+
+
+def test_each_request_has_a_key_of_its_own_though_the_last_run_failed(world: World) -> None:
+    first = world.tick("company_csv_sensor", cursor="7")
+    second = world.tick("company_csv_sensor", cursor=first.cursor)
+    assert (_keys(first), _keys(second)) == (["import:acme:8"], ["import:acme:9"])
+
+
+@pytest.mark.parametrize("cursor", [None, "", "lost", "-3", "1.5", "9" * 5000, "{}"])
+@pytest.mark.parametrize("sensor", ["company_csv_sensor", "open_batch_sensor"])
+def test_a_lost_or_malformed_cursor_is_harmless(world: World, sensor: str, cursor: str | None) -> None:
+    tick = world.tick(sensor, cursor=cursor)
+    # A turn begins at the clock, later than any count.
+    assert int(tick.cursor) > 1_700_000_000
+    assert all(key.endswith(f":{tick.cursor}") for key in _keys(tick))
+
+
+def test_more_due_companies_than_runs_are_imported_in_one_run(world: World) -> None:
+    for number in range(RUNS_PER_TICK - 1):
+        world.add_company(f"company-{number}")
+    assert len(world.tick("company_csv_sensor").run_requests) == RUNS_PER_TICK
+    world.add_company("one-more")
+    tick = world.tick("company_csv_sensor", cursor="1")
+    assert [(request.job_name, request.run_key) for request in tick.run_requests] == [("import_companies", "import:2")]
+    (added,) = tick.dynamic_partitions_requests
+    assert len(added.partition_keys) == RUNS_PER_TICK + 1
+    _active(world, "import_companies")
+    waiting = world.tick("company_csv_sensor", cursor="2")
+    assert waiting.skip_message == "5 companies are due, and import_companies is running"
+
+
+def test_a_company_whose_import_is_running_is_not_asked_for_again(world: World) -> None:
+    world.add_company("globex")
+    _active(world, "import_sessions", SLUG)
+    assert _keys(world.tick("company_csv_sensor", cursor="1")) == ["import:globex:2"]
+    _active(world, "import_sessions", "globex")
+    tick = world.tick("company_csv_sensor", cursor="1")
+    assert tick.skip_message == "2 companies are due, and their imports are running"
+
+
+def test_pending_requests_wait_for_a_minimum_or_for_their_time(world: World) -> None:
+    world.run("import_sessions", SLUG)
+    tick = world.tick("pending_request_sensor")
+    assert tick.skip_message == f"{SESSIONS} requests wait in 1 groups, 0 due, 0 holds"
+    world.change(livedash_min_batch=SESSIONS)
+    assert _keys(world.tick("pending_request_sensor", cursor="3")) == ["submit:4"]
+    world.change(livedash_min_batch=SESSIONS + 1, livedash_max_wait=60)
+    assert not world.tick("pending_request_sensor").run_requests
+    world.sql("UPDATE ai_processing_requests SET requested_at = requested_at - interval '2 minutes'")
+    tick = world.tick("pending_request_sensor", cursor="4")
+    assert (_keys(tick), tick.cursor) == (["submit:5"], "5")
+    assert all(result.success for result in world.follow(tick.run_requests))
+    assert world.sql("SELECT sum(request_count) FROM ai_batch_requests") == [(SESSIONS,)]
+
+
+def test_a_running_submit_is_not_asked_for_again(world: World) -> None:
+    world.run("import_sessions", SLUG)
+    world.change(livedash_min_batch=1)
+    _active(world, "submit_batches")
+    tick = world.tick("pending_request_sensor")
+    assert tick.skip_message == f"{SESSIONS} requests wait in 1 groups, 1 due, 0 holds; submit_batches is running"
+
+
+def test_what_is_on_hold_is_not_submitted(world: World) -> None:
+    world.run("import_sessions", SLUG)
+    world.change(livedash_min_batch=1)
+    with world.engine.begin() as connection:
+        holds.place_hold(
+            connection,
+            endpoint=endpoint_of(world.service.base_url),
+            model="gpt-5-mini",
+            rule=hold_rule(FailureKind.MODEL_NOT_FOUND),
+            reason="model_not_found",
+            message="No such model.",
+            key_fingerprint=key_fingerprint("test-key"),
+            now=database_now(connection),
+        )
+    tick = world.tick("pending_request_sensor")
+    assert tick.skip_message == f"{SESSIONS} requests wait in 1 groups, 0 due, 1 holds"
+
+
+@pytest.mark.parametrize(
+    ("sensor", "switch"),
+    [("pending_request_sensor", "BATCH_CREATION_ENABLED"), ("open_batch_sensor", "BATCH_POLLING_ENABLED")],
+)
+def test_a_switch_turns_a_sensor_off_and_says_so(world: World, sensor: str, switch: str) -> None:
+    _submitted(world)
+    world.change(**{switch.lower(): False}, openai_api_key=None)
+    tick = world.tick(sensor, cursor="5")
+    assert f"{switch} is false" in tick.skip_message
+    assert not tick.run_requests
+
+
+def test_a_finished_batch_is_reported_once_and_asked_to_be_taken_in(world: World) -> None:
+    _submitted(world)
+    tick = world.tick("open_batch_sensor", cursor="1")
+    ((batch_id, openai_id),) = world.sql("SELECT id, openai_batch_id FROM ai_batch_requests")
+    (observed,) = tick.asset_events
+    assert observed.asset_key.to_user_string() == "openai_batches"
+    metadata = {key: value.value for key, value in observed.metadata.items()}
+    assert metadata == {
+        "batch_id": str(batch_id),
+        "openai_batch_id": openai_id,
+        "company": SLUG,
+        "model": "gpt-5-mini",
+        "requests": SESSIONS,
+        "before": "VALIDATING",
+        "after": "COMPLETED",
+        "openai_status": "completed",
+    }
+    (request,) = tick.run_requests
+    assert request.run_key == ingest_run_key(SLUG, [batch_id], 0)
+    assert (request.job_name, request.partition_key) == ("ingest_results", SLUG)
+    assert request.tags["livedash/company"] == SLUG and request.tags["livedash/batch_id"] == str(batch_id)
+
+    again = world.tick("open_batch_sensor", cursor=tick.cursor)
+    assert list(again.asset_events or []) == [], "nothing has changed"
+    assert _keys(again) == [ingest_run_key(SLUG, [batch_id], 1)], "asked once more, under another key"
+
+    assert all(result.success for result in world.follow(again.run_requests))
+    done = world.tick("open_batch_sensor", cursor=again.cursor)
+    assert (done.skip_message, done.run_requests) == ("0 open, 0 finished, 0 changed", [])
+
+
+def test_a_company_whose_results_are_being_taken_in_is_not_asked_for_again(world: World) -> None:
+    _submitted(world)
+    _active(world, "ingest_results", SLUG)
+    tick = world.tick("open_batch_sensor")
+    assert (tick.skip_message, tick.run_requests) == ("0 open, 1 finished, 1 changed", [])
+    assert world.sql("SELECT ingest_asks FROM ai_batch_requests") == [(0,)]
+
+
+def test_each_company_with_finished_batches_gets_one_run(world: World) -> None:
+    world.add_company("globex")
+    _submitted(world)
+    world.publish(SLUG, SESSIONS + 2)
+    world.run("import_sessions", "globex")
+    _submitted(world)
+    assert world.sql("SELECT count(*) FROM ai_batch_requests") == [(3,)]
+    tick = world.tick("open_batch_sensor")
+    assert [request.partition_key for request in tick.run_requests] == [SLUG, "globex"]
+    assert len(list(tick.asset_events)) == 3
+    of_two, of_one = tick.run_requests
+    assert "livedash/batch_id" not in of_two.tags and "livedash/batch_id" in of_one.tags
+
+
+def test_a_tick_fails_if_nothing_can_be_asked(world: World) -> None:
+    _submitted(world)
+    world.change(openai_api_key="revoked")
+    with pytest.raises(BatchApiError, match="401"):
+        world.tick("open_batch_sensor")
+    assert world.sql("SELECT status FROM ai_batch_requests") == [("VALIDATING",)]
+
+
+def test_ingest_keys_are_short_and_depend_on_batches_and_ask() -> None:
+    one, two = uuid.UUID(int=1), uuid.UUID(int=2)
+    assert ingest_run_key("acme", [one, two], 0) == ingest_run_key("acme", [two, one], 0)
+    keys = {
+        ingest_run_key("acme", [one], 0),
+        ingest_run_key("acme", [one], 1),
+        ingest_run_key("acme", [one, two], 0),
+        ingest_run_key("globex", [one], 0),
+    }
+    assert len(keys) == 4
+    many = ingest_run_key("acme", [uuid.UUID(int=number) for number in range(1000)], 0)
+    assert many.startswith("ingest:acme:") and len(many) < 40
+
+
+def test_the_intervals_are_those_of_the_documentation() -> None:
+    settings = Settings()
+    intervals = (settings.livedash_import_interval, settings.livedash_submit_interval, settings.livedash_poll_interval)
+    assert intervals == (15 * 60, 10 * 60, 2 * 60)

@@ -1,0 +1,710 @@
+"""Taking results in: every submitted id ends in one outcome, once, whatever the files look like."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from threading import Barrier, Thread
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+from sqlalchemy import Connection, Engine, select, text, update
+
+from livedash_pipeline.db import holds, settlement
+from livedash_pipeline.db.companies import Company
+from livedash_pipeline.db.connect import database_now, in_transaction
+from livedash_pipeline.db.tables import (
+    ai_admissions,
+    ai_batch_requests,
+    ai_holds,
+    ai_model_pricing,
+    ai_processing_requests,
+    ai_request_attempts,
+    questions,
+    session_questions,
+    sessions,
+)
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.ingest import IngestReport, ingest_batch, ingest_finished
+from livedash_pipeline.flow.poll import poll_batches
+from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.openai_batch.errors import BatchApiError
+from tests.flow.batch_service import BatchService, analysis, answered, not_run, refusal, refused
+from tests.flow.rows import insert_company, insert_requests, rows_of, session_values, stage_counts
+
+MODEL = "gpt-5-mini"
+
+
+@dataclass
+class Round:
+    """One submitted batch, and how it goes on."""
+
+    engine: Engine
+    context: BatchContext
+    service: BatchService
+    name: str
+
+    @property
+    def ids(self) -> list[str]:
+        return self.service.requests_of(self.name)
+
+    def answer(self, request_id: str, **changes: Any) -> dict[str, Any]:
+        """A good line about a request."""
+        return answered(request_id, analysis(self.service.sessions_of(self.name)[request_id], **changes))
+
+    def end(self, status: str = "completed", **how: Any) -> Round:
+        """Lets the batch end, and polls."""
+        self.service.end(self.name, status, **how)
+        poll_batches(self.context)
+        return self
+
+    def ingest(self) -> IngestReport:
+        return ingest_finished(self.context)
+
+    def requests(self) -> list[Any]:
+        return rows_of(self.engine, ai_processing_requests)
+
+    def outcomes(self) -> dict[str, str | None]:
+        """Request id → outcome in the ledger, in id order."""
+        attempts = rows_of(self.engine, ai_request_attempts)
+        return {str(row.request_id): row.outcome for row in sorted(attempts, key=lambda row: row.request_id)}
+
+    def holds(self) -> list[Any]:
+        return rows_of(self.engine, ai_holds)
+
+
+Begin = Callable[..., Round]
+
+
+@pytest.fixture
+def begin(engine: Engine, company: Company, scripted: BatchContext, service: BatchService) -> Begin:
+    """Submits a batch of so many requests."""
+
+    def start(count: int = 1, owner: Company | None = None) -> Round:
+        with engine.begin() as connection:
+            insert_requests(connection, owner or company, count)
+        (batch,) = submit_pending(scripted, ignore_minimum=True, unhold=True).submitted
+        return Round(engine, scripted, service, batch.openai_batch_id or "")
+
+    return start
+
+
+def batch_row(engine: Engine) -> Any:
+    (row,) = rows_of(engine, ai_batch_requests)
+    return row
+
+
+def test_every_kind_of_line_ends_in_its_outcome(begin: Begin) -> None:
+    going = begin(12)
+    ids = going.ids
+    session = going.service.sessions_of(going.name)
+    output = [
+        going.answer(ids[0]),
+        answered(ids[1], None, refusal_text="I cannot help with that."),
+        answered(ids[2], '{"language": "e', finish_reason="length"),
+        answered(ids[3], "no json"),
+        answered(ids[4], analysis(session[ids[5]])),
+        answered(ids[5], None),
+    ]
+    error = [
+        refused(ids[6], 400, "context_length_exceeded", "Too long."),
+        refused(ids[7], 500),
+        refused(ids[8], 429, "rate_limit_exceeded"),
+        {"id": "r", "custom_id": ids[9], "response": {"status_code": 0, "request_id": "", "body": {}}, "error": None},
+        not_run(ids[10]),
+    ]
+    report = going.end(output=output, error=error).ingest()
+    assert list(going.outcomes().values()) == [
+        "parsed",
+        "refused",
+        "truncated",
+        "invalid_output",
+        "invalid_output",
+        "invalid_output",
+        "rejected",
+        "transient",
+        "transient",
+        "transient",
+        "not_run",
+        "missing",
+    ]
+    assert report.outcomes == Counter(going.outcomes().values())
+    rows = going.requests()
+    assert [row.processing_status.rpartition("_")[2] for row in rows] == [
+        "COMPLETE",
+        *["FAILED"] * 6,
+        *["BATCHING"] * 5,
+    ]
+    assert [row.attempts for row in rows] == [1] * 10 + [0, 1]
+    assert [row.releases for row in rows] == [0] * 10 + [1, 0]
+    assert [row.error_code for row in rows] == [None, *list(going.outcomes().values())[1:]]
+    assert [row.raw_answer for row in rows[:4]] == [None, "I cannot help with that.", '{"language": "e', "no json"]
+    assert rows[6].error_message == "Too long."
+    assert rows[4].error_message == "session_id is another session's"
+    with going.engine.connect() as connection:
+        assert stage_counts(connection, "AI_ANALYSIS") == {"COMPLETED": 1, "FAILED": 6, "PENDING": 5}
+        assert stage_counts(connection, "QUESTION_EXTRACTION") == {"COMPLETED": 1, "PENDING": 11}
+    batch = batch_row(going.engine)
+    assert (batch.status, batch.lines_succeeded, batch.lines_failed) == ("PROCESSED", 6, 5)
+    assert batch.processed_at is not None
+    assert list(going.context.spool_dir.iterdir()) == []
+
+
+def test_the_answer_is_written_to_its_session(begin: Begin) -> None:
+    going = begin()
+    (request_id,) = going.ids
+    line = going.answer(request_id, language="NL", questions=["One?", "Two?", "one?"], escalated=True)
+    going.end(output=[line]).ingest()
+    (request,) = going.requests()
+    assert request.answer_flags == ["duplicate_questions", "letter_case"]
+    with going.engine.connect() as connection:
+        session = session_values(connection, request.session_id)
+        asked = connection.execute(
+            select(questions.c.content)
+            .join(session_questions, session_questions.c.question_id == questions.c.id)
+            .order_by(session_questions.c.position)
+        ).scalars()
+        assert list(asked) == ["One?", "Two?"]
+    assert (session["language"], session["escalated"], session["forwarded_hr"]) == ("nl", True, False)
+    assert session["summary"] == "The user asked for the roster and was told."
+    assert session["analysed_at"] is not None
+
+
+def test_what_is_not_ours_is_counted_and_changes_nothing(begin: Begin) -> None:
+    going = begin(3)
+    first, second, third = going.ids
+    good = going.answer(first)
+    output = [
+        good,
+        going.answer(first, summary="Another answer to the same request."),
+        {**going.answer(second), "custom_id": "11111111-1111-7111-8111-111111111111"},
+        {**going.answer(second), "custom_id": "not an id"},
+        {**going.answer(second), "custom_id": None},
+        b'{"broken": ',
+        b"[]",
+        going.answer(second),
+    ]
+    report = going.end(output=output, error=[refused(first, 500), refused(second, 500)]).ingest()
+    assert going.outcomes() == {first: "parsed", second: "parsed", third: "missing"}
+    assert (report.strangers, report.repeated, report.unreadable) == (3, 3, 2)
+    with going.engine.connect() as connection:
+        assert session_values(connection, going.requests()[0].session_id)["summary"] == analysis("")["summary"]
+
+
+def test_ingesting_twice_changes_nothing(begin: Begin) -> None:
+    going = begin(2)
+    going.end(output=[going.answer(going.ids[0])], error=[refused(going.ids[1], 400)])
+    assert len(going.ingest().batches) == 1
+    before = [rows_of(going.engine, table) for table in (ai_batch_requests, ai_processing_requests, sessions)]
+    calls = len(going.service.calls)
+    assert going.ingest() == IngestReport()
+    assert not ingest_batch(going.context, batch_row(going.engine).id, IngestReport())
+    assert len(going.service.calls) == calls
+    assert [rows_of(going.engine, table) for table in (ai_batch_requests, ai_processing_requests, sessions)] == before
+
+
+def test_two_ingesters_at_once_settle_once(begin: Begin) -> None:
+    going = begin(20)
+    going.end(output=[going.answer(each) for each in going.ids])
+    together = Barrier(2)
+    content = f"file-output-{going.name}"
+
+    def download(request: httpx2.Request) -> httpx2.Response:
+        together.wait()
+        return httpx2.Response(200, content=going.service.files[content])
+
+    going.service.on["content"] = download
+    reports: list[IngestReport] = []
+    ingesters = [Thread(target=lambda: reports.append(going.ingest())) for _ in range(2)]
+    for ingester in ingesters:
+        ingester.start()
+    for ingester in ingesters:
+        ingester.join()
+    assert sorted(len(report.batches) for report in reports) == [0, 1]
+    assert {row.attempts for row in going.requests()} == {1}
+    assert list(going.context.spool_dir.iterdir()) == []
+
+
+def test_a_batch_that_goes_on_is_not_taken_in(begin: Begin) -> None:
+    going = begin()
+    assert not ingest_batch(going.context, batch_row(going.engine).id, IngestReport())
+    assert going.outcomes() == dict.fromkeys(going.ids)
+
+
+def test_text_that_postgres_refuses_is_replaced_and_flagged(begin: Begin) -> None:
+    going = begin(3)
+    first, second, third = going.ids
+    odd = "a NUL \x00 and a half \ud800"
+    output = [
+        going.answer(first, summary=odd, questions=[odd]),
+        answered(second, odd, finish_reason=odd, service_tier=odd, system_fingerprint=odd) | {"error": None},
+    ]
+    output[1]["response"]["request_id"] = odd
+    output[1]["response"]["body"]["model"] = odd
+    report = going.end(output=output, error=[refused(third, 400, odd, odd)]).ingest()
+    assert report.outcomes == {"parsed": 1, "invalid_output": 1, "rejected": 1}
+    stored = going.requests()
+    shown = "a NUL \ufffd and a half \ufffd"
+    assert stored[0].answer_flags == ["replaced_characters"]
+    assert stored[1].raw_answer == shown
+    with going.engine.connect() as connection:
+        assert session_values(connection, stored[0].session_id)["summary"] == shown
+    attempts = {str(row.request_id): row for row in rows_of(going.engine, ai_request_attempts)}
+    assert {attempts[second].finish_reason, attempts[second].model, attempts[second].openai_request_id} == {shown}
+    assert (attempts[third].error_code, attempts[third].error_message) == (shown, shown)
+
+
+def test_lines_are_cut_at_line_feeds_only(begin: Begin) -> None:
+    going = begin()
+    (request_id,) = going.ids
+    summary = "Lines \u2028 and \u2029 and \u0085 in one answer"
+    line = json.dumps(going.answer(request_id, summary=summary), ensure_ascii=False).encode()
+    report = going.end(output=[line]).ingest()
+    assert report.short == [], report
+    assert going.outcomes() == {request_id: "parsed"}
+
+
+@pytest.mark.parametrize(("word", "code"), [("expired", "batch_expired"), ("cancelled", "batch_cancelled")])
+def test_partial_results_of_a_batch_that_ended_early_are_kept(begin: Begin, word: str, code: str) -> None:
+    going = begin(3)
+    first, second, third = going.ids
+    going.end(word, output=[going.answer(first)], error=[not_run(second, code), not_run(third, code)]).ingest()
+    assert going.outcomes() == {first: "parsed", second: "not_run", third: "not_run"}
+    rows = going.requests()
+    assert [(row.attempts, row.releases) for row in rows] == [(1, 0), (0, 1), (0, 1)]
+    batch = batch_row(going.engine)
+    assert batch.status == ("FAILED" if word == "expired" else "CANCELLED")
+    assert batch.processed_at is not None and batch.lines_failed == 2
+
+
+@pytest.mark.parametrize("word", ["expired", "cancelled", "canceled"])
+def test_a_batch_that_ended_early_without_files_did_not_run(begin: Begin, word: str) -> None:
+    going = begin(2).end(word, request_counts={"total": 2, "completed": 0, "failed": 0})
+    assert going.ingest().outcomes == {"not_run": 2}
+    assert [(row.attempts, row.releases) for row in going.requests()] == [(0, 1), (0, 1)]
+    assert "files" not in going.service.calls
+
+
+def test_released_requests_go_out_again_until_their_allowance_is_used_up(begin: Begin) -> None:
+    going = begin()
+    for attempt in (1, 2, 3):
+        going.end(error=[refused(going.ids[0], 500)]).ingest()
+        (row,) = going.requests()
+        assert row.attempts == attempt
+        if attempt < 3:
+            assert row.processing_status == "PENDING_BATCHING"
+            (batch,) = submit_pending(going.context, ignore_minimum=True).submitted
+            going = replace(going, name=batch.openai_batch_id or "")
+    assert (row.processing_status, row.error_code) == ("PROCESSING_FAILED", "transient")
+    assert [row.outcome for row in rows_of(going.engine, ai_request_attempts)] == ["transient"] * 3
+
+
+@pytest.mark.parametrize(("choice", "status"), [("failed", "PROCESSING_FAILED"), ("pending", "PENDING_BATCHING")])
+def test_the_callers_choice_is_applied_when_a_cancelled_batch_is_settled(
+    begin: Begin, choice: str, status: str
+) -> None:
+    going = begin(2)
+    with going.engine.begin() as connection:
+        wish = {"cancel_requested_at": ai_batch_requests.c.created_at, "cancel_unfinished": choice}
+        connection.execute(update(ai_batch_requests).values(wish))
+    first, second = going.ids
+    going.end("cancelled", output=[going.answer(first)], error=[not_run(second, "batch_cancelled")]).ingest()
+    assert [row.processing_status for row in going.requests()] == ["PROCESSING_COMPLETE", status]
+    with going.engine.connect() as connection:
+        expected = {"COMPLETED": 1, "FAILED" if choice == "failed" else "PENDING": 1}
+        assert stage_counts(connection, "AI_ANALYSIS") == expected
+
+
+# --- files that are short or gone ---
+
+
+def test_a_short_download_is_believed_when_it_was_the_same_three_times(begin: Begin) -> None:
+    going = begin(2)
+    going.end(output=[going.answer(going.ids[0])])
+    going.service.stated_bytes[f"file-output-{going.name}"] = 10**6
+    for _ in range(2):
+        report = going.ingest()
+        assert (report.batches, report.outcomes) == ([], {}) and len(report.short) == 1
+        assert batch_row(going.engine).processed_at is None
+    assert going.ingest().outcomes == {"parsed": 1, "missing": 1}
+
+
+def test_short_downloads_that_differ_are_asked_for_again(begin: Begin) -> None:
+    going = begin(2)
+    going.end(output=[going.answer(going.ids[0])])
+    name = f"file-output-{going.name}"
+    going.service.stated_bytes[name] = 10**6
+    for _ in range(2):
+        assert len(going.ingest().short) == 1
+    going.service.files[name] += json.dumps(going.answer(going.ids[1])).encode() + b"\n"
+    assert len(going.ingest().short) == 1
+    del going.service.stated_bytes[name]
+    assert going.ingest().outcomes == {"parsed": 2}
+
+
+def test_a_file_whose_last_line_is_cut_is_asked_for_again(begin: Begin) -> None:
+    going = begin(2)
+    going.end(output=[going.answer(going.ids[0]), b'{"custom_id": "' + going.ids[1].encode()])
+    assert len(going.ingest().short) == 1
+    assert going.outcomes() == dict.fromkeys(going.ids)
+
+
+def test_fewer_lines_than_the_service_answered_are_asked_for_again(begin: Begin) -> None:
+    going = begin(2)
+    going.end(output=[going.answer(going.ids[0])], request_counts={"total": 2, "completed": 2, "failed": 0})
+    for _ in range(2):
+        assert len(going.ingest().short) == 1
+        assert going.outcomes() == dict.fromkeys(going.ids)
+    assert going.ingest().outcomes == {"parsed": 1, "missing": 1}
+
+
+def test_missing_lines_that_the_batch_was_charged_for_fail(begin: Begin) -> None:
+    going = begin(2)
+    usage = {"input_tokens": 2000, "output_tokens": 200, "total_tokens": 2200}
+    going.end(output=[going.answer(going.ids[0])], usage=usage).ingest()
+    assert [(row.processing_status, row.error_code) for row in going.requests()] == [
+        ("PROCESSING_COMPLETE", None),
+        ("PROCESSING_FAILED", "missing"),
+    ]
+
+
+def test_without_its_output_file_only_requests_without_a_line_are_unavailable(begin: Begin) -> None:
+    going = begin(3)
+    first, second, third = going.ids
+    going.end(output=[going.answer(first), going.answer(second)], error=[refused(third, 400)])
+    del going.service.files[f"file-output-{going.name}"]
+    report = going.ingest()
+    assert going.outcomes() == {first: "artifact_unavailable", second: "artifact_unavailable", third: "rejected"}
+    assert report.short == []
+    assert {row.processing_status for row in going.requests()} == {"PROCESSING_FAILED"}
+    assert "output file is gone" in going.requests()[0].error_message
+
+
+def test_without_its_error_file_answers_are_still_taken_in(begin: Begin) -> None:
+    going = begin(2)
+    first, second = going.ids
+    going.end(output=[going.answer(first)], error=[refused(second, 400)])
+    del going.service.files[f"file-error-{going.name}"]
+    going.ingest()
+    assert going.outcomes() == {first: "parsed", second: "artifact_unavailable"}
+
+
+def test_files_that_another_projects_key_does_not_see_are_not_gone(begin: Begin) -> None:
+    going = begin()
+    going.end(output=[going.answer(going.ids[0])])
+    stranger = replace(
+        going.context, settings=going.context.settings.model_copy(update={"openai_api_key": "another-key"})
+    )
+    going.service.on |= {"file": refusal(404), "retrieve": refusal(404)}
+    with pytest.raises(BatchApiError):
+        ingest_finished(stranger)
+    assert going.outcomes() == dict.fromkeys(going.ids)
+    # A key that sees the batch may be believed.
+    del going.service.on["retrieve"]
+    assert ingest_finished(stranger).outcomes == {"artifact_unavailable": 1}
+
+
+def test_a_failed_fetch_leaves_its_batch_for_later_and_the_others_go_on(begin: Begin, company: Company) -> None:
+    going = begin()
+    with going.engine.begin() as connection:
+        other_company = insert_company(connection, "other")
+    other = begin(1, other_company)
+    for each in (going, other):
+        each.end(output=[each.answer(each.ids[0])])
+    broken = f"/v1/files/file-output-{going.name}"
+    going.service.on["file"] = lambda request: (
+        refusal(503) if request.url.path == broken else going.service.proceed(request)
+    )
+    report = going.ingest()
+    assert (len(report.batches), len(report.failures)) == (1, 1)
+    with pytest.raises(BatchApiError):
+        going.ingest()
+    going.service.on.clear()
+    assert going.ingest().outcomes == {"parsed": 1}
+    assert list(going.context.spool_dir.iterdir()) == []
+
+
+# --- validation failures and holds ---
+
+
+def failed(going: Round, *errors: dict[str, Any]) -> Round:
+    return going.end("failed", errors={"object": "list", "data": list(errors)})
+
+
+def entry(
+    code: str, line: int | None = None, message: str = "Its message.", param: str | None = None
+) -> dict[str, Any]:
+    return {"code": code, "message": message, "param": param, "line": line}
+
+
+def test_a_line_fault_rejects_its_lines_and_releases_the_others(begin: Begin) -> None:
+    going = failed(begin(3), entry("invalid_url", 2, "Wrong url."), entry("invalid_url", 2))
+    assert going.ingest().outcomes == {"rejected": 1, "not_run": 2}
+    first, second, third = going.ids
+    assert going.outcomes() == {first: "not_run", second: "rejected", third: "not_run"}
+    rows = going.requests()
+    assert [(row.processing_status, row.attempts, row.releases) for row in rows] == [
+        ("PENDING_BATCHING", 0, 0),
+        ("PROCESSING_FAILED", 1, 0),
+        ("PENDING_BATCHING", 0, 0),
+    ]
+    assert rows[1].error_message == "Wrong url."
+    assert going.holds() == []
+
+
+@pytest.mark.parametrize("line", [0, 4, None])
+def test_a_fault_of_no_line_of_ours_uses_up_an_attempt(begin: Begin, line: int | None) -> None:
+    """Else the same file would be sent again for ever."""
+    going = failed(begin(3), entry("invalid_url", line))
+    assert going.ingest().outcomes == {"transient": 3}
+    assert {row.attempts for row in going.requests()} == {1}
+
+
+def test_a_full_token_queue_holds_the_model_and_teaches_its_limit(begin: Begin) -> None:
+    message = "Enqueued token limit reached for gpt-4.1 in organization org-1. Limit: 90,000 enqueued tokens."
+    going = failed(begin(2), entry("token_limit_exceeded", message=message))
+    assert going.ingest().outcomes == {"not_run": 2}
+    assert [(row.attempts, row.releases) for row in going.requests()] == [(0, 0), (0, 0)]
+    (hold,) = going.holds()
+    assert (hold.model, hold.reason, hold.message) == (MODEL, "token_limit_exceeded", message)
+    assert hold.not_before - hold.held_at == timedelta(minutes=15)
+    with going.engine.connect() as connection:
+        assert connection.execute(select(ai_admissions.c.learned_token_limit)).scalar_one() == 90_000
+
+
+def test_a_batch_that_ran_raises_the_learned_limit(begin: Begin) -> None:
+    going = begin()
+    with going.engine.begin() as connection:
+        holds.learn_limit(connection, going.context.endpoint, MODEL, limit=1000, now=database_now(connection))
+    going.end(output=[going.answer(going.ids[0])]).ingest()
+    with going.engine.connect() as connection:
+        assert connection.execute(select(ai_admissions.c.learned_token_limit)).scalar_one() == 1250
+
+
+# code, param, scope of the hold, minutes, counted release
+VALIDATION = [
+    ("model_not_found", "body.model", MODEL, None, 0),
+    ("billing_hard_limit_reached", None, None, None, 0),
+    ("insufficient_quota", None, None, 15, 0),
+]
+
+
+@pytest.mark.parametrize(("code", "param", "scope", "minutes", "releases"), VALIDATION)
+def test_what_the_account_lacks_releases_uncounted_and_holds(
+    begin: Begin, code: str, param: str | None, scope: str | None, minutes: int | None, releases: int
+) -> None:
+    going = failed(begin(), entry(code, 1, param=param))
+    assert going.ingest().outcomes == {"not_run": 1}
+    (row,) = going.requests()
+    assert (row.processing_status, row.attempts, row.releases) == ("PENDING_BATCHING", 0, releases)
+    (hold,) = going.holds()
+    assert (hold.model, hold.reason, hold.message) == (scope, code, "Its message.")
+    assert hold.not_before == (None if minutes is None else hold.held_at + timedelta(minutes=minutes))
+    assert submit_pending(going.context, ignore_minimum=True).submitted == []
+
+
+def test_a_missing_input_file_is_a_counted_release(begin: Begin) -> None:
+    going = failed(begin(), entry("invalid_request", param="file_id"))
+    assert going.ingest().outcomes == {"not_run": 1}
+    (row,) = going.requests()
+    assert (row.processing_status, row.attempts, row.releases) == ("PENDING_BATCHING", 0, 1)
+    assert (going.holds(), batch_row(going.engine).status) == ([], "FAILED")
+
+
+@pytest.mark.parametrize("errors", [(), (entry("server_error"),)])
+def test_an_unknown_failure_uses_up_an_attempt(begin: Begin, errors: Sequence[dict[str, Any]]) -> None:
+    going = failed(begin(), *errors)
+    assert going.ingest().outcomes == {"transient": 1}
+    assert [(row.attempts, row.releases) for row in going.requests()] == [(1, 0)]
+
+
+def test_a_line_without_quota_is_released_uncounted_with_a_hold_for_the_batchs_key(begin: Begin) -> None:
+    going = begin(2)
+    first, second = going.ids
+    lines = [refused(first, 429, "insufficient_quota", "You exceeded your quota."), refused(second, 500)]
+    going.end(error=lines)
+    fingerprint = batch_row(going.engine).key_fingerprint
+    # The key was changed meanwhile: the new one is not held.
+    changed = replace(
+        going.context, settings=going.context.settings.model_copy(update={"openai_api_key": "another-key"})
+    )
+    assert ingest_finished(changed).outcomes == {"not_run": 1, "transient": 1}
+    assert [(row.attempts, row.releases) for row in going.requests()] == [(0, 0), (1, 0)]
+    (hold,) = going.holds()
+    assert (hold.model, hold.reason, hold.key_fingerprint) == (None, "quota", fingerprint)
+    assert hold.message == "You exceeded your quota."
+    assert submit_pending(going.context, ignore_minimum=True).submitted == []
+    assert len(submit_pending(changed, ignore_minimum=True).submitted) == 1
+
+
+def test_billing_is_not_hidden_by_a_shorter_hold(begin: Begin) -> None:
+    going = begin(2)
+    first, second = going.ids
+    lines = [refused(first, 429, "insufficient_quota"), refused(second, 429, "billing_hard_limit_reached")]
+    going.end(error=lines).ingest()
+    (hold,) = going.holds()
+    assert hold.not_before is None or hold.reason == "billing"
+
+
+# --- money ---
+
+
+def test_each_answer_has_its_cost_and_the_report_their_sum(begin: Begin) -> None:
+    going = begin(3)
+    first, second, third = going.ids
+    output = [
+        going.answer(first),
+        answered(second, "no json", tokens=(2000, 300)),
+    ]
+    report = going.end(output=output, error=[refused(third, 400)]).ingest()
+    attempts = {str(row.request_id): row for row in rows_of(going.engine, ai_request_attempts)}
+    with going.engine.connect() as connection:
+        wanted = ai_model_pricing.c.id == attempts[first].pricing_id
+        price = connection.execute(select(ai_model_pricing).where(wanted)).one()
+    for name, given, made in ((first, 1000, 100), (second, 2000, 300)):
+        dollars = (given * price.batch_input_usd + made * price.batch_output_usd) / 1_000_000
+        assert attempts[name].total_cost_usd == dollars
+        assert (attempts[name].usd_eur, attempts[name].total_cost_eur) == (Decimal("0.9"), dollars * Decimal("0.9"))
+    assert (attempts[third].total_cost_eur, attempts[third].pricing_id) == (None, None)
+    assert report.cost_eur == attempts[first].total_cost_eur + attempts[second].total_cost_eur
+
+
+def test_without_a_price_the_cost_is_unknown_and_the_answer_taken(begin: Begin) -> None:
+    going = begin()
+    with going.engine.begin() as connection:
+        connection.execute(ai_model_pricing.delete())
+    report = going.end(output=[going.answer(going.ids[0])]).ingest()
+    assert (report.outcomes, report.cost_eur) == ({"parsed": 1}, None)
+    (attempt,) = rows_of(going.engine, ai_request_attempts)
+    assert (attempt.total_cost_usd, attempt.prompt_tokens) == (None, 1000)
+
+
+# --- sessions that changed meanwhile, questions, deadlocks ---
+
+
+def test_an_answer_about_messages_that_changed_is_kept_and_not_written(begin: Begin) -> None:
+    going = begin()
+    with going.engine.begin() as connection:
+        connection.execute(update(sessions).values(transcript_hash="other messages"))
+    going.end(output=[going.answer(going.ids[0])]).ingest()
+    (request,) = going.requests()
+    assert request.processing_status == "PROCESSING_COMPLETE" and request.parsed_answer is not None
+    with going.engine.connect() as connection:
+        assert session_values(connection, request.session_id)["summary"] is None
+        assert stage_counts(connection, "AI_ANALYSIS") == {"PENDING": 1}
+
+
+def test_questions_are_kept_once_per_company(begin: Begin, engine: Engine) -> None:
+    with engine.begin() as connection:
+        other_company = insert_company(connection, "other")
+    going = begin(3)
+    other = begin(1, other_company)
+    for each in (going, other):
+        each.end(output=[each.answer(name, questions=["Where?", f"And {name}?"]) for name in each.ids])
+    report = going.ingest()
+    with engine.connect() as connection:
+        rows = connection.execute(select(questions.c.company_id, questions.c.content)).all()
+        links = len(connection.execute(select(session_questions)).all())
+    assert Counter(row.content for row in rows)["Where?"] == 2
+    assert (len(rows), links, report.questions) == (2 + 4, 8, 8)
+
+
+def ended(
+    engine: Engine, company: Company, scripted: BatchContext, service: BatchService, slugs: int
+) -> Iterator[Round]:
+    """Batches of one company that have ended, each with many questions of which all are shared."""
+    for place in range(slugs):
+        with engine.begin() as connection:
+            insert_requests(connection, company, 30)
+        (batch,) = submit_pending(scripted, ignore_minimum=True).submitted
+        going = Round(engine, scripted, service, batch.openai_batch_id or "")
+        order = range(100) if place % 2 else range(99, -1, -1)
+        asked = [f"Question {number}?" for number in order]
+        lines = [going.answer(name, questions=asked[n * 3 : n * 3 + 5]) for n, name in enumerate(going.ids)]
+        service.end(going.name, output=lines)
+        yield going
+    poll_batches(scripted)
+
+
+def test_batches_with_opposite_orders_of_questions_do_not_deadlock(
+    engine: Engine, company: Company, scripted: BatchContext, service: BatchService
+) -> None:
+    list(ended(engine, company, scripted, service, 2))
+    ids = [row.id for row in rows_of(engine, ai_batch_requests)]
+    together = Barrier(2)
+    taken: list[UUID] = []
+
+    def take_in(batch_id: UUID) -> None:
+        together.wait()
+        if ingest_batch(scripted, batch_id, IngestReport()):
+            taken.append(batch_id)
+
+    with engine.connect() as connection:
+        before = connection.execute(text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"))
+        assert before.scalar_one() == 0
+    workers = [Thread(target=take_in, args=(batch_id,)) for batch_id in ids]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(taken) == ids
+    assert {row.status for row in rows_of(engine, ai_batch_requests)} == {"PROCESSED"}
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"))
+        assert found.scalar_one() == 0
+
+
+def test_a_transaction_that_was_the_victim_of_a_deadlock_is_run_again(engine: Engine, company: Company) -> None:
+    with engine.begin() as connection:
+        insert_company(connection, "other")
+    together, tries = Barrier(2), Counter[str]()
+
+    def rename(slugs: tuple[str, str]) -> None:
+        def work(connection: Connection) -> None:
+            tries[slugs[0]] += 1
+            for place, slug in enumerate(slugs):
+                connection.execute(text("UPDATE companies SET name = name || '!' WHERE slug = :slug"), {"slug": slug})
+                if place == 0 and tries[slugs[0]] == 1:
+                    together.wait()
+
+        in_transaction(engine, work)
+
+    workers = [Thread(target=rename, args=(slugs,)) for slugs in (("acme", "other"), ("other", "acme"))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sum(tries.values()) == 3
+    with engine.connect() as connection:
+        names = connection.execute(text("SELECT name FROM companies ORDER BY slug")).scalars().all()
+    assert names == ["Acme!!", "Other!!"]
+
+
+def test_settlement_and_derivation_lock_sessions_before_requests(begin: Begin) -> None:
+    """A derivation that holds a session is waited for without holding its request, which it will want next."""
+    going = begin()
+    going.end(output=[going.answer(going.ids[0])])
+    batch_id = batch_row(going.engine).id
+    with going.engine.begin() as deriving:
+        deriving.execute(select(sessions.c.id).with_for_update())
+        with going.engine.begin() as settling:
+            settling.execute(text("SET LOCAL lock_timeout = '50ms'"))
+            with pytest.raises(Exception, match="lock timeout"):
+                settlement.lock_batch(settling, batch_id)
+            free = deriving.execute(select(ai_processing_requests.c.id).with_for_update(nowait=True)).all()
+            settling.rollback()
+        assert len(free) == 1
+
+
+def test_a_batch_of_the_same_name_elsewhere_is_not_taken_in(begin: Begin) -> None:
+    going = begin()
+    going.end(output=[going.answer(going.ids[0])])
+    with going.engine.begin() as connection:
+        connection.execute(update(ai_batch_requests).values(endpoint="other/v1"))
+    assert going.ingest() == IngestReport()
