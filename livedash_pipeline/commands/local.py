@@ -5,6 +5,7 @@ Options only; what they start is in `local.demo` and `local.dev`.
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ import click
 from livedash_pipeline.commands.command import AS_JSON, Answer, LivedashCommand
 from livedash_pipeline.commands.context import start
 from livedash_pipeline.commands.guard import INTERRUPTED
-from livedash_pipeline.commands.output import print_document
 
 if TYPE_CHECKING:
     from livedash_pipeline.settings import Settings
@@ -34,7 +34,8 @@ def demo(ctx: click.Context, real: bool, plain: bool) -> None:
 
     own = _own_settings() if real else None
     document = run_demo(os.environ, DemoOptions(plain=plain, json_only=ctx.meta[AS_JSON], real=own))
-    print_document(document)
+    # One line, also on a terminal: it is the last one, for a script to read.
+    click.echo(json.dumps(document))
     ctx.exit(0 if document["ok"] else 1)
 
 

@@ -11,12 +11,20 @@ from functools import cache
 from typing import Protocol, cast
 
 
-class _Encoding(Protocol):
-    def encode_ordinary(self, text: str) -> list[int]: ...
+class Encoding(Protocol):
+    """What is used of the vocabulary."""
+
+    def encode_ordinary(self, text: str) -> list[int]:
+        """Return the tokens of a text that UTF-8 can carry."""
+        ...
+
+    def decode_bytes(self, tokens: list[int]) -> bytes:
+        """Return the UTF-8 of tokens; the last character may be cut in half."""
+        ...
 
 
 @cache
-def _encoding() -> _Encoding:
+def load_encoding() -> Encoding:
     """The vocabulary, whose tables are inside the wheel; other tokenisers download theirs when first used.
 
     The package takes 0.4 s to import, and on Python 3.11 and 3.12 reads its tables by a function deprecated there, so it is
@@ -26,9 +34,9 @@ def _encoding() -> _Encoding:
         warnings.simplefilter("ignore", DeprecationWarning)
         import bpe_openai
 
-        return cast(_Encoding, bpe_openai.get_encoding("o200k_base"))
+        return cast(Encoding, bpe_openai.get_encoding("o200k_base"))
 
 
 def count_tokens(text: str) -> int:
     """Tokens of a text without a chat's framing; words that look like special tokens count as the text they are."""
-    return len(_encoding().encode_ordinary(text))
+    return len(load_encoding().encode_ordinary(text))

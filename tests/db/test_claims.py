@@ -76,33 +76,31 @@ def test_a_claim_takes_requests_in_id_order_with_their_attempts_and_stages(engin
         assert stage_counts(connection, "AI_ANALYSIS") == {"IN_PROGRESS": 3, "PENDING": 2}
 
 
-@pytest.mark.parametrize(
-    ("limits", "count"),
-    [
-        (replace(OPEN, max_lines=2), 2),
-        (replace(OPEN, max_bytes=2999), 2),
-        (replace(OPEN, max_bytes=3000), 3),
-        (replace(OPEN, max_tokens=399), 3),
-        (replace(OPEN, max_tokens=400), 4),
-        # 100 tokens in and 4,000 out at one cent each make 41 euro a request.
-        (replace(OPEN, budget=Budget(Decimal("0.01"), Decimal("0.01"), Decimal(82))), 2),
-        (replace(OPEN, budget=Budget(Decimal("0.01"), Decimal("0.01"), Decimal("81.99"))), 1),
-        # Nothing enqueued: a learned limit that no request fits into is tried with one.
-        (replace(OPEN, max_tokens=50, max_first_tokens=1000), 1),
-        (replace(OPEN, max_tokens=50, max_first_tokens=99), None),
-        (replace(OPEN, max_tokens=0), None),
-        (replace(OPEN, max_bytes=999), None),
-        (replace(OPEN, budget=Budget(Decimal(1), Decimal(1), Decimal(0))), None),
-    ],
-)
-def test_a_batch_stays_within_every_limit(
-    engine: Engine, company: Company, limits: ClaimLimits, count: int | None
-) -> None:
+LIMITS: list[tuple[ClaimLimits, int | None]] = [
+    (replace(OPEN, max_lines=2), 2),
+    (replace(OPEN, max_bytes=2999), 2),
+    (replace(OPEN, max_bytes=3000), 3),
+    (replace(OPEN, max_tokens=399), 3),
+    (replace(OPEN, max_tokens=400), 4),
+    # 100 tokens in and 4,000 out at one cent each make 41 euro a request.
+    (replace(OPEN, budget=Budget(Decimal("0.01"), Decimal("0.01"), Decimal(82))), 2),
+    (replace(OPEN, budget=Budget(Decimal("0.01"), Decimal("0.01"), Decimal("81.99"))), 1),
+    # Nothing enqueued: a learned limit that no request fits into is tried with one.
+    (replace(OPEN, max_tokens=50, max_first_tokens=1000), 1),
+    (replace(OPEN, max_tokens=50, max_first_tokens=99), None),
+    (replace(OPEN, max_tokens=0), None),
+    (replace(OPEN, max_bytes=999), None),
+    (replace(OPEN, budget=Budget(Decimal(1), Decimal(1), Decimal(0))), None),
+]
+
+
+def test_a_batch_stays_within_every_limit(engine: Engine, company: Company) -> None:
     with engine.begin() as connection:
         insert_requests(connection, company, 5)
-        made = claim(connection, company, limits)
-        assert (made and made.requests) == count
-        connection.rollback()
+    for limits, count in LIMITS:
+        with engine.connect() as connection:
+            made = claim(connection, company, limits)
+            assert (made and made.requests) == count, limits
 
 
 def test_what_is_set_aside_is_the_input_and_the_most_output(engine: Engine, company: Company) -> None:
@@ -144,17 +142,15 @@ def test_outdated_stale_and_foreign_requests_are_not_claimed(engine: Engine, com
     assert claimed_ids(engine) == fresh
 
 
-@pytest.mark.parametrize(("status", "taken"), [("ACTIVE", 1), ("TRIAL", 1), ("SUSPENDED", None), ("ARCHIVED", None)])
-def test_only_working_companies_are_claimed_for(
-    engine: Engine, company: Company, status: str, taken: int | None
-) -> None:
+def test_only_working_companies_are_claimed_for(engine: Engine, company: Company) -> None:
     with engine.begin() as connection:
         insert_requests(connection, company)
-        connection.execute(update(companies).values(status=status))
-        assert bool(batches.pending_groups(connection)) is (taken is not None)
-        made = claim(connection, company)
-        assert (made and made.requests) == taken
-        connection.rollback()
+    for status, taken in (("ACTIVE", 1), ("TRIAL", 1), ("SUSPENDED", None), ("ARCHIVED", None)):
+        with engine.connect() as connection:
+            connection.execute(update(companies).values(status=status))
+            assert bool(batches.pending_groups(connection)) is (taken is not None)
+            made = claim(connection, company)
+            assert (made and made.requests) == taken
 
 
 def test_what_waits_is_grouped_by_company_and_model(engine: Engine, company: Company) -> None:
@@ -273,25 +269,18 @@ def test_concurrent_claimers_of_a_company_share_its_cap(engine: Engine, company:
         assert batches.committed_eur(connection, company.id, month_start=NOW) == 7
 
 
-def test_an_abandoned_batch_is_taken_over_once_with_a_new_fence(engine: Engine, company: Company) -> None:
-    over, held = NOW - timedelta(seconds=1), NOW + timedelta(seconds=1)
-    expected = {
-        insert_batch(engine, company, None, status="PENDING", lease_until=over),
-        insert_batch(engine, company, None, status="UPLOADING", lease_until=NOW, input_file_id="file"),
+def test_a_lease_is_renewed_only_by_its_holder_before_create_and_in_time(engine: Engine, company: Company) -> None:
+    values = {"status": "UPLOADING", "lease_until": NOW + timedelta(seconds=1)}
+    cases = {
+        insert_batch(engine, company, None, **values): True,
+        insert_batch(engine, company, None, **(values | {"lease_until": NOW})): False,
+        insert_batch(engine, company, None, **(values | {"fence": 2})): False,
+        insert_batch(engine, company, None, **(values | {"create_started_at": NOW})): False,
     }
-    insert_batch(engine, company, None, status="UPLOADING", lease_until=held)
-    insert_batch(engine, company, None, status="UPLOADING", lease_until=over, create_started_at=over)
-    insert_batch(engine, company, None, status="PENDING", lease_until=over, endpoint="other/v1")
-    with engine.begin() as first, engine.begin() as second:
-        taken = batches.take_over_abandoned(first, HERE, lease=60, now=NOW)
-        assert {claim.batch_id for claim in taken} == expected
-        assert {claim.fence for claim in taken} == {2}
-        assert batches.take_over_abandoned(second, HERE, lease=60, now=NOW) == []
-    with engine.begin() as connection:
-        old = replace(taken[0], fence=1)
-        assert not batches.renew_lease(connection, old, lease=60, now=NOW)
-        assert not batches.start_create(connection, old, lease=60, now=NOW)
-        assert batches.renew_lease(connection, taken[0], lease=60, now=NOW)
+    for batch_id, renewed in cases.items():
+        mine = Claim(batch_id, 1, company.id, "acme", "m", 1, 1, 1, Decimal(0))
+        with engine.begin() as connection:
+            assert batches.renew_lease(connection, mine, lease=60, now=NOW) is renewed
 
 
 def test_create_begins_only_within_the_lease_and_uncancelled(engine: Engine, company: Company) -> None:

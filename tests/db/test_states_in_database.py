@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from threading import Barrier, Thread
 from typing import Any
 from uuid import UUID
@@ -185,36 +186,31 @@ def test_not_found_is_noted_once_and_forgotten_when_the_batch_is_seen(engine: En
     assert rows_of(engine, ai_batch_requests)[0].not_found_since is None
 
 
-CLAIM_WRITES = {
-    "mark_uploading": (BatchStatus.UPLOADING, {BatchStatus.PENDING}),
+CLAIM_WRITES: dict[str, tuple[BatchStatus, set[BatchStatus]]] = {
+    # A batch that was taken over may be uploading already.
+    "mark_uploading": (BatchStatus.UPLOADING, {BatchStatus.PENDING, BatchStatus.UPLOADING}),
     "record_created": (BatchStatus.VALIDATING, {BatchStatus.UPLOADING}),
     "fail_unsubmitted": (BatchStatus.FAILED, {BatchStatus.PENDING, BatchStatus.UPLOADING}),
 }
 
 
-@pytest.mark.parametrize("fence", [1, 2])
-@pytest.mark.parametrize("write", CLAIM_WRITES)
-def test_a_submitters_writes_obey_the_table_and_carry_the_fence(
-    engine: Engine, company: Company, write: str, fence: int
-) -> None:
-    after, sources = CLAIM_WRITES[write]
-    for before in BatchStatus:
+def test_a_submitters_writes_obey_the_table_and_carry_the_fence(engine: Engine, company: Company) -> None:
+    for write, before, fence in product(CLAIM_WRITES, BatchStatus, (1, 2)):
+        after, sources = CLAIM_WRITES[write]
         batch_id = insert_batch(engine, company, None, status=before)
         claim = Claim(batch_id, fence, company.id, "acme", "m", 1, 1, 1, ZERO)
         arguments: dict[str, Any] = {
             "mark_uploading": {},
-            "record_created": {"openai_batch_id": f"b-{before}", "openai_status": "validating"},
+            "record_created": {"openai_batch_id": f"b-{before}-{fence}", "openai_status": "validating"},
             "fail_unsubmitted": {"error_code": "refused", "error_message": "No."},
         }[write]
         with engine.begin() as connection:
             hit = getattr(batches, write)(connection, claim, now=LATER, **arguments)
-        with engine.connect() as connection:
-            status = connection.execute(
-                select(ai_batch_requests.c.status).where(ai_batch_requests.c.id == batch_id)
-            ).scalar_one()
-        assert hit is (before in sources and fence == 1)
+            query = select(ai_batch_requests.c.status).where(ai_batch_requests.c.id == batch_id)
+            status = connection.execute(query).scalar_one()
+        assert hit is (before in sources and fence == 1), (write, before, fence)
         assert status == (after if hit else before)
-        assert all(after in BATCH_MOVES[source] for source in sources)
+        assert status == before or after in BATCH_MOVES[before]
 
 
 def test_each_statement_moves_requests_only_from_the_states_that_the_table_names(

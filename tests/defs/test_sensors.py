@@ -83,6 +83,15 @@ def test_a_due_company_gets_a_run_with_its_partition(world: World) -> None:
     assert world.tick("company_csv_sensor", cursor="42").skip_message == "0 companies are due"
 
 
+def test_a_company_that_is_newer_than_its_partition_gets_both(world: World) -> None:
+    world.instance.delete_dynamic_partition(PARTITIONS, SLUG)
+    tick = world.tick("company_csv_sensor")
+    assert [request.partition_key for request in tick.run_requests] == [SLUG]
+    (added,) = tick.dynamic_partitions_requests
+    assert isinstance(added, dg.AddDynamicPartitionsRequest)
+    assert list(added.partition_keys) == [SLUG]
+
+
 def test_each_request_has_a_key_of_its_own_though_the_last_run_failed(world: World) -> None:
     first = world.tick("company_csv_sensor", cursor="7")
     second = world.tick("company_csv_sensor", cursor=first.cursor)
@@ -129,7 +138,7 @@ def test_pending_requests_wait_for_a_minimum_or_for_their_time(world: World) -> 
     assert _keys(world.tick("pending_request_sensor", cursor="3")) == ["submit:4"]
     world.change(livedash_min_batch=SESSIONS + 1, livedash_max_wait=60)
     assert not world.tick("pending_request_sensor").run_requests
-    world.sql("UPDATE ai_processing_requests SET requested_at = requested_at - interval '2 minutes'")
+    world.sql("UPDATE ai_processing_requests SET updated_at = updated_at - interval '2 minutes'")
     tick = world.tick("pending_request_sensor", cursor="4")
     assert (_keys(tick), tick.cursor) == (["submit:5"], "5")
     assert all(result.success for result in world.follow(tick.run_requests))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.partitions.context import partition_loading_context
 from sqlalchemy import Engine, text
 
 from livedash_pipeline.db.companies import CompanyChanges, add_company
@@ -80,12 +81,15 @@ class World:
     def tick(self, sensor: str, cursor: str | None = None) -> Any:
         """Evaluates a sensor as the daemon does."""
         definitions = self.defs
-        with dg.build_sensor_context(
-            instance=self.instance,
-            cursor=cursor,
-            definitions=definitions,
-            resources=dict(definitions.resources or {}),
-        ) as context:
+        with (
+            partition_loading_context(dynamic_partitions_store=self.instance),
+            dg.build_sensor_context(
+                instance=self.instance,
+                cursor=cursor,
+                definitions=definitions,
+                resources=dict(definitions.resources or {}),
+            ) as context,
+        ):
             return definitions.resolve_sensor_def(sensor).evaluate_tick(context)
 
     def follow(self, requests: Any) -> list[dg.ExecuteInProcessResult]:

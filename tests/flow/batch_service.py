@@ -26,6 +26,8 @@ class BatchService:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.stated_bytes: dict[str, int] = {}
+        self.names: dict[str, str] = {}
+        self.uploads = 0
         self.batches: dict[str, dict[str, Any]] = {}
         self.on: dict[str, Answer] = {}
         self.calls: list[str] = []
@@ -50,6 +52,12 @@ class BatchService:
             "create": lambda: self._create(json.loads(request.content)),
             "list": lambda: self._list(request),
             "retrieve": lambda: self._one(self.batches.get(named[0])),
+            "cancel": lambda: self._cancel(named[0]),
+            "delete": lambda: self._delete(named[0]),
+            "files": lambda: self._files(),
+            "cancel": lambda: self._cancel(named[0]),
+            "list_files": lambda: ok({"object": "list", "data": [], "has_more": False}),
+            "delete_file": lambda: self._delete(named[0]),
             "file": lambda: self._file(named[0]),
             "content": lambda: (
                 httpx2.Response(200, content=self.files[named[0]]) if named[0] in self.files else refusal(404)
@@ -102,13 +110,21 @@ class BatchService:
             ("POST", "batches", 1): "create",
             ("GET", "batches", 1): "list",
             ("GET", "batches", 2): "retrieve",
+            ("POST", "batches", 3): "cancel",
+            ("DELETE", "files", 2): "delete",
+            ("GET", "files", 1): "files",
+            ("POST", "batches", 3): "cancel",
+            ("GET", "files", 1): "list_files",
+            ("DELETE", "files", 2): "delete_file",
         }[(request.method, parts[0], len(parts))]
 
     def _upload(self, request: httpx2.Request) -> httpx2.Response:
-        name = f"file-in-{len(self.files)}"
+        name = f"file-in-{self.uploads}"
+        self.uploads += 1
         boundary = request.headers["content-type"].partition("boundary=")[2].encode()
         part = next(part for part in request.content.split(b"--" + boundary) if b'name="file"' in part)
         self.files[name] = part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
+        self.names[name] = part.partition(b'filename="')[2].partition(b'"')[0].decode()
         return ok({"id": name, "object": "file", "bytes": len(self.files[name]), "purpose": "batch", "filename": "x"})
 
     def _create(self, asked: dict[str, Any]) -> httpx2.Response:
@@ -134,8 +150,36 @@ class BatchService:
         page = newest_first[start : start + int(request.url.params.get("limit", 20))]
         return ok({"object": "list", "data": page, "has_more": start + len(page) < len(newest_first)})
 
+    def _cancel(self, name: str) -> httpx2.Response:
+        found = self.batches.get(name)
+        if found is not None and found["status"] in ("completed", "failed", "expired"):
+            return refusal(409, message="It has ended.")
+        if found is not None and found["status"] != "cancelled":
+            found["status"] = "cancelling"
+        return self._one(found)
+
+    def _delete(self, name: str) -> httpx2.Response:
+        if self.files.pop(name, None) is None:
+            return refusal(404, message="No such file.")
+        return ok({"id": name, "object": "file", "deleted": True})
+
+    def _files(self) -> httpx2.Response:
+        data = [{"id": name, "object": "file", "filename": self.names.get(name, "x")} for name in self.files]
+        return ok({"object": "list", "data": data, "has_more": False})
+
     def _one(self, found: Mapping[str, Any] | None) -> httpx2.Response:
         return refusal(404, message="No such batch.") if found is None else ok(found)
+
+    def _cancel(self, name: str) -> httpx2.Response:
+        if self.batches[name]["status"] in ("completed", "failed", "expired"):
+            return refusal(409)
+        if self.batches[name]["status"] != "cancelled":
+            self.batches[name]["status"] = "cancelling"
+        return ok(self.batches[name])
+
+    def _delete(self, name: str) -> httpx2.Response:
+        gone = self.files.pop(name, None) is not None
+        return ok({"id": name, "object": "file", "deleted": True}) if gone else refusal(404)
 
     def _file(self, name: str) -> httpx2.Response:
         if name not in self.files:

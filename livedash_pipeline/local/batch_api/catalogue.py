@@ -46,16 +46,27 @@ _LOOKS_LIKE_REASONING = re.compile(r"^(o\d|gpt-([5-9]|\d\d))")
 
 
 class Catalogue:
-    """The known models plus those given by name; lookup by alias or snapshot."""
+    """The known models plus those given by name; lookup by alias or snapshot.
 
-    def __init__(self, extra: Collection[str] = ()) -> None:
-        self._by_name = {name: model for model in KNOWN_MODELS for name in (model.alias, model.snapshot)}
+    Args:
+        extra: names of further models.
+        known: the models with all that is known of them.
+        any_name: whether every other name is a model too.
+    """
+
+    def __init__(
+        self, extra: Collection[str] = (), *, known: Collection[Model] = KNOWN_MODELS, any_name: bool = False
+    ) -> None:
+        self._any_name = any_name
+        self._by_name = {name: model for model in known for name in (model.alias, model.snapshot)}
         for name in extra:
             self._by_name.setdefault(name, _unlisted(name))
 
     def get(self, name: object) -> Model | None:
         """Return the model with this alias or snapshot name, or None."""
-        return self._by_name.get(name) if isinstance(name, str) else None
+        if not isinstance(name, str):
+            return None
+        return self._by_name.get(name) or (_unlisted(name) if self._any_name and name else None)
 
     def names(self) -> Iterator[str]:
         """Yield every name that a request may use."""

@@ -1,15 +1,15 @@
 """One line of a batch turned into one line of its output or error file.
 
-Add another kind of result line here. Where the lines go and when they run is in `runs.py`.
+Add another kind of result line here; lines that are wrong on purpose are in `line_faults.py`. Where the lines go and when
+they run is in `runs.py`.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from livedash_pipeline.local.batch_api.catalogue import Catalogue
-from livedash_pipeline.local.batch_api.chat import complete_chat
-from livedash_pipeline.local.batch_api.lines import parse_object
+from livedash_pipeline.local.batch_api.lines import parse_object, write_line
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.validation import CHAT_COMPLETIONS
 
@@ -18,14 +18,29 @@ NOT_RUN = {
     "batch_expired": "This request could not be executed before the completion window expired.",
 }
 
+Answer = Callable[[Mapping[str, Any], str, int], dict[str, Any]]
+"""Answers a chat completion request: body, id and creation time of the completion; raises `Refusal` for a 4xx or 5xx."""
+
 
 @dataclass(frozen=True)
 class LineResult:
-    """A line of the output file (`succeeded`) or of the error file, and the usage of its completion, if any."""
+    """A line of the output file (`succeeded`) or of the error file.
 
+    `usage` is what the completion used, and so what the line is billed; None where nothing was completed. `written` stands
+    in the file in place of the document, and may be no line or several; `elsewhere` stands in the other file.
+    """
+
+    custom_id: str
     document: dict[str, Any]
     succeeded: bool
     usage: dict[str, Any] | None = None
+    written: bytes | None = None
+    elsewhere: bytes = b""
+
+    def files(self) -> tuple[bytes, bytes]:
+        """Return what goes to the output file and what to the error file."""
+        own = write_line(self.document) if self.written is None else self.written
+        return (own, self.elsewhere) if self.succeeded else (self.elsewhere, own)
 
 
 @dataclass(frozen=True)
@@ -41,37 +56,45 @@ class LinePlace:
         return prefix + blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def run_line(line: bytes, place: LinePlace, endpoint: str, catalogue: Catalogue, created: int) -> LineResult:
+def run_line(line: bytes, place: LinePlace, endpoint: str, answer: Answer, created: int) -> LineResult:
     """Answer a line that has passed validation; a refusal by the model becomes a line of the error file."""
-    request = _request(line)
+    request = read_request(line)
     try:
         if endpoint != CHAT_COMPLETIONS:
             raise Refusal(400, f"This local stand-in answers {CHAT_COMPLETIONS} only, not {endpoint}.")
-        body = complete_chat(request["body"], catalogue, completion_id=place.new_id("chatcmpl-"), created=created)
+        body = answer(request["body"], place.new_id("chatcmpl-"), created)
     except Refusal as refusal:
-        return _result(request, place, refusal.status, refusal.document())
-    return _result(request, place, 200, body)
+        return refused_line(request["custom_id"], place, refusal)
+    return _result(request["custom_id"], place, 200, body)
 
 
 def skip_line(line: bytes, place: LinePlace, code: str) -> LineResult:
     """Report a line that never ran; `code` is a key of `NOT_RUN`."""
+    custom_id = read_request(line)["custom_id"]
     error = {"code": code, "message": NOT_RUN[code]}
-    document = {"id": place.new_id("batch_req_"), "custom_id": _request(line)["custom_id"]}
-    return LineResult({**document, "response": None, "error": error}, succeeded=False)
+    document = {"id": place.new_id("batch_req_"), "custom_id": custom_id, "response": None, "error": error}
+    return LineResult(custom_id, document, succeeded=False)
 
 
-def _result(request: dict[str, Any], place: LinePlace, status: int, body: dict[str, Any]) -> LineResult:
-    document = {
-        "id": place.new_id("batch_req_"),
-        "custom_id": request["custom_id"],
-        "response": {"status_code": status, "request_id": place.new_id("req_"), "body": body},
-        "error": None,
-    }
-    return LineResult(document, succeeded=status == 200, usage=body.get("usage"))
+def refused_line(custom_id: str, place: LinePlace, refusal: Refusal) -> LineResult:
+    """Report a line that was answered with an error."""
+    return _result(custom_id, place, refusal.status, refusal.document())
 
 
-def _request(line: bytes) -> dict[str, Any]:
+def read_request(line: bytes) -> dict[str, Any]:
+    """Return the request on a line that has passed validation."""
     request = parse_object(line)
     if request is None:
         raise AssertionError("a line that passed validation no longer parses: the kept input file has changed")
     return request
+
+
+def _result(custom_id: str, place: LinePlace, status: int, body: dict[str, Any]) -> LineResult:
+    document = {
+        "id": place.new_id("batch_req_"),
+        "custom_id": custom_id,
+        "response": {"status_code": status, "request_id": place.new_id("req_"), "body": body},
+        "error": None,
+    }
+    succeeded = status == 200
+    return LineResult(custom_id, document, succeeded, usage=(body.get("usage") or {}) if succeeded else None)

@@ -13,7 +13,10 @@ WINDOW_SECONDS = 86_400
 
 @dataclass
 class FileRecord:
-    """One stored file; `created_at` in seconds, `expires_at` None where it is kept for ever."""
+    """One stored file; `created_at` in seconds, `expires_at` None where it is kept for ever.
+
+    The rest is for faults: from when it is shown and listed, when it vanishes, and how its creation time is written.
+    """
 
     id: str
     filename: str
@@ -21,6 +24,14 @@ class FileRecord:
     bytes: int
     created_at: float
     expires_at: float | None = None
+    shown_at: float = 0.0
+    listed_at: float = 0.0
+    vanishes_at: float | None = None
+    times: str = "seconds"
+
+    def is_shown(self, now: float) -> bool:
+        """Whether somebody who names it gets to see it; it is no longer stored when it has vanished."""
+        return self.shown_at <= now
 
     def document(self) -> dict[str, Any]:
         """Return the File object."""
@@ -43,7 +54,9 @@ class BatchRecord:
 
     `position` counts the lines taken from the run order, whatever became of them; `output_bytes` and `error_bytes` are
     the valid lengths of the two result files, which lie under `output_file` and `error_file` from the start and are
-    shown as `output_file_id` and `error_file_id` only at the end.
+    shown as `output_file_id` and `error_file_id` only at the end. `enqueued_tokens` are the prompt tokens of all lines,
+    counted only where a limit asks for them. The rest is for faults: those that struck it, as JSON, from when it is shown
+    and listed, and when it vanishes.
     """
 
     id: str
@@ -75,6 +88,15 @@ class BatchRecord:
     reasoning_tokens: int = 0
     output_file_id: str | None = None
     error_file_id: str | None = None
+    enqueued_tokens: int | None = None
+    faults: str = ""
+    shown_at: float = 0.0
+    listed_at: float = 0.0
+    vanishes_at: float | None = None
+
+    def is_shown(self, now: float) -> bool:
+        """Whether somebody who names it gets to see it."""
+        return self.shown_at <= now and (self.vanishes_at is None or now < self.vanishes_at)
 
     def document(self) -> dict[str, Any]:
         """Return the Batch object, with nulls where the service sends them."""

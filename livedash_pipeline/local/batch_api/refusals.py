@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Refusal(Exception):  # noqa: N818 -- it is an answer of the service, raised to leave the call early
-    """The service says no: an HTTP status and the `error` document that goes with it."""
+    """The service says no: an HTTP status and the `error` document that goes with it, perhaps after how many seconds to retry."""
 
     def __init__(
         self,
@@ -18,6 +18,7 @@ class Refusal(Exception):  # noqa: N818 -- it is an answer of the service, raise
         code: str | None = None,
         param: str | None = None,
         kind: str = "invalid_request_error",
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -25,6 +26,7 @@ class Refusal(Exception):  # noqa: N818 -- it is an answer of the service, raise
         self.code = code
         self.param = param
         self.kind = kind
+        self.retry_after = retry_after
 
     def document(self) -> dict[str, Any]:
         """Return the body of the reply: `{"error": {message, type, param, code}}`."""

@@ -9,13 +9,19 @@ import os
 import random
 import threading
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import count as count_from
 from typing import Any, BinaryIO
 
+from livedash_pipeline.local.batch_api.batch_faults import BatchFaults, faults_of, hide_results
 from livedash_pipeline.local.batch_api.catalogue import Catalogue
-from livedash_pipeline.local.batch_api.line_results import LinePlace, LineResult, run_line, skip_line
+from livedash_pipeline.local.batch_api.enqueued import count_enqueued, over_limit
+from livedash_pipeline.local.batch_api.fault_kinds import EmptyErrorFile
+from livedash_pipeline.local.batch_api.journal import BilledLine, Entry, Journal, billed_line
+from livedash_pipeline.local.batch_api.line_faults import run_faulty
+from livedash_pipeline.local.batch_api.line_results import Answer, LinePlace, LineResult, read_request, run_line, skip_line
 from livedash_pipeline.local.batch_api.lines import MAX_LINE_BYTES, write_line
 from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.records import BatchRecord, FileRecord

@@ -25,7 +25,7 @@ from livedash_pipeline.local.batch_api.refusals import (
 )
 from livedash_pipeline.local.batch_api.runs import BatchRuns
 from livedash_pipeline.local.batch_api.store import Store
-from livedash_pipeline.local.batch_api.tokens import load_encoding
+from livedash_pipeline.openai_batch.tokens import load_encoding
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 BATCH_FILE_SECONDS = 2_592_000

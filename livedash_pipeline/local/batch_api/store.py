@@ -8,10 +8,11 @@ import json
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord, FileRecord
 
@@ -119,7 +120,15 @@ class Store:
         with self.transaction():
             self._connection.execute(
                 "INSERT INTO files (id, purpose, expires_at, record) VALUES (?, ?, ?, ?)",
-                (record.id, record.purpose, record.expires_at, json.dumps(asdict(record))),
+                (record.id, record.purpose, _gone_at(record), json.dumps(asdict(record))),
+            )
+
+    def save_file(self, record: FileRecord) -> None:
+        """Write a file's record anew."""
+        with self.transaction():
+            self._connection.execute(
+                "UPDATE files SET expires_at = ?, record = ? WHERE id = ?",
+                (_gone_at(record), json.dumps(asdict(record)), record.id),
             )
 
     def file(self, file_id: str) -> FileRecord | None:
@@ -128,17 +137,19 @@ class Store:
             row = self._select("SELECT record FROM files WHERE id = ?", file_id)
         return FileRecord(**json.loads(row[0])) if row else None
 
-    def files(self, *, purpose: str | None, after: str | None, limit: int, ascending: bool) -> list[FileRecord]:
-        """Return up to `limit` files in order of creation, those behind the file `after`."""
+    def files(
+        self, *, purpose: str | None, after: str | None, limit: int, ascending: bool, now: float
+    ) -> list[FileRecord]:
+        """Return up to `limit` files listed at `now`, in order of creation, those behind the file `after`."""
         ascending_page = """
             SELECT record FROM files
-            WHERE (:purpose IS NULL OR purpose = :purpose)
+            WHERE (:purpose IS NULL OR purpose = :purpose) AND COALESCE(json_extract(record, '$.listed_at'), 0) <= :now
               AND (:after IS NULL OR seq > (SELECT seq FROM files WHERE id = :after)) ORDER BY seq LIMIT :limit"""
         descending_page = """
             SELECT record FROM files
-            WHERE (:purpose IS NULL OR purpose = :purpose)
+            WHERE (:purpose IS NULL OR purpose = :purpose) AND COALESCE(json_extract(record, '$.listed_at'), 0) <= :now
               AND (:after IS NULL OR seq < (SELECT seq FROM files WHERE id = :after)) ORDER BY seq DESC LIMIT :limit"""
-        page = {"purpose": purpose, "after": after, "limit": limit}
+        page = {"purpose": purpose, "after": after, "limit": limit, "now": now}
         with self._lock:
             rows = self._connection.execute(ascending_page if ascending else descending_page, page).fetchall()
         return [FileRecord(**json.loads(row[0])) for row in rows]
@@ -177,13 +188,16 @@ class Store:
             row = self._select("SELECT record FROM batches WHERE id = ?", batch_id)
         return BatchRecord(**json.loads(row[0])) if row else None
 
-    def batches(self, *, after: str | None, limit: int) -> list[BatchRecord]:
-        """Return up to `limit` batches, newest first, those older than the batch `after`."""
+    def batches(self, *, after: str | None, limit: int, now: float) -> list[BatchRecord]:
+        """Return up to `limit` batches listed at `now`, newest first, those older than the batch `after`."""
         page = """
             SELECT record FROM batches
-            WHERE :after IS NULL OR seq < (SELECT seq FROM batches WHERE id = :after) ORDER BY seq DESC LIMIT :limit"""
+            WHERE (:after IS NULL OR seq < (SELECT seq FROM batches WHERE id = :after))
+              AND COALESCE(json_extract(record, '$.listed_at'), 0) <= :now
+              AND COALESCE(json_extract(record, '$.vanishes_at'), 1e18) > :now
+            ORDER BY seq DESC LIMIT :limit"""
         with self._lock:
-            rows = self._connection.execute(page, {"after": after, "limit": limit}).fetchall()
+            rows = self._connection.execute(page, {"after": after, "limit": limit, "now": now}).fetchall()
         return [BatchRecord(**json.loads(row[0])) for row in rows]
 
     def live_batches(self) -> list[str]:
@@ -191,6 +205,23 @@ class Store:
         with self._lock:
             rows = self._connection.execute("SELECT id FROM batches WHERE NOT ended ORDER BY seq").fetchall()
         return [row[0] for row in rows]
+
+    def add_tables(self, schema: str) -> None:
+        """Create the tables of another module, if they are not there."""
+        with self._lock:
+            self._connection.executescript(schema)
+
+    def execute(self, statement: str, values: Mapping[str, Any]) -> list[sqlite3.Row]:
+        """Run a statement on another module's tables and return its rows."""
+        with self._lock:
+            cursor = self._connection.cursor()
+            cursor.row_factory = sqlite3.Row
+            return cursor.execute(statement, values).fetchall()
+
+    def execute_many(self, statement: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run a statement on another module's tables for all rows, in one transaction."""
+        with self.transaction():
+            self._connection.executemany(statement, rows)
 
     def _select(self, statement: str, record_id: str) -> tuple[str] | None:
         # An id from outside may hold anything, lone surrogates too, which SQLite cannot be asked for; ours are ASCII.
@@ -211,3 +242,9 @@ class Store:
         for path in self._work.iterdir():
             if path.stem not in running:
                 path.unlink()
+
+
+def _gone_at(record: FileRecord) -> float | None:
+    """Return when a file is removed: when it expires, or when a fault lets it vanish before."""
+    times = [at for at in (record.expires_at, record.vanishes_at) if at is not None]
+    return min(times, default=None)

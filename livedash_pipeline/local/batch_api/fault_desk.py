@@ -1,0 +1,125 @@
+"""Which fault strikes now: the installed faults with their counters, asked once for every call, file and batch.
+
+Nothing is added here for a new kind of fault. Counters live in memory: a server that starts again begins its script anew,
+while what has been bound to a batch stays with the batch.
+"""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from livedash_pipeline.local.batch_api.fault_kinds import CallFault, Dialect, VisibilityLag
+from livedash_pipeline.local.batch_api.faults import (
+    BoundFault,
+    FaultScript,
+    chosen,
+    is_call_fault,
+    is_line_fault,
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: its operation as in `app.py`, and the batch and file that it is about."""
+
+    operation: str
+    batch_id: str | None = None
+    file_id: str | None = None
+
+
+@dataclass
+class _Installed:
+    """A fault and its counters: what fitted its match, and what it struck."""
+
+    bound: BoundFault
+    fitted: int = 0
+    struck: int = 0
+
+    def may_strike(self) -> bool:
+        """Count one more that fits, and return whether it is one of those to strike."""
+        self.fitted += 1
+        match, times = self.bound.fault.match, self.bound.fault.times
+        if match.nth not in (None, self.fitted) or (times is not None and self.struck >= times):
+            return False
+        share = None if is_line_fault(self.bound.fault) else match.share
+        return chosen(share, self.bound.seed, self.bound.number, self.fitted)
+
+
+class FaultDesk:
+    """The faults that are installed; safe to share between threads."""
+
+    def __init__(self, script: FaultScript | None = None) -> None:
+        self._lock = threading.Lock()
+        self._installed: list[_Installed] = []
+        if script is not None:
+            self.install(script)
+
+    def install(self, script: FaultScript, *, replace: bool = False) -> list[BoundFault]:
+        """Add a script's faults behind those there are, or in their place, and return them."""
+        with self._lock:
+            if replace:
+                self._installed = []
+            number = len(self._installed)
+            new = [
+                BoundFault(fault=fault, seed=script.seed, number=index)
+                for index, fault in enumerate(script.faults, start=number)
+            ]
+            self._installed += map(_Installed, new)
+        return new
+
+    def document(self) -> dict[str, Any]:
+        """Return what is installed and how often each fault has struck."""
+        with self._lock:
+            return {
+                "faults": [
+                    {**each.bound.fault.model_dump(), "seed": each.bound.seed, "struck": each.struck}
+                    for each in self._installed
+                ]
+            }
+
+    def for_call(self, call: Call) -> CallFault | None:
+        """Return the fault that strikes a call; called once for each."""
+        found: CallFault | None = None
+        with self._lock:
+            for each in self._fitting(call, calls=True):
+                if isinstance(each.bound.fault, CallFault) and each.may_strike() and found is None:
+                    found = each.bound.fault
+                    each.struck += 1
+        return found
+
+    def for_batch(self, batch_id: str, input_file_id: str) -> list[BoundFault]:
+        """Return the faults of a new batch and of its lines; called once for each."""
+        found = []
+        with self._lock:
+            for each in self._fitting(Call("create_batch", batch_id, input_file_id), calls=False):
+                fault = each.bound.fault
+                if isinstance(fault, VisibilityLag) and fault.of == "input_file":
+                    continue
+                if each.may_strike():
+                    each.struck += 1
+                    found.append(each.bound)
+        return found
+
+    def for_upload(self, file_id: str) -> list[VisibilityLag | Dialect]:
+        """Return the faults of a new input file; called once for each. Those of a dialect are not used up by it."""
+        found: list[VisibilityLag | Dialect] = []
+        with self._lock:
+            for each in self._fitting(Call("upload_file", None, file_id), calls=False):
+                fault = each.bound.fault
+                if isinstance(fault, Dialect) and fault.match.nth is None:
+                    found.append(fault)
+                if isinstance(fault, VisibilityLag) and fault.of == "input_file" and each.may_strike():
+                    each.struck += 1
+                    found.append(fault)
+        return found
+
+    def _fitting(self, call: Call, *, calls: bool) -> Iterator[_Installed]:
+        for each in self._installed:
+            fault = each.bound.fault
+            if is_call_fault(fault) is not calls:
+                continue
+            if calls and getattr(fault, "operation", "any") not in ("any", call.operation):
+                continue
+            if fault.match.batch_id in (None, call.batch_id) and fault.match.file_id in (None, call.file_id):
+                yield each

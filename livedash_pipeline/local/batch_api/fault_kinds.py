@@ -1,0 +1,313 @@
+"""Every way in which the stand-in can misbehave, one frozen model for each: what it is called and what it can be told.
+
+Add a kind here, put it into one of the three unions at the end, and let the module that the union names act on it. Pure data:
+nothing happens here. All durations are seconds of the service's clock, whatever its speed; `hang` alone is of the wall.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Operation = Literal[
+    "upload_file",
+    "list_files",
+    "get_file",
+    "download_file",
+    "delete_file",
+    "create_batch",
+    "list_batches",
+    "get_batch",
+    "cancel_batch",
+    "list_models",
+    "get_model",
+    "chat_completion",
+]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Part(BaseModel):
+    """A piece of a fault script: it never changes, and takes no field that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Match(Part):
+    """What a fault strikes; with nothing given, everything of its kind.
+
+    A fault of a call strikes calls, a fault of a batch strikes batches when they are created (one that names its
+    `batch_id` also strikes a batch that exists already), and a fault of a line strikes lines of the batches that match.
+
+    Attributes:
+        nth: only the n-th call or batch that fits the rest, from 1.
+        batch_id: only calls about this batch, or this batch.
+        file_id: only calls about this file, or batches with this input file.
+        custom_id: only the line with this id; for faults of lines.
+        share: this part of the calls, batches or lines that fit, chosen by the script's seed.
+    """
+
+    nth: Count | None = None
+    batch_id: str | None = None
+    file_id: str | None = None
+    custom_id: str | None = None
+    share: Share | None = None
+
+
+class Base(Part):
+    """What every fault has; `times` is how often it strikes at most (calls or batches), None for always."""
+
+    match: Match = Match()
+    times: Count | None = None
+
+
+class _Call(Base):
+    operation: Operation | Literal["any"]
+    hang: Seconds = 0.0
+    """Seconds of the wall before the connection breaks, for a client that is to run into its own time-out."""
+
+
+class LoseReply(_Call):
+    """The call takes effect, its answer never comes: the connection breaks."""
+
+    kind: Literal["lose_reply"]
+
+
+class Drop(_Call):
+    """The connection breaks before the call takes effect."""
+
+    kind: Literal["drop"]
+
+
+class Delay(_Call):
+    """The connection breaks, and the call takes effect `seconds` later; None: when `release` says so, perhaps never."""
+
+    kind: Literal["delay"]
+    operation: Literal["create_batch", "cancel_batch", "delete_file"]
+    seconds: Seconds | None = None
+
+
+class Status(_Call):
+    """An error is answered; `acted`: the call takes effect all the same, as when a proxy gives up too early."""
+
+    kind: Literal["status"]
+    status: Annotated[int, Field(ge=400, le=599)]
+    code: str | None = None
+    message: str | None = None
+    retry_after: Seconds | None = None
+    acted: bool = False
+
+
+class Truncate(_Call):
+    """The call takes effect and its answer ends early; `silent`: with a length that says that this is all."""
+
+    kind: Literal["truncate"]
+    keep: Share = 0.5
+    silent: bool = False
+
+
+class Slow(_Call):
+    """The call takes effect and its answer takes `seconds` of the wall to arrive, in pieces."""
+
+    kind: Literal["slow"]
+    seconds: Seconds
+
+
+class VisibilityLag(Base):
+    """What was made cannot be seen for a while: a batch, its input file from the upload on, or its result files."""
+
+    kind: Literal["visibility_lag"]
+    seconds: Seconds
+    of: Literal["batch", "input_file", "result_files"] = "batch"
+    on: Literal["get", "list", "both"] = "both"
+
+
+class VanishBatch(Base):
+    """Nobody can see the batch any more from `after` seconds after its creation; it goes on all the same."""
+
+    kind: Literal["vanish_batch"]
+    after: Seconds = 0.0
+
+
+class VanishFile(Base):
+    """A result file is gone `after` seconds after the batch has ended; the batch still names it."""
+
+    kind: Literal["vanish_file"]
+    file: Literal["output", "error", "both"] = "output"
+    after: Seconds = 0.0
+
+
+class Expire(Base):
+    """The batch expires as soon as this share of its lines has run."""
+
+    kind: Literal["expire"]
+    share: Share
+
+
+class Stuck(Base):
+    """The batch stays in a state for that much longer; None: for ever."""
+
+    kind: Literal["stuck"]
+    state: Literal["validating", "in_progress", "finalizing", "cancelling"] = "finalizing"
+    seconds: Seconds | None = None
+
+
+class WrongCounts(Base):
+    """`request_counts` is off by these numbers; `all_completed`: it says that every line succeeded."""
+
+    kind: Literal["wrong_counts"]
+    all_completed: bool = False
+    total_by: int = 0
+    completed_by: int = 0
+    failed_by: int = 0
+
+
+class TokenLimit(Base):
+    """Validation fails with `token_limit_exceeded` if the model's prompt tokens in all batches not ended exceed `limit`."""
+
+    kind: Literal["token_limit"]
+    limit: Annotated[int, Field(ge=0)]
+    model: str | None = None
+
+
+class FailValidation(Base):
+    """Validation finds this one fault, whatever the file holds."""
+
+    kind: Literal["fail_validation"]
+    code: str
+    message: str = "The batch was refused by a fault script."
+    param: str | None = None
+    line: Count | None = None
+
+
+class EmptyErrorFile(Base):
+    """A batch without errors names an error file all the same, of zero bytes."""
+
+    kind: Literal["empty_error_file"]
+
+
+class Dialect(Base):
+    """The batch object, and the `created_at` of its input file, are written as other vendors write them."""
+
+    kind: Literal["dialect"]
+    upper_case_states: bool = False
+    empty_ids: bool = False
+    null_counts: bool = False
+    times: Literal["seconds", "milliseconds", "string", "iso"] = "seconds"
+
+
+class UnknownState(Base):
+    """Until `seconds` after the creation (None: until the end), the status is a word that nobody knows."""
+
+    kind: Literal["unknown_state"]
+    word: str = "queued"
+    seconds: Seconds | None = None
+
+
+class MissingLine(Base):
+    """The line is run and billed, and stands in neither file."""
+
+    kind: Literal["missing_line"]
+
+
+class DuplicateLine(Base):
+    """The line's result stands twice in its file; `other_file`: once in each of the two."""
+
+    kind: Literal["duplicate_line"]
+    other_file: bool = False
+
+
+class ForeignLine(Base):
+    """Behind the line's result stands the same one under an id that nobody asked for."""
+
+    kind: Literal["foreign_line"]
+    custom_id: str = "somebody-else"
+
+
+class LostLine(Base):
+    """The line is lost inside the service: `status_code` 0, no request id, an empty body, no error."""
+
+    kind: Literal["lost_line"]
+
+
+class ErrorLine(Base):
+    """The line gets an error: 429 or 5xx for trouble that passes, 429 with `insufficient_quota`, 4xx for a refusal."""
+
+    kind: Literal["error_line"]
+    status: Annotated[int, Field(ge=400, le=599)] = 500
+    code: str | None = None
+    message: str | None = None
+
+
+class GarbledLine(Base):
+    """The line's result is cut in the middle and is no JSON."""
+
+    kind: Literal["garbled_line"]
+
+
+class StringBody(Base):
+    """The `body` of the response is the JSON text of the object."""
+
+    kind: Literal["string_body"]
+
+
+class RefusedAnswer(Base):
+    """The model refuses: no content, a `refusal` instead."""
+
+    kind: Literal["refusal"]
+
+
+class CutAnswer(Base):
+    """The answer ends at the token limit: `finish_reason` length; `keep` 0 leaves an empty content."""
+
+    kind: Literal["length"]
+    keep: Share = 0.5
+
+
+class InvalidJson(Base):
+    """The answer is prose, not JSON."""
+
+    kind: Literal["invalid_json"]
+
+
+class OffSchema(Base):
+    """The answer is a JSON object with other keys than the schema's."""
+
+    kind: Literal["off_schema"]
+
+
+class OtherSession(Base):
+    """The answer speaks of another session."""
+
+    kind: Literal["other_session"]
+    session_id: str = "00000000-0000-4000-8000-000000000000"
+
+
+class OddText(Base):
+    """The answer's summary (of another answer: its text) ends in something that is hard to store or to split."""
+
+    kind: Literal["odd_text"]
+    text: Literal["nul", "surrogate", "line_separator"]
+
+
+CallFault = LoseReply | Drop | Delay | Status | Truncate | Slow
+"""Of one call; acted on by `faulty_service.py` in this process and by `fault_gate.py` over HTTP."""
+
+BatchFault = (
+    VisibilityLag
+    | VanishBatch
+    | VanishFile
+    | Expire
+    | Stuck
+    | WrongCounts
+    | TokenLimit
+    | FailValidation
+    | EmptyErrorFile
+    | Dialect
+    | UnknownState
+)
+"""Of one batch; acted on by `runs.py`, shown by `batch_faults.py`."""
+
+AnswerFault = RefusedAnswer | CutAnswer | InvalidJson | OffSchema | OtherSession | OddText
+LineFault = MissingLine | DuplicateLine | ForeignLine | LostLine | ErrorLine | GarbledLine | StringBody | AnswerFault
+"""Of one line of a batch; acted on by `line_faults.py`."""

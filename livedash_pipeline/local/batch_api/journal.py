@@ -1,0 +1,119 @@
+"""What was asked of the stand-in, what it did, and what it would have billed: the truth that a test measures others against.
+
+Add a column here when a test has to know more. The journal is kept in the state directory, in one transaction with what it tells
+of, so that it is still right after the server was killed; it holds ids, numbers and words, never a text of a request or answer.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from livedash_pipeline.local.batch_api.store import Store
+
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS journal (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, operation TEXT NOT NULL, batch_id TEXT, file_id TEXT,
+        acted INTEGER NOT NULL, status INTEGER, delivered INTEGER NOT NULL, fault TEXT, detail TEXT);
+    CREATE TABLE IF NOT EXISTS bill (
+        batch_id TEXT NOT NULL, custom_id TEXT NOT NULL, input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL, PRIMARY KEY (batch_id, custom_id)) WITHOUT ROWID;
+"""
+_ADD = """
+    INSERT INTO journal (at, operation, batch_id, file_id, acted, status, delivered, fault, detail)
+    VALUES (:at, :operation, :batch_id, :file_id, :acted, :status, :delivered, :fault, :detail)"""
+_ENTRIES = """
+    SELECT seq, at, operation, batch_id, file_id, acted, status, delivered, fault, detail FROM journal
+    WHERE seq > :after AND (:batch_id IS NULL OR batch_id = :batch_id) ORDER BY seq"""
+_CHARGE = """
+    INSERT INTO bill (batch_id, custom_id, input_tokens, cached_tokens, output_tokens, reasoning_tokens)
+    VALUES (:batch_id, :custom_id, :input_tokens, :cached_tokens, :output_tokens, :reasoning_tokens)"""
+_BILL = """
+    SELECT batch_id, custom_id, input_tokens, cached_tokens, output_tokens, reasoning_tokens FROM bill
+    WHERE :batch_id IS NULL OR batch_id = :batch_id ORDER BY batch_id, custom_id"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One call, or one thing that happened by itself.
+
+    Attributes:
+        operation: as in `app.py`; `end_batch` for a batch that has ended, `delayed_create_batch` and the like for a call
+            that took effect later than it was made.
+        batch_id: the batch that it is about or made.
+        file_id: the file that it is about or made; of a create the input file.
+        acted: whether it took effect (for a call that only looks: whether it found what it looked for).
+        status: the HTTP status of the answer; None where none was made.
+        delivered: whether the answer was sent whole.
+        fault: the kind of fault that struck it.
+        detail: the refusal's message, or the state in which a batch ended.
+    """
+
+    operation: str
+    batch_id: str | None = None
+    file_id: str | None = None
+    acted: bool = True
+    status: int | None = None
+    delivered: bool = False
+    fault: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class BilledLine:
+    """What one line of a batch cost in tokens; cached ones are part of the input, reasoning ones of the output."""
+
+    custom_id: str
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+
+
+class Journal:
+    """The journal in a store; safe to share between threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        store.add_tables(_SCHEMA)
+
+    def add(self, entry: Entry, at: float) -> None:
+        """Write an entry."""
+        values = {name: _storable(value) for name, value in asdict(entry).items()}
+        self._store.execute(_ADD, {**values, "at": at})
+
+    def bill(self, batch_id: str, lines: Sequence[BilledLine]) -> None:
+        """Write what lines were billed; a line is billed once."""
+        rows = ({name: _storable(value) for name, value in asdict(line).items()} for line in lines)
+        self._store.execute_many(_CHARGE, ({**row, "batch_id": batch_id} for row in rows))
+
+    def document(self, *, after: int = 0, batch_id: str | None = None) -> dict[str, Any]:
+        """Return `entries` behind number `after` and the `bill`, both of one batch if one is named."""
+        entries = self._store.execute(_ENTRIES, {"after": after, "batch_id": batch_id})
+        bill = self._store.execute(_BILL, {"batch_id": batch_id})
+        return {"entries": [_entry(row) for row in entries], "bill": [dict(row) for row in bill]}
+
+
+def billed_line(custom_id: str, usage: Mapping[str, Any]) -> BilledLine:
+    """Return the billed line for the `usage` of a chat completion, which with other servers may lack anything."""
+    prompt, completion = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    return BilledLine(
+        custom_id,
+        _tokens(usage, "prompt_tokens"),
+        _tokens(prompt, "cached_tokens"),
+        _tokens(usage, "completion_tokens"),
+        _tokens(completion, "reasoning_tokens"),
+    )
+
+
+def _tokens(counts: object, name: str) -> int:
+    found = counts.get(name) if isinstance(counts, Mapping) else None
+    return found if type(found) is int and found >= 0 else 0
+
+
+def _entry(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**dict(row), "acted": bool(row["acted"]), "delivered": bool(row["delivered"])}
+
+
+def _storable(value: object) -> object:
+    """Return a value that SQLite takes: ids and messages may quote a lone surrogate that a client sent."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
