@@ -31,6 +31,8 @@ SECTIONS = {
         "requests": "requests:requests",
         "requeue": "requests:requeue",
         "batches": "batches:batches",
+        "cancel": "batches:cancel",
+        "reconcile": "batches:reconcile",
     },
     "This machine": {
         "demo": "local:demo",

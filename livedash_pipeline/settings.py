@@ -45,7 +45,7 @@ class Settings(BaseModel):
         str,
         Field(description="Tokens enqueued at most: a number, or MODEL=NUMBER,... ; empty: no limit known."),
     ] = ""
-    livedash_monthly_cap_eur: Decimal | None = Field(None, ge=0, description="Spending cap per company and month.")
+    livedash_monthly_cap_eur: Decimal | None = Field(None, gt=0, description="Spending cap per company and month.")
     livedash_usd_eur: Decimal | None = Field(None, gt=0, description="Rate used when no dated one is stored.")
     livedash_stuck_after: Annotated[int, Field(ge=60)] = 3600
     livedash_vanished_after: Annotated[int, Field(ge=0)] = 86_400
@@ -74,6 +74,15 @@ class Settings(BaseModel):
             raise ValueError(
                 f"LIVEDASH_LEASE ({self.livedash_lease}) must be longer than LIVEDASH_CREATE_DEADLINE + "
                 f"{CREATE_LEASE_MARGIN} ({least})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _vanishing_outlasts_visibility(self) -> Settings:
+        if self.livedash_vanished_after < self.livedash_visibility_lag:
+            raise ValueError(
+                f"LIVEDASH_VANISHED_AFTER ({self.livedash_vanished_after}) must not be shorter than "
+                f"LIVEDASH_VISIBILITY_LAG ({self.livedash_visibility_lag}), within which the service may not show a batch yet"
             )
         return self
 

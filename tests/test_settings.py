@@ -49,6 +49,7 @@ def test_isolated_settings_take_nothing_but_the_home_from_the_environment(tmp_pa
         ("LIVEDASH_ENQUEUED_TOKENS", "many"),
         ("BATCH_POLLING_ENABLED", "perhaps"),
         ("LIVEDASH_MONTHLY_CAP_EUR", "-1"),
+        ("LIVEDASH_MONTHLY_CAP_EUR", "0"),
         ("LIVEDASH_LOG_FORMAT", "xml"),
     ],
 )
@@ -62,6 +63,12 @@ def test_a_bad_setting_is_one_sentence_that_names_it(variable: str, value: str) 
 def test_the_lease_must_outlast_the_create_call() -> None:
     with pytest.raises(SettingsError, match="LIVEDASH_LEASE"):
         load_settings({"LIVEDASH_LEASE": "90", "LIVEDASH_CREATE_DEADLINE": "60"}, None)
+
+
+def test_a_batch_may_not_vanish_before_the_service_has_to_show_it() -> None:
+    with pytest.raises(SettingsError, match="LIVEDASH_VANISHED_AFTER .60. .* LIVEDASH_VISIBILITY_LAG .120."):
+        load_settings({"LIVEDASH_VANISHED_AFTER": "60"}, None)
+    load_settings({"LIVEDASH_VANISHED_AFTER": "60", "LIVEDASH_VISIBILITY_LAG": "60"}, None)
 
 
 def test_a_secret_never_shows_in_a_message_or_a_repr() -> None:

@@ -1,6 +1,7 @@
-"""`livedash batches`: what was sent to the service, and how it stands.
+"""`livedash batches`, `cancel` and `reconcile`: what was sent to the service, ending it, and comparing both sides.
 
-Add commands about batches. What is listed is decided in `flow.batch_operations`.
+Add commands about batches. What is listed is decided in `flow.batch_operations`; cancelling and reconciling are jobs, run in the
+foreground as the steps of `commands.pipeline` are.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import click
 
 from livedash_pipeline.commands.command import Answer, Document, command, company_option
 from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_table, show_moment
+from livedash_pipeline.commands.output import draw_table, plural, show_moment
+from livedash_pipeline.commands.pipeline import ForegroundRun, run_step
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +30,74 @@ def batches(limit: int, cursor: str | None, company: str | None) -> Answer:
     with ready_engine() as (_, engine):
         document = list_batches(engine, limit=limit, cursor=cursor, company=company)
     return Answer(document, lambda console: _draw(console, document))
+
+
+@command(
+    "cancel",
+    works=True,
+    example=(
+        "livedash cancel 0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b",
+        "livedash cancel batch_6812f0c2 --unfinished failed",
+    ),
+)
+@click.argument("batch_ids", metavar="BATCH_ID...", nargs=-1, required=True)
+@click.option(
+    "--unfinished",
+    type=click.Choice(["pending", "failed"]),
+    default="pending",
+    show_default=True,
+    help="What requests become that the service did not finish.",
+)
+def cancel(batch_ids: tuple[str, ...], unfinished: str) -> Answer:
+    """Cancel batches, named by our id or OpenAI's.
+
+    What was finished before is kept and paid for. The wish is repeated by every poll until the batch has ended; asking again
+    changes nothing, and the first --unfinished stands.
+    """
+    config = {"batch_ids": list(batch_ids), "unfinished": unfinished}
+    document = run_step(ForegroundRun("cancel_batches", op_config=config))
+    return Answer(document, lambda console: draw_cancel(console, document))
+
+
+@command("reconcile", works=True, example=("livedash reconcile", "livedash reconcile --accept-vanished"))
+@click.option(
+    "--accept-vanished",
+    is_flag=True,
+    help="Believe at once that batches which the service does not know are gone; their requests fail.",
+)
+def reconcile(accept_vanished: bool) -> Answer:
+    """Compare everything at the service with our tables.
+
+    Adopts what was bought, cancels surplus, removes files of ours that nobody needs any more. Batches and files of others are
+    counted and left alone.
+    """
+    document = run_step(ForegroundRun("reconcile_batches", op_config={"accept_vanished": accept_vanished}))
+    return Answer(document, lambda console: draw_reconcile(console, document))
+
+
+def draw_cancel(console: Console, document: Document) -> None:
+    """How many are on their way out, and what to do next."""
+    asked, ended, unknown = (document[name] for name in ("cancelRequestedCount", "alreadyEndedCount", "notFoundCount"))
+    console.print(
+        f"Asked to cancel {plural(asked, 'batch', 'batches')}, {ended:,} already ended, {unknown:,} not found."
+    )
+    if asked:
+        console.print("Next, until none is open: livedash poll && livedash ingest")
+    elif unknown and not ended:
+        console.print("Which batches there are: livedash batches")
+
+
+def draw_reconcile(console: Console, document: Document) -> None:
+    """What was found, in one sentence; what a person has to see to follows."""
+    console.print(
+        f"{document['adopted']:,} adopted, {document['surplusCancelled']:,} surplus cancelled, "
+        f"{plural(document['filesRemoved'], 'file')} removed, {document['vanished']:,} vanished, "
+        f"{document['strangers']:,} not ours."
+    )
+    if document["vanished"]:
+        console.print("Requests of vanished batches fail as artifact_unavailable. Next: livedash ingest")
+    if not document["ok"]:
+        console.print(f"{document['error']['message']} {document['error']['remedy']}")
 
 
 def _draw(console: Console, document: Document) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from livedash_pipeline.commands.command import GlobalOptions
-from livedash_pipeline.commands.output import print_document
+from livedash_pipeline.commands.output import print_document, show
 from livedash_pipeline.errors import LivedashError, UsageError
 
 INTERRUPTED = 130
@@ -83,4 +83,4 @@ def _fail(error: LivedashError, *, as_json: bool) -> None:
     if as_json:
         print_document(error.as_document())
     else:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {show(error)}", err=True)

@@ -88,9 +88,9 @@ def show_moment(text: str | None) -> str:
     return "" if text is None else show(datetime.fromisoformat(text))
 
 
-def show_euro(text: str | None) -> str:
-    """An amount of a document, to the hundredth of a cent."""
-    return "unknown cost" if text is None else f"€{Decimal(text):.4f}"
+def show_bound(text: str | None) -> str:
+    """The most that something costs, to the hundredth of a cent, as the end of a sentence."""
+    return "the cost is unknown" if text is None else f"at most €{Decimal(text):.4f}"
 
 
 def plural(count: int, noun: str, many: str | None = None) -> str:

@@ -15,7 +15,7 @@ import click
 
 from livedash_pipeline.commands.command import Answer, Document, command, company_option
 from livedash_pipeline.commands.context import ready_engine, ready_environment
-from livedash_pipeline.commands.output import draw_table, plural, show_euro, show_moment
+from livedash_pipeline.commands.output import draw_table, plural, show, show_bound, show_moment
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,20 +47,27 @@ def submit_run(company: str | None, *, unhold: bool) -> ForegroundRun:
     return ForegroundRun("submit_batches", op_config=config | ({"company": company} if company else {}))
 
 
-def _run(run: ForegroundRun, *, needs_key: bool = True) -> Document:
+def run_step(run: ForegroundRun, *, needs_key: bool = True) -> Document:
+    """Runs a job in the foreground and returns its document."""
     environment = _checked_environment(run.partition or run.op_config.get("company"), needs_key=needs_key)
-    with _without_dagster_warnings():
+    with _dagster():
         from livedash_pipeline.defs.runs import run_in_foreground
 
         return run_in_foreground(environment, run.job, partition=run.partition, op_config=run.op_config)
 
 
 @contextmanager
-def _without_dagster_warnings() -> Iterator[None]:
-    """Dagster warns about parameters in beta at every start: nothing that who runs a command could do anything about."""
+def _dagster() -> Iterator[None]:
+    """Dagster's ways made those of a command: no warnings about its own beta parameters, and an interrupt is one."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"dagster(\.|\Z)")
-        yield
+        try:
+            yield
+        except BaseException as error:
+            # Within a step Dagster raises an exception of its own, which is no Exception; its class is not ours to import.
+            if isinstance(error, Exception) or not type(error).__module__.startswith("dagster."):
+                raise
+            raise KeyboardInterrupt from None
 
 
 def _checked_environment(company: str | None, *, needs_key: bool) -> Environment:
@@ -82,7 +89,7 @@ def _checked_environment(company: str | None, *, needs_key: bool) -> Environment
 @company_option(_STEP_REASON)
 def import_sessions(company: str | None) -> Answer:
     """Import CSV and transcripts, derive sessions, make requests."""
-    document = _run(import_run(company), needs_key=False)
+    document = run_step(import_run(company), needs_key=False)
     rows = document.get("companies", [document])
     return Answer(document, lambda console: draw_imports(console, rows))
 
@@ -93,7 +100,7 @@ def import_sessions(company: str | None) -> Answer:
 @click.option("--unhold", is_flag=True, help="End all holds of the service first.")
 def submit(company: str | None, dry_run: bool, unhold: bool) -> Answer:
     """Send pending requests to the Batch API, however few they are."""
-    document = _preview(company, unhold=unhold) if dry_run else _run(submit_run(company, unhold=unhold))
+    document = _preview(company, unhold=unhold) if dry_run else run_step(submit_run(company, unhold=unhold))
     return Answer(document, lambda console: draw_submit(console, document))
 
 
@@ -119,7 +126,7 @@ def _preview(company: str | None, *, unhold: bool) -> Document:
 @command("poll", works=True, example="livedash poll && livedash ingest")
 def poll() -> Answer:
     """Ask the service how open batches stand, once."""
-    document = _run(ForegroundRun("poll_batches"))
+    document = run_step(ForegroundRun("poll_batches"))
     return Answer(document, lambda console: draw_poll(console, document))
 
 
@@ -127,13 +134,13 @@ def poll() -> Answer:
 @company_option(_STEP_REASON)
 def ingest(company: str | None) -> Answer:
     """Take finished batches in: analyses, questions, failures and costs."""
-    document = _ingest_all() if company is None else _run(ForegroundRun("ingest_results", partition=company))
+    document = _ingest_all() if company is None else run_step(ForegroundRun("ingest_results", partition=company))
     return Answer(document, lambda console: draw_ingest(console, document))
 
 
 def _ingest_all() -> Document:
     environment = _checked_environment(None, needs_key=True)
-    with _without_dagster_warnings():
+    with _dagster():
         from livedash_pipeline.defs.runs import ingest_all
 
         return ingest_all(environment)
@@ -151,22 +158,22 @@ def draw_imports(console: Console, rows: list[Document]) -> None:
     for row in rows:
         if not row["ok"]:
             error = row["error"]
-            console.print(f"{row['company']} failed: {error['message']} {error['remedy']}")
+            console.print(f"{row['company']} failed: {show(error['message'])} {show(error['remedy'])}")
 
 
 def draw_submit(console: Console, document: Document) -> None:
     """What went out, or would; and what waits for its recovery."""
     amount = f"{plural(document['batches'], 'batch', 'batches')} with {plural(document['requests'], 'request')}"
-    cost = show_euro(document["estimatedCostEur"])
+    cost = show_bound(document["estimatedCostEur"])
     if document.get("dryRun"):
-        sent = f"Would send {amount}, {document['tokens']:,} input tokens; at most {cost}."
+        sent = f"Would send {amount}, {document['tokens']:,} input tokens; {cost}."
         console.print(sent if document["batches"] else "Nothing would be sent.")
         if not document["batches"] and not document["held"]:
             console.print("No requests are pending. Make some: livedash import")
         for reason in document["held"]:
-            console.print(f"Held back: {reason}.")
+            console.print(f"Held back: {show(reason)}.")
     elif document["batches"]:
-        console.print(f"Sent {amount}; at most {cost}. Next: livedash poll")
+        console.print(f"Sent {amount}; {cost}. Next: livedash poll")
     else:
         console.print("Nothing was sent. Why: livedash submit --dry-run")
     if document["recovered"] or document["awaitingRecovery"]:

@@ -128,3 +128,38 @@ def budget(
         return None if cap is not None else Budget(Decimal(0), Decimal(0), None)
     left = None if cap is None else max(cap - committed, Decimal(0))
     return Budget(input_usd * usd_eur / _MILLION, output_usd * usd_eur / _MILLION, left)
+
+
+@dataclass(frozen=True)
+class CappedRequests:
+    """What may still be claimed of a group, priced at maximum output: requests dearer than the whole cap, and the others.
+
+    Attributes:
+        above_cap: How many cost more than the cap allows in a whole month.
+        dearest: The highest of their prices in euro; None if there are none.
+        next_price: The price of the first of the others, which a claim takes first; None if there are none.
+    """
+
+    above_cap: int
+    dearest: Decimal | None
+    next_price: Decimal | None
+
+
+def cap_reasons(group: PendingGroup, cap: Decimal, left: Decimal, requests: CappedRequests) -> list[str]:
+    """Why a spending cap keeps requests of a group waiting, in words; empty if it does not."""
+    reasons = []
+    if requests.above_cap:
+        reasons.append(
+            f"{requests.above_cap} of {group.requests} requests of {group.company} for {group.model} can never be sent: one "
+            f"may cost {_shown(requests.dearest)} EUR, and LIVEDASH_MONTHLY_CAP_EUR is {_shown(cap)}"
+        )
+    if requests.next_price is not None and requests.next_price > left:
+        reasons.append(
+            f"{group.company} has {_shown(left)} EUR of its monthly spending cap of {_shown(cap)} left, and the next request "
+            f"for {group.model} may cost {_shown(requests.next_price)}"
+        )
+    return reasons
+
+
+def _shown(amount: Decimal | None) -> str:
+    return f"{amount.normalize():f}" if amount else "0"

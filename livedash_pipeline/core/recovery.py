@@ -18,7 +18,7 @@ from livedash_pipeline.core.states import BatchStatus
 class Step(StrEnum):
     """The next step of a recovery."""
 
-    CANCEL = "cancel"  # nothing was bought and nobody wants it any more
+    CANCEL = "cancel"  # nothing was bought or can be any more, and nobody wants it
     RESUME = "resume"  # create never began: go on from the uploaded file, or upload
     LOOK = "look"  # create may have taken effect: ask the service
     ADOPT = "adopt"
@@ -96,7 +96,7 @@ def next_step(
         found: The listing shows a batch on the row's current input file.
         file_visible: The service answers 200 for the input file with this key.
         key_fingerprint: Names the key that was used for both.
-        now: The database's clock.
+        now: The database's clock before the look began: what shows while it lasts may be missed by it.
         clock: Deadline and lag.
     """
     if found:
@@ -113,7 +113,9 @@ def next_step(
         return Step.DELETE_INPUT if file_visible else Step.STOP
     if batch.input_deleted_at is None:
         return Step.DELETE_INPUT
-    return Step.START_OVER if now >= batch.input_deleted_at + clock.lag else Step.WAIT
+    if now < batch.input_deleted_at + clock.lag:
+        return Step.WAIT
+    return Step.CANCEL if batch.cancel_requested_at is not None else Step.START_OVER
 
 
 def look_again_at(batch: UnfinishedBatch, *, now: datetime, clock: RecoveryClock) -> datetime:

@@ -49,6 +49,7 @@ class Claim:
 class ClaimLimits:
     """How much one batch may hold; None where nothing limits it.
 
+    `max_request_eur` is the whole spending cap: a request dearer than that is passed over.
     `max_first_tokens` is what a first request may have whatever `max_tokens` says: with nothing enqueued, a learned limit
     below it would keep it waiting for ever, and only trying can raise that limit.
     """
@@ -58,6 +59,7 @@ class ClaimLimits:
     max_tokens: int | None
     budget: Budget
     max_first_tokens: int = 0
+    max_request_eur: Decimal | None = None
 
 
 def pending_groups(connection: Connection, company_id: UUID | None = None) -> list[PendingGroup]:
@@ -134,6 +136,7 @@ def claim_batch(
             "max_tokens": limits.max_tokens,
             "max_first_tokens": limits.max_first_tokens,
             "max_eur": limits.budget.left,
+            "max_request_eur": limits.max_request_eur,
             "eur_per_input_token": limits.budget.eur_per_input_token,
             "eur_per_output_token": limits.budget.eur_per_output_token,
             "now": now,

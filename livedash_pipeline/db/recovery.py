@@ -226,11 +226,11 @@ def record_surplus(connection: Connection, found: SurplusBatch, *, endpoint: str
 
 
 def open_surplus(connection: Connection, endpoint: str) -> list[SurplusBatch]:
-    """Surplus batches that have not ended."""
+    """Surplus batches that have not ended; those not yet `cancelling` first."""
     query = (
         select(_surplus.openai_batch_id, _surplus.batch_id, _surplus.openai_status, _surplus.input_file_id)
         .where(_surplus.endpoint == endpoint, _surplus.ended_at.is_(None))
-        .order_by(_surplus.id)
+        .order_by(_surplus.openai_status == "cancelling", _surplus.id)
     )
     return [SurplusBatch(*row) for row in connection.execute(query)]
 

@@ -5,7 +5,7 @@ What was finished before the cancel took effect is kept and paid for; what becom
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -57,10 +57,13 @@ def cancel_batches(context: BatchContext, names: Iterable[str], *, unfinished: U
     return CancelReport(len(wished), ended, unknown)
 
 
-def carry_out_cancels(context: BatchContext, *, timeout: float | None = None) -> int:
+def carry_out_cancels(
+    context: BatchContext, *, timeout: float | None = None, time_left: Callable[[], bool] = lambda: True
+) -> int:
     """Repeats every wish to cancel to the service, and settles at once what was never bought; returns how many calls failed.
 
-    A batch that ended meanwhile counts as ended: the answer is an observation like a poll's.
+    Wishes that the service has not taken yet come first, and what no time is left for waits for the next poll. A batch that
+    ended meanwhile counts as ended: the answer is an observation like a poll's.
     """
     with context.engine.connect() as connection:
         unbought = cancelling.unbought_to_cancel(connection, context.endpoint)
@@ -69,6 +72,8 @@ def carry_out_cancels(context: BatchContext, *, timeout: float | None = None) ->
         sending.cancel_unbought(context, claim)
     failed = 0
     for openai_batch_id in living:
+        if not time_left():
+            break
         try:
             remote = context.gateway.cancel_batch(openai_batch_id, timeout=timeout)
         except BatchApiError as error:

@@ -133,15 +133,22 @@ def cancel_document(report: CancelReport) -> Document:
 
 
 def reconcile_document(report: ReconcileReport) -> Document:
-    """What reconciling did."""
-    return {
+    """What reconciling did; not ok where a batch may have been bought that this key cannot see."""
+    document: Document = {
         "ok": not report.problems,
         "adopted": report.adopted,
         "surplusCancelled": report.surplus_cancelled,
         "strangers": report.strangers,
         "filesRemoved": report.files_removed,
         "vanished": report.vanished,
-    } | ({"problems": report.problems} if report.problems else {})
+    }
+    if report.problems:
+        document["error"] = {
+            "code": "input_file_not_visible",
+            "message": " ".join(report.problems),
+            "remedy": "Set OPENAI_API_KEY to a key of the project that they were made with; until then they wait.",
+        }
+    return document
 
 
 def pipeline_document(status: PipelineStatus) -> Document:

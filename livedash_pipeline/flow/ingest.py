@@ -84,8 +84,7 @@ def ingest_finished(context: BatchContext, *, company_id: UUID | None = None) ->
 
 def ingest_batch(context: BatchContext, batch_id: UUID, report: IngestReport) -> bool:
     """Takes one batch in; False if somebody else did, or if its files did not come whole."""
-    with context.engine.connect() as connection:
-        batch = ingesting.read_batch(connection, batch_id)
+    batch = _read(context, batch_id)
     if batch is None:
         return False
     files = fetch_files(context, batch)
@@ -104,6 +103,18 @@ def ingest_batch(context: BatchContext, batch_id: UUID, report: IngestReport) ->
         return False
     _note(report, batch, taken)
     return True
+
+
+def _read(context: BatchContext, batch_id: UUID) -> BatchToIngest | None:
+    """The batch as it stands; looked up again where the service says that it answered and named no file with answers."""
+    with context.engine.connect() as connection:
+        batch = ingesting.read_batch(connection, batch_id)
+    if batch is None or batch.openai_batch_id is None or batch.output_file_id or not batch.reported_completed:
+        return batch
+    remote = context.gateway.retrieve_batch(batch.openai_batch_id)
+    with context.engine.begin() as connection:
+        polling.apply_observations(connection, [remote], endpoint=context.endpoint, now=context.now(connection))
+        return ingesting.read_batch(connection, batch_id)
 
 
 def _believed(context: BatchContext, batch: BatchToIngest, digest: str) -> bool:
@@ -198,12 +209,7 @@ def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: Resul
 
 def _too_few(batch: BatchToIngest, counts: LineCounts, unanswered: int, files: ResultFiles) -> bool:
     """Requests are missing, and the files hold fewer answers than the service says it gave."""
-    return (
-        unanswered > 0
-        and not files.gone
-        and bool(batch.output_file_id or batch.error_file_id)
-        and counts.lines < (batch.reported_completed or 0)
-    )
+    return unanswered > 0 and not files.gone and counts.lines < (batch.reported_completed or 0)
 
 
 def _seen_often(connection: Connection, batch: BatchToIngest, digest: str) -> bool:

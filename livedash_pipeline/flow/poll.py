@@ -21,7 +21,7 @@ from livedash_pipeline.db.polling import BatchChange, OpenBatch
 from livedash_pipeline.flow.cancel import carry_out_cancels
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.recover import RecoveryReport, recover_batches
-from livedash_pipeline.flow.surplus import cancel_surplus, follow_surplus
+from livedash_pipeline.flow.surplus import find_surplus, follow_surplus
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
 
@@ -31,6 +31,9 @@ CALL_TIMEOUT = 10.0
 BUDGET = 40.0
 # The rest is left for batches that a long listing does not reach, or does not show.
 _LISTING_SHARE = 0.5
+# Recovery and cancels come first; a service that answers slowly must not keep a poll from looking at all.
+_RECOVERY_SHARE = 0.25
+_CANCEL_SHARE = 0.4
 # The service's clock and ours differ, and `created_at` has whole seconds.
 _CLOCK_SLACK = timedelta(minutes=10)
 
@@ -71,7 +74,7 @@ def poll_batches(
     Args:
         context: Database and endpoint.
         budget: Seconds after half of which no further page is listed, and after which no further batch is looked up one by
-            one; the next poll goes on elsewhere.
+            one; the next poll goes on elsewhere. Recovery and cancels end earlier.
         call_timeout: Seconds for each call.
         rotation: Where among the batches to look up one by one to begin, so that none is always last.
         monotonic: The clock of the budget.
@@ -80,17 +83,17 @@ def poll_batches(
         BatchApiError: Nothing could be asked at all.
     """
     start = monotonic()
-    recovered, recovery_error = _recovered(context, call_timeout)
-    refused = carry_out_cancels(context, timeout=call_timeout)
+
+    def before(share: float) -> Callable[[], bool]:
+        return lambda: monotonic() < start + budget * share
+
+    recovered, recovery_error = _recovered(context, call_timeout, before(_RECOVERY_SHARE))
+    refused = carry_out_cancels(context, timeout=call_timeout, time_left=before(_CANCEL_SHARE))
     with context.engine.connect() as connection:
         waiting = polling.open_batches(connection, context.endpoint)
-    seen, listed, listing_error = _listed(
-        context, waiting, call_timeout, lambda: monotonic() < start + budget * _LISTING_SHARE
-    )
+    seen, listed, listing_error = _listed(context, waiting, call_timeout, before(_LISTING_SHARE))
     missing = [batch for batch in waiting if batch.openai_batch_id not in seen]
-    found, unknown, failures = _looked_up(
-        context, _rotated(missing, rotation), call_timeout, lambda: monotonic() < start + budget
-    )
+    found, unknown, failures = _looked_up(context, _rotated(missing, rotation), call_timeout, before(1))
     remotes = [*seen.values(), *found]
     if waiting and not remotes and not unknown and (listing_error or failures):
         raise listing_error or failures[0]
@@ -116,8 +119,8 @@ def poll_batches(
             after=change.status.value,
             openai_status=change.openai_status,
         )
-    surplus = cancel_surplus(context, listed).found
-    follow_surplus(context, listed, timeout=call_timeout)
+    surplus = find_surplus(context, listed).found
+    follow_surplus(context, listed, timeout=call_timeout, time_left=before(1))
     return PollReport(
         still_open,
         finished,
@@ -129,10 +132,12 @@ def poll_batches(
     )
 
 
-def _recovered(context: BatchContext, call_timeout: float) -> tuple[RecoveryReport, BatchApiError | None]:
+def _recovered(
+    context: BatchContext, call_timeout: float, time_left: Callable[[], bool]
+) -> tuple[RecoveryReport, BatchApiError | None]:
     """Looks, adopts and fences, whatever the switches say; a poll buys nothing, and a failure does not end it."""
     try:
-        return recover_batches(context, timeout=call_timeout), None
+        return recover_batches(context, timeout=call_timeout, time_left=time_left), None
     except BatchApiError as error:
         log.warning("recovery put off", kind=error.failure.kind.value)
         return RecoveryReport(), error

@@ -19,7 +19,7 @@ from livedash_pipeline.core.admission import Budget, PendingGroup
 from livedash_pipeline.core.judgement import month_of
 from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.core.request_lines import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
-from livedash_pipeline.db import batches, holds, prices
+from livedash_pipeline.db import batches, holds, previews, prices
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.previews import ForeseenClaim, foresee_claim, learned_token_limit
 from livedash_pipeline.flow.documents import Document, moment, money
@@ -100,8 +100,10 @@ def _foresee(preview: _Preview, group: PendingGroup) -> None:
         max_bytes=MAX_FILE_BYTES,
         max_request_tokens=min(MAX_REQUEST_TOKENS, longest),
         max_tokens=free,
+        max_request_eur=preview.settings.livedash_monthly_cap_eur,
         budget=budget,
     )
+    preview.held += _cap_reasons(preview, group, budget)
     if claim.requests < group.requests:
         preview.held.append(
             f"{group.requests - claim.requests} of {group.requests} requests of {group.company} for {group.model} stay: "
@@ -111,6 +113,16 @@ def _foresee(preview: _Preview, group: PendingGroup) -> None:
         preview.claims.append(claim)
         preview.free[group.model] = None if free is None else free - claim.token_estimate
         preview.spent[group.company_id] = preview.spent.get(group.company_id, Decimal(0)) + claim.reserved_eur
+
+
+def _cap_reasons(preview: _Preview, group: PendingGroup, budget: Budget) -> list[str]:
+    cap, left = preview.settings.livedash_monthly_cap_eur, budget.left
+    if cap is None or left is None:
+        return []
+    waiting = previews.capped_requests(
+        preview.connection, group, prompt_version=prompt_version(), budget=budget, cap=cap
+    )
+    return admission.cap_reasons(group, cap, left, waiting)
 
 
 def _free_tokens(preview: _Preview, model: str) -> int | None:

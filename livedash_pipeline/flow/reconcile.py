@@ -18,7 +18,7 @@ from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.poll import PollReport, poll_batches
 from livedash_pipeline.flow.recover import RecoveryReport, recover_batches
-from livedash_pipeline.flow.surplus import cancel_surplus, follow_surplus
+from livedash_pipeline.flow.surplus import find_surplus, follow_surplus
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
@@ -64,7 +64,7 @@ def reconcile_batches(context: BatchContext, *, accept_vanished: bool = False) -
     report.recovery = recover_batches(context)
     report.poll = poll_batches(context)
     listed = list(context.gateway.list_batches())
-    found = cancel_surplus(context, listed)
+    found = find_surplus(context, listed)
     follow_surplus(context, listed)
     report.adopted = report.recovery.adopted
     report.surplus_cancelled = found.found + report.recovery.surplus + report.poll.surplus

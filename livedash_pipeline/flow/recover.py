@@ -24,7 +24,7 @@ from livedash_pipeline.db.recovery import TakenOver
 from livedash_pipeline.flow import sending
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.sending import InputChangedError, SubmittedBatch
-from livedash_pipeline.flow.surplus import cancel_surplus
+from livedash_pipeline.flow.surplus import find_surplus, follow_surplus
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
 
@@ -43,7 +43,7 @@ class RecoveryReport:
     Attributes:
         adopted: Batches that were found at the service.
         resubmitted: Batches that were uploaded and created anew, or went on from where they stood.
-        released: Batches of which nothing was bought and whose requests wait again.
+        released: Batches of which nothing was bought and that have ended: released, or cancelled as somebody wished.
         surplus: Remote batches that no row names, found on the way and cancelled.
         waiting: Batches that still have no known outcome.
         next_at: When the first of them is worth another look.
@@ -65,7 +65,11 @@ class RecoveryReport:
 
 
 def recover_batches(
-    context: BatchContext, *, may_buy: Callable[[TakenOver], bool] | None = None, timeout: float | None = None
+    context: BatchContext,
+    *,
+    may_buy: Callable[[TakenOver], bool] | None = None,
+    timeout: float | None = None,
+    time_left: Callable[[], bool] = lambda: True,
 ) -> RecoveryReport:
     """Takes up every batch of the endpoint whose lease has run out.
 
@@ -73,12 +77,15 @@ def recover_batches(
         context: Database, endpoint and settings.
         may_buy: Whether this caller may upload and create for a batch; None: never.
         timeout: Seconds for each look-up, which is then tried once.
+        time_left: Whether to take up another batch after one; the others stay for the next recovery.
 
     Raises:
         BatchApiError: The service could not be asked, or refused; rows stay for the next recovery.
     """
     report = RecoveryReport()
-    for _ in range(_MOST):
+    for turn in range(_MOST):
+        if turn and not time_left():
+            break
         taken = in_transaction(
             context.engine,
             lambda connection: recovery.take_over(
@@ -109,8 +116,7 @@ class _Recovery:
             step = self._look()
         log.info("recovery", batch_id=str(self.taken.claim.batch_id), company=self.taken.claim.company, step=step.value)
         if step is Step.CANCEL:
-            sending.cancel_unbought(self.context, self.taken.claim)
-            self.report.released += 1
+            self._cancel()
         elif step is Step.RESUME:
             self._resume()
         elif step is Step.DELETE_INPUT:
@@ -127,16 +133,19 @@ class _Recovery:
         file_id = self.taken.input_file_id
         if file_id is None:
             raise AssertionError(f"batch {self.taken.claim.batch_id} began to be created without an input file")
+        with self.context.engine.connect() as connection:
+            now = self.context.now(connection)
         visible, since = self._input_file(file_id)
         listed = self._list_since(since)
         ours = rules.choose_ours(listed, file_id)
         if ours:
             self._adopt(ours[0])
-        self.report.surplus += cancel_surplus(self.context, listed).found
+        surplus = find_surplus(self.context, listed).found
+        if surplus:
+            follow_surplus(self.context, listed, timeout=self.timeout)
+        self.report.surplus += surplus
         if ours:
             return Step.ADOPT
-        with self.context.engine.connect() as connection:
-            now = self.context.now(connection)
         return rules.next_step(
             self.taken.unfinished,
             found=False,
@@ -189,6 +198,13 @@ class _Recovery:
         working = self.taken.company_status in WORKING_COMPANIES
         return working and self.may_buy is not None and self.may_buy(self.taken)
 
+    def _cancel(self) -> None:
+        """Nothing was bought, and after the fence nothing can be; what becomes of the requests is the caller's choice."""
+        fenced = self.taken.unfinished.create_started_at is not None
+        if fenced and not self._forget_input():
+            return
+        self.report.released += sending.cancel_unbought(self.context, self.taken.claim)
+
     def _resume(self) -> None:
         if not self._allowed():
             self._release("abandoned", "The process that built this batch ended before it was submitted.")
@@ -216,15 +232,18 @@ class _Recovery:
         if not self._allowed():
             self._release("create_lost", "The service never showed the batch, and its input file is deleted.")
             return
+        if self._forget_input():
+            self._send(None)
+
+    def _forget_input(self) -> bool:
+        """From the fence back to a batch that create never began for; False where it is somebody else's by now."""
         with self.context.engine.begin() as connection:
-            held = recovery.forget_input(
+            return recovery.forget_input(
                 connection,
                 self.taken.claim,
                 lease=self.context.settings.livedash_lease,
                 now=self.context.now(connection),
             )
-        if held:
-            self._send(None)
 
     def _send(self, input_file_id: str | None) -> None:
         try:

@@ -21,7 +21,7 @@ from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.judgement import month_of
 from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.core.request_lines import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
-from livedash_pipeline.db import batches, holds, prices
+from livedash_pipeline.db import batches, holds, previews, prices
 from livedash_pipeline.db.batches import Claim, ClaimLimits
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.properties import require_endpoint_kind
@@ -233,6 +233,8 @@ def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> 
             )
             if claim is None:
                 savepoint.rollback()
+        if claim is None:
+            report.held += _cap_reasons(connection, group, limits)
         return claim
 
     claim = in_transaction(context.engine, work)
@@ -268,4 +270,19 @@ def _limits(context: BatchContext, connection: Connection, group: PendingGroup, 
         free,
         budget,
         max_first_tokens=0 if enqueued else _longest_request(context, group),
+        max_request_eur=cap,
     )
+
+
+def _cap_reasons(connection: Connection, group: PendingGroup, limits: ClaimLimits) -> list[str]:
+    """Why the spending cap keeps what is left of a group waiting; said in the log as well, where a command shows it."""
+    cap, left = limits.max_request_eur, limits.budget.left
+    if cap is None or left is None:
+        return []
+    waiting = previews.capped_requests(
+        connection, group, prompt_version=prompt_version(), budget=limits.budget, cap=cap
+    )
+    reasons = admission.cap_reasons(group, cap, left, waiting)
+    for reason in reasons:
+        log.warning("held back", company=group.company, model=group.model, reason=reason)
+    return reasons

@@ -5,7 +5,7 @@ They arise when the answer to a create is lost or comes late. Looking for them i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 
 from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.pricing import cost_of, to_eur
-from livedash_pipeline.core.remote import RemoteBatch
+from livedash_pipeline.core.remote import RemoteBatch, local_status
+from livedash_pipeline.core.states import ENDED_BATCHES, BatchStatus
 from livedash_pipeline.core.token_usage import TokenUsage
 from livedash_pipeline.db import prices, recovery
 from livedash_pipeline.db.connect import in_transaction
@@ -34,8 +35,8 @@ class SurplusReport:
     strangers: int = 0
 
 
-def cancel_surplus(context: BatchContext, listed: Sequence[RemoteBatch]) -> SurplusReport:
-    """Finds surplus among listed batches, writes it into the ledger, and has it cancelled.
+def find_surplus(context: BatchContext, listed: Sequence[RemoteBatch]) -> SurplusReport:
+    """Finds surplus among listed batches and writes it into the ledger, from which `follow_surplus` cancels it.
 
     The rows are read under their locks after the listing: a row that took its id meanwhile is no surplus.
     """
@@ -55,8 +56,6 @@ def cancel_surplus(context: BatchContext, listed: Sequence[RemoteBatch]) -> Surp
     new, foreign = in_transaction(context.engine, write)
     for found in new:
         log.warning("surplus batch found", openai_batch_id=found.openai_batch_id, batch_id=str(found.batch_id))
-    if new:
-        follow_surplus(context, listed)
     return SurplusReport(len(new), foreign + len(listed) - len(marked))
 
 
@@ -81,10 +80,16 @@ def _surplus(remote: RemoteBatch) -> SurplusBatch:
     return SurplusBatch(remote.id, _mark(remote), remote.status_word, remote.input_file_id)
 
 
-def follow_surplus(context: BatchContext, listed: Iterable[RemoteBatch] = (), *, timeout: float | None = None) -> int:
+def follow_surplus(
+    context: BatchContext,
+    listed: Iterable[RemoteBatch] = (),
+    *,
+    timeout: float | None = None,
+    time_left: Callable[[], bool] = lambda: True,
+) -> int:
     """Cancels surplus batches that still live, once per call, and writes what those cost that have ended; returns how many live.
 
-    A look-up that fails is left to the next call.
+    A call that fails, or that no time is left for, is left to the next one.
     """
     with context.engine.connect() as connection:
         waiting = recovery.open_surplus(connection, context.endpoint)
@@ -92,14 +97,19 @@ def follow_surplus(context: BatchContext, listed: Iterable[RemoteBatch] = (), *,
     living = 0
     for surplus in waiting:
         remote = seen.get(surplus.openai_batch_id)
-        if remote is None or remote.ended_at is None:
-            remote = _cancelled(context, surplus, timeout)
+        if remote is None or not _has_ended(remote):
+            remote = _cancelled(context, surplus, timeout) if time_left() else None
         if remote is None:
             living += 1
             continue
         in_transaction(context.engine, lambda connection, r=remote, s=surplus: _write(context, connection, s, r))  # type: ignore[misc]
-        living += remote.ended_at is None
+        living += not _has_ended(remote)
     return living
+
+
+def _has_ended(remote: RemoteBatch) -> bool:
+    # Not `ended_at`: a service that leaves out when it ended would have it cancelled for ever.
+    return local_status(remote) in ENDED_BATCHES
 
 
 def _cancelled(context: BatchContext, surplus: SurplusBatch, timeout: float | None) -> RemoteBatch | None:
@@ -123,14 +133,14 @@ def _write(context: BatchContext, connection: Connection, surplus: SurplusBatch,
         connection,
         surplus.openai_batch_id,
         openai_status=remote.status_word,
-        ended_at=now if remote.ended_at is not None else None,
+        ended_at=now if _has_ended(remote) else None,
         usage=usage,
         pricing_id=pricing_id,
         cost_usd=cost_usd,
         usd_eur=usd_eur,
         cost_eur=to_eur(cost_usd, usd_eur),
     )
-    if remote.ended_at is not None:
+    if _has_ended(remote):
         log.warning(
             "surplus batch ended",
             openai_batch_id=remote.id,
@@ -139,17 +149,23 @@ def _write(context: BatchContext, connection: Connection, surplus: SurplusBatch,
         )
 
 
+def _ran_nothing(remote: RemoteBatch) -> bool:
+    """It says so, or it says nothing of counts and failed at validation, which comes before running."""
+    refused = local_status(remote) is BatchStatus.FAILED and remote.status != "expired" and not remote.output_file_id
+    return remote.completed == 0 or (remote.completed is None and refused)
+
+
 def _cost(
     context: BatchContext, connection: Connection, surplus: SurplusBatch, remote: RemoteBatch
 ) -> tuple[UUID | None, Decimal | None, Decimal | None]:
-    """Price row, dollars and rate of an ended surplus batch; nothing was billed where nothing was run."""
-    if remote.ended_at is None:
+    """Price row, dollars and rate of an ended surplus batch; unknown unless it tells its usage or ran nothing."""
+    if not _has_ended(remote):
         return None, None, None
     now = context.now(connection)
     rate = prices.rate_at(connection, now, context.settings.livedash_usd_eur)
     usd_eur = rate.usd_eur if rate else None
     if remote.usage is None:
-        return None, None if remote.completed else Decimal(0), usd_eur
+        return None, Decimal(0) if _ran_nothing(remote) else None, usd_eur
     row = recovery.lock_named_rows(connection, [surplus.batch_id])[surplus.batch_id]
     priced = prices.price_for(connection, row.model, now)
     if priced is None:

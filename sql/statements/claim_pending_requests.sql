@@ -16,6 +16,12 @@ WITH locked AS MATERIALIZED (
         AND requests.prompt_version = :prompt_version
         AND requests.transcript_hash = sessions.transcript_hash
         AND NOT sessions.stale
+        -- What costs more than a whole month may never goes out, and must not keep what comes after it from going out.
+        AND (
+            CAST(:max_request_eur AS numeric) IS NULL
+            OR requests.token_estimate * CAST(:eur_per_input_token AS numeric)
+            + requests.max_output_tokens * CAST(:eur_per_output_token AS numeric) <= :max_request_eur
+        )
     ORDER BY requests.id
     LIMIT :max_lines
     FOR UPDATE OF requests SKIP LOCKED

@@ -6,4 +6,4 @@ SET
     error_message = :reason,
     completed_at = :now,
     updated_at = :now
-WHERE id = ANY(CAST(:request_ids AS uuid [])) AND processing_status = 'PENDING_BATCHING'
+WHERE id = ANY(CAST(:request_ids AS uuid[])) AND processing_status = 'PENDING_BATCHING'

@@ -18,10 +18,10 @@ LEFT JOIN LATERAL (
         AND earlier.processing_status = 'PROCESSING_COMPLETE'
         AND earlier.transcript_hash = sessions.transcript_hash
         AND earlier.parsed_answer IS NOT NULL
-        AND NOT coalesce((analysis.metadata ->> 'reanalyse')::boolean, false)
+        AND NOT coalesce((analysis.metadata ->> 'reanalyse')::boolean, FALSE)
     ORDER BY earlier.id DESC
     LIMIT 1
-) AS kept ON true
+) AS kept ON TRUE
 WHERE
     requests.company_id = :company_id
     AND requests.id > :after_id

@@ -18,6 +18,11 @@ WITH ready AS (
         AND NOT sessions.stale
         AND requests.body_bytes <= :max_bytes
         AND requests.token_estimate <= :max_request_tokens
+        AND (
+            CAST(:max_request_eur AS numeric) IS NULL
+            OR requests.token_estimate * CAST(:eur_per_input_token AS numeric)
+            + requests.max_output_tokens * CAST(:eur_per_output_token AS numeric) <= :max_request_eur
+        )
 ),
 
 summed AS (

@@ -92,10 +92,10 @@ class World:
         ):
             return definitions.resolve_sensor_def(sensor).evaluate_tick(context)
 
-    def follow(self, requests: Any) -> list[dg.ExecuteInProcessResult]:
-        """Runs what a sensor asked for."""
+    def follow(self, requests: Any, job: str = "") -> list[dg.ExecuteInProcessResult]:
+        """Runs what a sensor asked for; `job` is the sensor's own, where it has one only."""
         return [
-            self.run(request.job_name, request.partition_key, tags=dict(request.tags), raise_on_error=False)
+            self.run(request.job_name or job, request.partition_key, tags=dict(request.tags), raise_on_error=False)
             for request in requests
         ]
 

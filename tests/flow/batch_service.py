@@ -55,9 +55,6 @@ class BatchService:
             "cancel": lambda: self._cancel(named[0]),
             "delete": lambda: self._delete(named[0]),
             "files": lambda: self._files(),
-            "cancel": lambda: self._cancel(named[0]),
-            "list_files": lambda: ok({"object": "list", "data": [], "has_more": False}),
-            "delete_file": lambda: self._delete(named[0]),
             "file": lambda: self._file(named[0]),
             "content": lambda: (
                 httpx2.Response(200, content=self.files[named[0]]) if named[0] in self.files else refusal(404)
@@ -113,9 +110,6 @@ class BatchService:
             ("POST", "batches", 3): "cancel",
             ("DELETE", "files", 2): "delete",
             ("GET", "files", 1): "files",
-            ("POST", "batches", 3): "cancel",
-            ("GET", "files", 1): "list_files",
-            ("DELETE", "files", 2): "delete_file",
         }[(request.method, parts[0], len(parts))]
 
     def _upload(self, request: httpx2.Request) -> httpx2.Response:
@@ -169,17 +163,6 @@ class BatchService:
 
     def _one(self, found: Mapping[str, Any] | None) -> httpx2.Response:
         return refusal(404, message="No such batch.") if found is None else ok(found)
-
-    def _cancel(self, name: str) -> httpx2.Response:
-        if self.batches[name]["status"] in ("completed", "failed", "expired"):
-            return refusal(409)
-        if self.batches[name]["status"] != "cancelled":
-            self.batches[name]["status"] = "cancelling"
-        return ok(self.batches[name])
-
-    def _delete(self, name: str) -> httpx2.Response:
-        gone = self.files.pop(name, None) is not None
-        return ok({"id": name, "object": "file", "deleted": True}) if gone else refusal(404)
 
     def _file(self, name: str) -> httpx2.Response:
         if name not in self.files:

@@ -12,11 +12,13 @@ from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.prices import seed_prices, set_rate
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.openai_batch.gateway import connect
 from livedash_pipeline.settings import Settings
+from tests.flow.batch_round import Begin, Round
 from tests.flow.batch_service import BASE_URL, KEY, BatchService
-from tests.flow.rows import insert_company
+from tests.flow.rows import insert_company, insert_requests
 
 
 @pytest.fixture
@@ -58,3 +60,16 @@ def scripted(engine: Engine, service: BatchService, tmp_path: Path) -> Iterator[
     settings = Settings(openai_base_url=BASE_URL, openai_api_key=KEY)
     with service.gateway() as gateway:
         yield BatchContext(engine, gateway, settings, spool_dir=tmp_path / "spool")
+
+
+@pytest.fixture
+def begin(engine: Engine, company: Company, scripted: BatchContext, service: BatchService) -> Begin:
+    """Submits a batch of so many requests."""
+
+    def start(count: int = 1, owner: Company | None = None) -> Round:
+        with engine.begin() as connection:
+            insert_requests(connection, owner or company, count)
+        (batch,) = submit_pending(scripted, ignore_minimum=True, unhold=True).submitted
+        return Round(engine, scripted, service, batch.openai_batch_id or "")
+
+    return start

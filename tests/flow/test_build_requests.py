@@ -25,9 +25,12 @@ from tests.flow.rows import CHAT, insert_requests, insert_sessions, rows_of, ses
 OTHER_CHAT = (Message("user", "I want to report sick.", NOW),)
 
 
-def build(engine: Engine, company: Company, **options: Any) -> RequestReport:
-    given = {"default_model": "gpt-5-mini", "count_tokens": count_tokens} | options
-    return build_requests(engine, company, **given)
+def build(
+    engine: Engine, company: Company, *, default_model: str = "gpt-5-mini", chunk_size: int = 1000
+) -> RequestReport:
+    return build_requests(
+        engine, company, default_model=default_model, count_tokens=count_tokens, chunk_size=chunk_size
+    )
 
 
 def change_messages(engine: Engine, session_id: UUID, chat: tuple[Message, ...]) -> None:

@@ -1,28 +1,24 @@
-"""Taking results in: every submitted id ends in one outcome, once, whatever the files look like."""
+"""Taking results in: every submitted id ends in one outcome, once, and answers reach their sessions."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from threading import Barrier, Thread
-from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
 from sqlalchemy import Connection, Engine, select, text, update
 
-from livedash_pipeline.db import holds, settlement
+from livedash_pipeline.db import settlement
 from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import database_now, in_transaction
+from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.tables import (
-    ai_admissions,
     ai_batch_requests,
-    ai_holds,
     ai_model_pricing,
     ai_processing_requests,
     ai_request_attempts,
@@ -31,73 +27,12 @@ from livedash_pipeline.db.tables import (
     sessions,
 )
 from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import IngestReport, ingest_batch, ingest_finished
+from livedash_pipeline.flow.ingest import IngestReport, ingest_batch
 from livedash_pipeline.flow.poll import poll_batches
 from livedash_pipeline.flow.submit import submit_pending
-from livedash_pipeline.openai_batch.errors import BatchApiError
-from tests.flow.batch_service import BatchService, analysis, answered, not_run, refusal, refused
+from tests.flow.batch_round import Begin, Round, batch_row
+from tests.flow.batch_service import BatchService, analysis, answered, not_run, refused
 from tests.flow.rows import insert_company, insert_requests, rows_of, session_values, stage_counts
-
-MODEL = "gpt-5-mini"
-
-
-@dataclass
-class Round:
-    """One submitted batch, and how it goes on."""
-
-    engine: Engine
-    context: BatchContext
-    service: BatchService
-    name: str
-
-    @property
-    def ids(self) -> list[str]:
-        return self.service.requests_of(self.name)
-
-    def answer(self, request_id: str, **changes: Any) -> dict[str, Any]:
-        """A good line about a request."""
-        return answered(request_id, analysis(self.service.sessions_of(self.name)[request_id], **changes))
-
-    def end(self, status: str = "completed", **how: Any) -> Round:
-        """Lets the batch end, and polls."""
-        self.service.end(self.name, status, **how)
-        poll_batches(self.context)
-        return self
-
-    def ingest(self) -> IngestReport:
-        return ingest_finished(self.context)
-
-    def requests(self) -> list[Any]:
-        return rows_of(self.engine, ai_processing_requests)
-
-    def outcomes(self) -> dict[str, str | None]:
-        """Request id → outcome in the ledger, in id order."""
-        attempts = rows_of(self.engine, ai_request_attempts)
-        return {str(row.request_id): row.outcome for row in sorted(attempts, key=lambda row: row.request_id)}
-
-    def holds(self) -> list[Any]:
-        return rows_of(self.engine, ai_holds)
-
-
-Begin = Callable[..., Round]
-
-
-@pytest.fixture
-def begin(engine: Engine, company: Company, scripted: BatchContext, service: BatchService) -> Begin:
-    """Submits a batch of so many requests."""
-
-    def start(count: int = 1, owner: Company | None = None) -> Round:
-        with engine.begin() as connection:
-            insert_requests(connection, owner or company, count)
-        (batch,) = submit_pending(scripted, ignore_minimum=True, unhold=True).submitted
-        return Round(engine, scripted, service, batch.openai_batch_id or "")
-
-    return start
-
-
-def batch_row(engine: Engine) -> Any:
-    (row,) = rows_of(engine, ai_batch_requests)
-    return row
 
 
 def test_every_kind_of_line_ends_in_its_outcome(begin: Begin) -> None:
@@ -264,10 +199,12 @@ def test_lines_are_cut_at_line_feeds_only(begin: Begin) -> None:
     going = begin()
     (request_id,) = going.ids
     summary = "Lines \u2028 and \u2029 and \u0085 in one answer"
-    line = json.dumps(going.answer(request_id, summary=summary), ensure_ascii=False).encode()
-    report = going.end(output=[line]).ingest()
-    assert report.short == [], report
-    assert going.outcomes() == {request_id: "parsed"}
+    content = analysis(going.service.sessions_of(going.name)[request_id], summary=summary)
+    line = json.dumps(answered(request_id, json.dumps(content, ensure_ascii=False)), ensure_ascii=False).encode()
+    assert len(line.decode().splitlines()) == 4
+    assert going.end(output=[line]).ingest().outcomes == {"parsed": 1}
+    with going.engine.connect() as connection:
+        assert session_values(connection, going.requests()[0].session_id)["summary"] == summary
 
 
 @pytest.mark.parametrize(("word", "code"), [("expired", "batch_expired"), ("cancelled", "batch_cancelled")])
@@ -319,240 +256,6 @@ def test_the_callers_choice_is_applied_when_a_cancelled_batch_is_settled(
     with going.engine.connect() as connection:
         expected = {"COMPLETED": 1, "FAILED" if choice == "failed" else "PENDING": 1}
         assert stage_counts(connection, "AI_ANALYSIS") == expected
-
-
-# --- files that are short or gone ---
-
-
-def test_a_short_download_is_believed_when_it_was_the_same_three_times(begin: Begin) -> None:
-    going = begin(2)
-    going.end(output=[going.answer(going.ids[0])])
-    going.service.stated_bytes[f"file-output-{going.name}"] = 10**6
-    for _ in range(2):
-        report = going.ingest()
-        assert (report.batches, report.outcomes) == ([], {}) and len(report.short) == 1
-        assert batch_row(going.engine).processed_at is None
-    assert going.ingest().outcomes == {"parsed": 1, "missing": 1}
-
-
-def test_short_downloads_that_differ_are_asked_for_again(begin: Begin) -> None:
-    going = begin(2)
-    going.end(output=[going.answer(going.ids[0])])
-    name = f"file-output-{going.name}"
-    going.service.stated_bytes[name] = 10**6
-    for _ in range(2):
-        assert len(going.ingest().short) == 1
-    going.service.files[name] += json.dumps(going.answer(going.ids[1])).encode() + b"\n"
-    assert len(going.ingest().short) == 1
-    del going.service.stated_bytes[name]
-    assert going.ingest().outcomes == {"parsed": 2}
-
-
-def test_a_file_whose_last_line_is_cut_is_asked_for_again(begin: Begin) -> None:
-    going = begin(2)
-    going.end(output=[going.answer(going.ids[0]), b'{"custom_id": "' + going.ids[1].encode()])
-    assert len(going.ingest().short) == 1
-    assert going.outcomes() == dict.fromkeys(going.ids)
-
-
-def test_fewer_lines_than_the_service_answered_are_asked_for_again(begin: Begin) -> None:
-    going = begin(2)
-    going.end(output=[going.answer(going.ids[0])], request_counts={"total": 2, "completed": 2, "failed": 0})
-    for _ in range(2):
-        assert len(going.ingest().short) == 1
-        assert going.outcomes() == dict.fromkeys(going.ids)
-    assert going.ingest().outcomes == {"parsed": 1, "missing": 1}
-
-
-def test_missing_lines_that_the_batch_was_charged_for_fail(begin: Begin) -> None:
-    going = begin(2)
-    usage = {"input_tokens": 2000, "output_tokens": 200, "total_tokens": 2200}
-    going.end(output=[going.answer(going.ids[0])], usage=usage).ingest()
-    assert [(row.processing_status, row.error_code) for row in going.requests()] == [
-        ("PROCESSING_COMPLETE", None),
-        ("PROCESSING_FAILED", "missing"),
-    ]
-
-
-def test_without_its_output_file_only_requests_without_a_line_are_unavailable(begin: Begin) -> None:
-    going = begin(3)
-    first, second, third = going.ids
-    going.end(output=[going.answer(first), going.answer(second)], error=[refused(third, 400)])
-    del going.service.files[f"file-output-{going.name}"]
-    report = going.ingest()
-    assert going.outcomes() == {first: "artifact_unavailable", second: "artifact_unavailable", third: "rejected"}
-    assert report.short == []
-    assert {row.processing_status for row in going.requests()} == {"PROCESSING_FAILED"}
-    assert "output file is gone" in going.requests()[0].error_message
-
-
-def test_without_its_error_file_answers_are_still_taken_in(begin: Begin) -> None:
-    going = begin(2)
-    first, second = going.ids
-    going.end(output=[going.answer(first)], error=[refused(second, 400)])
-    del going.service.files[f"file-error-{going.name}"]
-    going.ingest()
-    assert going.outcomes() == {first: "parsed", second: "artifact_unavailable"}
-
-
-def test_files_that_another_projects_key_does_not_see_are_not_gone(begin: Begin) -> None:
-    going = begin()
-    going.end(output=[going.answer(going.ids[0])])
-    stranger = replace(
-        going.context, settings=going.context.settings.model_copy(update={"openai_api_key": "another-key"})
-    )
-    going.service.on |= {"file": refusal(404), "retrieve": refusal(404)}
-    with pytest.raises(BatchApiError):
-        ingest_finished(stranger)
-    assert going.outcomes() == dict.fromkeys(going.ids)
-    # A key that sees the batch may be believed.
-    del going.service.on["retrieve"]
-    assert ingest_finished(stranger).outcomes == {"artifact_unavailable": 1}
-
-
-def test_a_failed_fetch_leaves_its_batch_for_later_and_the_others_go_on(begin: Begin, company: Company) -> None:
-    going = begin()
-    with going.engine.begin() as connection:
-        other_company = insert_company(connection, "other")
-    other = begin(1, other_company)
-    for each in (going, other):
-        each.end(output=[each.answer(each.ids[0])])
-    broken = f"/v1/files/file-output-{going.name}"
-    going.service.on["file"] = lambda request: (
-        refusal(503) if request.url.path == broken else going.service.proceed(request)
-    )
-    report = going.ingest()
-    assert (len(report.batches), len(report.failures)) == (1, 1)
-    with pytest.raises(BatchApiError):
-        going.ingest()
-    going.service.on.clear()
-    assert going.ingest().outcomes == {"parsed": 1}
-    assert list(going.context.spool_dir.iterdir()) == []
-
-
-# --- validation failures and holds ---
-
-
-def failed(going: Round, *errors: dict[str, Any]) -> Round:
-    return going.end("failed", errors={"object": "list", "data": list(errors)})
-
-
-def entry(
-    code: str, line: int | None = None, message: str = "Its message.", param: str | None = None
-) -> dict[str, Any]:
-    return {"code": code, "message": message, "param": param, "line": line}
-
-
-def test_a_line_fault_rejects_its_lines_and_releases_the_others(begin: Begin) -> None:
-    going = failed(begin(3), entry("invalid_url", 2, "Wrong url."), entry("invalid_url", 2))
-    assert going.ingest().outcomes == {"rejected": 1, "not_run": 2}
-    first, second, third = going.ids
-    assert going.outcomes() == {first: "not_run", second: "rejected", third: "not_run"}
-    rows = going.requests()
-    assert [(row.processing_status, row.attempts, row.releases) for row in rows] == [
-        ("PENDING_BATCHING", 0, 0),
-        ("PROCESSING_FAILED", 1, 0),
-        ("PENDING_BATCHING", 0, 0),
-    ]
-    assert rows[1].error_message == "Wrong url."
-    assert going.holds() == []
-
-
-@pytest.mark.parametrize("line", [0, 4, None])
-def test_a_fault_of_no_line_of_ours_uses_up_an_attempt(begin: Begin, line: int | None) -> None:
-    """Else the same file would be sent again for ever."""
-    going = failed(begin(3), entry("invalid_url", line))
-    assert going.ingest().outcomes == {"transient": 3}
-    assert {row.attempts for row in going.requests()} == {1}
-
-
-def test_a_full_token_queue_holds_the_model_and_teaches_its_limit(begin: Begin) -> None:
-    message = "Enqueued token limit reached for gpt-4.1 in organization org-1. Limit: 90,000 enqueued tokens."
-    going = failed(begin(2), entry("token_limit_exceeded", message=message))
-    assert going.ingest().outcomes == {"not_run": 2}
-    assert [(row.attempts, row.releases) for row in going.requests()] == [(0, 0), (0, 0)]
-    (hold,) = going.holds()
-    assert (hold.model, hold.reason, hold.message) == (MODEL, "token_limit_exceeded", message)
-    assert hold.not_before - hold.held_at == timedelta(minutes=15)
-    with going.engine.connect() as connection:
-        assert connection.execute(select(ai_admissions.c.learned_token_limit)).scalar_one() == 90_000
-
-
-def test_a_batch_that_ran_raises_the_learned_limit(begin: Begin) -> None:
-    going = begin()
-    with going.engine.begin() as connection:
-        holds.learn_limit(connection, going.context.endpoint, MODEL, limit=1000, now=database_now(connection))
-    going.end(output=[going.answer(going.ids[0])]).ingest()
-    with going.engine.connect() as connection:
-        assert connection.execute(select(ai_admissions.c.learned_token_limit)).scalar_one() == 1250
-
-
-# code, param, scope of the hold, minutes, counted release
-VALIDATION = [
-    ("model_not_found", "body.model", MODEL, None, 0),
-    ("billing_hard_limit_reached", None, None, None, 0),
-    ("insufficient_quota", None, None, 15, 0),
-]
-
-
-@pytest.mark.parametrize(("code", "param", "scope", "minutes", "releases"), VALIDATION)
-def test_what_the_account_lacks_releases_uncounted_and_holds(
-    begin: Begin, code: str, param: str | None, scope: str | None, minutes: int | None, releases: int
-) -> None:
-    going = failed(begin(), entry(code, 1, param=param))
-    assert going.ingest().outcomes == {"not_run": 1}
-    (row,) = going.requests()
-    assert (row.processing_status, row.attempts, row.releases) == ("PENDING_BATCHING", 0, releases)
-    (hold,) = going.holds()
-    assert (hold.model, hold.reason, hold.message) == (scope, code, "Its message.")
-    assert hold.not_before == (None if minutes is None else hold.held_at + timedelta(minutes=minutes))
-    assert submit_pending(going.context, ignore_minimum=True).submitted == []
-
-
-def test_a_missing_input_file_is_a_counted_release(begin: Begin) -> None:
-    going = failed(begin(), entry("invalid_request", param="file_id"))
-    assert going.ingest().outcomes == {"not_run": 1}
-    (row,) = going.requests()
-    assert (row.processing_status, row.attempts, row.releases) == ("PENDING_BATCHING", 0, 1)
-    assert (going.holds(), batch_row(going.engine).status) == ([], "FAILED")
-
-
-@pytest.mark.parametrize("errors", [(), (entry("server_error"),)])
-def test_an_unknown_failure_uses_up_an_attempt(begin: Begin, errors: Sequence[dict[str, Any]]) -> None:
-    going = failed(begin(), *errors)
-    assert going.ingest().outcomes == {"transient": 1}
-    assert [(row.attempts, row.releases) for row in going.requests()] == [(1, 0)]
-
-
-def test_a_line_without_quota_is_released_uncounted_with_a_hold_for_the_batchs_key(begin: Begin) -> None:
-    going = begin(2)
-    first, second = going.ids
-    lines = [refused(first, 429, "insufficient_quota", "You exceeded your quota."), refused(second, 500)]
-    going.end(error=lines)
-    fingerprint = batch_row(going.engine).key_fingerprint
-    # The key was changed meanwhile: the new one is not held.
-    changed = replace(
-        going.context, settings=going.context.settings.model_copy(update={"openai_api_key": "another-key"})
-    )
-    assert ingest_finished(changed).outcomes == {"not_run": 1, "transient": 1}
-    assert [(row.attempts, row.releases) for row in going.requests()] == [(0, 0), (1, 0)]
-    (hold,) = going.holds()
-    assert (hold.model, hold.reason, hold.key_fingerprint) == (None, "quota", fingerprint)
-    assert hold.message == "You exceeded your quota."
-    assert submit_pending(going.context, ignore_minimum=True).submitted == []
-    assert len(submit_pending(changed, ignore_minimum=True).submitted) == 1
-
-
-def test_billing_is_not_hidden_by_a_shorter_hold(begin: Begin) -> None:
-    going = begin(2)
-    first, second = going.ids
-    lines = [refused(first, 429, "insufficient_quota"), refused(second, 429, "billing_hard_limit_reached")]
-    going.end(error=lines).ingest()
-    (hold,) = going.holds()
-    assert hold.not_before is None or hold.reason == "billing"
-
-
-# --- money ---
 
 
 def test_each_answer_has_its_cost_and_the_report_their_sum(begin: Begin) -> None:

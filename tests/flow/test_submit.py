@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from sqlalchemy import Connection, Engine, select, text, update
 
+from livedash_pipeline.core.admission import HoldRule, HoldScope
 from livedash_pipeline.db import holds
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now
@@ -30,7 +31,7 @@ from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.submit import SubmitReport, submit_pending
 from livedash_pipeline.local.batch_api.server import RunningServer
 from livedash_pipeline.openai_batch.errors import BatchApiError
-from tests.flow.batch_service import BatchService, refusal
+from tests.flow.batch_service import Answer, BatchService, refusal
 from tests.flow.rows import insert_company, insert_requests, insert_sessions, rows_of, stage_counts
 
 MODEL = "gpt-5-mini"
@@ -91,8 +92,13 @@ def test_a_batch_is_made_of_an_uploaded_file_and_carries_our_id(
 def test_a_failed_model_check_claims_nothing_and_holds_nothing(
     engine: Engine, scripted: BatchContext, service: BatchService
 ) -> None:
-    refusals = [refusal(401), refusal(403), refusal(404, "model_not_found"), refusal(429, "insufficient_quota")]
-    for answer in (*refusals, refusal(500), httpx2.ConnectError("down")):
+    refusals: list[Answer] = [
+        refusal(401),
+        refusal(403),
+        refusal(404, "model_not_found"),
+        refusal(429, "insufficient_quota"),
+    ]
+    for answer in [*refusals, refusal(500), httpx2.ConnectError("down")]:
         service.on["model"] = answer
         with pytest.raises(BatchApiError):
             submit(scripted)
@@ -194,7 +200,7 @@ def test_a_hold_on_one_model_lets_others_through(engine: Engine, scripted: Batch
             connection,
             endpoint=scripted.endpoint,
             model=MODEL,
-            rule=holds.HoldRule(holds.HoldScope.MODEL, timed=False),
+            rule=HoldRule(HoldScope.MODEL, timed=False),
             reason="model_not_found",
             message="No such model.",
             key_fingerprint="k",

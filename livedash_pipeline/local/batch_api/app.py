@@ -1,7 +1,7 @@
 """HTTP around `BatchService`: one route for each operation, nothing decided here.
 
 Add a route when the service has a new operation. Every operation passes through the gate under its route's name, which is
-the place for whatever should happen around an operation (a delay, a reply that is lost); the default lets all pass.
+the place for whatever should happen around an operation, and then through the faults of `fault_gate.py`.
 """
 
 import json
@@ -16,12 +16,15 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from livedash_pipeline.local.batch_api.admin import admin_routes
+from livedash_pipeline.local.batch_api.fault_gate import FaultGate
 from livedash_pipeline.local.batch_api.lines import write_line
 from livedash_pipeline.local.batch_api.refusals import Refusal, missing_parameter
 from livedash_pipeline.local.batch_api.service import BatchService, random_id
 
 STAND_IN_HEADER = "x-livedash-stand-in"
 STAND_IN_NOTE = "A local stand-in for OpenAI's Batch API. Its answers are worked out by rules; no model is behind it."
+UPSTREAM_NOTE = "A local Batch API. Its lines are answered by another server."
 
 Proceed = Callable[[], Awaitable[Response]]
 Gate = Callable[[str, Request, Proceed], Awaitable[Response]]
@@ -49,7 +52,7 @@ def create_app(service: BatchService, *, gate: Gate = pass_through) -> FastAPI:
         gate: what every operation under /v1 passes through.
     """
     app = FastAPI(title="Batch API stand-in", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(_StandInHeaders)
+    app.add_middleware(_Headers, is_stand_in=service.is_stand_in)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _no_such_route)
     app.add_exception_handler(Exception, _broken)
@@ -58,10 +61,13 @@ def create_app(service: BatchService, *, gate: Gate = pass_through) -> FastAPI:
     _add_batch_routes(router, service)
     _add_model_routes(router, service)
     app.include_router(router)
+    app.include_router(admin_routes(service, Json))
 
     @app.get("/", response_class=Json)
     def describe() -> Json:
-        return Json({"stand_in": True, "description": STAND_IN_NOTE, "base_path": "/v1", "speed": service.speed})
+        note = STAND_IN_NOTE if service.is_stand_in else UPSTREAM_NOTE
+        about = {"stand_in": service.is_stand_in, "description": note}
+        return Json({**about, "base_path": "/v1", "speed": service.speed})
 
     return app
 
@@ -146,7 +152,8 @@ def _add_model_routes(router: APIRouter, service: BatchService) -> None:
 
 
 def _route_class(service: BatchService, gate: Gate) -> type[APIRoute]:
-    """Return a route that sends its operation through the gate, and there first looks at the key."""
+    """Return a route that sends its operation through the gate and the faults, and there first looks at the key."""
+    faults = FaultGate(service)
 
     class GatedRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Any]:
@@ -157,7 +164,7 @@ def _route_class(service: BatchService, gate: Gate) -> type[APIRoute]:
                     service.check_key(request.headers.get("authorization"))
                     return await handle(request)
 
-                return await gate(self.name, request, proceed)
+                return await gate(self.name, request, lambda: faults(self.name, request, proceed))
 
             return gated
 
@@ -173,7 +180,8 @@ def _expires_after(form: Mapping[str, Any]) -> dict[str, Any] | None:
 async def _refused(_request: Request, refusal: Exception) -> Response:
     if not isinstance(refusal, Refusal):
         raise refusal
-    return Json(refusal.document(), status_code=refusal.status)
+    headers = None if refusal.retry_after is None else {"retry-after": f"{refusal.retry_after:g}"}
+    return Json(refusal.document(), status_code=refusal.status, headers=headers)
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
@@ -190,16 +198,17 @@ async def _broken(_request: Request, _error: Exception) -> Response:
     return Json(document, status_code=500, headers={STAND_IN_HEADER: "true"})
 
 
-class _StandInHeaders:
-    """Marks every reply as the stand-in's and gives it a request id."""
+class _Headers:
+    """Gives every reply a request id, and marks those of a stand-in."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, is_stand_in: bool) -> None:
         self._app = app
+        self._marks = {STAND_IN_HEADER: "true"} if is_stand_in else {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                marks = {STAND_IN_HEADER: "true", "x-request-id": random_id("req_")}
+                marks = {**self._marks, "x-request-id": random_id("req_")}
                 message["headers"] = [
                     *message.get("headers", ()),
                     *((name.encode(), value.encode()) for name, value in marks.items()),

@@ -31,10 +31,7 @@ from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord, FileRe
 from livedash_pipeline.local.batch_api.validation import Fault
 
 _BOUND: TypeAdapter[tuple[BoundFault, ...]] = TypeAdapter(tuple[BoundFault, ...])
-_TIMES = tuple(
-    f"{word}_at"
-    for word in ("created", "in_progress", "expires", "finalizing", *ENDED, "cancelling")
-)
+_TIMES = tuple(f"{word}_at" for word in ("created", "in_progress", "expires", "finalizing", *ENDED, "cancelling"))
 _K = TypeVar("_K", bound=Base)
 
 
@@ -144,17 +141,17 @@ def show_batch(batch: BatchRecord, now: float) -> dict[str, Any]:
 def show_file(file: FileRecord) -> dict[str, Any]:
     """Return the File object, its creation time as its faults write it."""
     document = file.document()
-    document["created_at"] = write_time(document["created_at"], file.times)
+    document["created_at"] = write_time(document["created_at"], file.time_format)
     return document
 
 
-def write_time(seconds: int | None, times: str) -> int | str | None:
-    """Return a time as the dialect `times` writes it."""
-    if seconds is None or times == "seconds":
+def write_time(seconds: int | None, time_format: str) -> int | str | None:
+    """Return a time as the dialect `time_format` writes it."""
+    if seconds is None or time_format == "seconds":
         return seconds
-    if times == "milliseconds":
+    if time_format == "milliseconds":
         return seconds * 1000
-    return str(seconds) if times == "string" else datetime.fromtimestamp(seconds, UTC).isoformat()
+    return str(seconds) if time_format == "string" else datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def _wrong_counts(counts: dict[str, int], wrong: WrongCounts) -> dict[str, int]:
@@ -172,4 +169,4 @@ def _speak(document: dict[str, Any], dialect: Dialect) -> None:
     if dialect.null_counts:
         document["request_counts"] = None
     for name in _TIMES:
-        document[name] = write_time(document[name], dialect.times)
+        document[name] = write_time(document[name], dialect.time_format)

@@ -68,6 +68,12 @@ class FaultDesk:
             self._installed += map(_Installed, new)
         return new
 
+    def count_strike(self, bound: BoundFault) -> None:
+        """Count a fault that was bound by name to a batch that existed before it."""
+        with self._lock:
+            for each in self._installed:
+                each.struck += each.bound is bound
+
     def document(self) -> dict[str, Any]:
         """Return what is installed and how often each fault has struck."""
         with self._lock:

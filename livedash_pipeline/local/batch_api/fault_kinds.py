@@ -193,7 +193,7 @@ class Dialect(Base):
     upper_case_states: bool = False
     empty_ids: bool = False
     null_counts: bool = False
-    times: Literal["seconds", "milliseconds", "string", "iso"] = "seconds"
+    time_format: Literal["seconds", "milliseconds", "string", "iso"] = "seconds"
 
 
 class UnknownState(Base):

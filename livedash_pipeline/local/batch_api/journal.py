@@ -4,6 +4,7 @@ Add a column here when a test has to know more. The journal is kept in the state
 of, so that it is still right after the server was killed; it holds ids, numbers and words, never a text of a request or answer.
 """
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -43,7 +44,7 @@ class Entry:
         file_id: the file that it is about or made; of a create the input file.
         acted: whether it took effect (for a call that only looks: whether it found what it looked for).
         status: the HTTP status of the answer; None where none was made.
-        delivered: whether the answer was sent whole.
+        delivered: whether the true answer was sent, and whole.
         fault: the kind of fault that struck it.
         detail: the refusal's message, or the state in which a batch ended.
     """
@@ -110,7 +111,7 @@ def _tokens(counts: object, name: str) -> int:
     return found if type(found) is int and found >= 0 else 0
 
 
-def _entry(row: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(row: sqlite3.Row) -> dict[str, Any]:
     return {**dict(row), "acted": bool(row["acted"]), "delivered": bool(row["delivered"])}
 
 

@@ -27,7 +27,7 @@ class FileRecord:
     shown_at: float = 0.0
     listed_at: float = 0.0
     vanishes_at: float | None = None
-    times: str = "seconds"
+    time_format: str = "seconds"
 
     def is_shown(self, now: float) -> bool:
         """Whether somebody who names it gets to see it; it is no longer stored when it has vanished."""

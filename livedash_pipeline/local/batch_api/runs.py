@@ -1,34 +1,30 @@
 """The life of a batch: `BatchRuns.advance` moves every batch to where the clock says it is.
 
-Add a state or a step here. Durations are in `pace.py`, the words of the files in `line_results.py`. Every step computes first
+Add a state or a step here. Durations are in `pace.py`, what happens to lines in `line_runs.py`. Every step computes first
 and then writes the record in one transaction, so that a process killed in between repeats the step: result files are cut back
 to their recorded length, and a line run again gives the same bytes.
 """
 
-import os
 import random
 import threading
-from array import array
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count as count_from
-from typing import Any, BinaryIO
+from typing import Any
 
-from livedash_pipeline.local.batch_api.batch_faults import BatchFaults, faults_of, hide_results
+from livedash_pipeline.local.batch_api.batch_faults import BatchFaults, bind, faults_of, hide_results
 from livedash_pipeline.local.batch_api.catalogue import Catalogue
 from livedash_pipeline.local.batch_api.enqueued import count_enqueued, over_limit
 from livedash_pipeline.local.batch_api.fault_kinds import EmptyErrorFile
-from livedash_pipeline.local.batch_api.journal import BilledLine, Entry, Journal, billed_line
-from livedash_pipeline.local.batch_api.line_faults import run_faulty
-from livedash_pipeline.local.batch_api.line_results import Answer, LinePlace, LineResult, read_request, run_line, skip_line
-from livedash_pipeline.local.batch_api.lines import MAX_LINE_BYTES, write_line
+from livedash_pipeline.local.batch_api.faults import BoundFault, is_call_fault
+from livedash_pipeline.local.batch_api.journal import Entry, Journal
+from livedash_pipeline.local.batch_api.line_runs import Answering, LineRuns
 from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.records import BatchRecord, FileRecord
 from livedash_pipeline.local.batch_api.store import Store
 from livedash_pipeline.local.batch_api.validation import (
     MAX_FILE_BYTES,
     CheckedRequests,
+    Fault,
     check_requests,
     missing_file,
     too_large,
@@ -36,12 +32,6 @@ from livedash_pipeline.local.batch_api.validation import (
 
 RESULT_SECONDS = 2_592_000
 """How long result files are kept when the batch does not say: 30 days."""
-
-_CHUNK_LINES = 128
-_PROGRESS = ("position", "completed", "failed", "output_bytes", "error_bytes")
-_TOKENS = ("input_tokens", "output_tokens", "reasoning_tokens")
-
-RunLine = Callable[[bytes, LinePlace, BatchRecord], LineResult]
 
 
 @dataclass
@@ -61,10 +51,12 @@ class _Budget:
 class BatchRuns:
     """Moves batches; safe to call from several threads, of which one works at a time."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, pace: Pace) -> None:
+    def __init__(self, store: Store, catalogue: Catalogue, pace: Pace, journal: Journal, answering: Answering) -> None:
         self._store = store
         self._catalogue = catalogue
         self._pace = pace
+        self._journal = journal
+        self._lines = LineRuns(store, journal, answering)
         self._working = threading.Lock()
         self._steps: dict[str, Callable[[BatchRecord, float, _Budget], bool]] = {
             "validating": self._validate,
@@ -97,27 +89,33 @@ class BatchRuns:
         step = self._steps.get(batch.status) if batch else None
         return step(batch, now, budget) if batch and step else False
 
-    def _expiry(self, batch: BatchRecord) -> float:
+    def _window_end(self, batch: BatchRecord) -> float:
         return batch.created_at + self._pace.window()
 
+    def _lasts(self, batch: BatchRecord, state: str, simulated: float) -> float:
+        """Return how many seconds of the clock a state lasts, faults included."""
+        return self._pace.seconds(simulated) + faults_of(batch).stall(state)
+
     def _validate(self, batch: BatchRecord, now: float, budget: _Budget) -> bool:
-        due = min(batch.created_at + self._pace.seconds(self._pace.validating), self._expiry(batch))
+        lasts = self._lasts(batch, "validating", self._pace.validating)
+        due = min(batch.created_at + lasts, self._window_end(batch))
         file = self._store.file(batch.input_file_id)
         cost = file.bytes // 4096 if file else 0
         if now < due or budget.take(cost) < cost:
             return False
         checked = self._check(batch, file)
-        if checked.faults:
-            faults = [fault.document() for fault in checked.faults]
-            self._move(batch, status="failed", failed_at=due, errors=faults)
+        model = self._catalogue.get(checked.model)
+        snapshot = model.snapshot if model else None
+        faults = checked.faults or self._commanded_faults(batch, snapshot)
+        if faults:
+            changes = {"failed_at": due, "errors": [fault.document() for fault in faults]}
+            self._end(batch, "failed", due, changes)
             self._store.drop_work(batch.id)
             return True
         # The lines run in an order of their own, and so are written: 8 bytes a line, the offset in the input file.
         order = checked.offsets
         random.Random(batch.id).shuffle(order)  # noqa: S311 -- repeatable on purpose
         self._store.work_path(batch.id, "order").write_bytes(order.tobytes())
-        model = self._catalogue.get(checked.model)
-        snapshot = model.snapshot if model else None
         self._move(batch, status="in_progress", in_progress_at=due, total=len(order), model=snapshot)
         return True
 
@@ -133,110 +131,131 @@ class BatchRuns:
         with kept.open("rb") as stream:
             return check_requests(stream, batch.endpoint, self._catalogue)
 
+    def _commanded_faults(self, batch: BatchRecord, model: str | None) -> list[Fault]:
+        """Return what a fault script finds wrong with a batch whose file is good."""
+        found = faults_of(batch).validation_faults()
+        limits = faults_of(batch).token_limits(model)
+        if found or not limits or model is None:
+            return found
+        others = (self._store.batch(other) for other in self._store.live_batches())
+        queue = [other for other in others if other and other.model == model and other.status != "validating"]
+        enqueued = self._enqueued(batch) + sum(self._enqueued(other) for other in queue)
+        return [over_limit(model, min(limits))] if enqueued > min(limits) else []
+
+    def _enqueued(self, batch: BatchRecord) -> int:
+        """Return the prompt tokens of a batch, counted at the first time that somebody asks."""
+        if batch.enqueued_tokens is None:
+            with self._store.work_path(batch.id, "input").open("rb") as stream:
+                batch.enqueued_tokens = count_enqueued(stream, self._catalogue)
+            self._store.change_batch(batch.id, {"enqueued_tokens": batch.enqueued_tokens})
+        return batch.enqueued_tokens
+
     def _run(self, batch: BatchRecord, now: float, budget: _Budget) -> bool:
-        started = batch.in_progress_at or 0.0
-        expiry = self._expiry(batch)
-        due = self._pace.lines_due(batch.total, started, min(now, expiry))
+        due, end, expiry = self._timetable(batch, now)
         if batch.position < due:
-            return self._process(batch, due, budget, self._answer)
-        end = started + self._pace.running(batch.total)
+            return self._answer(batch, due, budget)
         if batch.position == batch.total and end <= min(now, expiry):
-            self._move(batch, status="finalizing", finalizing_at=end)
+            at = now if self._lines.answering.takes_time else end
+            self._move(batch, status="finalizing", finalizing_at=at)
             return True
         if now < expiry:
             return False
         if batch.position < batch.total:
-            return self._process(batch, batch.total, budget, _not_run("batch_expired"))
-        self._finish(batch, expiry, status="expired", expired_at=expiry)
+            return self._skip(batch, "batch_expired", budget)
+        self._finish(batch, expiry, "expired", expired_at=expiry)
         return True
 
+    def _timetable(self, batch: BatchRecord, now: float) -> tuple[int, float, float]:
+        """Return how many lines are due at `now`, when finalizing begins, and when the batch expires otherwise."""
+        started, running = batch.in_progress_at or 0.0, self._pace.running(batch.total)
+        window_end = self._window_end(batch)
+        due = self._pace.lines_due(batch.total, started, min(now, window_end))
+        limit = faults_of(batch).expires_after(batch.total)
+        if limit is None:
+            return due, started + running + faults_of(batch).stall("in_progress"), window_end
+        early = min(window_end, started + running * limit / batch.total)
+        # At the early end all that may run is due; the share of the time could round to one line less.
+        return (limit if early <= now and early < window_end else min(due, limit)), float("inf"), early
+
     def _finalize(self, batch: BatchRecord, now: float, _budget: _Budget) -> bool:
-        due = (batch.finalizing_at or 0.0) + self._pace.seconds(self._pace.finalizing)
+        due = (batch.finalizing_at or 0.0) + self._lasts(batch, "finalizing", self._pace.finalizing)
         if now < due:
             return False
-        self._finish(batch, due, status="completed", completed_at=due)
+        self._finish(batch, due, "completed", completed_at=due)
         return True
 
     def _cancel(self, batch: BatchRecord, now: float, budget: _Budget) -> bool:
-        due = (batch.cancelling_at or 0.0) + self._pace.seconds(self._pace.cancelling)
+        due = (batch.cancelling_at or 0.0) + self._lasts(batch, "cancelling", self._pace.cancelling)
         if now < due:
             return False
         if batch.position < batch.total:
-            return self._process(batch, batch.total, budget, _not_run("batch_cancelled"))
-        self._finish(batch, due, status="cancelled", cancelled_at=due)
+            return self._skip(batch, "batch_cancelled", budget)
+        self._finish(batch, due, "cancelled", cancelled_at=due)
         return True
 
-    def _answer(self, line: bytes, place: LinePlace, batch: BatchRecord) -> LineResult:
-        return run_line(line, place, batch.endpoint, self._catalogue, int(batch.in_progress_at or 0))
+    def _answer(self, batch: BatchRecord, due: int, budget: _Budget) -> bool:
+        count = budget.take(min(due - batch.position, self._lines.answering.at_once))
+        if count:
+            self._lines.answer(batch, count)
+        return count > 0
 
-    def _process(self, batch: BatchRecord, due: int, budget: _Budget, run: RunLine) -> bool:
-        """Run the next lines of the order, append their results, and record how far it got."""
-        count = budget.take(min(due - batch.position, _CHUNK_LINES))
-        if count == 0:
-            return False
-        with ExitStack() as opened:
-            source = opened.enter_context(self._store.work_path(batch.id, "input").open("rb"))
-            order = opened.enter_context(self._store.work_path(batch.id, "order").open("rb"))
-            output = opened.enter_context(self._append(batch.output_file, batch.output_bytes))
-            errors = opened.enter_context(self._append(batch.error_file, batch.error_bytes))
-            order.seek(8 * batch.position)
-            for offset in array("Q", order.read(8 * count)):
-                source.seek(offset)
-                line = source.readline(MAX_LINE_BYTES + 1)
-                result = run(line, LinePlace(batch.id, batch.position), batch)
-                written = (output if result.succeeded else errors).write(write_line(result.document))
-                _count(batch, result, written)
-        self._move(batch, **{name: getattr(batch, name) for name in (*_PROGRESS, *_TOKENS)}, any_status=True)
-        return True
+    def _skip(self, batch: BatchRecord, code: str, budget: _Budget) -> bool:
+        count = budget.take(min(batch.total - batch.position, 128))
+        if count:
+            self._lines.skip(batch, count, code)
+        return count > 0
 
-    def _append(self, file_id: str, length: int) -> BinaryIO:
-        """Open a result file for appending behind its recorded length."""
-        stream = self._store.content_path(file_id).open("ab")
-        os.truncate(stream.fileno(), length)
-        return stream
-
-    def _finish(self, batch: BatchRecord, at: float, **changes: Any) -> None:
-        """End a batch: its result files appear in the same transaction as its last state."""
-        kept = batch.output_expires_seconds or RESULT_SECONDS
+    def _finish(self, batch: BatchRecord, at: float, status: str, **changes: Any) -> None:
+        """End a batch that has run: its result files appear in the same transaction as its last state."""
         with self._store.transaction():
+            current = self._store.batch(batch.id)
+            if current is None or current.status != batch.status:  # a cancel has come between
+                return
             for kind, file_id, length in (
                 ("output", batch.output_file, batch.output_bytes),
                 ("error", batch.error_file, batch.error_bytes),
             ):
-                if length:
-                    name = f"{batch.id}_{kind}.jsonl"
-                    self._store.add_file(FileRecord(file_id, name, "batch_output", length, at, at + kept))
+                if length or (kind == "error" and faults_of(batch).all(EmptyErrorFile)):
+                    self._add_result_file(batch, kind, file_id, length, at)
                     changes[f"{kind}_file_id"] = file_id
                 else:
                     self._store.content_path(file_id).unlink(missing_ok=True)
-            self._move(batch, **changes)
+            self._end(batch, status, at, changes)
         self._store.drop_work(batch.id)
 
-    def _move(self, batch: BatchRecord, *, any_status: bool = False, **changes: Any) -> None:
-        """Write changes if the batch is still in the state they were computed for; a cancel may have come between."""
+    def _add_result_file(self, batch: BatchRecord, kind: str, file_id: str, length: int, at: float) -> None:
+        self._store.content_path(file_id).touch()
+        kept = batch.output_expires_seconds or RESULT_SECONDS
+        file = FileRecord(file_id, f"{batch.id}_{kind}.jsonl", "batch_output", length, at, at + kept)
+        file.vanishes_at = faults_of(batch).vanishes(kind, at)
+        hide_results(batch, file, at)
+        self._store.add_file(file)
+
+    def strike(self, new: BoundFault, now: float) -> bool:
+        """Bind a fault to the batch that it names; return whether there is one. What has ended already is only hidden."""
+        named = new.fault.match.batch_id
+        if named is None or is_call_fault(new.fault):
+            return False
         with self._store.transaction():
-            current = self._store.batch(batch.id)
-            if current is None or not (any_status or current.status == batch.status):
-                return
-            for name, value in changes.items():
-                setattr(current, name, value)
-            self._store.save_batch(current)
+            batch = self._store.batch(named)
+            if batch is None:
+                return False
+            bind(batch, [new], now)
+            self._store.save_batch(batch)
+            for kind, file_id in (("output", batch.output_file_id), ("error", batch.error_file_id)):
+                file = self._store.file(file_id) if file_id else None
+                at = BatchFaults([new]).vanishes(kind, now)
+                if file and at is not None:
+                    file.vanishes_at = at
+                    self._store.save_file(file)
+        return True
 
+    def _end(self, batch: BatchRecord, status: str, at: float, changes: dict[str, Any]) -> None:
+        """Write the last state and tell the journal, unless a cancel has come between."""
+        with self._store.transaction():
+            if self._store.change_batch(batch.id, {**changes, "status": status}, while_in=batch.status):
+                self._journal.add(Entry("end_batch", batch.id, batch.input_file_id, detail=status), at)
 
-def _not_run(code: str) -> RunLine:
-    return lambda line, place, _batch: skip_line(line, place, code)
-
-
-def _count(batch: BatchRecord, result: LineResult, written: int) -> None:
-    """Enter one result into the batch's counts; a line that never ran is neither completed nor failed."""
-    batch.position += 1
-    if result.succeeded:
-        batch.completed += 1
-        batch.output_bytes += written
-    else:
-        batch.failed += result.document["response"] is not None
-        batch.error_bytes += written
-    if result.usage is not None:
-        batch.input_tokens += result.usage["prompt_tokens"]
-        batch.output_tokens += result.usage["completion_tokens"]
-        batch.reasoning_tokens += result.usage["completion_tokens_details"]["reasoning_tokens"]
+    def _move(self, batch: BatchRecord, **changes: Any) -> None:
+        """Write changes if the batch is still in the state they were computed for; a cancel may have come between."""
+        self._store.change_batch(batch.id, changes, while_in=batch.status)

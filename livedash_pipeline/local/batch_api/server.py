@@ -4,7 +4,6 @@ Add ways of running it here. A worker thread processes large batches, so that no
 are done by whoever looks first.
 """
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -13,15 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import uvicorn
 
 from livedash_pipeline.local.batch_api.app import Gate, create_app, pass_through
+from livedash_pipeline.local.batch_api.faults import FaultScript
 from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.service import BatchService, random_id
+from livedash_pipeline.local.batch_api.upstream import Upstream
+from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
 
 _LINES_PER_LOOK = 100
 _WORKER_PAUSE = 0.05
-_START_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ def serve(
     models: Collection[str] | None = None,
     api_keys: Collection[str] | None = None,
     gate: Gate = pass_through,
+    faults: FaultScript | None = None,
+    upstream: Upstream | None = None,
     announce: Callable[[str], None] = click.echo,
 ) -> None:
     """Run the stand-in until it is interrupted (then `KeyboardInterrupt` is raised once all is closed).
@@ -53,13 +55,15 @@ def serve(
         models: further models to know.
         api_keys: keys to accept; None for any.
         gate: see `create_app`.
+        faults: what is to go wrong.
+        upstream: a server that answers in place of the rules; closed at the end.
         announce: gets the one line that says what runs where.
 
     Raises:
         OSError: the address cannot be used.
         StateInUseError: another server uses the directory.
     """
-    with _listening(host, port) as listener:
+    with listening(host, port) as listener:
         service = BatchService(
             state_dir,
             clock=time.time,
@@ -67,14 +71,17 @@ def serve(
             models=models,
             api_keys=api_keys,
             lines_per_look=_LINES_PER_LOOK,
+            faults=faults,
+            upstream=upstream,
         )
         try:
+            who = "answers by rules, no model" if upstream is None else "lines are answered by the upstream server"
             announce(
-                f"Local stand-in for OpenAI's Batch API (answers by rules, no model) at {_base_url(listener)}, "
+                f"Local stand-in for OpenAI's Batch API ({who}) at {origin_of(listener)}/v1, "
                 f"speed {speed:g}, state in {state_dir}"
             )
             with _working(service):
-                _Server(service, gate).run(sockets=[listener])
+                AppServer(create_app(service, gate=gate)).run(sockets=[listener])
         finally:
             service.close()
 
@@ -91,12 +98,14 @@ def running_server(
     api_keys: Collection[str] | None = None,
     pace: Pace | None = None,
     gate: Gate = pass_through,
+    faults: FaultScript | None = None,
+    upstream: Upstream | None = None,
 ) -> Iterator[RunningServer]:
     """Run the stand-in on 127.0.0.1 in a thread of this process; on leaving, threads and sockets are gone.
 
     The arguments are those of `BatchService` and `create_app`; port 0 takes a free one.
     """
-    with _listening("127.0.0.1", port) as listener:
+    with listening("127.0.0.1", port) as listener:
         service = BatchService(
             state_dir,
             clock=clock,
@@ -106,67 +115,26 @@ def running_server(
             api_keys=api_keys,
             pace=pace,
             lines_per_look=_LINES_PER_LOOK,
+            faults=faults,
+            upstream=upstream,
         )
-        server = _Server(service, gate)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="batch-api-http")
-        thread.start()
         try:
-            if not server.ready.wait(_START_SECONDS):
-                raise RuntimeError(f"The local Batch API server did not start within {_START_SECONDS:g} s.")
-            with _working(service):
-                yield RunningServer(_base_url(listener), service)
+            server = AppServer(create_app(service, gate=gate))
+            with serving(server, listener, name="batch-api-http"), _working(service):
+                yield RunningServer(f"{origin_of(listener)}/v1", service)
         finally:
-            server.should_exit = True
-            thread.join()
             service.close()
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn for a service, with an event that says when it answers."""
-
-    def __init__(self, service: BatchService, gate: Gate) -> None:
-        super().__init__(
-            uvicorn.Config(
-                create_app(service, gate=gate),
-                loop="asyncio",
-                ws="none",
-                lifespan="off",
-                log_level="warning",
-                access_log=False,
-                timeout_graceful_shutdown=5,
-            )
-        )
-        self.ready = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to answer, then say so."""
-        await super().startup(sockets)
-        self.ready.set()
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Listen before anything else starts: the port is known, and a client that comes early waits in the queue.
-
-    The protocol is named because asyncio switches Nagle's algorithm off only for sockets that say TCP, as those of
-    `socket.create_server` do not; with it on, every reply over a kept connection took 45 ms instead of 1.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(512)
-        yield listener
 
 
 @contextmanager
 def _working(service: BatchService) -> Iterator[None]:
     """Keep batches moving in a thread of its own."""
     stop = threading.Event()
+    lines = service.lines_per_turn
 
     def work() -> None:
         while not stop.wait(_WORKER_PAUSE):
-            service.advance()
+            service.advance(lines=lines)
 
     worker = threading.Thread(target=work, name="batch-api-worker")
     worker.start()
@@ -175,8 +143,3 @@ def _working(service: BatchService) -> Iterator[None]:
     finally:
         stop.set()
         worker.join()
-
-
-def _base_url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"

@@ -11,10 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from livedash_pipeline.local.batch_api.batch_faults import bind, hide, show_batch, show_file
 from livedash_pipeline.local.batch_api.batch_request import check_batch_request, check_expiry, check_integer
 from livedash_pipeline.local.batch_api.catalogue import Catalogue
 from livedash_pipeline.local.batch_api.chat import complete_chat
-from livedash_pipeline.local.batch_api.lines import iterate_lines, parse_object
+from livedash_pipeline.local.batch_api.delayed_calls import DelayedCalls
+from livedash_pipeline.local.batch_api.documents import model_document, page
+from livedash_pipeline.local.batch_api.fault_desk import FaultDesk
+from livedash_pipeline.local.batch_api.fault_kinds import Dialect, VisibilityLag
+from livedash_pipeline.local.batch_api.faults import FaultScript
+from livedash_pipeline.local.batch_api.journal import Entry, Journal
+from livedash_pipeline.local.batch_api.line_runs import Answering
 from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord, FileRecord
 from livedash_pipeline.local.batch_api.refusals import (
@@ -25,13 +32,12 @@ from livedash_pipeline.local.batch_api.refusals import (
 )
 from livedash_pipeline.local.batch_api.runs import BatchRuns
 from livedash_pipeline.local.batch_api.store import Store
+from livedash_pipeline.local.batch_api.uploads import write_content
+from livedash_pipeline.local.batch_api.upstream import Upstream
 from livedash_pipeline.openai_batch.tokens import load_encoding
 
-MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 BATCH_FILE_SECONDS = 2_592_000
 _PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
-_CHUNK = 1024 * 1024
-_MODEL_CREATED = 1_735_689_600
 
 
 def random_id(prefix: str) -> str:
@@ -52,6 +58,9 @@ class BatchService:
         pace: durations of a batch's states; its speed is replaced by `speed`.
         lines_per_look: how many lines an operation may process before it answers; None for all that are due. With a
             number, somebody has to call `advance()` for large batches.
+        faults: what is to go wrong, as far as it concerns batches, files and lines; faults of calls are made by
+            `FaultyService` and the HTTP gate, who ask `fault_desk` for them.
+        upstream: a server that answers in place of the rules, and whose models are then the only ones; closed with this.
     """
 
     def __init__(
@@ -65,20 +74,50 @@ class BatchService:
         api_keys: Collection[str] | None = None,
         pace: Pace | None = None,
         lines_per_look: int | None = None,
+        faults: FaultScript | None = None,
+        upstream: Upstream | None = None,
     ) -> None:
         load_encoding()
         self._clock = clock
         self._new_id = new_id
-        self._catalogue = Catalogue(models or ())
+        self._catalogue = _catalogue(models or (), upstream)
         self._api_keys = None if api_keys is None else frozenset(api_keys)
-        self._lines_per_look = lines_per_look
+        # Answers of an upstream take their time, and none of it is that of somebody who only looks.
+        self._lines_per_look = 0 if upstream else lines_per_look
+        self._upstream = upstream
         self.speed = speed
         pace = replace(pace or Pace(), speed=speed)
         self._store = Store(state_dir)
-        self._runs = BatchRuns(self._store, self._catalogue, pace)
+        self._journal = Journal(self._store)
+        late = {"create_batch": self._create, "cancel_batch": self._cancel, "delete_file": self._delete}
+        self._delayed = DelayedCalls(self._store, self._journal, late)
+        self.fault_desk = FaultDesk(faults)
+        self._answering = self._answering_by(upstream)
+        self._runs = BatchRuns(self._store, self._catalogue, pace, self._journal, self._answering)
+
+    def _answering_by(self, upstream: Upstream | None) -> Answering:
+        if upstream:
+            return Answering(upstream.answer, upstream.map, at_once=4 * upstream.concurrency, takes_time=True)
+        return Answering(
+            lambda body, completion_id, created: complete_chat(
+                body, self._catalogue, completion_id=completion_id, created=created
+            )
+        )
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether its answers follow rules; with an upstream, whether that says so of itself."""
+        return self._upstream is None or self._upstream.is_stand_in
+
+    @property
+    def lines_per_turn(self) -> int | None:
+        """How many lines a worker should process before it looks at the clock again; None for all that are due."""
+        return self._answering.at_once if self._answering.takes_time else None
 
     def close(self) -> None:
         """Release the state directory; the state stays."""
+        if self._upstream:
+            self._upstream.close()
         self._store.close()
 
     def advance(self, *, lines: int | None = None) -> None:
@@ -86,6 +125,10 @@ class BatchService:
         now = self._clock()
         for file_id in self._store.expired_files(now):
             self._store.remove_file(file_id)
+        while (due := self._delayed.next_due(now)) is not None:
+            # At its own time, so that it makes no difference when somebody looks.
+            self._runs.advance(due, lines=lines)
+            self._delayed.carry_out(due)
         self._runs.advance(now, lines=lines)
 
     def check_key(self, authorization: str | None) -> None:
@@ -112,15 +155,20 @@ class BatchService:
         file_id = self._new_id("file-")
         path = self._store.content_path(file_id)
         try:
-            size = _write_content(stream, path, must_parse=purpose == "batch")
+            size = write_content(stream, path, must_parse=purpose == "batch")
         except BaseException:
             path.unlink(missing_ok=True)
             raise
         now = self._clock()
         expires_at = None if kept is None else now + kept
         record = FileRecord(file_id, filename, purpose, size, now, expires_at)
+        for fault in self.fault_desk.for_upload(file_id) if purpose == "batch" else ():
+            if isinstance(fault, VisibilityLag):
+                hide(record, [fault], now)
+            elif isinstance(fault, Dialect):
+                record.time_format = fault.time_format
         self._store.add_file(record)
-        return record.document()
+        return show_file(record)
 
     def list_files(
         self,
@@ -138,13 +186,13 @@ class BatchService:
         if after is not None:
             self._file(after)
         ascending = order == "asc"
-        found = self._store.files(purpose=purpose, after=after, limit=count + 1, ascending=ascending)
-        return _page([file.document() for file in found], count)
+        found = self._store.files(purpose=purpose, after=after, limit=count + 1, ascending=ascending, now=self._clock())
+        return page([show_file(file) for file in found], count)
 
     def get_file(self, file_id: str) -> dict[str, Any]:
         """Return a File object."""
         self._look()
-        return self._file(file_id).document()
+        return show_file(self._file(file_id))
 
     def file_content(self, file_id: str) -> Path:
         """Return the path under which a file's content can be read."""
@@ -154,27 +202,30 @@ class BatchService:
     def delete_file(self, file_id: str) -> dict[str, Any]:
         """Delete a file. A batch that is past validation does not miss it."""
         self._look()
-        self._store.remove_file(self._file(file_id).id)
-        return {"id": file_id, "object": "file", "deleted": True}
+        return self._delete(file_id, self._clock())
 
     # Batches
 
     def create_batch(self, body: object) -> dict[str, Any]:
         """Create a batch; whether its input file exists and is any good is found out by its validation."""
         self._look()
+        return self._create(body, self._clock())
+
+    def _create(self, body: object, at: float) -> dict[str, Any]:
         asked = check_batch_request(body)
         record = BatchRecord(
             id=self._new_id("batch_"),
             endpoint=asked["endpoint"],
             input_file_id=asked["input_file_id"],
-            created_at=self._clock(),
+            created_at=at,
             output_file=self._new_id("file-"),
             error_file=self._new_id("file-"),
             metadata=asked.get("metadata"),
             output_expires_seconds=check_expiry("output_expires_after", asked.get("output_expires_after")),
         )
+        bind(record, self.fault_desk.for_batch(record.id, record.input_file_id), at)
         self._store.add_batch(record)
-        return record.document()
+        return show_batch(record, at)
 
     def list_batches(self, *, after: str | None = None, limit: object = None) -> dict[str, Any]:
         """Return a page of batches, newest first."""
@@ -182,90 +233,104 @@ class BatchService:
         count = 20 if limit is None else check_integer("limit", limit, 1, 100)
         if after is not None:
             self._batch(after)
-        found = self._store.batches(after=after, limit=count + 1)
-        return _page([batch.document() for batch in found], count)
+        now = self._clock()
+        found = self._store.batches(after=after, limit=count + 1, now=now)
+        return page([show_batch(batch, now) for batch in found], count)
 
     def get_batch(self, batch_id: str) -> dict[str, Any]:
         """Return a Batch object."""
         self._look()
-        return self._batch(batch_id).document()
+        return show_batch(self._batch(batch_id), self._clock())
 
     def cancel_batch(self, batch_id: str) -> dict[str, Any]:
         """Begin to cancel a batch; harmless for one that is cancelled already, refused (409) for one that ended otherwise."""
         self._look()
+        return self._cancel(batch_id, self._clock())
+
+    def _cancel(self, batch_id: str, at: float) -> dict[str, Any]:
         with self._store.transaction():
             batch = self._batch(batch_id)
             if batch.status in ENDED and batch.status != "cancelled":
                 raise Refusal(409, f"Cannot cancel a batch with status '{batch.status}'.")
             if batch.status not in ("cancelling", "cancelled"):
-                batch.status, batch.cancelling_at = "cancelling", self._clock()
+                batch.status, batch.cancelling_at = "cancelling", at
                 self._store.save_batch(batch)
-        return batch.document()
+        return show_batch(batch, at)
 
     # Models and chat
 
     def list_models(self) -> dict[str, Any]:
         """Return all models, aliases and snapshots."""
-        return {"object": "list", "data": [_model_document(name) for name in self._catalogue.names()]}
+        return {"object": "list", "data": [model_document(name) for name in self._catalogue.names()]}
 
     def get_model(self, name: str) -> dict[str, Any]:
         """Return one model, or refuse with 404 `model_not_found`."""
         if self._catalogue.get(name) is None:
             raise model_not_found(name)
-        return _model_document(name)
+        return model_document(name)
 
     def chat_completion(self, body: object) -> dict[str, Any]:
         """Answer a chat completion request at once."""
         if not isinstance(body, dict):
             raise wrong_type("body", "an object", body)
-        return complete_chat(body, self._catalogue, completion_id=self._new_id("chatcmpl-"), created=int(self._clock()))
+        return self._answering.answer(body, self._new_id("chatcmpl-"), int(self._clock()))
+
+    # Faults and journal
+
+    def install_faults(self, script: FaultScript, *, replace: bool = False) -> None:
+        """Add a script's faults, or put them in the place of all; those that name a batch strike it if it exists."""
+        for new in self.fault_desk.install(script, replace=replace):
+            if self._runs.strike(new, self._clock()):
+                self.fault_desk.count_strike(new)
+
+    def delay(self, operation: str, argument: object, seconds: float | None) -> None:
+        """Let a call take effect later: `create_batch` with its body, `cancel_batch` and `delete_file` with an id.
+
+        Args:
+            operation: its name.
+            argument: its one argument, which JSON can hold.
+            seconds: after how many seconds of the clock; None: when `release_delayed` is called.
+        """
+        self._delayed.add(operation, argument, None if seconds is None else self._clock() + seconds)
+
+    def release_delayed(self) -> int:
+        """Let all calls that were delayed without bound take effect at the next look, and return how many they are."""
+        return self._delayed.release(self._clock())
+
+    def faults(self) -> dict[str, Any]:
+        """Return the installed faults, how often each has struck, and how many delayed calls wait."""
+        return {**self.fault_desk.document(), "delayed": self._delayed.waiting()}
+
+    def note(self, entry: Entry) -> None:
+        """Write an entry into the journal."""
+        self._journal.add(entry, self._clock())
+
+    def journal(self, *, after: int = 0, batch_id: str | None = None) -> dict[str, Any]:
+        """Return the journal's `entries` behind number `after` and the `bill`, both of one batch if one is named."""
+        return self._journal.document(after=after, batch_id=batch_id)
+
+    def _delete(self, file_id: str, _at: float) -> dict[str, Any]:
+        self._store.remove_file(self._file(file_id).id)
+        return {"id": file_id, "object": "file", "deleted": True}
 
     def _look(self) -> None:
         self.advance(lines=self._lines_per_look)
 
     def _file(self, file_id: str) -> FileRecord:
         record = self._store.file(file_id)
-        if record is None:
+        if record is None or not record.is_shown(self._clock()):
             raise Refusal(404, f"No such File object: {file_id}", param="id")
         return record
 
     def _batch(self, batch_id: str) -> BatchRecord:
         record = self._store.batch(batch_id)
-        if record is None:
+        if record is None or not record.is_shown(self._clock()):
             raise Refusal(404, f"No batch found with id '{batch_id}'.")
         return record
 
 
-def _write_content(stream: BinaryIO, path: Path, *, must_parse: bool) -> int:
-    """Copy a stream to a file in pieces and return its size; refuse what the service refuses on upload."""
-    size = 0
-    with path.open("wb") as target:
-        while piece := stream.read(_CHUNK):
-            size += len(piece)
-            if size > MAX_UPLOAD_BYTES:
-                raise Refusal(400, "File is too large.")
-            target.write(piece)
-    if size == 0:
-        raise Refusal(400, "File is empty.")
-    if must_parse:
-        with path.open("rb") as written:
-            if not any(line and parse_object(line) is not None for _, line in iterate_lines(written)):
-                message = "Invalid file format. Input file must have at least one line that is a JSON object."
-                raise Refusal(400, message)
-    return size
-
-
-def _page(found: list[dict[str, Any]], count: int) -> dict[str, Any]:
-    """Return a list object from up to `count` + 1 documents; the one too many says that there are more."""
-    data = found[:count]
-    return {
-        "object": "list",
-        "data": data,
-        "first_id": data[0]["id"] if data else None,
-        "last_id": data[-1]["id"] if data else None,
-        "has_more": len(found) > count,
-    }
-
-
-def _model_document(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": _MODEL_CREATED, "owned_by": "livedash-stand-in"}
+def _catalogue(models: Collection[str], upstream: Upstream | None) -> Catalogue:
+    """Return the models of the stand-in, or those of its upstream; every name if that does not tell its models."""
+    if upstream is None:
+        return Catalogue(models)
+    return Catalogue(upstream.models or (), known=(), any_name=upstream.models is None)

@@ -182,6 +182,17 @@ class Store:
                 (record.status in ENDED, json.dumps(asdict(record)), record.id),
             )
 
+    def change_batch(self, batch_id: str, changes: Mapping[str, Any], *, while_in: str | None = None) -> bool:
+        """Write changes to a batch unless it has left the state `while_in`; return whether they were written."""
+        with self.transaction():
+            current = self.batch(batch_id)
+            if current is None or while_in not in (None, current.status):
+                return False
+            for name, value in changes.items():
+                setattr(current, name, value)
+            self.save_batch(current)
+            return True
+
     def batch(self, batch_id: str) -> BatchRecord | None:
         """Return a batch's record, or None."""
         with self._lock:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
+from livedash_pipeline.local.batch_api.faults import FaultScript, parse_script
+from livedash_pipeline.local.batch_api.faulty_service import FaultyService
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.local.batch_api.service import BatchService
 
@@ -82,22 +84,25 @@ class Requests:
         refused = [self.line(f"bad-{i}", self.body(temperature=0.3)) for i in range(bad)]
         return self.jsonl(*good, *refused)
 
-    def upload(self, service: BatchService, content: bytes) -> str:
+    def upload(self, service: BatchService | FaultyService, content: bytes) -> str:
         stored = service.upload_file(io.BytesIO(content), filename="requests.jsonl", purpose="batch")
         return str(stored["id"])
 
-    def create(self, service: BatchService, content: bytes, **more: Any) -> str:
-        asked = {
-            "input_file_id": self.upload(service, content),
-            "endpoint": "/v1/chat/completions",
-            "completion_window": "24h",
-        }
-        return str(service.create_batch({**asked, **more})["id"])
+    def asked(self, file_id: str, **more: Any) -> dict[str, Any]:
+        """The body of a create."""
+        wanted = {"input_file_id": file_id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+        return {**wanted, **more}
+
+    def create(self, service: BatchService | FaultyService, content: bytes, **more: Any) -> str:
+        return str(service.create_batch(self.asked(self.upload(service, content), **more))["id"])
 
     def results(self, service: BatchService, file_id: str) -> list[dict[str, Any]]:
         content = service.file_content(file_id).read_bytes()
         assert content.endswith(b"\n")
         return [json.loads(line) for line in content[:-1].split(b"\n")]
+
+    def script(self, *faults: dict[str, Any], seed: int = 0) -> FaultScript:
+        return parse_script(json.dumps({"seed": seed, "faults": faults}))
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from livedash_pipeline.local.batch_api.catalogue import Catalogue, Model
+from livedash_pipeline.local.batch_api.journal import Journal
+from livedash_pipeline.local.batch_api.line_runs import Answering
 from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.records import ENDED
 from livedash_pipeline.local.batch_api.refusals import Refusal
@@ -175,13 +177,18 @@ class CatalogueAskedDuringCancel(Catalogue):
         return super().get(name)
 
 
+def no_answer(_body: Any, _completion_id: str, _created: int) -> dict[str, Any]:
+    raise AssertionError("no line of this batch runs")
+
+
 def test_cancel_that_comes_during_validation_is_not_overwritten(open_service, tmp_path, clock, requests):
     service = open_service()
     batch_id = requests.create(service, requests.file(2))
     service.close()
     store = Store(tmp_path / "state")
     try:
-        BatchRuns(store, CatalogueAskedDuringCancel(store, batch_id), Pace()).advance(clock.now + 2)
+        catalogue = CatalogueAskedDuringCancel(store, batch_id)
+        BatchRuns(store, catalogue, Pace(), Journal(store), Answering(no_answer)).advance(clock.now + 2)
         batch = store.batch(batch_id)
     finally:
         store.close()

@@ -1,0 +1,66 @@
+"""The command line in this process, on a database of the test's own."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from click.testing import CliRunner, Result
+
+from livedash_pipeline.cli import cli
+from livedash_pipeline.settings import Settings
+from tests.conftest import _database
+
+Run = Callable[..., Result]
+# Commands that only look at our own tables never connect to it.
+NO_DAGSTER = "postgresql+psycopg2://nobody@127.0.0.1:9/dagster"
+
+
+def document_of(result: Result) -> dict[str, Any]:
+    """The one document on stdout; a second one, or a word beside it, fails the test."""
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Runs a command line with the given variables and no others of ours, in a directory without `.env`."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("LIVEDASH_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+    def run_line(*arguments: str, **env: str) -> Result:
+        return CliRunner().invoke(cli, list(arguments), env=env)
+
+    yield run_line
+    # The log went to the stderr of a command that has ended.
+    logging.getLogger("livedash_pipeline").handlers = []
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def livedash(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command line on a fresh, migrated database."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("LIVEDASH_DAGSTER_URL", NO_DAGSTER)
+    return run
+
+
+@pytest.fixture(scope="module")
+def quiet_database_url(postgres_template: str) -> Iterator[str]:
+    """URL of one migrated, empty database for the tests that leave it as it is."""
+    yield from _database(postgres_template, "template_livedash")
+
+
+@pytest.fixture
+def refused(run: Run, quiet_database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs command lines that change nothing."""
+    monkeypatch.setenv("DATABASE_URL", quiet_database_url)
+    monkeypatch.setenv("LIVEDASH_DAGSTER_URL", NO_DAGSTER)
+    return run

@@ -1,0 +1,113 @@
+"""Companies, rates and prices from the command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.commands.conftest import Run, document_of
+
+ADD = ("company", "add", "acme", "--csv-url", "https://chats.example.com/acme.csv")
+
+
+def test_a_company_is_added_changed_and_listed(livedash: Run) -> None:
+    added = livedash(
+        *ADD, "--name", "Café Acme", "--bot-name", "Bo", "--bot-name", "Bé", "--transcript-host", "X.example.com:8443",
+        "--csv-password-env", "ACME_PASSWORD", "--model", "gpt-4o", "--time-zone", "Europe/Berlin", "--json",
+    )  # fmt: skip
+    assert added.exit_code == 0, added.stdout
+    company = document_of(added)["company"]
+    assert company["name"] == "Café Acme"
+    assert company["botNames"] == ["Bo", "Bé"]
+    assert company["transcriptHosts"] == ["x.example.com:8443"]
+    assert company["csvPasswordEnv"] == "ACME_PASSWORD"
+    assert (company["status"], company["model"], company["timeZone"]) == ("active", "gpt-4o", "Europe/Berlin")
+    changed = document_of(livedash("company", "set", "acme", "--status", "Suspended", "--bot-name", "", "--json"))
+    assert changed["company"]["status"] == "suspended"
+    assert changed["company"]["botNames"] == []
+    assert changed["company"]["transcriptHosts"] == ["x.example.com:8443"]
+    assert [row["slug"] for row in document_of(livedash("company", "list", "--json"))["companies"]] == ["acme"]
+    assert "Café Acme" in livedash("company", "list").stdout
+
+
+def test_adding_a_company_twice_changes_nothing_and_says_so(livedash: Run) -> None:
+    assert livedash(*ADD).exit_code == 0
+    again = livedash(*ADD, "--name", "Other")
+    assert again.exit_code == 2
+    assert "'acme' already" in again.stderr
+    assert document_of(livedash("company", "list", "--json"))["companies"][0]["name"] == "acme"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("company", "add", "Acme!", "--csv-url", "x.csv"), "'Acme!'"),
+        (("company", "add", "acme"), "--csv-url"),
+        ((*ADD, "--time-zone", "Mars/Olympus"), "'Mars/Olympus'"),
+        ((*ADD, "--csv-password-env", "hunter 2"), "environment variable"),
+        ((*ADD, "--transcript-host", "http://x"), "'http://x'"),
+        (("company", "set", "nobody", "--name", "x"), "'nobody'"),
+        (("company", "set", "nobody"), "Nothing is to be changed"),
+        (("rate", "set", "01.05.2025", "0.9"), "01.05.2025"),
+        (("rate", "set", "2025-05-01", "much"), "'much'"),
+        (("rate", "set", "2025-05-01", "NaN"), "'NaN'"),
+        (("rate", "set", "2025-05-01", "0"), "0 is no exchange rate"),
+        (("price", "set", "m", "--input", "1"), "--output"),
+        (("price", "set", "m", "--input", "-1", "--output", "1"), "-1"),
+    ],
+)
+def test_a_value_that_cannot_be_ends_with_2(refused: Run, arguments: tuple[str, ...], words: str) -> None:
+    result = refused(*arguments)
+    assert result.exit_code == 2, result.stderr
+    assert words in result.stderr
+    assert "hunter" not in result.stderr
+    assert document_of(refused("company", "list", "--json"))["companies"] == []
+
+
+def test_an_empty_list_says_what_to_do_next(refused: Run) -> None:
+    assert "livedash company add" in refused("company", "list").stdout
+    assert "livedash submit" in refused("batches").stdout
+    assert "livedash import" in refused("status").stdout
+    assert "livedash summary" in refused("requests", "--status", "PROCESSING_FAILED").stdout
+
+
+def test_a_rate_is_stored(livedash: Run) -> None:
+    result = livedash("rate", "set", "2025-05-01", "0.9200", "--json")
+    assert document_of(result) == {"ok": True, "date": "2025-05-01", "usdEur": "0.92", "source": "operator"}
+
+
+def test_a_price_without_batch_rates_says_that_costs_stay_unknown(livedash: Run) -> None:
+    result = livedash("price", "set", "my-model", "--input", "0.25", "--output", "2", "--from", "2025-05-01")
+    assert result.exit_code == 0, result.stderr
+    assert "2025-05-01T00:00:00+00:00" in result.stdout
+    assert "--batch-input" in result.stdout
+
+
+def test_a_price_is_stored_once_per_moment(livedash: Run) -> None:
+    line = (
+        "price",
+        "set",
+        "my-model",
+        "--input",
+        "0.25",
+        "--output",
+        "2",
+        "--batch-input",
+        "0.125",
+        "--batch-output",
+        "1",
+    )
+    stored = livedash(*line, "--from", "2025-05-01", "--json")
+    assert document_of(stored)["price"] == {
+        "input": "0.25",
+        "cachedInput": None,
+        "cacheWrite": None,
+        "output": "2",
+        "batchInput": "0.125",
+        "batchCachedInput": None,
+        "batchCacheWrite": None,
+        "batchOutput": "1",
+    }
+    again = livedash(*line, "--from", "2025-05-01")
+    assert again.exit_code == 2
+    assert "already has a price" in again.stderr
+    assert livedash(*line).exit_code == 0

@@ -1,0 +1,103 @@
+"""What `livedash doctor` finds, with a real database and a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from click.testing import Result
+from sqlalchemy import Engine
+
+from livedash_pipeline.db.connect import database_now
+from livedash_pipeline.db.prices import seed_prices, set_rate
+from livedash_pipeline.flow.doctor import NAMES, Patient, examine
+from livedash_pipeline.local.batch_api.server import RunningServer, running_server
+from livedash_pipeline.settings import Settings
+from tests.commands.conftest import Run, document_of
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A Batch API server that accepts one key."""
+    with running_server(tmp_path_factory.mktemp("batch-api"), api_keys=["good"]) as running:
+        yield running
+
+
+@pytest.fixture
+def money(engine: Engine) -> None:
+    """Prices and a rate."""
+    with engine.begin() as connection:
+        now = database_now(connection)
+        seed_prices(connection, now=now)
+        set_rate(connection, now.date(), Decimal("0.9"), "test", now)
+
+
+def _checks(result: Result) -> dict[str, dict[str, Any]]:
+    document = document_of(result)
+    assert [check["name"] for check in document["checks"]] == list(NAMES)
+    assert document["ok"] == all(check["ok"] for check in document["checks"])
+    assert all(check["remedy"] for check in document["checks"] if not check["ok"])
+    return {check["name"]: check for check in document["checks"]}
+
+
+@pytest.mark.usefixtures("money")
+def test_a_machine_in_order_passes_and_nothing_is_bought(livedash: Run, server: RunningServer) -> None:
+    result = livedash("doctor", "--json", OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="good")
+    assert result.exit_code == 0, result.stdout
+    assert {check["status"] for check in _checks(result).values()} == {"ok"}
+    assert server.service.list_files()["data"] == []
+
+
+@pytest.mark.usefixtures("money")
+def test_a_wrong_key_fails_with_the_remedy(livedash: Run, server: RunningServer) -> None:
+    result = livedash("doctor", "--json", OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="bad")
+    assert result.exit_code == 1
+    checks = _checks(result)
+    assert "OPENAI_API_KEY" in checks["api_key"]["remedy"]
+    assert [name for name, check in checks.items() if not check["ok"]] == ["api_key", "model"]
+    assert checks["model"]["status"] == "not_checked"
+
+
+@pytest.mark.usefixtures("money")
+def test_a_model_that_nobody_knows_fails_with_its_price(livedash: Run, server: RunningServer) -> None:
+    env = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "good", "OPENAI_MODEL": "gpt-unheard-of"}
+    shown = livedash("doctor", **env)
+    assert shown.exit_code == 1
+    assert "livedash price set gpt-unheard-of" in shown.stdout
+    checks = _checks(livedash("doctor", "--json", **env))
+    assert [name for name, check in checks.items() if not check["ok"]] == ["price", "model"]
+
+
+def test_without_key_price_and_rate_each_says_what_to_do(livedash: Run) -> None:
+    result = livedash("doctor", "--json")
+    assert result.exit_code == 1
+    checks = _checks(result)
+    assert "OPENAI_API_KEY" in checks["api_key"]["message"]
+    assert "livedash rate set" in checks["exchange_rate"]["remedy"]
+    assert "livedash price set" in checks["price"]["remedy"]
+    assert checks["service_clock"]["status"] == "not_checked"
+
+
+def test_an_unreachable_or_empty_database_is_a_finding(livedash: Run, empty_database_url: str) -> None:
+    away = _checks(livedash("doctor", "--json", DATABASE_URL="postgresql://nobody@127.0.0.1:9/none"))
+    assert away["database"]["status"] == "failed"
+    assert away["price"]["status"] == "not_checked"
+    empty = _checks(livedash("doctor", "--json", DATABASE_URL=empty_database_url))
+    assert empty["database"]["ok"]
+    assert empty["migration"]["remedy"] == "Run `livedash db upgrade`."
+
+
+@pytest.mark.usefixtures("money")
+@pytest.mark.parametrize(("off", "status"), [(20, "warning"), (-300, "failed")])
+def test_a_clock_that_is_off_is_noticed(engine: Engine, server: RunningServer, off: int, status: str) -> None:
+    settings = Settings(openai_base_url=server.base_url, openai_api_key="good")
+    document = examine(Patient(settings, engine, lambda: datetime.now(UTC) + timedelta(seconds=off)))
+    checks = {check["name"]: check for check in document["checks"]}
+    assert checks["database_clock"]["status"] == status
+    assert ("behind" if off > 0 else "ahead of") in checks["database_clock"]["message"]
+    # The service and the database agree with each other: only this machine is wrong.
+    assert checks["service_clock"]["status"] == "ok"
+    assert document["ok"] is (status == "warning")

@@ -1,0 +1,154 @@
+"""The steps of the flow as foreground runs, and the servers of this machine, as real processes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from rich.console import Console
+
+from livedash_pipeline.commands.pipeline import (
+    ForegroundRun,
+    draw_imports,
+    draw_ingest,
+    draw_poll,
+    draw_submit,
+    import_run,
+    submit_run,
+)
+from livedash_pipeline.local.postgres import remove_postgres, running_postgres
+from tests.commands.conftest import Run, document_of
+
+LIVEDASH = [str(Path(sys.executable).with_name("livedash"))]
+
+
+def test_options_become_jobs_partitions_and_configuration() -> None:
+    assert import_run("acme") == ForegroundRun("import_sessions", partition="acme")
+    assert import_run(None) == ForegroundRun("import_companies", op_config={"all_companies": True})
+    assert submit_run(None, unhold=False).op_config == {"ignore_minimum": True, "unhold": False}
+    assert submit_run("acme", unhold=True).op_config == {"ignore_minimum": True, "unhold": True, "company": "acme"}
+
+
+def _drawn(draw: Callable[[Console, Any], None], document: object) -> str:
+    shown = io.StringIO()
+    draw(Console(file=shown, width=200, markup=False), document)
+    return shown.getvalue()
+
+
+def test_people_are_told_what_happened_and_what_comes_next() -> None:
+    submitted = {
+        "batches": 2, "requests": 1500, "estimatedCostEur": "0.5", "recovered": 0, "awaitingRecovery": 0,
+        "nextRecoveryAt": None,
+    }  # fmt: skip
+    assert "Sent 2 batches with 1,500 requests; at most €0.5000. Next: livedash poll" in _drawn(draw_submit, submitted)
+    assert "the cost is unknown" in _drawn(draw_submit, submitted | {"estimatedCostEur": None})
+    assert "--dry-run" in _drawn(draw_submit, submitted | {"batches": 0, "requests": 0})
+    assert "1 with an unknown answer" in _drawn(draw_submit, submitted | {"awaitingRecovery": 1})
+    assert "livedash ingest" in _drawn(draw_poll, {"open": 1, "changed": 1, "finished": 1})
+    assert "livedash ingest" not in _drawn(draw_poll, {"open": 1, "changed": 1, "finished": 0})
+    ingested = _drawn(draw_ingest, {"batches": 1, "outcomes": {"parsed": 3, "refused": 0}})
+    assert "Took 1 batch in." in ingested
+    assert "refused" not in ingested
+
+
+def test_a_failed_import_is_named_beside_the_others() -> None:
+    error = {"code": "source_unavailable", "message": "There is no [b]file[/b].", "remedy": "Add \x1b[31mit."}
+    good = {"ok": True, "company": "acme", "rows": 3, "new": 3, "changed": 0, "unchanged": 0, "rejected": 0}
+    text = _drawn(draw_imports, [good, {"ok": False, "company": "beta", "error": error}])
+    assert "beta failed: There is no [b]file[/b]." in text
+    assert "\x1b" not in text
+
+
+@pytest.fixture
+def process_env(database_url: str, empty_database_url: str, tmp_path: Path) -> dict[str, str]:
+    """Variables for real processes, with a database for Dagster."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return kept | {
+        "LIVEDASH_HOME": str(tmp_path / "home"),
+        "DATABASE_URL": database_url,
+        "LIVEDASH_DAGSTER_URL": empty_database_url.replace("postgresql+psycopg:", "postgresql+psycopg2:"),
+    }
+
+
+def test_a_step_runs_as_a_dagster_run_and_an_interrupt_ends_it_with_130(
+    process_env: dict[str, str], tmp_path: Path
+) -> None:
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*LIVEDASH, *arguments], env=process_env, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )  # fmt: skip
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/chats.csv"
+        added = start("company", "add", "acme", "--csv-url", url, "--json")
+        assert json.loads(added.communicate()[0])["ok"] is True
+        importing = start("import", "--company", "acme", "--json")
+        asked, _ = silent.accept()
+        importing.send_signal(signal.SIGINT)
+        stdout, stderr = importing.communicate(timeout=60)
+        asked.close()
+    assert importing.returncode == 130, stderr
+    assert json.loads(stdout)["error"]["code"] == "interrupted"
+    assert "Traceback" not in stderr
+    assert "Warning" not in stderr
+
+
+def test_the_embedded_server_is_started_described_and_stopped(run: Run, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    try:
+        started = document_of(run("db", "start", "--json"))
+        assert started["started"] is True
+        assert document_of(run("db", "start", "--json"))["started"] is False
+        exports = document_of(run("env", "--json"))["environment"]
+        assert set(exports) == {"LIVEDASH_HOME", "DAGSTER_HOME", "DATABASE_URL", "LIVEDASH_DAGSTER_URL"}
+        lines = run("env").stdout.splitlines()
+        assert [shlex.split(line) for line in lines] == [["export", f"{name}={exports[name]}"] for name in exports]
+        assert all(line == f"export {name}='{exports[name]}'" for line, name in zip(lines, exports, strict=True))
+        assert document_of(run("db", "stop", "--json"))["stopped"] is True
+        assert document_of(run("db", "stop", "--json"))["stopped"] is False
+        assert running_postgres(home) is None
+    finally:
+        remove_postgres(home)
+
+
+def test_the_stand_in_serves_until_it_is_interrupted(process_env: dict[str, str], tmp_path: Path) -> None:
+    server = subprocess.Popen(
+        [*LIVEDASH, "batch-api", "--port", "0", "--state", str(tmp_path / "state"), "--json"],
+        env=process_env | {"OPENAI_MODEL": "my-own-model"},
+        cwd=tmp_path,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert server.stdout is not None
+        document = json.loads(server.stdout.readline())
+        with httpx2.Client(trust_env=False) as client:
+            answer = client.get(f"{document['baseUrl']}/models/my-own-model", headers={"Authorization": "Bearer x"})
+        assert answer.status_code == 200
+    finally:
+        server.send_signal(signal.SIGINT)
+        rest, stderr = server.communicate(timeout=60)
+    assert server.returncode == 130, stderr
+    assert rest == ""
+
+
+def test_a_port_in_use_ends_with_2(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = run("batch-api", "--port", port)
+    assert result.exit_code == 2
+    assert port in result.stderr
+    assert "--port" in result.stderr

@@ -1,0 +1,184 @@
+"""Runs whose process is gone are reported and lose their pool slots; all others are left alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+import psutil
+import pytest
+from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+from livedash_pipeline.defs.identity import process_tags, report_dead_runs
+from livedash_pipeline.defs.names import POOL_OPENAI, TAG_HOST, TAG_PID, TAG_RUN, TAG_STARTED
+
+
+@dg.op
+def _nothing() -> None:
+    pass
+
+
+@dg.job
+def _job() -> None:
+    _nothing()
+
+
+_POOLS = {"concurrency": {"pools": {"granularity": "op", "default_limit": 1}}}
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral(settings=_POOLS) as instance:
+        yield instance
+
+
+@contextmanager
+def _child() -> Iterator[subprocess.Popen[bytes]]:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def _tags_of(pid: int, run_id: str) -> dict[str, str]:
+    started = psutil.Process(pid).create_time() - psutil.boot_time()
+    return {TAG_RUN: run_id, TAG_HOST: socket.gethostname(), TAG_PID: str(pid), TAG_STARTED: f"{started:.2f}"}
+
+
+def _run(
+    instance: dg.DagsterInstance,
+    tags: dict[str, str],
+    run_id: str,
+    status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED,
+) -> dg.DagsterRun:
+    return instance.create_run_for_job(_job, run_id=run_id, status=status, tags=tags)
+
+
+def _status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
+
+
+def test_this_process_tags_itself_as_its_run_would_be_tagged_from_outside() -> None:
+    assert process_tags("run-1") == _tags_of(os.getpid(), "run-1")
+
+
+def test_a_run_whose_process_was_killed_is_reported_and_its_slot_freed(instance: dg.DagsterInstance) -> None:
+    run_id = str(uuid.uuid4())
+    storage = instance.event_log_storage
+    storage.initialize_concurrency_limit_to_default(POOL_OPENAI)
+    with _child() as child:
+        _run(instance, _tags_of(child.pid, run_id), run_id)
+        assert storage.claim_concurrency_slot(POOL_OPENAI, run_id, "step").is_claimed
+        assert report_dead_runs(instance) == []
+        assert _status(instance, run_id) is dg.DagsterRunStatus.STARTED
+        assert not storage.claim_concurrency_slot(POOL_OPENAI, "another", "step").is_claimed
+        child.send_signal(signal.SIGKILL)
+        # Not waited for yet: a zombie is gone as well.
+        while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+            pass
+        assert report_dead_runs(instance) == [run_id]
+    assert _status(instance, run_id) is dg.DagsterRunStatus.FAILURE
+    assert storage.claim_concurrency_slot(POOL_OPENAI, "another", "step").is_claimed
+    said = [entry.message for entry in instance.all_logs(run_id)]
+    assert any("process is gone" in message for message in said)
+    assert report_dead_runs(instance) == [], "once is enough"
+
+
+def test_a_process_id_that_came_again_is_another_process(instance: dg.DagsterInstance) -> None:
+    run_id = str(uuid.uuid4())
+    earlier = _tags_of(os.getpid(), run_id)
+    earlier[TAG_STARTED] = f"{float(earlier[TAG_STARTED]) - 3600:.2f}"
+    _run(instance, earlier, run_id)
+    assert report_dead_runs(instance) == [run_id]
+
+
+@pytest.mark.parametrize("pid", ["99999999", "no number", "", "-1"])
+def test_a_process_id_that_names_nothing_is_gone(instance: dg.DagsterInstance, pid: str) -> None:
+    run_id = str(uuid.uuid4())
+    _run(instance, process_tags(run_id) | {TAG_PID: pid}, run_id)
+    assert report_dead_runs(instance) == [run_id]
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        dg.DagsterRunStatus.NOT_STARTED,
+        dg.DagsterRunStatus.SUCCESS,
+        dg.DagsterRunStatus.FAILURE,
+        dg.DagsterRunStatus.CANCELED,
+    ],
+)
+def test_runs_that_have_not_begun_or_have_ended_are_left(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> None:
+    run_id = str(uuid.uuid4())
+    _run(instance, process_tags(run_id) | {TAG_PID: "99999999"}, run_id, status)
+    assert report_dead_runs(instance) == []
+    assert _status(instance, run_id) is status
+
+
+def test_a_run_that_waits_in_the_queue_is_left(instance: dg.DagsterInstance) -> None:
+    run_id = str(uuid.uuid4())
+    location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="somewhere"))
+    instance.create_run_for_job(
+        _job,
+        run_id=run_id,
+        status=dg.DagsterRunStatus.QUEUED,
+        tags=process_tags(run_id) | {TAG_PID: "99999999"},
+        remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(location, "repository"), _job.name),
+    )
+    assert _status(instance, run_id) is dg.DagsterRunStatus.QUEUED
+    assert report_dead_runs(instance) == []
+
+
+def test_runs_of_other_hosts_and_runs_that_do_not_say_are_left(instance: dg.DagsterInstance) -> None:
+    elsewhere, silent = str(uuid.uuid4()), str(uuid.uuid4())
+    _run(instance, process_tags(elsewhere) | {TAG_HOST: "another-host", TAG_PID: "99999999"}, elsewhere)
+    _run(instance, {}, silent)
+    assert report_dead_runs(instance) == []
+
+
+def test_a_run_that_is_executed_again_is_not_taken_for_the_one_whose_tags_it_inherits(
+    instance: dg.DagsterInstance,
+) -> None:
+    first, again = str(uuid.uuid4()), str(uuid.uuid4())
+    tags = process_tags(first) | {TAG_PID: "99999999"}
+    _run(instance, tags, first)
+    _run(instance, tags, again)
+    assert report_dead_runs(instance) == [first]
+
+
+class _Late:
+    """An instance that lists runs as they were a moment ago."""
+
+    def __init__(self, instance: dg.DagsterInstance, listed: list[dg.DagsterRun]) -> None:
+        self._instance, self._listed = instance, listed
+
+    def get_runs(self, **_: object) -> list[dg.DagsterRun]:
+        return self._listed
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._instance, name)
+
+
+def test_a_run_that_ended_after_it_was_listed_keeps_its_success(instance: dg.DagsterInstance) -> None:
+    run_id = str(uuid.uuid4())
+    run = _run(instance, process_tags(run_id) | {TAG_PID: "99999999"}, run_id)
+    late = _Late(instance, [run])
+    instance.report_dagster_event(
+        dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, job_name=run.job_name, message=""), run_id
+    )
+    assert report_dead_runs(late) == []  # type: ignore[arg-type]
+    assert _status(instance, run_id) is dg.DagsterRunStatus.SUCCESS

@@ -1,0 +1,90 @@
+"""`livedash demo` as users run it: to its end, once more in the same place, and interrupted."""
+
+from __future__ import annotations
+
+import json
+import signal
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from livedash_pipeline.local.postgres import remove_postgres
+from livedash_pipeline.local.sample_data.demo_set import demo_expectation
+from tests.e2e.programs import clean_environ, livedash
+
+# Settings that would ruin the demo, if it read them.
+HOSTILE_FILE = """\
+DATABASE_URL=postgresql+psycopg://nobody@127.0.0.1:9/none
+LIVEDASH_DAGSTER_URL=postgresql+psycopg2://nobody@127.0.0.1:9/none
+OPENAI_BASE_URL=http://127.0.0.1:9/v1
+BATCH_CREATION_ENABLED=false
+LIVEDASH_MIN_BATCH=50000
+"""
+HOSTILE = {
+    "OPENAI_API_KEY": "sk-of-somebody",
+    "OPENAI_MODEL": "no-such-model",
+    "BATCH_POLLING_ENABLED": "false",
+    "LIVEDASH_MAX_WAIT": "86400",
+    "LIVEDASH_MONTHLY_CAP_EUR": "0",
+    "LIVEDASH_POLL_INTERVAL": "7200",
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Any:
+    """A home of its own, whose database does not outlive the test, come what may."""
+    yield tmp_path / "home"
+    remove_postgres(tmp_path / "home")
+
+
+def _demo(home: Path) -> dict[str, Any]:
+    directory = home.parent
+    with livedash("demo", "--json", home=home, environ=clean_environ(home, **HOSTILE), directory=directory) as program:
+        assert program.finish() == 0, program.said()
+        program.assert_all_gone()
+        document: dict[str, Any] = json.loads(program.stdout.read_text().splitlines()[-1])
+    return document
+
+
+@pytest.mark.timeout(480)
+def test_the_demo_comes_to_its_end_and_buys_nothing_when_it_is_run_again(home: Path) -> None:
+    (home.parent / ".env").write_text(HOSTILE_FILE, encoding="utf-8")
+    expected = demo_expectation()
+    document = _demo(home)
+    assert document["ok"] is True
+    assert document["sessions"] == expected.imported == 600 - len(expected.rejects)
+    assert document["rejects"] == len(expected.rejects)
+
+    stages = document["stages"]
+    assert all(sum(counts.values()) == expected.imported for counts in stages.values())
+    assert all(counts["in_progress"] == 0 for counts in stages.values())
+    unfetched = len(expected.missing_transcripts) + len(expected.empty_transcripts)
+    silent = len(expected.without_messages)
+    analysed = expected.imported - unfetched - silent
+    assert stages["transcript_fetch"]["failed"] == unfetched
+    # Done means: nothing is pending but what stands behind a failure.
+    assert stages["ai_analysis"]["pending"] == unfetched
+    assert stages["ai_analysis"]["skipped"] == silent
+
+    requests = document["requests"]
+    assert requests["pending_batching"] == requests["batching_in_progress"] == 0
+    assert requests["processing_complete"] + requests["processing_failed"] == analysed
+    assert requests["processing_complete"] == stages["ai_analysis"]["completed"]
+    assert document["batches"] >= 3
+    assert Decimal(document["costEur"]) > 0
+
+    assert _demo(home) == document, "run again in the same place, it finds everything done"
+
+
+@pytest.mark.timeout(300)
+def test_an_interrupted_demo_stops_all_that_it_started(home: Path) -> None:
+    environ = clean_environ(home)
+    with livedash("demo", "--plain", home=home, environ=environ, directory=home.parent) as program:
+        # The daemon has its code server, so there are processes of processes.
+        program.wait_until(lambda: any("grpc" in line for line in program.look()), "the daemon's code server is up")
+        assert program.finish(signal.SIGINT) == 130, program.said()
+        assert len(program.seen) >= 2
+        program.assert_all_gone()
+    assert "Interrupted" in program.stderr.read_text()

@@ -1,0 +1,131 @@
+"""Result files that come short, late or not at all: nothing is believed too early, and no answer is lost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from livedash_pipeline.db.companies import Company
+from livedash_pipeline.flow.ingest import ingest_finished
+from livedash_pipeline.openai_batch.errors import BatchApiError
+from tests.flow.batch_round import Begin, batch_row
+from tests.flow.batch_service import refusal, refused
+from tests.flow.rows import insert_company
+
+
+def test_a_short_download_is_believed_when_it_was_the_same_three_times(begin: Begin) -> None:
+    going = begin(2)
+    going.end(output=[going.answer(going.ids[0])])
+    going.service.stated_bytes[f"file-output-{going.name}"] = 10**6
+    for _ in range(2):
+        report = going.ingest()
+        assert (report.batches, report.outcomes) == ([], {}) and len(report.short) == 1
+        assert batch_row(going.engine).processed_at is None
+    assert going.ingest().outcomes == {"parsed": 1, "missing": 1}
+
+
+def test_short_downloads_that_differ_are_asked_for_again(begin: Begin) -> None:
+    going = begin(2)
+    going.end(output=[going.answer(going.ids[0])])
+    name = f"file-output-{going.name}"
+    going.service.stated_bytes[name] = 10**6
+    for _ in range(2):
+        assert len(going.ingest().short) == 1
+    going.service.files[name] += json.dumps(going.answer(going.ids[1])).encode() + b"\n"
+    assert len(going.ingest().short) == 1
+    del going.service.stated_bytes[name]
+    assert going.ingest().outcomes == {"parsed": 2}
+
+
+def test_a_file_whose_last_line_is_cut_is_asked_for_again(begin: Begin) -> None:
+    going = begin(2)
+    going.end(output=[going.answer(going.ids[0]), b'{"custom_id": "' + going.ids[1].encode()])
+    assert len(going.ingest().short) == 1
+    assert going.outcomes() == dict.fromkeys(going.ids)
+
+
+def test_fewer_lines_than_the_service_answered_are_asked_for_again(begin: Begin) -> None:
+    going = begin(2)
+    going.end(output=[going.answer(going.ids[0])], request_counts={"total": 2, "completed": 2, "failed": 0})
+    for _ in range(2):
+        assert len(going.ingest().short) == 1
+        assert going.outcomes() == dict.fromkeys(going.ids)
+    assert going.ingest().outcomes == {"parsed": 1, "missing": 1}
+
+
+def test_answers_whose_file_is_not_named_yet_are_waited_for(begin: Begin) -> None:
+    """What was answered was paid for: it must not go out again because its file is named a moment later."""
+    going = begin(2)
+    going.end(request_counts={"total": 2, "completed": 2, "failed": 0})
+    assert len(going.ingest().short) == 1
+    assert going.outcomes() == dict.fromkeys(going.ids)
+    going.service.end(going.name, output=[going.answer(each) for each in going.ids])
+    assert going.ingest().outcomes == {"parsed": 2}
+
+
+def test_missing_lines_that_the_batch_was_charged_for_fail(begin: Begin) -> None:
+    going = begin(2)
+    usage = {"input_tokens": 2000, "output_tokens": 200, "total_tokens": 2200}
+    going.end(output=[going.answer(going.ids[0])], usage=usage).ingest()
+    assert [(row.processing_status, row.error_code) for row in going.requests()] == [
+        ("PROCESSING_COMPLETE", None),
+        ("PROCESSING_FAILED", "missing"),
+    ]
+
+
+def test_without_its_output_file_only_requests_without_a_line_are_unavailable(begin: Begin) -> None:
+    going = begin(3)
+    first, second, third = going.ids
+    going.end(output=[going.answer(first), going.answer(second)], error=[refused(third, 400)])
+    del going.service.files[f"file-output-{going.name}"]
+    report = going.ingest()
+    assert going.outcomes() == {first: "artifact_unavailable", second: "artifact_unavailable", third: "rejected"}
+    assert report.short == []
+    assert {row.processing_status for row in going.requests()} == {"PROCESSING_FAILED"}
+    assert "output file is gone" in going.requests()[0].error_message
+
+
+def test_without_its_error_file_answers_are_still_taken_in(begin: Begin) -> None:
+    going = begin(2)
+    first, second = going.ids
+    going.end(output=[going.answer(first)], error=[refused(second, 400)])
+    del going.service.files[f"file-error-{going.name}"]
+    going.ingest()
+    assert going.outcomes() == {first: "parsed", second: "artifact_unavailable"}
+
+
+def test_files_that_another_projects_key_does_not_see_are_not_gone(begin: Begin) -> None:
+    going = begin()
+    going.end(output=[going.answer(going.ids[0])])
+    stranger = replace(
+        going.context, settings=going.context.settings.model_copy(update={"openai_api_key": "another-key"})
+    )
+    going.service.on |= {"file": refusal(404), "retrieve": refusal(404)}
+    with pytest.raises(BatchApiError):
+        ingest_finished(stranger)
+    assert going.outcomes() == dict.fromkeys(going.ids)
+    # A key that sees the batch may be believed.
+    del going.service.on["retrieve"]
+    assert ingest_finished(stranger).outcomes == {"artifact_unavailable": 1}
+
+
+def test_a_failed_fetch_leaves_its_batch_for_later_and_the_others_go_on(begin: Begin, company: Company) -> None:
+    going = begin()
+    with going.engine.begin() as connection:
+        other_company = insert_company(connection, "other")
+    other = begin(1, other_company)
+    for each in (going, other):
+        each.end(output=[each.answer(each.ids[0])])
+    broken = f"/v1/files/file-output-{going.name}"
+    going.service.on["file"] = lambda request: (
+        refusal(503) if request.url.path == broken else going.service.proceed(request)
+    )
+    report = going.ingest()
+    assert (len(report.batches), len(report.failures)) == (1, 1)
+    with pytest.raises(BatchApiError):
+        going.ingest()
+    going.service.on.clear()
+    assert going.ingest().outcomes == {"parsed": 1}
+    assert list(going.context.spool_dir.iterdir()) == []

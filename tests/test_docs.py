@@ -1,0 +1,307 @@
+"""The documentation names everything that exists, draws the states as they are, and points at nothing that is gone.
+
+Add a test when the documents begin to promise something that can be looked up in the code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import dagster as dg
+import pytest
+
+from livedash_pipeline.cli import cli
+from livedash_pipeline.core.csv_fields import COLUMNS
+from livedash_pipeline.core.csv_rejects import RejectReason
+from livedash_pipeline.core.outcomes import SETTLEMENT_RULES, Outcome
+from livedash_pipeline.core.states import (
+    BATCH_MOVES,
+    REQUEST_MOVES,
+    STAGE_MOVES,
+    CompanyStatus,
+    Stage,
+)
+from livedash_pipeline.core.urls import UrlProblem
+from livedash_pipeline.db.tables import metadata
+from livedash_pipeline.defs.build import build_defs
+from livedash_pipeline.settings import Settings, isolated_settings
+
+# Dagster warns of its own use of a parameter, whenever sensors meet the resources that their jobs are given.
+pytestmark = pytest.mark.filterwarnings("ignore:Parameter `owners` of initializer `SensorDefinition")
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "livedash_pipeline"
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+OPERATIONS = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+DATA_MODEL = (ROOT / "docs/data-model.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+_LARGEST_PICTURE = 300_000
+# A path in backticks that begins like one of these is a promise that it exists, here or in the package.
+_PATH_STARTS = ("core", "db", "openai_batch", "sources", "flow", "defs", "commands", "local")
+
+
+def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from _commands(found, (*path, name))
+    else:
+        yield " ".join(path), command
+
+
+COMMANDS = dict(_commands(cli, ("livedash",)))
+
+
+def _definitions() -> dg.Definitions:
+    return build_defs(isolated_settings({}), database_url=lambda: "never asked for")
+
+
+@pytest.fixture(scope="module")
+def repository() -> dg.RepositoryDefinition:
+    return _definitions().get_repository_def()
+
+
+def _section(document: str, heading: str) -> str:
+    """The text from a heading to the next one of the same or a higher level."""
+    level = heading.split()[0]
+    _, found, rest = document.partition(f"\n{heading}\n")
+    assert found, f"there is no heading {heading!r}"
+    return re.split(rf"^#{{1,{len(level)}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def _rows(document: str) -> dict[str, list[str]]:
+    """Rows of all tables by the name in backticks in their first cell."""
+    lines = re.findall(r"^\| `([^`]+)` \| (.*) \|$", document, flags=re.MULTILINE)
+    return {name: rest.split(" | ") for name, rest in lines}
+
+
+def _missing(names: Iterable[str], document: str) -> list[str]:
+    return [name for name in names if f"`{name}`" not in document]
+
+
+def _own_jobs(repository: dg.RepositoryDefinition) -> list[dg.JobDefinition]:
+    return [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+
+
+def _config_fields(job: dg.JobDefinition) -> Iterator[str]:
+    """Names of the fields of all steps of a job that have a configuration."""
+    for node in job.nodes:
+        if not isinstance(node.definition, dg.OpDefinition):
+            continue
+        field: Any = node.definition.config_schema.as_field()
+        yield from getattr(field.config_type if field else None, "fields", {})
+
+
+# Commands
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_section_with_an_example_and_its_options(name: str) -> None:
+    section = _section(OPERATIONS, f"### `{name}`")
+    assert re.search(rf"^[^#\n]*{re.escape(name)}", section, flags=re.MULTILINE), f"{name} has no example"
+    options = [o for p in COMMANDS[name].params if isinstance(p, click.Option) for o in (*p.opts, *p.secondary_opts)]
+    assert [option for option in options if option != "--json" and option not in section] == []
+
+
+def test_the_readme_gives_an_overview_of_all_commands() -> None:
+    assert _missing(COMMANDS, README) == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_document_mentions_a_command_that_does_not_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+    codes = [*re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)), *blocks]
+    mentioned = {match for code in codes for match in re.findall(r"\blivedash ((?:[a-z-]+ )?[a-z-]+)", f"{code}\n")}
+    known = {name.removeprefix("livedash ") for name in COMMANDS}
+    groups = {name.split()[0] for name in known}
+    unknown = {
+        words
+        for words in mentioned
+        if words not in known and words.split()[0] not in known and not (words in groups and " " not in words)
+    }
+    assert unknown == set()
+
+
+# Jobs, sensors, assets, checks
+
+
+def test_every_job_is_listed_with_all_its_config_fields(repository: dg.RepositoryDefinition) -> None:
+    rows = _rows(_section(OPERATIONS, "## Jobs"))
+    jobs = {job.name: job for job in _own_jobs(repository)}
+    assert set(rows) == set(jobs)
+    for name, job in jobs.items():
+        fields = set(_config_fields(job))
+        assert set(re.findall(r"`([a-z_]+)`", rows[name][0])) >= fields, f"{name} has the fields {sorted(fields)}"
+
+
+def test_every_sensor_is_listed_with_its_interval(repository: dg.RepositoryDefinition) -> None:
+    rows = _rows(_section(OPERATIONS, "## Sensors and schedule"))
+    sensors = {sensor.name: str(sensor.minimum_interval_seconds) for sensor in repository.sensor_defs}
+    schedules = {schedule.name: f"`{schedule.cron_schedule}`" for schedule in repository.schedule_defs}
+    assert {name: cells[0] for name, cells in rows.items()} == sensors | schedules
+
+
+def test_switches_of_sensors_are_named_beside_them() -> None:
+    rows = _rows(_section(OPERATIONS, "## Sensors and schedule"))
+    assert "`BATCH_CREATION_ENABLED`" in rows["pending_request_sensor"][-1]
+    assert "`BATCH_POLLING_ENABLED`" in rows["open_batch_sensor"][-1]
+
+
+def test_every_check_is_listed_with_its_asset_and_has_a_runbook() -> None:
+    graph = _definitions().resolve_asset_graph()
+    checks = {key.name: f"`{key.asset_key.to_user_string()}`" for key in graph.asset_check_keys}
+    rows = _rows(_section(OPERATIONS, "## Checks"))
+    assert {name: cells[0] for name, cells in rows.items()} == checks
+    assert set(_rows(_section(OPERATIONS, "### A check is red"))) == set(checks)
+
+
+def test_architecture_names_every_asset_job_and_automation(repository: dg.RepositoryDefinition) -> None:
+    assets = [key.to_user_string() for key in _definitions().resolve_asset_graph().get_all_asset_keys()]
+    sensors = [sensor.name for sensor in repository.sensor_defs]
+    schedules = [schedule.name for schedule in repository.schedule_defs]
+    jobs = [job.name for job in _own_jobs(repository)]
+    assert _missing([*assets, *sensors, *schedules, *jobs], ARCHITECTURE) == []
+
+
+# Settings
+
+
+def _shown(value: object) -> str:
+    if value is None or value == "":
+        return "–"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def test_every_setting_is_listed_with_its_default() -> None:
+    rows = _rows(_section(OPERATIONS, "## Settings"))
+    defaults = {name.upper(): _shown(field.default) for name, field in Settings.model_fields.items()}
+    assert {name: cells[0] for name, cells in rows.items()} == defaults
+
+
+# The data model
+
+
+def test_every_table_and_view_is_listed() -> None:
+    migrations = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "sql/migrations/versions").glob("*.py"))
+    views = re.findall(r"CREATE VIEW (\w+)", migrations)
+    assert views
+    assert _missing([*metadata.tables, *views], DATA_MODEL) == []
+
+
+def test_every_column_of_the_csv_is_listed_in_its_order() -> None:
+    listed = re.findall(r"^\| (\d+) \| `(\w+)`", _section(DATA_MODEL, "## The CSV"), flags=re.MULTILINE)
+    assert listed == [(str(number), name) for number, name in enumerate(COLUMNS, 1)]
+
+
+def test_reject_reasons_are_exactly_those_of_the_code() -> None:
+    assert list(_rows(_section(DATA_MODEL, "### Reject reasons"))) == [reason.value for reason in RejectReason]
+
+
+def test_outcomes_are_exactly_those_of_the_code_and_tell_which_use_an_attempt() -> None:
+    rows = _rows(_section(DATA_MODEL, "## Outcomes"))
+    used = {outcome.value: "yes" if rule.attempts_delta else "no" for outcome, rule in SETTLEMENT_RULES.items()}
+    assert list(rows) == [outcome.value for outcome in Outcome]
+    assert {name: cells[-1] for name, cells in rows.items()} == used
+
+
+def test_stages_and_statuses_of_companies_are_listed() -> None:
+    assert _missing([*Stage, *CompanyStatus], DATA_MODEL) == []
+
+
+def test_every_reason_to_refuse_an_address_has_a_runbook() -> None:
+    assert _missing(get_args(UrlProblem), _section(OPERATIONS, "### Transcripts fail")) == []
+
+
+def test_every_error_of_a_request_is_explained_and_has_a_runbook() -> None:
+    statements = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "sql/statements").glob("*.sql"))
+    own = set(re.findall(r"error_code = '(\w+)'", statements)) | {"cancelled"}
+    assert own >= {"input_too_long", "no_messages"}
+    failing = {outcome.value for outcome in Outcome} - {"parsed"}
+    assert _missing(own | failing, _section(OPERATIONS, "### Failed requests")) == []
+    assert _missing(own, DATA_MODEL) == []
+
+
+def state_diagram(moves: Mapping[Any, frozenset[Any]]) -> str:
+    """A table of moves as a Mermaid picture, in the order of the table."""
+    lines = ["stateDiagram-v2", f"    [*] --> {next(iter(moves))}"]
+    for before, targets in moves.items():
+        lines += [f"    {before} --> {after}" for after in moves if after in targets]
+        if not targets:
+            lines.append(f"    {before} --> [*]")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("heading", "moves"),
+    [("### Batches", BATCH_MOVES), ("### Requests", REQUEST_MOVES), ("### Stages", STAGE_MOVES)],
+    ids=["batches", "requests", "stages"],
+)
+def test_state_diagrams_are_those_of_the_code(heading: str, moves: Mapping[StrEnum, frozenset[StrEnum]]) -> None:
+    drawn = re.findall(r"```mermaid\n(.*?)\n```", _section(DATA_MODEL, heading), flags=re.DOTALL)
+    assert drawn == [state_diagram(moves)]
+
+
+# Links, paths, and what no document may hold
+
+
+def _anchors(document: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_relative_links_and_pictures_exist(document: Path) -> None:
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        path = (document.parent / name).resolve() if name else document
+        if not path.is_file() or (anchor and anchor not in _anchors(path)):
+            broken.append(target)
+    assert broken == []
+
+
+def test_pictures_are_used_and_small() -> None:
+    everything = "\n".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+    pictures = list((ROOT / "docs/images").iterdir())
+    assert pictures
+    assert [picture.name for picture in pictures if f"images/{picture.name}" not in everything] == []
+    assert [picture.name for picture in pictures if picture.stat().st_size > _LARGEST_PICTURE] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_paths_in_backticks_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    promised = re.findall(r"`((?:livedash_pipeline|sql|tests|docs)/[\w./-]+)`", text)
+    inside = re.findall(rf"`((?:{'|'.join(_PATH_STARTS)})/[\w./-]*)`", text)
+    inside += re.findall(r"`([a-z_]+\.py)`", text)
+    gone = [path for path in promised if not (ROOT / path).exists()]
+    assert gone + [path for path in inside if not (PACKAGE / path).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_name_no_package_registry_and_no_path_of_a_machine(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    assert re.findall(r"pypi\.org|pythonhosted|npmjs|conda\.anaconda|proxy\.golang", text) == []
+    assert re.findall(r"(?<![\w.])/(?:work|root|home|Users|opt)/\S*", text) == []
+
+
+def test_every_document_is_linked_from_another() -> None:
+    linked = {
+        (document.parent / target.partition("#")[0]).resolve()
+        for document in DOCUMENTS
+        for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8"))
+        if "://" not in target and not target.startswith("#")
+    }
+    assert [path.name for path in DOCUMENTS if path.name != "README.md" and path not in linked] == []
