@@ -66,7 +66,7 @@ def test_the_lease_must_outlast_the_create_call() -> None:
 
 
 def test_a_batch_may_not_vanish_before_the_service_has_to_show_it() -> None:
-    with pytest.raises(SettingsError, match="LIVEDASH_VANISHED_AFTER .60. .* LIVEDASH_VISIBILITY_LAG .120."):
+    with pytest.raises(SettingsError, match=r"LIVEDASH_VANISHED_AFTER \(60\) .* LIVEDASH_VISIBILITY_LAG \(120\)"):
         load_settings({"LIVEDASH_VANISHED_AFTER": "60"}, None)
     load_settings({"LIVEDASH_VANISHED_AFTER": "60", "LIVEDASH_VISIBILITY_LAG": "60"}, None)
 

@@ -11,12 +11,6 @@ import pytest
 from tests.conftest import _database
 from tests.defs.world import World, made_world
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Dagster warns of its own use of a parameter, whenever sensors meet the resources that their jobs are given."""
-    config.addinivalue_line("filterwarnings", "ignore:Parameter `owners` of initializer `SensorDefinition")
-
-
 _cloned = contextmanager(_database)
 
 

@@ -71,8 +71,12 @@ def test_rejects_that_are_counted_and_not_kept_are_red(analysed: World) -> None:
 
 def test_a_request_that_its_settled_batch_left_behind_is_red(analysed: World) -> None:
     ((request_id,),) = analysed.sql("SELECT min(id::text) FROM ai_processing_requests")
-    change = "UPDATE ai_processing_requests SET processing_status = '{}', completed_at = {} WHERE id = '" + request_id + "'"
-    ((done,),) = analysed.sql("SELECT completed_at::text FROM ai_processing_requests WHERE id::text = :id", id=request_id)
+    change = (
+        "UPDATE ai_processing_requests SET processing_status = '{}', completed_at = {} WHERE id = '" + request_id + "'"
+    )
+    ((done,),) = analysed.sql(
+        "SELECT completed_at::text FROM ai_processing_requests WHERE id::text = :id", id=request_id
+    )
     with broken(
         analysed,
         change.format("BATCHING_IN_PROGRESS", "NULL"),

@@ -35,9 +35,7 @@ TABLES = {
 
 def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:
     return {
-        event.asset_key.to_user_string(): {
-            key: value.value for key, value in event.materialization.metadata.items()
-        }
+        event.asset_key.to_user_string(): {key: value.value for key, value in event.materialization.metadata.items()}
         for event in result.get_asset_materialization_events()
     }
 

@@ -169,7 +169,8 @@ def test_only_what_calls_the_api_takes_a_slot_of_its_pool(jobs: dict[str, dg.Job
     }
     assert {*pools} >= {
         "submitted_batches",
-        "ingested_results_and_questions", "poll_batches",
+        "ingested_results_and_questions",
+        "poll_batches",
         "cancel_batches",
         "reconcile_batches",
     }
@@ -178,7 +179,10 @@ def test_only_what_calls_the_api_takes_a_slot_of_its_pool(jobs: dict[str, dg.Job
 
 
 def test_imports_may_run_for_six_hours(jobs: dict[str, dg.JobDefinition]) -> None:
-    tags = {name: job.run_tags.get("dagster/max_runtime") or job.tags.get("dagster/max_runtime") for name, job in jobs.items()}
+    tags = {
+        name: job.run_tags.get("dagster/max_runtime") or job.tags.get("dagster/max_runtime")
+        for name, job in jobs.items()
+    }
     assert {name for name, tag in tags.items() if tag == "21600"} == {"import_sessions", "import_companies"}
 
 

@@ -30,9 +30,7 @@ SENSORS = {
 def _active(world: World, job: str, partition: str | None = None) -> None:
     """A run that another process has begun."""
     tags = {"dagster/partition": partition} if partition else {}
-    world.instance.create_run_for_job(
-        world.defs.resolve_job_def(job), status=dg.DagsterRunStatus.STARTED, tags=tags
-    )
+    world.instance.create_run_for_job(world.defs.resolve_job_def(job), status=dg.DagsterRunStatus.STARTED, tags=tags)
 
 
 def _submitted(world: World) -> None:

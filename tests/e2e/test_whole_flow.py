@@ -71,6 +71,10 @@ def own_environ() -> Iterator[None]:
     os.environ.update(before)
 
 
+def _variable(slug: str, kind: str) -> str:
+    return f"TEST_{slug.upper().replace('-', '_')}_{kind}"
+
+
 def _enrol(engine: Engine, source: RunningSource, samples: tuple[SampleSource, ...], *, due: bool) -> None:
     with engine.begin() as connection:
         now = database_now(connection)
@@ -82,8 +86,8 @@ def _enrol(engine: Engine, source: RunningSource, samples: tuple[SampleSource, .
                 csv_url=source.csv_url(company.slug),
                 time_zone=company.time_zone,
                 bot_names=[company.bot_name] if company.bot_name else None,
-                csv_username_env=f"{company.slug}_USER" if protected else None,
-                csv_password_env=f"{company.slug}_PASSWORD" if protected else None,
+                csv_username_env=_variable(company.slug, "USER") if protected else None,
+                csv_password_env=_variable(company.slug, "PASSWORD") if protected else None,
             )
             add_company(connection, company.slug, changes, now=now)
         if not due:
@@ -94,8 +98,8 @@ def _credentials(samples: tuple[SampleSource, ...]) -> dict[str, str]:
     found = {}
     for sample in samples:
         if sample.company.password is not None:
-            found[f"{sample.company.slug}_USER"] = sample.company.username
-            found[f"{sample.company.slug}_PASSWORD"] = sample.company.password
+            found[_variable(sample.company.slug, "USER")] = sample.company.username
+            found[_variable(sample.company.slug, "PASSWORD")] = sample.company.password
     return found
 
 
@@ -202,10 +206,13 @@ def test_an_import_launched_in_the_ui_is_carried_to_its_end_by_the_sensors(home:
         checked = {"session_imports": "every_csv_row_is_accounted_for", "ingested_results": "service_counts_agree"}
         for asset, check in checked.items():
             program.wait_until(
-                lambda asset=asset, check=check: [
-                    execution["status"] for execution in _ask(url, CHECKED, asset=asset, check=check)["assetCheckExecutions"]
-                ]
-                == ["SUCCEEDED"],
+                lambda asset=asset, check=check: (
+                    [
+                        execution["status"]
+                        for execution in _ask(url, CHECKED, asset=asset, check=check)["assetCheckExecutions"]
+                    ]
+                    == ["SUCCEEDED"]
+                ),
                 f"{check} was evaluated by the run",
             )
         runs = [run["jobName"] for run in _ask(url, RUNS)["runsOrError"]["results"]]

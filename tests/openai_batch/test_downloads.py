@@ -10,11 +10,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from scripted_http import KEY, Script, listening, ok, refusal
 
 from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.openai_batch.errors import BatchApiError
 from livedash_pipeline.openai_batch.gateway import connect
+from tests.openai_batch.scripted_http import KEY, Script, listening, ok, refusal
 
 CONTENT = b'{"custom_id": "1"}\n{"custom_id": "2"}\n'
 FILE = {"id": "file-out", "object": "file", "bytes": len(CONTENT)}

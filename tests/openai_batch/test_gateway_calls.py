@@ -11,13 +11,13 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-from scripted_http import KEY, Script, batch, ok, refusal
 
 from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.errors import LivedashError, SettingsError
 from livedash_pipeline.openai_batch.client import failure_of
 from livedash_pipeline.openai_batch.errors import BatchApiError
 from livedash_pipeline.openai_batch.gateway import BatchGateway, connect
+from tests.openai_batch.scripted_http import KEY, Script, batch, ok, refusal
 
 K = FailureKind
 

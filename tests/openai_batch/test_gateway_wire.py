@@ -10,7 +10,6 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from scripted_http import KEY, listening, losing_answers_to
 
 from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.remote import local_status
@@ -19,6 +18,7 @@ from livedash_pipeline.local.batch_api.server import RunningServer, running_serv
 from livedash_pipeline.openai_batch.deadline import CallDeadline
 from livedash_pipeline.openai_batch.errors import BatchApiError
 from livedash_pipeline.openai_batch.gateway import BatchGateway, connect
+from tests.openai_batch.scripted_http import KEY, listening, losing_answers_to
 
 OURS = "0d9d1c9e-9c5b-4b61-8e9f-0f4a52d3a001"
 METADATA = {"livedash_batch_id": OURS}
