@@ -16,7 +16,7 @@ from livedash_pipeline.db.statements import statement
 
 def apply_kept_answers(connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> int:
     """Applies the answers that complete requests kept, and returns how many sessions took one."""
-    connection.execute(statement("create_staged_answers"), {"request_ids": list(request_ids)})
+    connection.execute(statement("create_staged_answers"), {"batch_id": None, "request_ids": list(request_ids)})
     written = write_staged_answers(connection, now=now)
     connection.execute(text("DROP TABLE staged_answers"))
     return written
@@ -24,7 +24,7 @@ def apply_kept_answers(connection: Connection, request_ids: Sequence[UUID], *, n
 
 def stage_batch_answers(connection: Connection, batch_id: UUID) -> None:
     """Stages the answers that a batch brought, for this transaction."""
-    connection.execute(statement("create_staged_batch_answers"), {"batch_id": batch_id})
+    connection.execute(statement("create_staged_answers"), {"batch_id": batch_id, "request_ids": []})
 
 
 def write_staged_answers(connection: Connection, *, now: datetime) -> int:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Engine, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, case, func, insert, select, update
 
 from livedash_pipeline.core.admission import Budget, PendingGroup
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
@@ -43,6 +43,22 @@ class Claim:
     def filename(self) -> str:
         """Name of the input file at the service."""
         return f"livedash-{self.batch_id}.jsonl"
+
+
+def claim_of(row: Row[Any]) -> Claim:
+    """The claim that a row of `ai_batch_requests`, with its company's slug as `slug`, stands for."""
+    return Claim(
+        batch_id=row.id,
+        fence=row.fence,
+        company_id=row.company_id,
+        company=row.slug,
+        model=row.model,
+        requests=row.request_count,
+        body_bytes=row.body_bytes,
+        token_estimate=row.token_estimate,
+        # Set aside when it was claimed, in its attempts.
+        reserved_eur=Decimal(0),
+    )
 
 
 @dataclass(frozen=True)

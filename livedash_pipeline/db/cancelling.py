@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select, update
 
 from livedash_pipeline.core.states import LIVE_BATCHES, BatchStatus
-from livedash_pipeline.db.batches import Claim
+from livedash_pipeline.db.batches import Claim, claim_of
 from livedash_pipeline.db.tables import ai_batch_requests, companies
 
 _batches = ai_batch_requests.c
@@ -42,20 +41,7 @@ def unbought_to_cancel(connection: Connection, endpoint: str) -> list[Claim]:
         .where(_batches.status.in_((BatchStatus.PENDING, BatchStatus.UPLOADING)), _batches.create_started_at.is_(None))
         .order_by(_batches.id)
     )
-    return [
-        Claim(
-            batch_id=row.id,
-            fence=row.fence,
-            company_id=row.company_id,
-            company=row.slug,
-            model=row.model,
-            requests=row.request_count,
-            body_bytes=row.body_bytes,
-            token_estimate=row.token_estimate,
-            reserved_eur=Decimal(0),
-        )
-        for row in connection.execute(query)
-    ]
+    return [claim_of(row) for row in connection.execute(query)]
 
 
 def living_to_cancel(connection: Connection, endpoint: str) -> list[str]:

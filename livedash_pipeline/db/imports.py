@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-import psycopg
 from sqlalchemy import Connection, Engine, insert, select, text, update
 
 from livedash_pipeline.core.csv_rejects import Reject
 from livedash_pipeline.db.companies import Company
+from livedash_pipeline.db.copying import copy_rows
 from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import companies, import_rejects, import_runs
 from livedash_pipeline.errors import LivedashError
@@ -199,20 +199,13 @@ def create_stage(connection: Connection) -> None:
 
 def copy_records(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
     """Stages records; columns as `create_import_stage.sql` has them, empty text for null."""
-    _copy(connection, "copy_import_stage", rows)
+    copy_rows(connection, "copy_import_stage", rows)
 
 
 def copy_rejects(connection: Connection, rejects: Iterable[Reject]) -> None:
     """Stages rejects."""
     rows = ((reject.line, reject.raw, reject.reason.value, reject.detail) for reject in rejects)
-    _copy(connection, "copy_import_stage_rejects", rows)
-
-
-def _copy(connection: Connection, name: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    driver = cast(psycopg.Connection, connection.connection.dbapi_connection)
-    with driver.cursor() as cursor, cursor.copy(statement(name).text) as copy:
-        for row in rows:
-            copy.write_row(row)
+    copy_rows(connection, "copy_import_stage_rejects", rows)
 
 
 def find_repeats(connection: Connection) -> int:

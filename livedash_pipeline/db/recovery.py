@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.core.recovery import UnfinishedBatch
 from livedash_pipeline.core.states import ENDED_BATCHES, BatchStatus
-from livedash_pipeline.db.batches import Claim
+from livedash_pipeline.db.batches import Claim, claim_of
 from livedash_pipeline.db.tables import ai_batch_requests, ai_surplus_batches, companies
 
 _batches = ai_batch_requests.c
@@ -71,19 +71,8 @@ def take_over(connection: Connection, endpoint: str, *, lease: int, now: datetim
 
 
 def _taken(row: Row[tuple[object, ...]]) -> TakenOver:
-    claim = Claim(
-        batch_id=row.id,
-        fence=row.fence,
-        company_id=row.company_id,
-        company=row.slug,
-        model=row.model,
-        requests=row.request_count,
-        body_bytes=row.body_bytes,
-        token_estimate=row.token_estimate,
-        reserved_eur=Decimal(0),
-    )
     return TakenOver(
-        claim,
+        claim_of(row),
         row.company_status,
         row.input_file_id,
         row.input_file_created_at,
@@ -221,8 +210,10 @@ def record_surplus(connection: Connection, found: SurplusBatch, *, endpoint: str
             cancel_requested_at=now,
         )
         .on_conflict_do_nothing(index_elements=["openai_batch_id"])
+        # Not `rowcount`, which is -1 for an insert whose defaults are fetched.
+        .returning(_surplus.id)
     )
-    return inserted.rowcount == 1
+    return inserted.first() is not None
 
 
 def open_surplus(connection: Connection, endpoint: str) -> list[SurplusBatch]:

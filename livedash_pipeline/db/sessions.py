@@ -18,8 +18,9 @@ from sqlalchemy import Connection
 from livedash_pipeline.core.session_facts import RowFacts, SessionFacts
 from livedash_pipeline.core.states import RequestStatus
 from livedash_pipeline.core.transcripts import Message
+from livedash_pipeline.db.copying import copying
 from livedash_pipeline.db.statements import statement
-from livedash_pipeline.db.transcripts import ImportPage, copy_rows
+from livedash_pipeline.db.transcripts import ImportPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def find_session_sources(connection: Connection, import_ids: Sequence[UUID]) -> 
 def stage_sessions(connection: Connection, made: Sequence[MadeSession], refused: Sequence[RefusedSession]) -> None:
     """Brings what became of a chunk into a table of this transaction, for the two functions below."""
     connection.execute(statement("create_staged_sessions"))
-    with copy_rows(connection, "copy_staged_sessions") as copy:
+    with copying(connection, "copy_staged_sessions") as copy:
         for session in made:
             source, facts = session.source, session.facts
             copy.write_row(
@@ -167,7 +168,7 @@ def replace_messages(
         connection.execute(statement("delete_messages"), {"session_ids": list(existing)})
     stored = 0
     # Straight into the table: by way of a staging table every message would be written twice.
-    with copy_rows(connection, "copy_messages") as copy:
+    with copying(connection, "copy_messages") as copy:
         for session_id, listed in messages.items():
             for position, message in enumerate(listed):
                 copy.write_row((session_id, position, message.role, message.content, message.sent_at))

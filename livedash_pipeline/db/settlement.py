@@ -13,23 +13,14 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from psycopg import Connection as PsycopgConnection
 from sqlalchemy import Connection, func, select, text
 
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.core.states import BatchStatus, RequestStatus
 from livedash_pipeline.db import answers
+from livedash_pipeline.db.copying import copy_rows
 from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import ai_processing_requests, ai_request_attempts, session_questions
-
-# The columns of a staged result in the order of `StagedResult.as_row`.
-_COLUMNS = (
-    "line_order, request_id, outcome, counted_release, error_code, error_message, http_status, finish_reason,"
-    " openai_request_id, model, service_tier, system_fingerprint, prompt_tokens, completion_tokens, total_tokens,"
-    " cached_tokens, cache_write_tokens, audio_tokens_prompt, reasoning_tokens, audio_tokens_completion,"
-    " accepted_prediction_tokens, rejected_prediction_tokens, prompt_cost_usd, completion_cost_usd, total_cost_usd,"
-    " total_cost_eur, raw_answer, answer_flags, parsed_answer"
-)
 
 
 @dataclass(frozen=True)
@@ -80,16 +71,8 @@ def open_stage(connection: Connection) -> None:
 
 
 def copy_results(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> int:
-    """Stages results by COPY and returns how many."""
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, PsycopgConnection):
-        raise TypeError("results are staged through psycopg 3")
-    count = 0
-    with driver.cursor().copy(f"COPY staged_results ({_COLUMNS}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
-            count += 1
-    return count
+    """Stages results by COPY and returns how many; columns as `copy_staged_results.sql` has them."""
+    return copy_rows(connection, "copy_staged_results", rows)
 
 
 def drop_repeated(connection: Connection, batch_id: UUID) -> tuple[int, int]:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 from uuid import UUID
 
-import psycopg
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.text import storable_text
+from livedash_pipeline.db.copying import copying
 from livedash_pipeline.db.statements import statement
 
 
@@ -107,7 +105,7 @@ def store_transcripts(
 ) -> None:
     """Writes results and their stages; failed ones are due again at `retry_at`."""
     connection.execute(statement("create_staged_transcripts"))
-    with copy_rows(connection, "copy_staged_transcripts") as copy:
+    with copying(connection, "copy_staged_transcripts") as copy:
         for result in results:
             # A message may quote an address of the CSV or of a redirect.
             message = None if result.error_message is None else storable_text(result.error_message)[0]
@@ -126,14 +124,6 @@ def store_transcripts(
                 )
             )
     connection.execute(statement("store_transcripts"), {"retry_at": retry_at, "now": now})
-
-
-@contextmanager
-def copy_rows(connection: Connection, name: str) -> Iterator[psycopg.Copy]:
-    """Writes rows with the COPY statement of this name, within the transaction of the connection."""
-    driver = cast(psycopg.Connection, connection.connection.driver_connection)
-    with driver.cursor() as cursor, cursor.copy(statement(name).text) as copy:
-        yield copy
 
 
 def skip_transcripts(connection: Connection, import_ids: Sequence[UUID], *, reason: str, now: datetime) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 from uuid import UUID
@@ -60,6 +61,7 @@ def build_requests(
     default_model: str,
     count_tokens: Callable[[str], int],
     chunk_size: int = 1000,
+    clock: Callable[[Connection], datetime] = database_now,
 ) -> RequestReport:
     """Creates the requests of one company, in chunks of one transaction each.
 
@@ -69,13 +71,14 @@ def build_requests(
         default_model: The model of companies that have none of their own.
         count_tokens: The tokenizer.
         chunk_size: Sessions per transaction.
+        clock: The time of a transaction.
     """
     sizer = RequestSizer.for_model(company.model or default_model, count_tokens)
     report = RequestReport(company.slug)
     for build_chunk in (_rewrite_chunk, _create_chunk):
         after: UUID | None = _FIRST
         while after is not None:
-            work = partial(build_chunk, company, sizer, report, after, chunk_size)
+            work = partial(build_chunk, company, sizer, report, after, chunk_size, clock)
             report, after = in_transaction(engine, work)
         log.info("requests built", **asdict(report))
     return report
@@ -87,6 +90,7 @@ def _rewrite_chunk(
     report: RequestReport,
     after: UUID,
     chunk_size: int,
+    clock: Callable[[Connection], datetime],
     connection: Connection,
 ) -> tuple[RequestReport, UUID | None]:
     model, version = sizer.frame.model, prompt_version()
@@ -95,7 +99,7 @@ def _rewrite_chunk(
     )
     if not found:
         return report, None
-    now = database_now(connection)
+    now = clock(connection)
     kept = {row.request_id: row.kept_request_id for row in found if row.kept_request_id is not None}
     reapplied = answers.apply_kept_answers(connection, list(kept.values()), now=now) if kept else 0
     requests.close_answered_requests(connection, list(kept), reason=ANSWERED_BEFORE, now=now)
@@ -114,12 +118,13 @@ def _create_chunk(
     report: RequestReport,
     after: UUID,
     chunk_size: int,
+    clock: Callable[[Connection], datetime],
     connection: Connection,
 ) -> tuple[RequestReport, UUID | None]:
     found = requests.find_sessions_to_request(connection, company.id, after_id=after, chunk_size=chunk_size)
     if not found:
         return report, None
-    now = database_now(connection)
+    now = clock(connection)
     kept = [row.kept_request_id for row in found if row.kept_request_id is not None]
     reapplied = answers.apply_kept_answers(connection, kept, now=now) if kept else 0
     built = _build(connection, [row for row in found if row.kept_request_id is None], sizer, owner=_session_of)

@@ -7,9 +7,11 @@ runs a pipeline.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, make_url
@@ -18,12 +20,24 @@ from livedash_pipeline.db.connect import database_now, make_engine
 from livedash_pipeline.db.migrate import check_current, upgrade
 from livedash_pipeline.db.prices import seed_prices
 from livedash_pipeline.errors import SettingsError
-from livedash_pipeline.local.postgres import EmbeddedPostgres, ensure_database, start_postgres, stop_postgres
+from livedash_pipeline.local.postgres import (
+    EmbeddedPostgres,
+    ensure_database,
+    running_postgres,
+    start_postgres,
+    stop_postgres,
+)
+from livedash_pipeline.logs import get_logger
 from livedash_pipeline.paths import shipped
 from livedash_pipeline.settings import Settings
 
+log = get_logger(__name__)
+
 DATABASE = "livedash"
 DAGSTER_DATABASE = "dagster"
+# Seconds that others have to disconnect before a server is left to them, and between two looks.
+_IDLE_PATIENCE = 5.0
+_IDLE_LOOK = 0.1
 
 # What demo and dev run with: sensors look every five seconds, and nothing waits for company.
 QUICK_SENSORS: Mapping[str, Any] = {
@@ -169,4 +183,14 @@ def borrowed_environment(settings: Settings) -> Iterator[Environment]:
         yield environment
     finally:
         if environment.postgres is not None and environment.postgres.started_by_us:
-            stop_postgres(settings.home, only_if_idle=True)
+            _stop_when_idle(settings.home)
+
+
+def _stop_when_idle(home: Path) -> None:
+    """The server learns of a killed client only when it next looks, so it is given a moment to be alone."""
+    end = time.monotonic() + _IDLE_PATIENCE
+    while not stop_postgres(home, only_if_idle=True) and running_postgres(home) is not None:
+        if time.monotonic() > end:
+            log.warning("the embedded Postgres is left running for others that are connected", home=str(home))
+            return
+        time.sleep(_IDLE_LOOK)

@@ -1,4 +1,4 @@
--- Answers that are to be written to their sessions: about the messages that the session still has.
+-- Answers of a batch, or of named requests, that are to be written to their sessions: about the messages that these still have.
 CREATE TEMPORARY TABLE staged_answers ON COMMIT DROP AS
 SELECT
     sessions.id AS session_id,
@@ -10,7 +10,7 @@ SELECT
 FROM ai_processing_requests AS requests
 JOIN sessions ON sessions.id = requests.session_id
 WHERE
-    requests.id = ANY(CAST(:request_ids AS uuid[]))
+    (requests.batch_id = CAST(:batch_id AS uuid) OR requests.id = ANY(CAST(:request_ids AS uuid[])))
     AND requests.processing_status = 'PROCESSING_COMPLETE'
     AND requests.parsed_answer IS NOT NULL
     AND requests.transcript_hash = sessions.transcript_hash

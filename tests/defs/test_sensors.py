@@ -100,13 +100,13 @@ def test_each_request_has_a_key_of_its_own_though_the_last_run_failed(world: Wor
     assert (_keys(first), _keys(second)) == (["import:acme:8"], ["import:acme:9"])
 
 
-@pytest.mark.parametrize("cursor", [None, "", "lost", "-3", "1.5", "9" * 5000, "{}"])
 @pytest.mark.parametrize("sensor", ["company_csv_sensor", "open_batch_sensor"])
-def test_a_lost_or_malformed_cursor_is_harmless(world: World, sensor: str, cursor: str | None) -> None:
-    tick = world.tick(sensor, cursor=cursor)
-    # A turn begins at the clock, later than any count.
-    assert int(tick.cursor) > 1_700_000_000
-    assert all(key.endswith(f":{tick.cursor}") for key in _keys(tick))
+def test_a_lost_or_malformed_cursor_is_harmless(world: World, sensor: str) -> None:
+    for cursor in (None, "", "lost", "-3", "1.5", "9" * 5000, "{}"):
+        tick = world.tick(sensor, cursor=cursor)
+        # A turn begins at the clock, later than any count.
+        assert int(tick.cursor) > 1_700_000_000, cursor
+        assert all(key.endswith(f":{tick.cursor}") for key in _keys(tick)), cursor
 
 
 def test_more_due_companies_than_runs_are_imported_in_one_run(world: World) -> None:

@@ -86,8 +86,9 @@ class Program:
     def assert_all_gone(self) -> None:
         """Nothing that it started is left, the database's server included."""
         _, alive = psutil.wait_procs(list(self.seen.values()), timeout=15)
-        assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
-        assert running_postgres(self.home) is None
+        left = [f"{process.pid} {process.cmdline()}" for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+        assert not left, f"still there: {left}"
+        assert running_postgres(self.home) is None, "the database's server is still there"
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from livedash_pipeline.flow.poll import PollReport, poll_batches
 from livedash_pipeline.flow.recover import recover_batches
 from livedash_pipeline.flow.submit import SubmitReport, submit_pending
 from tests.flow.batch_service import BatchService, refusal
-from tests.flow.rows import insert_requests, rows_of
+from tests.flow.rows import insert_company, insert_requests, rows_of
 
 # Past the create call's lease (60 + 30 s), past deadline and lag (60 + 120 s), and past another lag.
 LEASE_OVER = timedelta(seconds=95)
@@ -280,6 +280,27 @@ def test_a_service_that_cannot_be_asked_changes_nothing(
     assert (row(engine).openai_batch_id, row(engine).input_delete_requested_at) == (None, None)
 
 
+def test_a_slow_service_leaves_the_other_batches_to_the_next_poll(
+    engine: Engine, scripted: BatchContext, service: BatchService
+) -> None:
+    with engine.begin() as connection:
+        insert_requests(connection, insert_company(connection, "globex"))
+    service.on["create"] = losing_the_reply(service)
+    submit(scripted)
+    seconds = [0.0]
+
+    def slow(request: httpx2.Request) -> httpx2.Response:
+        seconds[0] += 15
+        return service.proceed(request)
+
+    service.on["file"] = slow
+    late = at(scripted, LEASE_OVER)
+    assert poll_batches(late, monotonic=lambda: seconds[0]).recovered == 1
+    assert sum(found.openai_batch_id is not None for found in rows_of(engine, ai_batch_requests)) == 1
+    seconds[0] = 0
+    assert poll_batches(late, monotonic=lambda: seconds[0]).recovered == 1
+
+
 def test_a_body_that_cannot_be_rebuilt_is_released_and_not_uploaded(
     engine: Engine, scripted: BatchContext, service: BatchService
 ) -> None:
@@ -288,7 +309,9 @@ def test_a_body_that_cannot_be_rebuilt_is_released_and_not_uploaded(
     del service.on["create"]
     submit(at(scripted, OVERDUE))
     with engine.begin() as connection:
-        connection.execute(update(ai_processing_requests).values(input_hash="of an older prompt", prompt_version="older"))
+        connection.execute(
+            update(ai_processing_requests).values(input_hash="of an older prompt", prompt_version="older")
+        )
     report = submit(at(scripted, OVERDUE + LAG))
     assert (report.recovered, creates(service)) == (1, 1)
     assert request_status(engine) == "PENDING_BATCHING"

@@ -5,9 +5,9 @@ of, so that it is still right after the server was killed; it holds ids, numbers
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from livedash_pipeline.local.batch_api.store import Store
 
@@ -27,7 +27,7 @@ _ENTRIES = """
     WHERE seq > :after AND (:batch_id IS NULL OR batch_id = :batch_id) ORDER BY seq"""
 _CHARGE = """
     INSERT INTO bill (batch_id, custom_id, input_tokens, cached_tokens, output_tokens, reasoning_tokens)
-    VALUES (:batch_id, :custom_id, :input_tokens, :cached_tokens, :output_tokens, :reasoning_tokens)"""
+    VALUES (?, ?, ?, ?, ?, ?)"""
 _BILL = """
     SELECT batch_id, custom_id, input_tokens, cached_tokens, output_tokens, reasoning_tokens FROM bill
     WHERE :batch_id IS NULL OR batch_id = :batch_id ORDER BY batch_id, custom_id"""
@@ -59,8 +59,7 @@ class Entry:
     detail: str | None = None
 
 
-@dataclass(frozen=True)
-class BilledLine:
+class BilledLine(NamedTuple):
     """What one line of a batch cost in tokens; cached ones are part of the input, reasoning ones of the output."""
 
     custom_id: str
@@ -84,8 +83,7 @@ class Journal:
 
     def bill(self, batch_id: str, lines: Sequence[BilledLine]) -> None:
         """Write what lines were billed; a line is billed once."""
-        rows = ({name: _storable(value) for name, value in asdict(line).items()} for line in lines)
-        self._store.execute_many(_CHARGE, ({**row, "batch_id": batch_id} for row in rows))
+        self._store.execute_many(_CHARGE, ((batch_id, _storable(line.custom_id), *line[1:]) for line in lines))
 
     def document(self, *, after: int = 0, batch_id: str | None = None) -> dict[str, Any]:
         """Return `entries` behind number `after` and the `bill`, both of one batch if one is named."""
@@ -94,7 +92,7 @@ class Journal:
         return {"entries": [_entry(row) for row in entries], "bill": [dict(row) for row in bill]}
 
 
-def billed_line(custom_id: str, usage: Mapping[str, Any]) -> BilledLine:
+def billed_line(custom_id: str, usage: dict[str, Any]) -> BilledLine:
     """Return the billed line for the `usage` of a chat completion, which with other servers may lack anything."""
     prompt, completion = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     return BilledLine(
@@ -107,8 +105,8 @@ def billed_line(custom_id: str, usage: Mapping[str, Any]) -> BilledLine:
 
 
 def _tokens(counts: object, name: str) -> int:
-    found = counts.get(name) if isinstance(counts, Mapping) else None
-    return found if type(found) is int and found >= 0 else 0
+    found = counts.get(name) if isinstance(counts, dict) else None
+    return found if type(found) is int and 0 <= found < 2**63 else 0
 
 
 def _entry(row: sqlite3.Row) -> dict[str, Any]:

@@ -96,5 +96,6 @@ def _result(custom_id: str, place: LinePlace, status: int, body: dict[str, Any])
         "response": {"status_code": status, "request_id": place.new_id("req_"), "body": body},
         "error": None,
     }
-    succeeded = status == 200
-    return LineResult(custom_id, document, succeeded, usage=(body.get("usage") or {}) if succeeded else None)
+    usage = body.get("usage")
+    billed = (usage if isinstance(usage, dict) else {}) if status == 200 else None
+    return LineResult(custom_id, document, succeeded=status == 200, usage=billed)

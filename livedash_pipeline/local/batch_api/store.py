@@ -8,7 +8,7 @@ import json
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -229,7 +229,7 @@ class Store:
             cursor.row_factory = sqlite3.Row
             return cursor.execute(statement, values).fetchall()
 
-    def execute_many(self, statement: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement on another module's tables for all rows, in one transaction."""
         with self.transaction():
             self._connection.executemany(statement, rows)

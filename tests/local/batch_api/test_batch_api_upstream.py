@@ -151,6 +151,17 @@ def test_error_of_the_other_server_is_the_lines_own(tmp_path, requests, answer, 
     assert (batch.status, batch.request_counts.failed, len(chat.asked)) == ("completed", 1, asked)
 
 
+def test_answer_without_usage_is_kept_and_billed_as_nothing(tmp_path: Path, requests: Any) -> None:
+    answer = json.loads(bytes(completion().body))
+    with (
+        chat_server(lambda _: JSONResponse({**answer, "usage": "none"})) as (_, url),
+        batch_server(tmp_path, url) as (server, client),
+    ):
+        batch, _ = run(client, requests, own_lines(requests, 1))
+        bill = server.service.journal()["bill"]
+    assert (batch.request_counts.completed, [line["input_tokens"] for line in bill]) == (1, [0])
+
+
 def test_trouble_that_passes_is_not_noticed(tmp_path: Path, requests: Any) -> None:
     replies = [PlainTextResponse("", 500), PlainTextResponse("", 429), completion("third")]
     with chat_server(lambda _: replies.pop(0)) as (_, url), batch_server(tmp_path, url) as (_own, client):
