@@ -5,6 +5,7 @@ Options only; what they mean is in `local.batch_api.server`.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -24,6 +25,7 @@ _HOST = "127.0.0.1"
     cls=LivedashCommand,
     example=(
         "livedash batch-api --speed 60",
+        "livedash batch-api --upstream http://127.0.0.1:8000/v1 --upstream-concurrency 8",
         f"OPENAI_BASE_URL=http://127.0.0.1:{DEFAULT_PORT}/v1 OPENAI_API_KEY=local livedash submit",
     ),
 )
@@ -43,22 +45,45 @@ _HOST = "127.0.0.1"
     type=click.Path(file_okay=False, path_type=Path),
     help="Directory for its state; without it, batch-api below LIVEDASH_HOME.",
 )
+@click.option("--faults", type=click.Path(path_type=Path), help="JSON file that says what is to go wrong, and when.")
+@click.option("--upstream", help="Chat server that answers the requests, such as http://127.0.0.1:8000/v1.")
+@click.option("--upstream-key-env", metavar="NAME", help="Environment variable that holds the upstream's key.")
+@click.option(
+    "--upstream-concurrency",
+    default=4,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    help="Requests that the upstream gets at once.",
+)
 @click.pass_context
-def batch_api(ctx: click.Context, port: int, speed: float, state_dir: Path | None) -> None:
+def batch_api(
+    ctx: click.Context,
+    port: int,
+    speed: float,
+    state_dir: Path | None,
+    faults: Path | None,
+    upstream: str | None,
+    upstream_key_env: str | None,
+    upstream_concurrency: int,
+) -> None:
     """Run a local stand-in for OpenAI's Batch API.
 
-    It runs until it is interrupted. Its answers follow rules; no model is asked. With --json, the
-    document is printed as soon as it listens.
+    It runs until it is interrupted. Its answers follow rules and no model is asked, unless --upstream
+    names a chat server that is. With --json, the document is printed as soon as it listens.
     """
     from livedash_pipeline.errors import UsageError
+    from livedash_pipeline.local.batch_api.options import open_upstream, read_faults
     from livedash_pipeline.local.batch_api.server import serve
     from livedash_pipeline.local.batch_api.store import StateInUseError
 
     settings = start()
+    script = read_faults(faults)
+    chat = open_upstream(upstream, key_env=upstream_key_env, environ=os.environ, concurrency=upstream_concurrency)
     state = (state_dir or settings.home / "batch-api").absolute()
     announce = _announce_document if ctx.meta[AS_JSON] else click.echo
     try:
-        serve(_HOST, port, state, speed, models=[settings.openai_model], announce=announce)
+        models = [settings.openai_model]
+        serve(_HOST, port, state, speed, models=models, announce=announce, faults=script, upstream=chat)
     except KeyboardInterrupt:
         # How it always ends; the one document has been printed already.
         ctx.exit(INTERRUPTED)

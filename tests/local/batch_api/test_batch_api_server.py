@@ -18,7 +18,7 @@ from livedash_pipeline.local.batch_api.store import StateInUseError
 
 @contextmanager
 def server_process(state_dir: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    command = [sys.executable, "-m", "livedash_pipeline.local.batch_api", "--port", "0", "--speed", "0"]
+    command = [sys.executable, "-m", "livedash_pipeline.cli", "batch-api", "--port", "0", "--speed", "0"]
     process = subprocess.Popen([*command, "--state", str(state_dir)], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
