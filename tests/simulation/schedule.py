@@ -50,7 +50,7 @@ class Step:
     """One thing that happens.
 
     `start` gives a worker an action, `go` lets it pass `number` boundaries, `die` lets it pass them and die at the last one;
-    `wait` lets time pass. `change`, `suspend`, `resume`, `requeue` and `retry_failed` are what people and sources do meanwhile.
+    `wait` lets time pass. `change`, `suspend`, `resume` and `requeue` are what people and sources do meanwhile.
     """
 
     kind: str

@@ -1,0 +1,306 @@
+"""Runs one schedule on the real steps, carries the flow fault-free to its end, and reports what was violated.
+
+Add what a worker can do to `_actions`, and what people and sources do to `_events`. What must hold is in `invariants.py`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy import Engine, select
+
+from livedash_pipeline.core.endpoints import endpoint_of
+from livedash_pipeline.core.states import LIVE_BATCHES, RequestStatus
+from livedash_pipeline.db.companies import list_companies
+from livedash_pipeline.db.requests import failed_request_ids, requeue
+from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests
+from livedash_pipeline.errors import LivedashError
+from livedash_pipeline.flow.build_requests import build_requests
+from livedash_pipeline.flow.cancel import cancel_batches
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.derive_sessions import derive_sessions
+from livedash_pipeline.flow.ingest import ingest_finished
+from livedash_pipeline.flow.poll import poll_batches
+from livedash_pipeline.flow.reconcile import reconcile_batches
+from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.local.batch_api.faults import FaultScript
+from livedash_pipeline.local.batch_api.faulty_service import FaultyService
+from livedash_pipeline.local.batch_api.pace import Pace
+from livedash_pipeline.openai_batch.gateway import BatchGateway
+from livedash_pipeline.openai_batch.tokens import count_tokens
+from livedash_pipeline.settings import Settings
+from tests.simulation.clock import Clock
+from tests.simulation.database import (
+    SimulationDatabase,
+    change_transcript,
+    count_unfinished,
+    set_company_status,
+)
+from tests.simulation.engine import KeepCommit, WatchedEngine
+from tests.simulation.gateway import RecordingService, SimulatedGateway
+from tests.simulation.invariants import Observed, find_violations
+from tests.simulation.schedule import WORKERS, Schedule, Step
+from tests.simulation.workers import Tally, Unhurried, Worker
+
+_BASE_URL = "https://simulation.test/v1"
+# Seconds that pass between the rounds of the fault-free end: holds, leases and stalls are over sooner or later.
+_ROUNDS = (60.0, 1000.0, 1000.0, 4000.0, 8000.0, 30_000.0, 60_000.0, 90_000.0, 90_000.0, 90_000.0, 90_000.0, 90_000.0)
+_BELIEVES_VANISHED_FROM = 7
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """What a mutation takes away that lies outside the package's modules."""
+
+    keep_commit: KeepCommit = lambda _name: True
+    repeat_create: bool = False
+    keep_inputs: bool = False
+
+
+@dataclass
+class Result:
+    """What came of one schedule."""
+
+    violations: list[str] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+
+
+class Simulation:
+    """Runs schedules one after the other on one database.
+
+    Args:
+        engine: A migrated database that nobody else uses.
+        directory: Where service and workers keep their files.
+        sabotage: What is taken away from the world.
+    """
+
+    def __init__(self, engine: Engine, directory: Path, sabotage: Sabotage | None = None) -> None:
+        self._database = SimulationDatabase(engine)
+        self._directory = directory
+        self.sabotage = sabotage or Sabotage()
+
+    def run(self, schedule: Schedule) -> Result:
+        """Everything from an empty database to the invariants."""
+        self._database.reset()
+        place = Path(tempfile.mkdtemp(prefix="schedule-", dir=self._directory))
+        try:
+            return _Run(self._database, place, schedule, self.sabotage).result()
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+class _Run:
+    """One schedule under way."""
+
+    def __init__(self, database: SimulationDatabase, place: Path, schedule: Schedule, sabotage: Sabotage) -> None:
+        self._database = database
+        self._schedule = schedule
+        self._sabotage = sabotage
+        self._outcome = Result()
+        self._place = place
+        self._clock = Clock(skew=schedule.world.skew)
+        self._observed = Observed()
+        self._settings = _settings(schedule)
+        self._service = _service(schedule, place, self._clock)
+        self._connection = FaultyService(self._service)
+        self._workers = [Worker(f"worker {number}", self._outcome.tally, self._note) for number in range(WORKERS)]
+        self._last = Unhurried("end", self._outcome.tally, self._note)
+
+    def result(self) -> Result:
+        """Run it."""
+        try:
+            self._imports = self._database.store_world(self._schedule.world.sessions)
+            for step in self._schedule.steps:
+                self._take(step)
+            for worker in self._workers:
+                worker.kill()
+            self._carry_to_the_end()
+            self._outcome.violations += find_violations(self._database.engine, self._service, self._observed)
+        finally:
+            self._service.close()
+        return self._outcome
+
+    def _note(self, text: str) -> None:
+        self._outcome.trace.append(f"{self._clock.passed:10.1f} {text}")
+
+    def _take(self, step: Step) -> None:
+        self._note(f"-- {step}")
+        worker = self._workers[step.worker]
+        match step.kind:
+            case "start":
+                if not worker.busy:
+                    worker.start(lambda: self._act(worker, step.action, step.number))
+            case "go" | "die":
+                worker.go(step.number, then_die=step.kind == "die")
+            case "wait":
+                self._clock.advance(step.seconds)
+            case _:
+                self._happen(step)
+
+    def _happen(self, step: Step) -> None:
+        engine, number = self._database.engine, step.number
+        if step.kind == "requeue":
+            self._requeue()
+            return
+        with engine.begin() as connection:
+            if step.kind == "change":
+                place = number % len(self._imports)
+                change_transcript(connection, self._imports[place], place, number + len(self._outcome.trace) % 2)
+            else:
+                status = "SUSPENDED" if step.kind == "suspend" else "ACTIVE"
+                set_company_status(connection, number % len(self._schedule.world.sessions), status)
+
+    def _requeue(self) -> None:
+        """Somebody puts all failed requests back."""
+        requests = ai_processing_requests.c
+        with self._database.engine.begin() as connection:
+            failed = failed_request_ids(connection)
+            requeue(connection, failed, now=self._clock.now(), dry_run=False)
+            waiting = select(requests.id).where(
+                requests.id.in_(failed), requests.processing_status == RequestStatus.PENDING_BATCHING
+            )
+            self._observed.requeues.update(connection.execute(waiting).scalars())
+
+    def _act(self, worker: Worker, action: str, number: int) -> None:
+        """One action of a worker; what the program says in such a case is no violation, anything else is."""
+        try:
+            said = self._actions(worker)[action](number)
+        except LivedashError as error:
+            said = f"{type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever escapes is what is looked for
+            self._outcome.violations.append(f"{action} raised {type(error).__name__}: {error}")
+            said = "raised"
+        self._note(f"{worker.name} ended {action}: {said}")
+
+    def _actions(self, worker: Worker) -> dict[str, Callable[[int], object]]:
+        context = self._context(worker)
+        return {
+            "build": lambda number: self._build(context, requeue_meanwhile=number == 7),
+            "submit": lambda number: submit_pending(context, ignore_minimum=True, unhold=number % 2 == 0),
+            "poll": lambda number: poll_batches(context, rotation=number, monotonic=self._clock.monotonic),
+            "ingest": lambda _number: self._ingest(context),
+            "reconcile": lambda number: reconcile_batches(context, accept_vanished=number == 8),
+            "cancel": lambda number: cancel_batches(
+                context, self._named(number), unfinished="failed" if number % 2 else "pending"
+            ),
+        }
+
+    def _context(self, worker: Worker) -> BatchContext:
+        gateway = SimulatedGateway(
+            self._connection,
+            worker,
+            self._clock,
+            endpoint_of(_BASE_URL),
+            repeat_create=self._sabotage.repeat_create,
+            keep_inputs=self._sabotage.keep_inputs,
+        )
+        return BatchContext(
+            cast(Engine, WatchedEngine(self._database.engine, worker, self._sabotage.keep_commit)),
+            cast(BatchGateway, gateway),
+            self._settings,
+            now=lambda _connection: self._clock.now(),
+            spool_dir=self._place / "spool" / worker.name.replace(" ", "-"),
+        )
+
+    def _build(self, context: BatchContext, *, requeue_meanwhile: bool) -> object:
+        """Derive sessions and make requests; perhaps somebody requeues while they are being measured, in a transaction."""
+        waiting = [self._requeue] if requeue_meanwhile else []
+
+        def count(text: str) -> int:
+            if waiting and context.engine is not None:
+                waiting.pop()()
+            return count_tokens(text)
+
+        reports = []
+        with self._database.engine.connect() as connection:
+            companies = list_companies(connection)
+        for company in companies:
+            derive_sessions(context.engine, company, clock=context.now)
+            reports.append(
+                build_requests(
+                    context.engine,
+                    company,
+                    default_model=self._settings.openai_model,
+                    count_tokens=count,
+                    clock=context.now,
+                )
+            )
+        return reports
+
+    def _ingest(self, context: BatchContext) -> object:
+        report = ingest_finished(context)
+        self._observed.taken_in.update(report.batches)
+        return dict(report.outcomes)
+
+    def _named(self, number: int) -> list[str]:
+        batches = ai_batch_requests.c
+        with self._database.engine.connect() as connection:
+            query = select(batches.id).where(batches.status.in_(LIVE_BATCHES)).order_by(batches.id)
+            live = list(connection.execute(query).scalars())
+        return [str(live[number % len(live)])] if live else []
+
+    def _carry_to_the_end(self) -> None:
+        """Nothing goes wrong any more, and time passes until there is nothing left to do."""
+        self._service.install_faults(FaultScript(), replace=True)
+        with self._database.engine.begin() as connection:
+            for place in range(len(self._schedule.world.sessions)):
+                set_company_status(connection, place, "ACTIVE")
+        world = self._schedule.world
+        life = world.validating + world.running + world.finalizing + world.cancelling + 1
+        for turn, pause in enumerate(_ROUNDS):
+            self._clock.advance(pause)
+            for action in ("build", "submit"):
+                self._act(self._last, action, 0)
+            self._clock.advance(life)
+            self._act(self._last, "poll", turn)
+            self._act(self._last, "ingest", 0)
+            unfinished = count_unfinished(self._database.engine)
+            if unfinished == 0 and not self._alive():
+                break
+            if turn % 2 or unfinished == 0:
+                self._act(self._last, "reconcile", 8 if turn >= _BELIEVES_VANISHED_FROM else 0)
+        self._act(self._last, "reconcile", 0)
+
+    def _alive(self) -> bool:
+        return any(record.status not in ENDED for record in self._service.records())
+
+
+def _settings(schedule: Schedule) -> Settings:
+    limit = schedule.world.token_limit
+    return Settings(
+        openai_base_url=_BASE_URL,
+        openai_api_key="simulation",
+        livedash_usd_eur="0.9",
+        livedash_enqueued_tokens=str(limit) if limit else "",
+    )
+
+
+def _service(schedule: Schedule, place: Path, clock: Clock) -> RecordingService:
+    world, counts = schedule.world, Counter[str]()
+
+    def count_id(prefix: str) -> str:
+        counts[prefix] += 1
+        return f"{prefix}{counts[prefix]:04}"
+
+    return RecordingService(
+        place / "service",
+        clock=clock.service_time,
+        new_id=count_id,
+        pace=Pace(
+            validating=world.validating,
+            lines_per_second=1e9,
+            least_running=world.running,
+            finalizing=world.finalizing,
+            cancelling=world.cancelling,
+        ),
+        faults=FaultScript.model_validate({"seed": schedule.seed, "faults": list(schedule.faults)}, strict=False),
+    )
