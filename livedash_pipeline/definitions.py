@@ -12,7 +12,7 @@ import dagster as dg
 from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.local.environment import resolve_environment
 from livedash_pipeline.logs import configure_logging
-from livedash_pipeline.settings import load_settings
+from livedash_pipeline.settings import load_settings, merged_environ
 
 
 @dg.definitions
@@ -20,4 +20,8 @@ def defs() -> dg.Definitions:
     """The definitions of this deployment."""
     settings = load_settings(os.environ)
     configure_logging(settings.livedash_log_format)
-    return build_defs(settings, database_url=lambda: resolve_environment(settings).database_url)
+    return build_defs(
+        settings,
+        database_url=lambda: resolve_environment(settings).database_url,
+        environ=merged_environ(os.environ),
+    )

@@ -1,7 +1,7 @@
 """Every setting, typed, checked, and read when a command starts or definitions are built.
 
 Add a setting here, to `.env.example` and to `docs/operations.md` (tests compare the three). Nothing else in the package reads
-the environment, except the sources, which look up the credentials whose *names* a company's row gives.
+the environment, except the sources, which look up the credentials whose *names* a company's row gives (`merged_environ`).
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 from livedash_pipeline.errors import SettingsError
 
 # A create call may still take effect after its deadline; the lease outlasts the deadline by this much (seconds).
 CREATE_LEASE_MARGIN = 30
+ENV_FILE = Path(".env")
 
 
 class Settings(BaseModel):
@@ -114,24 +115,22 @@ def parse_enqueued_tokens(text: str) -> dict[str, int]:
     return limits
 
 
-class _Reader(BaseSettings):
-    """Collects what environment and `.env` say for the fields above; validation is left to `Settings`."""
-
-    model_config = SettingsConfigDict(extra="ignore")
+def merged_environ(environ: Mapping[str, str], env_file: Path | None = ENV_FILE) -> dict[str, str]:
+    """The variables of a `.env` file and, over them, the environment: settings, and the credentials that companies name."""
+    filed: dict[str, str] = {}
+    if env_file is not None and env_file.is_file():
+        read = dotenv_values(env_file, encoding="utf-8")
+        filed = {name: value for name, value in read.items() if value is not None}
+    return filed | dict(environ)
 
 
 def _collect(environ: Mapping[str, str], env_file: Path | None) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    if env_file is not None and env_file.is_file():
-        for name, value in DotEnvSettingsSource(_Reader, env_file=env_file).env_vars.items():
-            if value is not None:
-                values[name.lower()] = value
-    values |= {name.lower(): value for name, value in environ.items()}
+    values = {name.lower(): value for name, value in merged_environ(environ, env_file).items()}
     # An empty variable counts as unset: `KEY=` in .env.example must not turn into an empty key.
     return {name: values[name] for name in Settings.model_fields if values.get(name, "") != ""}
 
 
-def load_settings(environ: Mapping[str, str], env_file: Path | None = Path(".env")) -> Settings:
+def load_settings(environ: Mapping[str, str], env_file: Path | None = ENV_FILE) -> Settings:
     """Settings from a `.env` file and, over it, the environment.
 
     Raises:
@@ -169,4 +168,4 @@ def _explain(error: ValidationError | InvalidOperation, values: Mapping[str, Any
     return SettingsError(message, remedy="See .env.example for what each setting means.")
 
 
-__all__ = ["Settings", "isolated_settings", "load_settings", "make_settings", "parse_enqueued_tokens"]
+__all__ = ["Settings", "isolated_settings", "load_settings", "make_settings", "merged_environ", "parse_enqueued_tokens"]

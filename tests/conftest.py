@@ -1,7 +1,8 @@
 """What all tests share: one embedded Postgres per test run, and a fresh migrated database per test that asks for one.
 
 The server is started by the first test that needs it, by whichever worker runs it, and stopped by the process that started
-pytest. Databases are cloned from a migrated template, which takes a few hundredths of a second.
+pytest. Databases are cloned from a migrated template and used again once they are emptied, since creating and dropping one costs
+two checkpoints; a database whose schema a test has changed is thrown away.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from livedash_pipeline.db.connect import make_engine
 from livedash_pipeline.db.migrate import upgrade
@@ -64,29 +67,111 @@ def postgres_template() -> str:
 @pytest.fixture
 def empty_database_url(postgres_template: str) -> Iterator[str]:
     """URL of a database without any table."""
-    yield from _database(postgres_template, "template0")
+    name = _create(postgres_template, "template0")
+    yield postgres_template.replace("DATABASE", name)
+    _drop(postgres_template, name)
+
+
+@contextmanager
+def migrated_database(postgres_template: str) -> Iterator[str]:
+    """URL of a migrated database that is as if it were fresh."""
+    name = _clean.pop() if _clean else _create(postgres_template, "template_livedash")
+    url = postgres_template.replace("DATABASE", name)
+    yield url
+    if _emptied(url):
+        _clean.append(name)
+    else:
+        _drop(postgres_template, name)
 
 
 @pytest.fixture
 def database_url(postgres_template: str) -> Iterator[str]:
-    """URL of a fresh, migrated database."""
-    yield from _database(postgres_template, "template_livedash")
+    """URL of a migrated database that is as if it were fresh."""
+    with migrated_database(postgres_template) as url:
+        yield url
 
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    """An engine on a fresh, migrated database."""
+    """An engine on a migrated database that is as if it were fresh."""
     engine = make_engine(database_url)
     yield engine
     engine.dispose()
 
 
-def _database(template_url: str, template: str) -> Iterator[str]:
+# Databases of this worker that nobody uses.
+_clean: list[str] = []
+
+# Whatever a test could change of a schema; compared with what the migrations leave.
+_FINGERPRINT = text("""
+    SELECT md5(string_agg(part, ';' ORDER BY part)) FROM (
+        SELECT concat(relname, relkind, relhastriggers) FROM pg_class WHERE relnamespace = 'public'::regnamespace
+        UNION ALL SELECT concat(attrelid::regclass, attname, atttypid, attnotnull, attisdropped)
+            FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+            WHERE relnamespace = 'public'::regnamespace AND attnum > 0
+        UNION ALL SELECT concat(conname, pg_get_constraintdef(oid)) FROM pg_constraint
+            WHERE connamespace = 'public'::regnamespace
+        UNION ALL SELECT concat(tgname, tgenabled) FROM pg_trigger WHERE NOT tgisinternal
+        UNION ALL SELECT concat(proname, md5(prosrc)) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        UNION ALL SELECT version_num FROM alembic_version
+        UNION ALL SELECT concat(name, position) FROM processing_stages
+    ) AS parts (part)
+""")
+_EMPTY = text("""
+    DO $$
+    DECLARE
+        target text;
+        filled boolean;
+    BEGIN
+        -- Without foreign keys and triggers, so that the order does not matter and settled attempts can go.
+        SET LOCAL session_replication_role = replica;
+        SET LOCAL lock_timeout = '3s';
+        FOR target IN
+            SELECT tablename FROM pg_tables
+            WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'processing_stages')
+        LOOP
+            EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', target) INTO filled;
+            IF filled THEN
+                EXECUTE format('DELETE FROM %I', target);
+            END IF;
+        END LOOP;
+    END
+    $$
+""")
+_fingerprint_of_template: list[str] = []
+
+
+def _create(template_url: str, template: str) -> str:
     name = f"test_{uuid.uuid4().hex}"
     admin = create_engine(template_url.replace("DATABASE", "postgres"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy'))
-    yield template_url.replace("DATABASE", name)
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY wal_log'))
+    admin.dispose()
+    if template == "template_livedash" and not _fingerprint_of_template:
+        engine = create_engine(template_url.replace("DATABASE", name))
+        with engine.connect() as connection:
+            _fingerprint_of_template.append(connection.execute(_FINGERPRINT).scalar_one())
+        engine.dispose()
+    return name
+
+
+def _emptied(url: str) -> bool:
+    """Empties a database; False if it is not as the migrations left it, or if somebody still holds a lock there."""
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            if connection.execute(_FINGERPRINT).scalar_one() != _fingerprint_of_template[0]:
+                return False
+            connection.execute(_EMPTY)
+    except DBAPIError:
+        return False
+    finally:
+        engine.dispose()
+    return True
+
+
+def _drop(template_url: str, name: str) -> None:
+    admin = create_engine(template_url.replace("DATABASE", "postgres"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
     admin.dispose()

@@ -24,7 +24,7 @@ from livedash_pipeline.defs.reporting import REPORT_KEY
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.flow.context import configured_endpoint
 from livedash_pipeline.flow.documents import Document
-from livedash_pipeline.settings import Settings
+from livedash_pipeline.settings import Settings, merged_environ
 
 # The step whose configuration and report are the job's.
 _STEP = {
@@ -105,7 +105,11 @@ def _run(
     partition: str | None,
     op_config: Mapping[str, Any] | None,
 ) -> Document:
-    defs = build_defs(environment.settings, database_url=lambda: environment.database_url)
+    defs = build_defs(
+        environment.settings,
+        database_url=lambda: environment.database_url,
+        environ=merged_environ(os.environ),
+    )
     job = defs.resolve_job_def(job_name)
     step = _STEP.get(job_name, job_name)
     run_id = str(uuid.uuid4())

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import dagster as dg
+from sqlalchemy import Engine
 
 from livedash_pipeline.core import admission
 from livedash_pipeline.core.endpoints import key_fingerprint
@@ -143,10 +144,13 @@ def _pending_request_sensor(settings: Settings) -> dg.SensorDefinition:
     ) -> dg.SensorResult:
         if not settings.batch_creation_enabled:
             return dg.SensorResult(skip_reason="BATCH_CREATION_ENABLED is false: no batch is created by this sensor")
-        fingerprint = key_fingerprint(require_api_key(settings))
         with postgres.engine() as engine, engine.connect() as connection:
             now = database_now(connection)
             groups = batches.pending_groups(connection)
+            # Without a key nothing can be submitted, which is a fault only once something waits.
+            if not groups and not settings.openai_api_key:
+                return dg.SensorResult(skip_reason="0 requests wait, and OPENAI_API_KEY is not set")
+            fingerprint = key_fingerprint(require_api_key(settings))
             held = holds.holds_in_force(connection, openai_batch.endpoint, key_fingerprint=fingerprint, now=now)
             abandoned = recovery.count_without_owner(connection, openai_batch.endpoint, now=now)
         models_held = {hold.model for hold in held}
@@ -187,6 +191,9 @@ def _open_batch_sensor(settings: Settings) -> dg.SensorDefinition:
             return dg.SensorResult(skip_reason="BATCH_POLLING_ENABLED is false: no batch is polled by this sensor")
         report_dead_runs(context.instance)
         turn = _next_turn(context)
+        with postgres.engine() as engine:
+            if not settings.openai_api_key and _is_idle(engine, openai_batch.endpoint):
+                return dg.SensorResult(skip_reason="0 open, 0 finished, and OPENAI_API_KEY is not set")
         with postgres.engine() as engine, openai_batch.context(engine, None) as batch_context:
             report = poll_batches(batch_context, rotation=turn)
             with engine.connect() as connection:
@@ -213,6 +220,11 @@ def _open_batch_sensor(settings: Settings) -> dg.SensorDefinition:
         )
 
     return sensor
+
+
+def _is_idle(engine: Engine, endpoint: str) -> bool:
+    with engine.connect() as connection:
+        return not polling.count_unended(connection, endpoint) and not polling.finished_batches(connection, endpoint)
 
 
 def ingest_run_key(company: str, batch_ids: Iterable[UUID], ask: int) -> str:

@@ -6,21 +6,19 @@ What is shown is in `local.demo_display`.
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
 
 from sqlalchemy import Engine
 
 from livedash_pipeline.core.endpoints import endpoint_of
-from livedash_pipeline.db.companies import CompanyChanges, add_company, list_companies, update_company
+from livedash_pipeline.db.companies import add_company, list_companies, update_company
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.demo import due_now
 from livedash_pipeline.db.prices import set_rate
@@ -29,17 +27,13 @@ from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.local.batch_api.server import running_server
 from livedash_pipeline.local.demo_display import Display, demo_document, print_tables
 from livedash_pipeline.local.demo_progress import Progress, read_progress
+from livedash_pipeline.local.demo_source import CREATED_BY, demo_changes, demo_credentials, demo_source, kept_port
 from livedash_pipeline.local.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
-from livedash_pipeline.local.ports import free_port, is_free
 from livedash_pipeline.local.processes import StartedProcess, interrupted_by_signals, started
-from livedash_pipeline.local.sample_data.demo_set import demo_companies, demo_sources
-from livedash_pipeline.local.sample_data.generate import SampleCompany
-from livedash_pipeline.local.sample_data.source_server import RunningSource, running_source
+from livedash_pipeline.local.sample_data.demo_set import demo_companies
+from livedash_pipeline.local.sample_data.source_server import RunningSource
 from livedash_pipeline.settings import Settings, isolated_settings
 
-_Server = TypeVar("_Server")
-
-CREATED_BY = "demo"
 STAND_IN_SPEED = 4.0
 # One US dollar in euro, fixed and stated, so that the demo's costs can be compared.
 USD_EUR = Decimal("0.90")
@@ -72,9 +66,7 @@ def run_demo(environ: Mapping[str, str], options: DemoOptions) -> Document:
     home = isolated_settings(environ).home
     with ExitStack() as stack:
         stack.enter_context(interrupted_by_signals())
-        source = stack.enter_context(
-            _kept_port(home, "source", lambda port: running_source(*demo_sources(), port=port))
-        )
+        source = stack.enter_context(demo_source(home))
         settings = _settings(environ, options, home, stack, display)
         environment = stack.enter_context(borrowed_environment(settings))
         engine = stack.enter_context(opened_engine(environment))
@@ -99,23 +91,10 @@ def _settings(
     if options.real is not None:
         return options.real.model_copy(update={**QUICK_SENSORS, "livedash_home": home})
     server = stack.enter_context(
-        _kept_port(home, "batch-api", lambda port: running_server(home / "batch-api", speed=STAND_IN_SPEED, port=port))
+        kept_port(home, "batch-api", lambda port: running_server(home / "batch-api", speed=STAND_IN_SPEED, port=port))
     )
     display.say(f"A stand-in for OpenAI's Batch API answers by rules at {server.base_url}; it is no model.")
     return isolated_settings(environ, openai_base_url=server.base_url, openai_api_key="stand-in", **QUICK_SENSORS)
-
-
-@contextmanager
-def _kept_port(home: Path, name: str, serve: Callable[[int], AbstractContextManager[_Server]]) -> Iterator[_Server]:
-    """Serves on the port of the last demo in this home, if it is free: an unchanged address is an unchanged CSV."""
-    home.mkdir(parents=True, exist_ok=True)
-    note = home / "demo-ports.json"
-    ports: dict[str, int] = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
-    if name not in ports or not is_free(ports[name]):
-        ports[name] = free_port()
-        note.write_text(json.dumps(ports), encoding="utf-8")
-    with serve(ports[name]) as server:
-        yield server
 
 
 def _enrol(engine: Engine, source: RunningSource, *, real: bool) -> datetime:
@@ -131,7 +110,7 @@ def _enrol(engine: Engine, source: RunningSource, *, real: bool) -> datetime:
             )
         slugs = {company.slug for company in known}
         for sample in demo_companies():
-            changes = _changes(sample, source)
+            changes = demo_changes(sample, source)
             if sample.slug in slugs:
                 update_company(connection, sample.slug, changes, now=now)
             else:
@@ -140,21 +119,6 @@ def _enrol(engine: Engine, source: RunningSource, *, real: bool) -> datetime:
         if not real:
             set_rate(connection, now.date(), USD_EUR, CREATED_BY, now)
     return now
-
-
-def _changes(sample: SampleCompany, source: RunningSource) -> CompanyChanges:
-    return CompanyChanges(
-        name=sample.name,
-        csv_url=source.csv_url(sample.slug),
-        time_zone=sample.time_zone,
-        bot_names=[sample.bot_name] if sample.bot_name else None,
-        csv_username_env=_variable(sample, "USERNAME") if sample.password else None,
-        csv_password_env=_variable(sample, "PASSWORD") if sample.password else None,
-    )
-
-
-def _variable(sample: SampleCompany, kind: str) -> str:
-    return f"DEMO_{sample.slug.upper().replace('-', '_')}_{kind}"
 
 
 @contextmanager
@@ -166,9 +130,7 @@ def _daemon(environment: Environment) -> Iterator[StartedProcess]:
         value = getattr(settings, name)
         if value is not None:
             environ[name.upper()] = str(value)
-    for sample in demo_companies():
-        if sample.password:
-            environ |= {_variable(sample, "USERNAME"): sample.username, _variable(sample, "PASSWORD"): sample.password}
+    environ |= demo_credentials()
     environment.export_to(environ)
     arguments = ("dagster._daemon", "run", "--workspace", str(settings.dagster_home / "workspace.yaml"))
     with started(

@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from livedash_pipeline.db.companies import list_companies, update_company
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.prices import price_for, rate_at
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.local.batch_api.server import running_server
+from livedash_pipeline.local.demo_source import CREATED_BY, demo_changes, demo_credentials, demo_source
 from livedash_pipeline.local.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
 from livedash_pipeline.local.ports import free_port, is_free
 from livedash_pipeline.local.processes import StartedProcess, interrupted_by_signals, started
-from livedash_pipeline.settings import Settings
+from livedash_pipeline.local.sample_data.demo_set import demo_companies
+from livedash_pipeline.settings import Settings, merged_environ
 
 UI_HOST = "127.0.0.1"
 UI_PORT = 3000
@@ -56,7 +59,9 @@ def run_dev(
         environment = stack.enter_context(borrowed_environment(settings))
         if settings.openai_api_key != STAND_IN_KEY:
             _say_what_it_costs(environment, say)
-        environ = dev_environ(environment, os.environ)
+        environ = dev_environ(environment, merged_environ(os.environ))
+        if settings.openai_api_key == STAND_IN_KEY:
+            environ |= stack.enter_context(_sample_source(environment, say))
         processes = [
             stack.enter_context(_dagster(environment, environ, name, arguments))
             for name, arguments in (
@@ -93,6 +98,24 @@ def _with_service(settings: Settings, options: DevOptions, say: Callable[[str], 
         yield settings.model_copy(
             update={**QUICK_SENSORS, "openai_base_url": server.base_url, "openai_api_key": STAND_IN_KEY}
         )
+
+
+@contextmanager
+def _sample_source(environment: Environment, say: Callable[[str], None]) -> Iterator[Mapping[str, str]]:
+    """Serves what the companies of an earlier demo publish, if there are any; yields the variables that they name."""
+    with opened_engine(environment) as engine, engine.connect() as connection:
+        enrolled = {company.slug for company in list_companies(connection) if company.created_by == CREATED_BY}
+    if not enrolled:
+        yield {}
+        return
+    with demo_source(environment.settings.home) as source:
+        with opened_engine(environment) as engine, engine.begin() as connection:
+            now = database_now(connection)
+            for sample in demo_companies():
+                if sample.slug in enrolled:
+                    update_company(connection, sample.slug, demo_changes(sample, source), now=now)
+        say(f"The demo's companies publish at {source.base_url}.")
+        yield demo_credentials()
 
 
 def _say_what_it_costs(environment: Environment, say: Callable[[str], None]) -> None:

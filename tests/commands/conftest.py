@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from livedash_pipeline.cli import cli
 from livedash_pipeline.settings import Settings
-from tests.conftest import _database
+from tests.conftest import migrated_database
 
 Run = Callable[..., Result]
 # Commands that only look at our own tables never connect to it.
@@ -55,7 +55,8 @@ def livedash(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Ru
 @pytest.fixture(scope="module")
 def quiet_database_url(postgres_template: str) -> Iterator[str]:
     """URL of one migrated, empty database for the tests that leave it as it is."""
-    yield from _database(postgres_template, "template_livedash")
+    with migrated_database(postgres_template) as url:
+        yield url
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def test_a_dry_run_stops_where_tokens_or_money_end(livedash: Run, engine: Engine
     few = document_of(livedash("submit", "--dry-run", "--json", LIVEDASH_ENQUEUED_TOKENS="2500"))
     assert (few["requests"], few["tokens"]) == (2, 2000)
     assert "1 of 3 requests of acme" in few["held"][0]
-    capped = document_of(livedash("submit", "--dry-run", "--json", LIVEDASH_MONTHLY_CAP_EUR="0"))
+    capped = document_of(livedash("submit", "--dry-run", "--json", LIVEDASH_MONTHLY_CAP_EUR="0.000001"))
     assert (capped["batches"], capped["requests"]) == (0, 0)
     with engine.begin() as connection:
         learn_limit(connection, "api.openai.com/v1", "gpt-5-mini", limit=1000, now=NOW)

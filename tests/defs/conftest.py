@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import _database
+from tests.conftest import migrated_database
 from tests.defs.world import World, made_world
-
-_cloned = contextmanager(_database)
 
 
 @pytest.fixture
@@ -25,7 +22,7 @@ def world(database_url: str, tmp_path: Path) -> Iterator[World]:
 def analysed(postgres_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world after the whole flow; tests leave it as they find it."""
     with (
-        _cloned(postgres_template, "template_livedash") as database_url,
+        migrated_database(postgres_template) as database_url,
         made_world(database_url, tmp_path_factory.mktemp("analysed")) as world,
     ):
         world.flow()

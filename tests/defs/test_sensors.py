@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import structlog
 
 from livedash_pipeline.core.admission import hold_rule
 from livedash_pipeline.core.endpoints import endpoint_of, key_fingerprint
@@ -14,7 +15,7 @@ from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.db import holds
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.defs.names import PARTITIONS
-from livedash_pipeline.defs.sensors import RUNS_PER_TICK, ingest_run_key
+from livedash_pipeline.defs.sensors import RUNS_PER_TICK, ingest_run_key, run_failure_sensor
 from livedash_pipeline.openai_batch.errors import BatchApiError
 from livedash_pipeline.settings import Settings
 from tests.defs.world import SESSIONS, SLUG, World
@@ -244,6 +245,24 @@ def test_a_tick_fails_if_nothing_can_be_asked(world: World) -> None:
     with pytest.raises(BatchApiError, match="401"):
         world.tick("open_batch_sensor")
     assert world.sql("SELECT status FROM ai_batch_requests") == [("VALIDATING",)]
+
+
+def test_a_failed_run_is_one_line_with_company_reason_and_what_to_do(world: World) -> None:
+    world.sql("UPDATE companies SET csv_url = csv_url || '.gone'")
+    failed = world.run("import_sessions", SLUG, raise_on_error=False)
+    (event,) = [event for event in failed.all_events if event.event_type is dg.DagsterEventType.RUN_FAILURE]
+    context = dg.build_run_status_sensor_context(
+        sensor_name="run_failure_sensor",
+        dagster_instance=world.instance,
+        dagster_run=failed.dagster_run,
+        dagster_event=event,
+    )
+    with structlog.testing.capture_logs() as lines:
+        run_failure_sensor(context.for_run_failure())
+    (line,) = lines
+    assert (line["event"], line["log_level"]) == ("run failed", "error")
+    assert (line["job"], line["company"], line["failed_run_id"]) == ("import_sessions", SLUG, failed.run_id)
+    assert line["reason"] and "livedash status" in line["next"]
 
 
 def test_ingest_keys_are_short_and_depend_on_batches_and_ask() -> None:

@@ -16,9 +16,10 @@ from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.demo import companies_to_import, read_figures
 from livedash_pipeline.db.stages import PipelineStatus
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.local.demo import DemoOptions, _kept_port, run_demo
+from livedash_pipeline.local.demo import DemoOptions, run_demo
 from livedash_pipeline.local.demo_display import Display, demo_document, print_tables
 from livedash_pipeline.local.demo_progress import Progress, read_progress
+from livedash_pipeline.local.demo_source import kept_port
 from livedash_pipeline.local.environment import opened_engine, prepare, write_dagster_home
 from livedash_pipeline.local.postgres import remove_postgres, running_postgres, stop_postgres
 from livedash_pipeline.settings import isolated_settings
@@ -60,13 +61,13 @@ def test_the_port_of_the_last_demo_is_taken_again_if_it_is_free(tmp_path: Path) 
         return socket.create_server(("127.0.0.1", port))
 
     for _ in range(2):
-        with _kept_port(tmp_path, "source", serve):
+        with kept_port(tmp_path, "source", serve):
             pass
-    with _kept_port(tmp_path, "batch-api", serve), _kept_port(tmp_path, "source", serve):
+    with kept_port(tmp_path, "batch-api", serve), kept_port(tmp_path, "source", serve):
         pass
     first, second, other, third = served
     assert first == second == third != other
-    with socket.create_server(("127.0.0.1", first)), _kept_port(tmp_path, "source", serve):
+    with socket.create_server(("127.0.0.1", first)), kept_port(tmp_path, "source", serve):
         assert served[-1] != first
 
 
