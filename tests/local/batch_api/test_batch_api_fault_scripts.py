@@ -120,7 +120,16 @@ def test_command_with_a_bad_option_ends_with_2_and_a_sentence(
     tmp_path: Path, arguments: list[str], words: list[str]
 ) -> None:
     (tmp_path / "bad.json").write_text('[{"kind": "nonsense"}]')
-    command = [sys.executable, "-m", "livedash_pipeline.cli", "batch-api", "--port", "0", "--state", str(tmp_path / "s")]
+    command = [
+        sys.executable,
+        "-m",
+        "livedash_pipeline.cli",
+        "batch-api",
+        "--port",
+        "0",
+        "--state",
+        str(tmp_path / "s"),
+    ]
     filled = [argument.replace("{tmp}", str(tmp_path)) for argument in arguments]
     ended = subprocess.run([*command, *filled], capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
