@@ -35,7 +35,7 @@ class Settings(BaseModel):
     livedash_home: Path = Field(Path(".livedash"), description="Directory for everything kept on this machine.")
     livedash_dagster_url: str | None = Field(None, description="Dagster's own storage, postgresql+psycopg2://.")
     livedash_log_format: Literal["text", "json"] = Field("text", description="How log lines are written.")
-    livedash_lease: Annotated[int, Field(ge=60)] = 900
+    livedash_lease: Annotated[int, Field(ge=1)] = 900
     livedash_create_deadline: Annotated[int, Field(ge=1, le=600)] = 60
     livedash_visibility_lag: Annotated[int, Field(ge=0)] = 120
     livedash_min_batch: Annotated[int, Field(ge=1, le=50_000)] = 10
@@ -48,7 +48,7 @@ class Settings(BaseModel):
     ] = ""
     livedash_monthly_cap_eur: Decimal | None = Field(None, gt=0, description="Spending cap per company and month.")
     livedash_usd_eur: Decimal | None = Field(None, gt=0, description="Rate used when no dated one is stored.")
-    livedash_stuck_after: Annotated[int, Field(ge=60)] = 3600
+    livedash_stuck_after: Annotated[int, Field(ge=1)] = 3600
     livedash_vanished_after: Annotated[int, Field(ge=0)] = 86_400
     livedash_max_reject_ratio: Annotated[float, Field(ge=0, le=1)] = 0.2
     livedash_import_interval: Annotated[int, Field(ge=1)] = 900
