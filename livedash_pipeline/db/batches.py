@@ -20,7 +20,7 @@ from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.core.states import BATCH_MOVES, LIVE_BATCHES, BatchStatus, sources_of
 from livedash_pipeline.core.transcripts import Message
 from livedash_pipeline.db.statements import statement
-from livedash_pipeline.db.tables import ai_batch_requests, ai_request_attempts, companies
+from livedash_pipeline.db.tables import ai_batch_requests, ai_request_attempts, ai_surplus_batches, companies
 
 _batches = ai_batch_requests.c
 
@@ -93,7 +93,7 @@ def enqueued_tokens(connection: Connection, endpoint: str, model: str) -> int:
 
 
 def committed_eur(connection: Connection, company_id: UUID, *, month_start: datetime) -> Decimal:
-    """What a company has spent this month, and what it has in flight at most; other claims for it wait.
+    """What a company has spent this month, surplus included, and what it has in flight at most; other claims for it wait.
 
     A try that may have been charged and whose cost is unknown counts as what was set aside for it.
     """
@@ -107,7 +107,12 @@ def committed_eur(connection: Connection, company_id: UUID, *, month_start: date
         .where(_batches.company_id == company_id)
         .where(attempts.outcome.is_(None) | (attempts.settled_at >= month_start))
     )
-    return Decimal(connection.execute(query).scalar_one())
+    surplus = (
+        select(func.coalesce(func.sum(ai_surplus_batches.c.total_cost_eur), 0))
+        .join(ai_batch_requests, _batches.id == ai_surplus_batches.c.batch_id)
+        .where(_batches.company_id == company_id, ai_surplus_batches.c.ended_at >= month_start)
+    )
+    return Decimal(connection.execute(query).scalar_one()) + Decimal(connection.execute(surplus).scalar_one())
 
 
 def claim_batch(

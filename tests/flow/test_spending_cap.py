@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 
 from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import ai_processing_requests
+from livedash_pipeline.db.connect import database_now
+from livedash_pipeline.db.tables import ai_processing_requests, ai_surplus_batches
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.preview import preview_submit
 from livedash_pipeline.flow.submit import SubmitReport, submit_pending
@@ -91,3 +92,28 @@ def test_a_cap_that_is_far_away_is_not_spoken_of(
         insert_requests(connection, company, 2)
     report = submit(capped(scripted, cap) if cap else scripted)
     assert (len(report.submitted), report.held) == (1, [])
+
+
+def test_what_surplus_batches_cost_counts_as_spent(
+    engine: Engine, scripted: BatchContext, company: Company, service: BatchService
+) -> None:
+    with engine.begin() as connection:
+        insert_requests(connection, company, 1)
+    (sent,) = submit(scripted).submitted
+    with engine.begin() as connection:
+        now = database_now(connection)
+        connection.execute(
+            insert(ai_surplus_batches).values(
+                openai_batch_id="batch_surplus",
+                batch_id=sent.batch_id,
+                endpoint=scripted.endpoint,
+                openai_status="cancelled",
+                found_at=now,
+                ended_at=now,
+                total_cost_eur=Decimal("1"),
+            )
+        )
+        insert_requests(connection, company, 1)
+    cap = EACH * 2 + Decimal("0.99")
+    assert submit(capped(scripted, cap)).submitted == []
+    assert len(submit(capped(scripted, cap + Decimal("0.02"))).submitted) == 1
