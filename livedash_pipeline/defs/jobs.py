@@ -18,7 +18,7 @@ from livedash_pipeline.defs.assets.sessions import sessions_and_messages
 from livedash_pipeline.defs.identity import identified_run, report_dead_runs
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, POOL_OPENAI, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.reporting import answer
-from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
+from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
 from livedash_pipeline.flow import operations
 from livedash_pipeline.flow.cancel import cancel_batches as cancel
 from livedash_pipeline.flow.documents import cancel_document, poll_document, reconcile_document
@@ -81,11 +81,7 @@ def poll_batches(
 ) -> dict[str, Any]:
     """One tick of `open_batch_sensor`, by hand."""
     report_dead_runs(context.instance)
-    with (
-        identified_run(context) as run_id,
-        postgres.engine() as engine,
-        openai_batch.context(engine, run_id) as batch_context,
-    ):
+    with batch_run(context, postgres, openai_batch) as batch_context:
         return answer(context, poll_document(poll(batch_context)))
 
 
@@ -153,11 +149,7 @@ def cancel_batches(
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dict[str, Any]:
     """The wish is written down first; every poll repeats it until the batch has ended."""
-    with (
-        identified_run(context) as run_id,
-        postgres.engine() as engine,
-        openai_batch.context(engine, run_id) as batch_context,
-    ):
+    with batch_run(context, postgres, openai_batch) as batch_context:
         return answer(context, cancel_document(cancel(batch_context, config.batch_ids, unfinished=config.unfinished)))
 
 
@@ -178,11 +170,7 @@ def reconcile_batches(
 ) -> dict[str, Any]:
     """Adopts what was bought, cancels surplus, removes files that nobody needs, counts strangers."""
     report_dead_runs(context.instance)
-    with (
-        identified_run(context) as run_id,
-        postgres.engine() as engine,
-        openai_batch.context(engine, run_id) as batch_context,
-    ):
+    with batch_run(context, postgres, openai_batch) as batch_context:
         report = reconcile(batch_context, accept_vanished=config.accept_vanished)
     for problem in report.problems:
         context.log.error(problem)

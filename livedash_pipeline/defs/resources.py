@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import dagster as dg
 from sqlalchemy import Engine
 
 from livedash_pipeline.core.endpoints import endpoint_of
 from livedash_pipeline.db.connect import make_engine
 from livedash_pipeline.db.migrate import check_current
+from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.flow.context import BatchContext, require_api_key
 from livedash_pipeline.openai_batch.gateway import connect
 from livedash_pipeline.settings import Settings
@@ -66,6 +68,19 @@ class OpenAIBatch:
             connect(self.settings.openai_base_url, key) as gateway,
         ):
             yield BatchContext(engine, gateway, self.settings, run_id, spool_dir=Path(spool))
+
+
+@contextmanager
+def batch_run(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext, postgres: Postgres, openai_batch: OpenAIBatch
+) -> Iterator[BatchContext]:
+    """What a run around the Batch API works with, once the run has said which process it is."""
+    with (
+        identified_run(context) as run_id,
+        postgres.engine() as engine,
+        openai_batch.context(engine, run_id) as batch_context,
+    ):
+        yield batch_context
 
 
 class HttpSource:

@@ -14,7 +14,7 @@ from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import GROUP_ANALYSIS, IMPORT_MAX_RUNTIME, OWNERS, POOL_OPENAI, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.partitions import company_partitions
 from livedash_pipeline.defs.reporting import column_schema, counts, document_metadata, table
-from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
+from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.flow.build_requests import build_requests
 from livedash_pipeline.flow.documents import ingest_document, money, submit_document
@@ -103,14 +103,10 @@ def submitted_batches(
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dg.MaterializeResult[None]:
     """Batches at the service, one model and one company each; their rows exist before the service is called."""
-    with (
-        identified_run(context) as run_id,
-        postgres.engine() as engine,
-        openai_batch.context(engine, run_id) as batch_context,
-    ):
+    with batch_run(context, postgres, openai_batch) as batch_context:
         company_id = None
         if config.company is not None:
-            with engine.connect() as connection:
+            with batch_context.engine.connect() as connection:
                 company_id = get_company(connection, config.company).id
         report = submit_pending(
             batch_context, company_id=company_id, ignore_minimum=config.ignore_minimum, unhold=config.unhold
@@ -197,12 +193,8 @@ def ingested_results_and_questions(
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Takes the company's finished batches in: both files, every outcome, one transaction a batch."""
-    with (
-        identified_run(context) as run_id,
-        postgres.engine() as engine,
-        openai_batch.context(engine, run_id) as batch_context,
-    ):
-        with engine.connect() as connection:
+    with batch_run(context, postgres, openai_batch) as batch_context:
+        with batch_context.engine.connect() as connection:
             company = get_company(connection, context.partition_key)
         report = ingest_finished(batch_context, company_id=company.id)
     metadata = document_metadata(ingest_document(report), row_count=sum(report.outcomes.values()))
