@@ -64,7 +64,7 @@ class BatchEnd:
 
     Attributes:
         openai_status: The service's word, lower-case: completed, failed, expired, cancelled; "" for a batch that it never had.
-        has_files: Whether the service named an output or an error file.
+        has_files: Whether the service named an output file, or gave an error file that holds a line.
         gone: Which files can no longer be had (`output`, `error`).
         errors: What validation found.
         reported_completed: Requests that the service says it answered; None if it says nothing.

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from livedash_pipeline.core import admission
 from livedash_pipeline.core.admission import HoldRule
 from livedash_pipeline.core.failures import FailureKind, ValidationClass, classify_validation
-from livedash_pipeline.core.judgement import BatchEnd, judge_unanswered, validation_verdict
+from livedash_pipeline.core.judgement import VANISHED, BatchEnd, judge_unanswered, validation_verdict
 from livedash_pipeline.core.pricing import usage_exceeds
 from livedash_pipeline.core.result_lines import HOLD_BILLING, HOLD_QUOTA, hold_code
 from livedash_pipeline.db import holds, ingesting, polling, prices, settlement
@@ -111,6 +111,9 @@ def _read(context: BatchContext, batch_id: UUID) -> BatchToIngest | None:
         batch = ingesting.read_batch(connection, batch_id)
     if batch is None or batch.openai_batch_id is None or batch.output_file_id or not batch.reported_completed:
         return batch
+    if batch.error_code == VANISHED:
+        # It was seen with answers before it vanished; asking for it again would fail for ever.
+        return batch
     remote = context.gateway.retrieve_batch(batch.openai_batch_id)
     with context.engine.begin() as connection:
         polling.apply_observations(connection, [remote], endpoint=context.endpoint, now=context.now(connection))
@@ -150,7 +153,7 @@ def _take_in(context: BatchContext, connection: Connection, batch: BatchToIngest
     )
     _, repeated = settlement.drop_repeated(connection, batch.id)
     missing_is_failure = batch.usage is not None and usage_exceeds(batch.usage, ingesting.staged_usage(connection))
-    unanswered = _stage_unanswered(connection, batch, files)
+    unanswered = _stage_unanswered(connection, batch, files, counts)
     if _too_few(batch, counts, unanswered, files) and not _seen_often(connection, batch, files.digest):
         # The note about the short download is kept; nothing else was written.
         settlement.drop_stage(connection)
@@ -182,14 +185,15 @@ def _tariff(context: BatchContext, connection: Connection, batch: BatchToIngest,
     return Tariff(priced[0] if priced else None, priced[1] if priced else None, rate.usd_eur if rate else None)
 
 
-def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: ResultFiles) -> int:
+def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: ResultFiles, counts: LineCounts) -> int:
     errors = batch.errors
     if batch.openai_status == "failed" and validation_verdict(errors) is ValidationClass.LINE_FAULT:
         # Where no named line is one of ours, nobody can be blamed, and the same file must not be sent for ever.
         errors = errors if ingesting.stage_faulty_lines(connection, batch.id, errors) else ()
     end = BatchEnd(
         openai_status=batch.openai_status or "",
-        has_files=bool(batch.output_file_id or batch.error_file_id),
+        # An error file without a line says nothing: some services name one for every batch.
+        has_files=bool(batch.output_file_id) or counts.lines > 0,
         gone=files.gone,
         errors=errors,
         reported_completed=batch.reported_completed,

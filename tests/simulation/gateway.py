@@ -42,7 +42,6 @@ class RecordingService(BatchService):
     def __init__(self, state_dir: Path, **options: Any) -> None:
         super().__init__(state_dir, **options)
         self.inputs: dict[str, dict[str, str]] = {}
-        self.names: dict[str, str] = {}
 
     def upload_file(self, stream: Any, **options: Any) -> dict[str, Any]:
         """As the service does; what each line asks is kept as a digest."""
@@ -50,7 +49,6 @@ class RecordingService(BatchService):
         document = super().upload_file(io.BytesIO(content), **options)
         lines = [json.loads(line) for line in content.splitlines()]
         self.inputs[document["id"]] = {line["custom_id"]: _digest(line["body"]) for line in lines}
-        self.names[document["id"]] = options["filename"]
         return document
 
     def records(self) -> list[BatchRecord]:
@@ -73,10 +71,23 @@ class SimulatedGateway:
         worker: Who calls.
         clock: Moves on with every call.
         endpoint: As batches record it.
+        create_tries: How often a create is sent that fails in passing; more than once is sabotage.
+        deletes: Whether files are deleted; if not, it only says so.
     """
 
-    def __init__(self, service: FaultyService, worker: Worker, clock: Clock, endpoint: str) -> None:
+    def __init__(
+        self,
+        service: FaultyService,
+        worker: Worker,
+        clock: Clock,
+        endpoint: str,
+        *,
+        create_tries: int = 1,
+        deletes: bool = True,
+    ) -> None:
         self.endpoint = endpoint
+        self._create_tries = create_tries
+        self._deletes = deletes
         self._service = service
         self._worker = worker
         self._clock = clock
@@ -109,9 +120,11 @@ class SimulatedGateway:
             "completion_window": COMPLETION_WINDOW,
             "metadata": dict(metadata),
         }
-        return read_remote_batch(
-            self._once("create_batch", lambda: self._service.create_batch(body), lost_after=deadline)
-        )
+
+        def create() -> dict[str, Any]:
+            return self._once("create_batch", lambda: self._service.create_batch(body), lost_after=deadline)
+
+        return read_remote_batch(repeated(create, self._pause, self._create_tries))
 
     def retrieve_batch(self, batch_id: str, *, timeout: float | None = None) -> RemoteBatch:
         """As `BatchGateway.retrieve_batch`."""
@@ -125,9 +138,7 @@ class SimulatedGateway:
         timeout: float | None = None,
     ) -> Iterator[RemoteBatch]:
         """As `BatchGateway.list_batches`."""
-        pages = self._pages(
-            "list_batches", lambda after: self._service.list_batches(after=after, limit=limit), timeout
-        )
+        pages = self._pages("list_batches", lambda after: self._service.list_batches(after=after, limit=limit), timeout)
         for items in pages:
             batches = [read_remote_batch(item) for item in items]
             yield from batches
@@ -157,6 +168,8 @@ class SimulatedGateway:
 
     def delete_file(self, file_id: str) -> bool:
         """As `BatchGateway.delete_file`."""
+        if not self._deletes:
+            return True
         try:
             self._safely("delete_file", lambda: self._service.delete_file(file_id))
         except BatchApiError as error:

@@ -8,12 +8,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
-from uuid import UUID
 
 from sqlalchemy import Engine, select
 
@@ -34,6 +32,7 @@ from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.local.batch_api.faults import FaultScript
 from livedash_pipeline.local.batch_api.faulty_service import FaultyService
 from livedash_pipeline.local.batch_api.pace import Pace
+from livedash_pipeline.local.batch_api.records import ENDED
 from livedash_pipeline.openai_batch.gateway import BatchGateway
 from livedash_pipeline.openai_batch.tokens import count_tokens
 from livedash_pipeline.settings import Settings
@@ -54,6 +53,7 @@ _BASE_URL = "https://simulation.test/v1"
 # Seconds that pass between the rounds of the fault-free end: holds, leases and stalls are over sooner or later.
 _ROUNDS = (60.0, 1000.0, 1000.0, 4000.0, 8000.0, 30_000.0, 60_000.0, 90_000.0, 90_000.0, 90_000.0, 90_000.0, 90_000.0)
 _BELIEVES_VANISHED_FROM = 7
+_LONGEST_DELAY = 200_000.0
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Sabotage:
     """What a mutation takes away that lies outside the package's modules."""
 
     keep_commit: KeepCommit = lambda _name: True
-    repeat_create: bool = False
-    keep_inputs: bool = False
+    create_tries: int = 1
+    deletes: bool = True
 
 
 @dataclass
@@ -84,6 +84,7 @@ class Simulation:
     """
 
     def __init__(self, engine: Engine, directory: Path, sabotage: Sabotage | None = None) -> None:
+        self.engine = engine
         self._database = SimulationDatabase(engine)
         self._directory = directory
         self.sabotage = sabotage or Sabotage()
@@ -140,7 +141,7 @@ class _Run:
                 if not worker.busy:
                     worker.start(lambda: self._act(worker, step.action, step.number))
             case "go" | "die":
-                worker.go(step.number, then_die=step.kind == "die")
+                worker.go(step.number, place=step.place, then_die=step.kind == "die")
             case "wait":
                 self._clock.advance(step.seconds)
             case _:
@@ -154,7 +155,7 @@ class _Run:
         with engine.begin() as connection:
             if step.kind == "change":
                 place = number % len(self._imports)
-                change_transcript(connection, self._imports[place], place, number + len(self._outcome.trace) % 2)
+                change_transcript(connection, self._imports[place], place, number)
             else:
                 status = "SUSPENDED" if step.kind == "suspend" else "ACTIVE"
                 set_company_status(connection, number % len(self._schedule.world.sessions), status)
@@ -184,7 +185,7 @@ class _Run:
     def _actions(self, worker: Worker) -> dict[str, Callable[[int], object]]:
         context = self._context(worker)
         return {
-            "build": lambda number: self._build(context, requeue_meanwhile=number == 7),
+            "build": lambda number: self._build(context, worker, requeue_meanwhile=number % 2 == 1),
             "submit": lambda number: submit_pending(context, ignore_minimum=True, unhold=number % 2 == 0),
             "poll": lambda number: poll_batches(context, rotation=number, monotonic=self._clock.monotonic),
             "ingest": lambda _number: self._ingest(context),
@@ -200,8 +201,8 @@ class _Run:
             worker,
             self._clock,
             endpoint_of(_BASE_URL),
-            repeat_create=self._sabotage.repeat_create,
-            keep_inputs=self._sabotage.keep_inputs,
+            create_tries=self._sabotage.create_tries,
+            deletes=self._sabotage.deletes,
         )
         return BatchContext(
             cast(Engine, WatchedEngine(self._database.engine, worker, self._sabotage.keep_commit)),
@@ -211,12 +212,12 @@ class _Run:
             spool_dir=self._place / "spool" / worker.name.replace(" ", "-"),
         )
 
-    def _build(self, context: BatchContext, *, requeue_meanwhile: bool) -> object:
+    def _build(self, context: BatchContext, worker: Worker, *, requeue_meanwhile: bool) -> object:
         """Derive sessions and make requests; perhaps somebody requeues while they are being measured, in a transaction."""
         waiting = [self._requeue] if requeue_meanwhile else []
 
         def count(text: str) -> int:
-            if waiting and context.engine is not None:
+            if waiting and worker.open_transactions:
                 waiting.pop()()
             return count_tokens(text)
 
@@ -268,7 +269,17 @@ class _Run:
                 break
             if turn % 2 or unfinished == 0:
                 self._act(self._last, "reconcile", 8 if turn >= _BELIEVES_VANISHED_FROM else 0)
+        self._let_late_calls_come(life)
         self._act(self._last, "reconcile", 0)
+
+    def _let_late_calls_come(self, life: float) -> None:
+        """Calls that were still on their way take effect after everything is over, and may make nothing of it undone."""
+        if not self._service.faults()["delayed"]:
+            return
+        self._service.release_delayed()
+        self._clock.advance(_LONGEST_DELAY)
+        self._act(self._last, "reconcile", 0)
+        self._clock.advance(life)
 
     def _alive(self) -> bool:
         return any(record.status not in ENDED for record in self._service.records())

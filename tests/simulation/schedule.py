@@ -1,4 +1,4 @@
-"""Schedules are data: a world, the faults of its service, and steps. One is drawn from each seed, and any part can be left out.
+"""Schedules are data: a world, the faults of its service, and steps. Each seed gives one, and any part can be left out.
 
 Add a step or a fault to what is drawn here; what a step does is in `runner.py`.
 """
@@ -50,7 +50,8 @@ class Step:
     """One thing that happens.
 
     `start` gives a worker an action, `go` lets it pass `number` boundaries, `die` lets it pass them and die at the last one;
-    `wait` lets time pass. `change`, `suspend`, `resume` and `requeue` are what people and sources do meanwhile.
+    with a `place` both end at the next boundary whose name begins with it. `wait` lets time pass. `change`, `suspend`, `resume`
+    and `requeue` are what people and sources do meanwhile.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Step:
     action: str = ""
     number: int = 0
     seconds: float = 0.0
+    place: str = ""
 
     def __str__(self) -> str:
         match self.kind:
@@ -65,7 +67,8 @@ class Step:
                 return f"worker {self.worker} starts {self.action}({self.number})"
             case "go" | "die":
                 count = "all" if self.number == ALL else str(self.number)
-                return f"worker {self.worker} passes {count} boundaries{' and dies' if self.kind == 'die' else ''}"
+                way = f"goes to {self.place!r}" if self.place else f"passes {count} boundaries"
+                return f"worker {self.worker} {way}{' and dies' if self.kind == 'die' else ''}"
             case "wait":
                 return f"{self.seconds:g} seconds pass"
         return f"{self.kind}({self.number})"
@@ -100,57 +103,218 @@ def draw_schedule(seed: int) -> Schedule:
     random = Random(seed)
     world = _draw_world(random)
     faults = tuple(_draw_fault(random) for _ in range(random.choice((0, 0, 1, 1, 2, 2, 3, 4))))
+    if random.random() < 0.04:
+        faults = (*_hidden_late_create(random), *faults)
     return Schedule(seed, world, faults, tuple(_draw_steps(random)))
 
 
 def _draw_world(random: Random) -> World:
     companies = random.choice((1, 1, 1, 2))
     most = random.choice((2, 3, 4, MOST_REQUESTS)) // companies
-    slow = random.choice((1.0, 1.0, 1.0, 60.0, 3000.0))
     return World(
         sessions=tuple(random.randint(1, max(1, most)) for _ in range(companies)),
         skew=random.choice((0.0, -200.0, 200.0)),
         validating=random.choice((0.5, 2.0, 200.0)),
-        running=3.0 * slow * random.choice((1.0, 10.0)),
+        running=random.choice((3.0, 3.0, 30.0, 200.0, 2000.0, 40_000.0)),
         finalizing=random.choice((1.0, 1.0, 300.0)),
         cancelling=random.choice((1.0, 1.0, 500.0)),
         token_limit=random.choice((0, 0, 0, 2500)),
     )
 
 
+# Where the order of two workers, or the death of one, has mattered most.
+_PLACES = {
+    "submit": (
+        "commit flow.submit._claim: ",
+        "transaction flow.sending._upload: begin",
+        "call upload_input: ",
+        "commit flow.sending._upload: ",
+        "transaction flow.sending._begin_create: begin",
+        "commit flow.sending._begin_create: ",
+        "call create_batch: before",
+        "call create_batch: after",
+        "commit flow.sending._create: ",
+        "commit flow.recover.recover_batches: ",
+        "call file: after",
+        "call list_batches: after",
+        "commit flow.recover._Recovery.",
+        "call delete_file: ",
+    ),
+    "poll": (
+        "commit flow.recover.recover_batches: ",
+        "call file: after",
+        "call list_batches: ",
+        "commit flow.recover._Recovery.",
+        "call delete_file: ",
+        "call retrieve_batch: ",
+        "commit flow.poll.poll_batches: ",
+        "commit flow.surplus.",
+        "call cancel_batch: ",
+    ),
+    "ingest": ("call file: before", "call download: ", "transaction flow.ingest.ingest_batch: ", "commit flow.ingest."),
+    "build": ("commit flow.derive_sessions.", "commit flow.build_requests.", "transaction flow.build_requests."),
+    "reconcile": ("call list_batches: ", "call list_files: ", "call delete_file: ", "commit flow.reconcile."),
+    "cancel": ("commit flow.cancel.cancel_batches: ", "call cancel_batch: ", "commit flow.sending.cancel_unbought: "),
+}
+
+
 def _draw_steps(random: Random) -> list[Step]:
     steps = [Step("start", 0, "build"), Step("go", 0, number=ALL)]
-    busy: set[int] = set()
-    for _ in range(random.randint(5, 22)):
-        kind = random.choices(("act", "go", "wait", "world"), (46, 18, 28, 8))[0]
+    busy: dict[int, str] = {}
+    for _ in range(random.randint(4, 16)):
+        kind = random.choices(("act", "go", "wait", "world", "scene"), (34, 18, 25, 9, 14))[0]
         if kind == "wait":
             steps.append(Step("wait", seconds=random.choice(_WAITS)))
         elif kind == "world":
             steps.append(_draw_event(random))
+        elif kind == "scene":
+            steps += random.choice(_SCENES)(random)
+            busy.clear()
         else:
             steps += _draw_work(random, kind, busy)
     return steps
 
 
-def _draw_work(random: Random, kind: str, busy: set[int]) -> list[Step]:
-    idle = sorted(set(range(WORKERS)) - busy)
+def _draw_work(random: Random, kind: str, busy: dict[int, str]) -> list[Step]:
+    idle = sorted(set(range(WORKERS)) - busy.keys())
+    started = []
     if not idle or (kind == "go" and busy):
         worker = random.choice(sorted(busy))
-        started = []
+        action = busy.pop(worker)
     else:
         worker = random.choice(idle)
         action = random.choices(list(_ACTIONS), list(_ACTIONS.values()))[0]
         started = [Step("start", worker, action, random.randint(0, 7))]
-    end = random.choices(("finish", "stop", "die"), (50, 30, 20))[0]
+    end = random.choices(("finish", "stop", "die"), (45, 30, 25))[0]
     if end == "finish":
-        busy.discard(worker)
         return [*started, Step("go", worker, number=ALL)]
-    turns = random.choice((1, 2, 3, 5, 8, 12, 16, 20, 24, 28, 32, 40)) + random.randint(0, 3)
-    if end == "die":
-        busy.discard(worker)
-        return [*started, Step("die", worker, number=turns)]
-    busy.add(worker)
-    return [*started, Step("go", worker, number=turns)]
+    if end == "stop":
+        busy[worker] = action
+    return [*started, _to_somewhere(random, worker, action, "die" if end == "die" else "go")]
+
+
+def _to_somewhere(random: Random, worker: int, action: str, kind: str) -> Step:
+    if random.random() < 0.5:
+        return Step(kind, worker, number=random.randint(1, 30))
+    return Step(kind, worker, number=ALL, place=random.choice(_PLACES[action]))
+
+
+def _whole(worker: int, action: str, number: int = 0) -> list[Step]:
+    return [Step("start", worker, action, number), Step("go", worker, number=ALL)]
+
+
+def _to(worker: int, action: str, place: str) -> list[Step]:
+    return [Step("start", worker, action, 2), Step("go", worker, number=ALL, place=place)]
+
+
+def _wait(random: Random, *seconds: float) -> Step:
+    return Step("wait", seconds=random.choice(seconds))
+
+
+def _late_submitters(random: Random) -> list[Step]:
+    """Two submitters with one batch: the second took it over from the first, which was only slow."""
+    places = [random.choice(_PLACES["submit"][2:9]) for _ in range(2)]
+    return [
+        *_to(0, "submit", places[0]),
+        _wait(random, 950.0, 1000.0),
+        *_to(1, "submit", places[1]),
+        Step("go", 0, number=ALL),
+        _wait(random, 0.0, 200.0, 1000.0),
+        Step("go", 1, number=ALL),
+    ]
+
+
+def _two_at_once(random: Random) -> list[Step]:
+    """Two workers do the same, one of them in the middle of the other."""
+    action = random.choice(("ingest", "ingest", "poll", "reconcile", "submit", "build"))
+    before = _whole(2, "poll") if action == "ingest" else []
+    return [
+        *before,
+        *_to(0, action, random.choice(_PLACES[action])),
+        *_whole(1, action),
+        *(_whole(1, "submit", 2) if random.random() < 0.5 else []),
+        Step("go", 0, number=ALL),
+    ]
+
+
+def _lost_and_found(random: Random) -> list[Step]:
+    """A submitter dies around its create, and others look for the batch, at the very moments that count."""
+    place = random.choice(("call create_batch: before", "call create_batch: after", "commit flow.sending._create: "))
+    looks = [random.choice(("poll", "submit", "reconcile")) for _ in range(3)]
+    waits = (_wait(random, 0.0, 95.0, 179.0, 181.0), _wait(random, 0.0, 60.0, 121.0), _wait(random, 0.0, 121.0, 1000.0))
+    steps = [Step("start", 0, "submit", 2), Step("die", 0, number=ALL, place=place)]
+    for wait, look in zip(waits, looks, strict=True):
+        steps += [wait, *_whole(1, look, 2)]
+    return steps
+
+
+def _take_in(random: Random) -> list[Step]:
+    """A batch ends and is taken in, by somebody who may die over it, while others do something else."""
+    kind = random.choice(("go", "go", "die"))
+    return [
+        *_whole(0, "submit", 2),
+        _wait(random, 40.0, 1000.0, 4000.0, 90_000.0),
+        *_whole(1, "poll", random.randint(0, 7)),
+        Step("start", 2, "ingest"),
+        Step(kind, 2, number=ALL, place=random.choice(_PLACES["ingest"])),
+        *_whole(1, random.choice(("ingest", "poll", "cancel", "build"))),
+        *_whole(0, random.choice(("submit", "ingest")), 2),
+        Step("go", 2, number=ALL),
+    ]
+
+
+def _cancel_meanwhile(random: Random) -> list[Step]:
+    """Somebody wishes a batch cancelled while another one submits it, and may get no further than the wish."""
+    place = random.choice(("", "commit flow.cancel.cancel_batches: after"))
+    return [
+        *_to(0, "submit", random.choice(_PLACES["submit"][:9])),
+        Step("start", 1, "cancel", random.randint(0, 1)),
+        Step("go", 1, number=ALL, place=place),
+        Step("go", 0, number=ALL),
+        Step("go", 1, number=ALL),
+    ]
+
+
+def _change_meanwhile(random: Random) -> list[Step]:
+    """A transcript changes while its request is on its way, or has failed, and perhaps changes back."""
+    number = random.randint(0, 11)
+    return [
+        *(_whole(0, "submit", 2) if random.random() < 0.5 else _to(0, "submit", random.choice(_PLACES["submit"][:9]))),
+        _wait(random, 0.0, 100.0, 4000.0),
+        *(_whole(2, "poll") if random.random() < 0.5 else []),
+        *(_whole(2, "ingest") if random.random() < 0.5 else []),
+        Step("change", number=number),
+        *_whole(1, "build", random.randint(0, 1)),
+        *([Step("change", number=0), *_whole(1, "build")] if random.random() < 0.4 else []),
+        Step("go", 0, number=ALL),
+    ]
+
+
+def _put_back_meanwhile(random: Random) -> list[Step]:
+    """Requests fail with their batch, their transcripts change, and somebody requeues them while new ones are made."""
+    number = random.randint(0, 11)
+    return [
+        *_to(0, "submit", random.choice(_PLACES["submit"][1:6])),
+        *_whole(1, "cancel", 1),
+        Step("go", 0, number=ALL),
+        Step("change", number=number),
+        Step("change", number=number + 1),
+        *_whole(1, "build", 1),
+    ]
+
+
+_SCENES = (
+    _late_submitters,
+    _late_submitters,
+    _two_at_once,
+    _lost_and_found,
+    _lost_and_found,
+    _take_in,
+    _take_in,
+    _cancel_meanwhile,
+    _change_meanwhile,
+    _put_back_meanwhile,
+)
 
 
 def _draw_event(random: Random) -> Step:
@@ -173,6 +337,13 @@ def _lost_create(random: Random) -> dict[str, Any]:
 def _late_create(random: Random) -> dict[str, Any]:
     seconds = random.choice((1.0, 50.0, 100.0, 200.0, 330.0, 1000.0, 20_000.0, 200_000.0, None))
     return {"kind": "delay", "operation": "create_batch", "seconds": seconds, "match": _nth(random, 3)}
+
+
+def _hidden_late_create(random: Random) -> list[dict[str, Any]]:
+    """It takes effect late, just before its input file may be deleted, and shows later still."""
+    late = {"kind": "delay", "operation": "create_batch", "seconds": random.choice((100.0, 170.0)), "match": {"nth": 1}}
+    lag = {"kind": "visibility_lag", "seconds": LONGEST_LAG, "of": "batch", "on": "both", "match": {"nth": 1}}
+    return [late, lag]
 
 
 def _late_other(random: Random) -> dict[str, Any]:
@@ -223,7 +394,7 @@ def _lag(random: Random) -> dict[str, Any]:
 
 
 def _short_download(random: Random) -> dict[str, Any]:
-    times = random.choice((1, 2, 4, None))
+    times = random.choice((2, 3, 4, 7, None))
     keep = random.choice((0.3, 0.6, 0.95))
     fault: dict[str, Any] = {"kind": "truncate", "operation": "download_file", "keep": keep, "silent": True}
     return fault | ({"times": times} if times else {"match": {"share": 0.6}})
@@ -232,6 +403,7 @@ def _short_download(random: Random) -> dict[str, Any]:
 def _line(random: Random) -> dict[str, Any]:
     kind: dict[str, Any] = random.choice(
         (
+            {"kind": "missing_line"},
             {"kind": "missing_line"},
             {"kind": "duplicate_line", "other_file": False},
             {"kind": "duplicate_line", "other_file": True},
@@ -244,13 +416,14 @@ def _line(random: Random) -> dict[str, Any]:
             {"kind": "garbled_line"},
             {"kind": "string_body"},
             {"kind": "refusal"},
+            {"kind": "refusal"},
             {"kind": "length"},
             {"kind": "off_schema"},
             {"kind": "invalid_json"},
             {"kind": "other_session"},
         )
     )
-    return kind | {"match": {"share": random.choice((0.4, 0.9)), "nth": random.randint(1, 3)}}
+    return kind | {"match": {"share": random.choice((0.4, 0.9)), "nth": random.choice((1, 1, 2, 3))}}
 
 
 def _batch(random: Random) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Worker:
     trace: Callable[[str], None]
     open_transactions: int = 0
     _turns: int = 0
+    _place: str = ""
     _dies: bool = False
     _crashed: bool = False
     _thread: threading.Thread | None = None
@@ -74,11 +75,19 @@ class Worker:
         self._thread = threading.Thread(target=live, name=self.name, daemon=True)
         self._thread.start()
 
-    def go(self, turns: int, *, then_die: bool = False) -> None:
-        """Let it pass boundaries; at the last of its turns it stops, or dies. Returns when it has stopped, died or finished."""
+    def go(self, turns: int, *, place: str = "", then_die: bool = False) -> None:
+        """Let it pass boundaries; at the last of its turns, or at a place, it stops or dies.
+
+        Returns when it has stopped, died or finished.
+
+        Args:
+            turns: How many boundaries.
+            place: The beginning of the name of a boundary at which its turns end.
+            then_die: Whether it dies there.
+        """
         if not self._busy or self._thread is None:
             return
-        self._turns, self._dies = turns, then_die
+        self._turns, self._place, self._dies = turns, place, then_die
         self.tally.switches += 1
         self._go.release()
         self._stopped.acquire()
@@ -99,6 +108,8 @@ class Worker:
             raise Crash(name)
         self.tally.boundaries[name] += 1
         self._turns -= 1
+        if self._place and name.startswith(self._place):
+            self._turns, self._place = 0, ""
         if self._turns > 0:
             return
         if self._dies:

@@ -1,0 +1,46 @@
+"""One simulation per process: a database of its own, cloned from the migrated template, and no log lines."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from sqlalchemy import create_engine, text
+
+from livedash_pipeline.db.connect import make_engine
+from tests.simulation.runner import Simulation
+
+_CRITICAL = 50
+
+
+@pytest.fixture(scope="session")
+def simulation_database(postgres_template: str) -> Iterator[str]:
+    """URL of a database that the simulation of this process has for itself."""
+    name = f"simulation_{uuid.uuid4().hex}"
+    admin = create_engine(postgres_template.replace("DATABASE", "postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE template_livedash STRATEGY file_copy'))
+    yield postgres_template.replace("DATABASE", name)
+    with admin.connect() as connection:
+        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def session_simulation(simulation_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
+    """The simulation of this process."""
+    engine = make_engine(simulation_database)
+    yield Simulation(engine, Path(tmp_path_factory.mktemp("simulation")))
+    engine.dispose()
+
+
+@pytest.fixture
+def simulation(session_simulation: Simulation) -> Iterator[Simulation]:
+    """The simulation, quiet: its workers log thousands of lines that nobody reads."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_CRITICAL))
+    yield session_simulation
+    structlog.configure(**before)

@@ -1,0 +1,313 @@
+"""What must hold when the flow has come to its end, whatever went wrong before: the ledger against the service's own books.
+
+The service's bill says which line of which remote batch was charged and with how many tokens; its records say how each batch
+really ended, and which fault struck a line. From these follows what every attempt must say:
+
+- a charged line has the outcome that its answer deserves, with the tokens of the bill; `missing` only where the answer was never
+  written, cannot be read, or came short again and again; `artifact_unavailable` only where files or batches vanish;
+- a line that was not charged is `rejected`, `transient` or `not_run`, by what the service said of it, and has no tokens;
+- a surplus batch carries the tokens of its bill, and none is charged at all: its create came too late for its input file;
+- a request is charged once, and once more for each time that somebody requeued it; the same input is never answered twice.
+  Only batches that the service forgets before anybody could see them are left out of all this: that is beyond its word.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, Table, select
+
+from livedash_pipeline.core.outcomes import PAID_OUTCOMES
+from livedash_pipeline.db.tables import (
+    ai_batch_requests,
+    ai_processing_requests,
+    ai_request_attempts,
+    ai_surplus_batches,
+    session_processing_status,
+    sessions,
+)
+from livedash_pipeline.local.batch_api.batch_faults import faults_of
+from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord
+from tests.simulation.gateway import RecordingService
+
+# Short downloads in a row that are believed: three tries each (`openai_batch.retries`), three times (`flow.ingest`).
+_BELIEVED_AFTER = 9
+_ANSWER_OF = {
+    "refusal": "refused",
+    "length": "truncated",
+    "off_schema": "invalid_output",
+    "invalid_json": "invalid_output",
+    "other_session": "invalid_output",
+    "missing_line": "missing",
+    "garbled_line": "missing",
+}
+
+
+@dataclass
+class Observed:
+    """What happened outside the database: requests that somebody requeued, and batches that were reported as taken in."""
+
+    requeues: Counter[UUID] = field(default_factory=Counter)
+    taken_in: Counter[UUID] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class _Books:
+    """Both sides' books."""
+
+    requests: list[Any]
+    attempts: list[Any]
+    batches: list[Any]
+    surplus: list[Any]
+    sessions: list[Any]
+    stages: list[Any]
+    records: Mapping[str, BatchRecord]
+    bill: Mapping[tuple[str, str], tuple[int, int]]
+    short: Mapping[str, int]
+    inputs: Mapping[str, Mapping[str, str]]
+
+    @property
+    def remote_of(self) -> dict[UUID, str | None]:
+        return {batch.id: batch.openai_batch_id for batch in self.batches}
+
+
+def find_violations(engine: Engine, service: RecordingService, observed: Observed) -> list[str]:
+    """Everything that does not hold, one sentence each."""
+    books = _read(engine, service)
+    checks: tuple[Iterable[str], ...] = (
+        _stuck(books),
+        _sessions(books),
+        _outcomes(books),
+        _ledger(books),
+        _surplus(books),
+        _charges(books, observed),
+        _doubles(books),
+        _unbought(books),
+        _unwanted(books, observed),
+        _taken_in(observed),
+    )
+    return [violation for check in checks for violation in check]
+
+
+def _read(engine: Engine, service: RecordingService) -> _Books:
+    with engine.connect() as connection:
+
+        def rows(table: Table) -> list[Any]:
+            return list(connection.execute(select(table).order_by(*table.primary_key)))
+
+        tables = {
+            "requests": rows(ai_processing_requests),
+            "attempts": rows(ai_request_attempts),
+            "batches": rows(ai_batch_requests),
+            "surplus": rows(ai_surplus_batches),
+            "sessions": rows(sessions),
+            "stages": rows(session_processing_status),
+        }
+    records = {record.id: record for record in service.records()}
+    journal = service.journal()
+    named = {row.openai_batch_id for row in (*tables["batches"], *tables["surplus"])}
+    # Batches that the service forgot before anybody could learn of them: nobody can know that they were charged.
+    forgotten = {record.id for record in records.values() if record.vanishes_at is not None} - named
+    bill = {
+        (line["batch_id"], line["custom_id"]): (line["input_tokens"], line["output_tokens"])
+        for line in journal["bill"]
+        if line["batch_id"] not in forgotten
+    }
+    records = {name: record for name, record in records.items() if name not in forgotten}
+    short = Counter(entry["file_id"] for entry in journal["entries"] if entry["fault"] == "truncate")
+    return _Books(**tables, records=records, bill=bill, short=short, inputs=service.inputs)
+
+
+def _stuck(books: _Books) -> Iterator[str]:
+    for request in books.requests:
+        if request.processing_status not in ("PROCESSING_COMPLETE", "PROCESSING_FAILED"):
+            yield f"request {_short(request.id)} is stuck in {request.processing_status}"
+    for attempt in books.attempts:
+        if attempt.outcome is None:
+            yield f"request {_short(attempt.request_id)} has no outcome in batch {_short(attempt.batch_id)}"
+    yield from _stuck_batches(books)
+    for surplus in books.surplus:
+        if surplus.ended_at is None:
+            yield f"surplus batch {surplus.openai_batch_id} was not followed to its end"
+    for record in books.records.values():
+        if record.status not in ENDED:
+            yield f"remote batch {record.id} is still {record.status}"
+
+
+def _stuck_batches(books: _Books) -> Iterator[str]:
+    for batch in books.batches:
+        if batch.processed_at is None:
+            yield f"batch {_short(batch.id)} is stuck in {batch.status} ({batch.openai_batch_id})"
+        elif batch.lease_until is not None:
+            yield f"batch {_short(batch.id)} is settled and still leased"
+        elif batch.status not in ("PROCESSED", "FAILED", "CANCELLED"):
+            yield f"batch {_short(batch.id)} is settled in status {batch.status}"
+
+
+def _sessions(books: _Books) -> Iterator[str]:
+    stages = {(stage.import_id, stage.stage): stage.status for stage in books.stages}
+    newest = {request.session_id: request for request in books.requests}
+    for session in books.sessions:
+        status, request = stages.get((session.import_id, "AI_ANALYSIS")), newest.get(session.id)
+        if session.stale:
+            yield f"session {_short(session.id)} is still stale"
+        if request is None:
+            yield f"session {_short(session.id)} has no request"
+        elif status == "COMPLETED":
+            answers = [
+                other.transcript_hash
+                for other in books.requests
+                if other.session_id == session.id and other.processing_status == "PROCESSING_COMPLETE"
+            ]
+            if session.transcript_hash not in answers:
+                yield f"session {_short(session.id)} is complete without an answer about its messages"
+            if session.analysed_at is None or session.summary is None:
+                yield f"session {_short(session.id)} is complete without an analysis"
+        elif status != "FAILED":
+            yield f"session {_short(session.id)} ends with AI_ANALYSIS {status}"
+        elif request.processing_status != "PROCESSING_FAILED":
+            yield f"session {_short(session.id)} has FAILED and its newest request is {request.processing_status}"
+
+
+def _outcomes(books: _Books) -> Iterator[str]:
+    """Each request has one outcome, each attempt the outcome that the service's own records imply."""
+    attempts = defaultdict(list)
+    for attempt in books.attempts:
+        attempts[attempt.request_id].append(attempt)
+        expected = _expected(books, attempt)
+        if attempt.outcome is not None and attempt.outcome not in expected:
+            yield (
+                f"request {_short(attempt.request_id)} in batch {_short(attempt.batch_id)} ended {attempt.outcome}"
+                f" ({attempt.error_code}), expected {'/'.join(sorted(expected))}"
+            )
+    for request in books.requests:
+        tried = attempts[request.id]
+        parsed = sum(attempt.outcome == "parsed" for attempt in tried)
+        if parsed != (request.processing_status == "PROCESSING_COMPLETE"):
+            yield f"request {_short(request.id)} is {request.processing_status} with {parsed} parsed attempts"
+        counted = sum(attempt.outcome != "not_run" for attempt in tried)
+        if request.attempts != counted:
+            yield f"request {_short(request.id)} counts {request.attempts} attempts, its ledger {counted}"
+
+
+def _expected(books: _Books, attempt: Any) -> set[str]:
+    remote = books.remote_of[attempt.batch_id]
+    record = books.records.get(remote) if remote else None
+    if record is None:
+        return {"not_run"}
+    charged = (record.id, str(attempt.request_id)) in books.bill
+    fault = faults_of(record).of_line(record.id, str(attempt.request_id))
+    kind = fault.kind if fault else ""
+    found: set[str] = set()
+    if '"vanish_' in record.faults:
+        found.add("artifact_unavailable")
+    if any(books.short[name or ""] >= _BELIEVED_AFTER for name in (record.output_file_id, record.error_file_id)):
+        found.add("missing")
+    if '"wrong_counts"' in record.faults and not (record.output_file_id or record.error_file_id):
+        # It says that it has answers, and shows none.
+        found.add("missing")
+    if charged:
+        return found | {_ANSWER_OF.get(kind, "parsed")}
+    if record.in_progress_at is None:
+        return found | {"not_run", "rejected", "transient"}
+    if kind == "lost_line":
+        return found | {"transient", "not_run"}
+    if kind == "error_line":
+        return found | {"transient", "rejected", "not_run"}
+    return found | {"not_run"}
+
+
+def _ledger(books: _Books) -> Iterator[str]:
+    """Tokens of every attempt are those of the bill; every charge is in the ledger."""
+    owners = {batch.openai_batch_id: batch.id for batch in books.batches if batch.openai_batch_id}
+    attempts = {(attempt.batch_id, str(attempt.request_id)): attempt for attempt in books.attempts}
+    for (remote, custom_id), tokens in books.bill.items():
+        attempt = attempts.get((owners[remote], custom_id)) if remote in owners else None
+        if attempt is None:
+            if remote not in {surplus.openai_batch_id for surplus in books.surplus}:
+                yield f"{remote} was charged for {custom_id[-4:]}, and no ledger names it"
+        elif attempt.outcome in PAID_OUTCOMES and (attempt.prompt_tokens, attempt.completion_tokens) != tokens:
+            yield f"{remote} was charged {tokens} for {custom_id[-4:]}, the ledger says {attempt.prompt_tokens}"
+    for attempt in books.attempts:
+        paid = attempt.outcome in PAID_OUTCOMES
+        if paid and (books.remote_of[attempt.batch_id], str(attempt.request_id)) not in books.bill:
+            yield f"request {_short(attempt.request_id)} is in the ledger as paid, and was not charged"
+        if paid and attempt.total_cost_eur is None:
+            yield f"request {_short(attempt.request_id)} was paid, and its cost is unknown"
+
+
+def _surplus(books: _Books) -> Iterator[str]:
+    for surplus in books.surplus:
+        charged = [tokens for (remote, _), tokens in books.bill.items() if remote == surplus.openai_batch_id]
+        if charged:
+            yield f"surplus batch {surplus.openai_batch_id} was charged for {len(charged)} requests"
+        told = surplus.usage or {}
+        if surplus.ended_at and sum(tokens[0] for tokens in charged) != told.get("input_tokens", 0):
+            yield f"surplus batch {surplus.openai_batch_id} was charged {charged}, the ledger says {told}"
+
+
+def _charges(books: _Books, observed: Observed) -> Iterator[str]:
+    """A request is charged once and once per requeue; one input is answered once."""
+    charges = Counter(custom_id for _, custom_id in books.bill)
+    for custom_id, times in charges.items():
+        if times > 1 + observed.requeues[UUID(custom_id)]:
+            yield f"request {custom_id[-4:]} was charged {times} times"
+    answered: Counter[str] = Counter()
+    for attempt in books.attempts:
+        if attempt.outcome == "parsed":
+            record = books.records[books.remote_of[attempt.batch_id] or ""]
+            answered[books.inputs[record.input_file_id][str(attempt.request_id)]] += 1
+    for asked, times in answered.items():
+        if times > 1:
+            yield f"the same input {asked} was answered {times} times"
+
+
+def _doubles(books: _Books) -> Iterator[str]:
+    """No two remote batches ran for one batch of ours, and what is marked as ours is known to be."""
+    ran: dict[str, list[str]] = defaultdict(list)
+    known = {batch.openai_batch_id for batch in books.batches} | {each.openai_batch_id for each in books.surplus}
+    for record in books.records.values():
+        if record.in_progress_at is not None:
+            ran[(record.metadata or {}).get("livedash_batch_id", "")].append(record.id)
+        if record.id not in known:
+            yield f"remote batch {record.id} ({record.status}) is neither ours nor surplus"
+    for mark, remotes in ran.items():
+        if len(remotes) > 1:
+            yield f"batch {mark[-4:]} ran {len(remotes)} times at the service: {', '.join(remotes)}"
+
+
+def _unbought(books: _Books) -> Iterator[str]:
+    """Nothing is bought for a batch that somebody wished to be cancelled before."""
+    for batch in books.batches:
+        wished, begun = batch.cancel_requested_at, batch.create_started_at
+        if wished is not None and begun is not None and begun > wished:
+            yield f"batch {_short(batch.id)} was created after somebody wished it to be cancelled"
+
+
+def _unwanted(books: _Books, observed: Observed) -> Iterator[str]:
+    """Requests that were to fail with their cancelled batch do, until somebody requeues them."""
+    unwanted = {
+        batch.id
+        for batch in books.batches
+        if batch.cancel_requested_at is not None and batch.cancel_unfinished == "failed"
+    }
+    for attempt in books.attempts:
+        if attempt.batch_id not in unwanted or attempt.outcome not in ("not_run", "transient", "missing"):
+            continue
+        later = any(each.request_id == attempt.request_id and each.id > attempt.id for each in books.attempts)
+        if later and not observed.requeues[attempt.request_id]:
+            yield f"request {_short(attempt.request_id)} was to fail with its cancelled batch, and was submitted again"
+
+
+def _taken_in(observed: Observed) -> Iterator[str]:
+    for batch_id, times in observed.taken_in.items():
+        if times > 1:
+            yield f"batch {_short(batch_id)} was reported as taken in {times} times"
+
+
+def _short(name: UUID) -> str:
+    return str(name)[-4:]

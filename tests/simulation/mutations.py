@@ -1,0 +1,206 @@
+"""Safeguards taken away one at a time, to prove that the simulation notices: deliberate sabotage, in a process of its own.
+
+Each mutation is a context that holds while schedules run. What lies at the edge of the steps (commits, calls) is taken away by
+`Sabotage`; what lies inside a module, by replacing that module's function. Add a safeguard here when it is added there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from livedash_pipeline.core import recovery as rules
+from livedash_pipeline.db import batches, ingesting, recovery, requests, settlement, statements
+from livedash_pipeline.db.tables import ai_batch_requests
+from livedash_pipeline.flow import ingest, result_files, surplus
+from tests.simulation.runner import Sabotage
+
+Mutation = Callable[[Engine], AbstractContextManager[Sabotage]]
+
+_batches = ai_batch_requests.c
+
+
+@contextmanager
+def _replaced(target: object, name: str, value: Any) -> Iterator[Sabotage]:
+    original = getattr(target, name)
+    setattr(target, name, value)
+    try:
+        yield Sabotage()
+    finally:
+        setattr(target, name, original)
+
+
+@contextmanager
+def _given(sabotage: Sabotage) -> Iterator[Sabotage]:
+    yield sabotage
+
+
+@contextmanager
+def _rewritten(name: str, *changes: tuple[str, str]) -> Iterator[Sabotage]:
+    """A statement with passages replaced in all modules that use it."""
+    original = statements.statement
+    changed = str(original(name))
+    for old, new in changes:
+        if old not in changed:
+            raise AssertionError(f"{name}.sql does not hold {old!r} any more: the mutation has to follow it")
+        changed = changed.replace(old, new)
+    changed_statement = text(changed)
+    users = [module for module in (batches, ingesting, requests, settlement) if hasattr(module, "statement")]
+
+    def load(asked: str) -> Any:
+        return changed_statement if asked == name else original(asked)
+
+    for module in users:
+        module.statement = load  # type: ignore[attr-defined]
+    try:
+        yield Sabotage()
+    finally:
+        for module in users:
+            module.statement = original  # type: ignore[attr-defined]
+
+
+def _retried_create(_engine: Engine) -> AbstractContextManager[Sabotage]:
+    return _given(Sabotage(create_tries=3))
+
+
+def _kept_inputs(_engine: Engine) -> AbstractContextManager[Sabotage]:
+    return _given(Sabotage(deletes=False))
+
+
+def _lost_commit(function: str) -> Mutation:
+    def mutation(_engine: Engine) -> AbstractContextManager[Sabotage]:
+        return _given(Sabotage(keep_commit=lambda name: name != function))
+
+    return mutation
+
+
+@contextmanager
+def _no_fence(_engine: Engine) -> Iterator[Sabotage]:
+    def unfenced(connection: Any, claim: Any, condition: Any, **values: object) -> bool:
+        changed = ai_batch_requests.update().where((_batches.id == claim.batch_id) & condition).values(**values)
+        return bool(connection.execute(changed).rowcount == 1)
+
+    with (
+        _replaced(batches, "_held", lambda claim: _batches.id == claim.batch_id),
+        _replaced(recovery, "_write", unfenced),
+    ):
+        yield Sabotage()
+
+
+def _no_error_file(_engine: Engine) -> AbstractContextManager[Sabotage]:
+    fetch = result_files._fetch
+
+    def only_output(context: Any, batch: Any, name: str, file_id: str, files: Any) -> None:
+        if name == "output":
+            fetch(context, batch, name, file_id, files)
+
+    return _replaced(result_files, "_fetch", only_output)
+
+
+def _no_adoption(_engine: Engine) -> AbstractContextManager[Sabotage]:
+    return _replaced(rules, "choose_ours", lambda _listed, _file: [])
+
+
+def _settled_again(_engine: Engine) -> AbstractContextManager[Sabotage]:
+    return _rewritten(
+        "lock_batch_to_settle",
+        ("AND processed_at IS NULL AND status IN ('COMPLETED',", "AND status IN ('PROCESSED', 'COMPLETED',"),
+    )
+
+
+@contextmanager
+def _no_open_index(engine: Engine) -> Iterator[Sabotage]:
+    with engine.begin() as connection:
+        definition = connection.execute(
+            text("SELECT indexdef FROM pg_indexes WHERE indexname = 'uq_ai_processing_requests_open'")
+        ).scalar_one()
+        connection.execute(text("DROP INDEX uq_ai_processing_requests_open"))
+    conflict = (
+        "ON CONFLICT (session_id, processing_type)"
+        " WHERE processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')\nDO NOTHING"
+    )
+    try:
+        with _rewritten("insert_requests", (conflict, "")):
+            yield Sabotage()
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text("DELETE FROM ai_request_attempts"))
+            connection.execute(text("DELETE FROM ai_processing_requests"))
+            connection.execute(text(definition))
+
+
+@contextmanager
+def _no_waiting(_engine: Engine) -> Iterator[Sabotage]:
+    """Once the input file is deleted another batch may be created at once: what shows late is not waited for."""
+    decide, record = rules.next_step, recovery.record_input_deleted
+
+    def at_once(batch: Any, **known: Any) -> Any:
+        step = decide(batch, **known)
+        waits = step is rules.Step.WAIT and batch.input_deleted_at is not None
+        return rules.Step.START_OVER if waits else step
+
+    def without_lag(connection: Any, claim: Any, *, lag: timedelta, now: Any) -> bool:
+        return record(connection, claim, lag=timedelta(0), now=now)
+
+    with _replaced(rules, "next_step", at_once), _replaced(recovery, "record_input_deleted", without_lag):
+        yield Sabotage()
+
+
+def _no_wish_check(_engine: Engine) -> AbstractContextManager[Sabotage]:
+    def start(connection: Any, claim: Any, *, lease: int, now: Any) -> bool:
+        return batches._write(
+            connection,
+            batches._held(claim) & (_batches.status == "UPLOADING"),
+            create_started_at=now,
+            lease_until=now + timedelta(seconds=lease),
+        )
+
+    return _replaced(batches, "start_create", start)
+
+
+def _short_believed(_engine: Engine) -> AbstractContextManager[Sabotage]:
+    return _replaced(ingest, "BELIEVED_AFTER", 1)
+
+
+def _missing_bought_again(_engine: Engine) -> AbstractContextManager[Sabotage]:
+    return _replaced(ingest, "usage_exceeds", lambda _usage, _lines: False)
+
+
+def _surplus_ignored(_engine: Engine) -> AbstractContextManager[Sabotage]:
+    return _replaced(surplus, "_is_surplus", lambda _remote, _rows: False)
+
+
+def _expired_forgotten(_engine: Engine) -> AbstractContextManager[Sabotage]:
+    """Batches that expired or were cancelled are not asked for their partial results."""
+    fetch = result_files.fetch_files
+
+    def nothing(context: Any, batch: Any) -> Any:
+        files = fetch(context, batch)
+        if batch.openai_status in ("expired", "cancelled"):
+            files.paths.clear()
+        return files
+
+    return _replaced(ingest, "fetch_files", nothing)
+
+
+MUTATIONS: dict[str, Mutation] = {
+    "create is sent again when its answer is lost": _retried_create,
+    "the start of create is not committed": _lost_commit("flow.sending._begin_create"),
+    "the claim is not committed": _lost_commit("flow.submit._claim"),
+    "no write carries the fence": _no_fence,
+    "the input file is not deleted before a create is repeated": _kept_inputs,
+    "the error file is not read": _no_error_file,
+    "a batch that is found is not adopted": _no_adoption,
+    "processed_at is not asked before settling": _settled_again,
+    "two requests of a session may be open": _no_open_index,
+    "nobody waits for a batch to show after its input file was deleted": _no_waiting,
+    "a wish to cancel is not asked for before create": _no_wish_check,
+    "one short download is believed": _short_believed,
+    "a missing answer that was charged is bought again": _missing_bought_again,
+    "surplus batches are not looked for": _surplus_ignored,
+    "partial results are thrown away": _expired_forgotten,
+}

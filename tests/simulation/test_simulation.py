@@ -1,0 +1,81 @@
+"""Schedules of workers, crashes and faults: whatever happens, every request ends once, is paid once, and nothing is stuck.
+
+`python -m tests.simulation --replay SEED` shows a failing one, whole and shrunk.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.mutations import MUTATIONS
+from tests.simulation.runner import Sabotage, Simulation
+from tests.simulation.schedule import MOST_REQUESTS, Schedule, Step, draw_schedule
+from tests.simulation.shrink import shrink
+from tests.simulation.workers import ALL
+
+SCHEDULES = 150
+PARTS = 15
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_invariants_hold_after_every_schedule(simulation: Simulation, part: int) -> None:
+    size = SCHEDULES // PARTS
+    failed = {}
+    for seed in range(part * size, (part + 1) * size):
+        violations = simulation.run(draw_schedule(seed)).violations
+        if violations:
+            failed[f"python -m tests.simulation --replay {seed}"] = violations
+    assert failed == {}
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_a_seed_replays_exactly(simulation: Simulation, seed: int) -> None:
+    schedule = draw_schedule(seed)
+    first, second = simulation.run(schedule), simulation.run(draw_schedule(seed))
+    assert first.trace == second.trace
+    assert first.tally == second.tally
+
+
+def test_schedules_stay_within_a_dozen_requests() -> None:
+    assert max(sum(draw_schedule(seed).world.sessions) for seed in range(500)) <= MOST_REQUESTS
+
+
+def test_a_worker_that_dies_before_its_commit_leaves_nothing_behind(simulation: Simulation) -> None:
+    claim = "commit flow.submit._claim: before"
+    steps = (
+        Step("start", 0, "build"),
+        Step("go", 0, number=ALL),
+        Step("start", 0, "submit"),
+        Step("die", 0, number=ALL, place=claim),
+    )
+    result = simulation.run(Schedule(0, steps=steps))
+    assert result.violations == []
+    assert result.tally.crashes == {claim: 1}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "create is sent again when its answer is lost",
+        "the start of create is not committed",
+        "a batch that is found is not adopted",
+    ],
+)
+def test_a_missing_safeguard_is_noticed(simulation: Simulation, name: str) -> None:
+    with MUTATIONS[name](simulation.engine) as simulation.sabotage:
+        noticed = any(simulation.run(draw_schedule(seed)).violations for seed in range(60))
+    simulation.sabotage = Sabotage()
+    assert noticed
+
+
+def test_a_failing_schedule_is_shrunk_to_what_it_takes() -> None:
+    schedule = draw_schedule(3)
+    assert len(schedule.steps) > 8
+
+    def fails(candidate: Schedule) -> bool:
+        return sum(step.kind == "wait" for step in candidate.steps) >= 2
+
+    smallest = shrink(schedule, fails)
+    assert [step.kind for step in smallest.steps] == ["wait", "wait"]
+    assert smallest.faults == ()
+    assert smallest.world.sessions == (1,)
