@@ -25,9 +25,10 @@ from sqlalchemy import create_engine, text
 from livedash_pipeline.db.connect import make_engine
 from livedash_pipeline.db.migrate import upgrade
 from livedash_pipeline.local.postgres import ensure_database, remove_postgres, start_postgres
+from tests.simulation.draws import draw_schedule
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.runner import Sabotage, Simulation
-from tests.simulation.schedule import Schedule, draw_schedule
+from tests.simulation.schedule import Schedule
 from tests.simulation.shrink import shrink
 from tests.simulation.workers import Tally
 

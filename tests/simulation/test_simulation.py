@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulation.draws import draw_schedule
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.runner import Sabotage, Simulation
-from tests.simulation.schedule import MOST_REQUESTS, Schedule, Step, draw_schedule
+from tests.simulation.schedule import MOST_REQUESTS, Schedule, Step
 from tests.simulation.shrink import shrink
 from tests.simulation.workers import ALL
 

@@ -1,0 +1,162 @@
+"""Faults of the service, drawn from a seed: each is written as the fault scripts of the local server write it.
+
+Add a kind of fault here when the server learns one. What lies beyond the service's word (a visibility lag longer than the
+settings allow, a refusal that took effect all the same) is not drawn, since no pipeline could stand it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+# Within what the settings allow the service: LIVEDASH_VISIBILITY_LAG is 120 s.
+LONGEST_LAG = 115.0
+
+Draw = Callable[[Random], dict[str, Any]]
+_LOOKS = ("get_batch", "list_batches", "get_file", "download_file", "get_model", "list_files", "any")
+
+
+def _nth(random: Random, most: int = 4) -> dict[str, Any]:
+    return {"nth": random.randint(1, most)}
+
+
+def _lost_create(random: Random) -> dict[str, Any]:
+    return {"kind": random.choice(("lose_reply", "drop")), "operation": "create_batch", "match": _nth(random, 3)}
+
+
+def _late_create(random: Random) -> dict[str, Any]:
+    seconds = random.choice((1.0, 50.0, 100.0, 200.0, 330.0, 1000.0, 20_000.0, 200_000.0, None))
+    return {"kind": "delay", "operation": "create_batch", "seconds": seconds, "match": _nth(random, 3)}
+
+
+def draw_hidden_late_create(random: Random) -> list[dict[str, Any]]:
+    """It takes effect late, just before its input file may be deleted, and shows later still."""
+    late = {"kind": "delay", "operation": "create_batch", "seconds": random.choice((100.0, 170.0)), "match": {"nth": 1}}
+    lag = {"kind": "visibility_lag", "seconds": LONGEST_LAG, "of": "batch", "on": "both", "match": {"nth": 1}}
+    return [late, lag]
+
+
+def _late_other(random: Random) -> dict[str, Any]:
+    operation = random.choice(("cancel_batch", "delete_file"))
+    return {"kind": "delay", "operation": operation, "seconds": random.choice((1.0, 200.0)), "match": _nth(random, 2)}
+
+
+def _lost_call(random: Random) -> dict[str, Any]:
+    operation = random.choice(("upload_file", "cancel_batch", "delete_file", *_LOOKS))
+    match = random.choice((_nth(random, 8), {"share": 0.2}))
+    return {"kind": random.choice(("lose_reply", "drop")), "operation": operation, "match": match}
+
+
+def _error_on_create(random: Random) -> dict[str, Any]:
+    status, acted = random.choice(((500, False), (503, True), (429, False), (408, True), (409, False), (502, True)))
+    return {
+        "kind": "status",
+        "operation": "create_batch",
+        "status": status,
+        "acted": acted,
+        "match": _nth(random, 3),
+    }
+
+
+def _refusal(random: Random) -> dict[str, Any]:
+    status, code = random.choice(((429, "insufficient_quota"), (401, "invalid_api_key"), (400, None), (403, None)))
+    operation = random.choice(("create_batch", "create_batch", "upload_file"))
+    return {"kind": "status", "operation": operation, "status": status, "code": code, "match": _nth(random, 2)}
+
+
+def _error(random: Random) -> dict[str, Any]:
+    return {
+        "kind": "status",
+        "operation": random.choice(("upload_file", *_LOOKS)),
+        "status": random.choice((500, 503, 429)),
+        "match": random.choice((_nth(random, 8), {"share": 0.25})),
+    }
+
+
+def _lag(random: Random) -> dict[str, Any]:
+    return {
+        "kind": "visibility_lag",
+        "seconds": random.choice((5.0, 60.0, LONGEST_LAG)),
+        "of": "batch",
+        "on": random.choice(("get", "list", "both")),
+        "match": _nth(random, 3),
+    }
+
+
+def _short_download(random: Random) -> dict[str, Any]:
+    times = random.choice((2, 3, 4, 7, None))
+    keep = random.choice((0.3, 0.6, 0.95))
+    fault: dict[str, Any] = {"kind": "truncate", "operation": "download_file", "keep": keep, "silent": True}
+    return fault | ({"times": times} if times else {"match": {"share": 0.6}})
+
+
+def _line(random: Random) -> dict[str, Any]:
+    kind: dict[str, Any] = random.choice(
+        (
+            {"kind": "missing_line"},
+            {"kind": "missing_line"},
+            {"kind": "duplicate_line", "other_file": False},
+            {"kind": "duplicate_line", "other_file": True},
+            {"kind": "foreign_line"},
+            {"kind": "lost_line"},
+            {"kind": "error_line", "status": 500},
+            {"kind": "error_line", "status": 429},
+            {"kind": "error_line", "status": 429, "code": "insufficient_quota"},
+            {"kind": "error_line", "status": 400, "code": "invalid_value"},
+            {"kind": "garbled_line"},
+            {"kind": "string_body"},
+            {"kind": "refusal"},
+            {"kind": "refusal"},
+            {"kind": "length"},
+            {"kind": "off_schema"},
+            {"kind": "invalid_json"},
+            {"kind": "other_session"},
+        )
+    )
+    return kind | {"match": {"share": random.choice((0.4, 0.9)), "nth": random.choice((1, 1, 2, 3))}}
+
+
+def _batch(random: Random) -> dict[str, Any]:
+    kind: dict[str, Any] = random.choice(
+        (
+            {"kind": "expire", "share": random.choice((0.0, 0.4, 0.7))},
+            {"kind": "stuck", "state": "finalizing", "seconds": random.choice((500.0, 100_000.0))},
+            {"kind": "stuck", "state": "validating", "seconds": random.choice((500.0, 50_000.0))},
+            {"kind": "stuck", "state": "cancelling", "seconds": 3000.0},
+            {"kind": "wrong_counts", "all_completed": True},
+            {"kind": "wrong_counts", "completed_by": random.choice((-1, 1, 2)), "failed_by": random.choice((-1, 0, 1))},
+            {"kind": "token_limit", "limit": random.choice((10, 3000))},
+            {"kind": "fail_validation", "code": random.choice(("token_limit_exceeded", "odd_word"))},
+            {"kind": "fail_validation", "code": "invalid_json_line", "line": 1},
+            {"kind": "fail_validation", "code": "invalid_request", "param": "file_id"},
+            {"kind": "vanish_file", "file": random.choice(("output", "error", "both"))},
+            {"kind": "vanish_batch", "after": random.choice((0.0, 200.0, 3000.0))},
+            {"kind": "empty_error_file"},
+            {"kind": "dialect", "upper_case_states": True, "empty_ids": True},
+            {"kind": "unknown_state", "seconds": random.choice((100.0, 5000.0))},
+        )
+    )
+    return kind | {"match": _nth(random, 3)}
+
+
+_FAULTS: tuple[tuple[Draw, int], ...] = (
+    (_lost_create, 16),
+    (_late_create, 16),
+    (_error_on_create, 8),
+    (_late_other, 4),
+    (_lost_call, 10),
+    (_refusal, 5),
+    (_error, 6),
+    (_lag, 10),
+    (_short_download, 6),
+    (_line, 22),
+    (_batch, 24),
+)
+
+
+def draw_fault(random: Random) -> dict[str, Any]:
+    """One fault."""
+    draws, weights = zip(*_FAULTS, strict=True)
+    draw: Draw = random.choices(draws, weights)[0]
+    return draw(random)
