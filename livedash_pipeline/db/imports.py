@@ -7,13 +7,14 @@ opens and ends; the stage's tables vanish with it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, insert, select, text, update
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from livedash_pipeline.core.csv_rejects import Reject
 from livedash_pipeline.db.companies import Company
@@ -82,7 +83,19 @@ def import_lock(engine: Engine, company: Company) -> Iterator[Connection]:
                 remedy="Wait for its end; `livedash status` shows it.",
                 code="import_running",
             )
-        yield connection
+        try:
+            yield connection
+        finally:
+            _free_lock(connection, company)
+
+
+def _free_lock(connection: Connection, company: Company) -> None:
+    """Frees the lock at once: after a mere disconnect the server holds it a moment longer and refuses the next import."""
+    # A connection that is broken cannot be asked; the server frees the lock when it notices.
+    with suppress(DBAPIError, InvalidRequestError):
+        connection.rollback()
+        connection.execute(statement("free_import_lock"), {"company_id": company.id})
+        connection.commit()
 
 
 def last_import(connection: Connection, company_id: UUID) -> LastImport | None:
