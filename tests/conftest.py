@@ -17,12 +17,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from livedash_pipeline.db.connect import make_engine
 from livedash_pipeline.db.migrate import upgrade
 from livedash_pipeline.local.postgres import ensure_database, remove_postgres, start_postgres
+
+# No test asserts a time, and a first example may have tables to load.
+settings.register_profile("livedash", deadline=None)
+settings.load_profile("livedash")
 
 _HOME = "LIVEDASH_TEST_HOME"
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
