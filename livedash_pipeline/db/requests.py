@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select
 from livedash_pipeline.core.states import RequestStatus
 from livedash_pipeline.core.transcripts import Message
 from livedash_pipeline.db.statements import statement
-from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, companies
+from livedash_pipeline.db.tables import ai_processing_requests
 
 
 @dataclass(frozen=True)
@@ -254,25 +254,3 @@ def failed_request_ids(
     if completed_before is not None:
         query = query.where(table.completed_at < completed_before)
     return list(connection.execute(query).scalars())
-
-
-def companies_with_pending_requests(connection: Connection) -> list[str]:
-    """Slugs of working companies that have requests to submit."""
-    rows = connection.execute(statement("find_pending_groups"), {"company_id": None}).mappings()
-    return sorted({row["company"] for row in rows})
-
-
-def companies_with_finished_batches(connection: Connection, endpoint: str) -> dict[str, list[UUID]]:
-    """Batches that have ended and wait to be taken in, by company slug."""
-    batches = ai_batch_requests.c
-    query = (
-        select(companies.c.slug, batches.id)
-        .join(companies, companies.c.id == batches.company_id)
-        .where(batches.status.in_(("COMPLETED", "FAILED", "CANCELLED")))
-        .where(batches.processed_at.is_(None), batches.endpoint == endpoint)
-        .order_by(companies.c.slug, batches.id)
-    )
-    grouped: dict[str, list[UUID]] = defaultdict(list)
-    for slug, batch_id in connection.execute(query):
-        grouped[slug].append(batch_id)
-    return dict(grouped)
