@@ -8,6 +8,7 @@ from __future__ import annotations
 from livedash_pipeline.db.tables.analysis import (
     ai_admissions,
     ai_batch_requests,
+    ai_endpoint_pauses,
     ai_holds,
     ai_processing_requests,
     ai_request_attempts,
@@ -16,6 +17,7 @@ from livedash_pipeline.db.tables.analysis import (
 )
 from livedash_pipeline.db.tables.base import metadata
 from livedash_pipeline.db.tables.money import ai_model_pricing, ai_models, company_ai_models, exchange_rates
+from livedash_pipeline.db.tables.retention import prune_runs
 from livedash_pipeline.db.tables.sessions import (
     companies,
     import_rejects,
@@ -33,6 +35,7 @@ from livedash_pipeline.db.tables.sessions import (
 __all__ = [
     "ai_admissions",
     "ai_batch_requests",
+    "ai_endpoint_pauses",
     "ai_holds",
     "ai_model_pricing",
     "ai_models",
@@ -48,6 +51,7 @@ __all__ = [
     "messages",
     "metadata",
     "processing_stages",
+    "prune_runs",
     "questions",
     "session_imports",
     "session_processing_status",

@@ -161,7 +161,9 @@ ai_request_attempts = Table(
     metadata,
     id_column(),
     reference("request_id", "ai_processing_requests.id"),
-    reference("batch_id", "ai_batch_requests.id"),
+    # Null only for tries of the system that the rows were taken over from.
+    reference("batch_id", "ai_batch_requests.id", nullable=True),
+    Column("legacy_id", Text, unique=True),
     moment("created_at", nullable=False),
     moment("settled_at"),
     # What the claim set aside of the company's monthly cap: input as estimated, output at its maximum.
@@ -193,6 +195,7 @@ ai_request_attempts = Table(
     Column("total_cost_eur", MONEY),
     UniqueConstraint("request_id", "batch_id"),
     CheckConstraint("(outcome IS NULL) = (settled_at IS NULL)", name="settled_with_outcome"),
+    CheckConstraint("batch_id IS NOT NULL OR legacy_id IS NOT NULL", name="batch_unless_legacy"),
     CheckConstraint(
         "outcome IN ('parsed', 'refused', 'truncated', 'invalid_output', 'rejected', 'transient', 'not_run',"
         " 'missing', 'artifact_unavailable')",
@@ -215,6 +218,7 @@ ai_surplus_batches = Table(
     Column("openai_status", Text, nullable=False),
     moment("found_at", nullable=False),
     moment("cancel_requested_at"),
+    moment("not_found_since"),
     moment("ended_at"),
     Column("usage", JSONB),
     reference("pricing_id", "ai_model_pricing.id", nullable=True),
@@ -250,6 +254,18 @@ ai_holds = Table(
     Column("times", Integer, nullable=False, server_default=text("1")),
     moment("held_at", nullable=False),
     Index("uq_ai_holds_scope", "endpoint", "model", unique=True, postgresql_nulls_not_distinct=True),
+    CheckConstraint("times >= 1", name="times_from_one"),
+)
+
+ai_endpoint_pauses = Table(
+    "ai_endpoint_pauses",
+    metadata,
+    # One row per endpoint that asked to be called less often; no process calls it before `paused_until`.
+    Column("endpoint", Text, primary_key=True),
+    moment("paused_until", nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("times", Integer, nullable=False, server_default=text("1")),
+    moment("updated_at", nullable=False),
     CheckConstraint("times >= 1", name="times_from_one"),
 )
 

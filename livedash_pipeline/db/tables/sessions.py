@@ -52,6 +52,10 @@ companies = Table(
     Column("csv_last_modified", Text),
     moment("next_import_at"),
     Column("import_failures", Integer, nullable=False, server_default=text("0")),
+    # Days after the end of a chat for which its texts are kept; null: for good.
+    Column("transcript_retention_days", Integer),
+    Column("message_retention_days", Integer),
+    Column("answer_retention_days", Integer),
     Column("created_by", Text, nullable=False, server_default="operator"),
     Column("legacy_id", Text, unique=True),
     moment("created_at", nullable=False),
@@ -59,6 +63,7 @@ companies = Table(
     CheckConstraint("slug ~ '^[a-z0-9-]{1,63}$'", name="slug_form"),
     one_of("status", CompanyStatus),
     *not_negative("import_failures"),
+    *not_negative("transcript_retention_days", "message_retention_days", "answer_retention_days"),
 )
 
 import_runs = Table(
@@ -136,6 +141,8 @@ session_imports = Table(
     Column("content_hash", Text, nullable=False),
     reference("import_run_id", "import_runs.id", nullable=True),
     Column("legacy_id", Text, unique=True),
+    # Its texts were deleted on request: what sources still say about it is not taken in again.
+    moment("erased_at"),
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
     UniqueConstraint("company_id", "external_session_id"),
@@ -163,7 +170,8 @@ transcripts = Table(
     moment("next_attempt_at"),
     moment("fetched_at"),
     moment("updated_at", nullable=False),
-    CheckConstraint("status IN ('FETCHED', 'FAILED')", name="status_known"),
+    # PRUNED: it was fetched, and its text is deleted by now; it is not fetched again.
+    CheckConstraint("status IN ('FETCHED', 'FAILED', 'PRUNED')", name="status_known"),
     CheckConstraint("(status = 'FETCHED') = (content IS NOT NULL)", name="fetched_has_content"),
     *not_negative("attempts"),
     Index("ix_transcripts_next_attempt_at", "next_attempt_at", postgresql_where=text("status = 'FAILED'")),
@@ -215,7 +223,8 @@ messages = Table(
     Column("session_id", Uuid, ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("role", Text, nullable=False),
-    Column("content", Text, nullable=False),
+    # Null: deleted, by age or on request.
+    Column("content", Text),
     moment("sent_at"),
     CheckConstraint("role IN ('user', 'assistant', 'system', 'unknown')", name="role_known"),
     *not_negative("position"),
