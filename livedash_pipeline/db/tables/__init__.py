@@ -5,6 +5,7 @@ Add a table to the module that its subject belongs to and name it here. Views, f
 
 from __future__ import annotations
 
+from livedash_pipeline.db.tables.access import api_tokens, audit_log, idempotency_keys, webhook_deliveries
 from livedash_pipeline.db.tables.analysis import (
     ai_admissions,
     ai_batch_requests,
@@ -42,10 +43,13 @@ __all__ = [
     "ai_processing_requests",
     "ai_request_attempts",
     "ai_surplus_batches",
+    "api_tokens",
+    "audit_log",
     "companies",
     "company_ai_models",
     "database_properties",
     "exchange_rates",
+    "idempotency_keys",
     "import_rejects",
     "import_runs",
     "messages",
@@ -58,4 +62,5 @@ __all__ = [
     "session_questions",
     "sessions",
     "transcripts",
+    "webhook_deliveries",
 ]

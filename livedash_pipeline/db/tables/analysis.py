@@ -73,6 +73,8 @@ ai_batch_requests = Table(
     moment("completed_at"),
     moment("processed_at"),
     moment("not_found_since"),
+    # The service said that there is news: the next poll is due at once.
+    moment("poll_hinted_at"),
     moment("files_deleted_at"),
     # What the service reports about the whole batch, to be compared with its lines.
     Column("reported_total", Integer),
