@@ -64,7 +64,8 @@ class BatchEnd:
 
     Attributes:
         openai_status: The service's word, lower-case: completed, failed, expired, cancelled; "" for a batch that it never had.
-        has_files: Whether the service named an output file, or gave an error file that holds a line.
+        has_output: Whether the service named an output file.
+        has_files: Whether it did, or gave an error file that holds a line.
         gone: Which files can no longer be had (`output`, `error`).
         errors: What validation found.
         reported_completed: Requests that the service says it answered; None if it says nothing.
@@ -73,6 +74,7 @@ class BatchEnd:
     """
 
     openai_status: str
+    has_output: bool
     has_files: bool
     gone: Sequence[str]
     errors: Sequence[RemoteError]
@@ -87,7 +89,7 @@ _ENDED_EARLY = {"expired": "batch_expired", "cancelled": "batch_cancelled", "can
 
 def judge_unanswered(end: BatchEnd) -> Unanswered:
     """The outcome of requests without a line, by how their batch ended (design: every id ends in one outcome)."""
-    if end.error_code == VANISHED and not end.has_files:
+    if end.error_code == VANISHED and not end.has_output:
         return Unanswered(Outcome.ARTIFACT_UNAVAILABLE, VANISHED, end.error_message)
     if end.gone:
         names = " and ".join(end.gone)

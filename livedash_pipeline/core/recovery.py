@@ -85,7 +85,7 @@ def next_step(
     *,
     found: bool,
     file_visible: bool,
-    key_fingerprint: str,
+    same_project: bool,
     now: datetime,
     clock: RecoveryClock,
 ) -> Step:
@@ -95,7 +95,7 @@ def next_step(
         batch: The row.
         found: The listing shows a batch on the row's current input file.
         file_visible: The service answers 200 for the input file with this key.
-        key_fingerprint: Names the key that was used for both.
+        same_project: The key that was used for both is the one that deleted the input file, or sees what that one made.
         now: The database's clock before the look began: what shows while it lasts may be missed by it.
         clock: Deadline and lag.
     """
@@ -108,8 +108,8 @@ def next_step(
             return Step.STOP
         overdue = now >= batch.create_started_at + clock.deadline + clock.lag
         return Step.DELETE_INPUT if overdue else Step.WAIT
-    if batch.input_delete_key != key_fingerprint:
-        # The file is gone, so another key can no longer show that it belongs to the same project.
+    if not same_project:
+        # The file is gone, so it can no longer show whether this key looks into the right project.
         return Step.DELETE_INPUT if file_visible else Step.STOP
     if batch.input_deleted_at is None:
         return Step.DELETE_INPUT

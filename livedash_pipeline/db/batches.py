@@ -6,7 +6,7 @@ quietly, because somebody else has taken the batch over. Polling and settling ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -45,8 +45,11 @@ class Claim:
         return f"livedash-{self.batch_id}.jsonl"
 
 
-def claim_of(row: Row[Any]) -> Claim:
-    """The claim that a row of `ai_batch_requests`, with its company's slug as `slug`, stands for."""
+def claim_of(row: Row[Any], *, reserved_eur: Decimal | None = None) -> Claim:
+    """The claim that a row of `ai_batch_requests`, with its company's slug as `slug`, stands for.
+
+    What it reserves was set aside when it was claimed, in its attempts; who needs it gives it.
+    """
     return Claim(
         batch_id=row.id,
         fence=row.fence,
@@ -56,8 +59,7 @@ def claim_of(row: Row[Any]) -> Claim:
         requests=row.request_count,
         body_bytes=row.body_bytes,
         token_estimate=row.token_estimate,
-        # Set aside when it was claimed, in its attempts.
-        reserved_eur=Decimal(0),
+        reserved_eur=reserved_eur or Decimal(0),
     )
 
 
@@ -198,7 +200,7 @@ def fail_oversized(
     return connection.execute(statement("fail_oversized_requests"), values).rowcount
 
 
-def batch_lines(engine: Engine, batch_id: UUID) -> Iterator[tuple[UUID, UUID, str, list[Message]]]:
+def batch_lines(engine: Engine, batch_id: UUID) -> Generator[tuple[UUID, UUID, str, list[Message]]]:
     """Request id, session id, input hash and messages (none, if there are none) of a batch's requests, in id order."""
     with engine.connect() as connection:
         rows = connection.execution_options(yield_per=5000).execute(
@@ -279,7 +281,7 @@ def fail_unsubmitted(
         _held(claim) & unbought,
         status=ended,
         status_changed_at=now,
-        error_code=error_code,
+        error_code=case((_batches.cancel_requested_at.is_not(None), "cancelled"), else_=error_code),
         error_message=error_message,
     )
 

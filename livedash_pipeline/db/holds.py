@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.core.admission import HoldRule, HoldScope, hold_until
+from livedash_pipeline.db.pauses import end_pause, paused_until
 from livedash_pipeline.db.tables import ai_admissions, ai_holds
 
 
@@ -26,7 +27,10 @@ class Hold:
 
 
 def holds_in_force(connection: Connection, endpoint: str, *, key_fingerprint: str, now: datetime) -> list[Hold]:
-    """Holds of an endpoint that still count; timed holds of the endpoint end as well when the key changes."""
+    """Holds of an endpoint that still count, a pause for too many calls among them.
+
+    Timed holds of the endpoint end as well when the key changes.
+    """
     table = ai_holds.c
     query = (
         select(table.model, table.reason, table.message, table.not_before)
@@ -40,7 +44,11 @@ def holds_in_force(connection: Connection, endpoint: str, *, key_fingerprint: st
             )
         )
     )
-    return [Hold(**row) for row in connection.execute(query).mappings()]
+    found = [Hold(**row) for row in connection.execute(query).mappings()]
+    pause = paused_until(connection, endpoint, now=now)
+    if pause is not None:
+        found.append(Hold(None, "rate_limited", "The service asked for fewer calls.", pause))
+    return found
 
 
 def place_hold(
@@ -92,10 +100,12 @@ def place_hold(
 
 
 def lift_holds(connection: Connection, endpoint: str, *, model: str | None = None) -> int:
-    """Ends all holds of an endpoint, or those of one of its models, and returns how many."""
+    """Ends all holds of an endpoint and its pause, or the holds of one of its models, and returns how many holds."""
     query = delete(ai_holds).where(ai_holds.c.endpoint == endpoint)
     if model is not None:
         query = query.where(ai_holds.c.model == model)
+    else:
+        end_pause(connection, endpoint)
     return connection.execute(query).rowcount
 
 

@@ -48,6 +48,7 @@ class BatchToIngest:
     short_downloads: int
     short_download_hash: str | None
     submitted_at: datetime
+    ended_at: datetime
 
 
 def read_batch(connection: Connection, batch_id: UUID) -> BatchToIngest | None:

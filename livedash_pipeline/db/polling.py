@@ -22,6 +22,7 @@ from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import ai_batch_requests, companies
 
 _batches = ai_batch_requests.c
+_FORGOTTEN = "The service does not know this batch any more; its results can no longer be had."
 _MOVES = json.dumps({before: sorted(after) for before, after in BATCH_MOVES.items()})
 
 
@@ -184,6 +185,23 @@ def note_not_found(connection: Connection, batch_ids: Sequence[UUID], *, now: da
     )
 
 
+def note_forgotten(
+    connection: Connection, batch_id: UUID, *, key_fingerprint: str, believed_before: datetime, now: datetime
+) -> bool:
+    """An ended batch that the service does not know any more before it was taken in; True once that is believed.
+
+    Only the key that the batch was made with is believed.
+    """
+    note_not_found(connection, [batch_id], now=now)
+    believed = (
+        update(ai_batch_requests)
+        .where(_batches.id == batch_id, _batches.status.in_(ENDED_BATCHES), _batches.processed_at.is_(None))
+        .where(_batches.not_found_since <= believed_before, _batches.key_fingerprint == key_fingerprint)
+        .values(error_code=VANISHED, error_message=_FORGOTTEN)
+    )
+    return connection.execute(believed).rowcount == 1
+
+
 def mark_vanished(
     connection: Connection,
     endpoint: str,
@@ -214,7 +232,7 @@ def mark_vanished(
             status_changed_at=now,
             completed_at=func.greatest(now, _batches.created_at),
             error_code=VANISHED,
-            error_message="The service does not know this batch any more; its results can no longer be had.",
+            error_message=_FORGOTTEN,
         )
         .returning(_batches.id)
     )

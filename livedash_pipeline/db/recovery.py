@@ -15,13 +15,20 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from livedash_pipeline.core.judgement import VANISHED
 from livedash_pipeline.core.recovery import UnfinishedBatch
 from livedash_pipeline.core.states import ENDED_BATCHES, BatchStatus
 from livedash_pipeline.db.batches import Claim, claim_of
-from livedash_pipeline.db.tables import ai_batch_requests, ai_surplus_batches, companies
+from livedash_pipeline.db.tables import ai_batch_requests, ai_request_attempts, ai_surplus_batches, companies
 
 _batches = ai_batch_requests.c
 _surplus = ai_surplus_batches.c
+_reserved = (
+    select(func.sum(ai_request_attempts.c.reserved_eur))
+    .where(ai_request_attempts.c.batch_id == _batches.id)
+    .correlate(ai_batch_requests)
+    .scalar_subquery()
+)
 
 
 @dataclass(frozen=True)
@@ -65,14 +72,19 @@ def take_over(connection: Connection, endpoint: str, *, lease: int, now: datetim
         update(ai_batch_requests)
         .where(_batches.id.in_(locked), companies.c.id == _batches.company_id)
         .values(fence=_batches.fence + 1, lease_until=now + timedelta(seconds=lease))
-        .returning(ai_batch_requests, companies.c.slug, companies.c.status.label("company_status"))
+        .returning(
+            ai_batch_requests,
+            companies.c.slug,
+            companies.c.status.label("company_status"),
+            _reserved.label("reserved_eur"),
+        )
     )
     return [_taken(row) for row in connection.execute(taken)]
 
 
 def _taken(row: Row[tuple[object, ...]]) -> TakenOver:
     return TakenOver(
-        claim_of(row),
+        claim_of(row, reserved_eur=row.reserved_eur),
         row.company_status,
         row.input_file_id,
         row.input_file_created_at,
@@ -132,6 +144,18 @@ def forget_input(connection: Connection, claim: Claim, *, lease: int, now: datet
         input_deleted_at=None,
         lease_until=now + timedelta(seconds=lease),
     )
+
+
+def made_with_key(connection: Connection, endpoint: str, key_fingerprint: str | None) -> str | None:
+    """The service's id of the newest batch that was claimed with a key; a key that sees it belongs to the same project."""
+    query = (
+        select(_batches.openai_batch_id)
+        .where(_batches.endpoint == endpoint, _batches.key_fingerprint == key_fingerprint)
+        .where(_batches.openai_batch_id.is_not(None))
+        .order_by(_batches.id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
 
 
 def wait_until(connection: Connection, claim: Claim, *, moment: datetime) -> bool:
@@ -226,6 +250,28 @@ def open_surplus(connection: Connection, endpoint: str) -> list[SurplusBatch]:
     return [SurplusBatch(*row) for row in connection.execute(query)]
 
 
+def note_surplus_not_found(
+    connection: Connection, surplus: SurplusBatch, *, key_fingerprint: str, believed_before: datetime, now: datetime
+) -> bool:
+    """Remembers since when the service does not know a surplus batch, and ends it once that is believed; True if it did.
+
+    Only the key that its row was claimed with is believed: another project's sees nothing of ours. What it cost stays unknown.
+    """
+    same_key = select(_batches.id).where(_batches.id == _surplus.batch_id, _batches.key_fingerprint == key_fingerprint)
+    open_row = (_surplus.openai_batch_id == surplus.openai_batch_id) & _surplus.ended_at.is_(None)
+    connection.execute(
+        update(ai_surplus_batches)
+        .where(open_row, _surplus.not_found_since.is_(None), same_key.exists())
+        .values(not_found_since=now)
+    )
+    gone = (
+        update(ai_surplus_batches)
+        .where(open_row, _surplus.not_found_since <= believed_before, same_key.exists())
+        .values(openai_status=VANISHED, ended_at=now)
+    )
+    return connection.execute(gone).rowcount == 1
+
+
 def follow_surplus(
     connection: Connection,
     openai_batch_id: str,
@@ -244,6 +290,7 @@ def follow_surplus(
         .where(_surplus.openai_batch_id == openai_batch_id, _surplus.ended_at.is_(None))
         .values(
             openai_status=openai_status,
+            not_found_since=None,
             ended_at=ended_at,
             usage=usage,
             pricing_id=pricing_id,

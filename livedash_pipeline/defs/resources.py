@@ -19,6 +19,7 @@ from livedash_pipeline.db.connect import make_engine
 from livedash_pipeline.db.migrate import check_current
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.flow.context import BatchContext, require_api_key
+from livedash_pipeline.flow.pacing import pausing
 from livedash_pipeline.openai_batch.gateway import connect
 from livedash_pipeline.settings import Settings
 
@@ -65,7 +66,7 @@ class OpenAIBatch:
         key = require_api_key(self.settings)
         with (
             tempfile.TemporaryDirectory(prefix="livedash-spool-") as spool,
-            connect(self.settings.openai_base_url, key) as gateway,
+            connect(self.settings.openai_base_url, key, on_failure=pausing(engine, self.endpoint)) as gateway,
         ):
             yield BatchContext(engine, gateway, self.settings, run_id, spool_dir=Path(spool))
 

@@ -18,6 +18,7 @@ from livedash_pipeline.db.ingesting import batch_id_of
 from livedash_pipeline.db.polling import apply_observations
 from livedash_pipeline.flow import sending
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.pacing import unpaused
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
 
@@ -53,7 +54,7 @@ def cancel_batches(context: BatchContext, names: Iterable[str], *, unfinished: U
     wished, ended, unknown = in_transaction(context.engine, wish)
     for batch_id in wished:
         log.info("cancel requested", batch_id=str(batch_id), unfinished=unfinished)
-    carry_out_cancels(context)
+    carry_out_cancels(context, time_left=unpaused(context))
     return CancelReport(len(wished), ended, unknown)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from livedash_pipeline.db import holds, ingesting, polling, prices, settlement
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.ingesting import BatchToIngest
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.pacing import describe_pause, paused_until
 from livedash_pipeline.flow.result_files import LineCounts, ResultFiles, Tariff, fetch_files, staged_rows
 from livedash_pipeline.flow.sending import allowances
 from livedash_pipeline.logs import get_logger
@@ -49,6 +50,7 @@ class IngestReport:
         short: Batches whose files did not come whole; they are asked for again.
         failures: Why files could not be fetched, by batch.
         cost_eur: What the answers cost; None if any of it is unknown.
+        paused_until: The rest waits, since the service wants fewer calls until then.
     """
 
     batches: list[UUID] = field(default_factory=list)
@@ -60,6 +62,7 @@ class IngestReport:
     short: list[UUID] = field(default_factory=list)
     failures: list[BatchApiError] = field(default_factory=list)
     cost_eur: Decimal | None = Decimal(0)
+    paused_until: datetime | None = None
 
 
 def ingest_finished(context: BatchContext, *, company_id: UUID | None = None) -> IngestReport:
@@ -72,6 +75,10 @@ def ingest_finished(context: BatchContext, *, company_id: UUID | None = None) ->
         waiting = polling.finished_batches(connection, context.endpoint, company_id)
     report = IngestReport()
     for batch_id in waiting:
+        report.paused_until = paused_until(context)
+        if report.paused_until is not None:
+            log.warning("results left for later", reason=describe_pause(context.endpoint, report.paused_until))
+            break
         try:
             ingest_batch(context, batch_id, report)
         except BatchApiError as error:
@@ -114,10 +121,30 @@ def _read(context: BatchContext, batch_id: UUID) -> BatchToIngest | None:
     if batch.error_code == VANISHED:
         # It was seen with answers before it vanished; asking for it again would fail for ever.
         return batch
-    remote = context.gateway.retrieve_batch(batch.openai_batch_id)
+    try:
+        remote = context.gateway.retrieve_batch(batch.openai_batch_id)
+    except BatchApiError as error:
+        if error.failure.kind is not FailureKind.NOT_FOUND or not _forgotten(context, batch_id):
+            raise
+        observed = []
+    else:
+        observed = [remote]
     with context.engine.begin() as connection:
-        polling.apply_observations(connection, [remote], endpoint=context.endpoint, now=context.now(connection))
+        polling.apply_observations(connection, observed, endpoint=context.endpoint, now=context.now(connection))
         return ingesting.read_batch(connection, batch_id)
+
+
+def _forgotten(context: BatchContext, batch_id: UUID) -> bool:
+    """Whether it is believed by now that the service has forgotten a batch that it said it answered."""
+    waited = timedelta(seconds=context.settings.livedash_vanished_after)
+
+    def write(connection: Connection) -> bool:
+        now = context.now(connection)
+        return polling.note_forgotten(
+            connection, batch_id, key_fingerprint=context.key_fingerprint, believed_before=now - waited, now=now
+        )
+
+    return in_transaction(context.engine, write)
 
 
 def _believed(context: BatchContext, batch: BatchToIngest, digest: str) -> bool:
@@ -193,6 +220,7 @@ def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: Resul
     end = BatchEnd(
         openai_status=batch.openai_status or "",
         # An error file without a line says nothing: some services name one for every batch.
+        has_output=bool(batch.output_file_id),
         has_files=bool(batch.output_file_id) or counts.lines > 0,
         gone=files.gone,
         errors=errors,
@@ -212,7 +240,9 @@ def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: Resul
 
 
 def _too_few(batch: BatchToIngest, counts: LineCounts, unanswered: int, files: ResultFiles) -> bool:
-    """Requests are missing, and the files hold fewer answers than the service says it gave."""
+    """Requests are missing, and the files hold fewer answers than the service says it gave, and may hold more next time."""
+    if batch.error_code == VANISHED and batch.output_file_id is None:
+        return False
     return unanswered > 0 and not files.gone and counts.lines < (batch.reported_completed or 0)
 
 

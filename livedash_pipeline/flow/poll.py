@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -20,6 +20,7 @@ from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.polling import BatchChange, OpenBatch
 from livedash_pipeline.flow.cancel import carry_out_cancels
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.pacing import describe_pause, paused_until, unpaused
 from livedash_pipeline.flow.recover import RecoveryReport, recover_batches
 from livedash_pipeline.flow.surplus import find_surplus, follow_surplus
 from livedash_pipeline.logs import get_logger
@@ -50,6 +51,7 @@ class PollReport:
         failed: Look-ups that failed; their batches stay as they were.
         recovered: Batches without an owner whose outcome is known now.
         surplus: Remote batches that no row names, found now and cancelled.
+        paused_until: Nothing was asked, since the service wants fewer calls until then.
     """
 
     open: int
@@ -59,6 +61,7 @@ class PollReport:
     failed: int = 0
     recovered: int = 0
     surplus: int = 0
+    paused_until: datetime | None = None
 
 
 def poll_batches(
@@ -87,13 +90,19 @@ def poll_batches(
     def before(share: float) -> Callable[[], bool]:
         return lambda: monotonic() < start + budget * share
 
-    recovered, recovery_error = _recovered(context, call_timeout, before(_RECOVERY_SHARE))
-    refused = carry_out_cancels(context, timeout=call_timeout, time_left=before(_CANCEL_SHARE))
+    def going_on(share: float) -> Callable[[], bool]:
+        return unpaused(context, before(share))
+
+    until = paused_until(context)
+    if until is not None:
+        return _put_off(context, until)
+    recovered, recovery_error = _recovered(context, call_timeout, going_on(_RECOVERY_SHARE))
+    refused = carry_out_cancels(context, timeout=call_timeout, time_left=going_on(_CANCEL_SHARE))
     with context.engine.connect() as connection:
         waiting = polling.open_batches(connection, context.endpoint)
     seen, listed, listing_error = _listed(context, waiting, call_timeout, before(_LISTING_SHARE))
     missing = [batch for batch in waiting if batch.openai_batch_id not in seen]
-    found, unknown, failures = _looked_up(context, _rotated(missing, rotation), call_timeout, before(1))
+    found, unknown, failures = _looked_up(context, _rotated(missing, rotation), call_timeout, going_on(1))
     remotes = [*seen.values(), *found]
     if waiting and not remotes and not unknown and (listing_error or failures):
         raise listing_error or failures[0]
@@ -120,7 +129,7 @@ def poll_batches(
             openai_status=change.openai_status,
         )
     surplus = find_surplus(context, listed).found
-    follow_surplus(context, listed, timeout=call_timeout, time_left=before(1))
+    follow_surplus(context, listed, timeout=call_timeout, time_left=going_on(1))
     return PollReport(
         still_open,
         finished,
@@ -130,6 +139,15 @@ def poll_batches(
         recovered=recovered.recovered,
         surplus=surplus + recovered.surplus,
     )
+
+
+def _put_off(context: BatchContext, until: datetime) -> PollReport:
+    """Nothing is asked while the endpoint is paused; batches stay as they are."""
+    log.warning("poll put off", reason=describe_pause(context.endpoint, until))
+    with context.engine.connect() as connection:
+        still_open = polling.count_unended(connection, context.endpoint)
+        finished = len(polling.finished_batches(connection, context.endpoint))
+    return PollReport(still_open, finished, paused_until=until)
 
 
 def _recovered(
@@ -178,7 +196,7 @@ def _looked_up(
     failures: list[BatchApiError] = []
     for batch in missing:
         if not time_left():
-            log.info("poll budget used up", left=len(missing) - len(found) - len(unknown) - len(failures))
+            log.info("poll ended early", left=len(missing) - len(found) - len(unknown) - len(failures))
             break
         try:
             found.append(context.gateway.retrieve_batch(batch.openai_batch_id, timeout=call_timeout))

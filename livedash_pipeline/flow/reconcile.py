@@ -16,6 +16,7 @@ from livedash_pipeline.core.remote import RemoteBatch, RemoteFile
 from livedash_pipeline.db import polling, remote_files
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.pacing import describe_pause, paused_until
 from livedash_pipeline.flow.poll import PollReport, poll_batches
 from livedash_pipeline.flow.recover import RecoveryReport, recover_batches
 from livedash_pipeline.flow.surplus import find_surplus, follow_surplus
@@ -61,6 +62,10 @@ def reconcile_batches(context: BatchContext, *, accept_vanished: bool = False) -
         BatchApiError: The listing could not be had whole; nothing is concluded from half of it.
     """
     report = ReconcileReport()
+    until = paused_until(context)
+    if until is not None:
+        report.problems.append(f"{describe_pause(context.endpoint, until)}; reconcile again after that.")
+        return report
     report.recovery = recover_batches(context)
     report.poll = poll_batches(context)
     listed = list(context.gateway.list_batches())

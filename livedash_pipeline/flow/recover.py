@@ -150,10 +150,27 @@ class _Recovery:
             self.taken.unfinished,
             found=False,
             file_visible=visible,
-            key_fingerprint=self.context.key_fingerprint,
+            same_project=self._sees_project(),
             now=now,
             clock=self._clock,
         )
+
+    def _sees_project(self) -> bool:
+        """Whether this key deleted the input file, or else sees a batch that was made with the key that did."""
+        deleted_with = self.taken.unfinished.input_delete_key
+        if deleted_with in (None, self.context.key_fingerprint):
+            return True
+        with self.context.engine.connect() as connection:
+            known = recovery.made_with_key(connection, self.context.endpoint, deleted_with)
+        if known is None:
+            return False
+        try:
+            self.context.gateway.retrieve_batch(known, timeout=self.timeout)
+        except BatchApiError as error:
+            if error.failure.kind is FailureKind.NOT_FOUND:
+                return False
+            raise
+        return True
 
     @property
     def _clock(self) -> RecoveryClock:

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def _fetch(context: BatchContext, batch: BatchToIngest, name: str, file_id: str,
     try:
         download = context.gateway.download(file_id, path)
     except BatchApiError as error:
-        if error.failure.kind is not FailureKind.NOT_FOUND:
+        if error.failure.kind is not FailureKind.NOT_FOUND or _may_still_show(context, batch):
             raise
         _require_same_project(context, batch)
         files.gone.append(name)
@@ -81,6 +82,13 @@ def _fetch(context: BatchContext, batch: BatchToIngest, name: str, file_id: str,
     files.paths[name] = path
     files.whole = files.whole and download.complete and _ends_whole(path)
     files.digest += download.sha256
+
+
+def _may_still_show(context: BatchContext, batch: BatchToIngest) -> bool:
+    """Whether the batch ended so lately that the service may not show its files yet: what is paid must not be given up."""
+    with context.engine.connect() as connection:
+        now = context.now(connection)
+    return now < batch.ended_at + timedelta(seconds=context.settings.livedash_visibility_lag)
 
 
 def _require_same_project(context: BatchContext, batch: BatchToIngest) -> None:

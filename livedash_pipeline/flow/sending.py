@@ -6,7 +6,8 @@ is sent is decided in `flow.submit`, and a batch whose sender is gone is taken u
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -112,24 +113,26 @@ def write_input_file(context: BatchContext, batch_id: UUID, path: Path) -> int:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    with path.open("wb") as target:
-        for line in _lines(context, batch_id):
+    # The lines are closed at once where writing fails: they hold a connection of their own.
+    with path.open("wb") as target, closing(_lines(context, batch_id)) as lines:
+        for line in lines:
             target.write(line + b"\n")
             count += 1
     return count
 
 
-def _lines(context: BatchContext, batch_id: UUID) -> Iterator[bytes]:
+def _lines(context: BatchContext, batch_id: UUID) -> Generator[bytes]:
     with context.engine.connect() as connection:
         model = batches.batch_model(connection, batch_id)
     version = prompt_version()
-    for request_id, session_id, named, messages in batches.batch_lines(context.engine, batch_id):
-        if input_hash(transcript_hash(messages), version, model) != named:
-            raise InputChangedError(
-                f"Request {request_id} of batch {batch_id} names messages or a prompt that are not the present ones.",
-                remedy="Nothing to do: it is released and asked again with the present input.",
-            )
-        yield build_line(request_id, session_id, model, messages)
+    with closing(batches.batch_lines(context.engine, batch_id)) as requests:
+        for request_id, session_id, named, messages in requests:
+            if input_hash(transcript_hash(messages), version, model) != named:
+                raise InputChangedError(
+                    f"Request {request_id} of batch {batch_id} names messages or a prompt that are not the present ones.",
+                    remedy="Nothing to do: it is released and asked again with the present input.",
+                )
+            yield build_line(request_id, session_id, model, messages)
 
 
 def _begin_create(context: BatchContext, claim: Claim) -> bool:

@@ -28,6 +28,7 @@ from livedash_pipeline.db.properties import require_endpoint_kind
 from livedash_pipeline.db.recovery import TakenOver
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.pacing import describe_pause, paused_until, unpaused
 from livedash_pipeline.flow.recover import recover_batches
 from livedash_pipeline.flow.sending import InputChangedError, SubmittedBatch, log_claim, send
 from livedash_pipeline.logs import get_logger
@@ -73,9 +74,11 @@ def submit_pending(
             holds.lift_holds(connection, context.endpoint)
         report.held, held_models = _holds(context, connection)
     models = _Models(context)
-    recovered = recover_batches(context, may_buy=_may_buy(models, held_models, company_id))
-    report.recovered, report.problems = recovered.recovered, recovered.problems
-    report.submitted += recovered.resubmitted
+    go_on = unpaused(context)
+    if go_on():
+        recovered = recover_batches(context, may_buy=_may_buy(models, held_models, company_id), time_left=go_on)
+        report.recovered, report.problems = recovered.recovered, recovered.problems
+        report.submitted += recovered.resubmitted
     waiting = in_transaction(
         context.engine,
         lambda connection: _due_groups(context, connection, company_id, ignore_minimum, held_models),
@@ -127,6 +130,10 @@ def _submit_in_turn(
     faults: list[LivedashError] = []
     begun: set[PendingGroup] = set()
     while waiting:
+        until = paused_until(context)
+        if until is not None:
+            report.held.append(describe_pause(context.endpoint, until))
+            break
         group = waiting.popleft()
         if models.fault(group.model) is not None:
             continue

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -117,9 +118,25 @@ def _cancelled(context: BatchContext, surplus: SurplusBatch, timeout: float | No
     try:
         return context.gateway.cancel_batch(surplus.openai_batch_id, timeout=timeout)
     except BatchApiError as error:
-        quiet = error.failure.kind is FailureKind.NOT_FOUND
-        log.log(20 if quiet else 30, "surplus not cancelled yet", openai_batch_id=surplus.openai_batch_id)
+        if error.failure.kind is FailureKind.NOT_FOUND:
+            _note_not_found(context, surplus)
+        else:
+            log.warning("surplus not cancelled yet", openai_batch_id=surplus.openai_batch_id)
         return None
+
+
+def _note_not_found(context: BatchContext, surplus: SurplusBatch) -> None:
+    """A 404 is believed as late as that of any other batch; until then it is asked for again."""
+    waited = timedelta(seconds=context.settings.livedash_vanished_after)
+
+    def write(connection: Connection) -> bool:
+        now = context.now(connection)
+        return recovery.note_surplus_not_found(
+            connection, surplus, key_fingerprint=context.key_fingerprint, believed_before=now - waited, now=now
+        )
+
+    if in_transaction(context.engine, write):
+        log.error("surplus batch vanished", openai_batch_id=surplus.openai_batch_id, batch_id=str(surplus.batch_id))
 
 
 def _write(context: BatchContext, connection: Connection, surplus: SurplusBatch, remote: RemoteBatch) -> None:

@@ -60,8 +60,15 @@ class BatchGateway:
     Methods with `timeout` are tried once within so many seconds per read, and without it up to three times.
     """
 
-    def __init__(self, server: Server, http_client: httpx2.Client | None, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        server: Server,
+        http_client: httpx2.Client | None,
+        sleep: Callable[[float], None],
+        on_failure: Callable[[ApiFailure], None],
+    ) -> None:
         self.endpoint = endpoint_of(server.base_url)
+        self._on_failure = on_failure
         self._server = server
         self._given_connections = http_client is not None
         self._client = server.client(http_client or server.connections())
@@ -242,6 +249,7 @@ class BatchGateway:
             yield
         except ClientError as error:
             failure = failure_of(error, self.endpoint, secret=self._server.api_key, route_known=route_known)
+            self._on_failure(failure)
             raise BatchApiError(operation, failure) from error
 
     @contextmanager
@@ -261,6 +269,7 @@ def connect(
     timeout: float = TIMEOUT,
     http_client: httpx2.Client | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    on_failure: Callable[[ApiFailure], None] = lambda _failure: None,
 ) -> BatchGateway:
     """A gateway to the Batch API at an address. Nothing is sent yet.
 
@@ -270,6 +279,7 @@ def connect(
         timeout: Seconds for connecting and for each read, unless a call says otherwise.
         http_client: Connections to use instead of the gateway's own. The deadline of a create then only limits each read.
         sleep: Waits between tries.
+        on_failure: Told of every call that failed, each try by itself, before it is repeated or raised.
 
     Raises:
         SettingsError: The address or the key cannot be used.
@@ -284,7 +294,7 @@ def connect(
             "is empty" if not key else "has characters that no key has (spaces, line breaks, or letters beyond ASCII)"
         )
         raise SettingsError(f"OPENAI_API_KEY {reason}.", remedy="Copy the key again from the service's key page.")
-    return BatchGateway(Server(base_url, key, timeout), http_client, sleep)
+    return BatchGateway(Server(base_url, key, timeout), http_client, sleep, on_failure)
 
 
 def _is_stand_in(headers: Mapping[str, str]) -> bool:

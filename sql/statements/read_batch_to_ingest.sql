@@ -20,7 +20,8 @@ SELECT
     batches.error_message,
     batches.short_downloads,
     batches.short_download_hash,
-    coalesce(batches.submitted_at, batches.created_at) AS submitted_at
+    coalesce(batches.submitted_at, batches.created_at) AS submitted_at,
+    batches.status_changed_at AS ended_at
 FROM ai_batch_requests AS batches
 JOIN companies ON companies.id = batches.company_id
 WHERE

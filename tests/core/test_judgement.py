@@ -25,6 +25,7 @@ from tests.core.test_analysis import GOOD, SESSION
 
 def end(word: str, **changes: Any) -> BatchEnd:
     values: dict[str, Any] = {
+        "has_output": False,
         "has_files": False,
         "gone": (),
         "errors": (),

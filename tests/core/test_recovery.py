@@ -41,7 +41,7 @@ def look(
         batch,
         found=found,
         file_visible=file_visible,
-        key_fingerprint=key,
+        same_project=batch.input_delete_key in (None, key),
         now=NOW + timedelta(seconds=seconds),
         clock=CLOCK,
     )
@@ -159,7 +159,7 @@ class Row:
             self.batch,
             found=False,
             file_visible=self.visible_to(key),
-            key_fingerprint=key,
+            same_project=self.batch.input_delete_key in (None, key),
             now=self.now,
             clock=CLOCK,
         )
@@ -202,8 +202,8 @@ def test_no_order_of_looks_starts_over_before_the_file_is_gone_and_both_waits_ar
 @given(st.integers(0, 100_000), st.sampled_from([BEGUN, DELETED, wanted_gone(BEGUN), wanted_gone(DELETED)]))
 def test_a_wait_ends_when_it_says(seconds: int, batch: UnfinishedBatch) -> None:
     now = NOW + timedelta(seconds=seconds)
-    if next_step(batch, found=False, file_visible=True, key_fingerprint="key", now=now, clock=CLOCK) is Step.WAIT:
+    if next_step(batch, found=False, file_visible=True, same_project=True, now=now, clock=CLOCK) is Step.WAIT:
         again = look_again_at(batch, now=now, clock=CLOCK)
         assert again > now
-        later = next_step(batch, found=False, file_visible=True, key_fingerprint="key", now=again, clock=CLOCK)
+        later = next_step(batch, found=False, file_visible=True, same_project=True, now=again, clock=CLOCK)
         assert later is not Step.WAIT

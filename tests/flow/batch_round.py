@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine
 
+from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.tables import (
     ai_batch_requests,
     ai_holds,
@@ -44,8 +46,8 @@ class Round:
         poll_batches(self.context)
         return self
 
-    def ingest(self) -> IngestReport:
-        return ingest_finished(self.context)
+    def ingest(self, later: timedelta = timedelta(0)) -> IngestReport:
+        return ingest_finished(at(self.context, later))
 
     def requests(self) -> list[Any]:
         return rows_of(self.engine, ai_processing_requests)
@@ -60,6 +62,11 @@ class Round:
 
 
 Begin = Callable[..., Round]
+
+
+def at(context: BatchContext, by: timedelta) -> BatchContext:
+    """The same at a later time."""
+    return replace(context, now=lambda connection: database_now(connection) + by)
 
 
 def batch_row(engine: Engine) -> Any:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.flow.ingest import ingest_finished
 from livedash_pipeline.openai_batch.errors import BatchApiError
-from tests.flow.batch_round import Begin, batch_row
+from tests.flow.batch_round import Begin, at, batch_row
 from tests.flow.batch_service import refusal, refused
 from tests.flow.rows import insert_company
+
+# Past LIVEDASH_VISIBILITY_LAG (120 s): what is not there by now is gone.
+SHOWN = timedelta(seconds=125)
 
 
 def test_a_short_download_is_believed_when_it_was_the_same_three_times(begin: Begin) -> None:
@@ -80,7 +84,7 @@ def test_without_its_output_file_only_requests_without_a_line_are_unavailable(be
     first, second, third = going.ids
     going.end(output=[going.answer(first), going.answer(second)], error=[refused(third, 400)])
     del going.service.files[f"file-output-{going.name}"]
-    report = going.ingest()
+    report = going.ingest(SHOWN)
     assert going.outcomes() == {first: "artifact_unavailable", second: "artifact_unavailable", third: "rejected"}
     assert report.short == []
     assert {row.processing_status for row in going.requests()} == {"PROCESSING_FAILED"}
@@ -92,7 +96,7 @@ def test_without_its_error_file_answers_are_still_taken_in(begin: Begin) -> None
     first, second = going.ids
     going.end(output=[going.answer(first)], error=[refused(second, 400)])
     del going.service.files[f"file-error-{going.name}"]
-    going.ingest()
+    going.ingest(SHOWN)
     assert going.outcomes() == {first: "parsed", second: "artifact_unavailable"}
 
 
@@ -103,6 +107,7 @@ def test_files_that_another_projects_key_does_not_see_are_not_gone(begin: Begin)
         going.context, settings=going.context.settings.model_copy(update={"openai_api_key": "another-key"})
     )
     going.service.on |= {"file": refusal(404), "retrieve": refusal(404)}
+    stranger = at(stranger, SHOWN)
     with pytest.raises(BatchApiError):
         ingest_finished(stranger)
     assert going.outcomes() == dict.fromkeys(going.ids)
@@ -129,3 +134,26 @@ def test_a_failed_fetch_leaves_its_batch_for_later_and_the_others_go_on(begin: B
     going.service.on.clear()
     assert going.ingest().outcomes == {"parsed": 1}
     assert list(going.context.spool_dir.iterdir()) == []
+
+
+def test_a_file_that_the_service_does_not_show_yet_is_asked_for_again(begin: Begin) -> None:
+    going = begin()
+    going.end(output=[going.answer(going.ids[0])])
+    hidden = going.service.files.pop(f"file-output-{going.name}")
+    with pytest.raises(BatchApiError):
+        going.ingest()
+    assert going.outcomes() == dict.fromkeys(going.ids)
+    going.service.files[f"file-output-{going.name}"] = hidden
+    assert going.ingest().outcomes == {"parsed": 1}
+
+
+def test_a_batch_that_claims_answers_without_a_file_and_is_forgotten_is_settled_after_a_day(begin: Begin) -> None:
+    going = begin()
+    going.end(request_counts={"total": 1, "completed": 1, "failed": 0})
+    going.service.on["retrieve"] = refusal(404)
+    for waited in (timedelta(0), timedelta(hours=23)):
+        with pytest.raises(BatchApiError):
+            going.ingest(waited)
+    assert going.outcomes() == dict.fromkeys(going.ids)
+    assert going.ingest(timedelta(hours=25)).outcomes == {"artifact_unavailable": 1}
+    assert {row.processing_status for row in going.requests()} == {"PROCESSING_FAILED"}

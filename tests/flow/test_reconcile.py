@@ -29,6 +29,7 @@ from livedash_pipeline.flow.poll import poll_batches
 from livedash_pipeline.flow.reconcile import FILES_KEPT, reconcile_batches
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.openai_batch.errors import BatchApiError
+from tests.flow.batch_round import at
 from tests.flow.batch_service import BatchService, analysis, answered, ok, refusal
 from tests.flow.rows import insert_company, insert_requests, rows_of
 
@@ -45,10 +46,6 @@ COST_EUR = Decimal("0.0002025")
 def _one_request(engine: Engine, company: Company) -> None:
     with engine.begin() as connection:
         insert_requests(connection, company)
-
-
-def at(context: BatchContext, by: timedelta) -> BatchContext:
-    return replace(context, now=lambda connection: database_now(connection) + by)
 
 
 def submit(context: BatchContext) -> None:
@@ -242,6 +239,25 @@ def test_surplus_whose_cancel_fails_is_cancelled_by_the_next_poll(
     poll_batches(scripted)
     assert service.batches["batch_late"]["status"] == "cancelling"
     assert surplus(engine).openai_status == "cancelling"
+
+
+def test_surplus_that_the_service_has_forgotten_is_asked_for_no_longer_than_a_day(
+    engine: Engine, scripted: BatchContext, service: BatchService
+) -> None:
+    submit(scripted)
+    plant(service, "batch_late", row(engine).id, file="file-in-0")
+    reconcile_batches(scripted)
+    del service.batches["batch_late"]
+    stranger = replace(scripted, settings=scripted.settings.model_copy(update={"openai_api_key": "another-key"}))
+    for context, waited in ((scripted, 0), (scripted, 23), (stranger, 25)):
+        poll_batches(at(context, timedelta(hours=waited)))
+        assert surplus(engine).ended_at is None
+    poll_batches(at(scripted, timedelta(hours=25)))
+    assert (surplus(engine).openai_status, surplus(engine).total_cost_eur) == ("batch_vanished", None)
+    assert surplus(engine).ended_at is not None
+    service.calls.clear()
+    poll_batches(at(scripted, timedelta(hours=26)))
+    assert "cancel" not in service.calls
 
 
 def test_a_live_batch_is_not_asked_twice_in_one_look(

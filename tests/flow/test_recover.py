@@ -25,6 +25,7 @@ from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.poll import PollReport, poll_batches
 from livedash_pipeline.flow.recover import recover_batches
 from livedash_pipeline.flow.submit import SubmitReport, submit_pending
+from tests.flow.batch_round import at
 from tests.flow.batch_service import BatchService, refusal
 from tests.flow.rows import insert_company, insert_requests, rows_of
 
@@ -39,10 +40,6 @@ LOST = httpx2.ReadError("the connection broke")
 def _one_request(engine: Engine, company: Company) -> None:
     with engine.begin() as connection:
         insert_requests(connection, company)
-
-
-def at(context: BatchContext, by: timedelta) -> BatchContext:
-    return replace(context, now=lambda connection: database_now(connection) + by)
 
 
 def submit(context: BatchContext) -> SubmitReport:
@@ -104,7 +101,7 @@ def test_what_the_service_never_made_is_fenced_and_then_bought_once(
     engine: Engine, scripted: BatchContext, service: BatchService
 ) -> None:
     service.on["create"] = LOST
-    submit(scripted)
+    first = submit(scripted)
     del service.on["create"]
     early = submit(at(scripted, LEASE_OVER))
     assert (early.recovered, early.awaiting_recovery) == (0, 1)
@@ -116,6 +113,7 @@ def test_what_the_service_never_made_is_fenced_and_then_bought_once(
     assert (between.recovered, creates(service)) == (0, 1), "another lag has to pass"
     last = submit(at(scripted, OVERDUE + LAG))
     assert last.recovered == 1
+    assert last.estimated_cost_eur == first.estimated_cost_eur != 0
     assert (creates(service), row(engine).input_file_id, row(engine).openai_batch_id) == (2, "file-in-1", "batch_0")
     assert len(rows_of(engine, ai_request_attempts)) == 1
 
@@ -217,6 +215,22 @@ def test_another_key_after_the_fence_proves_nothing_either(
     report = recover_batches(at(other, OVERDUE + LAG), may_buy=lambda _: True)
     assert (report.recovered, creates(service)) == (0, 1)
     assert report.problems
+
+
+def test_another_key_of_the_same_project_goes_on_after_the_fence(
+    engine: Engine, company: Company, scripted: BatchContext, service: BatchService
+) -> None:
+    submit(scripted)
+    with engine.begin() as connection:
+        insert_requests(connection, company)
+    service.on["create"] = LOST
+    submit(scripted)
+    del service.on["create"]
+    poll_batches(at(scripted, OVERDUE))
+    rotated = replace(scripted, settings=scripted.settings.model_copy(update={"openai_api_key": "new-key"}))
+    report = recover_batches(at(rotated, OVERDUE + LAG), may_buy=lambda _: True)
+    assert (report.problems, len(report.resubmitted)) == ([], 1)
+    assert {found.openai_batch_id for found in rows_of(engine, ai_batch_requests)} == {"batch_0", "batch_1"}
 
 
 def _abandon(engine: Engine, **values: Any) -> None:
