@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
+from psycopg import Error as PostgresError
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -19,6 +20,8 @@ _Result = TypeVar("_Result")
 
 # Deadlock and serialization failure: the transaction is rolled back whole, so running it again is safe.
 _RETRIED_SQLSTATES = frozenset({"40P01", "40001"})
+# Two transactions that open a request for one session at once: the second one sees the first one's when it is run again.
+_RACED_CONSTRAINTS = frozenset({"uq_ai_processing_requests_open"})
 
 
 def make_engine(url: str, *, pool_size: int = 5, application_name: str = "livedash") -> Engine:
@@ -68,7 +71,7 @@ def database_now(connection: Connection) -> datetime:
 
 
 def in_transaction(engine: Engine, work: Callable[[Connection], _Result], *, attempts: int = 5) -> _Result:
-    """Runs `work` in one transaction, again when it was the victim of a deadlock."""
+    """Runs `work` in one transaction, again when it was the victim of a deadlock or lost a race for an open request."""
     for attempt in Retrying(
         retry=retry_if_exception(_is_conflict),
         stop=stop_after_attempt(attempts),
@@ -81,4 +84,6 @@ def in_transaction(engine: Engine, work: Callable[[Connection], _Result], *, att
 
 
 def _is_conflict(error: BaseException) -> bool:
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _RETRIED_SQLSTATES
+    if not isinstance(error, DBAPIError) or not isinstance(error.orig, PostgresError):
+        return False
+    return error.orig.sqlstate in _RETRIED_SQLSTATES or error.orig.diag.constraint_name in _RACED_CONSTRAINTS

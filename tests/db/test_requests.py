@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine, insert, select, text
+from sqlalchemy import Engine, Insert, TextClause, insert, select, text
 
 from livedash_pipeline.core.states import RequestStatus
 from livedash_pipeline.db import requests
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.requests import Requeued
 from livedash_pipeline.db.tables import ai_processing_requests
+from livedash_pipeline.flow.operations import requeue_requests
 from tests.conftest import NOW
 from tests.db.test_states_in_database import insert_batch
 from tests.flow.rows import insert_company, insert_requests, rows_of, stage_counts
@@ -49,14 +51,19 @@ def failed(engine: Engine, company: Company, count: int = 1, stage: str = "FAILE
     return ids
 
 
+def newer(engine: Engine, request_id: UUID, **values: Any) -> Insert:
+    """Inserts a newer request about the same session."""
+    (old,) = (row for row in rows_of(engine, ai_processing_requests) if row.id == request_id)
+    names = ("session_id", "company_id", "model", "prompt_version", "transcript_hash", "input_hash", "body_bytes")
+    copied = {name: getattr(old, name) for name in (*names, "token_estimate")}
+    copied |= {"max_output_tokens": 1, "requested_at": NOW, "updated_at": NOW}
+    return insert(ai_processing_requests).values(**(copied | values))
+
+
 def again(engine: Engine, request_id: UUID, **values: Any) -> UUID:
     """A newer request about the same session."""
-    (old,) = (row for row in rows_of(engine, ai_processing_requests) if row.id == request_id)
-    copied = {name: getattr(old, name) for name in ("session_id", "company_id", "model", "prompt_version")}
-    copied |= {name: getattr(old, name) for name in ("transcript_hash", "input_hash", "body_bytes", "token_estimate")}
-    copied |= {"max_output_tokens": 1, "requested_at": NOW, "updated_at": NOW}
     with engine.begin() as connection:
-        query = insert(ai_processing_requests).values(**(copied | values)).returning(ai_processing_requests.c.id)
+        query = newer(engine, request_id, **values).returning(ai_processing_requests.c.id)
         made: UUID = connection.execute(query).scalar_one()
         return made
 
@@ -162,3 +169,26 @@ def test_a_session_has_one_open_request_at_most(engine: Engine, company: Company
         made = requests.insert_requests(connection, company.id, [built], model="m", prompt_version="p", now=NOW)
     assert made == 0
     assert [row.id for row in rows_of(engine, ai_processing_requests)] == [open_one]
+
+
+def test_a_requeue_that_races_a_new_request_counts_it_instead_of_failing(engine: Engine, company: Company) -> None:
+    ids = failed(engine, company)
+    counted: list[dict[str, Any]] = []
+    competing = newer(engine, ids[0])
+    with engine.begin() as connection:
+        connection.execute(competing)
+        thread = Thread(target=lambda: counted.append(requeue_requests(engine, request_ids=[str(ids[0])])))
+        thread.start()
+        # The other transaction waits for this one at the unique index.
+        waiting = text(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        while not _read(engine, waiting):
+            assert thread.is_alive()
+    thread.join()
+    assert counted == [{"ok": True, "requeuedCount": 0, "notFoundCount": 0, "notFailedCount": 1}]
+
+
+def _read(engine: Engine, query: TextClause) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(query).scalar_one())
