@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-@command("env", example=('eval "$(livedash env)"', "dagster dev -m livedash_pipeline.definitions"))
+@command("env", example=('eval "$(livedash env)"', "dagster-webserver -w workspace.yaml"))
 def env() -> Answer:
     """Print the variables that Dagster's own processes need, for a shell to evaluate."""
     exports = ready_environment().exports()

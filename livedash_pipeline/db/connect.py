@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from psycopg import Error as PostgresError
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
@@ -24,15 +24,30 @@ _RETRIED_SQLSTATES = frozenset({"40P01", "40001"})
 _RACED_CONSTRAINTS = frozenset({"uq_ai_processing_requests_open"})
 
 
-def make_engine(url: str, *, pool_size: int = 5, application_name: str = "livedash") -> Engine:
+def make_engine(
+    url: str,
+    *,
+    pool_size: int = 5,
+    application_name: str = "livedash",
+    pool_timeout: float = 30,
+    statement_timeout: float | None = None,
+) -> Engine:
     """An engine for our own tables on psycopg 3, whatever Postgres URL it was given.
+
+    Args:
+        url: Address of the database.
+        pool_size: Connections that are kept; as many again may be opened.
+        application_name: What Postgres lists its connections under.
+        pool_timeout: Seconds to wait for a connection when all are in use.
+        statement_timeout: Seconds after which Postgres ends a statement; None for none.
 
     Raises:
         SettingsError: The URL cannot be read or is not Postgres.
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    # A port that is no number is a bare ValueError.
+    except (ArgumentError, ValueError):
         raise SettingsError(
             "DATABASE_URL cannot be read as a database address.",
             remedy="Use postgresql://USER:PASSWORD@HOST/DATABASE, or leave it unset for the embedded server.",
@@ -42,12 +57,17 @@ def make_engine(url: str, *, pool_size: int = 5, application_name: str = "liveda
             f"DATABASE_URL names {parsed.get_backend_name()!r}, and only PostgreSQL is supported.",
             remedy="Use postgresql://USER:PASSWORD@HOST/DATABASE, or leave it unset for the embedded server.",
         )
+    arguments: dict[str, Any] = {"application_name": application_name, "connect_timeout": 10}
+    if statement_timeout is not None:
+        own = parsed.query.get("options", "")
+        arguments["options"] = f"{own} -c statement_timeout={round(statement_timeout * 1000)}".strip()
     return create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
-        connect_args={"application_name": application_name, "connect_timeout": 10},
+        pool_timeout=pool_timeout,
+        connect_args=arguments,
     )
 
 

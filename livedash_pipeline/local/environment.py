@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import ArgumentError
 
 from livedash_pipeline.db.connect import database_now, make_engine
 from livedash_pipeline.db.migrate import check_current, upgrade
@@ -105,12 +106,19 @@ def _dagster_url(settings: Settings) -> str:
             "DATABASE_URL is set and LIVEDASH_DAGSTER_URL is not.",
             remedy="Set it to a database of its own: postgresql+psycopg2://USER:PASSWORD@HOST/dagster.",
         )
-    if make_url(settings.livedash_dagster_url).drivername != "postgresql+psycopg2":
+    if not _speaks_psycopg2(settings.livedash_dagster_url):
         raise SettingsError(
-            "LIVEDASH_DAGSTER_URL does not begin with postgresql+psycopg2://, the driver that Dagster's storage speaks.",
+            "LIVEDASH_DAGSTER_URL is no address that begins with postgresql+psycopg2://, the driver that Dagster's storage speaks.",
             remedy="Write postgresql+psycopg2://USER:PASSWORD@HOST/dagster.",
         )
     return settings.livedash_dagster_url
+
+
+def _speaks_psycopg2(url: str) -> bool:
+    try:
+        return make_url(url).drivername == "postgresql+psycopg2"
+    except (ArgumentError, ValueError):
+        return False
 
 
 # The location has the name that workspace.yaml and pyproject.toml give it: cursors and switches of sensors belong to it.

@@ -130,7 +130,9 @@ def test_a_wrong_argument_ends_with_2_and_says_which(refused: Run, arguments: li
         ("LIVEDASH_MIN_BATCH", "0"),
         ("OPENAI_BASE_URL", "ftp://x"),
         ("DATABASE_URL", "mysql://x/y"),
+        ("DATABASE_URL", "postgresql://host:port/y"),
         ("LIVEDASH_DAGSTER_URL", "postgresql://x/y"),
+        ("LIVEDASH_DAGSTER_URL", "postgresql+psycopg2://host:port/y"),
         ("LIVEDASH_LOG_FORMAT", "xml"),
     ],
 )
