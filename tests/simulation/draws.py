@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from random import Random
 
-from tests.simulation.fault_draws import draw_fault, draw_hidden_late_create
+from tests.simulation.fault_draws import draw_fault
+from tests.simulation.plots import PLOTS
 from tests.simulation.scenes import PLACES, SCENES
 from tests.simulation.schedule import MOST_REQUESTS, WORKERS, Schedule, Step, World
 from tests.simulation.workers import ALL
 
 _ACTIONS = {"submit": 30, "poll": 22, "ingest": 14, "build": 8, "reconcile": 8, "cancel": 9}
+_PLOTTED = 0.12
 _WAITS = (5.0, 40.0, 95.0, 130.0, 300.0, 1000.0, 4000.0, 30_000.0, 90_000.0)
 
 
@@ -21,9 +23,11 @@ def draw_schedule(seed: int) -> Schedule:
     random = Random(seed)
     world = _draw_world(random)
     faults = tuple(draw_fault(random) for _ in range(random.choice((0, 0, 1, 1, 2, 2, 3, 4))))
-    if random.random() < 0.04:
-        faults = (*draw_hidden_late_create(random), *faults)
-    return Schedule(seed, world, faults, tuple(_draw_steps(random)))
+    steps = [Step("start", 0, "build"), Step("go", 0, number=ALL)]
+    if random.random() < _PLOTTED:
+        needed, played = random.choice(PLOTS)(random)
+        faults, steps = (*needed, *faults), [*steps, *played]
+    return Schedule(seed, world, faults, (*steps, *_draw_steps(random)))
 
 
 def _draw_world(random: Random) -> World:
@@ -41,7 +45,7 @@ def _draw_world(random: Random) -> World:
 
 
 def _draw_steps(random: Random) -> list[Step]:
-    steps = [Step("start", 0, "build"), Step("go", 0, number=ALL)]
+    steps: list[Step] = []
     busy: dict[int, str] = {}
     for _ in range(random.randint(4, 16)):
         kind = random.choices(("act", "go", "wait", "world", "scene"), (34, 18, 25, 9, 14))[0]

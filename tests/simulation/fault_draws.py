@@ -30,13 +30,6 @@ def _late_create(random: Random) -> dict[str, Any]:
     return {"kind": "delay", "operation": "create_batch", "seconds": seconds, "match": _nth(random, 3)}
 
 
-def draw_hidden_late_create(random: Random) -> list[dict[str, Any]]:
-    """It takes effect late, just before its input file may be deleted, and shows later still."""
-    late = {"kind": "delay", "operation": "create_batch", "seconds": random.choice((100.0, 170.0)), "match": {"nth": 1}}
-    lag = {"kind": "visibility_lag", "seconds": LONGEST_LAG, "of": "batch", "on": "both", "match": {"nth": 1}}
-    return [late, lag]
-
-
 def _late_other(random: Random) -> dict[str, Any]:
     operation = random.choice(("cancel_batch", "delete_file"))
     return {"kind": "delay", "operation": operation, "seconds": random.choice((1.0, 200.0)), "match": _nth(random, 2)}

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from livedash_pipeline.core.failures import FailureKind, classify_api_error, no_answer
+from livedash_pipeline.core.failures import ApiFailure, FailureKind, classify_api_error, no_answer
 from livedash_pipeline.core.remote import RemoteBatch, RemoteFile, read_remote_batch, read_remote_file
 from livedash_pipeline.local.batch_api.faulty_service import FaultyService, ReplyLost
 from livedash_pipeline.local.batch_api.records import BatchRecord
@@ -73,6 +73,7 @@ class SimulatedGateway:
         endpoint: As batches record it.
         create_tries: How often a create is sent that fails in passing; more than once is sabotage.
         deletes: Whether files are deleted; if not, it only says so.
+        on_failure: Told of every call that failed.
     """
 
     def __init__(
@@ -84,9 +85,11 @@ class SimulatedGateway:
         *,
         create_tries: int = 1,
         deletes: bool = True,
+        on_failure: Callable[[ApiFailure], None] = lambda _failure: None,
     ) -> None:
         self.endpoint = endpoint
         self._create_tries = create_tries
+        self._on_failure = on_failure
         self._deletes = deletes
         self._service = service
         self._worker = worker
@@ -220,6 +223,7 @@ class SimulatedGateway:
             self._worker.boundary(f"call {operation}: after")
             return answer
         self._worker.boundary(f"call {operation}: after")
+        self._on_failure(failure)
         raise BatchApiError(operation, failure)
 
     def _pause(self, _seconds: float) -> None:

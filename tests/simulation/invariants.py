@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import Engine, Table, select
@@ -32,7 +32,6 @@ from livedash_pipeline.db.tables import (
 )
 from livedash_pipeline.local.batch_api.batch_faults import faults_of
 from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord
-from tests.simulation.gateway import RecordingService
 
 # Short downloads in a row that are believed: three tries each (`openai_batch.retries`), three times (`flow.ingest`).
 _BELIEVED_AFTER = 9
@@ -45,6 +44,20 @@ _ANSWER_OF = {
     "missing_line": "missing",
     "garbled_line": "missing",
 }
+
+
+class ServiceBooks(Protocol):
+    """What the service knows: all batches as they are, oldest first, its journal, and what each line of an input file asked."""
+
+    @property
+    def inputs(self) -> Mapping[str, Mapping[str, str]]:
+        """A digest of each line's body, by input file and custom id."""
+
+    def records(self) -> list[BatchRecord]:
+        """All batches."""
+
+    def journal(self) -> Mapping[str, Any]:
+        """`entries` and `bill`."""
 
 
 @dataclass
@@ -75,7 +88,7 @@ class _Books:
         return {batch.id: batch.openai_batch_id for batch in self.batches}
 
 
-def find_violations(engine: Engine, service: RecordingService, observed: Observed) -> list[str]:
+def find_violations(engine: Engine, service: ServiceBooks, observed: Observed) -> list[str]:
     """Everything that does not hold, one sentence each."""
     books = _read(engine, service)
     checks: tuple[Iterable[str], ...] = (
@@ -93,7 +106,7 @@ def find_violations(engine: Engine, service: RecordingService, observed: Observe
     return [violation for check in checks for violation in check]
 
 
-def _read(engine: Engine, service: RecordingService) -> _Books:
+def _read(engine: Engine, service: ServiceBooks) -> _Books:
     with engine.connect() as connection:
 
         def rows(table: Table) -> list[Any]:

@@ -26,6 +26,7 @@ from livedash_pipeline.flow.cancel import cancel_batches
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.derive_sessions import derive_sessions
 from livedash_pipeline.flow.ingest import ingest_finished
+from livedash_pipeline.flow.pacing import pausing
 from livedash_pipeline.flow.poll import poll_batches
 from livedash_pipeline.flow.reconcile import reconcile_batches
 from livedash_pipeline.flow.submit import submit_pending
@@ -113,7 +114,10 @@ class _Run:
         self._settings = _settings(schedule)
         self._service = _service(schedule, place, self._clock)
         self._connection = FaultyService(self._service)
-        self._workers = [Worker(f"worker {number}", self._outcome.tally, self._note) for number in range(WORKERS)]
+        deadly = set(schedule.dies_at)
+        self._workers = [
+            Worker(f"worker {number}", self._outcome.tally, self._note, deadly) for number in range(WORKERS)
+        ]
         self._last = Unhurried("end", self._outcome.tally, self._note)
 
     def result(self) -> Result:
@@ -196,16 +200,19 @@ class _Run:
         }
 
     def _context(self, worker: Worker) -> BatchContext:
+        engine = cast(Engine, WatchedEngine(self._database.engine, worker, self._sabotage.keep_commit))
+        endpoint = endpoint_of(_BASE_URL)
         gateway = SimulatedGateway(
             self._connection,
             worker,
             self._clock,
-            endpoint_of(_BASE_URL),
+            endpoint,
             create_tries=self._sabotage.create_tries,
             deletes=self._sabotage.deletes,
+            on_failure=pausing(engine, endpoint, lambda _connection: self._clock.now()),
         )
         return BatchContext(
-            cast(Engine, WatchedEngine(self._database.engine, worker, self._sabotage.keep_commit)),
+            engine,
             cast(BatchGateway, gateway),
             self._settings,
             now=lambda _connection: self._clock.now(),

@@ -47,7 +47,8 @@ PLACES = {
 """Beginnings of the names of boundaries, by the action that passes them."""
 
 
-def _whole(worker: int, action: str, number: int = 0) -> list[Step]:
+def whole(worker: int, action: str, number: int = 0) -> list[Step]:
+    """A worker does something from beginning to end."""
     return [Step("start", worker, action, number), Step("go", worker, number=ALL)]
 
 
@@ -55,8 +56,19 @@ def _to(worker: int, action: str, place: str) -> list[Step]:
     return [Step("start", worker, action, 2), Step("go", worker, number=ALL, place=place)]
 
 
-def _wait(random: Random, *seconds: float) -> Step:
+def wait(random: Random, *seconds: float) -> Step:
+    """One of these times passes."""
     return Step("wait", seconds=random.choice(seconds))
+
+
+def at_once(random: Random, action: str, place: str) -> list[Step]:
+    """Two workers do the same, the second while the first stands at a place, where the first may die."""
+    return [
+        Step("start", 0, action, 2),
+        Step(random.choice(("go", "go", "die")), 0, number=ALL, place=place),
+        *whole(1, action),
+        Step("go", 0, number=ALL),
+    ]
 
 
 def _late_submitters(random: Random) -> list[Step]:
@@ -64,10 +76,10 @@ def _late_submitters(random: Random) -> list[Step]:
     places = [random.choice(PLACES["submit"][2:9]) for _ in range(2)]
     return [
         *_to(0, "submit", places[0]),
-        _wait(random, 950.0, 1000.0),
+        wait(random, 950.0, 1000.0),
         *_to(1, "submit", places[1]),
         Step("go", 0, number=ALL),
-        _wait(random, 0.0, 200.0, 1000.0),
+        wait(random, 0.0, 200.0, 1000.0),
         Step("go", 1, number=ALL),
     ]
 
@@ -75,12 +87,12 @@ def _late_submitters(random: Random) -> list[Step]:
 def _two_at_once(random: Random) -> list[Step]:
     """Two workers do the same, one of them in the middle of the other."""
     action = random.choice(("ingest", "ingest", "poll", "reconcile", "submit", "build"))
-    before = _whole(2, "poll") if action == "ingest" else []
+    before = whole(2, "poll") if action == "ingest" else []
     return [
         *before,
         *_to(0, action, random.choice(PLACES[action])),
-        *_whole(1, action),
-        *(_whole(1, "submit", 2) if random.random() < 0.5 else []),
+        *whole(1, action),
+        *(whole(1, "submit", 2) if random.random() < 0.5 else []),
         Step("go", 0, number=ALL),
     ]
 
@@ -89,10 +101,10 @@ def _lost_and_found(random: Random) -> list[Step]:
     """A submitter dies around its create, and others look for the batch, at the very moments that count."""
     place = random.choice(("call create_batch: before", "call create_batch: after", "commit flow.sending._create: "))
     looks = [random.choice(("poll", "submit", "reconcile")) for _ in range(3)]
-    waits = (_wait(random, 0.0, 95.0, 179.0, 181.0), _wait(random, 0.0, 60.0, 121.0), _wait(random, 0.0, 121.0, 1000.0))
+    pauses = (wait(random, 0.0, 95.0, 179.0, 181.0), wait(random, 0.0, 60.0, 121.0), wait(random, 0.0, 121.0, 1000.0))
     steps = [Step("start", 0, "submit", 2), Step("die", 0, number=ALL, place=place)]
-    for wait, look in zip(waits, looks, strict=True):
-        steps += [wait, *_whole(1, look, 2)]
+    for pause, look in zip(pauses, looks, strict=True):
+        steps += [pause, *whole(1, look, 2)]
     return steps
 
 
@@ -100,13 +112,13 @@ def _take_in(random: Random) -> list[Step]:
     """A batch ends and is taken in, by somebody who may die over it, while others do something else."""
     kind = random.choice(("go", "go", "die"))
     return [
-        *_whole(0, "submit", 2),
-        _wait(random, 40.0, 1000.0, 4000.0, 90_000.0),
-        *_whole(1, "poll", random.randint(0, 7)),
+        *whole(0, "submit", 2),
+        wait(random, 40.0, 1000.0, 4000.0, 90_000.0),
+        *whole(1, "poll", random.randint(0, 7)),
         Step("start", 2, "ingest"),
         Step(kind, 2, number=ALL, place=random.choice(PLACES["ingest"])),
-        *_whole(1, random.choice(("ingest", "poll", "cancel", "build"))),
-        *_whole(0, random.choice(("submit", "ingest")), 2),
+        *whole(1, random.choice(("ingest", "poll", "cancel", "build"))),
+        *whole(0, random.choice(("submit", "ingest")), 2),
         Step("go", 2, number=ALL),
     ]
 
@@ -127,13 +139,13 @@ def _change_meanwhile(random: Random) -> list[Step]:
     """A transcript changes while its request is on its way, or has failed, and perhaps changes back."""
     number = random.randint(0, 11)
     return [
-        *(_whole(0, "submit", 2) if random.random() < 0.5 else _to(0, "submit", random.choice(PLACES["submit"][:9]))),
-        _wait(random, 0.0, 100.0, 4000.0),
-        *(_whole(2, "poll") if random.random() < 0.5 else []),
-        *(_whole(2, "ingest") if random.random() < 0.5 else []),
+        *(whole(0, "submit", 2) if random.random() < 0.5 else _to(0, "submit", random.choice(PLACES["submit"][:9]))),
+        wait(random, 0.0, 100.0, 4000.0),
+        *(whole(2, "poll") if random.random() < 0.5 else []),
+        *(whole(2, "ingest") if random.random() < 0.5 else []),
         Step("change", number=number),
-        *_whole(1, "build", random.randint(0, 1)),
-        *([Step("change", number=0), *_whole(1, "build")] if random.random() < 0.4 else []),
+        *whole(1, "build", random.randint(0, 1)),
+        *([Step("change", number=0), *whole(1, "build")] if random.random() < 0.4 else []),
         Step("go", 0, number=ALL),
     ]
 
@@ -143,11 +155,11 @@ def _put_back_meanwhile(random: Random) -> list[Step]:
     number = random.randint(0, 11)
     return [
         *_to(0, "submit", random.choice(PLACES["submit"][1:6])),
-        *_whole(1, "cancel", 1),
+        *whole(1, "cancel", 1),
         Step("go", 0, number=ALL),
         Step("change", number=number),
         Step("change", number=number + 1),
-        *_whole(1, "build", 1),
+        *whole(1, "build", 1),
     ]
 
 
@@ -159,6 +171,7 @@ SCENES: tuple[Callable[[Random], list[Step]], ...] = (
     _lost_and_found,
     _take_in,
     _take_in,
+    _cancel_meanwhile,
     _cancel_meanwhile,
     _change_meanwhile,
     _put_back_meanwhile,

@@ -69,17 +69,32 @@ class Step:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A world, the faults of its service as its fault scripts write them, and steps."""
+    """A world, the faults of its service as its fault scripts write them, and steps.
+
+    Attributes:
+        seed: Also that of the service's own chances.
+        world: What it begins with.
+        faults: What goes wrong at the service.
+        steps: What happens.
+        dies_at: Boundaries, by their whole names, at each of which the first worker that comes there dies.
+    """
 
     seed: int
     world: World = World()
     faults: tuple[dict[str, Any], ...] = ()
     steps: tuple[Step, ...] = ()
+    dies_at: tuple[str, ...] = ()
+
+    @property
+    def replay(self) -> str:
+        """The arguments of `python -m tests.simulation` that run it again, where its seed gives the rest."""
+        return " ".join([f"--replay {self.seed}", *(f"--dies-at '{name}'" for name in self.dies_at)])
 
     def describe(self) -> str:
         """All of it, one thing a line."""
         lines = [f"seed {self.seed}", json.dumps(asdict(self.world))]
         lines += [f"fault {json.dumps(fault)}" for fault in self.faults]
+        lines += [f"the first worker that comes to {name!r} dies there" for name in self.dies_at]
         return "\n".join([*lines, *(f"{place:3} {step}" for place, step in enumerate(self.steps))])
 
     def without(self, *, steps: slice | None = None, fault: int | None = None) -> Schedule:

@@ -1,4 +1,4 @@
-"""A service that shows what it made later than `LIVEDASH_VISIBILITY_LAG` allows: it cannot be prevented, but the books tell it."""
+"""A service that shows what it made later than `LIVEDASH_VISIBILITY_LAG` allows: nobody can prevent it, but the books tell it."""
 
 from __future__ import annotations
 

@@ -21,16 +21,28 @@ class Crash(BaseException):
 
 @dataclass
 class Tally:
-    """What was passed and where workers died, over one schedule or many."""
+    """What was passed and where workers died, over one schedule or many.
+
+    Attributes:
+        boundaries: What workers that can die passed.
+        at_the_end: What was passed by the one that carries schedules to their end and cannot die.
+        crashes: Where workers died because a step said so.
+        directed: Where workers died because a schedule's `dies_at` names the boundary.
+        switches: How often another worker went on.
+    """
 
     boundaries: Counter[str] = field(default_factory=Counter)
+    at_the_end: Counter[str] = field(default_factory=Counter)
     crashes: Counter[str] = field(default_factory=Counter)
+    directed: Counter[str] = field(default_factory=Counter)
     switches: int = 0
 
     def add(self, other: Tally) -> None:
         """Count another one in."""
         self.boundaries.update(other.boundaries)
+        self.at_the_end.update(other.at_the_end)
         self.crashes.update(other.crashes)
+        self.directed.update(other.directed)
         self.switches += other.switches
 
 
@@ -41,6 +53,8 @@ class Worker:
     name: str
     tally: Tally
     trace: Callable[[str], None]
+    deadly: set[str] = field(default_factory=set)
+    """Boundaries at which whoever comes there first dies: shared by all workers, and each is struck out once it has killed."""
     open_transactions: int = 0
     _turns: int = 0
     _place: str = ""
@@ -63,9 +77,8 @@ class Worker:
         def live() -> None:
             self._go.acquire()
             try:
-                if self._dies and self._turns <= 0:
-                    self._die("start")
-                action()
+                if not (self._dies and self._turns <= 0):
+                    action()
             except Crash:
                 pass
             finally:
@@ -107,13 +120,16 @@ class Worker:
         if self._crashed:
             raise Crash(name)
         self.tally.boundaries[name] += 1
+        if name in self.deadly:
+            self.deadly.remove(name)
+            self._die(name, self.tally.directed)
         self._turns -= 1
         if self._place and name.startswith(self._place):
             self._turns, self._place = 0, ""
         if self._turns > 0:
             return
         if self._dies:
-            self._die(name)
+            self._die(name, self.tally.crashes)
         if self.open_transactions == 0:
             self._wait(name)
 
@@ -122,11 +138,11 @@ class Worker:
         self._stopped.release()
         self._go.acquire()
         if self._dies and self._turns <= 0:
-            self._die(name)
+            self._die(name, self.tally.crashes)
 
-    def _die(self, name: str) -> None:
+    def _die(self, name: str, counted: Counter[str]) -> None:
         self.trace(f"{self.name} dies at {name}")
-        self.tally.crashes[name] += 1
+        counted[name] += 1
         self._crashed = True
         raise Crash(name)
 
@@ -135,4 +151,5 @@ class Unhurried(Worker):
     """What carries a schedule to its end: it runs in the caller's thread and is never interrupted."""
 
     def boundary(self, name: str) -> None:
-        """Nothing happens here."""
+        """Nothing happens here; only that it was passed is counted."""
+        self.tally.at_the_end[name] += 1

@@ -1,0 +1,142 @@
+"""Plots: steps together with the faults of the service that they need, for states that chance alone hardly ever reaches.
+
+A schedule begins with one of them at most, directly after its first requests were made, so that "the first create" is the plot's
+own; other faults and steps are drawn around it all the same. What needs no fault belongs into `scenes.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from tests.simulation.fault_draws import LONGEST_LAG
+from tests.simulation.scenes import at_once, wait, whole
+from tests.simulation.schedule import Step
+from tests.simulation.workers import ALL
+
+Plot = tuple[list[dict[str, Any]], list[Step]]
+
+_FIRST = {"nth": 1}
+# From a create whose answer never came (its caller waited 60 s) to the moment when its input file may be deleted.
+_UNTIL_THE_FENCE = (121.0, 125.0)
+# LIVEDASH_VISIBILITY_LAG, and a little.
+_LAG_OVER = (121.0, 125.0, 200.0)
+
+
+def _look(random: Random) -> list[Step]:
+    return whole(random.choice((0, 1)), random.choice(("submit", "poll", "reconcile")), 2)
+
+
+def hidden_late_create(random: Random) -> Plot:
+    """A create takes effect just before its input file is deleted, and shows later still: whoever does not wait buys twice."""
+    late = {"kind": "delay", "operation": "create_batch", "seconds": random.choice((100.0, 170.0)), "match": _FIRST}
+    lag = {"kind": "visibility_lag", "seconds": LONGEST_LAG, "of": "batch", "on": "both", "match": _FIRST}
+    return [late, lag], [
+        *whole(0, "submit", 2),
+        wait(random, *_UNTIL_THE_FENCE),
+        *_look(random),
+        wait(random, 0.0, 5.0, 20.0),
+        *whole(0, "submit", 2),
+        wait(random, *_LAG_OVER),
+        *_look(random),
+    ]
+
+
+def late_twin(random: Random) -> Plot:
+    """A create takes effect when its batch has long been bought anew: what it makes is surplus, found by somebody who may die."""
+    late = {
+        "kind": "delay",
+        "operation": "create_batch",
+        "seconds": random.choice((330.0, 1000.0, 20_000.0)),
+        "match": _FIRST,
+    }
+    return [late], [
+        *whole(0, "submit", 2),
+        wait(random, *_UNTIL_THE_FENCE),
+        *_look(random),
+        wait(random, *_LAG_OVER),
+        *whole(0, "submit", 2),
+        wait(random, 100.0, 1000.0, 20_000.0),
+        Step("start", 1, random.choice(("poll", "reconcile"))),
+        Step(random.choice(("go", "go", "die")), 1, number=ALL, place=random.choice(("commit flow.surplus.", ""))),
+        *whole(2, random.choice(("poll", "reconcile"))),
+        Step("go", 1, number=ALL),
+    ]
+
+
+def input_not_shown(random: Random) -> Plot:
+    """The key does not see the input file of a create that was lost, as if it belonged to another project."""
+    lag = {"kind": "visibility_lag", "seconds": random.choice((400.0, 2000.0)), "of": "input_file", "on": "get"}
+    lost = {"kind": "drop", "operation": "create_batch", "match": _FIRST}
+    return [lag | {"match": _FIRST}, lost], [
+        *whole(0, "submit", 2),
+        wait(random, 40.0, 121.0),
+        *_look(random),
+        wait(random, 300.0, 1000.0),
+        *_look(random),
+    ]
+
+
+def answers_not_named(random: Random) -> Plot:
+    """A batch ends with errors alone, and counts them as answers: it is asked for again before it is taken in."""
+    counts = {"kind": "wrong_counts", "all_completed": True, "match": _FIRST}
+    failed = {"kind": "error_line", "status": random.choice((400, 500)), "match": _FIRST}
+    return [counts, failed], [
+        *whole(0, "submit", 2),
+        wait(random, 1000.0, 4000.0, 90_000.0),
+        *whole(1, "poll"),
+        *at_once(random, "ingest", "commit flow.ingest._read: "),
+    ]
+
+
+def short_downloads(random: Random) -> Plot:
+    """A file comes short a few times, and whole only after somebody might have believed it."""
+    keep, times = random.choice((0.3, 0.6, 0.95)), random.choice((3, 4, 6))
+    short = {"kind": "truncate", "operation": "download_file", "keep": keep, "silent": True, "times": times}
+    return [short], [
+        *whole(0, "submit", 2),
+        wait(random, 1000.0, 4000.0, 90_000.0),
+        *whole(1, "poll"),
+        *at_once(random, "ingest", "commit flow.ingest._believed: "),
+    ]
+
+
+def results_not_shown(random: Random) -> Plot:
+    """A batch has ended, and its files do not show: not yet, or never."""
+    late = {"kind": "visibility_lag", "seconds": LONGEST_LAG, "of": "result_files", "match": _FIRST}
+    gone = {"kind": "vanish_file", "file": "both", "match": _FIRST}
+    return [random.choice((late, gone))], [
+        *whole(0, "submit", 2),
+        wait(random, 10.0, 40.0, 300.0, 4000.0),
+        *whole(1, "poll"),
+        *at_once(random, "ingest", random.choice(("call file: ", "read flow.result_files."))),
+        wait(random, *_LAG_OVER),
+        *whole(2, "ingest"),
+    ]
+
+
+def old_files(random: Random) -> Plot:
+    """A batch was settled days ago, and its files are removed, by two at once."""
+    return [], [
+        *whole(0, "submit", 2),
+        wait(random, 4000.0, 90_000.0),
+        *whole(1, "poll"),
+        *whole(1, "ingest"),
+        wait(random, 260_000.0, 400_000.0),
+        *at_once(random, "reconcile", random.choice(("call delete_file: ", "commit flow.reconcile._remove_files: "))),
+    ]
+
+
+PLOTS: tuple[Callable[[Random], Plot], ...] = (
+    hidden_late_create,
+    hidden_late_create,
+    hidden_late_create,
+    late_twin,
+    late_twin,
+    short_downloads,
+    results_not_shown,
+    input_not_shown,
+    answers_not_named,
+    old_files,
+)
