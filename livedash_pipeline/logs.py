@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import structlog
 
+_PACKAGE = "livedash_pipeline"
 # Field names that would carry private text or a secret if somebody logged them by mistake.
 FORBIDDEN_FIELDS = frozenset({"content", "prompt", "answer", "transcript", "body", "api_key", "password", "text"})
 
@@ -34,21 +35,37 @@ def configure_logging(log_format: Literal["text", "json"] = "text", level: int =
     renderer: Any = (
         structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
     )
-    logger = logging.getLogger("livedash_pipeline")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logger = logging.getLogger(_PACKAGE)
     logger.handlers = [handler]
     logger.setLevel(level)
+    _show_warnings_of_others(formatter)
     structlog.configure(
         processors=[*shared, _refuse_private_fields, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+class _OthersHandler(logging.StreamHandler[TextIO]):
+    """Writes what libraries warn of; our own lines have their own handler."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not record.name.startswith(_PACKAGE)
+
+
+def _show_warnings_of_others(formatter: logging.Formatter) -> None:
+    """Without a handler of the root logger, a library's first `logging.warning` adds one that writes our lines once more."""
+    handler = _OthersHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    handler.setLevel(logging.WARNING)
+    root = logging.getLogger()
+    root.handlers = [*(known for known in root.handlers if not isinstance(known, _OthersHandler)), handler]
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

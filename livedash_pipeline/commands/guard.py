@@ -13,9 +13,13 @@ import click
 
 from livedash_pipeline.commands.command import GlobalOptions
 from livedash_pipeline.commands.output import print_document, show
-from livedash_pipeline.errors import LivedashError, UsageError
+from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, UsageError
 
 INTERRUPTED = 130
+# By name: importing the drivers would take longer than most usage errors.
+_OPERATIONAL_ERRORS = {"psycopg.OperationalError", "psycopg2.OperationalError"}
+# Connection exceptions, and a server that shuts down, crashed or cannot be connected to now.
+_CONNECTION_STATES = ("08", "57P")
 
 
 def exit_status(call: Callable[[], object], arguments: Sequence[str], options: GlobalOptions) -> int:
@@ -48,8 +52,9 @@ def exit_status(call: Callable[[], object], arguments: Sequence[str], options: G
         return error.exit_status
     except Exception as error:  # noqa: BLE001 - the outermost frame: whatever is left becomes a sentence and a status
         _trace(options)
-        _fail(_unexpected(error), as_json=as_json)
-        return LivedashError.exit_status
+        explained = _database_gone() if _lost_database(error) else _unexpected(error)
+        _fail(explained, as_json=as_json)
+        return explained.exit_status
     return status if isinstance(status, int) else 0
 
 
@@ -71,6 +76,25 @@ def _unexpected(error: Exception) -> LivedashError:
         f"Something went wrong that nobody foresaw ({type(error).__module__}.{type(error).__qualname__}).",
         remedy="Run it again with `livedash --debug …` to see where.",
         code="unexpected",
+    )
+
+
+def _lost_database(error: BaseException | None) -> bool:
+    """Whether a connection to a database broke, ours or Dagster's, at the bottom of what was raised."""
+    while error is not None:
+        kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
+        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
+        # No state: the connection broke before the server could say anything. A full disk, for one, has a state of its own.
+        if kinds & _OPERATIONAL_ERRORS and (not state or state.startswith(_CONNECTION_STATES)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _database_gone() -> DatabaseNotReadyError:
+    return DatabaseNotReadyError(
+        "The database went away while the command ran (DATABASE_URL, or the embedded server).",
+        remedy="Start it again and repeat the command: what was not committed is done then, and nothing is bought twice.",
     )
 
 

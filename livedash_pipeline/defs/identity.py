@@ -17,7 +17,14 @@ import structlog
 
 from livedash_pipeline.defs.names import TAG_HOST, TAG_PID, TAG_RUN, TAG_STARTED
 
-_UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+# NOT_STARTED as well: a command that is killed between creating its run and beginning it leaves it so, and without a daemon
+# nobody else looks. Runs that others have created and that wait to be launched carry no process of their own.
+_UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 def process_tags(run_id: str) -> dict[str, str]:

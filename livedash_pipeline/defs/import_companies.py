@@ -3,9 +3,7 @@
 What is imported per company is what `import_sessions` does; each company's assets are reported as materialized.
 """
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -22,6 +20,7 @@ from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.flow.documents import Document, import_document, imports_document
 from livedash_pipeline.flow.import_company import CompanyImport, import_whole_company
 from livedash_pipeline.openai_batch.tokens import count_tokens
+from livedash_pipeline.scratch import scratch_directory
 from livedash_pipeline.sources.csv_source import CsvSource
 
 
@@ -53,7 +52,7 @@ def import_companies(
     with (
         identified_run(context) as run_id,
         postgres.engine() as engine,
-        tempfile.TemporaryDirectory(prefix="livedash-csv-") as spool,
+        scratch_directory("csv") as spool,
     ):
         companies = _chosen(engine, config)
         context.instance.add_dynamic_partitions(PARTITIONS, [company.slug for company in companies])
@@ -63,7 +62,7 @@ def import_companies(
                     engine,
                     company,
                     settings=http_source.settings,
-                    source=CsvSource(http_source.environ, Path(spool)),
+                    source=CsvSource(http_source.environ, spool),
                     environ=http_source.environ,
                     count_tokens=count_tokens,
                     run_id=run_id,

@@ -6,10 +6,8 @@ Each is a plain object that opens nothing until it is used, so that definitions 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager
 
 import dagster as dg
 from sqlalchemy import Engine
@@ -18,9 +16,8 @@ from livedash_pipeline.core.endpoints import endpoint_of
 from livedash_pipeline.db.connect import make_engine
 from livedash_pipeline.db.migrate import check_current
 from livedash_pipeline.defs.identity import identified_run
-from livedash_pipeline.flow.context import BatchContext, require_api_key
-from livedash_pipeline.flow.pacing import pausing
-from livedash_pipeline.openai_batch.gateway import connect
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.service_context import service_context
 from livedash_pipeline.settings import Settings
 
 
@@ -56,19 +53,13 @@ class OpenAIBatch:
         """Host and path, as batches record it."""
         return endpoint_of(self.settings.openai_base_url)
 
-    @contextmanager
-    def context(self, engine: Engine, run_id: str | None) -> Iterator[BatchContext]:
+    def context(self, engine: Engine, run_id: str | None) -> AbstractContextManager[BatchContext]:
         """Everything that submit, poll and ingest need, with a spool directory of its own.
 
         Raises:
             SettingsError: There is no API key.
         """
-        key = require_api_key(self.settings)
-        with (
-            tempfile.TemporaryDirectory(prefix="livedash-spool-") as spool,
-            connect(self.settings.openai_base_url, key, on_failure=pausing(engine, self.endpoint)) as gateway,
-        ):
-            yield BatchContext(engine, gateway, self.settings, run_id, spool_dir=Path(spool))
+        return service_context(engine, self.settings, run_id)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ The answer is the job's document, wherever the job keeps it: an op job's output,
 from __future__ import annotations
 
 import os
+import threading
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -24,8 +25,13 @@ from livedash_pipeline.defs.reporting import REPORT_KEY
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.flow.context import configured_endpoint
 from livedash_pipeline.flow.documents import Document
+from livedash_pipeline.logs import get_logger
 from livedash_pipeline.settings import Settings, merged_environ
 
+log = get_logger(__name__)
+
+# Seconds between two looks for runs whose process is gone.
+_LOOK_FOR_DEAD_RUNS = 10.0
 # The step whose configuration and report are the job's.
 _STEP = {
     "import_sessions": "session_imports",
@@ -122,9 +128,10 @@ def _run(
     if op_config:
         run_config["ops"] = {step: {"config": dict(op_config)}}
     try:
-        result = job.execute_in_process(
-            instance=instance, run_id=run_id, partition_key=partition, run_config=run_config, tags=tags
-        )
+        with _dead_runs_reported(instance):
+            result = job.execute_in_process(
+                instance=instance, run_id=run_id, partition_key=partition, run_config=run_config, tags=tags
+            )
     except dg.DagsterInvalidConfigError as error:
         raise LivedashError(
             f"The configuration of {job_name} is not valid: {error.errors[0].message}",
@@ -134,6 +141,27 @@ def _run(
     if job_name not in _STEP:
         return dict(result.output_for_node(step))
     return _report(result, step)
+
+
+@contextmanager
+def _dead_runs_reported(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Looks for dead runs again and again meanwhile: this run may wait for the pool slot of one that is killed only now."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(_LOOK_FOR_DEAD_RUNS):
+            try:
+                report_dead_runs(instance)
+            except Exception:  # noqa: BLE001 - the run itself meets the same database, and its error is the one to show
+                log.warning("dead runs not looked for")
+
+    thread = threading.Thread(target=look, name="dead-runs", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _report(result: dg.ExecuteInProcessResult, step: str) -> Document:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import click
 import pytest
+from sqlalchemy import Engine, text
 
 from livedash_pipeline.commands.command import GlobalOptions
 from livedash_pipeline.commands.guard import exit_status
@@ -61,6 +62,29 @@ def test_an_unforeseen_failure_names_its_type_but_neither_its_text_nor_its_place
     assert "--debug" in shown
     assert "secret" not in shown
     assert "Traceback" not in shown
+
+
+def _terminated(engine: Engine) -> None:
+    """A statement on a connection whose server process has been ended from outside."""
+    with engine.connect() as connection, engine.connect() as other:
+        pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        connection.execute(text("SELECT 1"))
+
+
+def _refused_by_a_constraint(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.execute(text("INSERT INTO companies (slug) VALUES ('acme')"))
+
+
+def test_a_database_that_goes_away_meanwhile_ends_with_2_and_says_so(
+    engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_status(lambda: _terminated(engine), ["poll", "--json"], GlobalOptions()) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "database_not_ready"
+    # A database that answers with an error is there.
+    assert exit_status(lambda: _refused_by_a_constraint(engine), ["poll", "--json"], GlobalOptions()) == 1
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "unexpected"
 
 
 def test_debug_shows_where_a_failure_came_from(capsys: pytest.CaptureFixture[str]) -> None:

@@ -113,20 +113,22 @@ def test_a_process_id_that_names_nothing_is_gone(instance: dg.DagsterInstance, p
 
 @pytest.mark.parametrize(
     "status",
-    [
-        dg.DagsterRunStatus.NOT_STARTED,
-        dg.DagsterRunStatus.SUCCESS,
-        dg.DagsterRunStatus.FAILURE,
-        dg.DagsterRunStatus.CANCELED,
-    ],
+    [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED],
 )
-def test_runs_that_have_not_begun_or_have_ended_are_left(
-    instance: dg.DagsterInstance, status: dg.DagsterRunStatus
-) -> None:
+def test_runs_that_have_ended_are_left(instance: dg.DagsterInstance, status: dg.DagsterRunStatus) -> None:
     run_id = str(uuid.uuid4())
     _run(instance, process_tags(run_id) | {TAG_PID: "99999999"}, run_id, status)
     assert report_dead_runs(instance) == []
     assert _status(instance, run_id) is status
+
+
+def test_a_run_whose_process_was_killed_before_it_began_is_reported(instance: dg.DagsterInstance) -> None:
+    killed, alive, waiting = (str(uuid.uuid4()) for _ in range(3))
+    _run(instance, process_tags(killed) | {TAG_PID: "99999999"}, killed, dg.DagsterRunStatus.NOT_STARTED)
+    _run(instance, process_tags(alive), alive, dg.DagsterRunStatus.NOT_STARTED)
+    _run(instance, {}, waiting, dg.DagsterRunStatus.NOT_STARTED)
+    assert report_dead_runs(instance) == [killed]
+    assert _status(instance, killed) is dg.DagsterRunStatus.FAILURE
 
 
 def test_a_run_that_waits_in_the_queue_is_left(instance: dg.DagsterInstance) -> None:

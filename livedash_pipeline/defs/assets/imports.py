@@ -3,9 +3,6 @@
 Add what comes in from a company. What is made of it is in `defs.assets.sessions`.
 """
 
-import tempfile
-from pathlib import Path
-
 import dagster as dg
 
 from livedash_pipeline.db.companies import get_company
@@ -17,6 +14,7 @@ from livedash_pipeline.defs.resources import HttpSource, Postgres
 from livedash_pipeline.flow.documents import import_document
 from livedash_pipeline.flow.fetch_transcripts import fetch_transcripts
 from livedash_pipeline.flow.import_csv import ImportRules, import_company
+from livedash_pipeline.scratch import scratch_directory
 from livedash_pipeline.sources.csv_source import CsvSource
 
 company_csv = dg.AssetSpec(
@@ -60,19 +58,19 @@ def session_imports(
     with (
         identified_run(context) as run_id,
         postgres.engine() as engine,
-        tempfile.TemporaryDirectory(prefix="livedash-csv-") as spool,
+        scratch_directory("csv") as spool,
     ):
         with engine.connect() as connection:
             company = get_company(connection, context.partition_key)
         report = import_company(
             engine,
             company,
-            source=CsvSource(http_source.environ, Path(spool)),
+            source=CsvSource(http_source.environ, spool),
             rules=ImportRules.of(http_source.settings),
             run_id=run_id,
         )
     metadata = document_metadata(import_document(report), row_count=report.rows - report.rejected)
-    return dg.MaterializeResult(metadata=metadata | {"import_run": str(report.import_run_id)})
+    return dg.MaterializeResult(metadata=metadata | {"import_run": str(report.import_run_id or "none, without a CSV")})
 
 
 @dg.asset(

@@ -1,0 +1,25 @@
+"""Log lines are written once, in the form that was asked for, whoever writes them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+_LINES = """
+import logging
+from livedash_pipeline.logs import configure_logging, get_logger
+configure_logging("json")
+configure_logging("json")
+logging.warning("a library speaks through the root logger")
+logging.getLogger("library").info("not worth a line")
+get_logger("livedash_pipeline.somewhere").info("ours", batches=2)
+"""
+
+
+def test_a_library_that_uses_the_root_logger_neither_repeats_our_lines_nor_writes_another_form() -> None:
+    # In a process of its own: pytest has handlers at the root logger.
+    done = subprocess.run([sys.executable, "-c", _LINES], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["event"] for line in lines] == ["a library speaks through the root logger", "ours"]
+    assert lines[1]["batches"] == 2
