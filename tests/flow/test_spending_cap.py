@@ -12,6 +12,7 @@ from sqlalchemy import Engine, insert
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.tables import ai_processing_requests, ai_surplus_batches
+from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.preview import preview_submit
 from livedash_pipeline.flow.submit import SubmitReport, submit_pending
@@ -38,15 +39,42 @@ def statuses(engine: Engine) -> list[str]:
     return [request.processing_status for request in rows_of(engine, ai_processing_requests)]
 
 
-def test_a_cap_below_the_price_of_one_request_is_said_by_submit_and_its_preview(
+def test_a_cap_below_the_price_of_one_request_is_refused_at_the_start(
     engine: Engine, scripted: BatchContext, company: Company, service: BatchService
 ) -> None:
     with engine.begin() as connection:
         insert_requests(connection, company, 2)
     context = capped(scripted, Decimal("0.003"))
+    for start in (preview, submit):
+        with pytest.raises(
+            SettingsError, match=r"LIVEDASH_MONTHLY_CAP_EUR is 0\.003, and one request to gpt-5-mini may"
+        ):
+            start(context)
+    assert service.calls == []
+    assert statuses(engine) == ["PENDING_BATCHING"] * 2
+
+
+def test_a_cap_is_measured_by_the_cheapest_model_that_waits_and_by_the_default_where_nothing_does(
+    engine: Engine, scripted: BatchContext, company: Company
+) -> None:
+    context = capped(scripted, Decimal("0.003"))
+    with pytest.raises(SettingsError, match="gpt-5-mini"):
+        preview(context)
+    with engine.begin() as connection:
+        insert_requests(connection, company, model="gpt-5-mini")
+        insert_requests(connection, company, model="gpt-5-nano")
+    assert preview(context)["requests"] == 1
+
+
+def test_a_request_that_a_whole_months_cap_cannot_pay_is_said_by_submit_and_its_preview(
+    engine: Engine, scripted: BatchContext, company: Company, service: BatchService
+) -> None:
+    with engine.begin() as connection:
+        insert_requests(connection, company, 2, max_output_tokens=5000)
+    context = capped(scripted, Decimal("0.004"))
     said = [
-        "2 of 2 requests of acme for gpt-5-mini can never be sent: one may cost 0.00361125 EUR, "
-        "and LIVEDASH_MONTHLY_CAP_EUR is 0.003"
+        "2 of 2 requests of acme for gpt-5-mini can never be sent: one may cost 0.00451125 EUR, "
+        "and LIVEDASH_MONTHLY_CAP_EUR is 0.004"
     ]
     assert preview(context)["held"][: len(said)] == said
     report = submit(context)
