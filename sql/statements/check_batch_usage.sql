@@ -1,4 +1,5 @@
--- Batches whose lines do not add up to the tokens that the service reports, and answers whose cost is unknown.
+-- Batches whose lines do not add up to the tokens that the service reports, and answers whose cost is unknown (those of a system
+-- that was taken over have no batch, and nobody can price them any more).
 SELECT
     batches.id AS batch_id,
     'tokens differ from batch.usage' AS problem
@@ -15,5 +16,5 @@ SELECT DISTINCT
     attempts.batch_id,
     'no price or exchange rate'
 FROM ai_request_attempts AS attempts
-WHERE attempts.prompt_tokens IS NOT NULL AND attempts.total_cost_eur IS NULL
+WHERE attempts.batch_id IS NOT NULL AND attempts.prompt_tokens IS NOT NULL AND attempts.total_cost_eur IS NULL
 LIMIT 1000
