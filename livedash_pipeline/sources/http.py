@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
@@ -176,15 +176,20 @@ def open_response(
     headers: Mapping[str, str] | None = None,
     credentials: Credentials | None = None,
     follow_redirects: bool = False,
+    posted: Mapping[str, Any] | None = None,
+    shown: str | None = None,
 ) -> Iterator[httpx2.Response]:
-    """Opens `GET url`; the body is unread. On a redirect to another origin the client drops the credentials.
+    """Opens `GET url`, or posts a document as JSON; the body is unread. A redirect elsewhere drops the credentials.
+
+    Messages call the address what `shown_url` makes of it, or `shown` where even its path is a secret.
 
     Raises:
         SourceError: Nothing was answered, or the connection or the time ended while the body was read.
     """
     try:
         auth = httpx2.BasicAuth(credentials.username, credentials.password) if credentials else None
-        request = client.build_request("GET", url, headers=headers, extensions={"trace": deadline.trace})
+        method = "GET" if posted is None else "POST"
+        request = client.build_request(method, url, headers=headers, json=posted, extensions={"trace": deadline.trace})
         response = client.send(request, auth=auth, stream=True, follow_redirects=follow_redirects)
         try:
             yield response
@@ -192,8 +197,8 @@ def open_response(
             response.close()
     except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
         if deadline.expired:
-            raise _too_slow(url) from None
-        raise source_error_for(error, url) from None
+            raise _too_slow(shown or url) from None
+        raise source_error_for(error, shown or url) from None
 
 
 def stream_to(response: httpx2.Response, sink: BinaryIO, *, max_bytes: int, deadline: Deadline, url: str) -> Received:

@@ -16,6 +16,12 @@ CHECKS = {
     "service_counts_agree",
     "cost_agrees_with_batch_usage",
     "no_stage_is_stuck",
+    "every_company_is_imported_in_time",
+    "few_csv_rows_are_rejected",
+    "no_request_waits_too_long",
+    "no_batch_outlives_its_window",
+    "few_requests_fail",
+    "spending_stays_below_the_cap",
 }
 
 

@@ -1,0 +1,75 @@
+"""Posts alerts as JSON to a webhook, within bounds of time, and never shows its address beyond the host.
+
+Whoever knows a webhook's path can post there, so paths and queries are kept out of messages. Add other ways of delivery here;
+what an alert says is `core.alerts`, and when one is sent is decided in `defs.alerts`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from livedash_pipeline.errors import SourceError
+from livedash_pipeline.sources.deadline import Deadline
+from livedash_pipeline.sources.http import FetchLimits, make_client, open_response, source_error_for, with_retries
+
+TRY_SECONDS = 10.0
+TRIES = 3
+# A webhook that has just failed gets one short try for each further alert: five of them have to fit into a sensor's minute.
+QUICK_SECONDS = 2.0
+_LONGEST_PAUSE = 2.0
+
+
+def shown_webhook(url: str) -> str:
+    """A webhook's scheme, host and port: all that messages and logs may say of it."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}"
+
+
+class AlertWebhook:
+    """One webhook, and whether it took the last alert.
+
+    Args:
+        url: Where alerts are posted.
+        sleep: Waits between tries.
+        seconds: How long one try may take in all.
+    """
+
+    def __init__(self, url: str, *, sleep: Callable[[float], None] = time.sleep, seconds: float = TRY_SECONDS) -> None:
+        self._url = url
+        self._sleep = sleep
+        self._seconds = seconds
+        self._failing = False
+
+    def post(self, document: Mapping[str, Any]) -> None:
+        """Delivers one alert, in three tries at most, or in a short one while the webhook is failing.
+
+        Raises:
+            SourceError: It was not taken; the message names the host only.
+        """
+        seconds, tries = (QUICK_SECONDS, 1) if self._failing else (self._seconds, TRIES)
+        try:
+            with_retries(lambda: self._try(document, min(seconds, self._seconds)), sleep=self._pause, attempts=tries)
+        except SourceError:
+            self._failing = True
+            raise
+        self._failing = False
+
+    def _pause(self, seconds: float) -> None:
+        # A sensor's tick cannot wait for as long as a server may ask.
+        self._sleep(min(seconds, _LONGEST_PAUSE))
+
+    def _try(self, document: Mapping[str, Any], seconds: float) -> None:
+        limits = FetchLimits(max_bytes=0, connect_seconds=seconds, read_seconds=seconds, total_seconds=seconds)
+        shown = shown_webhook(self._url)
+        # The answer's body is of no interest, and a redirect is none that an alert should follow.
+        with (
+            make_client(limits) as client,
+            Deadline(seconds) as deadline,
+            open_response(client, self._url, deadline, shown=shown, posted=document) as response,
+        ):
+            if not response.is_success:
+                raise source_error_for(response, shown)

@@ -1,0 +1,221 @@
+"""People are told of a failed run and of a check that turns red: once, with the command that helps, and by one POST."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import structlog
+
+from livedash_pipeline.core.alerts import CHECK_REMEDIES, JOB_REMEDIES
+from livedash_pipeline.defs.alerts import read_levels
+from livedash_pipeline.defs.build import build_defs
+from livedash_pipeline.settings import Settings
+from tests.defs.ailing import Health
+from tests.sources.alert_receiver import AlertReceiver, alert_receiver
+
+RED = "no_request_waits_too_long"
+BATCH = "no_batch_outlives_its_window"
+
+
+@pytest.fixture
+def receiver(health: Health) -> Iterator[AlertReceiver]:
+    with alert_receiver() as receiver:
+        health.settings["livedash_alert_url"] = receiver.url
+        yield receiver
+
+
+def tell(health: Health, run: dg.DagsterRun, event: dg.DagsterEvent) -> list[dict[str, Any]]:
+    """What `run_failure_sensor` does about a run: the lines that were logged."""
+    context = dg.build_run_status_sensor_context(
+        sensor_name="run_failure_sensor", dagster_instance=health.instance, dagster_run=run, dagster_event=event
+    )
+    sensor: Any = health.defs.resolve_sensor_def("run_failure_sensor")
+    with structlog.testing.capture_logs() as lines:
+        sensor(context.for_run_failure())
+    return [dict(line) for line in lines]
+
+
+def tell_of(health: Health, result: dg.ExecuteInProcessResult) -> list[dict[str, Any]]:
+    (event,) = [event for event in result.all_events if event.event_type is dg.DagsterEventType.RUN_FAILURE]
+    return tell(health, result.dagster_run, event)
+
+
+def fail_import(health: Health, tmp_path: Path) -> dg.ExecuteInProcessResult:
+    health.sql("UPDATE companies SET csv_url = :path", path=str(tmp_path / "gone.csv"))
+    return health.run("import_sessions", "acme")
+
+
+def look(health: Health, cursor: str | None = None) -> tuple[str, list[dict[str, Any]], str]:
+    """A tick of `red_check_sensor`: its next cursor, the lines that were logged, and what the tick says."""
+    sensor: Any = health.defs.resolve_sensor_def("red_check_sensor")
+    with (
+        dg.build_sensor_context(instance=health.instance, cursor=cursor) as context,
+        structlog.testing.capture_logs() as lines,
+    ):
+        tick = sensor.evaluate_tick(context)
+    return tick.cursor, [dict(line) for line in lines], tick.skip_message
+
+
+def wait_for(health: Health, hours: int) -> None:
+    health.sql(f"UPDATE ai_processing_requests SET updated_at = now() - interval '{hours} hours'")
+
+
+def test_a_failed_run_is_one_line_and_one_post_with_company_reason_and_command(
+    health: Health, receiver: AlertReceiver, tmp_path: Path
+) -> None:
+    (line,) = tell_of(health, fail_import(health, tmp_path))
+    assert (line["event"], line["log_level"]) == ("run failed", "error")
+    assert (line["job"], line["company"], line["where"]) == ("import_sessions", "acme", "session_imports")
+    assert "gone.csv" in line["reason"] and line["next"] == "livedash import --company acme"
+    (document,) = receiver.posted
+    assert (document["event"], document["what"], document["companies"]) == ("run_failed", "import_sessions", ["acme"])
+    assert (document["runId"], document["message"]) == (line["failed_run_id"], line["reason"])
+    assert document["command"] == line["next"]
+    assert document["remedy"] == JOB_REMEDIES["import_sessions"].advice
+
+
+def test_the_words_of_a_stranger_s_error_stay_in_the_run(health: Health, receiver: AlertReceiver) -> None:
+    @dg.op
+    def breaks() -> None:
+        raise ValueError("the user said: my phone number is 0123")
+
+    job = dg.GraphDefinition(name="breaks_graph", node_defs=[breaks]).to_job(name="breaks")
+    (line,) = tell_of(health, job.execute_in_process(instance=health.instance, raise_on_error=False))
+    assert line["reason"] == "ValueError; its words are in the run."
+    assert "0123" not in json.dumps([line, receiver.posted], default=str)
+
+
+def test_a_run_whose_process_is_gone_says_so(health: Health, receiver: AlertReceiver) -> None:
+    job = health.defs.resolve_job_def("submit_batches")
+    run = health.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    tell(health, run, health.instance.report_run_failed(run, "The run's process is gone."))
+    (document,) = receiver.posted
+    assert document["message"] == "The run's process is gone."
+    assert (document["companies"], document["command"]) == ([], "livedash submit --dry-run")
+
+
+def test_a_check_that_turns_red_in_a_run_is_one_line_and_one_post(health: Health, receiver: AlertReceiver) -> None:
+    ids = health.requests(3)
+    assert health.run("health_checks").success
+    cursor, lines, said = look(health)
+    assert (lines, receiver.posted) == ([], [])
+    assert said == "11 checks, 11 evaluated: 11 green, 0 yellow, 0 red; 0 changed"
+
+    wait_for(health, hours=3)
+    run = health.run("health_checks")
+    cursor, (line,), said = look(health, cursor)
+    assert said == "11 checks, 11 evaluated: 10 green, 0 yellow, 1 red; 1 changed"
+    assert (line["event"], line["log_level"], line["check"]) == ("check is red", "error", RED)
+    assert (line["count"], line["next"]) == (3, "livedash submit --dry-run")
+    (document,) = receiver.posted
+    assert (document["event"], document["severity"], document["what"]) == ("check_red", "error", RED)
+    assert (document["where"], document["companies"]) == ("pending_ai_requests", ["acme"])
+    assert (document["count"], document["sampleIds"], document["runId"]) == (3, ids, run.run_id)
+    assert document["remedy"] == CHECK_REMEDIES[RED].advice
+
+
+def test_a_check_that_stays_red_is_no_news_and_one_that_turns_green_is_a_line(
+    health: Health, receiver: AlertReceiver
+) -> None:
+    health.requests()
+    told, cursor = [], None
+    for hours in (3, 3, None, 0, 0, 3):
+        if hours is not None:
+            wait_for(health, hours)
+            health.check(RED)
+        cursor, lines, _ = look(health, cursor)
+        told.append([(line["event"], line["log_level"]) for line in lines])
+    red, green = [("check is red", "error")], [("check is green again", "info")]
+    assert told == [red, [], [], green, [], red]
+    assert len(receiver.posted) == 2
+
+
+def test_yellow_warns_and_red_after_it_is_told_as_well(health: Health, receiver: AlertReceiver) -> None:
+    health.batch()
+    told, cursor = [], None
+    for expires in ("1 hour", "-2 hours", "1 hour"):
+        health.sql(f"UPDATE ai_batch_requests SET expires_at = now() + interval '{expires}'")
+        health.check(BATCH)
+        cursor, lines, _ = look(health, cursor)
+        told.append([(line["event"], line["log_level"]) for line in lines])
+    assert told == [[("check is yellow", "warning")], [("check is red", "error")], []], "a little better is no news"
+    assert [document["severity"] for document in receiver.posted] == ["warn", "error"]
+
+
+def test_a_check_that_could_not_run_stays_as_it_was_and_its_run_is_told_of(
+    health: Health, receiver: AlertReceiver
+) -> None:
+    health.requests()
+    wait_for(health, hours=3)
+    health.check(RED)
+    cursor, _, _ = look(health)
+    health.sql("ALTER TABLE ai_processing_requests RENAME TO elsewhere")
+    failed = health.run("health_checks")
+    assert look(health, cursor)[1] == []
+    (line,) = tell_of(health, failed)
+    assert (line["job"], line["next"]) == ("health_checks", "livedash doctor")
+    assert [document["event"] for document in receiver.posted] == ["check_red", "run_failed"]
+
+
+def test_a_webhook_that_fails_is_a_line_without_its_path_and_fails_no_sensor(
+    health: Health, receiver: AlertReceiver, tmp_path: Path
+) -> None:
+    receiver.statuses = [404]
+    health.requests()
+    wait_for(health, hours=3)
+    health.check(RED)
+    cursor, (red, undelivered), _ = look(health)
+    assert red["event"] == "check is red"
+    assert (undelivered["event"], undelivered["log_level"]) == ("alert not delivered", "error")
+    assert undelivered["webhook"] == receiver.url.removesuffix("/hook/secret-token")
+    assert "secret-token" not in json.dumps([red, undelivered])
+    assert look(health, cursor)[1] == []
+    lines = tell_of(health, fail_import(health, tmp_path))
+    assert [line["event"] for line in lines] == ["run failed", "alert not delivered"]
+
+
+def test_without_a_webhook_there_is_the_line(health: Health) -> None:
+    health.requests()
+    wait_for(health, hours=3)
+    health.check(RED)
+    assert [line["event"] for line in look(health)[1]] == ["check is red"]
+
+
+def test_alerts_hold_no_text_of_a_chat_and_no_key(health: Health, receiver: AlertReceiver) -> None:
+    health.settings["openai_api_key"] = "test-key"
+    health.settle(health.requests(2), failed=2)
+    health.requests()
+    wait_for(health, hours=3)
+    health.imported(10, 10)
+    health.sql("UPDATE companies SET import_failures = 3")
+    health.sql("UPDATE ai_processing_requests SET raw_answer = 'an answer', error_message = 'words of the model'")
+    health.sql("UPDATE session_processing_status SET status = 'IN_PROGRESS', completed_at = NULL")
+    health.run("health_checks")
+    lines = look(health)[1]
+    told = {document["what"] for document in receiver.posted}
+    assert told >= {RED, "few_requests_fail", "few_csv_rows_are_rejected", "no_stage_is_stuck"}
+    everything = json.dumps([receiver.posted, lines], default=str)
+    private = [content for (content,) in health.sql("SELECT DISTINCT content FROM messages")]
+    assert (
+        private and [text for text in [*private, "an answer", "words of the", "test-key"] if text in everything] == []
+    )
+
+
+@pytest.mark.parametrize(
+    "cursor", [None, "", "lost", "[]", "7", '{"few_requests_fail": "purple"}', '{"a": 1}', '{"a": {}}']
+)
+def test_a_lost_or_malformed_cursor_is_harmless(cursor: str | None) -> None:
+    assert read_levels(cursor) == {}
+
+
+def test_every_job_and_every_check_has_a_remedy() -> None:
+    defs = build_defs(Settings(), database_url=lambda: "never asked for", environ={})
+    jobs = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
+    assert jobs - JOB_REMEDIES.keys() == set()
+    checks = {key.name for key in defs.resolve_asset_graph().asset_check_keys}
+    assert checks == CHECK_REMEDIES.keys()

@@ -1,0 +1,215 @@
+"""Checks of health, both ways: green while all is well, and yellow or red with count, ids and remedy when it is not."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.freshness import FreshnessState
+from dagster._core.definitions.freshness_evaluator import TimeWindowFreshnessPolicyEvaluator
+from dagster._core.loader import LoadingContextForTest
+
+from livedash_pipeline.core.alerts import CHECK_REMEDIES
+from livedash_pipeline.defs.health import HEALTH_CHECKS
+from tests.defs.ailing import Health
+from tests.flow.rows import insert_company
+
+WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
+
+
+def assert_red(
+    found: dg.AssetCheckEvaluation, *, count: int, ids: list[str], severity: dg.AssetCheckSeverity = ERROR
+) -> None:
+    assert (found.passed, found.severity) == (False, severity)
+    metadata = {name: value.value for name, value in found.metadata.items()}
+    assert metadata["count"] == count
+    assert metadata["sample_ids"] == ids
+    assert metadata["companies"] == ["acme"]
+    assert metadata["remedy"] == CHECK_REMEDIES[found.check_name].advice
+    assert "acme" in str(metadata["sample"])
+
+
+def assert_green(found: dg.AssetCheckEvaluation) -> None:
+    assert found.passed
+    assert found.metadata["count"].value == 0
+    assert "sample" not in found.metadata and "remedy" not in found.metadata
+
+
+@pytest.mark.parametrize("name", HEALTH_CHECKS)
+def test_an_empty_pipeline_is_healthy(health: Health, name: str) -> None:
+    assert_green(health.check(name))
+
+
+def test_requests_that_nobody_sends_are_red_and_those_behind_a_batch_are_yellow(health: Health) -> None:
+    ids = health.requests(12)
+    assert_green(health.check("no_request_waits_too_long"))
+    health.sql("UPDATE ai_processing_requests SET updated_at = now() - interval '90 minutes'")
+    assert_green(health.check("no_request_waits_too_long"))
+    red = health.check("no_request_waits_too_long", livedash_max_wait=60)
+    assert_red(red, count=12, ids=ids[:10])
+    health.batch()
+    assert_red(health.check("no_request_waits_too_long", livedash_max_wait=60), count=12, ids=ids[:10], severity=WARN)
+    health.sql("UPDATE companies SET status = 'SUSPENDED'")
+    assert_green(health.check("no_request_waits_too_long", livedash_max_wait=60))
+
+
+def test_a_batch_is_yellow_from_twenty_hours_on_and_red_beyond_its_window(health: Health) -> None:
+    name = "no_batch_outlives_its_window"
+    batch_id = health.batch(submitted_at="now() - interval '19 hours'", created_at="now() - interval '19 hours'")
+    assert_green(health.check(name))
+    health.sql("UPDATE ai_batch_requests SET submitted_at = now() - interval '21 hours'")
+    assert_red(health.check(name), count=1, ids=[batch_id], severity=WARN)
+    health.sql("UPDATE ai_batch_requests SET expires_at = now() - interval '30 minutes'")
+    assert_red(health.check(name), count=1, ids=[batch_id], severity=WARN)
+    health.sql("UPDATE ai_batch_requests SET expires_at = now() - interval '2 hours'")
+    found = health.check(name)
+    assert_red(found, count=1, ids=[batch_id])
+    assert "beyond its window" in str(found.metadata["sample"].value)
+    health.sql("UPDATE ai_batch_requests SET processed_at = now()")
+    assert_green(health.check(name))
+
+
+@pytest.mark.parametrize(
+    ("status", "openai_id", "problem"),
+    [("COMPLETED", "batch_1", "ended, and not taken in"), ("UPLOADING", None, "no id of the service yet")],
+)
+def test_a_batch_that_nobody_takes_further_is_red(
+    health: Health, status: str, openai_id: str | None, problem: str
+) -> None:
+    batch_id = health.batch(status, openai_id)
+    assert_green(health.check("no_batch_outlives_its_window"))
+    health.sql(
+        "UPDATE ai_batch_requests SET created_at = now() - interval '3 hours', status_changed_at = now() - interval '3 hours'"
+    )
+    found = health.check("no_batch_outlives_its_window")
+    assert_red(found, count=1, ids=[batch_id])
+    assert problem in str(found.metadata["sample"].value)
+
+
+def test_a_red_batch_is_named_before_a_yellow_one(health: Health) -> None:
+    yellow = health.batch(openai_id="1", created_at="now() - interval '2 days'", expires_at="now() + interval '1 hour'")
+    red = health.batch(openai_id="2", expires_at="now() - interval '2 hours'")
+    assert_red(health.check("no_batch_outlives_its_window"), count=2, ids=[red, yellow])
+
+
+def test_more_failures_than_the_limit_within_a_week_are_red(health: Health) -> None:
+    ids = health.requests(60)
+    health.settle(ids, failed=6)
+    assert_green(health.check("few_requests_fail"))
+    found = health.check("few_requests_fail", livedash_max_failure_ratio=0.05)
+    assert_red(found, count=6, ids=ids[5::-1])
+    assert "| 60 |" in str(found.metadata["sample"].value), "of how many"
+    assert "refused" in str(found.metadata["sample"].value), "and why"
+    health.sql(
+        "UPDATE ai_processing_requests SET requested_at = '2025-01-01', completed_at = now() - interval '8 days'"
+    )
+    assert_green(health.check("few_requests_fail", livedash_max_failure_ratio=0.05))
+
+
+def test_of_a_few_requests_all_have_to_fail_to_turn_red(health: Health) -> None:
+    ids = health.requests(3)
+    health.settle(ids, failed=2)
+    assert_green(health.check("few_requests_fail"))
+    health.sql("UPDATE companies SET slug = 'other'")
+    with health.engine.begin() as connection:
+        health.company = insert_company(connection)
+    lost = health.requests(1)
+    health.settle(lost, failed=1)
+    assert_red(health.check("few_requests_fail"), count=1, ids=lost)
+
+
+def test_many_rejects_are_yellow_and_a_refused_file_is_red(health: Health) -> None:
+    name = "few_csv_rows_are_rejected"
+    health.imported(100, 10, age="3 hours")
+    assert_green(health.check(name))
+    health.imported(100, 11, age="2 hours")
+    ((newest,),) = health.sql("SELECT id::text FROM import_runs WHERE rows_rejected = 11")
+    assert_red(health.check(name), count=11, ids=[newest], severity=WARN)
+    assert_green(health.check(name, livedash_max_reject_ratio=0.5))
+    health.imported(100, 90, status="FAILED", age="1 hour")
+    ((refused,),) = health.sql("SELECT id::text FROM import_runs WHERE status = 'FAILED'")
+    assert_red(health.check(name), count=90, ids=[refused])
+    health.imported(0, 0, age="1 minute")
+    assert not health.check(name).passed, "an import that found nothing new says nothing about rejects"
+    health.imported(100, 0, age="0 minutes")
+    assert_green(health.check(name))
+
+
+def test_a_company_that_fails_again_and_again_or_is_not_looked_at_is_red(health: Health) -> None:
+    name = "every_company_is_imported_in_time"
+    health.sql("UPDATE companies SET import_failures = 2")
+    assert_green(health.check(name))
+    health.sql("UPDATE companies SET import_failures = 3")
+    assert_red(health.check(name), count=1, ids=[])
+    health.sql("UPDATE companies SET import_failures = 0, next_import_at = now() - interval '50 minutes'")
+    assert_green(health.check(name))
+    health.sql("UPDATE companies SET next_import_at = now() - interval '70 minutes'")
+    assert_red(health.check(name), count=1, ids=[])
+    assert_green(health.check(name, livedash_import_interval=3600))
+    health.imported(0, 0, status="RUNNING", age="2 hours")
+    assert_green(health.check(name))
+    health.sql("UPDATE import_runs SET started_at = now() - interval '7 hours'")
+    assert_red(health.check(name), count=1, ids=[])
+
+
+@pytest.mark.parametrize("change", ["csv_url = '', next_import_at = NULL", "status = 'SUSPENDED'"])
+def test_a_company_without_a_csv_or_at_rest_is_not_overdue(health: Health, change: str) -> None:
+    health.sql("UPDATE companies SET created_at = now() - interval '9 days', next_import_at = created_at")
+    assert not health.check("every_company_is_imported_in_time").passed
+    health.sql(f"UPDATE companies SET {change}")
+    assert_green(health.check("every_company_is_imported_in_time"))
+
+
+def test_a_quiet_company_whose_imports_bring_nothing_is_healthy(health: Health) -> None:
+    health.imported(0, 0, age="5 minutes")
+    for name in HEALTH_CHECKS:
+        assert_green(health.check(name))
+
+
+def test_spending_is_yellow_from_four_fifths_of_the_cap_on_and_red_where_nothing_more_fits(health: Health) -> None:
+    name = "spending_stays_below_the_cap"
+    health.settle(health.requests(4), failed=1, age="0 minutes", eur="0.2")
+    without = health.check(name)
+    assert_green(without)
+    assert "LIVEDASH_MONTHLY_CAP_EUR is not set" in str(without.metadata["skipped"].value)
+    levels = {}
+    for cap in ("1.01", "1", "0.83", "0.81", "0.8", "0.5"):
+        found = health.check(name, livedash_monthly_cap_eur=Decimal(cap))
+        levels[cap] = None if found.passed else found.severity
+    # Each request sets 0.02 aside: with 0.8 spent of 0.81, none can be sent.
+    assert levels == {"1.01": None, "1": WARN, "0.83": WARN, "0.81": ERROR, "0.8": ERROR, "0.5": ERROR}
+    found = health.check(name, livedash_monthly_cap_eur=Decimal("0.5"))
+    assert_red(found, count=1, ids=[])
+    assert "| acme | 0.8 | 0 |" in str(found.metadata["spending"].value)
+
+
+def test_spending_counts_surplus_and_this_month_only(health: Health) -> None:
+    health.settle(health.requests(2), failed=0, age="40 days", eur="5")
+    cap = Decimal(1)
+    assert_green(health.check("spending_stays_below_the_cap", livedash_monthly_cap_eur=cap))
+    batch_id = health.batch()
+    health.sql(
+        "INSERT INTO ai_surplus_batches (openai_batch_id, batch_id, endpoint, openai_status, found_at, ended_at,"
+        " total_cost_eur) VALUES ('batch_2', :batch, 'e', 'cancelled', now(), now(), 0.9)",
+        batch=batch_id,
+    )
+    found = health.check("spending_stays_below_the_cap", livedash_monthly_cap_eur=cap)
+    assert_red(found, count=1, ids=[], severity=WARN)
+
+
+def test_an_import_of_any_company_keeps_its_assets_fresh(health: Health) -> None:
+    graph = health.defs.resolve_asset_graph()
+
+    def state(asset: str) -> FreshnessState:
+        node: Any = graph.get(dg.AssetKey(asset))
+        evaluated = TimeWindowFreshnessPolicyEvaluator().evaluate_freshness(
+            LoadingContextForTest(health.instance), node
+        )
+        return asyncio.run(evaluated)
+
+    assert state("session_imports") is FreshnessState.UNKNOWN, "never imported is not stale"
+    health.instance.report_runless_asset_event(dg.AssetMaterialization("session_imports", partition="acme"))
+    assert state("session_imports") is FreshnessState.PASS

@@ -1,0 +1,75 @@
+"""A webhook gets each alert once, is asked again while that may help, and is never named beyond its host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from livedash_pipeline.errors import SourceError
+from livedash_pipeline.sources.alert_webhook import AlertWebhook, shown_webhook
+from tests.sources.alert_receiver import AlertReceiver, alert_receiver
+
+DOCUMENT = {"text": "grüße", "count": 3}
+
+
+@pytest.fixture
+def receiver() -> Iterator[AlertReceiver]:
+    with alert_receiver() as receiver:
+        yield receiver
+
+
+def test_an_alert_is_posted_once_as_json(receiver: AlertReceiver) -> None:
+    AlertWebhook(receiver.url).post(DOCUMENT)
+    assert receiver.posted == [DOCUMENT]
+    assert receiver.paths == ["/hook/secret-token"]
+
+
+def test_a_passing_failure_is_met_with_three_tries_and_short_pauses(receiver: AlertReceiver) -> None:
+    pauses: list[float] = []
+    receiver.statuses, receiver.headers = [503, 429, 204], {"Retry-After": "30"}
+    AlertWebhook(receiver.url, sleep=pauses.append).post(DOCUMENT)
+    assert len(receiver.posted) == 3
+    assert len(pauses) == 2 and max(pauses) <= 2
+
+
+@pytest.mark.parametrize(("status", "tries"), [(500, 3), (404, 1), (302, 1)])
+def test_an_alert_that_is_not_taken_is_an_error_that_names_the_host_only(
+    receiver: AlertReceiver, status: int, tries: int
+) -> None:
+    receiver.statuses, receiver.headers = [status], {"Location": "/elsewhere"}
+    with pytest.raises(SourceError) as caught:
+        AlertWebhook(receiver.url, sleep=lambda _: None).post(DOCUMENT)
+    assert len(receiver.posted) == tries
+    assert str(status) in str(caught.value) and "127.0.0.1" in str(caught.value)
+    assert "secret-token" not in repr(caught.value)
+
+
+def test_a_webhook_that_is_failing_gets_one_short_try_until_it_answers(receiver: AlertReceiver) -> None:
+    receiver.statuses = [500]
+    webhook = AlertWebhook(receiver.url, sleep=lambda _: None)
+    for tries in (3, 4, 5):
+        with pytest.raises(SourceError):
+            webhook.post(DOCUMENT)
+        assert len(receiver.posted) == tries
+    receiver.statuses = [200, 500, 200]
+    webhook.post(DOCUMENT)
+    webhook.post(DOCUMENT)
+    assert len(receiver.posted) == 8, "after an answer there are three tries again"
+
+
+def test_a_webhook_that_does_not_answer_or_is_not_there_is_given_up_in_time(receiver: AlertReceiver) -> None:
+    receiver.slowness = 0.5
+    with pytest.raises(SourceError, match=r"^http://127\.0\.0\.1:\d+ did not "):
+        AlertWebhook(receiver.url, sleep=lambda _: None, seconds=0.05).post(DOCUMENT)
+    with alert_receiver() as gone:
+        pass
+    with pytest.raises(SourceError, match="refused the connection") as caught:
+        AlertWebhook(gone.url, sleep=lambda _: None).post(DOCUMENT)
+    assert "secret-token" not in str(caught.value)
+
+
+def test_a_webhook_is_shown_without_credentials_path_and_query() -> None:
+    assert shown_webhook("https://user:password@hooks.example.com:8443/services/T0/B0?key=1") == (
+        "https://hooks.example.com:8443"
+    )
