@@ -1,0 +1,113 @@
+"""`livedash prune`: deletes texts by age, or what named sessions or a person said, and old records of Dagster's runs.
+
+Add an option here and to `core.retention.PruneRequest`. What is deleted is decided in `flow.prune`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from livedash_pipeline.commands.command import Answer, Document, command, company_option
+from livedash_pipeline.commands.context import ready_engine
+from livedash_pipeline.commands.output import draw_table, plural
+from livedash_pipeline.commands.pipeline import ForegroundRun, run_step
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from livedash_pipeline.core.retention import PruneRequest
+
+
+@command(
+    "prune",
+    works=True,
+    example=(
+        "livedash prune --no-dry-run",
+        "livedash prune --company acme --external-id 5e2c0a44-6c1d-4a53-9a0e-3c6f0f4b7d10 --no-dry-run",
+        "livedash prune --dagster-older-than 30 --no-dry-run",
+    ),
+)
+@company_option("Slug of one company; without it, all of them by age.")
+@click.option("--session", "session_ids", metavar="ID", multiple=True, help="Erase this session; may be repeated.")
+@click.option(
+    "--external-id",
+    "external_ids",
+    metavar="ID",
+    multiple=True,
+    help="Erase the session that the company's CSV calls so; may be repeated.",
+)
+@click.option("--ip-address", metavar="ADDRESS", help="Erase all sessions of the company's CSV with this address.")
+@click.option(
+    "--dagster-older-than",
+    metavar="DAYS",
+    type=int,
+    help="Delete records of Dagster's runs that ended longer ago, 7 days at least.",
+)
+@click.option("--dry-run/--no-dry-run", default=True, show_default=True, help="Only count.")
+def prune(
+    company: str | None,
+    session_ids: tuple[str, ...],
+    external_ids: tuple[str, ...],
+    ip_address: str | None,
+    dagster_older_than: int | None,
+    dry_run: bool,
+) -> Answer:
+    """Delete texts that are older than their company keeps them, or what sessions or a person said.
+
+    Ids, times, categories, tokens and costs stay. What was deleted is recorded as counts and does not come back.
+    """
+    from livedash_pipeline.core.retention import PruneRequest
+    from livedash_pipeline.flow.prune import checked
+
+    request = checked(PruneRequest(company, session_ids, external_ids, ip_address, dagster_older_than, dry_run=dry_run))
+    # An erasure is no Dagster run: a run keeps its configuration, and with it whom somebody wanted to be forgotten.
+    document = _erase(request) if request.names_sessions else run_step(prune_run(request), needs_key=False)
+    return Answer(document, lambda console: draw_prune(console, document, erased=request.names_sessions))
+
+
+def prune_run(request: PruneRequest) -> ForegroundRun:
+    """Deletion by age as a job."""
+    config: dict[str, Any] = {"dry_run": request.dry_run}
+    config |= {"company": request.company} if request.company is not None else {}
+    if request.dagster_older_than_days is not None:
+        config["dagster_older_than_days"] = request.dagster_older_than_days
+    return ForegroundRun("prune", op_config=config)
+
+
+def _erase(request: PruneRequest) -> Document:
+    from livedash_pipeline.flow.documents import prune_document
+    from livedash_pipeline.flow.prune import prune as flow_prune
+
+    with ready_engine() as (_, engine):
+        return prune_document(flow_prune(engine, request))
+
+
+def draw_prune(console: Console, document: Document, *, erased: bool) -> None:
+    """Texts per company, and how to do what was only counted."""
+    counts = ("transcripts", "messages", "answers", "rejects")
+    draw_table(
+        console,
+        ("company", *counts),
+        [(row["company"], *(row[name] for name in counts)) for row in document["companies"]],
+        empty="No session is named so."
+        if erased
+        else "Every company keeps everything. Change it: livedash company set SLUG --keep-messages DAYS",
+    )
+    dry = document["dryRun"]
+    if erased:
+        found = document["erased"]
+        console.print(
+            f"{plural(found['sessions'], 'session')} {'would be ' if dry else ''}erased, {found['notFound']:,} not found."
+        )
+        if found["inFlight"]:
+            console.print(
+                f"{plural(found['inFlight'], 'request')} at the service: their answers will not be kept, and their input"
+                " files stay there until the batches are settled and reconciled."
+            )
+    if document["dagsterRuns"]:
+        runs = plural(document["dagsterRuns"], "record")
+        console.print(f"{runs} of Dagster's runs {'would be ' if dry else ''}deleted.")
+    if dry:
+        console.print("Nothing was changed. Do it: the same command with --no-dry-run")

@@ -1,0 +1,40 @@
+"""Pending requests that can never be asked, since the messages that they name are gone: they fail before anything is bought.
+
+Add a way in which an input can be lost. Requests that no batch can hold are `db.batches.fail_oversized`, and those whose session
+has no message at all `db.requests.close_requests_without_messages`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.db.statements import statement
+
+INPUT_ERASED = "The messages that it would ask about were deleted, by age or on request."
+INPUT_CHANGED = "The messages of the session are not those that the request names, and nothing newer takes their place."
+
+
+def fail_deleted_inputs(connection: Connection, company_id: UUID, *, now: datetime) -> int:
+    """Fails a company's pending requests about messages that were deleted (`input_erased`); returns how many."""
+    found = connection.execute(statement("find_requests_without_texts"), {"company_id": company_id})
+    return _fail(connection, list(found.scalars()), "input_erased", INPUT_ERASED, now)
+
+
+def fail_changed_inputs(
+    connection: Connection, request_ids: Sequence[UUID], *, prompt_version: str, now: datetime
+) -> int:
+    """Fails those of some requests whose input cannot be rebuilt and would be claimed again as it is (`input_changed`)."""
+    values = {"request_ids": list(request_ids), "prompt_version": prompt_version}
+    found = connection.execute(statement("find_requests_to_give_up"), values)
+    return _fail(connection, list(found.scalars()), "input_changed", INPUT_CHANGED, now)
+
+
+def _fail(connection: Connection, request_ids: Sequence[UUID], code: str, reason: str, now: datetime) -> int:
+    if request_ids:
+        values = {"request_ids": list(request_ids), "error_code": code, "reason": reason, "now": now}
+        connection.execute(statement("fail_pending_requests"), values)
+    return len(request_ids)

@@ -1,0 +1,54 @@
+"""Deletes the records of old runs from Dagster's storage: their rows, their events and what they logged.
+
+Add a kind of Dagster's own records that grows without end; ticks of sensors and schedules are purged by `dagster.yaml`. What is
+deleted here is gone from the UI as well: materializations that a run reported vanish with it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import dagster as dg
+
+_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+# Records that are read at a time; each is deleted in transactions of its own.
+BATCH_SIZE = 100
+
+
+def delete_old_runs(
+    instance: dg.DagsterInstance, now: datetime, days: int, dry_run: bool, *, batch_size: int = BATCH_SIZE
+) -> int:
+    """Deletes runs that ended more than `days` before `now`, never one that goes on; returns how many.
+
+    Args:
+        instance: Whose runs.
+        now: The time.
+        days: How long ago they ended at least.
+        dry_run: Count, and delete nothing.
+        batch_size: Records that are read at a time.
+    """
+    before = now - timedelta(days=days)
+    filters = dg.RunsFilter(statuses=_ENDED, created_before=before)
+    count = 0
+    kept: str | None = None
+    while True:
+        records = instance.get_run_records(filters=filters, limit=batch_size, ascending=True, cursor=kept)
+        for record in records:
+            if not _ended_before(record, before):
+                kept = record.dagster_run.run_id
+                continue
+            count += 1
+            if dry_run:
+                kept = record.dagster_run.run_id
+            else:
+                instance.delete_run(record.dagster_run.run_id)
+        # The next page begins after the last one that is still there.
+        if len(records) < batch_size:
+            return count
+
+
+def _ended_before(record: dg.RunRecord, before: datetime) -> bool:
+    if record.end_time is not None:
+        return record.end_time < before.timestamp()
+    # A run that was ended before it began has no such time.
+    return record.update_timestamp < before

@@ -1,0 +1,9 @@
+-- From here on, what sources say about these sessions is not taken in again.
+UPDATE session_imports
+SET
+    erased_at = coalesce(session_imports.erased_at, :now),
+    initial_message = NULL,
+    ip_address = NULL,
+    updated_at = :now
+FROM erased_sessions
+WHERE session_imports.id = erased_sessions.import_id

@@ -1,0 +1,84 @@
+"""How long texts are kept, what a deletion may ask for, and which rejected records hold an id."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livedash_pipeline.core.retention import (
+    LONGEST_DAYS,
+    PruneRequest,
+    Retention,
+    find_fault,
+    read_days,
+)
+from tests.conftest import NOW
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("30", 30),
+        (" 0 ", 0),
+        (str(LONGEST_DAYS), LONGEST_DAYS),
+        ("forever", "forever"),
+        ("Forever", "forever"),
+        ("", "forever"),
+        (str(LONGEST_DAYS + 1), None),
+        ("-1", None),
+        ("1.5", None),
+        ("²", None),
+        ("a month", None),
+    ],
+)
+def test_days_are_a_number_or_forever(text: str, days: object) -> None:
+    assert read_days(text) == days
+
+
+@given(st.text())
+def test_no_text_raises_and_no_number_is_too_large(text: str) -> None:
+    days = read_days(text)
+    assert days in (None, "forever") or 0 <= int(days) <= LONGEST_DAYS
+
+
+def test_a_chat_is_deleted_so_many_days_after_its_end() -> None:
+    cutoffs = Retention(transcripts=30, answers=0).cutoffs(NOW)
+    assert cutoffs.transcripts is not None and (NOW - cutoffs.transcripts).days == 30
+    assert (cutoffs.messages, cutoffs.answers) == (None, NOW)
+    assert Retention().keeps_everything
+    assert not Retention(answers=0).keeps_everything
+    assert Retention(LONGEST_DAYS, LONGEST_DAYS, LONGEST_DAYS).cutoffs(NOW).messages is not None
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (PruneRequest(external_ids=("a",)), "--company"),
+        (PruneRequest(ip_address="10.0.0.1"), "--company"),
+        (PruneRequest(company="acme", external_ids=("a", " ")), "CSV"),
+        (PruneRequest(company="acme", ip_address=""), "CSV"),
+        (PruneRequest(session_ids=("a\0",)), "CSV"),
+        (PruneRequest(dagster_older_than_days=6), "7"),
+        (PruneRequest(dagster_older_than_days=LONGEST_DAYS + 1), "7"),
+        (PruneRequest(session_ids=("a",), dagster_older_than_days=30), "one of the two"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_with_a_remedy(request_: PruneRequest, words: str) -> None:
+    fault = find_fault(request_)
+    assert fault is not None
+    assert words in fault.remedy
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        PruneRequest(),
+        PruneRequest(company="acme", dagster_older_than_days=7),
+        PruneRequest(session_ids=("a",)),
+        PruneRequest(company="acme", external_ids=("a",), ip_address="10.0.0.1"),
+    ],
+)
+def test_what_can_be_asked_for_is_a_dry_run_at_first(request_: PruneRequest) -> None:
+    assert find_fault(request_) is None
+    assert request_.dry_run
