@@ -1,0 +1,34 @@
+"""What can be said of a request in logs, answers and the audit log: its path, its address, and how it failed.
+
+Add a fact that several of them tell. Nothing of a body is told anywhere.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Any
+
+from livedash_pipeline.logs import get_logger
+
+log = get_logger(__name__)
+
+
+def path_of(scope: Any) -> str:
+    """The path as it was sent, escapes and all, so that it can be stored and logged."""
+    raw = scope.get("raw_path") or scope["path"].encode("ascii", "backslashreplace")
+    return str(raw.decode("ascii", "backslashreplace").partition("?")[0])
+
+
+def address_of(scope: Any) -> str:
+    """Where a request came from; one word for all that have no address."""
+    client = scope.get("client")
+    return str(client[0]) if client else "local"
+
+
+def log_unforeseen(error: Exception) -> None:
+    """What kind of failure, and where; not its words, which may quote a transcript or a password."""
+    frames = traceback.extract_tb(error.__traceback__ or sys.exc_info()[2])
+    where = [f"{frame.filename.rpartition('livedash_pipeline/')[2]}:{frame.lineno}" for frame in frames[-4:]]
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    log.error("unforeseen failure", kind=kind, where=" > ".join(where))

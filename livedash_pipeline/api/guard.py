@@ -1,0 +1,287 @@
+"""What every guarded route passes through: who calls, whether they may, what they send, and what is written down about it.
+
+The order is fixed: token, rate, right, query, body, audit, route. Nothing of a body is read before the caller is known to be
+allowed. Add a check that concerns all routes here; what a single route wants is said with `@allow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from livedash_pipeline.api.access import Access, allowed_names
+from livedash_pipeline.api.bodies import read_body
+from livedash_pipeline.api.facts import address_of, log_unforeseen, path_of
+from livedash_pipeline.api.problems import Problem, internal, invalid, problem_of, too_many
+from livedash_pipeline.api.responses import with_etag
+from livedash_pipeline.api.services import Services, services_of
+from livedash_pipeline.core.access import Caller, Role, Scope, read_bearer
+from livedash_pipeline.db.access import AuditEntry
+from livedash_pipeline.flow import access_operations
+from livedash_pipeline.logs import get_logger
+
+log = get_logger(__name__)
+
+Handler = Callable[[Request], Awaitable[Response]]
+_Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
+_ACCESS = "__livedash_access__"
+_LONGEST_PATH = 500
+ANONYMOUS = "anonymous"
+
+
+def allow(access: Access) -> Callable[[_Endpoint], _Endpoint]:
+    """Says who may call a route; stands directly above its function."""
+
+    def declare(endpoint: _Endpoint) -> _Endpoint:
+        setattr(endpoint, _ACCESS, access)
+        return endpoint
+
+    return declare
+
+
+def guarded_router(prefix: str, tags: list[str]) -> APIRouter:
+    """A router whose routes all say who may call them."""
+    return APIRouter(prefix=prefix, tags=list(tags), route_class=GuardedRoute)
+
+
+def access_of(route: APIRoute) -> Access:
+    """Who may call a route.
+
+    Raises:
+        TypeError: It does not say.
+    """
+    access = getattr(route.endpoint, _ACCESS, None)
+    if not isinstance(access, Access):
+        raise TypeError(f"{route.path} does not say who may call it: add @allow(...)")
+    return access
+
+
+def caller_of(request: Request) -> Caller:
+    """Whose token a guarded request carries."""
+    return cast(Caller, request.state.caller)
+
+
+def company_of(request: Request) -> UUID:
+    """The one company that a company's token sees and changes; routes of other roles never ask."""
+    company_id = caller_of(request).company_id
+    if company_id is None:
+        raise internal()
+    return company_id
+
+
+def note(request: Request, **detail: Any) -> None:
+    """Adds counts and ids to the audit entry of a change; never anybody's words."""
+    request.state.audit.update(detail)
+
+
+class GuardedRoute(APIRoute):
+    """A route behind the guard."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """The route's handler with everything before and after it."""
+        access, names = access_of(self), allowed_names(self.dependant)
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            return await _Call(request, access, names, handle).answer()
+
+        return guarded
+
+
+class _Call:
+    """One request on its way through the guard."""
+
+    def __init__(self, request: Request, access: Access, names: frozenset[str], handle: Handler) -> None:
+        self._request, self._access, self._names, self._handle = request, access, names, handle
+        self._services: Services = services_of(request)
+        self._caller: Caller | None = None
+        self._change: UUID | None = None
+        request.state.audit = {}
+
+    async def answer(self) -> Response:
+        """The route's answer, or a problem."""
+        try:
+            response = await self._pass()
+        except Exception as error:  # noqa: BLE001 - the outermost frame: whatever is left becomes a problem and a line
+            problem = _problem(error)
+            response = await self._refused(problem)
+        if self._change is not None:
+            response = await self._finished(response)
+        return response
+
+    async def _pass(self) -> Response:
+        access, request = self._access, self._request
+        if access.role is not None and not self._is_public():
+            self._caller = request.state.caller = await self._identified()
+            request.scope["livedash.token"] = self._caller.token_id
+            self._check_rate(self._caller)
+            self._check_right(self._caller)
+            self._check_names()
+        _check_path(request)
+        request = await read_body(request, access)
+        if access.action is not None and self._caller is not None:
+            self._change = await run_in_threadpool(
+                access_operations.begin_change, self._services.engine, self._entry(access.action, "failed")
+            )
+        response = await self._handle(request)
+        return with_etag(request, response) if request.method == "GET" else response
+
+    def _is_public(self) -> bool:
+        return self._access.scope is Scope.METRICS_READ and self._services.settings.livedash_metrics_public
+
+    async def _identified(self) -> Caller:
+        header = self._request.headers.get("authorization")
+        token = read_bearer(header)
+        if token is None:
+            detail = "The request carries no token." if header is None else "The Authorization header holds no token."
+            raise _unauthorized(detail, known=header is not None)
+        services = self._services
+        identity = await run_in_threadpool(access_operations.identify, services.engine, services.token_key, token)
+        if identity.caller is None or identity.refusal is not None:
+            self._caller = identity.caller
+            raise _unauthorized(f"The token {identity.refusal}.", known=True)
+        return identity.caller
+
+    def _check_rate(self, caller: Caller) -> None:
+        refusal = self._services.per_token.take(caller.token_id)
+        if refusal is not None:
+            self._request.scope["livedash.note"] = refusal.first
+            raise too_many(refusal.seconds, whose="this token")
+
+    def _check_right(self, caller: Caller) -> None:
+        access = self._access
+        if caller.role is not access.role:
+            raise Problem(
+                "forbidden",
+                f"This needs a token of the role {access.role}, and this one is of the role {caller.role}.",
+                remedy="Use another token; `livedash token create` makes them.",
+            )
+        if access.scope not in caller.scopes:
+            raise Problem(
+                "forbidden",
+                f"The token does not have the scope {access.scope}.",
+                remedy="Use another token; `livedash token create --scope` makes them.",
+            )
+
+    def _check_names(self) -> None:
+        given = [name for name, _ in self._request.query_params.multi_items()]
+        faults = [
+            {"parameter": name, "detail": "is not known" if name not in self._names else "is given more than once"}
+            for name in dict.fromkeys(given)
+            if name not in self._names or given.count(name) > 1
+        ]
+        for name, value in self._request.query_params.items():
+            if not value.isprintable():
+                faults.append({"parameter": name, "detail": "holds characters that cannot be printed"})
+        if faults:
+            known = ", ".join(sorted(self._names)) or "none"
+            raise Problem(
+                "bad_argument",
+                f"Parameter {faults[0]['parameter']!r} {faults[0]['detail']}.",
+                remedy=f"Known here: {known}; each at most once.",
+                errors=faults,
+            )
+
+    async def _refused(self, problem: Problem) -> Response:
+        """The problem; refusals are written to the audit log, unless they come faster than it should grow."""
+        try:
+            problem = await self._audit_refusal(problem)
+        except Exception as error:  # noqa: BLE001 - as above; without the line there is no refusal either
+            problem = _problem(error)
+        return problem.response(self._path())
+
+    async def _audit_refusal(self, problem: Problem) -> Problem:
+        status, caller = problem.status_code, self._caller
+        if status == 429:
+            wanted = bool(self._request.scope.get("livedash.note"))
+        else:
+            # A company's token that asks for what is not its own gets the same 404 as for what does not exist.
+            foreign = status == 404 and caller is not None and caller.role is Role.COMPANY
+            wanted = self._change is None and (status in (401, 403) or foreign)
+        if not wanted:
+            return problem
+        refusal = self._services.refusals.take(self._address())
+        if refusal is not None:
+            return problem if status in (404, 429) else too_many(refusal.seconds, whose=self._address())
+        entry = self._entry(self._access.action or "read", "refused", status=status, detail={"code": problem.code})
+        await run_in_threadpool(access_operations.record, self._services.engine, entry)
+        return problem
+
+    async def _finished(self, response: Response) -> Response:
+        status = response.status_code
+        outcome = "done" if status < 400 else "refused" if status in (401, 403, 404) else "failed"
+        try:
+            await run_in_threadpool(
+                access_operations.finish_change,
+                self._services.engine,
+                cast(UUID, self._change),
+                outcome=outcome,
+                status=status,
+                detail=self._request.state.audit,
+            )
+        except Exception as error:  # noqa: BLE001 - the change is made, and its line says `begun`: the client learns the truth
+            log.error("audit entry not finished", audit_id=str(self._change), kind=type(error).__name__)
+        if self._access.role is Role.PLATFORM_ADMIN:
+            # Whoever has changed something looks at the counts next.
+            self._services.recent.clear()
+        return response
+
+    def _entry(
+        self, action: str, outcome: str, *, status: int | None = None, detail: dict[str, Any] | None = None
+    ) -> AuditEntry:
+        caller = self._caller
+        return AuditEntry(
+            action,
+            outcome,
+            caller.name if caller else ANONYMOUS,
+            caller.token_id if caller else None,
+            caller.company_id if caller else None,
+            self._request.method,
+            self._path()[:_LONGEST_PATH],
+            status,
+            self._address(),
+            self._request.scope.get("livedash.request_id"),
+            detail,
+        )
+
+    def _path(self) -> str:
+        return path_of(self._request.scope)
+
+    def _address(self) -> str:
+        return address_of(self._request.scope)
+
+
+def _check_path(request: Request) -> None:
+    """Nothing is called by a name that cannot be printed, and the database could not even be asked for it."""
+    for value in request.path_params.values():
+        if not str(value).isprintable():
+            raise Problem("not_found", "There is no such thing.", remedy="Check the address.")
+
+
+def _problem(error: Exception) -> Problem:
+    if isinstance(error, RequestValidationError):
+        return invalid(error.errors())
+    problem = problem_of(error)
+    if problem is None:
+        log_unforeseen(error)
+        return internal()
+    if problem.status_code >= 500:
+        log.warning("request failed", code=problem.code, kind=type(error).__name__)
+    return problem
+
+
+def _unauthorized(detail: str, *, known: bool) -> Problem:
+    challenge = 'Bearer realm="livedash"' + (', error="invalid_token"' if known else "")
+    return Problem(
+        "unauthorized",
+        detail,
+        remedy="Send `Authorization: Bearer TOKEN`; `livedash token create` makes tokens.",
+        headers={"WWW-Authenticate": challenge},
+    )

@@ -1,0 +1,202 @@
+"""Failures as problem details (RFC 9457): what went wrong, with the offending value, and what to do about it.
+
+Every error that leaves the server is made here, whichever layer raised it. Add a function where a new kind of failure needs words
+of its own; nothing here says what a library said, which may quote a password or a transcript.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from livedash_pipeline.core.failures import FailureKind
+from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, SettingsError, UsageError
+from livedash_pipeline.openai_batch.errors import BatchApiError
+
+MEDIA_TYPE = "application/problem+json"
+# Relative, and resolvable: docs/http-api.md has a heading for each.
+_TYPE = "/docs#problem-{code}"
+_UNAVAILABLE_SECONDS = 5
+# Postgres: a statement ran into its time-out; connections that were ended, refused or are too many.
+_BUSY_SQLSTATES = ("57014", "57P", "53", "08", "55P03")
+
+TITLES = {
+    "bad_request": (400, "The request cannot be understood"),
+    "bad_argument": (400, "An argument is not valid"),
+    "unauthorized": (401, "A valid token is needed"),
+    "forbidden": (403, "This is not allowed"),
+    "not_found": (404, "There is no such thing"),
+    "method_not_allowed": (405, "The method is not supported here"),
+    "too_slow": (408, "The request took too long to arrive"),
+    "conflict": (409, "Something else stands in the way"),
+    "gone": (410, "It was deleted, and stays so"),
+    "too_large": (413, "The body is too large"),
+    "unsupported_media_type": (415, "The body is of the wrong type"),
+    "invalid_body": (422, "The body is not valid"),
+    "idempotency_key_reused": (422, "The Idempotency-Key belongs to another request"),
+    "too_many_requests": (429, "Too many requests"),
+    "header_too_large": (431, "The header is too large"),
+    "internal": (500, "Something went wrong that nobody foresaw"),
+    "upstream_refused": (502, "The Batch API refused"),
+    "not_configured": (503, "The server is not set up for this"),
+    "unavailable": (503, "The server cannot answer now"),
+    "upstream_unavailable": (503, "The Batch API cannot be reached"),
+}
+"""Status and title of every kind of problem."""
+
+
+class Problem(HTTPException):
+    """A failure that only HTTP knows.
+
+    Args:
+        code: One of `TITLES`.
+        detail: One sentence, with the offending value.
+        remedy: What to do.
+        errors: Faults of single fields: a JSON pointer or the name of a parameter, and what is wrong.
+        headers: Headers of the answer, such as `Retry-After`.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        remedy: str = "",
+        errors: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        status, self.title = TITLES[code]
+        super().__init__(status, detail, dict(headers or {}))
+        self.code = code
+        self.remedy = remedy
+        self.errors = [dict(error) for error in errors]
+
+    def response(self, instance: str) -> Response:
+        """The answer to a request for `instance`, a path."""
+        document = {
+            "type": _TYPE.format(code=self.code.replace("_", "-")),
+            "title": self.title,
+            "status": self.status_code,
+            "detail": self.detail,
+            "instance": instance,
+            "code": self.code,
+            "remedy": self.remedy,
+            "errors": self.errors,
+        }
+        body = json.dumps(document).encode()
+        return Response(body, self.status_code, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+def not_found(what: str) -> Problem:
+    """For things that do not exist, and in the same words for those of others."""
+    return Problem("not_found", f"There is no {what}.", remedy="Check the id; lists name those that there are.")
+
+
+def too_many(seconds: float, *, whose: str) -> Problem:
+    """A rate limit, with the seconds after which another request is welcome."""
+    wait = max(1, -int(-seconds // 1))
+    return Problem(
+        "too_many_requests",
+        f"There were too many requests from {whose}.",
+        remedy=f"Wait {wait} s, and send fewer at a time.",
+        headers={"Retry-After": str(wait)},
+    )
+
+
+def unavailable(detail: str, *, seconds: int = _UNAVAILABLE_SECONDS) -> Problem:
+    """The server cannot answer now and will be able to."""
+    return Problem("unavailable", detail, remedy="Try again a little later.", headers={"Retry-After": str(seconds)})
+
+
+def internal() -> Problem:
+    """For what nobody foresaw; the log has the rest, under the request's id."""
+    return Problem(
+        "internal",
+        "Something went wrong that nobody foresaw.",
+        remedy="Report it with the X-Request-Id of this answer.",
+    )
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """What an exception means to a client; None for one that nobody foresaw."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, ClientDisconnect):
+        # Nobody reads this; it ends as a line of the access log.
+        return Problem("bad_request", "The client went away before the body had come whole.")
+    if isinstance(error, BatchApiError):
+        return _of_service(error)
+    if isinstance(error, LivedashError):
+        return _of_ours(error)
+    if isinstance(error, PoolTimeoutError):
+        return unavailable("All connections to the database are in use.")
+    if isinstance(error, DBAPIError):
+        return _of_database(error)
+    if isinstance(error, HTTPException):
+        return _of_framework(error)
+    return None
+
+
+def _of_ours(error: LivedashError) -> Problem:
+    if isinstance(error, DatabaseNotReadyError):
+        # Its own sentence names the database's address.
+        return unavailable("The database cannot be used now.")
+    if isinstance(error, SettingsError):
+        return Problem("not_configured", error.message, remedy=error.remedy, headers={"Retry-After": "60"})
+    if isinstance(error, UsageError):
+        return Problem("bad_argument", error.message, remedy=error.remedy)
+    return Problem("conflict", error.message, remedy=error.remedy)
+
+
+def _of_service(error: BatchApiError) -> Problem:
+    passing = {FailureKind.TIMEOUT, FailureKind.UNREACHABLE, FailureKind.RATE_LIMITED, FailureKind.CONFLICT}
+    if error.failure.kind not in passing:
+        return Problem("upstream_refused", error.message, remedy=error.remedy)
+    wait = max(1, round(error.failure.retry_after or _UNAVAILABLE_SECONDS))
+    return Problem("upstream_unavailable", error.message, remedy=error.remedy, headers={"Retry-After": str(wait)})
+
+
+def _of_database(error: DBAPIError) -> Problem | None:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if state == "57014":
+        return unavailable("The database took too long to answer.")
+    gone = isinstance(error, OperationalError | InterfaceError) and not state
+    if gone or error.connection_invalidated or state.startswith(_BUSY_SQLSTATES):
+        return unavailable("The database cannot be reached.")
+    return None
+
+
+def _of_framework(error: HTTPException) -> Problem:
+    code = next((code for code, (status, _) in TITLES.items() if status == error.status_code), "bad_request")
+    return Problem(code, str(error.detail), headers=error.headers)
+
+
+def invalid(errors: Sequence[Mapping[str, Any]]) -> Problem:
+    """What pydantic says about a body (422, with JSON pointers) or about parameters (400, with their names)."""
+    in_body = any(error["loc"][:1] == ("body",) for error in errors)
+    faults = [_fault(error) for error in errors]
+    first = faults[0]
+    where = first.get("pointer", first.get("parameter", ""))
+    return Problem(
+        "invalid_body" if in_body else "bad_argument",
+        f"{where or 'The body'}: {first['detail']}.",
+        remedy="Compare it with the description of this operation at /docs.",
+        errors=faults,
+    )
+
+
+def _fault(error: Mapping[str, Any]) -> dict[str, str]:
+    location = [str(part) for part in error["loc"]]
+    detail = re.sub(r"^(Value|Assertion) error, ", "", str(error["msg"])).rstrip(".")
+    if location[:1] == ["body"]:
+        escaped = (part.replace("~", "~0").replace("/", "~1") for part in location[1:])
+        return {"pointer": "".join(f"/{part}" for part in escaped), "detail": detail}
+    return {"parameter": ".".join(location[1:]), "detail": detail}

@@ -1,0 +1,108 @@
+"""Uvicorn around the application: one process, or several that share a socket, until they are told to stop.
+
+Add options of the server here. What is served is `api.app`; what a machine needs before it can serve is prepared by the caller.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from livedash_pipeline.api.metrics import MULTIPROCESS
+from livedash_pipeline.api.protocol import MAX_PARTIAL_HEAD, BoundedProtocol
+
+FACTORY = "livedash_pipeline.api.app:create_app"
+# Requests under way get so long when the server stops.
+GRACE_SECONDS = 30
+_IDLE_SECONDS = 30
+_BACKLOG = 512
+
+
+def server_options() -> dict[str, Any]:
+    """Options of `uvicorn.Config` that every server of ours has."""
+    return {
+        "http": BoundedProtocol,
+        "ws": "none",
+        "loop": "asyncio",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_keep_alive": _IDLE_SECONDS,
+        "timeout_graceful_shutdown": GRACE_SECONDS,
+        "h11_max_incomplete_event_size": MAX_PARTIAL_HEAD,
+    }
+
+
+def serve(
+    host: str, port: int, *, workers: int = 1, trusted_proxies: str = "", announce: Callable[[str], None]
+) -> None:
+    """Serves until it is told to stop; settings come from the environment, also those of worker processes.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on; 0 for a free one.
+        workers: Processes that answer.
+        trusted_proxies: Addresses, by commas, of proxies whose `X-Forwarded-For` is believed.
+        announce: Gets the address once it listens.
+
+    Raises:
+        OSError: The address cannot be used.
+        KeyboardInterrupt: It was interrupted, and all is closed.
+    """
+    options = server_options() | {
+        "workers": workers,
+        "proxy_headers": bool(trusted_proxies),
+        "forwarded_allow_ips": trusted_proxies or None,
+    }
+    config = uvicorn.Config(FACTORY, factory=True, **options)
+    with listening(host, port) as listener:
+        announce(origin_of(listener))
+        if workers == 1:
+            uvicorn.Server(config).run(sockets=[listener])
+            return
+        with _shared_metrics(os.environ):
+            Multiprocess(config, sockets=[listener]).run()
+            # It returns once a signal has ended it and all its processes.
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening socket.
+
+    The protocol is named because asyncio switches Nagle's algorithm off only for sockets that say TCP.
+
+    Raises:
+        OSError: The address cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+        listener.set_inheritable(True)
+        yield listener
+
+
+def origin_of(listener: socket.socket) -> str:
+    """The address of a listening socket, such as http://127.0.0.1:8000."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def _shared_metrics(environ: Any) -> Iterator[Mapping[str, str]]:
+    """Where worker processes keep their figures, so that any of them can show those of all."""
+    with tempfile.TemporaryDirectory(prefix="livedash-metrics-") as directory:
+        environ[MULTIPROCESS] = directory
+        try:
+            yield environ
+        finally:
+            environ.pop(MULTIPROCESS, None)

@@ -1,0 +1,86 @@
+"""What routes work with: settings, the database, limits, metrics. One per process, made by `api.app.create_app`.
+
+Add what several routes need and a test replaces. A request's own things (its caller, its audit entry) are in `api.guard`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import cast
+
+from fastapi import Request
+from sqlalchemy import Engine
+
+from livedash_pipeline.api.limits import TokenBuckets
+from livedash_pipeline.api.metrics import Metrics
+from livedash_pipeline.api.recent import RecentAnswers
+from livedash_pipeline.openai_batch.webhooks import WebhookReader
+from livedash_pipeline.settings import Settings
+
+# Refused calls are written to the audit log, so a flood of them is met without the database: 429 and no line.
+_REFUSALS_A_SECOND = 0.5
+_REFUSALS_AT_ONCE = 30
+
+
+@dataclass(frozen=True)
+class Services:
+    """What routes work with.
+
+    Attributes:
+        settings: All settings.
+        engine: Our database, with a bounded pool and a time-out for statements.
+        token_key: Under which tokens are hashed.
+        metrics: What `/metrics` shows.
+        webhooks: Verifies webhooks; None without OPENAI_WEBHOOK_SECRET.
+        monotonic: The clock of limits and of answers that are kept for a moment.
+        per_token: Requests of one token.
+        per_address: Requests from one address.
+        refusals: Calls from one address that were refused for want of a token or a right.
+        recent: Answers that are kept for a moment.
+        reconciling: Held while a reconcile runs in this process.
+    """
+
+    settings: Settings
+    engine: Engine
+    token_key: bytes
+    metrics: Metrics
+    webhooks: WebhookReader | None
+    monotonic: Callable[[], float]
+    per_token: TokenBuckets
+    per_address: TokenBuckets
+    refusals: TokenBuckets
+    recent: RecentAnswers
+    reconciling: Lock = field(default_factory=Lock)
+
+
+def make_services(
+    settings: Settings,
+    engine: Engine,
+    *,
+    token_key: bytes,
+    metrics: Metrics,
+    webhooks: WebhookReader | None,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Services:
+    """Services with the limits of the settings."""
+    per_token, per_address = settings.livedash_token_rate, settings.livedash_address_rate
+    return Services(
+        settings,
+        engine,
+        token_key,
+        metrics,
+        webhooks,
+        monotonic,
+        per_token=TokenBuckets(per_token, 2 * per_token, clock=monotonic),
+        per_address=TokenBuckets(per_address, 2 * per_address, clock=monotonic),
+        refusals=TokenBuckets(_REFUSALS_A_SECOND if per_address else 0, _REFUSALS_AT_ONCE, clock=monotonic),
+        recent=RecentAnswers(monotonic),
+    )
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application that a request came to."""
+    return cast(Services, request.app.state.services)

@@ -1,0 +1,71 @@
+"""`livedash serve`: the HTTP API, kept up until it is interrupted.
+
+Options only; what they mean is in `api.server`, and limits are settings.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+import click
+
+from livedash_pipeline.commands.command import AS_JSON, LivedashCommand
+from livedash_pipeline.commands.context import ready_environment
+from livedash_pipeline.commands.guard import INTERRUPTED
+from livedash_pipeline.commands.output import print_document
+
+DEFAULT_PORT = 8000
+
+
+@click.command(
+    "serve",
+    cls=LivedashCommand,
+    works=True,
+    example=("livedash serve", "livedash serve --port 8080 --workers 2 --trusted-proxy 127.0.0.1"),
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65_535), help="Port; 0 for a free one."
+)
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that answer.")
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    metavar="ADDRESS",
+    multiple=True,
+    help="Address of a proxy whose X-Forwarded-For is believed; may be repeated.",
+)
+@click.pass_context
+def serve(ctx: click.Context, host: str, port: int, workers: int, trusted_proxies: tuple[str, ...]) -> None:
+    """Serve the HTTP API: admin, submission, webhooks, metrics.
+
+    It runs until it is interrupted; requests under way are finished first. It speaks plain HTTP: put a proxy
+    with TLS in front of it wherever others can reach it. With --json, the document is printed as soon as it listens.
+    """
+    from livedash_pipeline.api import server
+    from livedash_pipeline.errors import UsageError
+    from livedash_pipeline.flow.token_key import token_key
+
+    environment = ready_environment()
+    # Worker processes find the same database and the same key; what is wrong with the key is said before they start.
+    environment.export_to(os.environ)
+    token_key(environment.settings)
+    announce = partial(_announce, as_json=ctx.meta[AS_JSON])
+    try:
+        server.serve(host, port, workers=workers, trusted_proxies=",".join(trusted_proxies), announce=announce)
+    except KeyboardInterrupt:
+        # How it always ends; the one document has been printed already.
+        ctx.exit(INTERRUPTED)
+    except OSError as error:
+        raise UsageError(
+            f"Port {port} of {host} cannot be used: {error.strerror or error}.", remedy="Give another --port or --host."
+        ) from error
+    ctx.exit(0)
+
+
+def _announce(address: str, *, as_json: bool) -> None:
+    if as_json:
+        print_document({"ok": True, "address": address})
+    else:
+        click.echo(f"The HTTP API is at {address}, described at {address}/docs. Tokens: livedash token create")

@@ -1,0 +1,88 @@
+"""Single requests and batches in full, and rejected records: what people look at when something went wrong.
+
+Add reads of one thing with all that belongs to it. Lists and counts are beside their tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from livedash_pipeline.db.tables import (
+    ai_batch_requests,
+    ai_processing_requests,
+    ai_request_attempts,
+    companies,
+    import_rejects,
+    import_runs,
+)
+
+_requests = ai_processing_requests.c
+_attempts = ai_request_attempts.c
+_batches = ai_batch_requests.c
+_rejects = import_rejects.c
+# A record can be a whole broken file; its beginning shows what is wrong with it.
+RAW_TEXT = 500
+
+
+def read_request(connection: Connection, request_id: UUID) -> RowMapping | None:
+    """A request's row, without the answers that are kept with it."""
+    kept = {"parsed_answer", "raw_answer"}
+    columns = [column for column in ai_processing_requests.columns if column.name not in kept]
+    return connection.execute(select(*columns).where(_requests.id == request_id)).mappings().one_or_none()
+
+
+def read_attempts(connection: Connection, request_id: UUID) -> Sequence[RowMapping]:
+    """All tries of a request, oldest first, with the service's id of their batch."""
+    query = (
+        select(ai_request_attempts, _batches.openai_batch_id)
+        .outerjoin(ai_batch_requests, _batches.id == _attempts.batch_id)
+        .where(_attempts.request_id == request_id)
+        .order_by(_attempts.created_at, _attempts.id)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def read_batch(connection: Connection, batch_id: UUID) -> RowMapping | None:
+    """A batch's row."""
+    return connection.execute(select(ai_batch_requests).where(_batches.id == batch_id)).mappings().one_or_none()
+
+
+def read_batch_outcomes(connection: Connection, batch_id: UUID) -> Sequence[RowMapping]:
+    """How the tries of a batch ended and what they cost, per outcome; null stands for those that have not ended."""
+    query = (
+        select(_attempts.outcome, func.count().label("attempts"), func.sum(_attempts.total_cost_eur).label("eur"))
+        .where(_attempts.batch_id == batch_id)
+        .group_by(_attempts.outcome)
+        .order_by(_attempts.outcome)
+    )
+    return connection.execute(query).mappings().all()
+
+
+def list_rejects(
+    connection: Connection, *, limit: int, after_id: UUID | None = None, company_id: UUID | None = None
+) -> Sequence[RowMapping]:
+    """Records that could not be read: the newest first, after one of them where one is given."""
+    query = (
+        select(
+            _rejects.id,
+            companies.c.slug.label("company"),
+            _rejects.import_run_id,
+            import_runs.c.started_at,
+            _rejects.line_number,
+            _rejects.reason,
+            _rejects.detail,
+            func.left(_rejects.raw_text, RAW_TEXT).label("raw_text"),
+        )
+        .join(companies, companies.c.id == _rejects.company_id)
+        .join(import_runs, import_runs.c.id == _rejects.import_run_id)
+        .order_by(_rejects.id.desc())
+        .limit(limit)
+    )
+    if after_id is not None:
+        query = query.where(_rejects.id < after_id)
+    if company_id is not None:
+        query = query.where(_rejects.company_id == company_id)
+    return connection.execute(query).mappings().all()
