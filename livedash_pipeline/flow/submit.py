@@ -21,7 +21,7 @@ from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.judgement import month_of
 from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.core.request_lines import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
-from livedash_pipeline.db import batches, holds, previews, prices
+from livedash_pipeline.db import batches, holds, lost_inputs, previews, prices
 from livedash_pipeline.db.batches import Claim, ClaimLimits
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.properties import require_endpoint_kind
@@ -31,6 +31,7 @@ from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.pacing import describe_pause, paused_until, unpaused
 from livedash_pipeline.flow.recover import recover_batches
 from livedash_pipeline.flow.sending import InputChangedError, SubmittedBatch, log_claim, send
+from livedash_pipeline.flow.spending import require_payable
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
 
@@ -66,13 +67,15 @@ def submit_pending(
 
     Raises:
         BatchApiError: The service refused; what was submitted before stays.
-        SettingsError: The endpoint is of another kind than the database's.
+        SettingsError: The endpoint is of another kind than the database's, or the cap is below the price of one request.
     """
     report = SubmitReport()
     with context.engine.begin() as connection:
         if unhold:
             holds.lift_holds(connection, context.endpoint)
         report.held, held_models = _holds(context, connection)
+        waiting_models = [group.model for group in batches.pending_groups(connection, company_id)]
+        require_payable(connection, context.settings, waiting_models, now=context.now(connection))
     models = _Models(context)
     go_on = unpaused(context)
     if go_on():
@@ -140,6 +143,7 @@ def _submit_in_turn(
         if group not in begun:
             # Once a group and not once a batch: it reads everything that waits.
             report.too_long += _fail_oversized(context, group)
+            _fail_deleted_inputs(context, group)
             begun.add(group)
         try:
             claim = _claim(context, group, report)
@@ -212,6 +216,16 @@ def _fail_oversized(context: BatchContext, group: PendingGroup) -> int:
             connection, group, max_bytes=MAX_FILE_BYTES, max_tokens=longest, now=context.now(connection)
         ),
     )
+
+
+def _fail_deleted_inputs(context: BatchContext, group: PendingGroup) -> None:
+    """Requeued requests about messages that have been deleted since."""
+    failed = in_transaction(
+        context.engine,
+        lambda connection: lost_inputs.fail_deleted_inputs(connection, group.company_id, now=context.now(connection)),
+    )
+    if failed:
+        log.warning("inputs deleted", company=group.company, requests=failed)
 
 
 def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> Claim | None:

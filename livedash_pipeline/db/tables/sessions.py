@@ -215,6 +215,13 @@ sessions = Table(
     not_before("end_time", "start_time"),
     Index("ix_sessions_company_id_start_time", "company_id", "start_time"),
     Index("ix_sessions_stale", "company_id", postgresql_where=text("stale")),
+    Index(
+        "ix_sessions_company_id_analysed_at",
+        "company_id",
+        "analysed_at",
+        "id",
+        postgresql_where=text("analysed_at IS NOT NULL"),
+    ),
 )
 
 messages = Table(

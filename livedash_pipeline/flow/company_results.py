@@ -1,0 +1,98 @@
+"""A company's own feed of results: every session that was analysed, in the order of analysis, each page where the last one ended.
+
+The feed holds back what is younger than the oldest transaction that may still add to it, so that whoever follows the cursor
+misses nothing. A session that is analysed again comes again. Add what a company may know of a result here and to
+`flow.submitted_session`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+
+from livedash_pipeline.core.cursors import make_moment_cursor, read_moment_cursor
+from livedash_pipeline.db.company_results import CompanyResult, find_company_results, find_results_horizon
+from livedash_pipeline.db.connect import database_now
+from livedash_pipeline.errors import UsageError
+from livedash_pipeline.flow.documents import Document, moment
+
+DEFAULT_RESULTS = 100
+MAX_RESULTS = 1000
+# Between reading the clock and the first lock, a settlement cannot be seen.
+_MARGIN = timedelta(seconds=5)
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = UUID(int=0)
+
+
+def list_results(
+    engine: Engine,
+    company_id: UUID,
+    *,
+    since: datetime | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT_RESULTS,
+    clock: Callable[[Connection], datetime] = database_now,
+) -> Document:
+    """One page of a company's results.
+
+    Args:
+        engine: Our database.
+        company_id: Whose.
+        since: Only what was analysed then or later; aware.
+        cursor: `nextCursor` of an earlier page, with the same `since`.
+        limit: Results of a page.
+        clock: The time.
+
+    Raises:
+        UsageError: The limit is out of range, or the cursor is none of this feed.
+    """
+    if not 1 <= limit <= MAX_RESULTS:
+        raise UsageError(f"{limit} is no limit.", remedy=f"Give a number from 1 to {MAX_RESULTS}.")
+    filters = {"feed": "results", "company": str(company_id), "since": moment(since and since.astimezone(UTC))}
+    after = (since or _BEGINNING, _FIRST)
+    if cursor is not None:
+        found = read_moment_cursor(cursor, filters)
+        if found is None:
+            raise UsageError(
+                "The cursor is damaged, or belongs to another `since`.",
+                remedy="Give `nextCursor` of the page before, with the same `since`, or start without a cursor.",
+            )
+        after = found
+    with engine.connect() as connection:
+        horizon = find_results_horizon(connection, before=clock(connection) - _MARGIN)
+        found_results = find_company_results(connection, company_id, after=after, horizon=horizon, page_size=limit + 1)
+    page = found_results[:limit]
+    last = (page[-1].analysed_at, page[-1].session_id) if page else None
+    return {
+        "ok": True,
+        "results": [_result(result) for result in page],
+        # Given also at the end: what is analysed later comes after it.
+        "nextCursor": make_moment_cursor(*last, filters) if last else cursor,
+        "hasMore": len(found_results) > limit,
+    }
+
+
+def _result(result: CompanyResult) -> Document:
+    return {
+        "externalId": result.external_session_id,
+        "startTime": moment(result.start_time),
+        "endTime": moment(result.end_time),
+        **_values(result),
+    }
+
+
+def _values(result: CompanyResult) -> Document:
+    """What the analysis says."""
+    return {
+        "analysedAt": moment(result.analysed_at),
+        "language": result.language,
+        "sentiment": result.sentiment and result.sentiment.lower(),
+        "escalated": result.escalated,
+        "forwardedHr": result.forwarded_hr,
+        "category": result.category and result.category.lower(),
+        "summary": result.summary,
+        "questions": list(result.questions),
+    }
