@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -34,6 +35,7 @@ class Settings(BaseModel):
     batch_polling_enabled: bool = Field(True, description="Lets `open_batch_sensor` poll batches.")
     livedash_home: Path = Field(Path(".livedash"), description="Directory for everything kept on this machine.")
     livedash_dagster_url: str | None = Field(None, description="Dagster's own storage, postgresql+psycopg2://.")
+    livedash_source_url: str | None = Field(None, repr=False, description="A LiveDash database that is taken over.")
     livedash_log_format: Literal["text", "json"] = Field("text", description="How log lines are written.")
     livedash_lease: Annotated[int, Field(ge=1)] = 900
     livedash_create_deadline: Annotated[int, Field(ge=1, le=600)] = 60
@@ -51,9 +53,19 @@ class Settings(BaseModel):
     livedash_stuck_after: Annotated[int, Field(ge=1)] = 3600
     livedash_vanished_after: Annotated[int, Field(ge=0)] = 86_400
     livedash_max_reject_ratio: Annotated[float, Field(ge=0, le=1)] = 0.2
+    livedash_max_failure_ratio: Annotated[float, Field(ge=0, le=1)] = 0.1
+    livedash_alert_url: str | None = Field(None, repr=False, description="Webhook for alerts; its path is a secret.")
     livedash_import_interval: Annotated[int, Field(ge=1)] = 900
     livedash_submit_interval: Annotated[int, Field(ge=1)] = 600
     livedash_poll_interval: Annotated[int, Field(ge=1)] = 120
+    livedash_token_key: str | None = Field(
+        None, min_length=32, repr=False, description="Key of the hashes of API tokens."
+    )
+    livedash_token_rate: Annotated[float, Field(ge=0)] = 100.0
+    livedash_address_rate: Annotated[float, Field(ge=0)] = 200.0
+    livedash_http_statement_timeout: Annotated[float, Field(gt=0)] = 10.0
+    livedash_metrics_public: bool = Field(False, description="Lets anybody read `/metrics`.")
+    openai_webhook_secret: str | None = Field(None, repr=False, description="Secret of the Batch API's webhooks.")
 
     @field_validator("livedash_enqueued_tokens")
     @classmethod
@@ -67,6 +79,14 @@ class Settings(BaseModel):
         if not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
+
+    @field_validator("livedash_alert_url")
+    @classmethod
+    def _webhook_address(cls, value: str | None) -> str | None:
+        # What is wrong with it is said without it: whoever knows the address can post there.
+        if value is not None and not is_web_address(value):
+            raise ValueError("must be an address that starts with http:// or https:// and names a host")
+        return value
 
     @model_validator(mode="after")
     def _lease_outlasts_create(self) -> Settings:
@@ -101,6 +121,15 @@ class Settings(BaseModel):
         """Tokens that may be enqueued for a model at once; None where no limit is known."""
         limits = parse_enqueued_tokens(self.livedash_enqueued_tokens)
         return limits.get(model, limits.get("*"))
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text is an http or https URL with a host."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def parse_enqueued_tokens(text: str) -> dict[str, int]:
@@ -162,7 +191,7 @@ def _explain(error: ValidationError | InvalidOperation, values: Mapping[str, Any
         return SettingsError("A number among the settings cannot be read.", remedy="Compare with .env.example.")
     first = error.errors()[0]
     name = str(first["loc"][0]).upper() if first["loc"] else ""
-    shown = "" if "KEY" in name or "URL" in name else f" is {values.get(name.lower())!r}, which"
+    shown = "" if any(word in name for word in ("KEY", "URL", "SECRET")) else f" is {values.get(name.lower())!r}, which"
     reason = first["msg"].removeprefix("Value error, ")
     message = f"{name}{shown} is not valid: {reason}." if name else f"{reason}."
     return SettingsError(message, remedy="See .env.example for what each setting means.")

@@ -51,6 +51,9 @@ def test_isolated_settings_take_nothing_but_the_home_from_the_environment(tmp_pa
         ("LIVEDASH_MONTHLY_CAP_EUR", "-1"),
         ("LIVEDASH_MONTHLY_CAP_EUR", "0"),
         ("LIVEDASH_LOG_FORMAT", "xml"),
+        ("LIVEDASH_ALERT_URL", "ftp://hooks.example.com/x"),
+        ("LIVEDASH_ALERT_URL", "https:///no-host"),
+        ("LIVEDASH_MAX_FAILURE_RATIO", "2"),
     ],
 )
 def test_a_bad_setting_is_one_sentence_that_names_it(variable: str, value: str) -> None:
@@ -86,3 +89,11 @@ def test_token_limits_are_one_number_or_one_per_model() -> None:
 
 def test_money_is_exact() -> None:
     assert load_settings({"LIVEDASH_MONTHLY_CAP_EUR": "0.1"}, None).livedash_monthly_cap_eur == Decimal("0.1")
+
+
+def test_the_path_of_a_webhook_never_shows_in_a_message_or_a_repr() -> None:
+    settings = load_settings({"LIVEDASH_ALERT_URL": "https://hooks.example.com/very-secret"}, None)
+    assert "very-secret" not in repr(settings)
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"LIVEDASH_ALERT_URL": "hooks.example.com/very-secret"}, None)
+    assert "very-secret" not in str(caught.value)

@@ -12,11 +12,16 @@ import click
 
 from livedash_pipeline.commands.command import Answer, Document, command, company_option
 from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_table, plural, show_moment
+from livedash_pipeline.commands.output import draw_table, plural, show, show_moment, show_span
 from livedash_pipeline.commands.pipeline import ForegroundRun, run_step
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_HEADER = (
+    *("id", "OpenAI id", "company", "model", "status", "OpenAI", "requests", "done", "failed"),
+    *("age", "in status for", "created (UTC)", "processed", "error"),
+)
 
 
 @command("batches", example="livedash batches --company acme --limit 20")
@@ -24,11 +29,14 @@ if TYPE_CHECKING:
 @click.option("--cursor", help="nextCursor of the page before, with the same company.")
 @company_option()
 def batches(limit: int, cursor: str | None, company: str | None) -> Answer:
-    """List batches, newest first."""
+    """List batches, newest first, with their age and why they stand still."""
     from livedash_pipeline.flow.batch_operations import list_batches
+    from livedash_pipeline.flow.context import configured_endpoint
 
-    with ready_engine() as (_, engine):
-        document = list_batches(engine, limit=limit, cursor=cursor, company=company)
+    with ready_engine() as (settings, engine):
+        document = list_batches(
+            engine, limit=limit, cursor=cursor, company=company, endpoint=configured_endpoint(settings)
+        )
     return Answer(document, lambda console: _draw(console, document))
 
 
@@ -103,7 +111,7 @@ def draw_reconcile(console: Console, document: Document) -> None:
 def _draw(console: Console, document: Document) -> None:
     draw_table(
         console,
-        ("id", "OpenAI id", "company", "model", "status", "OpenAI", "requests", "created (UTC)", "processed", "error"),
+        _HEADER,
         [
             (
                 row["id"],
@@ -113,6 +121,10 @@ def _draw(console: Console, document: Document) -> None:
                 row["status"],
                 row["openaiStatus"],
                 row["requests"],
+                row["completed"],
+                row["failed"],
+                show_span(row["ageSeconds"]),
+                show_span(row["secondsInStatus"]),
                 show_moment(row["createdAt"]),
                 show_moment(row["processedAt"]),
                 row["errorCode"],
@@ -121,5 +133,8 @@ def _draw(console: Console, document: Document) -> None:
         ],
         empty="No batches yet. Send what is pending: livedash submit",
     )
+    for row in document["batches"]:
+        if row["standsStillBecause"]:
+            console.print(f"{row['id']} stands still: {show(row['standsStillBecause'])}", soft_wrap=True)
     if document["nextCursor"]:
         console.print(f"More: livedash batches --cursor {document['nextCursor']}", soft_wrap=True)

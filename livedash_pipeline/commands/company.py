@@ -18,10 +18,13 @@ from livedash_pipeline.commands.output import draw_table, show, show_moment
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from livedash_pipeline.db.companies import CompanyChanges
+    from livedash_pipeline.db.company_values import CompanyChanges
 
 _OPTIONS = (
     click.option("--csv-url", metavar="URL|PATH", help="Where its CSV is: an address or a file."),
+    click.option(
+        "--no-csv", is_flag=True, help="It has none: its sessions are submitted through the API (docs/http-api.md)."
+    ),
     click.option("--name", help="Its name as people read it; at first its slug."),
     click.option("--time-zone", metavar="ZONE", help="Of the times in its CSV; at first Europe/Amsterdam."),
     click.option("--csv-username-env", metavar="VARIABLE", help="Name of the variable that holds the user name."),
@@ -37,6 +40,14 @@ _OPTIONS = (
         "--bot-name", "bot_names", metavar="NAME", multiple=True, help="A name its bot writes under; may be repeated."
     ),
     click.option("--model", help="Model of its analyses; at first that of OPENAI_MODEL."),
+    *(
+        click.option(
+            f"--keep-{what}",
+            metavar="DAYS",
+            help=f"Days after the end of a chat for which its {what} are kept; at first forever.",
+        )
+        for what in ("transcripts", "messages", "answers")
+    ),
 )
 
 
@@ -48,7 +59,7 @@ def _values(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _changes(**given: Any) -> CompanyChanges:
     """The options as changes: what was not given stays, a single empty text empties a list."""
-    from livedash_pipeline.db.companies import CompanyChanges
+    from livedash_pipeline.db.company_values import CompanyChanges
 
     for name in ("transcript_hosts", "bot_names"):
         listed = given[name]
@@ -91,7 +102,8 @@ def add(slug: str, **given: Any) -> Answer:
 def change(slug: str, **given: Any) -> Answer:
     """Change the company SLUG; what is not given stays as it is.
 
-    An empty text clears a variable's name, the model, or a list.
+    An empty text clears a variable's name, the model, or a list. Texts are deleted by `livedash prune`, which also runs every
+    night: what was deleted by then does not come back when they are to be kept longer.
     """
     from livedash_pipeline.flow.company_operations import change_company
 
@@ -121,7 +133,7 @@ def _draw_one(console: Console, document: Document, last: str) -> None:
 def _draw_list(console: Console, document: Document) -> None:
     draw_table(
         console,
-        ("slug", "name", "status", "model", "time zone", "next import (UTC)", "failures", "CSV"),
+        ("slug", "name", "status", "model", "time zone", "next import (UTC)", "failures", "keeps (days)", "CSV"),
         [
             (
                 row["slug"],
@@ -131,9 +143,17 @@ def _draw_list(console: Console, document: Document) -> None:
                 row["timeZone"],
                 show_moment(row["nextImportAt"]),
                 row["importFailures"],
+                _shown_retention(row),
                 row["csvUrl"],
             )
             for row in document["companies"]
         ],
         empty="No companies yet. Add one: livedash company add SLUG --csv-url URL",
     )
+
+
+def _shown_retention(row: Document) -> str:
+    """`transcripts 30, answers 90`: only what is not kept for good."""
+    kept = {"transcripts": "keepTranscriptsDays", "messages": "keepMessagesDays", "answers": "keepAnswersDays"}
+    limited = [f"{what} {row[key]:,}" for what, key in kept.items() if row[key] is not None]
+    return ", ".join(limited) or "forever"

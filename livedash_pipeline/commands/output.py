@@ -88,6 +88,16 @@ def show_moment(text: str | None) -> str:
     return "" if text is None else show(datetime.fromisoformat(text))
 
 
+def show_span(seconds: int) -> str:
+    """A span of time in its two largest units: `2 d 3 h`, `5 min 1 s`, `0 s`."""
+    parts = []
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
 def show_bound(text: str | None) -> str:
     """The most that something costs, to the hundredth of a cent, as the end of a sentence."""
     return "the cost is unknown" if text is None else f"at most €{Decimal(text):.4f}"

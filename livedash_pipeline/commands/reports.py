@@ -1,19 +1,25 @@
 """`livedash summary` and `livedash status`: where requests and sessions stand.
 
-Add commands that count. What is counted is decided in `flow.operations`.
+Add commands that count. What is counted is decided in `flow.operations` and `flow.pipeline_report`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from livedash_pipeline.commands.command import Answer, Document, command, company_option
+import click
+
+from livedash_pipeline.commands.command import AS_JSON, Answer, Document, command, company_option
 from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_table, plural
+from livedash_pipeline.commands.output import draw_table, plural, show
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from sqlalchemy import Engine
+
+    from livedash_pipeline.settings import Settings
 
 # As people read a stage: what is done, what is on its way, what is wrong.
 _ORDER = ("completed", "in_progress", "pending", "failed", "skipped")
@@ -31,25 +37,56 @@ def summary(company: str | None) -> Answer:
     return Answer(document, lambda console: draw_table(console, ("requests", "count"), list(counts.items()), empty=""))
 
 
-@command("status", example=("livedash status", "livedash status --company acme --json"))
+@command(
+    "status",
+    example=("livedash status", "livedash status --company acme --json", "livedash status --watch --interval 10"),
+)
 @company_option()
-def status(company: str | None) -> Answer:
-    """Count sessions per stage and status."""
-    from livedash_pipeline.flow.operations import report_pipeline
+@click.option("--watch", is_flag=True, help="Draw anew until nothing is unfinished, or until it is interrupted (130).")
+@click.option(
+    "--interval", default=5.0, show_default=True, type=click.FloatRange(0.1, 86_400), help="Seconds between two looks."
+)
+@click.pass_context
+def status(ctx: click.Context, company: str | None, watch: bool, interval: float) -> Answer:
+    """Count sessions per stage and status, and say what stands in the way."""
+    from livedash_pipeline.flow.pipeline_report import report_status
 
-    with ready_engine() as (_, engine):
-        document = report_pipeline(engine, company)
+    if watch and ctx.meta[AS_JSON]:
+        raise click.UsageError("--watch and --json exclude each other: one command answers with one document.")
+    with ready_engine() as (settings, engine):
+        if watch:
+            _watch(engine, settings, company, interval)
+            ctx.exit(0)
+        document = report_status(engine, settings, company)
     return Answer(document, lambda console: _draw(console, document))
+
+
+def _watch(engine: Engine, settings: Settings, company: str | None, interval: float) -> None:
+    from livedash_pipeline.commands.output import make_console
+    from livedash_pipeline.commands.watch import redraw_until
+    from livedash_pipeline.flow.pipeline_report import count_unfinished, report_status
+
+    redraw_until(
+        lambda console: _draw(console, report_status(engine, settings, company)),
+        lambda: count_unfinished(engine, company) == 0,
+        console=make_console(),
+        interval=interval,
+        sleep=time.sleep,
+    )
 
 
 def _draw(console: Console, document: Document) -> None:
     total = document["totalSessions"]
-    if not total:
+    if total:
+        console.print(plural(total, "session"))
+    else:
         console.print("No sessions yet. Import some: livedash import")
-        return
-    console.print(plural(total, "session"))
-    for stage, counts in document["stages"].items():
+    for stage, counts in (document["stages"] if total else {}).items():
         console.print(f"{stage.upper()}: {stage_line(counts)}")
+    if any(counts["failed"] for counts in document["stages"].values()):
+        console.print("Which failed, and why: livedash failed")
+    for obstacle in document["obstacles"]:
+        console.print(f"In the way: {show(obstacle['message'])} {show(obstacle['remedy'])}", soft_wrap=True)
 
 
 def stage_line(counts: Mapping[str, int]) -> str:

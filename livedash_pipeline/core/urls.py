@@ -78,8 +78,10 @@ class SourceRules:
 
 
 def source_rules(csv_url: str, transcript_hosts: Iterable[str]) -> SourceRules:
-    """Rules of a company from the address of its CSV (http, https, file URL or path) and its hosts (`HOST[:PORT]`)."""
+    """Rules of a company from the address of its CSV (http, https, file URL, path, or none) and its hosts (`HOST[:PORT]`)."""
     allowed = frozenset(filter(None, map(_allowed_host, transcript_hosts)))
+    if not csv_url:
+        return SourceRules(None, None, allowed)
     if csv_url.lower().startswith(("http://", "https://")):
         return SourceRules(origin_of(csv_url), None, allowed)
     return SourceRules(None, _file_path(csv_url), allowed)

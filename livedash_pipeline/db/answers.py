@@ -22,6 +22,17 @@ def apply_kept_answers(connection: Connection, request_ids: Sequence[UUID], *, n
     return written
 
 
+def apply_kept_questions(connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> int:
+    """Gives sessions the questions of answers that complete requests kept, and returns how many; nothing else changes."""
+    connection.execute(statement("create_kept_questions"), {"request_ids": list(request_ids)})
+    connection.execute(statement("insert_questions"), {"now": now})
+    connection.execute(statement("delete_session_questions"))
+    connection.execute(statement("insert_session_questions"))
+    completed = connection.execute(statement("complete_question_stages"), {"now": now}).rowcount
+    connection.execute(text("DROP TABLE staged_answers"))
+    return completed
+
+
 def stage_batch_answers(connection: Connection, batch_id: UUID) -> None:
     """Stages the answers that a batch brought, for this transaction."""
     connection.execute(statement("create_staged_answers"), {"batch_id": batch_id, "request_ids": []})

@@ -6,25 +6,21 @@ Add here what is known of a company as a whole. What an import leaves behind in 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from livedash_pipeline.core.retention import Retention
 from livedash_pipeline.core.states import WORKING_COMPANIES, CompanyStatus
+from livedash_pipeline.db.company_values import CompanyChanges, checked_values
 from livedash_pipeline.db.tables import ai_models, companies, company_ai_models
 from livedash_pipeline.errors import UsageError
 
 _SLUG = re.compile(r"[a-z0-9-]{1,63}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?")
 _SHOWN_SLUGS = 20
 DEFAULT_TIME_ZONE = "Europe/Amsterdam"
 
@@ -49,26 +45,24 @@ class Company:
     import_failures: int
     created_by: str
     model: str | None
+    transcript_retention_days: int | None
+    message_retention_days: int | None
+    answer_retention_days: int | None
+
+    @property
+    def retention(self) -> Retention:
+        """How long its texts are kept."""
+        return Retention(self.transcript_retention_days, self.message_retention_days, self.answer_retention_days)
+
+    @property
+    def has_csv(self) -> bool:
+        """Whether there is a CSV to import; without one its sessions are submitted through the API."""
+        return bool(self.csv_url)
 
     @property
     def is_working(self) -> bool:
         """Whether it is imported, fetched and claimed for."""
         return self.status in WORKING_COMPANIES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompanyChanges:
-    """What is to be set; None leaves a value as it is. An empty string clears a variable's name or the model."""
-
-    name: str | None = None
-    status: str | None = None
-    csv_url: str | None = None
-    csv_username_env: str | None = None
-    csv_password_env: str | None = None
-    time_zone: str | None = None
-    transcript_hosts: Sequence[str] | None = None
-    bot_names: Sequence[str] | None = None
-    model: str | None = None
 
 
 def add_company(
@@ -89,12 +83,22 @@ def add_company(
             f"{slug!r} cannot be a company's slug.",
             remedy="Use 1 to 63 lower-case letters, digits and hyphens.",
         )
-    if changes.csv_url is None:
-        raise UsageError(f"Company {slug!r} has no CSV.", remedy="Give --csv-url.")
-    values = {"time_zone": DEFAULT_TIME_ZONE, "name": slug} | _checked(changes)
+    if changes.csv_url is None and not changes.no_csv:
+        raise UsageError(
+            f"Company {slug!r} has no CSV.",
+            remedy="Give --csv-url, or --no-csv if its sessions are submitted through the API.",
+        )
+    values = {"time_zone": DEFAULT_TIME_ZONE, "name": slug} | checked_values(changes)
     added = connection.execute(
         insert(companies)
-        .values(slug=slug, created_by=created_by, next_import_at=now, created_at=now, updated_at=now, **values)
+        .values(
+            slug=slug,
+            created_by=created_by,
+            next_import_at=None if changes.no_csv else now,
+            created_at=now,
+            updated_at=now,
+            **values,
+        )
         .on_conflict_do_nothing(index_elements=["slug"])
         .returning(companies.c.id)
     ).scalar_one_or_none()
@@ -114,9 +118,10 @@ def update_company(connection: Connection, slug: str, changes: CompanyChanges, *
         UsageError: A value cannot be, or there is no such company.
     """
     company = get_company(connection, slug)
-    values = _checked(changes)
+    values = checked_values(changes)
     if any(values.get(name, before) != before for name, before in _read_anew(company).items()):
-        values |= {"csv_etag": None, "csv_last_modified": None, "next_import_at": now, "import_failures": 0}
+        due = now if values.get("csv_url", company.csv_url) else None
+        values |= {"csv_etag": None, "csv_last_modified": None, "next_import_at": due, "import_failures": 0}
     connection.execute(update(companies).where(companies.c.id == company.id).values(updated_at=now, **values))
     _set_model(connection, company.id, changes.model, now)
     return get_company(connection, slug)
@@ -143,6 +148,7 @@ def due_companies(connection: Connection, now: datetime) -> list[Company]:
     """Companies whose import is due, the longest overdue first."""
     due = _companies().where(
         companies.c.status.in_(WORKING_COMPANIES),
+        companies.c.csv_url != "",
         or_(companies.c.next_import_at.is_(None), companies.c.next_import_at <= now),
     )
     ordered = due.order_by(companies.c.next_import_at.nulls_first(), companies.c.slug)
@@ -200,87 +206,3 @@ def _set_model(connection: Connection, company_id: UUID, model: str | None, now:
     connection.execute(
         link.on_conflict_do_update(index_elements=["company_id", "ai_model_id"], set_={"is_default": True})
     )
-
-
-def _checked(changes: CompanyChanges) -> dict[str, Any]:
-    """The columns to write, each checked."""
-    values: dict[str, Any] = {}
-    if changes.name is not None:
-        values["name"] = _checked_name(changes.name)
-    if changes.status is not None:
-        values["status"] = _checked_status(changes.status)
-    if changes.csv_url is not None:
-        values["csv_url"] = _checked_url(changes.csv_url)
-    if changes.time_zone is not None:
-        values["time_zone"] = _checked_zone(changes.time_zone)
-    for column in ("csv_username_env", "csv_password_env"):
-        name = getattr(changes, column)
-        if name is not None:
-            values[column] = _checked_variable(name)
-    if changes.transcript_hosts is not None:
-        values["transcript_hosts"] = [_checked_host(host) for host in changes.transcript_hosts]
-    if changes.bot_names is not None:
-        values["bot_names"] = [_checked_name(name) for name in changes.bot_names]
-    return values
-
-
-def _checked_name(name: str) -> str:
-    if not name.strip() or "\0" in name:
-        raise UsageError(f"{name!r} is no name.", remedy="Give at least one visible character.")
-    return name.strip()
-
-
-def _checked_status(status: str) -> CompanyStatus:
-    try:
-        return CompanyStatus(status.upper())
-    except ValueError:
-        known = ", ".join(CompanyStatus)
-        raise UsageError(f"{status!r} is no status of a company.", remedy=f"Use one of {known}.") from None
-
-
-def _checked_url(url: str) -> str:
-    remedy = "Use an http://, https:// or file:// address, or a path."
-    try:
-        parts = urlsplit(url)
-        bad = not url.strip() or "\0" in url or (parts.scheme in {"http", "https"} and not parts.hostname)
-        _ = parts.port
-    except ValueError:
-        bad = True
-    if bad:
-        raise UsageError(f"{url!r} is no address of a CSV.", remedy=remedy)
-    if parts.username or parts.password:
-        raise UsageError(
-            f"The address of the CSV on {parts.hostname} carries credentials, and addresses are stored.",
-            remedy="Put them into environment variables and give their names: --csv-username-env, --csv-password-env.",
-        )
-    if parts.scheme in {"http", "https", "file"}:
-        return url.strip()
-    if "://" in url:
-        raise UsageError(f"{url!r} is no address of a CSV.", remedy=remedy)
-    return str(Path(url).expanduser().absolute())
-
-
-def _checked_zone(name: str) -> str:
-    try:
-        return ZoneInfo(name).key
-    except (ValueError, OSError, LookupError):
-        raise UsageError(
-            f"{name!r} is no time zone.", remedy="Use a name of the IANA database, such as Europe/Amsterdam."
-        ) from None
-
-
-def _checked_variable(name: str) -> str | None:
-    if name and not _VARIABLE.fullmatch(name):
-        # The value is not repeated: somebody may have given the password itself.
-        raise UsageError(
-            "What was given for credentials is no name of an environment variable.",
-            remedy="Give the variable's name, such as ACME_CSV_PASSWORD, never the password.",
-        )
-    return name or None
-
-
-def _checked_host(host: str) -> str:
-    match = _HOST.fullmatch(host)
-    if match is None or int(match[1] or 0) > 65_535:
-        raise UsageError(f"{host!r} is no host.", remedy="Use HOST or HOST:PORT, such as chats.example.com:8443.")
-    return host.lower()

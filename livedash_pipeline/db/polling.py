@@ -28,11 +28,12 @@ _MOVES = json.dumps({before: sorted(after) for before, after in BATCH_MOVES.item
 
 @dataclass(frozen=True)
 class OpenBatch:
-    """A batch that the service has, as far as we know, not finished."""
+    """A batch that the service has, as far as we know, not finished; `hinted` if it said that there is news."""
 
     id: UUID
     openai_batch_id: str
     created_at: datetime
+    hinted: bool
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,29 @@ class BatchChange:
 def open_batches(connection: Connection, endpoint: str) -> list[OpenBatch]:
     """Batches with an id of the service that have not ended, oldest first."""
     query = (
-        select(_batches.id, _batches.openai_batch_id, _batches.created_at)
+        select(
+            _batches.id,
+            _batches.openai_batch_id,
+            _batches.created_at,
+            _batches.poll_hinted_at.is_not(None).label("hinted"),
+        )
         .where(_batches.endpoint == endpoint, _batches.openai_batch_id.is_not(None))
         .where(_batches.status.in_(LIVE_BATCHES), _batches.processed_at.is_(None))
         .order_by(_batches.created_at, _batches.id)
     )
     return [OpenBatch(**row) for row in connection.execute(query).mappings()]
+
+
+def count_hints(connection: Connection, endpoint: str, *, since: datetime) -> int:
+    """Batches that have not ended and of which the service said, since a moment, that there is news."""
+    query = select(func.count()).where(_batches.endpoint == endpoint, _batches.status.in_(LIVE_BATCHES))
+    return int(connection.execute(query.where(_batches.poll_hinted_at >= since)).scalar_one())
+
+
+def clear_hints(connection: Connection, batch_ids: Sequence[UUID], *, before: datetime) -> None:
+    """Forgets hints that came before a look began; a later one may be of news that the look did not see."""
+    looked_at = _batches.id.in_(batch_ids) & (_batches.poll_hinted_at <= before)
+    connection.execute(update(ai_batch_requests).where(looked_at).values(poll_hinted_at=None))
 
 
 def count_unended(connection: Connection, endpoint: str) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
+from livedash_pipeline.core.livedash_companies import PRICE_SOURCE
 from livedash_pipeline.core.pricing import Price, price_names
 from livedash_pipeline.db.package_prices import PACKAGE, PROVIDER, DatedPrice, package_prices, package_source
 from livedash_pipeline.db.statements import statement
@@ -111,7 +112,8 @@ def set_price(
 def price_for(connection: Connection, model: str, at: datetime) -> tuple[uuid.UUID, Price] | None:
     """The price of a model at a moment, with its row's id; None where none is known.
 
-    The model's own name goes before that of the model it is a snapshot of, and a person's price before the package's.
+    The model's own name goes before that of the model it is a snapshot of, and a person's price before the package's. Prices that
+    were taken over from LiveDash come last: they know no batch rates.
     """
     names = price_names(model)
     by_name = case({name: place for place, name in enumerate(names)}, value=ai_models.c.name)
@@ -123,7 +125,12 @@ def price_for(connection: Connection, model: str, at: datetime) -> tuple[uuid.UU
             ai_model_pricing.c.effective_from <= at,
             or_(ai_model_pricing.c.effective_until.is_(None), ai_model_pricing.c.effective_until > at),
         )
-        .order_by(by_name, (ai_model_pricing.c.source == OPERATOR).desc(), ai_model_pricing.c.effective_from.desc())
+        .order_by(
+            ai_model_pricing.c.source == PRICE_SOURCE,
+            by_name,
+            (ai_model_pricing.c.source == OPERATOR).desc(),
+            ai_model_pricing.c.effective_from.desc(),
+        )
         .limit(1)
     )
     row = connection.execute(query).one_or_none()

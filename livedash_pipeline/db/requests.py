@@ -6,7 +6,7 @@ Add reads and writes of `ai_processing_requests` that belong to no batch. Every 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,8 +14,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, select
 
-from livedash_pipeline.core.states import RequestStatus
+from livedash_pipeline.core.states import RequestStatus, Stage
 from livedash_pipeline.core.transcripts import Message
+from livedash_pipeline.db.stages import has_added_stages
 from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import ai_processing_requests
 
@@ -44,6 +45,20 @@ class RequestToRewrite:
 
 
 @dataclass(frozen=True)
+class SessionWithoutQuestions:
+    """A session whose analysis is over and whose questions nobody has looked for.
+
+    `kept_request_id` is the request whose answer holds them; it is None where none was kept, or the analysis was skipped.
+    """
+
+    session_id: UUID
+    import_id: UUID
+    analysis_status: str
+    analysis_reason: str | None
+    kept_request_id: UUID | None
+
+
+@dataclass(frozen=True)
 class BuiltRequest:
     """A request ready to be stored; `owner_id` is the session's id for a new one, the request's for a rewritten one."""
 
@@ -61,7 +76,12 @@ def find_sessions_to_request(
     """The next sessions without a request, locked until the transaction ends."""
     rows = connection.execute(
         statement("find_sessions_to_request"),
-        {"company_id": company_id, "after_id": after_id, "chunk_size": chunk_size},
+        {
+            "company_id": company_id,
+            "after_id": after_id,
+            "chunk_size": chunk_size,
+            "stages_added": has_added_stages(connection, before=Stage.AI_ANALYSIS),
+        },
     )
     return [SessionToRequest(**row) for row in rows.mappings()]
 
@@ -81,6 +101,17 @@ def find_requests_to_rewrite(
         },
     )
     return [RequestToRewrite(**row) for row in rows.mappings()]
+
+
+def find_sessions_without_questions(
+    connection: Connection, company_id: UUID, *, after_id: UUID, chunk_size: int
+) -> list[SessionWithoutQuestions]:
+    """The next sessions that were analysed without questions, locked until the transaction ends."""
+    rows = connection.execute(
+        statement("find_sessions_without_questions"),
+        {"company_id": company_id, "after_id": after_id, "chunk_size": chunk_size},
+    )
+    return [SessionWithoutQuestions(**row) for row in rows.mappings()]
 
 
 def messages_by_session(connection: Connection, session_ids: Sequence[UUID]) -> dict[UUID, list[Message]]:
@@ -135,6 +166,12 @@ def skip_analysis(connection: Connection, import_ids: Sequence[UUID], *, reason:
     connection.execute(statement("skip_analysis"), {"import_ids": list(import_ids), "reason": reason, "now": now})
 
 
+def skip_questions(connection: Connection, reasons: Mapping[UUID, str], *, now: datetime) -> None:
+    """Marks QUESTION_EXTRACTION of imports as SKIPPED, each with its reason."""
+    values = {"import_ids": list(reasons), "reasons": list(reasons.values()), "now": now}
+    connection.execute(statement("skip_questions"), values)
+
+
 def close_requests_without_messages(
     connection: Connection, request_ids: Sequence[UUID], *, reason: str, now: datetime
 ) -> int:
@@ -160,6 +197,14 @@ def count_by_status(connection: Connection, company_id: UUID | None = None) -> d
         query = query.where(table.company_id == company_id)
     counted = {RequestStatus(status): count for status, count in connection.execute(query)}
     return {status: counted.get(status, 0) for status in RequestStatus}
+
+
+def oldest_pending(connection: Connection) -> datetime | None:
+    """Since when the pending request has waited that waits longest; None without any."""
+    table = ai_processing_requests.c
+    waiting = table.processing_status == RequestStatus.PENDING_BATCHING
+    oldest: datetime | None = connection.execute(select(func.min(table.updated_at)).where(waiting)).scalar_one()
+    return oldest
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ class SessionSource:
     avg_response_time: Decimal | None
     initial_msg: str | None
     messages_sent: int | None
+    transcript_url: str | None
     transcript_sha256: str | None
     content: str | None
 

@@ -116,6 +116,7 @@ def settle(
 ) -> dict[str, int]:
     """Applies what is staged to all rows of the batch, closes it, and returns the number of requests per outcome."""
     batch_id = batch.id
+    connection.execute(statement("erase_staged_results"))
     connection.execute(
         statement("settle_attempts"),
         {"batch_id": batch_id, "now": now, "pricing_id": pricing_id, "usd_eur": usd_eur},

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import get_args
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.text import storable_text
+from livedash_pipeline.core.urls import UrlProblem
 from livedash_pipeline.db.copying import copying
 from livedash_pipeline.db.statements import statement
 
@@ -39,6 +41,7 @@ class DueTranscript:
         etag: The server's name for the version that is stored, if that came from the same URL.
         sha256: Of the bytes that are stored.
         size: Of the text that is stored, in bytes.
+        was_refused: It waits for a person, because the company's rules refused the address; they may be others by now.
     """
 
     import_id: UUID
@@ -47,6 +50,7 @@ class DueTranscript:
     etag: str | None
     sha256: str | None
     size: int
+    was_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class FetchResult:
     """What a fetch brought: content, or an error, or neither of them, which means that nothing changed.
 
     `stage_metadata` is kept with the stage. `sha256` belongs to the content, and `etag` to
-    what is current now, fetched or not changed.
+    what is current now, fetched or not changed. A `permanent` error waits for a person.
     """
 
     import_id: UUID
@@ -66,6 +70,7 @@ class FetchResult:
     replaced: bool = False
     error_code: str | None = None
     error_message: str | None = None
+    permanent: bool = False
     stage_metadata: Mapping[str, object] | None = None
 
 
@@ -86,7 +91,7 @@ def import_pages(engine: Engine, company_id: UUID, *, page_size: int = 5000) -> 
 def find_due_transcripts(
     connection: Connection, page: ImportPage, *, max_attempts: int, now: datetime
 ) -> list[DueTranscript]:
-    """The transcripts of one page that are to be fetched or skipped at `now`."""
+    """The transcripts of one page that are to be fetched or skipped at `now`, with those whose address was refused."""
     rows = connection.execute(
         statement("find_due_transcripts"),
         {
@@ -94,6 +99,7 @@ def find_due_transcripts(
             "after": page.after,
             "until": page.until,
             "max_attempts": max_attempts,
+            "refusals": list(get_args(UrlProblem)),
             "now": now,
         },
     )
@@ -101,9 +107,9 @@ def find_due_transcripts(
 
 
 def store_transcripts(
-    connection: Connection, results: Sequence[FetchResult], *, retry_at: datetime, now: datetime
+    connection: Connection, results: Sequence[FetchResult], *, retry_after: timedelta, max_attempts: int, now: datetime
 ) -> None:
-    """Writes results and their stages; failed ones are due again at `retry_at`."""
+    """Writes results and their stages; failed ones are due again after `retry_after`, doubled with each try, up to a limit."""
     connection.execute(statement("create_staged_transcripts"))
     with copying(connection, "copy_staged_transcripts") as copy:
         for result in results:
@@ -120,10 +126,12 @@ def store_transcripts(
                     result.replaced,
                     result.error_code,
                     message,
+                    result.permanent,
                     json.dumps(result.stage_metadata or {}),
                 )
             )
-    connection.execute(statement("store_transcripts"), {"retry_at": retry_at, "now": now})
+    values = {"retry_after": retry_after, "max_attempts": max_attempts, "now": now}
+    connection.execute(statement("store_transcripts"), values)
 
 
 def skip_transcripts(connection: Connection, import_ids: Sequence[UUID], *, reason: str, now: datetime) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import dagster as dg
 
+from livedash_pipeline.defs.alerts import build_alert_sensors
 from livedash_pipeline.defs.assets.analysis import (
     ingested_results_and_questions,
     openai_batches,
@@ -17,6 +18,7 @@ from livedash_pipeline.defs.assets.analysis import (
 from livedash_pipeline.defs.assets.imports import company_csv, session_imports, transcripts
 from livedash_pipeline.defs.assets.sessions import sessions_and_messages
 from livedash_pipeline.defs.checks import build_checks
+from livedash_pipeline.defs.health import health_checks, health_checks_schedule, with_freshness
 from livedash_pipeline.defs.import_companies import import_companies
 from livedash_pipeline.defs.jobs import (
     import_sessions,
@@ -26,9 +28,13 @@ from livedash_pipeline.defs.jobs import (
     reconcile_schedule,
     submit_batches,
 )
+from livedash_pipeline.defs.livedash_job import import_livedash
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME
+from livedash_pipeline.defs.prune_job import prune_job, prune_schedule
 from livedash_pipeline.defs.resources import HttpSource, OpenAIBatch, Postgres
 from livedash_pipeline.defs.sensors import build_sensors
+from livedash_pipeline.defs.stage_jobs import stage_jobs
+from livedash_pipeline.defs.submissions import build_submission_sensor, take_submissions
 from livedash_pipeline.settings import Settings
 
 ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
@@ -66,12 +72,28 @@ def build_defs(
     }
     # Given its resources here: Dagster binds the job of a sensor with a parameter of its own that it then warns of.
     import_companies_job = op_job(import_companies, tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME}, resource_defs=given)
+    checks = build_checks(settings)
     return dg.Definitions(
-        assets=ASSETS,
-        asset_checks=build_checks(settings),
-        jobs=[import_sessions, submit_batches, ingest_results, import_companies_job, *op_jobs],
-        schedules=[reconcile_schedule],
-        sensors=build_sensors(settings, import_companies_job),
+        assets=with_freshness(ASSETS, settings),
+        asset_checks=checks,
+        jobs=[
+            import_sessions,
+            submit_batches,
+            ingest_results,
+            import_companies_job,
+            op_job(import_livedash, tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME}),
+            health_checks,
+            prune_job,
+            take_submissions,
+            *op_jobs,
+            *stage_jobs,
+        ],
+        schedules=[reconcile_schedule, health_checks_schedule, prune_schedule],
+        sensors=[
+            *build_sensors(settings, import_companies_job),
+            build_submission_sensor(settings),
+            *build_alert_sensors(settings, checks),
+        ],
         resources=given,
         # Each step of the default executor is a process of its own: three small steps took 11.6 s instead of 0.5 s.
         executor=dg.in_process_executor,

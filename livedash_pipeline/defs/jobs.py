@@ -15,6 +15,7 @@ from livedash_pipeline.defs.assets.analysis import (
 )
 from livedash_pipeline.defs.assets.imports import session_imports, transcripts
 from livedash_pipeline.defs.assets.sessions import sessions_and_messages
+from livedash_pipeline.defs.health import health_check_keys
 from livedash_pipeline.defs.identity import identified_run, report_dead_runs
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, POOL_OPENAI, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.reporting import answer
@@ -22,23 +23,30 @@ from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
 from livedash_pipeline.flow import operations
 from livedash_pipeline.flow.cancel import cancel_batches as cancel
 from livedash_pipeline.flow.documents import cancel_document, poll_document, reconcile_document
+from livedash_pipeline.flow.pipeline_report import report_status
 from livedash_pipeline.flow.poll import poll_batches as poll
 from livedash_pipeline.flow.reconcile import reconcile_batches as reconcile
 
+
+def _with_own_checks(*assets: dg.AssetsDefinition) -> dg.AssetSelection:
+    """Assets and the checks of what they write; those of health look at everything, which is not a company's run's business."""
+    return dg.AssetSelection.assets(*assets) - dg.AssetSelection.checks(*health_check_keys)
+
+
 import_sessions = dg.define_asset_job(
     "import_sessions",
-    selection=[session_imports, transcripts, sessions_and_messages, pending_ai_requests],
+    selection=_with_own_checks(session_imports, transcripts, sessions_and_messages, pending_ai_requests),
     description="One company from its CSV to its pending requests.",
     run_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
 )
 submit_batches = dg.define_asset_job(
     "submit_batches",
-    selection=[submitted_batches],
+    selection=_with_own_checks(submitted_batches),
     description="Sends what is due to the Batch API, one company and model a batch.",
 )
 ingest_results = dg.define_asset_job(
     "ingest_results",
-    selection=[ingested_results_and_questions],
+    selection=_with_own_checks(ingested_results_and_questions),
     description="Takes one company's finished batches in.",
 )
 
@@ -123,13 +131,16 @@ def requeue(
         return answer(context, document)
 
 
-@dg.op(description="Counts sessions per stage and status.")
+@dg.op(description="Counts sessions per stage and status, and says what stands in the way.")
 def pipeline_status(
-    context: dg.OpExecutionContext, config: CompanyConfig, postgres: dg.ResourceParam[Postgres]
+    context: dg.OpExecutionContext,
+    config: CompanyConfig,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dict[str, Any]:
     """Sessions per stage and status, over all companies or of one."""
     with identified_run(context), postgres.engine() as engine:
-        return answer(context, operations.report_pipeline(engine, config.company))
+        return answer(context, report_status(engine, openai_batch.settings, config.company))
 
 
 class CancelBatchesConfig(dg.Config):

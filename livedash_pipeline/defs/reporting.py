@@ -6,12 +6,20 @@ Only counts, ids and names pass through here, never anybody's words. What a docu
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
+from uuid import UUID
 
 import dagster as dg
 
+from livedash_pipeline.core.health import Level
+
 REPORT_KEY = "report"
+# A red check shows so many rows and names so many ids.
+SAMPLE = 10
+# Columns of a look-up that are for the program, not for the table.
+_NOT_SHOWN = frozenset({"sample_ids", "total", "is_warning"})
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> dg.MarkdownMetadataValue:
@@ -50,7 +58,9 @@ def document_metadata(document: Mapping[str, Any], *, row_count: int | None = No
     return metadata
 
 
-def _rows(documents: Sequence[Mapping[str, object]]) -> dg.MarkdownMetadataValue:
+def _rows(documents: Sequence[Any]) -> dg.MarkdownMetadataValue:
+    if not all(isinstance(document, Mapping) for document in documents):
+        return table(("name",), ([name] for name in documents))
     header = list(dict.fromkeys(key for document in documents for key in document))
     return table(header, ([document.get(key) for key in header] for document in documents))
 
@@ -60,6 +70,45 @@ def answer(context: dg.OpExecutionContext, document: Mapping[str, Any]) -> dict[
     context.add_output_metadata(document_metadata(document))
     context.log.info("answer %s", json.dumps(document))
     return dict(document)
+
+
+def check_result(
+    rows: Sequence[Mapping[Any, Any]],
+    remedy: str,
+    *,
+    level: Level = Level.ERROR,
+    count: int | None = None,
+    **metadata: Any,
+) -> dg.AssetCheckResult:
+    """What an asset check answers: green without rows, else red with their number, some of them, and what to do.
+
+    Args:
+        rows: What breaks the rule; a column `company` holds slugs, `sample_ids` lists of ids.
+        remedy: What to do.
+        level: How bad it is; WARN is yellow in the UI.
+        count: How many break the rule, where that is not the number of rows.
+        metadata: Shown besides, green or red.
+    """
+    found: dict[str, Any] = {"count": (len(rows) if count is None else count) if rows else 0, **metadata}
+    if rows:
+        shown = [name for name in rows[0] if name not in _NOT_SHOWN]
+        companies = sorted({str(row["company"]) for row in rows if row.get("company")})
+        found |= {
+            "sample": table(shown, ([row[name] for name in shown] for row in rows[:SAMPLE])),
+            "sample_ids": dg.MetadataValue.json(list(islice(_ids(rows), SAMPLE))),
+            "companies": dg.MetadataValue.json(companies[:SAMPLE]),
+            "remedy": remedy,
+        }
+    severity = dg.AssetCheckSeverity.WARN if level is Level.WARN else dg.AssetCheckSeverity.ERROR
+    return dg.AssetCheckResult(passed=not rows, severity=severity, metadata=found)
+
+
+def _ids(rows: Iterable[Mapping[Any, Any]]) -> Iterator[str]:
+    for row in rows:
+        if "sample_ids" in row:
+            yield from map(str, row["sample_ids"])
+        else:
+            yield from islice((str(value) for value in row.values() if isinstance(value, UUID)), 1)
 
 
 def column_schema(columns: Mapping[str, str]) -> dg.TableSchema:

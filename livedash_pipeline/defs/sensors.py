@@ -7,6 +7,7 @@ new to watch; what a run then does is a job.
 import hashlib
 import time
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import dagster as dg
@@ -24,10 +25,8 @@ from livedash_pipeline.defs.names import PARTITIONS, TAG_BATCH, TAG_COMPANY, TAG
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
 from livedash_pipeline.flow.context import require_api_key
 from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.logs import get_logger
+from livedash_pipeline.flow.spending import require_payable
 from livedash_pipeline.settings import Settings
-
-log = get_logger(__name__)
 
 # Up to so many due companies get a run each; more share one, because every run costs seconds to start.
 RUNS_PER_TICK = 4
@@ -43,13 +42,12 @@ _ACTIVE = [
 
 
 def build_sensors(settings: Settings, import_companies: dg.JobDefinition) -> list[dg.SensorDefinition]:
-    """All sensors, with the intervals of the settings."""
+    """The sensors that keep the flow going, with the intervals of the settings; those that tell people are in `defs.alerts`."""
     return [
         _company_partition_sensor(settings),
         _company_csv_sensor(settings, import_companies),
         _pending_request_sensor(settings),
         _open_batch_sensor(settings),
-        run_failure_sensor,
     ]
 
 
@@ -151,6 +149,7 @@ def _pending_request_sensor(settings: Settings) -> dg.SensorDefinition:
             if not groups and not settings.openai_api_key:
                 return dg.SensorResult(skip_reason="0 requests wait, and OPENAI_API_KEY is not set")
             fingerprint = key_fingerprint(require_api_key(settings))
+            require_payable(connection, settings, (group.model for group in groups), now=now)
             held = holds.holds_in_force(connection, openai_batch.endpoint, key_fingerprint=fingerprint, now=now)
             abandoned = recovery.count_without_owner(connection, openai_batch.endpoint, now=now)
         models_held = {hold.model for hold in held}
@@ -178,7 +177,7 @@ def _open_batch_sensor(settings: Settings) -> dg.SensorDefinition:
     @dg.sensor(
         name="open_batch_sensor",
         job=ingest_results,
-        minimum_interval_seconds=settings.livedash_poll_interval,
+        minimum_interval_seconds=_look_interval(settings),
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Looks at the batches at the service, reports changes, and has finished ones taken in.",
     )
@@ -189,13 +188,15 @@ def _open_batch_sensor(settings: Settings) -> dg.SensorDefinition:
     ) -> dg.SensorResult:
         if not settings.batch_polling_enabled:
             return dg.SensorResult(skip_reason="BATCH_POLLING_ENABLED is false: no batch is polled by this sensor")
-        report_dead_runs(context.instance)
-        turn = _next_turn(context)
+        turn, waited = _next_poll(context)
         with postgres.engine() as engine:
             if not settings.openai_api_key and _is_idle(engine, openai_batch.endpoint):
                 return dg.SensorResult(skip_reason="0 open, 0 finished, and OPENAI_API_KEY is not set")
+            if not _poll_is_due(settings, waited) and not _count_hints(engine, settings, openai_batch.endpoint):
+                return dg.SensorResult(skip_reason=f"polled {waited} s ago, 0 webhooks since")
+        report_dead_runs(context.instance)
         with postgres.engine() as engine, openai_batch.context(engine, None) as batch_context:
-            report = poll_batches(batch_context, rotation=turn)
+            report = poll_batches(batch_context, rotation=turn // _look_interval(settings))
             with engine.connect() as connection:
                 groups = polling.finished_groups(connection, openai_batch.endpoint)
             asked = [
@@ -220,6 +221,36 @@ def _open_batch_sensor(settings: Settings) -> dg.SensorDefinition:
         )
 
     return sensor
+
+
+# A webhook is seen this soon (seconds); a look without one asks our own database alone.
+_LOOK_SECONDS = 15
+
+
+def _look_interval(settings: Settings) -> int:
+    return min(settings.livedash_poll_interval, _LOOK_SECONDS)
+
+
+def _next_poll(context: dg.SensorEvaluationContext) -> tuple[int, int]:
+    """The moment of a poll that begins now, which is the next cursor, and the seconds since the last one.
+
+    A cursor that is lost, malformed or of the future stands for a poll that was never made.
+    """
+    now, cursor = int(time.time()), context.cursor or ""
+    last = int(cursor) if cursor.isdecimal() and len(cursor) <= _CURSOR_DIGITS else 0
+    return now, now - (last if last <= now else 0)
+
+
+def _poll_is_due(settings: Settings, waited: int) -> bool:
+    """Looks come neither early nor late by more than half of their interval."""
+    return waited >= settings.livedash_poll_interval - _look_interval(settings) / 2
+
+
+def _count_hints(engine: Engine, settings: Settings, endpoint: str) -> int:
+    """A hint that no poll could follow up is forgotten once a regular poll was due anyway."""
+    with engine.connect() as connection:
+        since = database_now(connection) - timedelta(seconds=settings.livedash_poll_interval)
+        return polling.count_hints(connection, endpoint, since=since)
 
 
 def _is_idle(engine: Engine, endpoint: str) -> bool:
@@ -258,21 +289,3 @@ def _observations(changes: Sequence[BatchChange]) -> Iterable[dg.AssetObservatio
             },
             tags={TAG_BATCH: str(change.id), TAG_COMPANY: change.company},
         )
-
-
-@dg.run_failure_sensor(
-    name="run_failure_sensor",
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Writes one actionable line for every run that failed.",
-)
-def run_failure_sensor(context: dg.RunFailureSensorContext) -> None:
-    """What failed, for which company, why, and the command that tells more."""
-    run = context.dagster_run
-    log.error(
-        "run failed",
-        job=run.job_name,
-        failed_run_id=run.run_id,
-        company=run.tags.get(TAG_PARTITION) or run.tags.get(TAG_COMPANY),
-        reason=context.failure_event.message,
-        next="open the run in the Dagster UI, or run `livedash status` and `livedash batches`",
-    )

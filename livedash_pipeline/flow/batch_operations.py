@@ -5,21 +5,37 @@ Commands and HTTP call these. Arguments are checked here, once.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from sqlalchemy import Engine
 
 from livedash_pipeline.core.cursors import make_cursor, read_cursor
+from livedash_pipeline.core.standstill import why_it_stands_still
 from livedash_pipeline.db import batch_listing
 from livedash_pipeline.db.batch_listing import ListedBatch
 from livedash_pipeline.db.companies import get_company
+from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.flow.documents import Document, moment
 from livedash_pipeline.flow.operations import DEFAULT_PAGE, MAX_PAGE
 
 
 def list_batches(
-    engine: Engine, *, limit: int = DEFAULT_PAGE, cursor: str | None = None, company: str | None = None
+    engine: Engine,
+    *,
+    limit: int = DEFAULT_PAGE,
+    cursor: str | None = None,
+    company: str | None = None,
+    endpoint: str | None = None,
 ) -> Document:
-    """One page of batches, newest first.
+    """One page of batches, newest first, each with why it stands still.
+
+    Args:
+        engine: Our database.
+        limit: Batches a page.
+        cursor: `nextCursor` of the page before.
+        company: Only this company's.
+        endpoint: The service that the settings name; batches of another one are said to be its.
 
     Raises:
         UsageError: Unknown company, a limit out of range, or a cursor of another query.
@@ -35,16 +51,19 @@ def list_batches(
         )
     with engine.connect() as connection:
         company_id = get_company(connection, company).id if company else None
+        now = database_now(connection)
         found = batch_listing.list_batches(connection, limit=limit + 1, after_id=after, company_id=company_id)
     page = found[:limit]
     return {
         "ok": True,
-        "batches": [_batch(batch) for batch in page],
+        "batches": [batch_document(batch, endpoint, now) for batch in page],
         "nextCursor": make_cursor(page[-1].id, filters) if len(found) > limit else None,
     }
 
 
-def _batch(batch: ListedBatch) -> Document:
+def batch_document(batch: ListedBatch, endpoint: str | None, now: datetime) -> Document:
+    """A batch as it is listed."""
+    changed = batch.situation.status_changed_at
     return {
         "id": str(batch.id),
         "openaiBatchId": batch.openai_batch_id,
@@ -57,4 +76,14 @@ def _batch(batch: ListedBatch) -> Document:
         "processedAt": moment(batch.processed_at),
         "errorCode": batch.error_code,
         "errorMessage": batch.error_message,
+        "completed": batch.completed,
+        "failed": batch.failed,
+        "ageSeconds": _seconds(now - batch.created_at),
+        "statusChangedAt": moment(changed),
+        "secondsInStatus": _seconds(now - changed),
+        "standsStillBecause": why_it_stands_still(batch.situation, endpoint=endpoint, now=now),
     }
+
+
+def _seconds(span: timedelta) -> int:
+    return max(int(span.total_seconds()), 0)

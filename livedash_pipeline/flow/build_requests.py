@@ -1,13 +1,14 @@
 """Makes requests for sessions that wait for their analysis, and keeps unclaimed requests on the current input.
 
 Everything that decides what is bought stands here: nothing is asked twice about the same messages, and a changed prompt or
-model reaches only sessions that are not analysed yet. Submitting is `flow.submit`.
+model reaches only sessions that are not analysed yet. Questions that an analysis left out come from its kept answer, never from a
+new request. Submitting is `flow.submit`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -17,10 +18,11 @@ from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.prompt import input_hash, prompt_version, transcript_data
 from livedash_pipeline.core.request_lines import RequestSizer
+from livedash_pipeline.core.states import StageStatus
 from livedash_pipeline.db import answers, requests
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now, in_transaction
-from livedash_pipeline.db.requests import BuiltRequest, RequestToRewrite, SessionToRequest
+from livedash_pipeline.db.requests import BuiltRequest, RequestToRewrite, SessionToRequest, SessionWithoutQuestions
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
@@ -31,27 +33,35 @@ ANSWERED_BEFORE = (
     "The session has the messages again that an earlier request was answered about; its answer was applied."
 )
 NO_MESSAGES = "no_messages: the session has no message to analyse"
+NO_QUESTIONS = "analysed without questions, and no answer is kept"
+ANALYSIS_SKIPPED = "the analysis was skipped"
 
 
 @dataclass(frozen=True)
 class RequestReport:
-    """What a step did: requests created and rewritten, kept answers applied again, sessions skipped."""
+    """What a step did.
+
+    Attributes:
+        company: Its slug.
+        created: Requests that are new.
+        rewritten: Unclaimed requests that took the current input.
+        reapplied: Kept answers that were applied again.
+        skipped: Sessions without a message.
+        extracted: Analysed sessions whose questions came from the answer that was kept.
+        without_questions: Analysed sessions whose questions can be had from nowhere.
+    """
 
     company: str
     created: int = 0
     rewritten: int = 0
     reapplied: int = 0
     skipped: int = 0
+    extracted: int = 0
+    without_questions: int = 0
 
-    def plus(self, created: int = 0, rewritten: int = 0, reapplied: int = 0, skipped: int = 0) -> RequestReport:
+    def plus(self, **counts: int) -> RequestReport:
         """The report with further counts added."""
-        return RequestReport(
-            self.company,
-            self.created + created,
-            self.rewritten + rewritten,
-            self.reapplied + reapplied,
-            self.skipped + skipped,
-        )
+        return replace(self, **{name: getattr(self, name) + count for name, count in counts.items()})
 
 
 def build_requests(
@@ -75,7 +85,7 @@ def build_requests(
     """
     sizer = RequestSizer.for_model(company.model or default_model, count_tokens)
     report = RequestReport(company.slug)
-    for build_chunk in (_rewrite_chunk, _create_chunk):
+    for build_chunk in (_rewrite_chunk, _create_chunk, _question_chunk):
         after: UUID | None = _FIRST
         while after is not None:
             work = partial(build_chunk, company, sizer, report, after, chunk_size, clock)
@@ -134,6 +144,33 @@ def _create_chunk(
     empty = _without_messages(found, built)
     requests.skip_analysis(connection, empty, reason=NO_MESSAGES, now=now)
     return report.plus(created=created, reapplied=reapplied, skipped=len(empty)), found[-1].session_id
+
+
+def _question_chunk(
+    company: Company,
+    sizer: RequestSizer,  # noqa: ARG001 - the other chunks need it
+    report: RequestReport,
+    after: UUID,
+    chunk_size: int,
+    clock: Callable[[Connection], datetime],
+    connection: Connection,
+) -> tuple[RequestReport, UUID | None]:
+    """Sessions that were analysed without questions take them from the answer that was kept, or do without."""
+    found = requests.find_sessions_without_questions(connection, company.id, after_id=after, chunk_size=chunk_size)
+    if not found:
+        return report, None
+    now = clock(connection)
+    kept = [row.kept_request_id for row in found if row.kept_request_id is not None]
+    extracted = answers.apply_kept_questions(connection, kept, now=now) if kept else 0
+    reasons = {row.import_id: _reason(row) for row in found if row.kept_request_id is None}
+    requests.skip_questions(connection, reasons, now=now)
+    return report.plus(extracted=extracted, without_questions=len(reasons)), found[-1].session_id
+
+
+def _reason(row: SessionWithoutQuestions) -> str:
+    if row.analysis_status == StageStatus.COMPLETED:
+        return NO_QUESTIONS
+    return row.analysis_reason or ANALYSIS_SKIPPED
 
 
 def _session_of(row: SessionToRequest | RequestToRewrite) -> UUID:

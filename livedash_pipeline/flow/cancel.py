@@ -36,13 +36,22 @@ class CancelReport:
     not_found: int
 
 
-def cancel_batches(context: BatchContext, names: Iterable[str], *, unfinished: Unfinished = "pending") -> CancelReport:
+def cancel_batches(
+    context: BatchContext,
+    names: Iterable[str],
+    *,
+    unfinished: Unfinished = "pending",
+    timeout: float | None = None,
+    time_left: Callable[[], bool] = lambda: True,
+) -> CancelReport:
     """Asks for batches to be cancelled, by our id or by the service's.
 
     Args:
         context: Database and endpoint.
         names: Ids of batches.
         unfinished: What requests become that the service did not finish: `pending` again, or `failed`.
+        timeout: Seconds for each call.
+        time_left: Whether to go on with wishes that the service has not taken; the next poll goes on with the rest.
     """
 
     def wish(connection: Connection) -> tuple[list[UUID], int, int]:
@@ -54,7 +63,7 @@ def cancel_batches(context: BatchContext, names: Iterable[str], *, unfinished: U
     wished, ended, unknown = in_transaction(context.engine, wish)
     for batch_id in wished:
         log.info("cancel requested", batch_id=str(batch_id), unfinished=unfinished)
-    carry_out_cancels(context, time_left=unpaused(context))
+    carry_out_cancels(context, timeout=timeout, time_left=unpaused(context, time_left))
     return CancelReport(len(wished), ended, unknown)
 
 

@@ -8,20 +8,21 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from livedash_pipeline.db import companies
-from livedash_pipeline.db.companies import Company, CompanyChanges
+from livedash_pipeline.db.companies import Company
+from livedash_pipeline.db.company_values import CompanyChanges
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.flow.documents import Document, moment
 
 
 def company_values(company: Company) -> Document:
-    """A company as JSON; credentials are the names of variables, `model` is null where OPENAI_MODEL counts."""
+    """A company as JSON: credentials are names of variables; `model` is null for OPENAI_MODEL, days are null for ever."""
     return {
         "id": str(company.id),
         "slug": company.slug,
         "name": company.name,
         "status": company.status.lower(),
-        "csvUrl": company.csv_url,
+        "csvUrl": company.csv_url or None,
         "csvUsernameEnv": company.csv_username_env,
         "csvPasswordEnv": company.csv_password_env,
         "timeZone": company.time_zone,
@@ -30,6 +31,9 @@ def company_values(company: Company) -> Document:
         "model": company.model,
         "nextImportAt": moment(company.next_import_at),
         "importFailures": company.import_failures,
+        "keepTranscriptsDays": company.transcript_retention_days,
+        "keepMessagesDays": company.message_retention_days,
+        "keepAnswersDays": company.answer_retention_days,
     }
 
 

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.session_facts import derive_facts
+from livedash_pipeline.core.submitted_messages import SUBMITTED, read_messages
 from livedash_pipeline.core.transcripts import (
     ParsedTranscript,
     RefusedTranscript,
@@ -129,12 +130,18 @@ def _make(sources: Iterable[SessionSource], company: Company) -> tuple[list[Made
     made: list[MadeSession] = []
     refused: list[RefusedSession] = []
     for source in sources:
-        parsed = parse_transcript(source.content or "", bot_names=company.bot_names, zone=zone)
+        parsed = _read(source, company, zone)
         if isinstance(parsed, RefusedTranscript):
             refused.append(_refused(source, parsed))
         else:
             made.append(_made(source, parsed))
     return made, refused
+
+
+def _read(source: SessionSource, company: Company, zone: ZoneInfo) -> ParsedTranscript | RefusedTranscript:
+    if source.transcript_url == SUBMITTED and source.content is not None:
+        return read_messages(source.content)
+    return parse_transcript(source.content or "", bot_names=company.bot_names, zone=zone)
 
 
 def _made(source: SessionSource, parsed: ParsedTranscript) -> MadeSession:

@@ -7,6 +7,7 @@ string. Add a document here, never in a shell, so that all shells answer alike.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,7 @@ from livedash_pipeline.flow.cancel import CancelReport
 from livedash_pipeline.flow.import_csv import ImportReport
 from livedash_pipeline.flow.ingest import IngestReport
 from livedash_pipeline.flow.poll import PollReport
+from livedash_pipeline.flow.prune import PruneReport
 from livedash_pipeline.flow.reconcile import ReconcileReport
 from livedash_pipeline.flow.submit import SubmitReport
 
@@ -149,6 +151,17 @@ def reconcile_document(report: ReconcileReport) -> Document:
             "remedy": "Set OPENAI_API_KEY to a key of the project that they were made with; until then they wait.",
         }
     return document
+
+
+def prune_document(report: PruneReport) -> Document:
+    """What was deleted, or would be."""
+    return {
+        "ok": True,
+        "dryRun": report.dry_run,
+        "companies": [{"company": slug} | asdict(counts) for slug, counts in sorted(report.companies.items())],
+        "erased": {"sessions": report.sessions, "inFlight": report.in_flight, "notFound": report.not_found},
+        "dagsterRuns": report.dagster_runs,
+    }
 
 
 def pipeline_document(status: PipelineStatus) -> Document:

@@ -1,7 +1,8 @@
 """Fetches the transcripts of a company that are due, several at a time, and stores them in chunks.
 
-A transcript that cannot be had is that session's failure and nobody else's. How one is fetched is `sources.transcript_source`;
-which are due is decided by the statement `find_due_transcripts`; what they say is read by `flow.derive_sessions`.
+A transcript that cannot be had is that session's failure and nobody else's; one whose address the company's rules refuse waits
+until they allow it. How one is fetched is `sources.transcript_source`; which are due is decided by the statement
+`find_due_transcripts`; what they say is read by `flow.derive_sessions`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from functools import partial
 import httpx2
 from sqlalchemy import Connection, Engine
 
-from livedash_pipeline.core.urls import source_rules
+from livedash_pipeline.core.urls import RefusedPlace, SourceRules, locate, source_rules
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.db.transcripts import (
@@ -100,7 +101,8 @@ def fetch_transcripts(
         ]
         workers = TranscriptWorkers(sources, limits, sleep, stack.enter_context(ThreadPoolExecutor(limits.total)))
         for page in import_pages(engine, company.id):
-            due = in_transaction(engine, partial(_find, page, limits, clock))
+            found = in_transaction(engine, partial(_find, page, limits, clock))
+            due = [each for each in found if not (each.was_refused and _is_refused(each, rules))]
             _skip(engine, [each for each in due if each.url is None], clock)
             _fetch(engine, workers, [each for each in due if each.url is not None], limits, clock)
             workers.tally.update(due=len(due), skipped=sum(each.url is None for each in due))
@@ -113,6 +115,10 @@ def _find(
     page: ImportPage, limits: TranscriptLimits, clock: Callable[[Connection], datetime], connection: Connection
 ) -> list[DueTranscript]:
     return find_due_transcripts(connection, page, max_attempts=limits.attempts, now=clock(connection))
+
+
+def _is_refused(due: DueTranscript, rules: SourceRules) -> bool:
+    return isinstance(locate(due.url or "", rules), RefusedPlace)
 
 
 def _skip(engine: Engine, due: Sequence[DueTranscript], clock: Callable[[Connection], datetime]) -> None:
@@ -132,7 +138,7 @@ def _fetch(
 ) -> None:
     def store(results: Sequence[FetchResult], connection: Connection) -> None:
         now = clock(connection)
-        store_transcripts(connection, results, retry_at=now + limits.retry_after, now=now)
+        store_transcripts(connection, results, retry_after=limits.retry_after, max_attempts=limits.attempts, now=now)
 
     for chunk in _chunks(workers.results(due), limits):
         in_transaction(engine, partial(store, chunk))

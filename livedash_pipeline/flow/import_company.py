@@ -15,6 +15,7 @@ from livedash_pipeline.flow.build_requests import RequestReport, build_requests
 from livedash_pipeline.flow.derive_sessions import DeriveReport, derive_sessions
 from livedash_pipeline.flow.fetch_transcripts import TranscriptReport, fetch_transcripts
 from livedash_pipeline.flow.import_csv import ImportReport, ImportRules, import_company
+from livedash_pipeline.flow.stage_operations import free_stuck
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.csv_source import CsvSource
 
@@ -41,6 +42,7 @@ def import_whole_company(
 ) -> CompanyImport:
     """Runs the four steps of one company; the errors are those of the steps."""
     imported = import_company(engine, company, source=source, rules=ImportRules.of(settings), run_id=run_id)
+    free_stuck(engine, settings, company_id=company.id)
     return CompanyImport(
         imported,
         fetch_transcripts(engine, company, environ=environ),

@@ -58,11 +58,12 @@ class ImportRules:
 class ImportReport:
     """What an import did; `rows` is the sum of the other four.
 
-    For a CSV that is not modified the rows are those of the import that read it, all of them unchanged or rejected.
+    For a CSV that is not modified the rows are those of the import that read it, all of them unchanged or rejected. A company
+    without a CSV, whose sessions are submitted, has no run and no rows.
     """
 
     company: str
-    import_run_id: UUID
+    import_run_id: UUID | None
     rows: int
     new: int
     changed: int
@@ -104,6 +105,8 @@ def import_company(
         with connection.begin():
             company = get_company(connection, company.slug)
             _refuse_idle(company)
+            if not company.has_csv:
+                return ImportReport(company.slug, None, 0, 0, 0, 0, 0)
             import_run = imports.start_run(connection, company, dagster_run_id=run_id, now=clock(connection))
         logger = log.bind(company=company.slug, import_run_id=str(import_run), run_id=run_id)
         logger.info("import started", source=shown_url(company.csv_url))

@@ -24,6 +24,8 @@ from livedash_pipeline.flow.documents import Document
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
+# Over a hundred years; longer ago than a database can tell is no filter.
+MAX_HOURS = 1_000_000
 
 
 def summarise(engine: Engine, company: str | None = None) -> Document:
@@ -99,8 +101,11 @@ def requeue_requests(
         dry_run: Count and change nothing; unless given, true with a filter and false with ids.
 
     Raises:
-        UsageError: Ids together with a filter, or an unknown company.
+        UsageError: Ids together with a filter, an unknown company, or hours that are no span of time.
     """
+    # Not-a-number is between nothing.
+    if older_than_hours is not None and not 0 <= older_than_hours <= MAX_HOURS:
+        raise UsageError(f"older_than_hours is {older_than_hours:g}.", remedy=f"Use 0 to {MAX_HOURS}.")
     given = list(dict.fromkeys(request_ids))
     filtered = any(value is not None for value in (company, error_code, older_than_hours))
     if given and filtered:
@@ -108,7 +113,7 @@ def requeue_requests(
     if not given and not filtered:
         return documents.requeue_document(Requeued(0, 0, 0), dry_run=bool(dry_run))
     only_count = filtered if dry_run is None else dry_run
-    ids, unreadable = _read_ids(given)
+    ids, unreadable = read_ids(given)
 
     def work(connection: Connection) -> Requeued:
         now = database_now(connection)
@@ -126,7 +131,8 @@ def requeue_requests(
     return documents.requeue_document(counted, dry_run=only_count)
 
 
-def _read_ids(texts: Iterable[str]) -> tuple[list[UUID], int]:
+def read_ids(texts: Iterable[str]) -> tuple[list[UUID], int]:
+    """Distinct ids, and how many of the texts are none."""
     ids: dict[UUID, None] = {}
     unreadable = 0
     for text in texts:

@@ -100,9 +100,10 @@ def poll_batches(
     refused = carry_out_cancels(context, timeout=call_timeout, time_left=going_on(_CANCEL_SHARE))
     with context.engine.connect() as connection:
         waiting = polling.open_batches(connection, context.endpoint)
+        began = context.now(connection)
     seen, listed, listing_error = _listed(context, waiting, call_timeout, before(_LISTING_SHARE))
     missing = [batch for batch in waiting if batch.openai_batch_id not in seen]
-    found, unknown, failures = _looked_up(context, _rotated(missing, rotation), call_timeout, going_on(1))
+    found, unknown, failures = _looked_up(context, _in_order(missing, rotation), call_timeout, going_on(1))
     remotes = [*seen.values(), *found]
     if waiting and not remotes and not unknown and (listing_error or failures):
         raise listing_error or failures[0]
@@ -110,6 +111,10 @@ def poll_batches(
     def write(connection: Connection) -> tuple[list[BatchChange], int, int]:
         now = context.now(connection)
         changes = polling.apply_observations(connection, remotes, endpoint=context.endpoint, now=now) if remotes else []
+        looked_at = {remote.id for remote in remotes} | {batch.openai_batch_id for batch in unknown}
+        hinted = [batch.id for batch in waiting if batch.hinted and batch.openai_batch_id in looked_at]
+        if hinted:
+            polling.clear_hints(connection, hinted, before=began)
         if unknown:
             polling.note_not_found(connection, [batch.id for batch in unknown], now=now)
         return (
@@ -208,6 +213,7 @@ def _looked_up(
     return found, unknown, failures
 
 
-def _rotated(batches: Sequence[OpenBatch], rotation: int) -> list[OpenBatch]:
+def _in_order(batches: Sequence[OpenBatch], rotation: int) -> list[OpenBatch]:
+    """Those first of which the service said that there is news, the rest beginning elsewhere each time."""
     start = rotation % len(batches) if batches else 0
-    return [*batches[start:], *batches[:start]]
+    return sorted([*batches[start:], *batches[:start]], key=lambda batch: not batch.hinted)

@@ -23,6 +23,7 @@ from livedash_pipeline.db import batches, holds, previews, prices
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.previews import ForeseenClaim, foresee_claim, learned_token_limit
 from livedash_pipeline.flow.documents import Document, moment, money
+from livedash_pipeline.flow.spending import require_payable
 from livedash_pipeline.settings import Settings
 
 
@@ -58,12 +59,17 @@ def preview_submit(
         key_fingerprint: With whose key; without one, holds that end with a change of key are not counted.
         company_id: Only this company's requests.
         unhold: As if all holds of the endpoint had ended.
+
+    Raises:
+        SettingsError: The spending cap is below the price of one request.
     """
     with engine.connect() as connection:
         preview = _Preview(connection, settings, endpoint, database_now(connection))
+        groups = batches.pending_groups(connection, company_id)
+        require_payable(connection, settings, (group.model for group in groups), now=preview.now)
         in_force = [] if unhold else _holds(preview, key_fingerprint or "")
         preview.held += [_describe(hold) for hold in in_force]
-        for group in _free_of(in_force, admission.take_turns(batches.pending_groups(connection, company_id))):
+        for group in _free_of(in_force, admission.take_turns(groups)):
             _foresee(preview, group)
         awaiting, next_recovery = batches.awaiting_recovery(connection, endpoint)
         connection.rollback()

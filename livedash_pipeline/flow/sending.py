@@ -21,7 +21,7 @@ from livedash_pipeline.core.outcomes import Outcome
 from livedash_pipeline.core.prompt import input_hash, prompt_version
 from livedash_pipeline.core.request_lines import build_line
 from livedash_pipeline.core.transcripts import transcript_hash
-from livedash_pipeline.db import batches, holds, recovery, settlement
+from livedash_pipeline.db import batches, holds, lost_inputs, recovery, settlement
 from livedash_pipeline.db.batches import Claim
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.leases import Heartbeat
@@ -52,6 +52,7 @@ class InputChangedError(LivedashError):
     """What a request's hash names cannot be rebuilt any more."""
 
     code = "input_changed"
+    request_ids: tuple[UUID, ...] = ()
 
 
 def send(context: BatchContext, claim: Claim, *, input_file_id: str | None = None) -> SubmittedBatch | None:
@@ -125,14 +126,22 @@ def _lines(context: BatchContext, batch_id: UUID) -> Generator[bytes]:
     with context.engine.connect() as connection:
         model = batches.batch_model(connection, batch_id)
     version = prompt_version()
+    changed: list[UUID] = []
     with closing(batches.batch_lines(context.engine, batch_id)) as requests:
         for request_id, session_id, named, messages in requests:
-            if input_hash(transcript_hash(messages), version, model) != named:
-                raise InputChangedError(
-                    f"Request {request_id} of batch {batch_id} names messages or a prompt that are not the present ones.",
-                    remedy="Nothing to do: it is released and asked again with the present input.",
-                )
-            yield build_line(request_id, session_id, model, messages)
+            if input_hash(transcript_hash(messages), version, model) == named:
+                yield build_line(request_id, session_id, model, messages)
+            else:
+                changed.append(request_id)
+    if changed:
+        # All of them are named, so that what can never be asked is given up at once and not one a submit.
+        error = InputChangedError(
+            f"{len(changed)} requests of batch {batch_id} name messages or a prompt that are not the present ones, the "
+            f"first {changed[0]}.",
+            remedy="Nothing to do: what has a present input is asked again with it, the rest has failed.",
+        )
+        error.request_ids = tuple(changed)
+        raise error
 
 
 def _begin_create(context: BatchContext, claim: Claim) -> bool:
@@ -204,6 +213,8 @@ def _refuse(context: BatchContext, claim: Claim, error: LivedashError) -> None:
 
     def work(connection: Connection) -> None:
         ours = _release(context, connection, claim, error.code, error.message)
+        if ours and isinstance(error, InputChangedError):
+            _give_up_lost_inputs(context, connection, claim, error)
         if ours and isinstance(error, BatchApiError) and error.failure.definite_refusal:
             holds.place_hold(
                 connection,
@@ -218,6 +229,13 @@ def _refuse(context: BatchContext, claim: Claim, error: LivedashError) -> None:
 
     in_transaction(context.engine, work)
     log_claim("batch refused", claim, reason=error.code)
+
+
+def _give_up_lost_inputs(context: BatchContext, connection: Connection, claim: Claim, error: InputChangedError) -> None:
+    """Fails what was released and would be claimed again just as it is, only to be released again."""
+    now = context.now(connection)
+    lost_inputs.fail_deleted_inputs(connection, claim.company_id, now=now)
+    lost_inputs.fail_changed_inputs(connection, error.request_ids, prompt_version=prompt_version(), now=now)
 
 
 def _settle_unbought(

@@ -32,7 +32,7 @@ class TranscriptLimits:
         total: Fetches at a time.
         tries: Times that a time-out or a 5xx is met before it counts as a failure.
         attempts: Runs that fail before a transcript is given up.
-        retry_after: Time between two of those runs.
+        retry_after: Time between the first two of those runs, doubled with each: 6, 12, 24 and 48 hours.
         host_failures: After so many failures in a row that waiting might mend, a host is left alone until the next run.
         store_rows: Results that are stored together.
         store_characters: Characters of text that are stored together.
@@ -134,6 +134,7 @@ def _fetch_one(source: TranscriptSource, due: DueTranscript, tries: int, sleep: 
             due.row_hash,
             error_code=error.reason,
             error_message=f"{error.reason}: {error.message}",
+            permanent=source.refuses(url),
             stage_metadata=shown,
         )
         return _Outcome(failure, error.retryable)

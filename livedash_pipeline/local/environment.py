@@ -108,7 +108,7 @@ def _dagster_url(settings: Settings) -> str:
         )
     if not _speaks_psycopg2(settings.livedash_dagster_url):
         raise SettingsError(
-            "LIVEDASH_DAGSTER_URL is no address that begins with postgresql+psycopg2://, the driver that Dagster's storage speaks.",
+            "LIVEDASH_DAGSTER_URL is no address with postgresql+psycopg2://, the driver that Dagster's storage speaks.",
             remedy="Write postgresql+psycopg2://USER:PASSWORD@HOST/dagster.",
         )
     return settings.livedash_dagster_url

@@ -115,6 +115,10 @@ class TranscriptSource:
     ) -> None:
         self._client.close()
 
+    def refuses(self, url: str) -> bool:
+        """Whether the company's rules refuse an address by what it says, so that trying again cannot help."""
+        return isinstance(locate(url, self._rules), RefusedPlace)
+
     def fetch(self, url: str, etag: str | None = None) -> FetchedText | NotModified:
         """One try at one transcript; `etag` asks for it only if it changed.
 

@@ -28,5 +28,6 @@ CREATE TEMPORARY TABLE staged_results (
     total_cost_eur numeric,
     raw_answer text,
     answer_flags text[],
-    parsed_answer jsonb
+    parsed_answer jsonb,
+    is_erased boolean NOT NULL DEFAULT false
 ) ON COMMIT DROP

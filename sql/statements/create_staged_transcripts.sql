@@ -9,5 +9,6 @@ CREATE TEMPORARY TABLE staged_transcripts (
     replaced boolean NOT NULL,
     error_code text,
     error_message text,
+    permanent boolean NOT NULL,
     stage_metadata jsonb NOT NULL
 ) ON COMMIT DROP

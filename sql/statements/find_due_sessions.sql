@@ -18,6 +18,7 @@ CROSS JOIN
     ) AS fetching
 LEFT JOIN LATERAL (
     SELECT
+        transcripts.status,
         transcripts.sha256,
         octet_length(transcripts.content) AS size
     FROM transcripts
@@ -57,5 +58,16 @@ WHERE
         coalesce(creation.status, 'PENDING') = 'FAILED'
         AND coalesce(creation.metadata ->> 'rowHash', '') = imports.content_hash
         AND creation.metadata ->> 'transcriptSha256' IS NOT DISTINCT FROM known.sha256
+    )
+    -- Of what was deleted, by age or on request, nothing is made any more.
+    AND known.status IS DISTINCT FROM 'PRUNED'
+    AND NOT coalesce(
+        (
+            SELECT messages.content IS null
+            FROM messages
+            WHERE messages.session_id = derived.id
+            ORDER BY messages.position
+            LIMIT 1
+        ), false
     )
 ORDER BY imports.external_session_id

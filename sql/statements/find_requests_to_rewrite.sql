@@ -18,8 +18,9 @@ LEFT JOIN LATERAL (
         AND earlier.processing_status = 'PROCESSING_COMPLETE'
         AND earlier.transcript_hash = sessions.transcript_hash
         AND earlier.parsed_answer IS NOT NULL
-        AND NOT coalesce((analysis.metadata ->> 'reanalyse')::boolean, FALSE)
-    ORDER BY earlier.id DESC
+        AND earlier.requested_at >= coalesce((analysis.metadata ->> 'reanalyseAfter')::timestamptz, '-infinity')
+    -- Not by id alone: see find_sessions_to_request.
+    ORDER BY earlier.requested_at DESC, earlier.id DESC
     LIMIT 1
 ) AS kept ON TRUE
 WHERE

@@ -1,4 +1,5 @@
--- What sessions are made from: the rows of some imports, and their transcripts.
+-- What sessions are made from: the rows of some imports, and their transcripts; not those whose texts were deleted since they
+-- were found to be due.
 SELECT
     imports.id AS import_id,
     imports.content_hash AS row_hash,
@@ -10,9 +11,18 @@ SELECT
     imports.avg_response_time_seconds AS avg_response_time,
     imports.initial_message AS initial_msg,
     imports.messages_sent,
+    transcripts.url AS transcript_url,
     transcripts.sha256 AS transcript_sha256,
     transcripts.content
 FROM session_imports AS imports
 LEFT JOIN transcripts ON transcripts.import_id = imports.id
-WHERE imports.id = ANY(CAST(:import_ids AS uuid[]))
+WHERE
+    imports.id = ANY(CAST(:import_ids AS uuid[]))
+    AND transcripts.status IS DISTINCT FROM 'PRUNED'
+    AND NOT EXISTS (
+        SELECT 1
+        FROM sessions
+        JOIN messages ON messages.session_id = sessions.id
+        WHERE sessions.import_id = imports.id AND messages.content IS NULL
+    )
 ORDER BY imports.id

@@ -1,5 +1,6 @@
 -- Sessions of a company that wait for their analysis and have no open request, in id order, locked against derivation.
--- `kept_request_id` is the newest complete request about the very same messages: its answer is applied again, not bought.
+-- `kept_request_id` is the newest complete request about the very same messages: its answer is applied again, not bought, unless
+-- somebody asked for another one since (`reanalyseAfter`).
 SELECT
     sessions.id AS session_id,
     sessions.import_id,
@@ -22,8 +23,9 @@ LEFT JOIN LATERAL (
         AND requests.processing_status = 'PROCESSING_COMPLETE'
         AND requests.transcript_hash = sessions.transcript_hash
         AND requests.parsed_answer IS NOT NULL
-        AND NOT coalesce((analysis.metadata ->> 'reanalyse')::boolean, FALSE)
-    ORDER BY requests.id DESC
+        AND requests.requested_at >= coalesce((analysis.metadata ->> 'reanalyseAfter')::timestamptz, '-infinity')
+    -- Requests of a system that was taken over keep their ids, which do not grow with time.
+    ORDER BY requests.requested_at DESC, requests.id DESC
     LIMIT 1
 ) AS kept ON TRUE
 WHERE
@@ -31,6 +33,20 @@ WHERE
     AND sessions.id > :after_id
     AND NOT sessions.stale
     AND coalesce(analysis.status, 'PENDING') = 'PENDING'
+    -- Stages that were added before the analysis have to be over, too. Without any the planner drops the condition.
+    AND (
+        NOT CAST(:stages_added AS boolean)
+        OR NOT EXISTS (
+            SELECT 1
+            FROM processing_stages AS own
+            JOIN processing_stages AS earlier ON earlier.position < own.position
+            LEFT JOIN session_processing_status AS before
+                ON before.import_id = sessions.import_id AND before.stage = earlier.name
+            WHERE
+                own.name = 'AI_ANALYSIS'
+                AND coalesce(before.status, 'PENDING') NOT IN ('COMPLETED', 'SKIPPED')
+        )
+    )
     AND NOT EXISTS (
         SELECT 1
         FROM ai_processing_requests AS requests

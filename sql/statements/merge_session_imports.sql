@@ -1,5 +1,7 @@
 -- Brings the staged records of one company into its imports: new ones are inserted, those with another hash updated, the
 -- rest is only compared. What a changed record fed is to be done again, save the analysis: that hangs on the messages.
+-- Of a session that was erased on request nothing is taken in, and no text that was deleted by age comes back. A session that was
+-- submitted through the API belongs to its submissions, whatever the CSV still says.
 -- The changed are counted first, so that they are looked for before the new ones are in the table.
 WITH changed AS (
     UPDATE session_imports AS known
@@ -18,7 +20,31 @@ WITH changed AS (
         tokens = stage.tokens,
         tokens_eur = stage.tokens_eur,
         category = stage.category,
-        initial_message = stage.initial_message,
+        initial_message = CASE
+            WHEN
+                to_timestamp(stage.end_epoch) < CAST(:now AS timestamptz) - make_interval(
+                    days => (
+                        SELECT companies.message_retention_days FROM companies
+                        WHERE companies.id = :company_id
+                    )
+                )
+                OR (
+                    EXISTS (
+                        SELECT 1 FROM prune_runs
+                        WHERE prune_runs.company_id = :company_id
+                    )
+                    AND (
+                        SELECT messages.content IS NULL
+                        FROM sessions
+                        JOIN messages ON messages.session_id = sessions.id
+                        WHERE sessions.import_id = known.id
+                        ORDER BY messages.position
+                        LIMIT 1
+                    )
+                )
+                THEN known.initial_message
+            ELSE stage.initial_message
+        END,
         start_time = to_timestamp(stage.start_epoch),
         end_time = to_timestamp(stage.end_epoch),
         country = stage.country,
@@ -35,6 +61,8 @@ WITH changed AS (
         known.company_id = :company_id
         AND known.external_session_id = stage.external_session_id
         AND known.content_hash <> stage.content_hash
+        AND known.erased_at IS NULL
+        AND known.source = 'csv'
     RETURNING known.id
 ),
 
@@ -108,6 +136,32 @@ set_back AS (
     WHERE
         stage_row.import_id = changed.id
         AND stage_row.stage IN ('TRANSCRIPT_FETCH', 'SESSION_CREATION')
+        -- Nothing is fetched or derived again whose texts were deleted.
+        AND CASE
+            WHEN
+                EXISTS (
+                    SELECT 1 FROM prune_runs
+                    WHERE prune_runs.company_id = :company_id
+                )
+                THEN
+                    coalesce(
+                        (
+                            SELECT transcripts.status <> 'PRUNED' FROM transcripts
+                            WHERE transcripts.import_id = changed.id
+                        ), TRUE
+                    )
+                    AND coalesce(
+                        (
+                            SELECT messages.content IS NOT NULL
+                            FROM sessions
+                            JOIN messages ON messages.session_id = sessions.id
+                            WHERE sessions.import_id = changed.id
+                            ORDER BY messages.position
+                            LIMIT 1
+                        ), TRUE
+                    )
+            ELSE TRUE
+        END
 )
 
 SELECT

@@ -1,5 +1,6 @@
 -- Failed requests wait again, with both allowances restarted: only the newest of a session, only when none is open and the
--- session's analysis is not complete. The rest is counted, not changed.
+-- session's analysis is not complete. The rest is counted, not changed. The status that is expected comes from the rows above
+-- and is no constant: after an outage the planner believes for a while that none has failed, and reads them all once per row.
 WITH asked AS (
     SELECT DISTINCT given.id
     FROM unnest(CAST(:request_ids AS uuid[])) AS given (id)
@@ -8,7 +9,10 @@ WITH asked AS (
 found AS (
     SELECT
         requests.id,
-        requests.session_id
+        requests.session_id,
+        requests.processing_type,
+        requests.processing_status,
+        requests.requested_at
     FROM ai_processing_requests AS requests
     JOIN asked ON asked.id = requests.id
     WHERE CAST(:company_id AS uuid) IS NULL OR requests.company_id = :company_id
@@ -18,24 +22,26 @@ found AS (
 
 eligible AS (
     SELECT
-        requests.id,
-        sessions.import_id
+        found.id,
+        found.processing_status,
+        sessions.import_id,
+        CASE WHEN analysis.status = 'FAILED' THEN analysis.status END AS failed_analysis
     FROM found
-    JOIN ai_processing_requests AS requests ON requests.id = found.id
-    JOIN sessions ON sessions.id = requests.session_id
+    JOIN sessions ON sessions.id = found.session_id
     LEFT JOIN session_processing_status AS analysis
         ON analysis.import_id = sessions.import_id AND analysis.stage = 'AI_ANALYSIS'
     WHERE
-        requests.processing_status = 'PROCESSING_FAILED'
+        found.processing_status = 'PROCESSING_FAILED'
         AND coalesce(analysis.status, 'PENDING') <> 'COMPLETED'
         AND NOT EXISTS (
             SELECT 1
             FROM ai_processing_requests AS other
             WHERE
-                other.session_id = requests.session_id
-                AND other.processing_type = requests.processing_type
+                other.session_id = found.session_id
+                AND other.processing_type = found.processing_type
                 AND (
-                    other.id > requests.id
+                    -- Not by id alone: see find_sessions_to_request.
+                    (other.requested_at, other.id) > (found.requested_at, found.id)
                     OR other.processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
                 )
         )
@@ -53,15 +59,18 @@ requeued AS (
         completed_at = NULL,
         updated_at = :now
     FROM eligible
-    WHERE requests.id = eligible.id AND requests.processing_status = 'PROCESSING_FAILED' AND NOT :dry_run
-    RETURNING eligible.import_id
+    WHERE requests.id = eligible.id AND requests.processing_status = eligible.processing_status AND NOT :dry_run
+    RETURNING eligible.import_id, eligible.failed_analysis
 ),
 
 waiting AS (
     UPDATE session_processing_status AS stage_row
     SET status = 'PENDING', error_message = NULL, started_at = NULL, completed_at = NULL
     FROM requeued
-    WHERE stage_row.import_id = requeued.import_id AND stage_row.stage = 'AI_ANALYSIS' AND stage_row.status = 'FAILED'
+    WHERE
+        stage_row.import_id = requeued.import_id
+        AND stage_row.stage = 'AI_ANALYSIS'
+        AND stage_row.status = requeued.failed_analysis
 )
 
 SELECT

@@ -8,6 +8,8 @@ WITH judged AS (
         staged.raw_answer,
         staged.parsed_answer,
         coalesce(staged.answer_flags, '{}') AS answer_flags,
+        -- Its session was erased on request meanwhile: what would be asked again fails.
+        staged.is_erased AND staged.outcome IN ('not_run', 'transient', 'missing') AS is_given_up,
         staged.outcome <> 'not_run' AS counts_attempt,
         staged.outcome = 'not_run' AND staged.counted_release AS counts_release,
         CASE
@@ -25,6 +27,7 @@ WITH judged AS (
                 staged.outcome = 'not_run' AND staged.counted_release
                 AND requests.releases - requests.releases_before_requeue + 1 >= :max_releases
                 THEN 'PROCESSING_FAILED'
+            WHEN staged.is_erased THEN 'PROCESSING_FAILED'
             ELSE 'PENDING_BATCHING'
         END AS next_status
     FROM staged_results AS staged
@@ -40,6 +43,7 @@ SET
     releases = requests.releases + judged.counts_release::integer,
     error_code = CASE
         WHEN judged.next_status = 'PROCESSING_COMPLETE' THEN NULL
+        WHEN judged.is_given_up THEN 'erased'
         WHEN :cancel_unfinished = 'failed' AND judged.outcome IN ('not_run', 'transient', 'missing') THEN 'cancelled'
         ELSE judged.outcome
     END,

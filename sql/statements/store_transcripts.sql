@@ -1,7 +1,8 @@
 -- Writes what fetches brought (staged), and with it their stage. Three kinds of row: content; neither content nor error,
 -- which is "not changed"; an error. An error after an earlier success keeps the earlier content with its URL and ETag:
 -- nothing is lost, and `error_code` with FETCHED says that the newest try failed. A try counts anew when the row of the
--- CSV is another one. Stages that were COMPLETED pass through PENDING in this statement: their row was due again.
+-- CSV is another one; each one after the first doubles the time until the next, and the last one leaves none. Stages that were
+-- COMPLETED pass through PENDING in this statement: their row was due again.
 WITH stored AS (
     INSERT INTO transcripts AS known (
         import_id, url, row_hash, status, content, sha256, etag, replaced_characters, error_code, error_message,
@@ -19,7 +20,10 @@ WITH stored AS (
         incoming.error_code,
         incoming.error_message,
         CASE WHEN incoming.error_code IS NULL THEN 0 ELSE 1 END,
-        CASE WHEN incoming.error_code IS NOT NULL THEN CAST(:retry_at AS timestamptz) END,
+        CASE
+            WHEN incoming.error_code IS NOT NULL AND NOT incoming.permanent AND :max_attempts > 1
+                THEN CAST(:now AS timestamptz) + CAST(:retry_after AS interval)
+        END,
         CASE WHEN incoming.error_code IS NULL THEN CAST(:now AS timestamptz) END,
         :now
     FROM staged_transcripts AS incoming
@@ -42,9 +46,17 @@ WITH stored AS (
                 WHEN known.error_code IS NOT NULL AND known.row_hash = excluded.row_hash THEN known.attempts + 1
                 ELSE 1
             END,
-            next_attempt_at = excluded.next_attempt_at,
+            next_attempt_at = CASE
+                WHEN excluded.next_attempt_at IS NULL THEN NULL
+                WHEN known.error_code IS NULL OR known.row_hash <> excluded.row_hash THEN excluded.next_attempt_at
+                WHEN known.attempts + 1 < :max_attempts
+                    THEN CAST(:now AS timestamptz) + CAST(:retry_after AS interval) * (2 ^ known.attempts)
+            END,
             fetched_at = coalesce(excluded.fetched_at, known.fetched_at),
             updated_at = excluded.updated_at
+        -- Deleted while it was being fetched: neither the text nor its stage is written.
+        WHERE known.status <> 'PRUNED'
+    RETURNING known.import_id
 )
 
 INSERT INTO session_processing_status AS stage_row (
@@ -60,6 +72,7 @@ SELECT
     :now,
     incoming.stage_metadata
 FROM staged_transcripts AS incoming
+JOIN stored ON stored.import_id = incoming.import_id
 ORDER BY incoming.import_id
 ON CONFLICT (import_id, stage) DO UPDATE
     SET

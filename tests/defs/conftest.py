@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
+from sqlalchemy import Engine
 
 from tests.conftest import migrated_database
+from tests.defs.ailing import Health
 from tests.defs.world import World, made_world
 
 
@@ -27,3 +30,10 @@ def analysed(postgres_template: str, tmp_path_factory: pytest.TempPathFactory) -
     ):
         world.flow()
         yield world
+
+
+@pytest.fixture
+def health(engine: Engine, database_url: str) -> Iterator[Health]:
+    """A company without sessions, imported a moment ago."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Health(engine, database_url, instance)

@@ -109,8 +109,8 @@ def test_a_service_that_is_not_there_fails_the_run_and_changes_nothing(submitted
 
 
 def test_reconciling_is_scheduled_every_night_from_the_start(world: World) -> None:
-    (schedule,) = [found for found in world.defs.schedules or [] if isinstance(found, dg.ScheduleDefinition)]
-    assert schedule.name == "nightly_reconcile_schedule"
+    (schedule,) = [found for found in world.defs.schedules or [] if found.name == "nightly_reconcile_schedule"]
+    assert isinstance(schedule, dg.ScheduleDefinition)
     assert schedule.job_name == "reconcile_batches"
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("17 3 * * *", "UTC")

@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.settings import Settings
@@ -32,6 +34,7 @@ ASSET_JOBS = {
     "import_sessions": {"session_imports", "transcripts", "sessions", "messages", "pending_ai_requests"},
     "submit_batches": {"submitted_batches"},
     "ingest_results": {"ingested_results", "session_questions"},
+    "take_submissions": {"sessions", "messages", "pending_ai_requests"},
 }
 OP_JOBS = {
     "import_companies",
@@ -42,15 +45,27 @@ OP_JOBS = {
     "cancel_batches",
     "reconcile_batches",
     "pipeline_status",
+    "failed_sessions",
+    "retry_stage",
+    "prune",
+    "import_livedash",
 }
-# Named in the design as well, and there or not.
-LATER_OP_JOBS = {"failed_sessions", "retry_stage"}
 SENSORS = {
     "company_partition_sensor",
     "company_csv_sensor",
     "pending_request_sensor",
     "open_batch_sensor",
+    "submission_sensor",
     "run_failure_sensor",
+    "red_check_sensor",
+}
+# Run by the clock, and with no asset.
+HEALTH_CHECKS = {
+    "session_imports": {"every_company_is_imported_in_time", "few_csv_rows_are_rejected"},
+    "pending_ai_requests": {"no_request_waits_too_long"},
+    "submitted_batches": {"spending_stays_below_the_cap"},
+    "openai_batches": {"no_batch_outlives_its_window"},
+    "ingested_results": {"few_requests_fail"},
 }
 CHECKS = {
     "session_imports": {"every_csv_row_is_accounted_for"},
@@ -126,11 +141,11 @@ def test_assets_follow_each_other_in_the_order_of_the_flow(defs: dg.Definitions)
 
 
 def test_jobs_are_those_of_the_design(jobs: dict[str, dg.JobDefinition]) -> None:
-    assert {*ASSET_JOBS, *OP_JOBS} <= jobs.keys() <= {*ASSET_JOBS, *OP_JOBS, *LATER_OP_JOBS}
+    assert jobs.keys() == {*ASSET_JOBS, *OP_JOBS, "health_checks"}
     for name, assets in ASSET_JOBS.items():
         selected = {key.to_user_string() for key in jobs[name].asset_layer.selected_asset_keys}
         assert selected == assets, name
-    for name in jobs.keys() - ASSET_JOBS.keys():
+    for name in jobs.keys() - ASSET_JOBS.keys() - {"health_checks"}:
         assert [node.name for node in jobs[name].nodes] == [name], "an op job has one op, named as it"
     assert all(job.description for job in jobs.values())
 
@@ -139,6 +154,27 @@ def test_asset_jobs_bring_the_checks_of_their_assets(jobs: dict[str, dg.JobDefin
     for name, assets in ASSET_JOBS.items():
         wanted = {check for asset in assets for check in CHECKS.get(asset, ())}
         assert {key.name for key in jobs[name].asset_layer.asset_graph.asset_check_keys} == wanted, name
+    every = {check for checks in (*CHECKS.values(), *HEALTH_CHECKS.values()) for check in checks}
+    assert {key.name for key in jobs["health_checks"].asset_layer.asset_graph.asset_check_keys} == every
+
+
+def test_assets_that_every_import_makes_anew_have_a_freshness_policy(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    policies = {key.to_user_string(): graph.get(key).freshness_policy for key in graph.get_all_asset_keys()}
+    fresh = {name: policy for name, policy in policies.items() if policy is not None}
+    assert set(fresh) == {"session_imports", "pending_ai_requests"}
+    for policy in fresh.values():
+        assert isinstance(policy, TimeWindowFreshnessPolicy)
+        assert policy.warn_window is not None
+        windows = (policy.warn_window.to_timedelta(), policy.fail_window.to_timedelta())
+        assert windows == (timedelta(hours=1), timedelta(hours=6))
+
+
+def test_checks_of_health_run_every_half_hour(defs: dg.Definitions) -> None:
+    (schedule,) = [each for each in defs.schedules or [] if each.name == "health_checks_schedule"]
+    assert isinstance(schedule, dg.ScheduleDefinition)
+    assert (schedule.job_name, schedule.cron_schedule) == ("health_checks", "*/30 * * * *")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
 
 
 def test_asset_jobs_are_partitioned_by_company_except_the_one_for_all(jobs: dict[str, dg.JobDefinition]) -> None:
@@ -147,7 +183,7 @@ def test_asset_jobs_are_partitioned_by_company_except_the_one_for_all(jobs: dict
         for name, job in jobs.items()
         if isinstance(job.partitions_def, dg.DynamicPartitionsDefinition)
     }
-    assert names == {"import_sessions": "company", "ingest_results": "company"}
+    assert names == {"import_sessions": "company", "ingest_results": "company", "take_submissions": "company"}
 
 
 def test_sensors_schedules_checks_and_resources_have_the_names_of_the_design(defs: dg.Definitions) -> None:
@@ -155,9 +191,14 @@ def test_sensors_schedules_checks_and_resources_have_the_names_of_the_design(def
     checks: dict[str, set[str]] = {}
     for key in defs.resolve_asset_graph().asset_check_keys:
         checks.setdefault(key.asset_key.to_user_string(), set()).add(key.name)
-    assert checks == CHECKS
+    assert checks == {asset: CHECKS.get(asset, set()) | HEALTH_CHECKS.get(asset, set()) for asset in checks}
+    assert checks.keys() == CHECKS.keys() | HEALTH_CHECKS.keys()
     assert set(defs.resources or {}) == {"postgres", "openai_batch", "http_source"}
-    assert {schedule.name for schedule in defs.schedules or []} == {"nightly_reconcile_schedule"}
+    assert {schedule.name for schedule in defs.schedules or []} == {
+        "nightly_reconcile_schedule",
+        "nightly_prune_schedule",
+        "health_checks_schedule",
+    }
 
 
 def test_only_what_calls_the_api_takes_a_slot_of_its_pool(jobs: dict[str, dg.JobDefinition]) -> None:
@@ -183,7 +224,13 @@ def test_imports_may_run_for_six_hours(jobs: dict[str, dg.JobDefinition]) -> Non
         name: job.run_tags.get("dagster/max_runtime") or job.tags.get("dagster/max_runtime")
         for name, job in jobs.items()
     }
-    assert {name for name, tag in tags.items() if tag == "21600"} == {"import_sessions", "import_companies"}
+    assert {name for name, tag in tags.items() if tag == "21600"} == {
+        "take_submissions",
+        "import_sessions",
+        "import_companies",
+        "prune",
+        "import_livedash",
+    }
 
 
 def _fields(jobs: dict[str, dg.JobDefinition]) -> Iterator[tuple[str, Any]]:

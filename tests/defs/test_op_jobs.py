@@ -83,6 +83,7 @@ def test_listed_requests_are_a_table_in_the_ui(analysed: World) -> None:
         ("list_requests", {"cursor": "page-2"}, "'page-2' is not a cursor"),
         ("list_requests", {"limit": 0}, "limit is 0"),
         ("requeue", {"company": "initech"}, "initech"),
+        ("requeue", {"older_than_hours": -1.0}, "older_than_hours is -1"),
         ("requeue", {"request_ids": ["x"], "error_code": "rejected"}, "Both ids and a filter"),
     ],
 )

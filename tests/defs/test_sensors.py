@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
 import dagster as dg
 import pytest
-import structlog
 
 from livedash_pipeline.core.admission import hold_rule
 from livedash_pipeline.core.endpoints import endpoint_of, key_fingerprint
@@ -15,8 +15,10 @@ from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.db import holds
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.defs.names import PARTITIONS
-from livedash_pipeline.defs.sensors import RUNS_PER_TICK, ingest_run_key, run_failure_sensor
+from livedash_pipeline.defs.sensors import RUNS_PER_TICK, ingest_run_key
+from livedash_pipeline.flow.take_webhook import take_webhook
 from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.openai_batch.webhooks import WebhookEvent
 from livedash_pipeline.settings import Settings
 from tests.defs.world import SESSIONS, SLUG, World
 
@@ -24,7 +26,8 @@ SENSORS = {
     "company_partition_sensor": 60,
     "company_csv_sensor": 900,
     "pending_request_sensor": 600,
-    "open_batch_sensor": 120,
+    # It looks for webhooks; without one it polls after LIVEDASH_POLL_INTERVAL.
+    "open_batch_sensor": 15,
 }
 
 
@@ -49,7 +52,8 @@ def test_sensors_run_from_the_start_at_the_intervals_of_the_settings(world: Worl
         assert sensor.minimum_interval_seconds == seconds, name
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING, name
         assert sensor.description
-    assert world.defs.resolve_sensor_def("run_failure_sensor").default_status is dg.DefaultSensorStatus.RUNNING
+    for name in ("run_failure_sensor", "red_check_sensor"):
+        assert world.defs.resolve_sensor_def(name).default_status is dg.DefaultSensorStatus.RUNNING, name
     world.change(livedash_import_interval=5, livedash_submit_interval=6, livedash_poll_interval=7)
     intervals = [world.defs.resolve_sensor_def(name).minimum_interval_seconds for name in SENSORS]
     assert intervals == [5, 5, 6, 7]
@@ -208,13 +212,37 @@ def test_a_finished_batch_is_reported_once_and_asked_to_be_taken_in(world: World
     assert request.partition_key == SLUG
     assert request.tags["livedash/company"] == SLUG and request.tags["livedash/batch_id"] == str(batch_id)
 
-    again = world.tick("open_batch_sensor", cursor=tick.cursor)
+    again = world.tick("open_batch_sensor", cursor="1")
     assert list(again.asset_events or []) == [], "nothing has changed"
     assert _keys(again) == [ingest_run_key(SLUG, [batch_id], 1)], "asked once more, under another key"
 
     assert all(result.success for result in world.follow(again.run_requests, "ingest_results"))
-    done = world.tick("open_batch_sensor", cursor=again.cursor)
+    done = world.tick("open_batch_sensor", cursor="1")
     assert (done.skip_message, done.run_requests) == ("0 open, 0 finished, 0 changed", [])
+
+
+def test_a_poll_waits_for_its_interval_or_for_a_webhook(world: World) -> None:
+    _submitted(world)
+    now = int(time.time())
+    waiting = world.tick("open_batch_sensor", cursor=str(now - 20))
+    assert waiting.skip_message.startswith("polled 2")
+    assert waiting.skip_message.endswith("s ago, 0 webhooks since")
+    assert world.sql("SELECT status FROM ai_batch_requests") == [("VALIDATING",)]
+    ((openai_id,),) = world.sql("SELECT openai_batch_id FROM ai_batch_requests")
+    assert take_webhook(world.engine, WebhookEvent("wh_1", "batch.completed", openai_id)) == {"ok": True}
+    polled = world.tick("open_batch_sensor", cursor=str(now - 20))
+    assert len(polled.run_requests) == 1
+    assert world.sql("SELECT status, poll_hinted_at FROM ai_batch_requests") == [("COMPLETED", None)]
+    assert not world.tick("open_batch_sensor", cursor=polled.cursor).run_requests
+    # A poll is due, and a cursor of the future is a lost one.
+    for cursor in (str(now - 119), str(now + 10_000)):
+        assert len(world.tick("open_batch_sensor", cursor=cursor).run_requests) == 1, cursor
+
+
+def test_a_hint_that_no_poll_can_follow_up_does_not_last(world: World) -> None:
+    _submitted(world)
+    world.sql("UPDATE ai_batch_requests SET poll_hinted_at = clock_timestamp() - interval '3 minutes'")
+    assert "0 webhooks" in world.tick("open_batch_sensor", cursor=str(int(time.time()))).skip_message
 
 
 def test_a_company_whose_results_are_being_taken_in_is_not_asked_for_again(world: World) -> None:
@@ -245,24 +273,6 @@ def test_a_tick_fails_if_nothing_can_be_asked(world: World) -> None:
     with pytest.raises(BatchApiError, match="401"):
         world.tick("open_batch_sensor")
     assert world.sql("SELECT status FROM ai_batch_requests") == [("VALIDATING",)]
-
-
-def test_a_failed_run_is_one_line_with_company_reason_and_what_to_do(world: World) -> None:
-    world.sql("UPDATE companies SET csv_url = csv_url || '.gone'")
-    failed = world.run("import_sessions", SLUG, raise_on_error=False)
-    (event,) = [event for event in failed.all_events if event.event_type is dg.DagsterEventType.RUN_FAILURE]
-    context = dg.build_run_status_sensor_context(
-        sensor_name="run_failure_sensor",
-        dagster_instance=world.instance,
-        dagster_run=failed.dagster_run,
-        dagster_event=event,
-    )
-    with structlog.testing.capture_logs() as lines:
-        run_failure_sensor(context.for_run_failure())
-    (line,) = lines
-    assert (line["event"], line["log_level"]) == ("run failed", "error")
-    assert (line["job"], line["company"], line["failed_run_id"]) == ("import_sessions", SLUG, failed.run_id)
-    assert line["reason"] and "livedash status" in line["next"]
 
 
 def test_ingest_keys_are_short_and_depend_on_batches_and_ask() -> None:

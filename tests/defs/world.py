@@ -16,7 +16,8 @@ import dagster as dg
 from dagster._core.definitions.partitions.context import partition_loading_context
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.db.companies import CompanyChanges, add_company
+from livedash_pipeline.db.companies import add_company
+from livedash_pipeline.db.company_values import CompanyChanges
 from livedash_pipeline.db.connect import database_now, make_engine
 from livedash_pipeline.db.prices import seed_prices, set_rate
 from livedash_pipeline.defs.build import build_defs

@@ -178,7 +178,7 @@ def test_a_reanalysis_that_was_asked_for_is_asked_again(engine: Engine, company:
         connection.execute(
             update(session_processing_status)
             .where(session_processing_status.c.stage == "AI_ANALYSIS")
-            .values(metadata={"reanalyse": True})
+            .values(metadata={"reanalyseAfter": "2199-01-01T00:00:00+00:00"})
         )
     assert build(engine, company) == RequestReport("acme", created=1)
 

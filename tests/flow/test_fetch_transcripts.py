@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -108,14 +109,75 @@ def test_bad_transcripts_fail_alone_and_at_once(engine: Engine, site: Transcript
     assert stored(engine, elsewhere)["error_code"] == "host_not_allowed"
 
 
-def test_failed_transcript_is_tried_again_after_six_hours_and_five_times_at_most(
+def test_failed_transcript_is_tried_again_after_growing_delays_and_five_times_at_most(
     engine: Engine, site: TranscriptSite, company: Company
 ) -> None:
     import_id = add_import(engine, company, f"{site.url}/a.txt")
-    due = [fetch(engine, company, at=NOW + hours * HOURS).due for hours in (0, 1, 5.9, 6, 7, 12, 18, 24, 30, 300)]
-    assert due == [1, 0, 0, 1, 0, 1, 1, 1, 0, 0]
-    assert stored(engine, import_id)["attempts"] == 5
+    # After 6 hours, 12, 24 and 48: at 6, 18, 42 and 90.
+    looks = [0, 1, 5.9, 6, 12, 17.9, 18, 30, 41.9, 42, 60, 89.9, 90, 200, 3000]
+    tried = [hours for hours in looks if fetch(engine, company, at=NOW + hours * HOURS).due]
+    assert tried == [0, 6, 18, 42, 90]
+    row = stored(engine, import_id)
+    assert (row["attempts"], row["next_attempt_at"]) == (5, None), "from here on it waits for a person"
     assert stage_of(engine, import_id, "TRANSCRIPT_FETCH")["retry_count"] == 5
+
+
+def test_each_failure_says_when_the_next_try_is(engine: Engine, site: TranscriptSite, company: Company) -> None:
+    import_id = add_import(engine, company, f"{site.url}/a.txt")
+    waits, at = [], NOW
+    while at is not None:
+        fetch(engine, company, at=at)
+        following = stored(engine, import_id)["next_attempt_at"]
+        waits.append(following and (following - at) / HOURS)
+        at = following
+    assert waits == [6, 12, 24, 48, None]
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("http://127.0.0.2/x", "host_not_allowed"),
+        ("gopher://127.0.0.1/x", "bad_url"),
+        ("http://user:password@127.0.0.1/x", "credentials_in_url"),
+        ("file:///etc/hostname", "file_not_allowed"),
+    ],
+)
+def test_refused_address_waits_for_a_person_and_is_not_tried_again(
+    engine: Engine, company: Company, address: str, reason: str
+) -> None:
+    import_id = add_import(engine, company, address)
+    assert fetch(engine, company).failed == {reason: 1}
+    before = stored(engine, import_id)
+    assert (before["attempts"], before["next_attempt_at"]) == (1, None)
+    for hours in (1, 7, 1000):
+        assert fetch(engine, company, at=NOW + hours * HOURS).due == 0
+    assert stored(engine, import_id) == before
+
+
+def test_refused_address_is_fetched_by_the_next_import_once_its_host_is_allowed(
+    engine: Engine, site: TranscriptSite
+) -> None:
+    company = make_company(engine, "http://127.0.0.2:9/chats.csv")
+    site.answers["/a.txt"] = Answer(TEXT)
+    import_id = add_import(engine, company, f"{site.url}/a.txt")
+    assert fetch(engine, company).failed == {"host_not_allowed": 1}
+    assert fetch(engine, company, at=NOW + HOURS).due == 0
+    allowed = replace(company, transcript_hosts=(f"127.0.0.1:{site.port}",))
+    assert fetch(engine, allowed, at=NOW + HOURS).fetched == 1
+    row = stored(engine, import_id)
+    assert (row["status"], row["attempts"], row["error_code"]) == ("FETCHED", 0, None)
+
+
+def test_redirect_to_a_refused_address_may_change_and_is_tried_again(
+    engine: Engine, site: TranscriptSite, company: Company
+) -> None:
+    site.answers["/a.txt"] = Answer(status=302, headers={"Location": "http://127.0.0.2/elsewhere"})
+    import_id = add_import(engine, company, f"{site.url}/a.txt")
+    assert fetch(engine, company).failed == {"host_not_allowed": 1}
+    assert stored(engine, import_id)["next_attempt_at"] == NOW + 6 * HOURS
+    assert fetch(engine, company, at=NOW + 5 * HOURS).due == 0
+    site.answers["/a.txt"] = Answer(TEXT)
+    assert fetch(engine, company, at=NOW + 6 * HOURS).fetched == 1
 
 
 def test_failed_transcript_that_appears_later_is_fetched(
@@ -197,12 +259,13 @@ def test_failed_refetch_keeps_what_was_fetched_before(engine: Engine, site: Tran
 
 def test_row_that_changes_gets_its_attempts_anew(engine: Engine, site: TranscriptSite, company: Company) -> None:
     import_id = add_import(engine, company, f"{site.url}/a.txt")
-    for hours in range(0, 60, 6):
+    for hours in range(0, 120, 6):
         fetch(engine, company, at=NOW + hours * HOURS)
     assert (len(site.asked), stored(engine, import_id)["attempts"]) == (5, 5)
     change_row(engine, import_id, "row-2")
-    assert fetch(engine, company, at=NOW + 100 * HOURS).due == 1
-    assert stored(engine, import_id)["attempts"] == 1
+    assert fetch(engine, company, at=NOW + 200 * HOURS).due == 1
+    row = stored(engine, import_id)
+    assert (row["attempts"], row["next_attempt_at"]) == (1, NOW + 206 * HOURS)
 
 
 def test_stage_set_back_to_pending_is_fetched_whatever_its_attempts(

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select, update
 
-from livedash_pipeline.db.companies import Company, CompanyChanges, add_company, get_company, update_company
+from livedash_pipeline.db.companies import Company, add_company, get_company, update_company
+from livedash_pipeline.db.company_values import CompanyChanges
 from livedash_pipeline.db.imports import import_lock, start_run
 from livedash_pipeline.db.tables import (
     companies,

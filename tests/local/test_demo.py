@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Engine
 
 from livedash_pipeline.core.states import RequestStatus, StageStatus
-from livedash_pipeline.db.companies import CompanyChanges, add_company
+from livedash_pipeline.db.companies import add_company
+from livedash_pipeline.db.company_values import CompanyChanges
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.demo import companies_to_import, read_figures
 from livedash_pipeline.db.stages import PipelineStatus

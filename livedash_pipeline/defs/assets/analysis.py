@@ -19,6 +19,7 @@ from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.flow.build_requests import build_requests
 from livedash_pipeline.flow.documents import ingest_document, money, submit_document
 from livedash_pipeline.flow.ingest import ingest_finished
+from livedash_pipeline.flow.stage_operations import free_stuck
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.openai_batch.tokens import count_tokens
 
@@ -53,6 +54,7 @@ def pending_ai_requests(
     with identified_run(context), postgres.engine() as engine:
         with engine.connect() as connection:
             company = get_company(connection, context.partition_key)
+        freed = free_stuck(engine, openai_batch.settings, company_id=company.id)
         report = build_requests(
             engine, company, default_model=openai_batch.settings.openai_model, count_tokens=count_tokens
         )
@@ -61,6 +63,9 @@ def pending_ai_requests(
         "rewritten": report.rewritten,
         "kept answers applied": report.reapplied,
         "skipped without messages": report.skipped,
+        "questions from kept answers": report.extracted,
+        "analysed without questions": report.without_questions,
+        "stuck stages freed": freed.total(),
     }
     return dg.MaterializeResult(metadata={"dagster/row_count": report.created, "table": counts(made)})
 

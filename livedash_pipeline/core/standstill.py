@@ -1,0 +1,86 @@
+"""Why a batch does not move on, in one sentence, judged by its row alone.
+
+Add a reason where a batch can wait for something that its status does not tell. What is done about it is decided by recovery,
+polls and settlement, never here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from livedash_pipeline.core.states import ENDED_BATCHES, BatchStatus
+
+# The service validates a file of 50,000 lines within minutes.
+_LONG_VALIDATION = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class BatchSituation:
+    """What a batch's row tells about its progress."""
+
+    status: BatchStatus
+    endpoint: str
+    openai_batch_id: str | None
+    lease_until: datetime | None
+    create_started_at: datetime | None
+    input_delete_requested_at: datetime | None
+    cancel_requested_at: datetime | None
+    status_changed_at: datetime
+    expires_at: datetime | None
+    not_found_since: datetime | None
+    processed_at: datetime | None
+    short_downloads: int
+    ingest_asks: int
+
+
+def why_it_stands_still(batch: BatchSituation, *, endpoint: str | None, now: datetime) -> str | None:
+    """One sentence; None for a batch that somebody is at work on, or that is over.
+
+    Args:
+        batch: What its row says.
+        endpoint: The service that is asked here; None where that is not known.
+        now: The time.
+    """
+    if batch.processed_at is not None:
+        return None
+    if endpoint is not None and batch.endpoint != endpoint:
+        return f"It was made at {batch.endpoint}, and OPENAI_BASE_URL is {endpoint}: nothing here asks for it."
+    if batch.status in ENDED_BATCHES:
+        return _why_it_is_not_taken_in(batch)
+    if batch.openai_batch_id is None:
+        return _why_it_was_not_sent(batch, now)
+    if batch.not_found_since is not None:
+        return (
+            f"The service does not know it since {_shown(batch.not_found_since)}; after LIVEDASH_VANISHED_AFTER it is "
+            "believed to be gone."
+        )
+    if batch.cancel_requested_at is not None:
+        return f"A cancel was asked for at {_shown(batch.cancel_requested_at)}; the service has not ended it yet."
+    if batch.expires_at is not None and batch.expires_at < now:
+        return f"It expired at {_shown(batch.expires_at)}, and no poll has seen that yet: is open_batch_sensor running?"
+    if batch.status is BatchStatus.VALIDATING and now - batch.status_changed_at > _LONG_VALIDATION:
+        return "The service has not begun with it; it may be busy, or no poll has looked."
+    return None
+
+
+def _why_it_is_not_taken_in(batch: BatchSituation) -> str:
+    if batch.short_downloads:
+        return f"Its result files came short {batch.short_downloads} times; they are asked for again."
+    if batch.ingest_asks > 1:
+        return f"Its results were asked for {batch.ingest_asks} times; `livedash ingest` shows what keeps them."
+    return "Its results wait to be taken in: `livedash ingest`."
+
+
+def _why_it_was_not_sent(batch: BatchSituation, now: datetime) -> str | None:
+    if batch.lease_until is not None and batch.lease_until > now:
+        return None
+    if batch.input_delete_requested_at is not None:
+        return "Whether it was bought is not known; its input file is deleted, so that a late create cannot count."
+    if batch.create_started_at is not None:
+        return "Create was called and its answer is not known; polls look for it, and nothing is sent twice."
+    return "Its submitter is gone; the next submit or poll takes it over."
+
+
+def _shown(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z}"

@@ -1,0 +1,136 @@
+"""Counts of what keeps sessions from going on, for the overview of the pipeline; nothing is locked or changed.
+
+Add a count of something that stands in the way and that only a person, or time, removes. Holds and limits of a submit are
+foreseen by `flow.preview`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, and_, func, select, true
+
+from livedash_pipeline.core.states import ENDED_BATCHES, OPEN_REQUESTS, WORKING_COMPANIES, RequestStatus, StageStatus
+from livedash_pipeline.db.tables import (
+    ai_batch_requests,
+    ai_processing_requests,
+    companies,
+    session_imports,
+    session_processing_status,
+    sessions,
+)
+
+
+@dataclass(frozen=True)
+class BatchesAtEndpoint:
+    """Batches at one service that have not been taken in; `ended` of them have nothing more to come."""
+
+    endpoint: str
+    batches: int
+    ended: int
+
+
+@dataclass(frozen=True)
+class IdleCompany:
+    """A company that is not worked for, and its requests that wait all the same."""
+
+    company: str
+    status: str
+    requests: int
+
+
+@dataclass(frozen=True)
+class FailingCompany:
+    """A company whose imports fail: how many in a row, and when the next one is due."""
+
+    company: str
+    failures: int
+    next_import_at: datetime | None
+
+
+def unprocessed_batches(connection: Connection, company_id: UUID | None) -> list[BatchesAtEndpoint]:
+    """Batches that have not been taken in, by endpoint."""
+    table = ai_batch_requests.c
+    query = (
+        select(
+            table.endpoint,
+            func.count().label("batches"),
+            func.count().filter(table.status.in_(ENDED_BATCHES)).label("ended"),
+        )
+        .where(table.processed_at.is_(None), _of(table.company_id, company_id))
+        .group_by(table.endpoint)
+        .order_by(table.endpoint)
+    )
+    return [BatchesAtEndpoint(**row) for row in connection.execute(query).mappings()]
+
+
+def idle_companies(connection: Connection, company_id: UUID | None) -> list[IdleCompany]:
+    """Companies that are not worked for and have requests that wait."""
+    table = ai_processing_requests.c
+    query = (
+        select(companies.c.slug.label("company"), companies.c.status, func.count().label("requests"))
+        .join(ai_processing_requests, table.company_id == companies.c.id)
+        .where(
+            companies.c.status.not_in(WORKING_COMPANIES),
+            table.processing_status == RequestStatus.PENDING_BATCHING,
+            _of(companies.c.id, company_id),
+        )
+        .group_by(companies.c.slug, companies.c.status)
+        .order_by(companies.c.slug)
+    )
+    return [IdleCompany(**row) for row in connection.execute(query).mappings()]
+
+
+def failing_companies(connection: Connection, company_id: UUID | None) -> list[FailingCompany]:
+    """Working companies whose last import failed."""
+    query = (
+        select(
+            companies.c.slug.label("company"),
+            companies.c.import_failures.label("failures"),
+            companies.c.next_import_at,
+        )
+        .where(
+            companies.c.import_failures > 0,
+            companies.c.status.in_(WORKING_COMPANIES),
+            _of(companies.c.id, company_id),
+        )
+        .order_by(companies.c.slug)
+    )
+    return [FailingCompany(**row) for row in connection.execute(query).mappings()]
+
+
+def pending_requests(connection: Connection, company_id: UUID | None) -> int:
+    """Requests that wait to be sent, of whatever company."""
+    table = ai_processing_requests.c
+    query = (
+        select(func.count())
+        .select_from(ai_processing_requests)
+        .where(table.processing_status == RequestStatus.PENDING_BATCHING, _of(table.company_id, company_id))
+    )
+    return connection.execute(query).scalar_one()
+
+
+def count_stuck_stages(connection: Connection, company_id: UUID | None, *, started_before: datetime) -> int:
+    """Stages that began before a moment and have not ended; one whose session has an open request is not stuck."""
+    stage, request = session_processing_status.c, ai_processing_requests.c
+    at_work = (
+        select(request.id)
+        .join(sessions, sessions.c.id == request.session_id)
+        .where(sessions.c.import_id == stage.import_id, request.processing_status.in_(OPEN_REQUESTS))
+    )
+    query = (
+        select(func.count())
+        .select_from(session_processing_status)
+        .join(session_imports, session_imports.c.id == stage.import_id)
+        .where(
+            and_(stage.status == StageStatus.IN_PROGRESS, stage.started_at < started_before, ~at_work.exists()),
+            _of(session_imports.c.company_id, company_id),
+        )
+    )
+    return connection.execute(query).scalar_one()
+
+
+def _of(column: ColumnElement[UUID], company_id: UUID | None) -> ColumnElement[bool]:
+    return true() if company_id is None else column == company_id

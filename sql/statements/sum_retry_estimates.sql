@@ -1,0 +1,11 @@
+-- What the analyses that are bought again have for input, per company: what their newest request was estimated at, where that
+-- asked about the messages that the session still has.
+SELECT
+    companies.slug AS company,
+    count(*) AS sessions,
+    coalesce(sum(eligible.token_estimate), 0) AS token_estimate,
+    count(*) FILTER (WHERE eligible.token_estimate IS NULL) AS unknown
+FROM eligible_retries AS eligible
+JOIN companies ON companies.id = eligible.company_id
+GROUP BY companies.slug
+ORDER BY companies.slug

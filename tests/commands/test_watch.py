@@ -1,0 +1,71 @@
+"""Watching the pipeline: drawn again until nothing is unfinished, or until somebody interrupts it."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from sqlalchemy import Engine
+
+from livedash_pipeline.commands.watch import redraw_until
+from tests.commands.conftest import NO_DAGSTER, Run
+from tests.flow.imported import add_import, make_company
+
+
+def _redraw(console: Console, *, rounds: int) -> list[float]:
+    slept: list[float] = []
+    drawn: list[int] = []
+
+    def draw(where: Console) -> None:
+        drawn.append(len(drawn) + 1)
+        where.print(f"drawing {len(drawn)}")
+
+    redraw_until(draw, lambda: len(drawn) == rounds, console=console, interval=2.5, sleep=slept.append)
+    return slept
+
+
+def test_it_is_drawn_until_it_is_over_with_pauses_between() -> None:
+    shown = io.StringIO()
+    assert _redraw(Console(file=shown, width=80), rounds=3) == [2.5, 2.5]
+    assert shown.getvalue() == "drawing 1\n\ndrawing 2\n\ndrawing 3\n"
+
+
+def test_a_terminal_is_cleared_before_each_drawing() -> None:
+    shown = io.StringIO()
+    _redraw(Console(file=shown, force_terminal=True, width=80), rounds=2)
+    assert shown.getvalue().count("\x1b[2J") == 2
+
+
+def test_watching_ends_at_once_where_nothing_is_unfinished(livedash: Run) -> None:
+    result = livedash("status", "--watch")
+    assert (result.exit_code, "No sessions yet" in result.stdout) == (0, True)
+
+
+@pytest.mark.timeout(120)
+def test_an_interrupt_ends_watching_with_130(engine: Engine, database_url: str, tmp_path: Path) -> None:
+    add_import(engine, make_company(engine), None)
+    watching = subprocess.Popen(
+        [str(Path(sys.executable).with_name("livedash")), "status", "--watch", "--interval", "0.1"],
+        env={
+            "LIVEDASH_HOME": str(tmp_path / "home"),
+            "DATABASE_URL": database_url,
+            "LIVEDASH_DAGSTER_URL": NO_DAGSTER,
+        },
+        cwd=tmp_path,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert watching.stdout is not None
+        assert watching.stdout.readline() == "1 session\n"
+    finally:
+        watching.send_signal(signal.SIGINT)
+        _, stderr = watching.communicate(timeout=60)
+    assert watching.returncode == 130, stderr
+    assert "Traceback" not in stderr

@@ -1,0 +1,77 @@
+"""Tokens: their form, their hash, and when they are good."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livedash_pipeline.core.access import (
+    PREFIX_LENGTH,
+    SCOPES,
+    SECRET_BYTES,
+    Role,
+    Scope,
+    TokenState,
+    hash_token,
+    is_token,
+    make_token,
+    read_bearer,
+    same_hash,
+    token_prefix,
+    unknown_scopes,
+)
+from tests.conftest import NOW
+
+HOUR = timedelta(hours=1)
+
+
+@given(st.binary(min_size=SECRET_BYTES, max_size=SECRET_BYTES))
+def test_a_made_token_is_one_and_is_read_from_a_header(secret: bytes) -> None:
+    token = make_token(secret)
+    assert is_token(token)
+    assert read_bearer(f"bearer  {token} ") == token
+    assert token.startswith(token_prefix(token))
+    assert len(token) - PREFIX_LENGTH == 35
+
+
+@given(st.text(max_size=80))
+def test_what_is_no_token_is_never_read_as_one(text: str) -> None:
+    found = read_bearer(f"Bearer {text}")
+    assert found is None or is_token(found)
+    assert read_bearer(text) is None or text.lower().startswith("bearer")
+
+
+def test_a_token_is_made_of_32_bytes() -> None:
+    with pytest.raises(ValueError, match="not of 31"):
+        make_token(b"x" * 31)
+
+
+def test_a_hash_depends_on_token_and_key() -> None:
+    token = make_token(b"x" * 32)
+    hashed = hash_token(token, b"key")
+    assert same_hash(hashed, hash_token(token, b"key"))
+    assert not same_hash(hashed, hash_token(token, b"other"))
+    assert not same_hash(hashed, hash_token(make_token(b"y" * 32), b"key"))
+    assert token not in hashed
+
+
+@pytest.mark.parametrize(
+    ("state", "refusal"),
+    [
+        (TokenState(None, None), None),
+        (TokenState(NOW + HOUR, None), None),
+        (TokenState(NOW, None), "has expired"),
+        (TokenState(NOW + HOUR, NOW), "was revoked"),
+        (TokenState(NOW - HOUR, NOW - HOUR), "was revoked"),
+    ],
+)
+def test_a_token_is_good_until_it_expires_or_is_revoked(state: TokenState, refusal: str | None) -> None:
+    assert state.refusal(NOW) == refusal
+
+
+def test_every_scope_belongs_to_one_role() -> None:
+    assert sorted(scope for scopes in SCOPES.values() for scope in scopes) == sorted(Scope)
+    assert unknown_scopes(Role.COMPANY, ["sessions:read", "admin:read"]) == ["admin:read"]

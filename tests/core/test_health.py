@@ -1,0 +1,74 @@
+"""The limits of health follow from the settings, and levels from the numbers."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livedash_pipeline.core.health import (
+    Level,
+    failure_level,
+    import_freshness,
+    longest_overdue,
+    longest_preparation,
+    longest_wait,
+    reject_level,
+    spending_level,
+    worst,
+)
+
+HOUR = timedelta(hours=1)
+
+
+def test_patience_follows_the_settings_and_never_falls_below_an_hour() -> None:
+    assert [longest_wait(seconds) for seconds in (0, 60, 1800)] == [HOUR, HOUR, 2 * HOUR]
+    assert [longest_preparation(seconds) for seconds in (60, 900, 3600)] == [2 * HOUR, 2 * HOUR, 4 * HOUR]
+    assert [longest_overdue(seconds) for seconds in (5, 900, 86_400)] == [HOUR, HOUR, 48 * HOUR]
+
+
+@given(st.integers(1, 10_000_000))
+def test_an_import_may_be_a_warning_before_it_is_a_fault(interval: int) -> None:
+    windows = import_freshness(interval)
+    assert timedelta(seconds=interval) < windows.warn + HOUR
+    assert HOUR <= windows.warn < windows.fail
+
+
+@pytest.mark.parametrize(
+    ("settled", "failed", "level"),
+    [(0, 0, "green"), (1, 1, "error"), (49, 48, "green"), (49, 49, "error"), (50, 5, "green"), (50, 6, "error")],
+)
+def test_failures_count_as_a_share_from_fifty_requests_on(settled: int, failed: int, level: str) -> None:
+    assert failure_level(settled, failed, 0.1) == level
+
+
+@pytest.mark.parametrize(
+    ("rejected", "level"), [(0, "green"), (10, "green"), (11, "warn"), (20, "warn"), (21, "error"), (100, "error")]
+)
+def test_rejects_warn_from_half_of_what_is_refused(rejected: int, level: str) -> None:
+    assert reject_level(100, rejected, 0.2) == level
+
+
+@pytest.mark.parametrize(
+    ("spent", "level"),
+    [
+        ("0", "green"),
+        ("7.99", "green"),
+        ("8", "warn"),
+        ("9.5", "warn"),
+        ("9.51", "error"),
+        ("10", "error"),
+        ("11", "error"),
+    ],
+)
+def test_spending_is_an_error_once_no_request_fits_any_more(spent: str, level: str) -> None:
+    assert spending_level(spent=Decimal(spent), one_more=Decimal("0.5"), cap=Decimal(10)) == level
+
+
+def test_the_worst_level_counts() -> None:
+    assert worst([]) is Level.GREEN
+    assert worst([Level.WARN, Level.GREEN]) is Level.WARN
+    assert worst([Level.WARN, Level.ERROR, Level.GREEN]) is Level.ERROR

@@ -1,0 +1,73 @@
+"""Why a batch stands still, told from its row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from livedash_pipeline.core.standstill import BatchSituation, why_it_stands_still
+from livedash_pipeline.core.states import BatchStatus
+from tests.conftest import NOW
+
+ENDPOINT = "api.openai.com/v1"
+AT_WORK = BatchSituation(
+    status=BatchStatus.IN_PROGRESS,
+    endpoint=ENDPOINT,
+    openai_batch_id="batch_1",
+    lease_until=None,
+    create_started_at=NOW,
+    input_delete_requested_at=None,
+    cancel_requested_at=None,
+    status_changed_at=NOW,
+    expires_at=NOW + timedelta(hours=24),
+    not_found_since=None,
+    processed_at=None,
+    short_downloads=0,
+    ingest_asks=0,
+)
+LOST = replace(
+    AT_WORK, status=BatchStatus.UPLOADING, openai_batch_id=None, lease_until=NOW - timedelta(seconds=1), expires_at=None
+)
+
+
+@pytest.mark.parametrize(
+    ("batch", "said"),
+    [
+        (replace(AT_WORK, endpoint="127.0.0.1/v1"), "made at 127.0.0.1/v1"),
+        (replace(AT_WORK, status=BatchStatus.COMPLETED), "livedash ingest"),
+        (replace(AT_WORK, status=BatchStatus.FAILED, ingest_asks=4), "asked for 4 times"),
+        (replace(AT_WORK, status=BatchStatus.COMPLETED, short_downloads=2), "short 2 times"),
+        (replace(AT_WORK, not_found_since=NOW), "does not know it since 2025-05-01 12:00:00"),
+        (replace(AT_WORK, cancel_requested_at=NOW), "A cancel was asked for"),
+        (replace(AT_WORK, expires_at=NOW - timedelta(seconds=1)), "It expired"),
+        (
+            replace(AT_WORK, status=BatchStatus.VALIDATING, status_changed_at=NOW - timedelta(hours=1)),
+            "has not begun with it",
+        ),
+        (LOST, "its answer is not known"),
+        (replace(LOST, input_delete_requested_at=NOW), "input file is deleted"),
+        (replace(LOST, create_started_at=None), "submitter is gone"),
+    ],
+)
+def test_the_reason_is_said(batch: BatchSituation, said: str) -> None:
+    assert said in (why_it_stands_still(batch, endpoint=ENDPOINT, now=NOW) or "")
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        AT_WORK,
+        replace(AT_WORK, status=BatchStatus.VALIDATING),
+        replace(LOST, lease_until=NOW + timedelta(seconds=1)),
+        replace(AT_WORK, status=BatchStatus.PROCESSED, processed_at=NOW, endpoint="127.0.0.1/v1"),
+        replace(AT_WORK, status=BatchStatus.CANCELLED, processed_at=NOW),
+    ],
+)
+def test_a_batch_that_somebody_works_on_or_that_is_over_does_not_stand_still(batch: BatchSituation) -> None:
+    assert why_it_stands_still(batch, endpoint=ENDPOINT, now=NOW) is None
+
+
+def test_without_a_known_endpoint_no_batch_belongs_elsewhere() -> None:
+    assert why_it_stands_still(replace(AT_WORK, endpoint="127.0.0.1/v1"), endpoint=None, now=NOW) is None

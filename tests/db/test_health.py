@@ -1,0 +1,33 @@
+"""Look-ups of health find their rows through an index, however many there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from livedash_pipeline.db.statements import statement
+from tests.conftest import NOW
+
+PLANS = {
+    "check_waiting_requests": "ix_ai_processing_requests_pending",
+    "check_open_batches": "ix_ai_batch_requests_unprocessed",
+    "check_failed_requests": "ix_ai_request_attempts_settled_at",
+    "check_spending": "ix_ai_request_attempts_settled_at",
+    "check_rejected_rows": "ix_import_runs_company_id_started_at",
+    "check_overdue_imports": "ix_import_runs_company_id_started_at",
+}
+
+
+@pytest.mark.parametrize(("name", "index"), PLANS.items())
+def test_an_index_fits_the_look_up(engine: Engine, name: str, index: str) -> None:
+    query = statement(name)
+    values: dict[str, Any] = dict.fromkeys(query.compile().params, NOW)
+    values |= {"sample": 10, "failures": 3, "batch_window": NOW - NOW}
+    with engine.connect() as connection:
+        connection.execute(text("SET enable_seqscan = off"))
+        connection.execute(text("SET enable_sort = off"))
+        given = {key: value for key, value in values.items() if key in query.compile().params}
+        plan = connection.execute(text(f"EXPLAIN {query.text}"), given).scalars().all()
+    assert index in "\n".join(plan)
