@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Two workers on two cores; more cores, more workers.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 2))')
 
-.PHONY: help demo dev test check soak soak-simulation soak-kills diagrams format lock clean
+.PHONY: help demo dev test check soak soak-simulation soak-kills soak-http diagrams format lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -38,13 +38,16 @@ check: $(STAMP) ## Lint, types, SQL, layering and Dagster's definitions
 	$(BIN)/python -m pytest -q tests/test_layers.py
 	home=$$(mktemp -d) && DAGSTER_HOME=$$home DAGSTER_DISABLE_TELEMETRY=1 VIRTUAL_ENV=$(abspath $(VENV)) PATH=$(abspath $(BIN)):$$PATH $(BIN)/dg check defs; status=$$?; rm -rf $$home; exit $$status
 
-soak: soak-simulation soak-kills ## Run the long suites
+soak: soak-simulation soak-kills soak-http ## Run the long suites
 
 soak-simulation: $(STAMP) ## Run SCHEDULES=10000 simulated schedules, from SEED=0 on, and take safeguards away one by one
 	@$(BIN)/python -m tests.simulation --schedules $(or $(SCHEDULES),10000) --processes 2 --seed-from $(or $(SEED),0) --mutations
 
 soak-kills: $(STAMP) ## Run ROUNDS=50 rounds of real commands that are killed, with the server and Postgres, from SEED=0 on
 	@$(BIN)/python -m tests.kills --rounds $(or $(ROUNDS),50) --seed-from $(or $(SEED),0)
+
+soak-http: $(STAMP) ## Send CASES=5000 good and bad calls to every route of the HTTP API, from SEED=0 on
+	@$(BIN)/python -m tests.api.soak --cases $(or $(CASES),5000) --seed $(or $(SEED),0)
 
 diagrams: $(STAMP) ## Draw the state diagrams of docs/data-model.md from core/states.py
 	@$(BIN)/python -m tests.state_diagrams
