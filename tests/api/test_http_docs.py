@@ -18,9 +18,11 @@ DOCUMENT = (Path(__file__).parents[2] / "docs/http-api.md").read_text(encoding="
 
 
 def test_every_route_is_named() -> None:
-    prefix = "/api/admin/legacy"
     for route in api_routes(routers()):
-        address = route.path_format.removeprefix(prefix).replace("{request_id}", "{id}").replace("{batch_id}", "{id}")
+        address = route.path_format.removeprefix("/api/admin/legacy").removeprefix("/api/v1")
+        for name in ("request_id", "batch_id"):
+            address = address.replace(f"{{{name}}}", "{id}")
+        address = address.replace("{external_id}", "{externalId}")
         for method in route.methods or ():
             assert (
                 f"{method} {address}`" in DOCUMENT

@@ -162,13 +162,14 @@ def test_a_dry_run_says_what_would_go_out_without_a_key_and_changes_nothing(
     assert document_of(livedash("batches", "--json"))["batches"] == []
 
 
-def test_a_dry_run_stops_where_tokens_or_money_end(livedash: Run, engine: Engine, company: Company) -> None:
+def test_a_dry_run_stops_where_tokens_end_and_refuses_a_cap_that_pays_for_nothing(livedash: Run, engine: Engine, company: Company) -> None:
     _requests(engine, company, *["PENDING_BATCHING"] * 3)
     few = document_of(livedash("submit", "--dry-run", "--json", LIVEDASH_ENQUEUED_TOKENS="2500"))
     assert (few["requests"], few["tokens"]) == (2, 2000)
     assert "1 of 3 requests of acme" in few["held"][0]
-    capped = document_of(livedash("submit", "--dry-run", "--json", LIVEDASH_MONTHLY_CAP_EUR="0.000001"))
-    assert (capped["batches"], capped["requests"]) == (0, 0)
+    refused = livedash("submit", "--dry-run", "--json", LIVEDASH_MONTHLY_CAP_EUR="0.000001")
+    assert refused.exit_code == 2
+    assert "LIVEDASH_MONTHLY_CAP_EUR is 0.000001" in document_of(refused)["error"]["message"]
     with engine.begin() as connection:
         learn_limit(connection, "api.openai.com/v1", "gpt-5-mini", limit=1000, now=NOW)
     assert document_of(livedash("submit", "--dry-run", "--json"))["requests"] == 1
