@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Two workers on two cores; more cores, more workers.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 2))')
 
-.PHONY: help demo dev test check soak soak-simulation soak-kills soak-http diagrams format lock clean
+.PHONY: help demo dev test check bench soak soak-simulation soak-kills soak-http diagrams format lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -37,6 +37,9 @@ check: $(STAMP) ## Lint, types, SQL, layering and Dagster's definitions
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar sql/statements
 	$(BIN)/python -m pytest -q tests/test_layers.py
 	home=$$(mktemp -d) && DAGSTER_HOME=$$home DAGSTER_DISABLE_TELEMETRY=1 VIRTUAL_ENV=$(abspath $(VENV)) PATH=$(abspath $(BIN)):$$PATH $(BIN)/dg check defs; status=$$?; rm -rf $$home; exit $$status
+
+bench: $(STAMP) ## Measure speed and memory as ratios: SIZE=100k, ONLY=import for one of them
+	@$(BIN)/python -m tests.benchmarks --size $(or $(SIZE),100k) $(if $(ONLY),--only $(ONLY))
 
 soak: soak-simulation soak-kills soak-http ## Run the long suites
 

@@ -4,8 +4,6 @@ The job is the later part of `import_sessions`: what a client submits has no CSV
 submissions alone; how they come in is `flow.take_submissions`.
 """
 
-import time
-
 import dagster as dg
 
 from livedash_pipeline.db.submissions import companies_with_submissions
@@ -15,20 +13,13 @@ from livedash_pipeline.defs.health import health_check_keys
 from livedash_pipeline.defs.identity import report_dead_runs
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, PARTITIONS, TAG_COMPANY, TAG_MAX_RUNTIME, TAG_PARTITION
 from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.ticks import is_active, next_turn
 from livedash_pipeline.settings import Settings
 
 # Clients are told that their sessions are taken on within a minute.
 LONGEST_INTERVAL = 30
 # A run takes seconds to start; the companies that are left wait for the next tick, and the turn goes round.
 RUNS_PER_TICK = 4
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
-_LONGEST_CURSOR = 15
 
 take_submissions = dg.define_asset_job(
     "take_submissions",
@@ -59,7 +50,7 @@ def build_submission_sensor(settings: Settings) -> dg.SensorDefinition:
         idle = [each.company for each in waiting if not _is_derived_now(context.instance, each.company)]
         if not idle:
             return dg.SensorResult(skip_reason=f"{state}, and their runs are under way")
-        turn = _next_turn(context)
+        turn = next_turn(context)
         chosen = _rotated(idle, turn)[:RUNS_PER_TICK]
         return dg.SensorResult(
             run_requests=[
@@ -75,21 +66,9 @@ def build_submission_sensor(settings: Settings) -> dg.SensorDefinition:
 
 def _is_derived_now(instance: dg.DagsterInstance, company: str) -> bool:
     """Whether a run is under way that takes this company's sessions on in any case."""
-    return any(
-        instance.get_runs(
-            filters=dg.RunsFilter(job_name=job, statuses=_UNFINISHED, tags={TAG_PARTITION: company}), limit=1
-        )
-        for job in ("take_submissions", "import_sessions")
-    )
+    return any(is_active(instance, job, {TAG_PARTITION: company}) for job in ("take_submissions", "import_sessions"))
 
 
 def _rotated(companies: list[str], turn: int) -> list[str]:
     start = turn * RUNS_PER_TICK % len(companies)
     return companies[start:] + companies[:start]
-
-
-def _next_turn(context: dg.SensorEvaluationContext) -> int:
-    """A number that no run key of this sensor has had; a lost cursor starts at the clock, which is later than any count."""
-    cursor = context.cursor or ""
-    is_count = cursor.isdecimal() and len(cursor) <= _LONGEST_CURSOR
-    return int(cursor) + 1 if is_count else int(time.time())

@@ -55,6 +55,7 @@ SENSORS = {
     "company_csv_sensor",
     "pending_request_sensor",
     "open_batch_sensor",
+    "webhook_sensor",
     "submission_sensor",
     "run_failure_sensor",
     "red_check_sensor",

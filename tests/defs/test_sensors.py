@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import Any
 
@@ -14,8 +13,9 @@ from livedash_pipeline.core.endpoints import endpoint_of, key_fingerprint
 from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.db import holds
 from livedash_pipeline.db.connect import database_now
+from livedash_pipeline.defs.batch_sensors import ingest_run_key
 from livedash_pipeline.defs.names import PARTITIONS
-from livedash_pipeline.defs.sensors import RUNS_PER_TICK, ingest_run_key
+from livedash_pipeline.defs.sensors import RUNS_PER_TICK
 from livedash_pipeline.flow.take_webhook import take_webhook
 from livedash_pipeline.openai_batch.errors import BatchApiError
 from livedash_pipeline.openai_batch.webhooks import WebhookEvent
@@ -26,8 +26,8 @@ SENSORS = {
     "company_partition_sensor": 60,
     "company_csv_sensor": 900,
     "pending_request_sensor": 600,
-    # It looks for webhooks; without one it polls after LIVEDASH_POLL_INTERVAL.
-    "open_batch_sensor": 15,
+    "open_batch_sensor": 120,
+    "webhook_sensor": 15,
 }
 
 
@@ -56,7 +56,7 @@ def test_sensors_run_from_the_start_at_the_intervals_of_the_settings(world: Worl
         assert world.defs.resolve_sensor_def(name).default_status is dg.DefaultSensorStatus.RUNNING, name
     world.change(livedash_import_interval=5, livedash_submit_interval=6, livedash_poll_interval=7)
     intervals = [world.defs.resolve_sensor_def(name).minimum_interval_seconds for name in SENSORS]
-    assert intervals == [5, 5, 6, 7]
+    assert intervals == [5, 5, 6, 7, 7]
 
 
 def test_partitions_are_added_for_companies_and_never_removed(world: World) -> None:
@@ -180,7 +180,11 @@ def test_what_is_on_hold_is_not_submitted(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("sensor", "switch"),
-    [("pending_request_sensor", "BATCH_CREATION_ENABLED"), ("open_batch_sensor", "BATCH_POLLING_ENABLED")],
+    [
+        ("pending_request_sensor", "BATCH_CREATION_ENABLED"),
+        ("open_batch_sensor", "BATCH_POLLING_ENABLED"),
+        ("webhook_sensor", "BATCH_POLLING_ENABLED"),
+    ],
 )
 def test_a_switch_turns_a_sensor_off_and_says_so(world: World, sensor: str, switch: str) -> None:
     _submitted(world)
@@ -221,28 +225,33 @@ def test_a_finished_batch_is_reported_once_and_asked_to_be_taken_in(world: World
     assert (done.skip_message, done.run_requests) == ("0 open, 0 finished, 0 changed", [])
 
 
-def test_a_poll_waits_for_its_interval_or_for_a_webhook(world: World) -> None:
+def test_a_webhook_has_its_batch_polled_and_taken_in_at_once(world: World) -> None:
     _submitted(world)
-    now = int(time.time())
-    waiting = world.tick("open_batch_sensor", cursor=str(now - 20))
-    assert waiting.skip_message.startswith("polled 2")
-    assert waiting.skip_message.endswith("s ago, 0 webhooks since")
+    waiting = world.tick("webhook_sensor")
+    assert waiting.skip_message.startswith("0 webhooks")
     assert world.sql("SELECT status FROM ai_batch_requests") == [("VALIDATING",)]
     ((openai_id,),) = world.sql("SELECT openai_batch_id FROM ai_batch_requests")
     assert take_webhook(world.engine, WebhookEvent("wh_1", "batch.completed", openai_id)) == {"ok": True}
-    polled = world.tick("open_batch_sensor", cursor=str(now - 20))
-    assert len(polled.run_requests) == 1
+    assert len(world.tick("webhook_sensor").run_requests) == 1
     assert world.sql("SELECT status, poll_hinted_at FROM ai_batch_requests") == [("COMPLETED", None)]
-    assert not world.tick("open_batch_sensor", cursor=polled.cursor).run_requests
-    # A poll is due, and a cursor of the future is a lost one.
-    for cursor in (str(now - 119), str(now + 10_000)):
-        assert len(world.tick("open_batch_sensor", cursor=cursor).run_requests) == 1, cursor
+    assert world.tick("webhook_sensor").skip_message.startswith("0 webhooks")
 
 
 def test_a_hint_that_no_poll_can_follow_up_does_not_last(world: World) -> None:
     _submitted(world)
     world.sql("UPDATE ai_batch_requests SET poll_hinted_at = clock_timestamp() - interval '3 minutes'")
-    assert "0 webhooks" in world.tick("open_batch_sensor", cursor=str(int(time.time()))).skip_message
+    assert world.tick("webhook_sensor").skip_message.startswith("0 webhooks")
+
+
+def test_a_paused_endpoint_is_said_by_the_tick(world: World) -> None:
+    _submitted(world)
+    world.sql(
+        "INSERT INTO ai_endpoint_pauses (endpoint, paused_until, reason, updated_at)"
+        " SELECT endpoint, clock_timestamp() + interval '1 minute', 'rate_limited', clock_timestamp()"
+        " FROM ai_batch_requests"
+    )
+    assert "wants fewer calls until" in world.tick("open_batch_sensor").skip_message
+    assert world.sql("SELECT status FROM ai_batch_requests") == [("VALIDATING",)]
 
 
 def test_a_company_whose_results_are_being_taken_in_is_not_asked_for_again(world: World) -> None:

@@ -1,0 +1,155 @@
+"""Sensors that look at batches at the service: one at its interval, and one as soon as a webhook says that there is news.
+
+Both do the same: poll, report what changed, and have finished batches taken in. Add a reason to look; what a poll does is
+`flow.poll`.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from livedash_pipeline.db import polling
+from livedash_pipeline.db.connect import database_now, in_transaction
+from livedash_pipeline.db.polling import BatchChange, FinishedGroup
+from livedash_pipeline.defs.identity import report_dead_runs
+from livedash_pipeline.defs.jobs import ingest_results
+from livedash_pipeline.defs.names import PARTITIONS, TAG_BATCH, TAG_COMPANY, TAG_PARTITION
+from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
+from livedash_pipeline.defs.ticks import is_active, next_turn
+from livedash_pipeline.flow.poll import poll_batches
+from livedash_pipeline.settings import Settings
+
+# A webhook is seen this soon (seconds); a look without one asks our own database alone.
+_LOOK_SECONDS = 15
+_SWITCHED_OFF = "BATCH_POLLING_ENABLED is false: no batch is polled by this sensor"
+
+
+def open_batch_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor that polls at `LIVEDASH_POLL_INTERVAL`."""
+
+    @dg.sensor(
+        name="open_batch_sensor",
+        job=ingest_results,
+        minimum_interval_seconds=settings.livedash_poll_interval,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Looks at the batches at the service, reports changes, and has finished ones taken in.",
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext,
+        postgres: dg.ResourceParam[Postgres],
+        openai_batch: dg.ResourceParam[OpenAIBatch],
+    ) -> dg.SensorResult:
+        if not settings.batch_polling_enabled:
+            return dg.SensorResult(skip_reason=_SWITCHED_OFF)
+        with postgres.engine() as engine:
+            if not settings.openai_api_key and _is_idle(engine, openai_batch.endpoint):
+                return dg.SensorResult(skip_reason="0 open, 0 finished, and OPENAI_API_KEY is not set")
+            return _poll(context, engine, openai_batch)
+
+    return sensor
+
+
+def webhook_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor that polls at once where a webhook left a hint at a batch."""
+
+    @dg.sensor(
+        name="webhook_sensor",
+        job=ingest_results,
+        minimum_interval_seconds=min(settings.livedash_poll_interval, _LOOK_SECONDS),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Polls at once when a webhook of the service says that a batch has news.",
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext,
+        postgres: dg.ResourceParam[Postgres],
+        openai_batch: dg.ResourceParam[OpenAIBatch],
+    ) -> dg.SensorResult:
+        if not settings.batch_polling_enabled:
+            return dg.SensorResult(skip_reason=_SWITCHED_OFF)
+        with postgres.engine() as engine:
+            hints = _count_hints(engine, settings, openai_batch.endpoint)
+            if not hints:
+                return dg.SensorResult(skip_reason="0 webhooks about batches that were not polled since")
+            return _poll(context, engine, openai_batch)
+
+    return sensor
+
+
+def _poll(context: dg.SensorEvaluationContext, engine: Engine, openai_batch: OpenAIBatch) -> dg.SensorResult:
+    report_dead_runs(context.instance)
+    turn = next_turn(context)
+    with openai_batch.context(engine, None) as batch_context:
+        report = poll_batches(batch_context, rotation=turn)
+    with engine.connect() as connection:
+        groups = polling.finished_groups(connection, openai_batch.endpoint)
+    asked = [
+        group
+        for group in groups
+        if not is_active(context.instance, ingest_results.name, {TAG_PARTITION: group.company})
+    ]
+    if asked:
+        in_transaction(
+            engine,
+            lambda connection: polling.count_ask(connection, [b for group in asked for b in group.batch_ids]),
+        )
+    state = f"{report.open} open, {report.finished} finished, {len(report.changes)} changed"
+    if report.paused_until is not None:
+        state += f"; nothing was asked, the service wants fewer calls until {report.paused_until.isoformat()}"
+    return dg.SensorResult(
+        run_requests=[_ingest_request(group) for group in asked],
+        skip_reason=None if asked else state,
+        cursor=str(turn),
+        asset_events=list(_observations(report.changes)),
+        dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(PARTITIONS, [group.company for group in asked])]
+        if asked
+        else [],
+    )
+
+
+def _count_hints(engine: Engine, settings: Settings, endpoint: str) -> int:
+    """A hint that no poll could follow up is forgotten once a regular poll was due anyway."""
+    with engine.connect() as connection:
+        since = database_now(connection) - timedelta(seconds=settings.livedash_poll_interval)
+        return polling.count_hints(connection, endpoint, since=since)
+
+
+def _is_idle(engine: Engine, endpoint: str) -> bool:
+    with engine.connect() as connection:
+        return not polling.count_unended(connection, endpoint) and not polling.finished_batches(connection, endpoint)
+
+
+def ingest_run_key(company: str, batch_ids: Iterable[UUID], ask: int) -> str:
+    """`ingest:<company>:<hash of batch ids and ask number>`: asking again is another key, or Dagster would ignore it."""
+    named = hashlib.sha256(f"{sorted(map(str, batch_ids))}:{ask}".encode()).hexdigest()[:16]
+    return f"ingest:{company}:{named}"
+
+
+def _ingest_request(group: FinishedGroup) -> dg.RunRequest:
+    tags = {TAG_COMPANY: group.company}
+    if len(group.batch_ids) == 1:
+        tags[TAG_BATCH] = str(group.batch_ids[0])
+    return dg.RunRequest(
+        run_key=ingest_run_key(group.company, group.batch_ids, group.asks), partition_key=group.company, tags=tags
+    )
+
+
+def _observations(changes: Sequence[BatchChange]) -> Iterable[dg.AssetObservation]:
+    for change in changes:
+        yield dg.AssetObservation(
+            "openai_batches",
+            metadata={
+                "batch_id": str(change.id),
+                "openai_batch_id": change.openai_batch_id,
+                "company": change.company,
+                "model": change.model,
+                "requests": change.request_count,
+                "before": change.status_before.value,
+                "after": change.status.value,
+                "openai_status": change.openai_status or "",
+            },
+            tags={TAG_BATCH: str(change.id), TAG_COMPANY: change.company},
+        )
