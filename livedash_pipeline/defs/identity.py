@@ -51,7 +51,10 @@ def identified_run(context: dg.OpExecutionContext | dg.AssetExecutionContext) ->
 
 
 def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Reports unfinished runs of this host whose process is gone as failed, and frees their pool slots; returns their ids."""
+    """Reports unfinished runs of this host whose process is gone as failed, and frees their pool slots; returns their ids.
+
+    Slots and places in the queue that any other ended run still has are freed as well.
+    """
     dead = []
     for seen in instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED, tags={TAG_HOST: socket.gethostname()})):
         if seen.tags.get(TAG_RUN) != seen.run_id or _is_alive(seen.tags):
@@ -60,10 +63,25 @@ def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
         run = instance.get_run_by_id(seen.run_id)
         if run is not None and run.status in _UNFINISHED:
             instance.report_run_failed(run, "The run's process is gone; what it had claimed is freed by itself.")
-            # Without it the next run of a pool waited ten minutes for a slot that nobody held.
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             dead.append(run.run_id)
+    _free_pools(instance)
     return dead
+
+
+def _free_pools(instance: dg.DagsterInstance) -> None:
+    """Frees what ended runs hold of the pools: without it the next run of a pool waited for a slot that nobody used.
+
+    Not only of runs that were reported just now: whoever reported one may have been killed before it freed anything, and a
+    place in the queue that was given to a run that is gone keeps everybody else waiting for good.
+    """
+    storage = instance.event_log_storage
+    holders = set()
+    for info in storage.get_concurrency_infos(sorted(storage.get_concurrency_keys())).values():
+        holders |= {claimed.run_id for claimed in info.claimed_slots} | {step.run_id for step in info.pending_steps}
+    for run_id in holders:
+        run = instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            storage.free_concurrency_slots_for_run(run_id)
 
 
 def _is_alive(tags: Mapping[str, str]) -> bool:

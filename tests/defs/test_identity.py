@@ -184,3 +184,24 @@ def test_a_run_that_ended_after_it_was_listed_keeps_its_success(instance: dg.Dag
     )
     assert report_dead_runs(late) == []  # type: ignore[arg-type]
     assert _status(instance, run_id) is dg.DagsterRunStatus.SUCCESS
+
+
+def test_what_an_ended_run_still_holds_of_a_pool_is_freed(instance: dg.DagsterInstance) -> None:
+    # Whoever reported it was killed before it freed its slot; the next in the queue is gone as well.
+    reported, queued, waiting = (str(uuid.uuid4()) for _ in range(3))
+    storage = instance.event_log_storage
+    storage.initialize_concurrency_limit_to_default(POOL_OPENAI)
+    for run_id in (reported, queued):
+        _run(instance, process_tags(run_id), run_id, dg.DagsterRunStatus.FAILURE)
+    _run(instance, process_tags(waiting), waiting)
+    assert storage.claim_concurrency_slot(POOL_OPENAI, reported, "step").is_claimed
+    assert not storage.claim_concurrency_slot(POOL_OPENAI, queued, "step").is_claimed
+    assert not storage.claim_concurrency_slot(POOL_OPENAI, waiting, "step").is_claimed
+    storage.free_concurrency_slots_for_run(reported)
+    assert not storage.claim_concurrency_slot(POOL_OPENAI, waiting, "step").is_claimed, (
+        "the slot is given to a run that is gone"
+    )
+    assert report_dead_runs(instance) == []
+    assert storage.claim_concurrency_slot(POOL_OPENAI, waiting, "step").is_claimed
+    report_dead_runs(instance)
+    assert [slot.run_id for slot in storage.get_concurrency_info(POOL_OPENAI).claimed_slots] == [waiting]
