@@ -34,7 +34,8 @@ from livedash_pipeline.logs import configure_logging
 from livedash_pipeline.openai_batch.webhooks import WebhookReader
 from livedash_pipeline.settings import Settings, load_settings
 
-# Connections of one process, and threads that wait for them: a thread never waits for a connection that others hold.
+# Connections of one process, and threads that wait for them: a thread never waits for a connection that others hold, unless it
+# holds one itself, as work with an Idempotency-Key does (`api.routes.submissions` bounds how many do).
 POOL_SIZE = 8
 THREADS = 2 * POOL_SIZE
 POOL_SECONDS = 5.0

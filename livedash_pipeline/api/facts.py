@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import sys
 import traceback
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
+
+# Providers give every customer a /64 at least (RFC 6177).
+_NETWORK_BYTES = 8
 
 
 def path_of(scope: Any) -> str:
@@ -24,6 +28,20 @@ def address_of(scope: Any) -> str:
     """Where a request came from; one word for all that have no address."""
     client = scope.get("client")
     return str(client[0]) if client else "local"
+
+
+def network_of(scope: Any) -> str:
+    """Whom limits count together: an address, or all of an IPv6 network, of which every client has as many as it likes."""
+    address = address_of(scope)
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv4Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ip_network((parsed.packed[:_NETWORK_BYTES] + bytes(16 - _NETWORK_BYTES), 8 * _NETWORK_BYTES)))
 
 
 def log_unforeseen(error: Exception) -> None:

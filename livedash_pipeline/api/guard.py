@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from livedash_pipeline.api.access import Access, allowed_names
 from livedash_pipeline.api.bodies import read_body
-from livedash_pipeline.api.facts import address_of, log_unforeseen, path_of
+from livedash_pipeline.api.facts import address_of, log_unforeseen, network_of, path_of
 from livedash_pipeline.api.problems import Problem, internal, invalid, problem_of, too_many
 from livedash_pipeline.api.responses import with_etag
 from livedash_pipeline.api.services import Services, services_of
@@ -207,7 +207,7 @@ class _Call:
             wanted = self._change is None and (status in (401, 403) or foreign)
         if not wanted:
             return problem
-        refusal = self._services.refusals.take(self._address())
+        refusal = self._services.refusals.take(network_of(self._request.scope))
         if refusal is not None:
             return problem if status in (404, 429) else too_many(refusal.seconds, whose=self._address())
         entry = self._entry(self._access.action or "read", "refused", status=status, detail={"code": problem.code})

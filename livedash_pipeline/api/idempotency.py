@@ -15,6 +15,7 @@ from fastapi import Request
 from livedash_pipeline.api.guard import caller_of
 from livedash_pipeline.api.problems import Problem
 from livedash_pipeline.api.services import services_of
+from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.flow.idempotency import KeyInUseError, KeyReusedError, OnceAnswer, RequestKey, once
 
 REPLAYED = "Idempotent-Replayed"
@@ -62,7 +63,7 @@ def answer_once(request: Request, key: RequestKey | None, work: Callable[[], Onc
         Problem: 422, another request came with the key; 409, the first one is still at work.
     """
     try:
-        return once(services_of(request).engine, key, work)
+        return once(services_of(request).engine, key, work, refusals=(Problem, LivedashError))
     except KeyReusedError as error:
         raise Problem("idempotency_key_reused", error.message, remedy=error.remedy) from None
     except KeyInUseError as error:

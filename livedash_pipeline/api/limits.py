@@ -1,4 +1,4 @@
-"""Limits that keep one client from taking the server from others: requests a second, and bodies that are too large or too slow.
+"""Limits that keep one client from taking the server from others: requests a second and at once, and large or slow bodies.
 
 Counts are kept per process and in bounded memory. What a limit is set to stands with whoever asks for it.
 """
@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from anyio import CapacityLimiter
 from starlette.types import Message, Receive
 
-from livedash_pipeline.api.problems import Problem
+from livedash_pipeline.api.problems import Problem, too_many
 
 # So many callers are remembered; one that is forgotten begins with a full bucket, as after a pause.
 REMEMBERED = 10_000
+_TURN_SECONDS = 1.0
 # Closing the connection is the only way to make a client stop that is still sending.
 _CLOSE = {"Connection": "close"}
 
@@ -71,6 +74,35 @@ class TokenBuckets:
             return None
         first, bucket.refusing = not bucket.refusing, True
         return Refusal((1 - bucket.left) / self._rate, first)
+
+
+class Turns:
+    """Work of which each company does some at once, while more of it waits or is refused.
+
+    A company's changes wait for each other in the database. Without turns those of one company would take all threads and
+    connections for that, and nobody else would be answered meanwhile.
+
+    Args:
+        at_once: How many of a company work at a time.
+        waiting: How many of them may wait for that.
+    """
+
+    def __init__(self, at_once: int, *, waiting: int) -> None:
+        self._at_once, self._waiting = at_once, waiting
+        self._limiters: dict[Hashable, CapacityLimiter] = {}
+
+    @asynccontextmanager
+    async def turn(self, company: Hashable) -> AsyncIterator[None]:
+        """Waits for a turn, and has it for as long as the context lasts.
+
+        Raises:
+            Problem: Too many wait already.
+        """
+        limiter = self._limiters.setdefault(company, CapacityLimiter(self._at_once))
+        if limiter.available_tokens < 1 and limiter.statistics().tasks_waiting >= self._waiting:
+            raise too_many(_TURN_SECONDS, whose="this company at the same time")
+        async with limiter:
+            yield
 
 
 def limited(receive: Receive, *, max_bytes: int, seconds: float) -> Receive:

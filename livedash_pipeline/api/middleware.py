@@ -15,7 +15,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from livedash_pipeline.api.facts import address_of, log_unforeseen, path_of
+from livedash_pipeline.api.facts import address_of, log_unforeseen, network_of, path_of
 from livedash_pipeline.api.problems import Problem, internal, too_many, unavailable
 from livedash_pipeline.api.services import Services
 from livedash_pipeline.logs import get_logger
@@ -90,6 +90,14 @@ class Surroundings:
             await problem.response(path_of(scope))(scope, receive, reply)
 
     def _refusal(self, scope: Scope) -> Problem | None:
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+            # A proxy that believes the other one of the two would see another request after this one (RFC 9112, 6.1).
+            return Problem(
+                "bad_request",
+                "The request says Content-Length and Transfer-Encoding.",
+                remedy="Send one of them.",
+                headers={"Connection": "close"},
+            )
         if scope["path"] in _PROBES:
             return None
         if len(scope["headers"]) > MAX_HEADERS:
@@ -106,7 +114,7 @@ class Surroundings:
             )
         if self._in_flight > MAX_IN_FLIGHT:
             return unavailable("The server is busy.", seconds=1)
-        refusal = self._services.per_address.take(address_of(scope))
+        refusal = self._services.per_address.take(network_of(scope))
         return None if refusal is None else too_many(refusal.seconds, whose=address_of(scope))
 
     def _note(self, scope: Scope, method: str, reply: _Reply, seconds: float) -> None:

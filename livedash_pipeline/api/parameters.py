@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from livedash_pipeline.core.states import RequestStatus
-from livedash_pipeline.flow.operations import DEFAULT_PAGE, MAX_PAGE
+from livedash_pipeline.flow.pages import DEFAULT_PAGE, MAX_PAGE
 
 SLUG = r"^[a-z0-9-]{1,63}$"
 _CURSOR = r"^[A-Za-z0-9_-]{1,64}$"

@@ -40,8 +40,15 @@ class BoundedProtocol(H11Protocol):
         if self._head_timer is None and self.conn.their_state is h11.IDLE:
             self._await_head()
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
+        if self.conn.their_state is not h11.IDLE and self.conn.our_state is not h11.DONE:
             self._forget_head()
+
+    def on_response_complete(self) -> None:
+        """A body that still comes and that nobody reads has to end, and the next head to follow, as soon as any head."""
+        super().on_response_complete()
+        is_unread = self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
+        if is_unread and self._head_timer is None and not self.transport.is_closing():
+            self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stops the clocks."""
@@ -61,7 +68,14 @@ class BoundedProtocol(H11Protocol):
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP, or has too long a head, gets a problem as everything else does."""
+        """What is no HTTP, or has too long a head, gets a problem as everything else does, unless an answer has begun."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            # A body that cannot be read has no end: whoever waits for it is told that the client is gone.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()
+            return
         problem = Problem("bad_request", msg, remedy="Send HTTP/1.1 with a shorter head.")
         response = problem.response("")
         headers = [(b"content-type", MEDIA_TYPE.encode()), (b"connection", b"close")]
@@ -74,6 +88,9 @@ class BoundedProtocol(H11Protocol):
         for event in events:
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: there are no WebSockets here, and a client that asks for one is answered as if it had not."""
 
     def _await_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)

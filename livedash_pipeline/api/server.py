@@ -68,9 +68,19 @@ def serve(
             uvicorn.Server(config).run(sockets=[listener])
             return
         with _shared_metrics(os.environ):
-            Multiprocess(config, sockets=[listener]).run()
+            _Workers(config, sockets=[listener]).run()
             # It returns once a signal has ended it and all its processes.
             raise KeyboardInterrupt
+
+
+class _Workers(Multiprocess):
+    """Worker processes on one socket; when they are to end, this process lets go of it too, and nobody connects in vain."""
+
+    def terminate_all(self) -> None:
+        """Lets requests under way finish."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from livedash_pipeline.commands.command import Answer, CommandGroup, Document, command, company_option
+from livedash_pipeline.commands.command import Answer, CommandGroup, Document, command, company_option, page_options
 from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_table, show, show_moment
+from livedash_pipeline.commands.output import draw_more, draw_table, show, show_moment
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,8 +91,7 @@ def revoke(token_id: str) -> Answer:
     "audit",
     example=("livedash audit --limit 20", "livedash audit --outcome refused --company acme"),
 )
-@click.option("--limit", default=100, show_default=True, help="Entries a page, 1 to 1000.")
-@click.option("--cursor", help="nextCursor of the page before, with the same filter.")
+@page_options("Entries", "filter")
 @company_option("Only what concerns this company's tokens.")
 @click.option("--outcome", help="done, refused or failed.")
 @click.option("--action", help="Such as requeue, cancel, or 'token create'.")
@@ -102,7 +101,9 @@ def audit(limit: int, cursor: str | None, company: str | None, outcome: str | No
 
     with ready_engine() as (_, engine):
         document = list_audit(engine, limit=limit, cursor=cursor, company=company, outcome=outcome, action=action)
-    return Answer(document, lambda console: _draw_audit(console, document))
+    return Answer(
+        document, lambda console: _draw_audit(console, document, company=company, outcome=outcome, action=action)
+    )
 
 
 def _draw_created(console: Console, document: Document) -> None:
@@ -133,7 +134,7 @@ def _draw_tokens(console: Console, document: Document) -> None:
     )
 
 
-def _draw_audit(console: Console, document: Document) -> None:
+def _draw_audit(console: Console, document: Document, **filters: str | None) -> None:
     draw_table(
         console,
         ("at (UTC)", "actor", "token", "company", "action", "outcome", "status", "path", "address", "detail"),
@@ -154,5 +155,4 @@ def _draw_audit(console: Console, document: Document) -> None:
         ],
         empty="The audit log is empty.",
     )
-    if document["nextCursor"]:
-        console.print(f"More: livedash audit --cursor {document['nextCursor']}", soft_wrap=True)
+    draw_more(console, document["nextCursor"], "audit", **filters)

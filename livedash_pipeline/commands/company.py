@@ -90,9 +90,8 @@ def add(slug: str, **given: Any) -> Answer:
 
     with ready_engine() as (_, engine):
         document = add_company(engine, slug, _changes(**given))
-    return Answer(
-        document, lambda console: _draw_one(console, document, f"Added. Next: livedash import --company {slug}")
-    )
+    following = f"token create --name NAME --company {slug}" if given["no_csv"] else f"import --company {slug}"
+    return Answer(document, lambda console: _draw_one(console, document, f"Added. Next: livedash {following}"))
 
 
 @company.command("set", example="livedash company set acme --status suspended")

@@ -46,11 +46,15 @@ def serve(ctx: click.Context, host: str, port: int, workers: int, trusted_proxie
     from livedash_pipeline.api import server
     from livedash_pipeline.errors import UsageError
     from livedash_pipeline.flow.token_key import token_key
+    from livedash_pipeline.openai_batch.webhooks import WebhookReader
 
     environment = ready_environment()
-    # Worker processes find the same database and the same key; what is wrong with the key is said before they start.
+    # Worker processes find the same database and the same key. What is wrong with keys and secrets is said before they start,
+    # since one that cannot start is started again for ever.
     environment.export_to(os.environ)
     token_key(environment.settings)
+    if environment.settings.openai_webhook_secret:
+        WebhookReader(environment.settings.openai_webhook_secret).close()
     announce = partial(_announce, as_json=ctx.meta[AS_JSON])
     try:
         server.serve(host, port, workers=workers, trusted_proxies=",".join(trusted_proxies), announce=announce)

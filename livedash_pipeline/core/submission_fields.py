@@ -37,6 +37,8 @@ _TIME_REMEDY = "write a time as in 2025-05-01T12:00:00+02:00"
 # An id stands in addresses: only what looks the same everywhere, and no blank at its ends.
 _ID_PATTERN = r"^[!-~]([ -~]*[!-~])?$"
 _ID = re.compile(_ID_PATTERN.removesuffix("$"))
+# What these mean in an address no client sends: such a session could be neither asked for nor erased.
+_NO_IDS = (".", "..")
 
 
 def _read_time(value: object) -> datetime:
@@ -51,6 +53,8 @@ def _read_time(value: object) -> datetime:
 def _read_id(value: str) -> str:
     if not 1 <= len(value) <= MAX_ID_LENGTH or not _ID.fullmatch(value):
         raise ValueError(f"An id has 1 to {MAX_ID_LENGTH} visible characters of ASCII, with blanks between them only.")
+    if value in _NO_IDS:
+        raise ValueError("An id that is nothing but one or two dots cannot stand in an address.")
     return value
 
 
@@ -66,7 +70,15 @@ Text = Annotated[str, StringConstraints(strict=True)]
 ExternalId = Annotated[
     Text,
     AfterValidator(_read_id),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_ID_LENGTH, "pattern": _ID_PATTERN}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_ID_LENGTH,
+            "pattern": _ID_PATTERN,
+            "not": {"enum": list(_NO_IDS)},
+        }
+    ),
 ]
 Moment = Annotated[datetime, BeforeValidator(_read_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 Word = Annotated[Text, StringConstraints(max_length=MAX_WORD), AfterValidator(str.strip)]

@@ -6,6 +6,7 @@ decided in `flow.idempotency`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from livedash_pipeline.db.tables import idempotency_keys
 
 _keys = idempotency_keys.c
 _DELETED_AT_ONCE = 100
+_DOCUMENT = "document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,15 @@ def find_key(connection: Connection, token_id: UUID, key: str, *, since: datetim
             _keys.token_id == token_id, _keys.key == key, _keys.created_at >= since
         )
     ).one_or_none()
-    return None if row is None else KnownKey(*row)
+    if row is None:
+        return None
+    document = row.response and json.loads(row.response[_DOCUMENT])
+    return KnownKey(row.request_hash, row.status, document, row.created_at)
 
 
 def start_key(connection: Connection, token_id: UUID, key: str, request_hash: str, *, now: datetime) -> None:
     """Records that a request with a key begins; one that is too old to count makes way."""
-    connection.execute(delete(idempotency_keys).where(_keys.token_id == token_id, _keys.key == key))
+    forget_key(connection, token_id, key)
     connection.execute(
         insert(idempotency_keys).values(token_id=token_id, key=key, request_hash=request_hash, created_at=now)
     )
@@ -77,12 +82,18 @@ def start_key(connection: Connection, token_id: UUID, key: str, request_hash: st
 def finish_key(
     connection: Connection, token_id: UUID, key: str, status: int, response: Mapping[str, Any], *, now: datetime
 ) -> None:
-    """Keeps the answer."""
+    """Keeps the answer, as text: `jsonb` would give its keys back in another order."""
+    kept = {_DOCUMENT: json.dumps(dict(response))}
     connection.execute(
         update(idempotency_keys)
         .where(_keys.token_id == token_id, _keys.key == key)
-        .values(status=status, response=dict(response), finished_at=now)
+        .values(status=status, response=kept, finished_at=now)
     )
+
+
+def forget_key(connection: Connection, token_id: UUID, key: str) -> None:
+    """Makes a key free again."""
+    connection.execute(delete(idempotency_keys).where(_keys.token_id == token_id, _keys.key == key))
 
 
 def delete_old_keys(connection: Connection, *, before: datetime) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.db.connect import database_now, in_transaction
-from livedash_pipeline.db.idempotency import delete_old_keys, find_key, finish_key, key_lock, start_key
+from livedash_pipeline.db.idempotency import delete_old_keys, find_key, finish_key, forget_key, key_lock, start_key
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.flow.documents import Document
 
@@ -56,9 +56,17 @@ def once(
     key: RequestKey | None,
     work: Callable[[], OnceAnswer],
     *,
+    refusals: tuple[type[Exception], ...] = (),
     clock: Callable[[Connection], datetime] = database_now,
 ) -> OnceAnswer:
     """Answers a request: with what was kept for its key, or by doing the work.
+
+    Args:
+        engine: Our database.
+        key: The request's key; None for one without.
+        work: Does what is asked for.
+        refusals: What work raises that did nothing; its key is free for the mended request.
+        clock: The time.
 
     Raises:
         KeyReusedError: Another request came with the key within the last 24 hours.
@@ -75,7 +83,11 @@ def once(
         kept = in_transaction(engine, lambda connection: _begin(connection, key, clock(connection)))
         if kept is not None:
             return kept
-        answer = work()
+        try:
+            answer = work()
+        except refusals:
+            in_transaction(engine, lambda connection: forget_key(connection, key.token_id, key.key))
+            raise
         in_transaction(
             engine,
             lambda connection: finish_key(

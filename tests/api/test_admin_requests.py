@@ -138,8 +138,10 @@ def test_rejects_are_listed_newest_first(api: Api) -> None:
         run = {"company_id": company_id, "source_url": "acme.csv", "started_at": NOW}
         run_id = connection.execute(insert(import_runs).values(**run).returning(import_runs.c.id)).scalar_one()
         for line in (1, 2, 3):
-            values = {"company_id": company_id, "import_run_id": run_id, "line_number": line, "raw_text": "x" * 900}
-            connection.execute(insert(import_rejects).values(**values, reason="columns"))
+            # Ids of the same millisecond have no order.
+            values = {"id": uuid.UUID(int=line), "company_id": company_id, "import_run_id": run_id}
+            told = {"line_number": line, "raw_text": "x" * 900, "reason": "columns"}
+            connection.execute(insert(import_rejects).values(**values, **told))
     first = api.get(f"{ADMIN}/rejects", params={"limit": 2, "company": "acme"}).json()
     assert [row["lineNumber"] for row in first["rejects"]] == [3, 2]
     assert len(first["rejects"][0]["rawText"]) == 500

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from livedash_pipeline.api import protocol
 from livedash_pipeline.api.access import Access
+from livedash_pipeline.api.facts import network_of
 from livedash_pipeline.api.guard import allow, guarded_router
 from livedash_pipeline.api.limits import TokenBuckets
 from livedash_pipeline.api.middleware import MAX_HEADERS
@@ -203,6 +204,20 @@ def test_buckets_fill_up_again_and_are_forgotten() -> None:
     assert len(buckets) == 3
 
 
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.10", "192.0.2.10"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:bbbb::2", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.10", "192.0.2.10"),
+        ("unix", "unix"),
+    ],
+)
+def test_addresses_of_one_ipv6_network_are_counted_together(address: str, network: str) -> None:
+    assert network_of({"client": (address, 1)}) == network
+
+
 def test_kept_answers_are_as_old_as_their_work_took() -> None:
     now, made = [0.0], [0]
 
@@ -282,6 +297,50 @@ def test_a_client_that_is_too_slow_is_not_waited_for(
         gone = _raw(api, head + f"Authorization: Bearer {api.admin}\r\n\r\n{{".encode(), then_close=True)
         assert gone.startswith((b"HTTP/1.1 408 ", b"HTTP/1.1 400 ")) or gone == b""
         assert api.post("/api/slow", {}).status_code == 200
+
+
+def test_a_body_that_nobody_reads_does_not_keep_its_connection(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
+    head = b" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    with running_api(api_settings(tmp_path), engine) as api:
+        for asked, status in ((b"GET /healthz", b"200"), (f"POST {ADMIN}/requests/requeue".encode(), b"401")):
+            parts = urlsplit(api.origin)
+            # Shorter than connections without a request are kept.
+            with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as connection:
+                connection.sendall(asked + head)
+                received = connection.recv(65_536)
+                connection.sendall(b"x")
+                while chunk := connection.recv(65_536):
+                    received += chunk
+            assert received.startswith(b"HTTP/1.1 " + status)
+
+
+def test_a_body_with_two_lengths_is_refused_and_nothing_after_it_is_read(quiet_api: Api) -> None:
+    both = b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG"
+    received = _raw(quiet_api, both + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert received.count(b"HTTP/1.1 ") == 1
+    assert b"Content-Length and Transfer-Encoding" in received
+
+
+def test_a_body_that_is_no_http_ends_the_connection_and_is_no_failure_of_the_server(
+    quiet_api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    chunked = b" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+    token = f"Authorization: Bearer {quiet_api.admin}\r\n\r\n".encode()
+    requeue = f"POST {ADMIN}/requests/requeue".encode()
+    assert _raw(quiet_api, requeue + chunked + token + b"zz\r\n").startswith(b"HTTP/1.1 400 ")
+    parts = urlsplit(quiet_api.origin)
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as connection:
+        connection.sendall(b"GET /healthz" + chunked + b"\r\n")
+        received = connection.recv(65_536)
+        connection.sendall(b"zz\r\n")
+        while chunk := connection.recv(65_536):
+            received += chunk
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 # Metrics

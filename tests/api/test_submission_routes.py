@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text, update
 from livedash_pipeline.core.submissions import MAX_ITEM_BYTES
 from livedash_pipeline.db.connect import make_engine
 from livedash_pipeline.db.idempotency import key_lock
+from livedash_pipeline.db.sessions import lock_derivation
 from livedash_pipeline.db.tables import (
     api_tokens,
     audit_log,
@@ -258,7 +259,7 @@ def test_the_same_request_with_the_same_key_gets_the_same_answer(site: Site, pat
     body = submission() if path == ONE else [submission()]
     first = site.client("POST", path, body, Idempotency_Key="a-1")
     again = site.client("POST", path, body, Idempotency_Key="a-1")
-    assert (first.json(), first.status_code) == (again.json(), again.status_code)
+    assert (first.content, first.status_code) == (again.content, again.status_code)
     assert "idempotent-replayed" not in first.headers
     assert again.headers["idempotent-replayed"] == "true"
     assert site.client("POST", path, body, Idempotency_Key="a-2").json() != first.json(), "another key does the work"
@@ -326,6 +327,53 @@ def test_a_key_counts_for_a_day(site: Site) -> None:
 def test_a_refused_session_leaves_its_key_free_for_the_mended_one(site: Site) -> None:
     problem(site.client("POST", ONE, submission(ip="x"), Idempotency_Key="a"), 422, "invalid_body")
     assert site.client("POST", ONE, submission(), Idempotency_Key="a").status_code == 202
+
+
+def test_a_refused_batch_leaves_its_key_free_for_the_mended_one(site: Site) -> None:
+    problem(site.client("POST", BATCH, b"[", Idempotency_Key="a"), 400, "bad_request")
+    assert site.client("POST", BATCH, [submission()], Idempotency_Key="a").json()["created"] == 1
+
+
+def test_a_company_whose_changes_wait_takes_nothing_from_others(site: Site) -> None:
+    statuses: list[int] = []
+
+    def change(number: int) -> None:
+        key = {"Idempotency_Key": f"key-{number}"} if number % 2 else {}
+        statuses.append(site.client("POST", ONE, submission(f"chat-{number}"), **key).status_code)
+
+    other = site.other()
+    threads = [threading.Thread(target=change, args=(number,)) for number in range(24)]
+    with site.engine.begin() as connection:
+        lock_derivation(connection, site.acme.id)
+        for thread in threads:
+            thread.start()
+        answers = [other("GET", RESULTS).status_code, other("POST", ONE, submission("other")).status_code]
+    for thread in threads:
+        thread.join()
+    assert answers == [200, 202]
+    assert statuses == [202] * len(threads)
+
+
+def test_a_company_sends_only_so_many_batches_at_once(site: Site) -> None:
+    host, _, port = site.http.base_url.netloc.decode().partition(":")
+    opened = [HTTPConnection(host, int(port), timeout=30) for _ in range(8)]
+    for connection in opened:
+        connection.putrequest("POST", BATCH)
+        headers = {"Authorization": f"Bearer {site.client.token}", "Content-Type": NDJSON, "Content-Length": "1"}
+        for name, value in (headers | {"Expect": "100-continue"}).items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        # The server asks for the body once its turn has come.
+        assert connection.sock.recv(100).startswith(b"HTTP/1.1 100 ")
+    refused = site.client("POST", BATCH, [submission()])
+    problem(refused, 429, "too_many_requests")
+    assert int(refused.headers["retry-after"]) > 0
+    assert site.other()("POST", BATCH, [submission()]).status_code == 202
+    for connection in opened:
+        connection.send(b" ")
+        assert connection.getresponse().status == 422
+        connection.close()
+    assert site.client("POST", BATCH, [submission()]).status_code == 202
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a b"])

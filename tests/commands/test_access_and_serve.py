@@ -97,6 +97,16 @@ def test_a_port_in_use_is_said(refused: Run) -> None:
     assert (result.exit_code, "in use" in result.stderr) == (2, True)
 
 
+def test_a_wrong_secret_of_webhooks_is_said_before_anything_is_served(
+    refused: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_WEBHOOK_SECRET", "whsec_!")
+    # An address that cannot be used is met only after the secret, so that nothing is ever served here.
+    result = refused("serve", "--host", "192.0.2.1", "--workers", "2")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "OPENAI_WEBHOOK_SECRET" in result.stderr
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_server_answers_until_it_is_told_to_stop(
     livedash: Run, database_url: str, tmp_path: Path, workers: int

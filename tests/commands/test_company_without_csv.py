@@ -15,6 +15,10 @@ def test_a_company_without_a_csv_is_added_and_gets_one_later(livedash: Run) -> N
     assert document_of(livedash("company", "set", "acme", "--no-csv", "--json"))["company"]["csvUrl"] is None
 
 
+def test_what_comes_next_for_it_is_a_token(livedash: Run) -> None:
+    assert "livedash token create --name NAME --company acme" in livedash("company", "add", "acme", "--no-csv").stdout
+
+
 def test_without_either_option_nothing_is_added(livedash: Run) -> None:
     refused = livedash("company", "add", "acme")
     assert refused.exit_code == 2

@@ -65,6 +65,7 @@ def test_blank_words_are_no_words() -> None:
     [
         ({"externalId": ""}, "/externalId"),
         ({"externalId": " a"}, "/externalId"),
+        ({"externalId": ".."}, "/externalId"),
         ({"externalId": "a\n"}, "/externalId"),
         ({"externalId": "a\u0000b"}, "/externalId"),
         ({"externalId": "a\ud800"}, "/externalId"),

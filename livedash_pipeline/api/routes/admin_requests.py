@@ -138,6 +138,10 @@ def _add_rejects(routes: APIRouter) -> None:
     def rejects(request: Request, query: Annotated[PageOf, Query()]) -> Response:
         """Newest first, with line, reason and the beginning of the record, which may hold personal data."""
         document = inspections.list_rejects(
-            services_of(request).engine, limit=query.limit, cursor=query.cursor, company=query.company
+            services_of(request).engine,
+            limit=query.limit,
+            cursor=query.cursor,
+            company=query.company,
+            show_text=True,
         )
         return answer(document)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 from typing import Annotated, BinaryIO, cast
@@ -26,6 +27,7 @@ from livedash_pipeline.api.bodies import media_type
 from livedash_pipeline.api.guard import allow, caller_of, company_of, guarded_router, note
 from livedash_pipeline.api.idempotency import PARAMETER as IDEMPOTENCY_KEY
 from livedash_pipeline.api.idempotency import REPLAYED, answer_once, request_key
+from livedash_pipeline.api.limits import Turns
 from livedash_pipeline.api.openapi import may_answer
 from livedash_pipeline.api.problems import Problem, not_found
 from livedash_pipeline.api.responses import answer
@@ -48,7 +50,9 @@ from livedash_pipeline.core.submissions import MAX_ITEM_BYTES, AcceptedItem, Ref
 from livedash_pipeline.db.companies import Company, get_company
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.flow import company_results, submitted_session
+from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.flow.idempotency import OnceAnswer, RequestKey
+from livedash_pipeline.flow.pages import DEFAULT_PAGE, MAX_PAGE
 from livedash_pipeline.flow.take_submissions import MAX_ITEMS, RefusedBatch, TakenItem, take_batch, take_one
 
 JSON = "application/json"
@@ -58,9 +62,16 @@ MAX_BATCH_BYTES = 100_000_000
 BATCH_SECONDS = 600.0
 # Batches that one process stores at a time. Each holds a chunk in memory, and more are no faster; the others wait on disk.
 STORING_AT_ONCE = 2
+# Of one company: batches that are on their way in, each on disk until it is stored; and other changes, which wait for one
+# another in the database.
+_BATCHES_AT_ONCE = 8
+_CHANGES_AT_ONCE, _CHANGES_WAITING = 2, 100
+# Of all companies, in a process: with a key a change holds two connections, and must not wait for the second one for ever.
+_KEYED_AT_ONCE = 6
 _IN_MEMORY = 256_000
 _REFUSED_BATCH = {"malformed": "bad_request", "empty": "invalid_body", "too_many": "invalid_body"}
 
+_SESSION = "/sessions/{external_id:path}"
 _TO_SESSION = {
     name: {"operationId": name, "parameters": {"external_id": "$response.body#/externalId"}}
     for name in ("get_session", "erase_session")
@@ -98,24 +109,26 @@ class ResultsQuery(BaseModel):
 
     since: Since | None = Field(None, description="Only what was analysed then or later; with its zone, `+` as `%2B`.")
     cursor: str | None = Field(
-        None, max_length=200, description="`nextCursor` of an earlier page with the same `since`."
+        None, min_length=1, max_length=200, description="`nextCursor` of an earlier page with the same `since`."
     )
-    limit: int = Field(
-        company_results.DEFAULT_RESULTS, ge=1, le=company_results.MAX_RESULTS, description="Results of a page."
-    )
+    limit: int = Field(DEFAULT_PAGE, ge=1, le=MAX_PAGE, description="Results of a page.")
 
 
 def router() -> APIRouter:
     """Routes for companies."""
     routes = guarded_router("/api/v1", ["sessions"])
-    _add_submit_one(routes)
+    changes = Turns(_CHANGES_AT_ONCE, waiting=_CHANGES_WAITING)
+    _add_submit_one(routes, changes)
     _add_submit_batch(routes)
     _add_session(routes)
+    _add_erase(routes, changes)
     _add_results(routes)
     return routes
 
 
-def _add_submit_one(routes: APIRouter) -> None:
+def _add_submit_one(routes: APIRouter, changes: Turns) -> None:
+    keyed = anyio.CapacityLimiter(_KEYED_AT_ONCE)
+
     @routes.post(
         "/sessions",
         status_code=202,
@@ -128,7 +141,9 @@ def _add_submit_one(routes: APIRouter) -> None:
     async def submit(request: Request) -> Response:
         """Stores a session, which is taken on within a minute. Sent again it is unchanged, or updated if it is another."""
         body = await request.body()
-        return await run_in_threadpool(_submit_one, request, body)
+        has_key = IDEMPOTENCY_KEY["name"] in request.headers
+        async with changes.turn(company_of(request)), keyed if has_key else nullcontext():
+            return await run_in_threadpool(_submit_one, request, body)
 
 
 def _submit_one(request: Request, body: bytes) -> Response:
@@ -168,6 +183,7 @@ def _refusal(item: RefusedItem) -> Problem:
 
 def _add_submit_batch(routes: APIRouter) -> None:
     storing = anyio.CapacityLimiter(STORING_AT_ONCE)
+    coming_in = Turns(_BATCHES_AT_ONCE, waiting=0)
 
     @routes.post(
         "/sessions/batch",
@@ -184,18 +200,23 @@ def _add_submit_batch(routes: APIRouter) -> None:
         At most 10,000 sessions, 100 MB together and 2 MB each. Of an id that is there twice the last one counts. A batch that was
         cut off may be sent again as it is.
         """
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY, prefix="livedash-batch-") as spool:
-            digest = hashlib.sha256(media_type(request).encode())
-            try:
-                async for piece in request.stream():
-                    digest.update(piece)
-                    spool.write(piece)
-            except ClientDisconnect:
-                raise Problem("bad_request", "The body ended early.", remedy="Send all of it again.") from None
-            spool.seek(0)
-            key = request_key(request, digest.digest())
-            body = cast(BinaryIO, spool)
-            return await anyio.to_thread.run_sync(_submit_batch, request, key, body, limiter=storing)
+        async with coming_in.turn(company_of(request)):
+            return await _receive_batch(request, storing)
+
+
+async def _receive_batch(request: Request, storing: anyio.CapacityLimiter) -> Response:
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY, prefix="livedash-batch-") as spool:
+        digest = hashlib.sha256(media_type(request).encode())
+        try:
+            async for piece in request.stream():
+                digest.update(piece)
+                spool.write(piece)
+        except ClientDisconnect:
+            raise Problem("bad_request", "The body ended early.", remedy="Send all of it again.") from None
+        spool.seek(0)
+        key = request_key(request, digest.digest())
+        body = cast(BinaryIO, spool)
+        return await anyio.to_thread.run_sync(_submit_batch, request, key, body, limiter=storing)
 
 
 def _submit_batch(request: Request, key: RequestKey | None, body: BinaryIO) -> Response:
@@ -222,10 +243,8 @@ def _store_batch(request: Request, body: BinaryIO) -> OnceAnswer:
 
 
 def _add_session(routes: APIRouter) -> None:
-    address = "/sessions/{external_id:path}"
-
     @routes.get(
-        address,
+        _SESSION,
         responses=answers(OneSession, "The session"),
         summary="How a session stands, and its result",
         operation_id="get_session",
@@ -238,17 +257,24 @@ def _add_session(routes: APIRouter) -> None:
             raise not_found("session of this id")
         return answer(document)
 
+
+def _add_erase(routes: APIRouter, changes: Turns) -> None:
     @routes.delete(
-        address, responses=answers(Erased, "Erased"), summary="Erase a session", operation_id="erase_session"
+        _SESSION, responses=answers(Erased, "Erased"), summary="Erase a session", operation_id="erase_session"
     )
     @allow(_ERASE_SESSION)
-    def erase(request: Request, external_id: str) -> Response:
+    async def erase(request: Request, external_id: str) -> Response:
         """Deletes everything that the session says, for good: submitted again, it is refused. Ids, times and costs are kept."""
-        document = submitted_session.erase_submitted(services_of(request).engine, _company(request), external_id)
+        async with changes.turn(company_of(request)):
+            document = await run_in_threadpool(_erase, request, external_id)
         if document is None:
             raise not_found("session of this id")
         note(request, inFlight=document["inFlightCount"])
         return answer(document)
+
+
+def _erase(request: Request, external_id: str) -> Document | None:
+    return submitted_session.erase_submitted(services_of(request).engine, _company(request), external_id)
 
 
 def _add_results(routes: APIRouter) -> None:
