@@ -29,13 +29,16 @@ SECTIONS = {
     "What happened, and trying again": {
         "summary": "reports:summary",
         "requests": "requests:requests",
+        "request": "requests:request",
         "requeue": "requests:requeue",
         "batches": "batches:batches",
+        "batch": "batches:batch",
         "cancel": "batches:cancel",
         "reconcile": "batches:reconcile",
         "failed": "sessions:failed",
         "retry": "sessions:retry",
         "session": "sessions:session",
+        "rejects": "rejects:rejects",
         "export": "export:export",
     },
     "The HTTP API": {

@@ -78,3 +78,10 @@ class RejectedImportError(LivedashError):
     """More records of a file were rejected than `LIVEDASH_MAX_REJECT_RATIO` allows; nothing else was written."""
 
     code = "too_many_rejects"
+
+
+def driver_reason(message: str) -> str:
+    """Why no connection was made: the last line of a driver's message that is no question, without the full stop."""
+    lines = [line.strip() for line in message.splitlines()]
+    told = [line for line in lines if line and not line.endswith("?")]
+    return told[-1].rstrip(".") if told else "no reason given"

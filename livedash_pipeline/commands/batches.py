@@ -1,7 +1,7 @@
-"""`livedash batches`, `cancel` and `reconcile`: what was sent to the service, ending it, and comparing both sides.
+"""`livedash batches`, `batch`, `cancel` and `reconcile`: what was sent to the service, ending it, and comparing both sides.
 
-Add commands about batches. What is listed is decided in `flow.batch_operations`; cancelling and reconciling are jobs, run in the
-foreground as the steps of `commands.pipeline` are.
+Add commands about batches. What is shown is decided in `flow.batch_operations` and `flow.inspections`; cancelling and
+reconciling are jobs, run in the foreground as the steps of `commands.pipeline` are.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from livedash_pipeline.commands.command import Answer, Document, command, company_option
+from livedash_pipeline.commands.command import Answer, Document, command, company_option, page_options
 from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_table, plural, show, show_moment, show_span
+from livedash_pipeline.commands.output import draw_facts, draw_more, draw_table, plural, show, show_moment, show_span
 from livedash_pipeline.commands.pipeline import ForegroundRun, run_step
+from livedash_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,8 +26,7 @@ _HEADER = (
 
 
 @command("batches", example="livedash batches --company acme --limit 20")
-@click.option("--limit", default=100, show_default=True, help="Batches a page, 1 to 1000.")
-@click.option("--cursor", help="nextCursor of the page before, with the same company.")
+@page_options("Batches", "company")
 @company_option()
 def batches(limit: int, cursor: str | None, company: str | None) -> Answer:
     """List batches, newest first, with their age and why they stand still."""
@@ -37,7 +37,21 @@ def batches(limit: int, cursor: str | None, company: str | None) -> Answer:
         document = list_batches(
             engine, limit=limit, cursor=cursor, company=company, endpoint=configured_endpoint(settings)
         )
-    return Answer(document, lambda console: _draw(console, document))
+    return Answer(document, lambda console: _draw(console, document, company))
+
+
+@command("batch", example=("livedash batch 0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b", "livedash batch batch_6812f0c2"))
+@click.argument("batch_id", metavar="BATCH_ID")
+def batch(batch_id: str) -> Answer:
+    """Show one batch in full, named by our id or OpenAI's: its files, times, counts, outcomes and cost."""
+    from livedash_pipeline.flow.context import configured_endpoint
+    from livedash_pipeline.flow.inspections import describe_batch
+
+    with ready_engine() as (settings, engine):
+        document = describe_batch(engine, batch_id, endpoint=configured_endpoint(settings))
+    if document is None:
+        raise UsageError(f"There is no batch {batch_id!r}.", remedy="Give an id that `livedash batches` shows.")
+    return Answer(document, lambda console: draw_facts(console, document["batch"]))
 
 
 @command(
@@ -108,7 +122,7 @@ def draw_reconcile(console: Console, document: Document) -> None:
         console.print(f"{document['error']['message']} {document['error']['remedy']}")
 
 
-def _draw(console: Console, document: Document) -> None:
+def _draw(console: Console, document: Document, company: str | None) -> None:
     draw_table(
         console,
         _HEADER,
@@ -136,5 +150,4 @@ def _draw(console: Console, document: Document) -> None:
     for row in document["batches"]:
         if row["standsStillBecause"]:
             console.print(f"{row['id']} stands still: {show(row['standsStillBecause'])}", soft_wrap=True)
-    if document["nextCursor"]:
-        console.print(f"More: livedash batches --cursor {document['nextCursor']}", soft_wrap=True)
+    draw_more(console, document["nextCursor"], "batches", company=company)

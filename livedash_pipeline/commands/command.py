@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from livedash_pipeline.flow.pages import DEFAULT_PAGE, MAX_PAGE
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -90,6 +92,19 @@ class CommandGroup(ExampleMixin, click.Group):
 def command(name: str, *, example: str | Sequence[str], works: bool = False) -> Callable[..., LivedashCommand]:
     """Makes a command of a function that returns an `Answer`; its docstring is the help."""
     return click.command(name, cls=LivedashCommand, example=example, works=works)
+
+
+def page_options(things: str, filters: str) -> Callable[..., Any]:
+    """`--limit` and `--cursor` of a list; `filters` are what the cursor is bound to."""
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        limit = click.option(
+            "--limit", default=DEFAULT_PAGE, show_default=True, help=f"{things} a page, 1 to {MAX_PAGE}."
+        )
+        cursor = click.option("--cursor", help=f"nextCursor of the page before, with the same {filters}.")
+        return limit(cursor(function))
+
+    return add
 
 
 def company_option(help_text: str = "Slug of one company; without it, all of them.") -> Callable[..., Any]:

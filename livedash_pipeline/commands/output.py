@@ -6,8 +6,9 @@ Add a way to show a kind of value. Nothing here knows a command; what a document
 from __future__ import annotations
 
 import json
+import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,19 @@ def draw_table(console: Console, header: Sequence[str], rows: Iterable[Sequence[
     console.print(table)
 
 
+def draw_facts(console: Console, facts: Mapping[str, Any]) -> None:
+    """What is known of one thing, a line each; a fact within another one has both names: `lines.failed`."""
+    draw_table(console, ("what", "is"), _flat(facts), empty="")
+
+
+def draw_more(console: Console, next_cursor: str | None, line: str, **options: str | None) -> None:
+    """The command that shows the next page, with the options that the page was made with; nothing on the last one."""
+    if next_cursor is None:
+        return
+    chosen = "".join(f" --{name} {shlex.quote(value)}" for name, value in options.items() if value)
+    console.print(f"More: livedash {line}{chosen} --cursor {next_cursor}", soft_wrap=True)
+
+
 def show(value: object) -> str:
     """A value in a table or a sentence; control characters, which could act on a terminal, are replaced."""
     if value is None:
@@ -106,6 +120,14 @@ def show_bound(text: str | None) -> str:
 def plural(count: int, noun: str, many: str | None = None) -> str:
     """`1 batch`, `2 batches`."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def _flat(facts: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str | None]]:
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{within}{name}.")
+        else:
+            yield within + name, None if value is None else str(value)
 
 
 def _numeric(values: Iterable[object]) -> bool:

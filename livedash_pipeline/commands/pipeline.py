@@ -44,7 +44,7 @@ def import_run(company: str | None) -> ForegroundRun:
 def submit_run(company: str | None, *, unhold: bool) -> ForegroundRun:
     """A submit by hand, which ignores the minimum batch size."""
     config: dict[str, Any] = {"ignore_minimum": True, "unhold": unhold}
-    return ForegroundRun("submit_batches", op_config=config | ({"company": company} if company else {}))
+    return ForegroundRun("submit_batches", op_config=config | ({} if company is None else {"company": company}))
 
 
 def run_step(run: ForegroundRun, *, needs_key: bool = True) -> Document:
@@ -106,13 +106,13 @@ def submit(company: str | None, dry_run: bool, unhold: bool) -> Answer:
 
 def _preview(company: str | None, *, unhold: bool) -> Document:
     from livedash_pipeline.core.endpoints import key_fingerprint
-    from livedash_pipeline.db.companies import get_company
+    from livedash_pipeline.db.companies import optional_company_id
     from livedash_pipeline.flow.context import configured_endpoint
     from livedash_pipeline.flow.preview import preview_submit
 
     with ready_engine() as (settings, engine):
         with engine.connect() as connection:
-            company_id = get_company(connection, company).id if company else None
+            company_id = optional_company_id(connection, company)
         return preview_submit(
             engine,
             settings,

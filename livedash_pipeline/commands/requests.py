@@ -1,6 +1,6 @@
-"""`livedash requests` and `livedash requeue`: single requests, and trying failed ones again.
+"""`livedash requests`, `request` and `requeue`: lists of requests, one with its tries, and trying failed ones again.
 
-Add commands about requests. Rules and counts are those of `flow.operations`.
+Add commands about requests. Rules and counts are those of `flow.operations`, one request is that of `flow.inspections`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from livedash_pipeline.commands.command import Answer, Document, command, company_option
+from livedash_pipeline.commands.command import Answer, Document, command, company_option, page_options
 from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_table, show_moment
+from livedash_pipeline.commands.output import draw_facts, draw_more, draw_table, show_moment
+from livedash_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,8 +27,7 @@ _LONGEST_HOURS = 1_000_000
     required=True,
     help="pending_batching, batching_in_progress, processing_complete or processing_failed, in either case.",
 )
-@click.option("--limit", default=100, show_default=True, help="Requests a page, 1 to 1000.")
-@click.option("--cursor", help="nextCursor of the page before, with the same status and company.")
+@page_options("Requests", "status and company")
 @company_option()
 def requests(status: str, limit: int, cursor: str | None, company: str | None) -> Answer:
     """List requests of one status, in the order of their ids."""
@@ -35,7 +35,20 @@ def requests(status: str, limit: int, cursor: str | None, company: str | None) -
 
     with ready_engine() as (_, engine):
         document = list_requests(engine, status=status, limit=limit, cursor=cursor, company=company)
-    return Answer(document, lambda console: _draw_requests(console, document, status))
+    return Answer(document, lambda console: _draw_requests(console, document, status, company))
+
+
+@command("request", example="livedash request 0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b")
+@click.argument("request_id", metavar="ID")
+def request(request_id: str) -> Answer:
+    """Show one request with every try: its batch, outcome, tokens and cost. What the model answered is not shown."""
+    from livedash_pipeline.flow.inspections import describe_request
+
+    with ready_engine() as (_, engine):
+        document = describe_request(engine, request_id)
+    if document is None:
+        raise UsageError(f"There is no request {request_id!r}.", remedy="Give an id that `livedash requests` shows.")
+    return Answer(document, lambda console: _draw_request(console, document))
 
 
 @command(
@@ -73,10 +86,11 @@ def requeue(
             older_than_hours=older_than,
             dry_run=dry_run,
         )
-    return Answer(document, lambda console: _draw_requeue(console, document))
+    named = bool(request_ids) or any(value is not None for value in (company, error_code, older_than))
+    return Answer(document, lambda console: _draw_requeue(console, document, named=named))
 
 
-def _draw_requests(console: Console, document: Document, status: str) -> None:
+def _draw_requests(console: Console, document: Document, status: str, company: str | None) -> None:
     draw_table(
         console,
         ("id", "session", "model", "attempts", "error", "message", "requested (UTC)"),
@@ -94,11 +108,35 @@ def _draw_requests(console: Console, document: Document, status: str) -> None:
         ],
         empty=f"No requests are {status.lower()}. Counts of every status: livedash summary",
     )
-    if document["nextCursor"]:
-        console.print(f"More: livedash requests --status {status} --cursor {document['nextCursor']}", soft_wrap=True)
+    draw_more(console, document["nextCursor"], "requests", status=status, company=company)
 
 
-def _draw_requeue(console: Console, document: Document) -> None:
+def _draw_request(console: Console, document: Document) -> None:
+    draw_facts(console, document["request"])
+    console.print()
+    draw_table(
+        console,
+        ("tried (UTC)", "settled (UTC)", "batch", "OpenAI id", "outcome", "HTTP", "ended by", "tokens", "EUR", "error"),
+        [
+            (
+                show_moment(row["createdAt"]),
+                show_moment(row["settledAt"]),
+                row["batchId"],
+                row["openaiBatchId"],
+                row["outcome"],
+                row["httpStatus"],
+                row["finishReason"],
+                row["totalTokens"],
+                row["totalCostEur"],
+                row["errorMessage"] or row["errorCode"],
+            )
+            for row in document["attempts"]
+        ],
+        empty="It has not been sent yet.",
+    )
+
+
+def _draw_requeue(console: Console, document: Document, *, named: bool) -> None:
     put, unknown, other = (document[name] for name in ("requeuedCount", "notFoundCount", "notFailedCount"))
     dry = document.get("dryRun", False)
     console.print(
@@ -106,5 +144,5 @@ def _draw_requeue(console: Console, document: Document) -> None:
     )
     if dry and put:
         console.print("Nothing was changed. Do it: the same command with --no-dry-run")
-    if not put and not unknown and not other:
+    if not named:
         console.print("Name requests by id, or by --company, --error-code or --older-than.")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from livedash_pipeline.commands.command import Answer, Document, command, company_option
+from livedash_pipeline.commands.command import Answer, Document, command, company_option, page_options
 from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_table, plural, show, show_bound, show_moment
+from livedash_pipeline.commands.output import draw_facts, draw_more, draw_table, plural, show, show_bound, show_moment
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 @command("failed", example=("livedash failed", "livedash failed --stage transcript_fetch --company acme"))
 @click.option("--stage", help="Only sessions that failed at this stage, in either case.")
 @company_option()
-@click.option("--limit", default=100, show_default=True, help="Sessions a page, 1 to 1000.")
-@click.option("--cursor", help="nextCursor of the page before, with the same stage and company.")
+@page_options("Sessions", "stage and company")
 def failed(stage: str | None, company: str | None, limit: int, cursor: str | None) -> Answer:
     """List sessions that failed, each with its stage and the reason."""
     from livedash_pipeline.flow.stage_operations import failed_sessions
@@ -90,9 +89,7 @@ def _draw_failed(console: Console, document: Document, stage: str | None, compan
         ],
         empty="No session has failed.",
     )
-    if document["nextCursor"]:
-        chosen = (f" --stage {stage}" if stage else "") + (f" --company {company}" if company else "")
-        console.print(f"More: livedash failed{chosen} --cursor {document['nextCursor']}", soft_wrap=True)
+    draw_more(console, document["nextCursor"], "failed", stage=stage, company=company)
 
 
 def _draw_retry(console: Console, document: Document, stage: str) -> None:
@@ -114,11 +111,8 @@ def _draw_retry(console: Console, document: Document, stage: str) -> None:
 
 
 def _draw_session(console: Console, session: Document) -> None:
-    nested = ("stages", "requests", "transcript", "texts")
-    facts = [(name, _shown(value)) for name, value in session.items() if name not in nested]
-    transcript = session["transcript"] or {}
-    facts += [(f"transcript.{name}", _shown(value)) for name, value in transcript.items()]
-    draw_table(console, ("what", "is"), facts, empty="")
+    apart = ("stages", "requests", "texts")
+    draw_facts(console, {name: value for name, value in session.items() if name not in apart})
     console.print()
     draw_table(
         console,
@@ -155,7 +149,7 @@ def _draw_requests(console: Console, requests: list[Document]) -> None:
                 one.get("batchId"),
                 one.get("outcome"),
                 one.get("totalTokens"),
-                one.get("costEur"),
+                one.get("totalCostEur"),
                 one.get("errorMessage") or request["errorCode"],
             )
             for request in requests
@@ -174,7 +168,3 @@ def _draw_texts(console: Console, texts: Document) -> None:
     for message in texts["messages"]:
         said = "(deleted)" if message["text"] is None else show(message["text"])
         console.print(f"[{show_moment(message['at'])}] {message['role']}: {said}", soft_wrap=True)
-
-
-def _shown(value: object) -> str | None:
-    return None if value is None else str(value)

@@ -186,7 +186,8 @@ class Alert:
     def sentence(self) -> str:
         """All of it for a chat window."""
         about = f" ({', '.join(self.companies)})" if self.companies else ""
-        verb = "failed" if self.kind == "run_failed" else "is red"
+        colour = "yellow" if self.level is Level.WARN else "red"
+        verb = "failed" if self.kind == "run_failed" else f"is {colour}"
         return f"{self.what}{about} {verb}: {self.message} {self.remedy.advice} Begin with: {self.command}"
 
     def as_document(self) -> dict[str, Any]:

@@ -167,6 +167,7 @@ def _evidence(
         has_text=content is not None,
         has_messages=bool(messages),
         has_values=has_analysis(chat.session),
+        has_summary=bool(text((chat.session or {}).get("summary"))),
         has_questions=bool(questions),
         answered=any(end is RequestEnd.ANSWERED for _, end in ends),
         abandoned=any(end is RequestEnd.ABANDONED for _, end in ends),

@@ -37,6 +37,7 @@ class Evidence:
         has_text: The transcript's text.
         has_messages: At least one message.
         has_values: Summary, sentiment, category or language, which only the analysis writes.
+        has_summary: A summary; the other three came from the CSV in the oldest versions.
         has_questions: At least one question.
         answered: A request that was answered.
         abandoned: A request whose batch ended without an answer.
@@ -51,6 +52,7 @@ class Evidence:
     has_text: bool = False
     has_messages: bool = False
     has_values: bool = False
+    has_summary: bool = False
     has_questions: bool = False
     answered: bool = False
     abandoned: bool = False
@@ -154,6 +156,9 @@ def _analysis(told: StageStatus | None, evidence: Evidence) -> StageStatus:
         return StageStatus.COMPLETED
     if evidence.open_batch is not None or evidence.abandoned:
         return StageStatus.FAILED
+    if told is StageStatus.PENDING and evidence.has_summary:
+        # Analysed, set back, and its request deleted since: `retry --reanalyse` buys it again, where somebody wants that.
+        return StageStatus.COMPLETED
     return told or StageStatus.PENDING
 
 

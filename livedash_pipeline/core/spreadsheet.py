@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-# What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"), also as Asian keyboards type it.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # A plain number begins no formula, even with a minus before it.
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 

@@ -139,6 +139,17 @@ def get_company(connection: Connection, slug: str) -> Company:
     return _company(row._mapping)
 
 
+def optional_company_id(connection: Connection, slug: str | None) -> UUID | None:
+    """The id of the company that something is limited to; None without a slug: all of them.
+
+    An empty slug is a company that does not exist: a shell's unset variable must not mean everybody.
+
+    Raises:
+        UsageError: There is no such company.
+    """
+    return None if slug is None else get_company(connection, slug).id
+
+
 def list_companies(connection: Connection) -> list[Company]:
     """All companies by slug."""
     return [_company(row._mapping) for row in connection.execute(_companies().order_by(companies.c.slug))]

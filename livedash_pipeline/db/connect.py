@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from livedash_pipeline.errors import DatabaseNotReadyError, SettingsError
+from livedash_pipeline.errors import DatabaseNotReadyError, SettingsError, driver_reason
 
 _Result = TypeVar("_Result")
 
@@ -77,9 +77,9 @@ def check_reachable(engine: Engine) -> None:
         with engine.connect():
             return
     except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[-1]
         raise DatabaseNotReadyError(
-            f"The database of DATABASE_URL ({engine.url.render_as_string()}) cannot be reached: {reason}.",
+            f"The database of DATABASE_URL ({engine.url.render_as_string()}) cannot be reached:"
+            f" {driver_reason(str(error.orig))}.",
             remedy="Start it, correct DATABASE_URL, or unset it for the embedded server.",
         ) from None
 

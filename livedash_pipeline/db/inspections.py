@@ -1,6 +1,7 @@
-"""Single requests and batches in full, and rejected records: what people look at when something went wrong.
+"""Batches in full, and rejected records: what people look at when something went wrong.
 
-Add reads of one thing with all that belongs to it. Lists and counts are beside their tables.
+Add reads of one thing with all that belongs to it. Requests and their tries are in `db.request_history`, batches as they are
+listed in `db.batch_listing`.
 """
 
 from __future__ import annotations
@@ -12,37 +13,17 @@ from sqlalchemy import Connection, RowMapping, func, select
 
 from livedash_pipeline.db.tables import (
     ai_batch_requests,
-    ai_processing_requests,
     ai_request_attempts,
     companies,
     import_rejects,
     import_runs,
 )
 
-_requests = ai_processing_requests.c
 _attempts = ai_request_attempts.c
 _batches = ai_batch_requests.c
 _rejects = import_rejects.c
 # A record can be a whole broken file; its beginning shows what is wrong with it.
 RAW_TEXT = 500
-
-
-def read_request(connection: Connection, request_id: UUID) -> RowMapping | None:
-    """A request's row, without the answers that are kept with it."""
-    kept = {"parsed_answer", "raw_answer"}
-    columns = [column for column in ai_processing_requests.columns if column.name not in kept]
-    return connection.execute(select(*columns).where(_requests.id == request_id)).mappings().one_or_none()
-
-
-def read_attempts(connection: Connection, request_id: UUID) -> Sequence[RowMapping]:
-    """All tries of a request, oldest first, with the service's id of their batch."""
-    query = (
-        select(ai_request_attempts, _batches.openai_batch_id)
-        .outerjoin(ai_batch_requests, _batches.id == _attempts.batch_id)
-        .where(_attempts.request_id == request_id)
-        .order_by(_attempts.created_at, _attempts.id)
-    )
-    return connection.execute(query).mappings().all()
 
 
 def read_batch(connection: Connection, batch_id: UUID) -> RowMapping | None:

@@ -1,6 +1,7 @@
-"""Requests: what has to be asked, what is listed, counted and put back. Claims are in `db.batches`.
+"""Requests: what has to be asked, what is counted and put back. Claims are in `db.batches`.
 
-Add reads and writes of `ai_processing_requests` that belong to no batch. Every function runs on the caller's transaction.
+Add reads and writes of `ai_processing_requests` that belong to no batch; what people look at is read by `db.request_history`.
+Every function runs on the caller's transaction.
 """
 
 from __future__ import annotations
@@ -205,61 +206,6 @@ def oldest_pending(connection: Connection) -> datetime | None:
     waiting = table.processing_status == RequestStatus.PENDING_BATCHING
     oldest: datetime | None = connection.execute(select(func.min(table.updated_at)).where(waiting)).scalar_one()
     return oldest
-
-
-@dataclass(frozen=True)
-class ListedRequest:
-    """A request as it is listed; ids of companies and batches are ours."""
-
-    id: UUID
-    session_id: UUID | None
-    status: RequestStatus
-    company_id: UUID
-    model: str
-    batch_id: UUID | None
-    attempts: int
-    error_code: str | None
-    error_message: str | None
-    requested_at: datetime
-    completed_at: datetime | None
-
-
-def list_by_status(
-    connection: Connection,
-    status: RequestStatus,
-    *,
-    limit: int,
-    after_id: UUID | None = None,
-    company_id: UUID | None = None,
-) -> list[ListedRequest]:
-    """Requests of one status in id order, after an id where one is given."""
-    table = ai_processing_requests.c
-    query = (
-        select(
-            table.id,
-            table.session_id,
-            table.processing_status.label("status"),
-            table.company_id,
-            table.model,
-            table.batch_id,
-            table.attempts,
-            table.error_code,
-            table.error_message,
-            table.requested_at,
-            table.completed_at,
-        )
-        .where(table.processing_status == status)
-        .order_by(table.id)
-        .limit(limit)
-    )
-    if after_id is not None:
-        query = query.where(table.id > after_id)
-    if company_id is not None:
-        query = query.where(table.company_id == company_id)
-    return [
-        ListedRequest(**(dict(row) | {"status": RequestStatus(row["status"])}))
-        for row in connection.execute(query).mappings()
-    ]
 
 
 @dataclass(frozen=True)

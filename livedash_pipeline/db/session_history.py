@@ -1,7 +1,7 @@
 """Reads for people who look at single sessions: those that failed, and everything known about one.
 
-Add reads about one session. What a session says (messages, summary, questions) is read by `session_texts` alone, so that nothing
-shows it by accident.
+Add reads about one session; its requests are read by `db.request_history`. What a session says (messages, summary, questions) is
+read by `session_texts` alone, so that nothing shows it by accident.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ from sqlalchemy import Connection, RowMapping, select
 
 from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import (
-    ai_batch_requests,
-    ai_processing_requests,
-    ai_request_attempts,
     messages,
     processing_stages,
     questions,
@@ -83,60 +80,6 @@ def session_stages(connection: Connection, import_id: UUID) -> Sequence[RowMappi
         .select_from(processing_stages)
         .outerjoin(session_processing_status, (row.stage == stage.name) & (row.import_id == import_id))
         .order_by(stage.position)
-    )
-    return connection.execute(query).mappings().all()
-
-
-def session_requests(connection: Connection, session_id: UUID) -> Sequence[RowMapping]:
-    """All requests of one session, oldest first."""
-    table = ai_processing_requests.c
-    query = (
-        select(
-            table.id,
-            table.session_id,
-            table.processing_status.label("status"),
-            table.company_id,
-            table.model,
-            table.batch_id,
-            table.attempts,
-            table.error_code,
-            table.error_message,
-            table.requested_at,
-            table.completed_at,
-        )
-        .where(table.session_id == session_id)
-        .order_by(table.id)
-    )
-    return connection.execute(query).mappings().all()
-
-
-def session_tries(connection: Connection, session_id: UUID) -> Sequence[RowMapping]:
-    """All tries of all requests of one session, oldest first; a try that was taken over may have no batch."""
-    table = ai_request_attempts.c
-    query = (
-        select(
-            table.request_id,
-            table.batch_id,
-            ai_batch_requests.c.openai_batch_id,
-            table.created_at,
-            table.settled_at,
-            table.outcome,
-            table.error_code,
-            table.error_message,
-            table.http_status,
-            table.finish_reason,
-            table.model,
-            table.prompt_tokens,
-            table.cached_tokens,
-            table.completion_tokens,
-            table.reasoning_tokens,
-            table.total_tokens,
-            table.total_cost_eur,
-        )
-        .join(ai_processing_requests, ai_processing_requests.c.id == table.request_id)
-        .outerjoin(ai_batch_requests, ai_batch_requests.c.id == table.batch_id)
-        .where(ai_processing_requests.c.session_id == session_id)
-        .order_by(table.created_at, table.id)
     )
     return connection.execute(query).mappings().all()
 

@@ -23,6 +23,7 @@ from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
 from livedash_pipeline.flow import operations
 from livedash_pipeline.flow.cancel import cancel_batches as cancel
 from livedash_pipeline.flow.documents import cancel_document, poll_document, reconcile_document
+from livedash_pipeline.flow.pages import DEFAULT_PAGE, MAX_PAGE
 from livedash_pipeline.flow.pipeline_report import report_status
 from livedash_pipeline.flow.poll import poll_batches as poll
 from livedash_pipeline.flow.reconcile import reconcile_batches as reconcile
@@ -54,7 +55,7 @@ ingest_results = dg.define_asset_job(
 class CompanyConfig(dg.Config):
     """Which company; all of them unless one is named."""
 
-    company: str | None = Field(None, description="Slug of one company; empty for all.")
+    company: str | None = Field(None, description="Slug of one company; left out: all.")
 
 
 class ListRequestsConfig(dg.Config):
@@ -64,9 +65,9 @@ class ListRequestsConfig(dg.Config):
         "processing_failed",
         description="pending_batching, batching_in_progress, processing_complete or processing_failed, in either case.",
     )
-    limit: int = Field(operations.DEFAULT_PAGE, description=f"Requests a page, 1 to {operations.MAX_PAGE}.")
+    limit: int = Field(DEFAULT_PAGE, description=f"Requests a page, 1 to {MAX_PAGE}.")
     cursor: str | None = Field(None, description="nextCursor of the page before, with the same status and company.")
-    company: str | None = Field(None, description="Slug of one company; empty for all.")
+    company: str | None = Field(None, description="Slug of one company; left out: all.")
 
 
 class RequeueConfig(dg.Config):

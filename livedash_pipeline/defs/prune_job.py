@@ -24,7 +24,7 @@ from livedash_pipeline.flow.documents import prune_document
 class PruneConfig(dg.Config):
     """What is deleted: by age, or what sessions or a person said. This form is kept with its run."""
 
-    company: str | None = Field(None, description="Slug of one company; empty for all, by age only.")
+    company: str | None = Field(None, description="Slug of one company; left out: all, by age only.")
     session_ids: list[str] = Field([], description="Erase these sessions, by their ids or those of their imports.")
     external_ids: list[str] = Field([], description="Erase these sessions, by the ids of the company's CSV.")
     ip_address: str | None = Field(None, description="Erase all sessions of a person, by the address in the CSV.")

@@ -12,15 +12,16 @@ from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.jobs import op_job
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
-from livedash_pipeline.flow import operations, stage_operations
+from livedash_pipeline.flow import stage_operations
+from livedash_pipeline.flow.pages import DEFAULT_PAGE, MAX_PAGE
 
 
 class FailedSessionsConfig(dg.Config):
     """Which failed sessions are listed; all of them unless something is named."""
 
     stage: str | None = Field(None, description="Only sessions that failed at this stage, in either case.")
-    company: str | None = Field(None, description="Slug of one company; empty for all.")
-    limit: int = Field(operations.DEFAULT_PAGE, description=f"Sessions a page, 1 to {operations.MAX_PAGE}.")
+    company: str | None = Field(None, description="Slug of one company; left out: all.")
+    limit: int = Field(DEFAULT_PAGE, description=f"Sessions a page, 1 to {MAX_PAGE}.")
     cursor: str | None = Field(None, description="nextCursor of the page before, with the same stage and company.")
 
 

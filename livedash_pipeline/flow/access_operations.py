@@ -17,11 +17,11 @@ from livedash_pipeline.core.access import SCOPES, Caller, Role, hash_token, make
 from livedash_pipeline.core.cursors import make_cursor, read_cursor
 from livedash_pipeline.db import access
 from livedash_pipeline.db.access import LAST_USE_PRECISION, AuditEntry, ListedEntry, ListedToken
-from livedash_pipeline.db.companies import get_company
+from livedash_pipeline.db.companies import get_company, optional_company_id
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.flow.documents import Document, moment
-from livedash_pipeline.flow.operations import DEFAULT_PAGE, MAX_PAGE
+from livedash_pipeline.flow.pages import DEFAULT_PAGE, cut_page, page_start
 
 COMMAND_LINE = "command line"
 OUTCOMES = ("done", "refused", "failed")
@@ -191,24 +191,16 @@ def list_audit(
     Raises:
         UsageError: An argument names nothing that exists, or a cursor of another query.
     """
-    if not 1 <= limit <= MAX_PAGE:
-        raise UsageError(f"limit is {limit}.", remedy=f"Use 1 to {MAX_PAGE}.")
     if outcome is not None and outcome not in OUTCOMES:
         raise UsageError(f"{outcome!r} is no outcome.", remedy=f"Use one of {', '.join(OUTCOMES)}.")
     filters = {"list": "audit", "company": company, "outcome": outcome, "action": action}
-    after = read_cursor(cursor, filters) if cursor else None
-    if cursor and after is None:
-        raise UsageError(
-            f"{cursor!r} is not a cursor of this query.",
-            remedy="Use nextCursor of the page before, with the same filter.",
-        )
+    after = page_start(cursor, filters, limit=limit, read=read_cursor)
     with engine.connect() as connection:
-        company_id = get_company(connection, company).id if company else None
+        company_id = optional_company_id(connection, company)
         found = access.list_audit(
             connection, limit=limit + 1, after_id=after, company_id=company_id, outcome=outcome, action=action
         )
-    page = found[:limit]
-    following = make_cursor(page[-1].id, filters) if len(found) > limit else None
+    page, following = cut_page(found, limit, lambda row: make_cursor(row.id, filters))
     return {"ok": True, "entries": [_entry(entry) for entry in page], "nextCursor": following}
 
 

@@ -13,11 +13,10 @@ from livedash_pipeline.core.cursors import make_cursor, read_cursor
 from livedash_pipeline.core.standstill import why_it_stands_still
 from livedash_pipeline.db import batch_listing
 from livedash_pipeline.db.batch_listing import ListedBatch
-from livedash_pipeline.db.companies import get_company
+from livedash_pipeline.db.companies import optional_company_id
 from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.errors import UsageError
 from livedash_pipeline.flow.documents import Document, moment
-from livedash_pipeline.flow.operations import DEFAULT_PAGE, MAX_PAGE
+from livedash_pipeline.flow.pages import DEFAULT_PAGE, cut_page, page_start
 
 
 def list_batches(
@@ -40,24 +39,17 @@ def list_batches(
     Raises:
         UsageError: Unknown company, a limit out of range, or a cursor of another query.
     """
-    if not 1 <= limit <= MAX_PAGE:
-        raise UsageError(f"limit is {limit}.", remedy=f"Use 1 to {MAX_PAGE}.")
     filters = {"list": "batches", "company": company}
-    after = read_cursor(cursor, filters) if cursor else None
-    if cursor and after is None:
-        raise UsageError(
-            f"{cursor!r} is not a cursor of this query.",
-            remedy="Use nextCursor of the page before, with the same filter.",
-        )
+    after = page_start(cursor, filters, limit=limit, read=read_cursor)
     with engine.connect() as connection:
-        company_id = get_company(connection, company).id if company else None
+        company_id = optional_company_id(connection, company)
         now = database_now(connection)
         found = batch_listing.list_batches(connection, limit=limit + 1, after_id=after, company_id=company_id)
-    page = found[:limit]
+    page, following = cut_page(found, limit, lambda row: make_cursor(row.id, filters))
     return {
         "ok": True,
         "batches": [batch_document(batch, endpoint, now) for batch in page],
-        "nextCursor": make_cursor(page[-1].id, filters) if len(found) > limit else None,
+        "nextCursor": following,
     }
 
 

@@ -8,6 +8,7 @@ misses nothing. A session that is analysed again comes again. Add what a company
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -16,11 +17,9 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.core.cursors import make_moment_cursor, read_moment_cursor
 from livedash_pipeline.db.company_results import CompanyResult, find_company_results, find_results_horizon
 from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.documents import Document, moment
+from livedash_pipeline.flow.documents import Document, analysis_document, moment
+from livedash_pipeline.flow.pages import DEFAULT_PAGE, page_start
 
-DEFAULT_RESULTS = 100
-MAX_RESULTS = 1000
 # Between reading the clock and the first lock, a settlement cannot be seen.
 _MARGIN = timedelta(seconds=5)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,7 +32,7 @@ def list_results(
     *,
     since: datetime | None = None,
     cursor: str | None = None,
-    limit: int = DEFAULT_RESULTS,
+    limit: int = DEFAULT_PAGE,
     clock: Callable[[Connection], datetime] = database_now,
 ) -> Document:
     """One page of a company's results.
@@ -49,18 +48,8 @@ def list_results(
     Raises:
         UsageError: The limit is out of range, or the cursor is none of this feed.
     """
-    if not 1 <= limit <= MAX_RESULTS:
-        raise UsageError(f"{limit} is no limit.", remedy=f"Give a number from 1 to {MAX_RESULTS}.")
     filters = {"feed": "results", "company": str(company_id), "since": moment(since and since.astimezone(UTC))}
-    after = (since or _BEGINNING, _FIRST)
-    if cursor is not None:
-        found = read_moment_cursor(cursor, filters)
-        if found is None:
-            raise UsageError(
-                "The cursor is damaged, or belongs to another `since`.",
-                remedy="Give `nextCursor` of the page before, with the same `since`, or start without a cursor.",
-            )
-        after = found
+    after = page_start(cursor, filters, limit=limit, read=read_moment_cursor) or (since or _BEGINNING, _FIRST)
     with engine.connect() as connection:
         horizon = find_results_horizon(connection, before=clock(connection) - _MARGIN)
         found_results = find_company_results(connection, company_id, after=after, horizon=horizon, page_size=limit + 1)
@@ -87,12 +76,7 @@ def _result(result: CompanyResult) -> Document:
 def _values(result: CompanyResult) -> Document:
     """What the analysis says."""
     return {
-        "analysedAt": moment(result.analysed_at),
-        "language": result.language,
-        "sentiment": result.sentiment and result.sentiment.lower(),
-        "escalated": result.escalated,
-        "forwardedHr": result.forwarded_hr,
-        "category": result.category and result.category.lower(),
+        **analysis_document(asdict(result)),
         "summary": result.summary,
         "questions": list(result.questions),
     }

@@ -6,15 +6,17 @@ string. Add a document here, never in a shell, so that all shells answer alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import RowMapping
+
 from livedash_pipeline.core.outcomes import Outcome
 from livedash_pipeline.core.states import RequestStatus
-from livedash_pipeline.db.requests import ListedRequest, Requeued
+from livedash_pipeline.db.requests import Requeued
 from livedash_pipeline.db.stages import PipelineStatus
 from livedash_pipeline.flow.cancel import CancelReport
 from livedash_pipeline.flow.import_csv import ImportReport
@@ -39,33 +41,22 @@ def moment(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat()
 
 
+def analysis_document(analysis: Mapping[str, Any] | RowMapping) -> Document:
+    """What an analysis says of a session, without its texts; all null before it is analysed."""
+    sentiment, category = analysis["sentiment"], analysis["category"]
+    return {
+        "analysedAt": moment(analysis["analysed_at"]),
+        "language": analysis["language"],
+        "sentiment": sentiment and sentiment.lower(),
+        "escalated": analysis["escalated"],
+        "forwardedHr": analysis["forwarded_hr"],
+        "category": category and category.lower(),
+    }
+
+
 def summary_document(counts: Mapping[RequestStatus, int]) -> Document:
     """Requests per status, in the order of the user's plan."""
     return {"ok": True, "summary": {status.lower(): counts[status] for status in RequestStatus}}
-
-
-def requests_document(requests: Iterable[ListedRequest], next_cursor: str | None) -> Document:
-    """One page of requests."""
-    return {
-        "ok": True,
-        "requests": [
-            {
-                "id": str(request.id),
-                "sessionId": None if request.session_id is None else str(request.session_id),
-                "status": request.status.lower(),
-                "companyId": str(request.company_id),
-                "model": request.model,
-                "batchId": None if request.batch_id is None else str(request.batch_id),
-                "attempts": request.attempts,
-                "errorCode": request.error_code,
-                "errorMessage": request.error_message,
-                "requestedAt": moment(request.requested_at),
-                "completedAt": moment(request.completed_at),
-            }
-            for request in requests
-        ],
-        "nextCursor": next_cursor,
-    }
 
 
 def requeue_document(requeued: Requeued, *, dry_run: bool) -> Document:

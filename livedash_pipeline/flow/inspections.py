@@ -1,6 +1,6 @@
 """What an engineer asks about one request, one batch, or the records that could not be read; the answers are documents.
 
-HTTP calls these. Arguments are checked here, once; None stands for a thing that does not exist.
+Commands and HTTP call these. Arguments are checked here, once; None stands for a thing that does not exist.
 """
 
 from __future__ import annotations
@@ -11,73 +11,32 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.cursors import make_cursor, read_cursor
+from livedash_pipeline.core.ids import read_id
 from livedash_pipeline.core.outcomes import Outcome
-from livedash_pipeline.db import batch_listing, inspections
-from livedash_pipeline.db.companies import get_company
+from livedash_pipeline.db import batch_listing, inspections, request_history
+from livedash_pipeline.db.companies import optional_company_id
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.ingesting import batch_id_of
-from livedash_pipeline.errors import UsageError
 from livedash_pipeline.flow.batch_operations import batch_document
 from livedash_pipeline.flow.documents import Document, moment, money
-from livedash_pipeline.flow.operations import DEFAULT_PAGE, MAX_PAGE
+from livedash_pipeline.flow.pages import DEFAULT_PAGE, cut_page, page_start
+from livedash_pipeline.flow.request_documents import attempt_document, whole_request_document
 
 
 def describe_request(engine: Engine, request_id: str) -> Document | None:
     """A request with all its tries; answers of the model are not shown."""
-    try:
-        wanted = UUID(request_id)
-    except ValueError:
+    wanted = read_id(request_id)
+    if wanted is None:
         return None
     with engine.connect() as connection:
-        row = inspections.read_request(connection, wanted)
-        if row is None:
-            return None
-        attempts = inspections.read_attempts(connection, wanted)
-    return {"ok": True, "request": _request(row), "attempts": [_attempt(attempt) for attempt in attempts]}
-
-
-def _request(row: Any) -> Document:
-    """The keys of a listed request, in their order, and then what only one is asked for."""
+        found = request_history.read_requests(connection, request_id=wanted)
+        attempts = request_history.read_attempts(connection, [wanted])
+    if not found:
+        return None
     return {
-        "id": str(row["id"]),
-        "sessionId": str(row["session_id"]),
-        "status": row["processing_status"].lower(),
-        "companyId": str(row["company_id"]),
-        "model": row["model"],
-        "batchId": _text(row["batch_id"]),
-        "attempts": row["attempts"],
-        "errorCode": row["error_code"],
-        "errorMessage": row["error_message"],
-        "requestedAt": moment(row["requested_at"]),
-        "completedAt": moment(row["completed_at"]),
-        "processingType": row["processing_type"],
-        "promptVersion": row["prompt_version"],
-        "tokenEstimate": row["token_estimate"],
-        "maxOutputTokens": row["max_output_tokens"],
-        "releases": row["releases"],
-        "updatedAt": moment(row["updated_at"]),
-    }
-
-
-def _attempt(row: Any) -> Document:
-    return {
-        "id": str(row["id"]),
-        "batchId": _text(row["batch_id"]),
-        "openaiBatchId": row["openai_batch_id"],
-        "outcome": row["outcome"],
-        "errorCode": row["error_code"],
-        "errorMessage": row["error_message"],
-        "httpStatus": row["http_status"],
-        "finishReason": row["finish_reason"],
-        "model": row["model"],
-        "promptTokens": row["prompt_tokens"],
-        "completionTokens": row["completion_tokens"],
-        "totalTokens": row["total_tokens"],
-        "cachedTokens": row["cached_tokens"],
-        "reasoningTokens": row["reasoning_tokens"],
-        "totalCostEur": money(row["total_cost_eur"]),
-        "createdAt": moment(row["created_at"]),
-        "settledAt": moment(row["settled_at"]),
+        "ok": True,
+        "request": whole_request_document(found[0]),
+        "attempts": [attempt_document(attempt) for attempt in attempts],
     }
 
 
@@ -127,30 +86,35 @@ def _batch_details(connection: Connection, row: Any) -> Document:
 
 
 def list_rejects(
-    engine: Engine, *, limit: int = DEFAULT_PAGE, cursor: str | None = None, company: str | None = None
+    engine: Engine,
+    *,
+    limit: int = DEFAULT_PAGE,
+    cursor: str | None = None,
+    company: str | None = None,
+    show_text: bool = False,
 ) -> Document:
     """One page of records that could not be read, the newest first.
+
+    Args:
+        engine: Our database.
+        limit: Records a page.
+        cursor: `nextCursor` of the page before.
+        company: Only this company's.
+        show_text: With the beginning of each record, which may hold people's data.
 
     Raises:
         UsageError: Unknown company, a limit out of range, or a cursor of another query.
     """
-    if not 1 <= limit <= MAX_PAGE:
-        raise UsageError(f"limit is {limit}.", remedy=f"Use 1 to {MAX_PAGE}.")
     filters = {"list": "rejects", "company": company}
-    after = read_cursor(cursor, filters) if cursor else None
-    if cursor and after is None:
-        raise UsageError(
-            f"{cursor!r} is not a cursor of this query.",
-            remedy="Use nextCursor of the page before, with the same filter.",
-        )
+    after = page_start(cursor, filters, limit=limit, read=read_cursor)
     with engine.connect() as connection:
-        company_id = get_company(connection, company).id if company else None
+        company_id = optional_company_id(connection, company)
         found = inspections.list_rejects(connection, limit=limit + 1, after_id=after, company_id=company_id)
-    page = found[:limit]
+    page, following = cut_page(found, limit, lambda row: make_cursor(row["id"], filters))
     return {
         "ok": True,
-        "rejects": [_reject(row) for row in page],
-        "nextCursor": make_cursor(page[-1]["id"], filters) if len(found) > limit else None,
+        "rejects": [_reject(row) | ({"rawText": row["raw_text"]} if show_text else {}) for row in page],
+        "nextCursor": following,
     }
 
 
@@ -163,9 +127,4 @@ def _reject(row: Any) -> Document:
         "lineNumber": row["line_number"],
         "reason": row["reason"],
         "detail": row["detail"],
-        "rawText": row["raw_text"],
     }
-
-
-def _text(value: UUID | None) -> str | None:
-    return None if value is None else str(value)

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.cursors import make_cursor, read_cursor
+from livedash_pipeline.core.ids import read_ids
 from livedash_pipeline.core.states import RequestStatus
 from livedash_pipeline.db import requests
-from livedash_pipeline.db.companies import get_company
+from livedash_pipeline.db.companies import optional_company_id
 from livedash_pipeline.db.connect import database_now, in_transaction
+from livedash_pipeline.db.request_history import read_requests
 from livedash_pipeline.db.requests import Requeued
 from livedash_pipeline.db.stages import pipeline_status
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.flow import documents
 from livedash_pipeline.flow.documents import Document
+from livedash_pipeline.flow.pages import DEFAULT_PAGE, cut_page, page_start
+from livedash_pipeline.flow.request_documents import requests_document
 
-MAX_PAGE = 1000
-DEFAULT_PAGE = 100
 # Over a hundred years; longer ago than a database can tell is no filter.
 MAX_HOURS = 1_000_000
 
@@ -31,14 +32,14 @@ MAX_HOURS = 1_000_000
 def summarise(engine: Engine, company: str | None = None) -> Document:
     """Requests per status, over all companies or of one."""
     with engine.connect() as connection:
-        company_id = get_company(connection, company).id if company else None
+        company_id = optional_company_id(connection, company)
         return documents.summary_document(requests.count_by_status(connection, company_id))
 
 
 def report_pipeline(engine: Engine, company: str | None = None) -> Document:
     """Sessions per stage and status, over all companies or of one."""
     with engine.connect() as connection:
-        company_id = get_company(connection, company).id if company else None
+        company_id = optional_company_id(connection, company)
         return documents.pipeline_document(pipeline_status(connection, company_id))
 
 
@@ -64,21 +65,13 @@ def list_requests(
         UsageError: Unknown status or company, a limit out of range, or a cursor of another query.
     """
     wanted = read_status(status)
-    if not 1 <= limit <= MAX_PAGE:
-        raise UsageError(f"limit is {limit}.", remedy=f"Use 1 to {MAX_PAGE}.")
     filters = {"status": wanted.value, "company": company}
-    after = read_cursor(cursor, filters) if cursor else None
-    if cursor and after is None:
-        raise UsageError(
-            f"{cursor!r} is not a cursor of this query.",
-            remedy="Use nextCursor of the page before, with the same filter.",
-        )
+    after = page_start(cursor, filters, limit=limit, read=read_cursor)
     with engine.connect() as connection:
-        company_id = get_company(connection, company).id if company else None
-        found = requests.list_by_status(connection, wanted, limit=limit + 1, after_id=after, company_id=company_id)
-    page = found[:limit]
-    following = make_cursor(page[-1].id, filters) if len(found) > limit else None
-    return documents.requests_document(page, following)
+        company_id = optional_company_id(connection, company)
+        found = read_requests(connection, status=wanted, limit=limit + 1, after_id=after, company_id=company_id)
+    page, following = cut_page(found, limit, lambda row: make_cursor(row.id, filters))
+    return requests_document(page, following)
 
 
 def requeue_requests(
@@ -119,7 +112,7 @@ def requeue_requests(
         now = database_now(connection)
         chosen = ids
         if filtered:
-            company_id = get_company(connection, company).id if company else None
+            company_id = optional_company_id(connection, company)
             before = None if older_than_hours is None else now - timedelta(hours=older_than_hours)
             chosen = requests.failed_request_ids(
                 connection, company_id=company_id, error_code=error_code, completed_before=before
@@ -129,15 +122,3 @@ def requeue_requests(
     done = in_transaction(engine, work)
     counted = Requeued(done.requeued, done.not_found + unreadable, done.not_failed)
     return documents.requeue_document(counted, dry_run=only_count)
-
-
-def read_ids(texts: Iterable[str]) -> tuple[list[UUID], int]:
-    """Distinct ids, and how many of the texts are none."""
-    ids: dict[UUID, None] = {}
-    unreadable = 0
-    for text in texts:
-        try:
-            ids[UUID(text)] = None
-        except ValueError:
-            unreadable += 1
-    return list(ids), unreadable

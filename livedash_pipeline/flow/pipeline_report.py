@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.endpoints import key_fingerprint
 from livedash_pipeline.db import batches, obstacles, stages
-from livedash_pipeline.db.companies import get_company
+from livedash_pipeline.db.companies import optional_company_id
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.flow.context import configured_endpoint
@@ -41,7 +41,7 @@ def report_status(engine: Engine, settings: Settings, company: str | None = None
     """
     document = report_pipeline(engine, company)
     with engine.connect() as connection:
-        company_id = get_company(connection, company).id if company else None
+        company_id = optional_company_id(connection, company)
         found = list(_obstacles(connection, settings, company_id))
     found += _held_back(engine, settings, company_id)
     return document | {"obstacles": [{"message": one.message, "remedy": one.remedy} for one in found]}
@@ -50,7 +50,7 @@ def report_status(engine: Engine, settings: Settings, company: str | None = None
 def count_unfinished(engine: Engine, company: str | None = None) -> int:
     """Sessions that are not done yet, over all companies or of one."""
     with engine.connect() as connection:
-        company_id = get_company(connection, company).id if company else None
+        company_id = optional_company_id(connection, company)
         return stages.count_unsettled_sessions(connection, company_id)
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
+from livedash_pipeline.core.ids import read_ids
 from livedash_pipeline.core.retention import Cutoffs, PruneRequest, find_fault, reject_patterns
 from livedash_pipeline.db import erasure, retention
 from livedash_pipeline.db.companies import Company, get_company, list_companies
@@ -174,7 +175,7 @@ class _Pruning:
 
 def _erase(engine: Engine, request: PruneRequest, report: PruneReport, clock: Clock) -> None:
     """Erases what is named, all of one company in one transaction."""
-    ids, unreadable = _read_ids(request.session_ids)
+    ids, unreadable = read_ids(request.session_ids)
     external_ids = list(dict.fromkeys(name.strip() for name in request.external_ids))
     address = request.ip_address and request.ip_address.strip()
     with engine.connect() as connection:
@@ -202,18 +203,6 @@ def _erase(engine: Engine, request: PruneRequest, report: PruneReport, clock: Cl
         report.in_flight += counts.in_flight
         report.companies[owner[1]] = TextCounts(counts.transcripts, counts.messages, counts.answers, counts.rejects)
         log.info("sessions erased", company=owner[1], dry_run=request.dry_run, **asdict(counts))
-
-
-def _read_ids(texts: Iterable[str]) -> tuple[list[UUID], int]:
-    """Distinct ids, and how many of the texts are none."""
-    ids: dict[UUID, None] = {}
-    unreadable: set[str] = set()
-    for text in texts:
-        try:
-            ids[UUID(text.strip())] = None
-        except ValueError:
-            unreadable.add(text)
-    return list(ids), len(unreadable)
 
 
 def _count_missing(

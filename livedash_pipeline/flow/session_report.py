@@ -6,15 +6,16 @@ Add a fact about a session here. Its texts are left out unless they are asked fo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, RowMapping
 
+from livedash_pipeline.core.ids import read_id
 from livedash_pipeline.core.states import StageStatus
-from livedash_pipeline.db import session_history
+from livedash_pipeline.db import request_history, session_history
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.documents import Document, moment, money
+from livedash_pipeline.flow.documents import Document, analysis_document, moment, money
+from livedash_pipeline.flow.request_documents import attempt_document, request_document
 
 
 def describe_session(engine: Engine, some_id: str, *, show_text: bool = False) -> Document:
@@ -28,8 +29,13 @@ def describe_session(engine: Engine, some_id: str, *, show_text: bool = False) -
     Raises:
         UsageError: It is no id, or there is no such session.
     """
+    wanted = read_id(some_id)
+    if wanted is None:
+        raise UsageError(
+            f"{some_id!r} is no id of a session.", remedy="Ids look like 0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b."
+        )
     with engine.connect() as connection:
-        row = session_history.find_session(connection, _read_id(some_id))
+        row = session_history.find_session(connection, wanted)
         if row is None:
             raise UsageError(
                 f"There is no session {some_id!r}.",
@@ -49,15 +55,6 @@ def describe_session(engine: Engine, some_id: str, *, show_text: bool = False) -
     return {"ok": True, "session": session}
 
 
-def _read_id(text: str) -> UUID:
-    try:
-        return UUID(text.strip())
-    except ValueError:
-        raise UsageError(
-            f"{text!r} is no id of a session.", remedy="Ids look like 0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b."
-        ) from None
-
-
 def _facts(row: RowMapping) -> Document:
     return {
         "sessionId": None if row["session_id"] is None else str(row["session_id"]),
@@ -71,12 +68,7 @@ def _facts(row: RowMapping) -> Document:
         "country": row["country"],
         "messagesSent": row["messages_sent"],
         "avgResponseTime": money(row["avg_response_time"]),
-        "language": row["language"],
-        "sentiment": _lower(row["sentiment"]),
-        "escalated": row["escalated"],
-        "forwardedHr": row["forwarded_hr"],
-        "category": _lower(row["category"]),
-        "analysedAt": moment(row["analysed_at"]),
+        **analysis_document(row),
         "stale": bool(row["stale"]),
         "importedAt": moment(row["created_at"]),
         "changedAt": moment(row["updated_at"]),
@@ -96,48 +88,11 @@ def _stage(row: RowMapping) -> Document:
 
 
 def _requests(connection: Connection, session_id: UUID) -> list[Document]:
-    tries: dict[UUID, list[RowMapping]] = defaultdict(list)
-    for row in session_history.session_tries(connection, session_id):
-        tries[row["request_id"]].append(row)
-    return [_request(row, tries[row["id"]]) for row in session_history.session_requests(connection, session_id)]
-
-
-def _request(row: RowMapping, tries: Iterable[RowMapping]) -> Document:
-    return {
-        "id": str(row["id"]),
-        "sessionId": str(row["session_id"]),
-        "status": row["status"].lower(),
-        "companyId": str(row["company_id"]),
-        "model": row["model"],
-        "batchId": None if row["batch_id"] is None else str(row["batch_id"]),
-        "attempts": row["attempts"],
-        "errorCode": row["error_code"],
-        "errorMessage": row["error_message"],
-        "requestedAt": moment(row["requested_at"]),
-        "completedAt": moment(row["completed_at"]),
-        "tries": [_try(one) for one in tries],
-    }
-
-
-def _try(row: RowMapping) -> Document:
-    return {
-        "batchId": None if row["batch_id"] is None else str(row["batch_id"]),
-        "openaiBatchId": row["openai_batch_id"],
-        "outcome": row["outcome"],
-        "costEur": money(row["total_cost_eur"]),
-        "promptTokens": row["prompt_tokens"],
-        "cachedTokens": row["cached_tokens"],
-        "completionTokens": row["completion_tokens"],
-        "reasoningTokens": row["reasoning_tokens"],
-        "totalTokens": row["total_tokens"],
-        "model": row["model"],
-        "errorCode": row["error_code"],
-        "errorMessage": row["error_message"],
-        "httpStatus": row["http_status"],
-        "finishReason": row["finish_reason"],
-        "createdAt": moment(row["created_at"]),
-        "settledAt": moment(row["settled_at"]),
-    }
+    requests = request_history.read_requests(connection, session_id=session_id)
+    tries: dict[UUID, list[Document]] = defaultdict(list)
+    for attempt in request_history.read_attempts(connection, [request.id for request in requests]):
+        tries[attempt.request_id].append(attempt_document(attempt))
+    return [request_document(request) | {"tries": tries[request.id]} for request in requests]
 
 
 def _transcript(row: RowMapping) -> Document | None:
@@ -167,7 +122,3 @@ def _texts(texts: session_history.SessionTexts) -> Document:
 
 def _message(row: RowMapping) -> Document:
     return {"position": row["position"], "role": row["role"], "at": moment(row["sent_at"]), "text": row["content"]}
-
-
-def _lower(value: str | None) -> str | None:
-    return None if value is None else value.lower()

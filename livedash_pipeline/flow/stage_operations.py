@@ -15,14 +15,15 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.cursors import make_row_cursor, read_row_cursor
+from livedash_pipeline.core.ids import read_ids
 from livedash_pipeline.core.states import Stage
 from livedash_pipeline.db import session_history, stage_retries, stages
-from livedash_pipeline.db.companies import get_company
+from livedash_pipeline.db.companies import optional_company_id
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.db.stage_retries import RetryCounts
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.flow.documents import Document, money
-from livedash_pipeline.flow.operations import DEFAULT_PAGE, MAX_PAGE, read_ids
+from livedash_pipeline.flow.pages import DEFAULT_PAGE, cut_page, page_start
 from livedash_pipeline.flow.retry_costs import estimate_retries
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.tokens import count_tokens
@@ -57,22 +58,15 @@ def failed_sessions(
     Raises:
         UsageError: Unknown stage or company, a limit out of range, or a cursor of another query.
     """
-    if not 1 <= limit <= MAX_PAGE:
-        raise UsageError(f"limit is {limit}.", remedy=f"Use 1 to {MAX_PAGE}.")
     with engine.connect() as connection:
         wanted = read_stage(connection, stage) if stage is not None else None
-        company_id = get_company(connection, company).id if company else None
+        company_id = optional_company_id(connection, company)
         filters = {"list": "failed_sessions", "stage": wanted, "company": company}
-        after = read_row_cursor(cursor, filters) if cursor else None
-        if cursor and after is None:
-            raise UsageError(
-                f"{cursor!r} is not a cursor of this query.",
-                remedy="Use nextCursor of the page before, with the same filter.",
-            )
+        after = page_start(cursor, filters, limit=limit, read=read_row_cursor)
         found = session_history.failed_stages(
             connection, limit=limit + 1, after=after, stage=wanted, company_id=company_id
         )
-    page = found[:limit]
+    page, following = cut_page(found, limit, lambda row: make_row_cursor(row.import_id, row.position, filters))
     return {
         "ok": True,
         "sessions": [
@@ -85,7 +79,7 @@ def failed_sessions(
             }
             for row in page
         ],
-        "nextCursor": (make_row_cursor(page[-1].import_id, page[-1].position, filters) if len(found) > limit else None),
+        "nextCursor": following,
     }
 
 
@@ -137,7 +131,7 @@ def retry_stage(
             stage=read_stage(connection, stage),
             ids=tuple(ids),
             filtered=not given,
-            company_id=get_company(connection, company).id if company else None,
+            company_id=optional_company_id(connection, company),
             reanalyse=reanalyse,
         )
     if reanalyse and asked.stage != Stage.AI_ANALYSIS:

@@ -17,7 +17,7 @@ from livedash_pipeline.db import session_history
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.company_results import find_import_id, find_summary
 from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.flow.documents import Document, moment
+from livedash_pipeline.flow.documents import Document, analysis_document, moment
 from livedash_pipeline.flow.prune import prune
 
 _OVER = {StageStatus.COMPLETED, StageStatus.SKIPPED}
@@ -98,10 +98,5 @@ def _result(row: RowMapping, stages: Sequence[RowMapping]) -> Document:
     return {
         # False: the session has changed since, and is waiting to be analysed again.
         "current": _status(analysis) == StageStatus.COMPLETED and not row["stale"],
-        "analysedAt": moment(row["analysed_at"]),
-        "language": row["language"],
-        "sentiment": row["sentiment"] and row["sentiment"].lower(),
-        "escalated": row["escalated"],
-        "forwardedHr": row["forwarded_hr"],
-        "category": row["category"] and row["category"].lower(),
+        **analysis_document(row),
     }

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 from click.testing import CliRunner, Result
+from sqlalchemy import Engine
 
 from livedash_pipeline.cli import cli
+from livedash_pipeline.db.companies import Company
+from livedash_pipeline.db.connect import database_now
+from livedash_pipeline.db.prices import seed_prices, set_rate
 from livedash_pipeline.settings import Settings
 from tests.conftest import migrated_database
+from tests.flow.rows import insert_company
 
 Run = Callable[..., Result]
 # Commands that only look at our own tables never connect to it.
@@ -50,6 +56,16 @@ def livedash(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Ru
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("LIVEDASH_DAGSTER_URL", NO_DAGSTER)
     return run
+
+
+@pytest.fixture
+def company(engine: Engine) -> Company:
+    """A working company in a database with prices and a rate."""
+    with engine.begin() as connection:
+        now = database_now(connection)
+        seed_prices(connection, now=now)
+        set_rate(connection, now.date(), Decimal("0.9"), "test", now)
+        return insert_company(connection)
 
 
 @pytest.fixture(scope="module")

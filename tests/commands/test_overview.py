@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.core.transcripts import transcript_hash
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.prices import seed_prices, set_rate
 from livedash_pipeline.db.tables import (
     ai_batch_requests,
     ai_holds,
@@ -44,16 +42,6 @@ KEPT_ANSWER = {
     "language": "en", "sentiment": "NEUTRAL", "escalated": False, "forwarded_hr": False, "category": "SCHEDULE_HOURS",
     "questions": ["Where is my roster?"], "summary": "The roster is in the app.",
 }  # fmt: skip
-
-
-@pytest.fixture
-def company(engine: Engine) -> Company:
-    """A working company in a database with prices and a rate."""
-    with engine.begin() as connection:
-        now = database_now(connection)
-        seed_prices(connection, now=now)
-        set_rate(connection, now.date(), Decimal("0.9"), "test", now)
-        return insert_company(connection)
 
 
 @pytest.fixture

@@ -6,34 +6,21 @@ import uuid
 from datetime import timedelta
 from decimal import Decimal
 
-import pytest
 from sqlalchemy import Engine, update
 
 from livedash_pipeline.commands.reports import stage_line
 from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.holds import learn_limit
-from livedash_pipeline.db.prices import seed_prices, set_rate
 from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, sessions
 from livedash_pipeline.flow.documents import submit_document
 from livedash_pipeline.flow.submit import SubmitReport
 from tests.commands.conftest import Run, document_of
 from tests.conftest import NOW
 from tests.flow.imported import add_request
-from tests.flow.rows import CHAT, insert_company, insert_sessions
+from tests.flow.rows import CHAT, insert_sessions
 
 COUNTS = ("requeuedCount", "notFoundCount", "notFailedCount")
-
-
-@pytest.fixture
-def company(engine: Engine) -> Company:
-    """A working company in a database with prices and a rate."""
-    with engine.begin() as connection:
-        now = database_now(connection)
-        seed_prices(connection, now=now)
-        set_rate(connection, now.date(), Decimal("0.9"), "test", now)
-        return insert_company(connection)
 
 
 def _requests(engine: Engine, company: Company, *statuses: str) -> list[uuid.UUID]:
@@ -78,7 +65,8 @@ def test_requests_are_listed_page_by_page(livedash: Run, engine: Engine, company
     rest = document_of(livedash(*line, "--cursor", first["nextCursor"]))
     assert [row["id"] for row in rest["requests"]] == [str(made[2])]
     assert rest["nextCursor"] is None
-    assert "--cursor" in livedash("requests", "--status", "processing_failed", "--limit", "2").stdout
+    shown = livedash("requests", "--status", "processing_failed", "--company", company.slug, "--limit", "2").stdout
+    assert f"More: livedash requests --status processing_failed --company {company.slug} --cursor " in shown
 
 
 def test_requeue_counts_every_id_once(livedash: Run, engine: Engine, company: Company) -> None:
@@ -107,6 +95,8 @@ def test_requeue_of_nothing_is_done_and_counts_nothing(livedash: Run) -> None:
     result = livedash("requeue", "--json")
     assert result.exit_code == 0
     assert document_of(result) == {"ok": True, **dict.fromkeys(COUNTS, 0)}
+    assert "Name requests by id" in livedash("requeue").stdout
+    assert "Name requests by id" not in livedash("requeue", "--error-code", "truncated").stdout, "that is a name"
 
 
 def test_batches_are_listed_newest_first_page_by_page(livedash: Run, engine: Engine, company: Company) -> None:
@@ -129,6 +119,8 @@ def test_batches_are_listed_newest_first_page_by_page(livedash: Run, engine: Eng
     rest = document_of(livedash("batches", "--limit", "2", "--cursor", first["nextCursor"], "--json"))
     assert [row["id"] for row in first["batches"] + rest["batches"]] == expected
     assert rest["nextCursor"] is None
+    shown = livedash("batches", "--company", company.slug, "--limit", "2").stdout
+    assert f"More: livedash batches --company {company.slug} --cursor " in shown
     other = livedash("batches", "--company", "acme", "--cursor", first["nextCursor"])
     assert other.exit_code == 2
 
@@ -162,7 +154,9 @@ def test_a_dry_run_says_what_would_go_out_without_a_key_and_changes_nothing(
     assert document_of(livedash("batches", "--json"))["batches"] == []
 
 
-def test_a_dry_run_stops_where_tokens_end_and_refuses_a_cap_that_pays_for_nothing(livedash: Run, engine: Engine, company: Company) -> None:
+def test_a_dry_run_stops_where_tokens_end_and_refuses_a_cap_that_pays_for_nothing(
+    livedash: Run, engine: Engine, company: Company
+) -> None:
     _requests(engine, company, *["PENDING_BATCHING"] * 3)
     few = document_of(livedash("submit", "--dry-run", "--json", LIVEDASH_ENQUEUED_TOKENS="2500"))
     assert (few["requests"], few["tokens"]) == (2, 2000)

@@ -13,8 +13,6 @@ import pytest
 from sqlalchemy import Engine, insert, select, update
 
 from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.prices import seed_prices, set_rate
 from livedash_pipeline.db.tables import (
     ai_processing_requests,
     ai_request_attempts,
@@ -26,19 +24,9 @@ from livedash_pipeline.db.tables import (
 from tests.commands.conftest import Run, document_of
 from tests.conftest import NOW
 from tests.flow.imported import add_import, add_request, set_stage
-from tests.flow.rows import CHAT, insert_company, insert_sessions
+from tests.flow.rows import CHAT, insert_sessions
 
 COUNTS = ("retriedCount", "notFoundCount", "notEligibleCount")
-
-
-@pytest.fixture
-def company(engine: Engine) -> Company:
-    """A working company in a database with prices and a rate."""
-    with engine.begin() as connection:
-        now = database_now(connection)
-        seed_prices(connection, now=now)
-        set_rate(connection, now.date(), Decimal("0.9"), "test", now)
-        return insert_company(connection)
 
 
 def _sessions(engine: Engine, company: Company, *statuses: str) -> list[tuple[uuid.UUID, uuid.UUID]]:
@@ -131,10 +119,12 @@ def test_a_session_is_told_without_its_texts_unless_they_are_asked_for(
     listed = document_of(livedash("requests", "--status", "processing_complete", "--json"))["requests"][0]
     assert list(request) == [*listed, "tries"]
     (tried,) = request["tries"]
-    assert (tried["outcome"], tried["costEur"], tried["totalTokens"]) == ("parsed", "0.00125", 900)
+    assert (tried["outcome"], tried["totalCostEur"], tried["totalTokens"]) == ("parsed", "0.00125", 900)
     texts = document_of(livedash("session", str(session_id), "--show-text", "--json"))["session"]["texts"]
     assert texts["summary"] == "A secret summary."
     assert [message["text"] for message in texts["messages"]] == [message.content for message in CHAT]
+    # The same try as the request tells it alone.
+    assert request["tries"] == document_of(livedash("request", str(request_id), "--json"))["attempts"]
     drawn = livedash("session", str(session_id)).stdout
     assert "secret" not in drawn and "question_extraction" in drawn and "parsed" in drawn
     assert CHAT[0].content in livedash("session", str(session_id), "--show-text").stdout

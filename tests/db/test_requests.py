@@ -15,7 +15,7 @@ from livedash_pipeline.db import requests
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.requests import Requeued
 from livedash_pipeline.db.tables import ai_processing_requests
-from livedash_pipeline.flow.operations import requeue_requests
+from livedash_pipeline.flow.operations import list_requests, requeue_requests
 from tests.conftest import NOW
 from tests.db.test_states_in_database import insert_batch
 from tests.flow.rows import insert_company, insert_requests, rows_of, stage_counts
@@ -192,3 +192,16 @@ def test_a_requeue_that_races_a_new_request_counts_it_instead_of_failing(engine:
 def _read(engine: Engine, query: TextClause) -> int:
     with engine.connect() as connection:
         return int(connection.execute(query).scalar_one())
+
+
+def test_pages_neither_repeat_nor_leave_out_a_request_while_others_change(engine: Engine, company: Company) -> None:
+    ids = failed(engine, company, 9)
+    listed: list[str] = []
+    cursor = None
+    for change in (ids[:1], ids[6:7], []):
+        page = list_requests(engine, status="processing_failed", limit=3, cursor=cursor)
+        listed += [row["id"] for row in page["requests"]]
+        cursor = page["nextCursor"]
+        requeue(engine, change)
+    assert listed == [str(each) for each in (*ids[:6], *ids[7:])], "all but the one that was requeued before its page"
+    assert cursor is None

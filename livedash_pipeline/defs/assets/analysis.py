@@ -73,7 +73,7 @@ def pending_ai_requests(
 class SubmitConfig(dg.Config):
     """What is submitted: by default, everything that is due."""
 
-    company: str | None = Field(None, description="Slug of one company; empty for all.")
+    company: str | None = Field(None, description="Slug of one company; left out: all.")
     ignore_minimum: bool = Field(
         False,
         description="Submit groups that are smaller than LIVEDASH_MIN_BATCH and have not waited LIVEDASH_MAX_WAIT.",
