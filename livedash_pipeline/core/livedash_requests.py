@@ -14,7 +14,18 @@ from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
-from livedash_pipeline.core.livedash_values import Note, Row, decimal, kept_id, made_id, moment, text, truth, whole
+from livedash_pipeline.core.livedash_values import (
+    Note,
+    Row,
+    complaint,
+    decimal,
+    kept_id,
+    made_id,
+    moment,
+    text,
+    truth,
+    whole,
+)
 from livedash_pipeline.core.outcomes import Outcome
 
 PROMPT_VERSION = "livedash"
@@ -146,7 +157,7 @@ def move_request(row: Row, end: RequestEnd, notes: list[Note]) -> MovedRequest |
     tokens: dict[str, int | None] = {ours: _tokens(row, theirs, source_id, notes) for ours, theirs in _TOKENS}
     spent = any(tokens.values())
     prompt, completion, total = _costs(row, tokens, source_id, notes)
-    message = text(row.get("errorMessage"))
+    message = complaint(row.get("errorMessage"))
     return MovedRequest(
         request_id=request_id,
         legacy_id=legacy_id,

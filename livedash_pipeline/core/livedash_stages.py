@@ -14,7 +14,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-from livedash_pipeline.core.livedash_values import Note, Row, moment, text, whole, word
+from livedash_pipeline.core.livedash_values import Note, Row, complaint, moment, text, whole, word
 from livedash_pipeline.core.states import Stage, StageStatus
 
 # Keys of a stage's metadata. The first names the open batch that an analysis is left to; the second is the hash of the messages
@@ -188,7 +188,7 @@ def _stage(
     return MovedStage(
         stage,
         status,
-        text(row.get("errorMessage")) if stage is not Stage.AI_ANALYSIS else _reason(status, row, evidence),
+        complaint(row.get("errorMessage")) if stage is not Stage.AI_ANALYSIS else _reason(status, row, evidence),
         whole(row.get("retryCount"), _LARGEST_COUNT) or 0,
         started if over else None,
         completed if over else None,
@@ -212,7 +212,7 @@ def _reason(status: StageStatus, row: Row, evidence: Evidence) -> str | None:
             "the old system's batch ended and no answer was taken in; it may have been paid: "
             "`livedash retry --stage AI_ANALYSIS` asks again"
         )
-    return text(row.get("errorMessage"))
+    return complaint(row.get("errorMessage"))
 
 
 def _marks(stage: Stage, status: StageStatus, evidence: Evidence) -> dict[str, str]:

@@ -22,6 +22,8 @@ Row = Mapping[str, Any]
 _NAMESPACE = uuid.UUID("6a0b8f0e-3f1d-5c57-9c5b-0d4a8c1f7e21")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LARGEST_INTEGER = 2**63 - 1
+# Also where the end of the quotation was cut off.
+_QUOTED = re.compile(r'"[^"]*(?:"|$)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,12 @@ def text(value: object) -> str | None:
     if not isinstance(value, str) or not value:
         return None
     return storable_text(value)[0]
+
+
+def complaint(value: object) -> str | None:
+    """An error message without what it quotes: a parser's complaint shows the beginning of the answer that it could not read."""
+    found = text(value)
+    return None if found is None else _QUOTED.sub('"…"', found)
 
 
 def truth(value: object) -> bool | None:

@@ -17,7 +17,7 @@ import psycopg
 
 from livedash_pipeline.core.livedash_chats import SourceChat
 from livedash_pipeline.core.livedash_values import Row
-from livedash_pipeline.errors import DatabaseNotReadyError, SourceError, UsageError
+from livedash_pipeline.errors import DatabaseNotReadyError, SourceError, UsageError, driver_reason
 from livedash_pipeline.sources import livedash_queries as queries
 from livedash_pipeline.sources.livedash_address import LivedashAddress, read_address
 
@@ -161,9 +161,8 @@ def _connect(address: LivedashAddress) -> psycopg.Connection[Any]:
     try:
         return psycopg.connect(client_encoding="utf8", **given)
     except psycopg.OperationalError as error:
-        reason = (str(error).strip().splitlines() or ["no reason given"])[-1].strip()
         raise DatabaseNotReadyError(
-            f"The LiveDash database {address.shown} cannot be reached: {reason.rstrip('.')}.",
+            f"The LiveDash database {address.shown} cannot be reached: {driver_reason(str(error))}.",
             remedy="Start it, or correct its address (--from, or LIVEDASH_SOURCE_URL).",
             code="source_unreachable",
         ) from None

@@ -11,6 +11,8 @@ WITH failed AS (
         AND requests.completed_at >= :since
         -- What a system failed at that was taken over says nothing about this one.
         AND requests.prompt_version <> 'livedash'
+        -- Closed because there was nothing to ask any more, or nobody may: there is nothing to do about it.
+        AND coalesce(requests.error_code, '') NOT IN ('answered_before', 'no_messages', 'erased', 'input_erased')
     GROUP BY requests.company_id
 ),
 
@@ -44,6 +46,8 @@ SELECT
             requests.company_id = companies.id
             AND requests.processing_status = 'PROCESSING_FAILED'
             AND requests.completed_at >= :since
+            AND requests.prompt_version <> 'livedash'
+            AND coalesce(requests.error_code, '') NOT IN ('answered_before', 'no_messages', 'erased', 'input_erased')
         ORDER BY requests.id DESC
         LIMIT :sample
     ) AS sample_ids

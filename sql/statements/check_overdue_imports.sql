@@ -19,7 +19,6 @@ LEFT JOIN LATERAL (
 WHERE
     companies.status IN ('ACTIVE', 'TRIAL')
     AND companies.csv_url <> ''
-    AND companies.csv_url <> ''
     AND (
         companies.import_failures >= :failures
         OR (

@@ -65,6 +65,7 @@ def test_a_red_check_says_so_with_its_number_and_ids() -> None:
     document = red.as_document()
     assert (document["count"], document["sampleIds"]) == (7, ["1"])
     assert document["text"].startswith("few_requests_fail (acme, globex) is red: ")
+    assert replace(red, level=Level.WARN).sentence.startswith("few_requests_fail (acme, globex) is yellow: ")
 
 
 @pytest.mark.parametrize("companies", [(), ("acme", "globex")])

@@ -26,7 +26,7 @@ from livedash_pipeline.core.livedash_companies import (
 )
 from livedash_pipeline.core.livedash_requests import OldBatch, RequestEnd, request_end
 from livedash_pipeline.core.livedash_stages import Evidence, move_stages, text_without_unstorable
-from livedash_pipeline.core.livedash_values import Note, decimal_text, kept_id, moment
+from livedash_pipeline.core.livedash_values import Note, complaint, decimal_text, kept_id, moment
 from livedash_pipeline.core.states import CompanyStatus, Stage, StageStatus
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -338,6 +338,8 @@ def test_a_chat_without_any_row_is_a_mistake_of_the_caller() -> None:
         ("PENDING", Evidence(has_values=True, answered=True), "COMPLETED"),
         ("FAILED", Evidence(has_values=True, answered=True), "COMPLETED"),
         ("IN_PROGRESS", Evidence(answered=True), "FAILED"),
+        ("PENDING", Evidence(has_values=True), "PENDING"),
+        ("PENDING", Evidence(has_values=True, has_summary=True), "COMPLETED"),
         ("PENDING", Evidence(open_batch="batch_1"), "FAILED"),
         ("PENDING", Evidence(abandoned=True), "FAILED"),
         ("COMPLETED", Evidence(open_batch="batch_1"), "COMPLETED"),
@@ -351,3 +353,19 @@ def test_where_an_analysis_stands(told: str | None, evidence: Evidence, status: 
     assert stages[Stage.AI_ANALYSIS].status == status
     extraction = "SKIPPED" if status == "SKIPPED" else "PENDING"
     assert stages[Stage.QUESTION_EXTRACTION].status == extraction
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (
+            "Unexpected token 'I', \"I'm sorry, Anna…\" is not valid JSON",
+            "Unexpected token 'I', \"…\" is not valid JSON",
+        ),
+        ('Unexpected end, "the answer was cut', 'Unexpected end, "…"'),
+        ("Rate limit reached", "Rate limit reached"),
+        ("", None),
+    ],
+)
+def test_what_an_old_error_message_quotes_of_an_answer_is_left_out(written: str, kept: str | None) -> None:
+    assert complaint(written) == kept

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from livedash_pipeline.core.spreadsheet import cell, safe_text
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 def test_text_that_begins_like_a_formula_gets_an_apostrophe(start: str) -> None:
     assert cell(f"{start}cmd|' /C calc'!A0") == f"'{start}cmd|' /C calc'!A0"
     assert cell([f"{start}1+1", "what?"]) == f"'{start}1+1\nwhat?"
@@ -34,7 +34,7 @@ def test_values_are_written_as_people_and_programs_read_them() -> None:
 def test_no_text_begins_like_a_formula_afterwards_and_none_is_lost(text: str) -> None:
     written = safe_text(text)
     assert written in (text, f"'{text}")
-    if written[:1] in ("=", "+", "@", "\t", "\r"):
+    if written[:1] in ("=", "+", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"):
         raise AssertionError(written)
     if written.startswith("-"):
         float(written)

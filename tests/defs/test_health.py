@@ -109,6 +109,22 @@ def test_more_failures_than_the_limit_within_a_week_are_red(health: Health) -> N
     assert_green(health.check("few_requests_fail", livedash_max_failure_ratio=0.05))
 
 
+@pytest.mark.parametrize("code", ["answered_before", "no_messages", "erased", "input_erased"])
+def test_requests_that_were_closed_since_nothing_was_left_to_ask_are_no_failures(health: Health, code: str) -> None:
+    ids = health.requests(60)
+    health.settle(ids, failed=20)
+    assert_red(health.check("few_requests_fail"), count=20, ids=ids[19:9:-1])
+    health.sql("UPDATE ai_processing_requests SET error_code = :code WHERE error_code = 'refused'", code=code)
+    assert_green(health.check("few_requests_fail"))
+
+
+def test_what_the_old_system_failed_at_is_neither_counted_nor_named(health: Health) -> None:
+    taken_over, own = health.requests(2)
+    health.settle([own, taken_over], failed=2)
+    health.sql("UPDATE ai_processing_requests SET prompt_version = 'livedash' WHERE id = :id", id=taken_over)
+    assert_red(health.check("few_requests_fail"), count=1, ids=[own])
+
+
 def test_of_a_few_requests_all_have_to_fail_to_turn_red(health: Health) -> None:
     ids = health.requests(3)
     health.settle(ids, failed=2)

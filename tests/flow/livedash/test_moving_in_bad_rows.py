@@ -197,6 +197,7 @@ def test_a_source_that_cannot_be_reached_is_one_sentence_without_the_password(en
     with pytest.raises(DatabaseNotReadyError) as caught:
         import_livedash(engine, "postgresql://reader:hunter2@127.0.0.1:1/old")
     assert "127.0.0.1:1/old cannot be reached" in caught.value.message
+    assert caught.value.message.endswith("Connection refused."), "the cause, and no question of the driver's"
     assert "hunter2" not in str(caught.value)
     assert caught.value.exit_status == 2
 
