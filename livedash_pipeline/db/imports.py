@@ -206,6 +206,7 @@ def _columns(counts: RunCounts) -> dict[str, int]:
 def create_stage(connection: Connection) -> None:
     """Makes the stage's empty tables, and room to join them."""
     connection.execute(statement("raise_import_memory"))
+    connection.execute(statement("avoid_nested_loops"))
     connection.execute(statement("create_import_stage"))
     connection.execute(statement("create_import_stage_rejects"))
 

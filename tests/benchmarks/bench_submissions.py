@@ -1,43 +1,33 @@
-"""How many submitted sessions a second one server process takes in, and how much memory it needs for that.
+"""How many submitted sessions a second one server process takes in, and whether its memory stays flat.
 
-    python -m tests.benchmarks.bench_submissions [--sessions 100000] [--batch 5000] [--messages 8] [--clients 2]
-
-Server, embedded Postgres and clients share the machine. Prints one JSON document; the first batches are sent twice, so that the
-rate of repeats is known as well. Add a figure here that somebody would decide by.
+The first batches are sent twice, so that the rate of repeats is known as well. Server, Postgres and clients share the machine.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import logging
-import os
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import httpx2
 import psutil
 
-from livedash_pipeline.db.connect import make_engine
-from livedash_pipeline.db.migrate import upgrade
-from livedash_pipeline.local.ports import free_port
-from livedash_pipeline.local.postgres import ensure_database, remove_postgres, start_postgres
-from livedash_pipeline.logs import configure_logging
-from tests.api.submission_site import KEY, NDJSON, add_companies, make_token
-from tests.e2e.programs import clean_environ
+from tests.api.submission_site import NDJSON, add_companies, make_token
+from tests.benchmarks.figures import GROWTH_GOAL, Figure
+from tests.benchmarks.servers import Server, http_api
+from tests.benchmarks.site import Site
 from tests.flow.submitted import submission
 
 _SAID = "How many days of leave do I have left this year, and until when do I have to take them, please? "
 _NAME = "name-of-the-session-comes-here"
+_MESSAGES = 8
+_CLIENTS = 2
+_LARGEST_BATCH = 5_000
+_LEAST_BATCHES = 20
 _SAMPLE_SECONDS = 0.05
 
 
@@ -54,109 +44,57 @@ class Memory:
         while not self.done.wait(_SAMPLE_SECONDS):
             self.samples.append(self.process.memory_info().rss / 1e6)
 
-    def peak(self, first: float, last: float) -> float:
+    def peak(self, first: float = 0, last: float = 1) -> float:
         """The most within a part of the time, given as shares of it."""
         count = len(self.samples)
-        return round(max(self.samples[int(count * first) : max(int(count * last), 1)], default=0.0), 1)
+        return max(self.samples[int(count * first) : max(int(count * last), 1)], default=0.0)
 
 
-def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=int, default=100_000)
-    parser.add_argument("--batch", type=int, default=5_000)
-    parser.add_argument("--messages", type=int, default=8)
-    parser.add_argument("--clients", type=int, default=2)
-    options = parser.parse_args()
-    configure_logging("text", logging.ERROR)
-    with (
-        tempfile.TemporaryDirectory(prefix="livedash-bench-") as directory,
-        _site(Path(directory)) as (server, url, token),
-    ):
-        document = _measure(server, url, token, options)
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+def measure(site: Site, size: int) -> list[Figure]:
+    """Sessions of eight messages, in batches of 5,000 or a twentieth of all."""
+    add_companies(site.engine)
+    token = make_token(site.engine, "acme")
+    batch = max(min(_LARGEST_BATCH, size // _LEAST_BATCHES), 1)
+    batches = range(-(-size // batch))
+    repeats = batches[: max(2, len(batches) // 5)]
+    with http_api(site) as server:
+        template = json.dumps(submission(_NAME, [_SAID] * _MESSAGES)).encode()
+        send = partial(_send, server.url, token, template, batch)
+        send(-1)
+        first, memory = _watched(server, send, batches)
+        again = _timed(send, repeats)
+    rows, peak = len(batches) * batch, memory.peak()
+    begin, end = memory.peak(0, 1 / 3), memory.peak(2 / 3)
+    repeated = len(repeats) * batch
+    figure = partial(Figure, size=size, peak_mb=peak)
+    return [
+        figure("submissions", rows=rows, seconds=first, value=rows / first, unit="/s", goal=2_000, at_least=True),
+        figure("submissions: sent again", rows=repeated, seconds=again, value=repeated / again, unit="/s"),
+        figure(
+            "submissions: memory, last third",
+            rows=rows,
+            seconds=first,
+            value=end / begin if begin else 1.0,
+            unit="× first",
+            goal=GROWTH_GOAL,
+        ),
+    ]
 
 
-@contextmanager
-def _site(home: Path) -> Iterator[tuple[psutil.Process, str, str]]:
-    postgres = start_postgres(home)
-    try:
-        ensure_database(postgres, "bench")
-        engine = make_engine(postgres.url("bench"))
-        upgrade(engine)
-        add_companies(engine)
-        token = make_token(engine, "acme")
-        engine.dispose()
-        environ = clean_environ(
-            home,
-            DATABASE_URL=postgres.url("bench"),
-            LIVEDASH_TOKEN_KEY=KEY,
-            LIVEDASH_HTTP_STATEMENT_TIMEOUT="60",
-        )
-        with _server(environ) as (process, url):
-            yield process, url, token
-    finally:
-        remove_postgres(home)
-
-
-@contextmanager
-def _server(environ: dict[str, str]) -> Iterator[tuple[psutil.Process, str]]:
-    port = free_port()
-    factory = [sys.executable, "-m", "uvicorn", "--factory", "livedash_pipeline.api.app:create_app"]
-    options = ["--port", str(port), "--log-level", "critical", "--no-access-log"]
-    with Path(os.devnull).open("wb") as nowhere:
-        process = subprocess.Popen([*factory, *options], env=environ, stderr=nowhere)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            while not _is_up(url):
-                if process.poll() is not None:
-                    raise RuntimeError("the server did not start")
-                time.sleep(0.1)
-            yield psutil.Process(process.pid), url
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _is_up(url: str) -> bool:
-    try:
-        return httpx2.get(f"{url}/healthz", trust_env=False).status_code == 200
-    except httpx2.TransportError:
-        return False
-
-
-def _measure(server: psutil.Process, url: str, token: str, options: argparse.Namespace) -> dict[str, object]:
-    template = json.dumps(submission(_NAME, [_SAID] * options.messages)).encode()
-    send = partial(_send, url, token, template, options.batch)
-    batches = range(-(-options.sessions // options.batch))
-    send(-1)
-    idle = server.memory_info().rss / 1e6
-    memory = Memory(server)
+def _watched(server: Server, send: partial[None], batches: Sequence[int]) -> tuple[float, Memory]:
+    memory = Memory(server.process)
     watcher = threading.Thread(target=memory.watch)
     watcher.start()
     try:
-        first = _timed(send, batches, options.clients)
+        return _timed(send, batches), memory
     finally:
         memory.done.set()
         watcher.join()
-    repeats = list(batches)[: max(2, len(batches) // 5)]
-    again = _timed(send, repeats, options.clients)
-    return {
-        "sessions": len(batches) * options.batch,
-        "messagesEach": options.messages,
-        "bytesEach": len(template),
-        "sessionsPerSecond": round(len(batches) * options.batch / first),
-        "unchangedPerSecond": round(len(repeats) * options.batch / again),
-        "memoryBeforeMb": round(idle, 1),
-        "peakMemoryOfFirstThirdMb": memory.peak(0, 1 / 3),
-        "peakMemoryOfLastThirdMb": memory.peak(2 / 3, 1),
-        "peakMemoryMb": memory.peak(0, 1),
-    }
 
 
-def _timed(send: partial[None], batches: range | list[int], clients: int) -> float:
+def _timed(send: partial[None], batches: Sequence[int]) -> float:
     begun = time.perf_counter()
-    with ThreadPoolExecutor(clients) as pool:
+    with ThreadPoolExecutor(_CLIENTS) as pool:
         for _ in pool.map(send, batches):
             pass
     return time.perf_counter() - begun
@@ -174,7 +112,3 @@ def _send(url: str, token: str, template: bytes, size: int, batch: int) -> None:
     answered.raise_for_status()
     if answered.json()["rejected"]:
         raise RuntimeError(f"sessions were rejected: {answered.text[:500]}")
-
-
-if __name__ == "__main__":
-    main()

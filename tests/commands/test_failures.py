@@ -126,6 +126,10 @@ def test_a_reader_that_has_gone_is_no_failure_to_talk_about(run: Run, monkeypatc
         (["status", "--company", "nobody"], "'nobody'"),
         (["batches", "--company", "nobody"], "'nobody'"),
         (["import", "--company", "nobody"], "'nobody'"),
+        # A variable of the shell that is not set must not mean everybody.
+        (["retry", "--stage", "ai_analysis", "--company", "", "--no-dry-run"], "no company ''"),
+        (["requeue", "--company", "", "--no-dry-run"], "no company ''"),
+        (["submit", "--company", "", "--dry-run"], "no company ''"),
         (["submit", "--company", "nobody"], "'nobody'"),
         (["submit", "--company", "nobody", "--dry-run"], "'nobody'"),
         (["ingest", "--company", "nobody"], "'nobody'"),

@@ -1,0 +1,90 @@
+"""One poll of 1,000 open batches: seconds, and calls to the service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import httpx2
+from sqlalchemy import insert
+
+from livedash_pipeline.core.states import BatchStatus
+from livedash_pipeline.db.companies import Company
+from livedash_pipeline.db.connect import database_now
+from livedash_pipeline.db.tables import ai_batch_requests
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.poll import poll_batches
+from livedash_pipeline.openai_batch.gateway import BatchGateway, connect
+from livedash_pipeline.settings import isolated_settings
+from tests.benchmarks.data import MODEL
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.servers import batch_api
+from tests.benchmarks.site import Site, Stopwatch, make_company, require, settle_down
+
+_BATCHES = 1_000
+# So slow that no batch gets on meanwhile: what is measured is a poll of open batches.
+_SPEED = 0.001
+
+
+def measure(site: Site, size: int) -> list[Figure]:
+    """The number of batches is that of the goal, whatever the size, unless that is smaller."""
+    count = min(size, _BATCHES)
+    company = make_company(site)
+    calls: list[str] = []
+    watch = Stopwatch()
+    with batch_api(site, speed=_SPEED) as server, _counted(server.url, calls) as gateway:
+        settings = isolated_settings({}, openai_base_url=server.url, openai_api_key="bench")
+        context = BatchContext(site.engine, gateway, settings, spool_dir=site.scratch)
+        _open_batches(context, company, count)
+        settle_down(site)
+        calls.clear()
+        with watch.running():
+            report = poll_batches(context)
+    require((report.open, report.looked_up, report.failed) == (count, 0, 0), str(report))
+    return [
+        Figure("poll", size, count, watch.seconds, watch.peak_mb, unit="s", goal=5),
+        Figure("poll: calls", size, count, watch.seconds, watch.peak_mb, value=len(calls), unit="calls", goal=15),
+    ]
+
+
+@contextmanager
+def _counted(url: str, calls: list[str]) -> Iterator[BatchGateway]:
+    """A gateway whose every call is noted."""
+    hooks = {"request": [lambda request: calls.append(f"{request.method} {request.url.path}")]}
+    with httpx2.Client(trust_env=False, event_hooks=hooks) as http, connect(url, "bench", http_client=http) as gateway:
+        yield gateway
+
+
+def _open_batches(context: BatchContext, company: Company, count: int) -> None:
+    """Batches at the service, all on one input file, and a row for each."""
+    path = context.spool_dir / "input.jsonl"
+    path.write_text('{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {}}\n')
+    file_id = context.gateway.upload_input(path, path.name).id
+    with context.engine.begin() as connection:
+        now = database_now(connection)
+        rows = [_row(context, company, now, _create(context, file_id)) for _ in range(count)]
+        connection.execute(insert(ai_batch_requests), rows)
+
+
+def _create(context: BatchContext, file_id: str) -> str:
+    return context.gateway.create_batch(file_id, metadata={"livedash_company": "acme"}, deadline=60).id
+
+
+def _row(context: BatchContext, company: Company, now: datetime, name: str) -> dict[str, object]:
+    return {
+        "company_id": company.id,
+        "model": MODEL,
+        "status": BatchStatus.VALIDATING,
+        "openai_status": "validating",
+        "endpoint": context.endpoint,
+        "key_fingerprint": context.key_fingerprint,
+        "openai_batch_id": name,
+        "request_count": 1,
+        "body_bytes": 1_000,
+        "token_estimate": 100,
+        "created_at": now,
+        "create_started_at": now,
+        "submitted_at": now,
+        "status_changed_at": now,
+    }
