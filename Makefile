@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# One worker more than cores: some tests wait for real processes, and another one works meanwhile.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+# Two workers on two cores; more cores, more workers.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 2))')
 
 .PHONY: help demo dev test check bench soak soak-simulation soak-kills soak-http diagrams format lock clean
 

@@ -16,6 +16,7 @@ from livedash_pipeline.commands.output import print_document, show
 from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, UsageError
 
 INTERRUPTED = 130
+_INTERRUPTION = LivedashError("Interrupted.", remedy="Run it again to go on.", code="interrupted")
 # By name: importing the drivers would take longer than most usage errors.
 _OPERATIONAL_ERRORS = {"psycopg.OperationalError", "psycopg2.OperationalError"}
 # Connection exceptions, and a server that shuts down, crashed or cannot be connected to now.
@@ -44,7 +45,7 @@ def exit_status(call: Callable[[], object], arguments: Sequence[str], options: G
         _fail(failure, as_json=as_json)
         return failure.exit_status
     except (click.Abort, KeyboardInterrupt):
-        _fail(LivedashError("Interrupted.", remedy="Run it again to go on.", code="interrupted"), as_json=as_json)
+        _fail(_INTERRUPTION, as_json=as_json)
         return INTERRUPTED
     except LivedashError as error:
         _trace(options)
@@ -52,6 +53,9 @@ def exit_status(call: Callable[[], object], arguments: Sequence[str], options: G
         return error.exit_status
     except Exception as error:  # noqa: BLE001 - the outermost frame: whatever is left becomes a sentence and a status
         _trace(options)
+        if _was_interrupted(error):
+            _fail(_INTERRUPTION, as_json=as_json)
+            return INTERRUPTED
         explained = _database_gone() if _lost_database(error) else _unexpected(error)
         _fail(explained, as_json=as_json)
         return explained.exit_status
@@ -77,6 +81,15 @@ def _unexpected(error: Exception) -> LivedashError:
         remedy="Run it again with `livedash --debug …` to see where.",
         code="unexpected",
     )
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether it is only what came of an interrupt, such as a statement that could not be rolled back any more."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _lost_database(error: BaseException | None) -> bool:

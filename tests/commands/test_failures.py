@@ -64,6 +64,17 @@ def test_an_unforeseen_failure_names_its_type_but_neither_its_text_nor_its_place
     assert "Traceback" not in shown
 
 
+def test_what_an_interrupt_leads_to_is_an_interrupt(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted_in_a_statement() -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("cannot roll back while a statement runs")
+
+    assert exit_status(interrupted_in_a_statement, ["status"], GlobalOptions()) == 130
+    assert capsys.readouterr().err.startswith("error: Interrupted.")
+
+
 def _terminated(engine: Engine) -> None:
     """A statement on a connection whose server process has been ended from outside."""
     with engine.connect() as connection, engine.connect() as other:
