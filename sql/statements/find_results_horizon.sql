@@ -6,6 +6,11 @@ JOIN pg_stat_activity AS writers ON writers.pid = held.pid
 WHERE
     held.locktype = 'relation'
     AND held.relation = 'sessions'::regclass
-    AND held.database = writers.datid
+    -- A database made as a copy of another one has the same numbers for its tables.
+    AND held.database = (
+        SELECT pg_database.oid
+        FROM pg_database
+        WHERE pg_database.datname = current_database()
+    )
     AND held.mode IN ('RowShareLock', 'RowExclusiveLock')
     AND held.pid <> pg_backend_pid()
