@@ -16,12 +16,12 @@ prune_runs = Table(
     id_column(),
     # Null: not one company's, such as Dagster's own runs.
     reference("company_id", "companies.id", nullable=True),
-    # By age, on request for named sessions, or of Dagster's run records.
+    # By age, on request for named sessions, of Dagster's run records, or of audit entries.
     Column("kind", Text, nullable=False),
     moment("started_at", nullable=False),
     moment("finished_at"),
     Column("counts", JSONB, nullable=False, server_default=text("'{}'")),
-    CheckConstraint("kind IN ('retention', 'erasure', 'dagster')", name="kind_known"),
+    CheckConstraint("kind IN ('retention', 'erasure', 'dagster', 'audit')", name="kind_known"),
     not_before("finished_at", "started_at"),
     Index("ix_prune_runs_company_id_started_at", "company_id", "started_at"),
 )
