@@ -6,13 +6,16 @@ Add options of the server here. What is served is `api.app`; what a machine need
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from livedash_pipeline.api.metrics import MULTIPROCESS
@@ -43,7 +46,9 @@ def server_options() -> dict[str, Any]:
 def serve(
     host: str, port: int, *, workers: int = 1, trusted_proxies: str = "", announce: Callable[[str], None]
 ) -> None:
-    """Serves until it is told to stop; settings come from the environment, also those of worker processes.
+    """Serves until SIGTERM, then returns; settings come from the environment, also those of worker processes.
+
+    Runs in the main thread, and takes SIGTERM for as long as the process lives.
 
     Args:
         host: Address to listen on.
@@ -55,6 +60,7 @@ def serve(
     Raises:
         OSError: The address cannot be used.
         KeyboardInterrupt: It was interrupted, and all is closed.
+        SystemExit: It could not start, and the log says why.
     """
     options = server_options() | {
         "workers": workers,
@@ -63,18 +69,43 @@ def serve(
     }
     config = uvicorn.Config(FACTORY, factory=True, **options)
     with listening(host, port) as listener:
-        announce(origin_of(listener))
         if workers == 1:
-            uvicorn.Server(config).run(sockets=[listener])
+            server = uvicorn.Server(config)
+            # For a signal that comes before the server has a handler, and for its own repetition of the signal that ended it.
+            signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
+            announce(origin_of(listener))
+            server.run(sockets=[listener])
             return
         with _shared_metrics(os.environ):
-            _Workers(config, sockets=[listener]).run()
-            # It returns once a signal has ended it and all its processes.
+            # Made first, since it keeps signals from then on until it runs.
+            processes = _Workers(config, sockets=[listener])
+            announce(origin_of(listener))
+            processes.run()
+        if processes.interrupted:
             raise KeyboardInterrupt
+        if not processes.terminated:
+            sys.exit(STARTUP_FAILURE)
 
 
 class _Workers(Multiprocess):
-    """Worker processes on one socket; when they are to end, this process lets go of it too, and nobody connects in vain."""
+    """Worker processes on one socket; when they are to end, this process lets go of it too, and nobody connects in vain.
+
+    Attributes:
+        interrupted: SIGINT ended it.
+        terminated: SIGTERM did; without either a worker process could not start.
+    """
+
+    interrupted = terminated = False
+
+    def handle_int(self) -> None:
+        """Ends it."""
+        self.interrupted = True
+        super().handle_int()
+
+    def handle_term(self) -> None:
+        """Ends it."""
+        self.terminated = True
+        super().handle_term()
 
     def terminate_all(self) -> None:
         """Lets requests under way finish."""

@@ -20,7 +20,8 @@ from livedash_pipeline.api.recent import RecentAnswers
 from livedash_pipeline.openai_batch.webhooks import WebhookReader
 from livedash_pipeline.settings import Settings
 
-# Refused calls are written to the audit log, so a flood of them is met without the database: 429 and no line.
+# Refused calls are written to the audit log, so a flood of them is met without the database: 429 and no line. No setting lifts
+# this, since the log could then be filled by anybody without a token.
 _REFUSALS_A_SECOND = 0.5
 _REFUSALS_AT_ONCE = 30
 
@@ -76,7 +77,7 @@ def make_services(
         monotonic,
         per_token=TokenBuckets(per_token, 2 * per_token, clock=monotonic),
         per_address=TokenBuckets(per_address, 2 * per_address, clock=monotonic),
-        refusals=TokenBuckets(_REFUSALS_A_SECOND if per_address else 0, _REFUSALS_AT_ONCE, clock=monotonic),
+        refusals=TokenBuckets(_REFUSALS_A_SECOND, _REFUSALS_AT_ONCE, clock=monotonic),
         recent=RecentAnswers(monotonic),
     )
 

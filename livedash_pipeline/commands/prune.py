@@ -1,4 +1,4 @@
-"""`livedash prune`: deletes texts by age, or what named sessions or a person said, and old records of Dagster's runs.
+"""`livedash prune`: deletes texts by age, or what named sessions or a person said, and old records of runs and of audit.
 
 Add an option here and to `core.retention.PruneRequest`. What is deleted is decided in `flow.prune`.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     example=(
         "livedash prune --no-dry-run",
         "livedash prune --company acme --external-id 5e2c0a44-6c1d-4a53-9a0e-3c6f0f4b7d10 --no-dry-run",
-        "livedash prune --dagster-older-than 30 --no-dry-run",
+        "livedash prune --dagster-older-than 30 --audit-older-than 365 --no-dry-run",
     ),
 )
 @company_option("Slug of one company; without it, all of them by age.")
@@ -45,6 +45,12 @@ if TYPE_CHECKING:
     type=int,
     help="Delete records of Dagster's runs that ended longer ago, 7 days at least.",
 )
+@click.option(
+    "--audit-older-than",
+    metavar="DAYS",
+    type=int,
+    help="Delete audit entries, of all companies, that are older, 30 days at least.",
+)
 @click.option("--dry-run/--no-dry-run", default=True, show_default=True, help="Only count.")
 def prune(
     company: str | None,
@@ -52,6 +58,7 @@ def prune(
     external_ids: tuple[str, ...],
     ip_address: str | None,
     dagster_older_than: int | None,
+    audit_older_than: int | None,
     dry_run: bool,
 ) -> Answer:
     """Delete texts that are older than their company keeps them, or what sessions or a person said.
@@ -61,7 +68,9 @@ def prune(
     from livedash_pipeline.core.retention import PruneRequest
     from livedash_pipeline.flow.prune import checked
 
-    request = checked(PruneRequest(company, session_ids, external_ids, ip_address, dagster_older_than, dry_run=dry_run))
+    request = checked(
+        PruneRequest(company, session_ids, external_ids, ip_address, dagster_older_than, audit_older_than, dry_run)
+    )
     # An erasure is no Dagster run: a run keeps its configuration, and with it whom somebody wanted to be forgotten.
     document = _erase(request) if request.names_sessions else run_step(prune_run(request), needs_key=False)
     return Answer(document, lambda console: draw_prune(console, document, erased=request.names_sessions))
@@ -73,6 +82,8 @@ def prune_run(request: PruneRequest) -> ForegroundRun:
     config |= {"company": request.company} if request.company is not None else {}
     if request.dagster_older_than_days is not None:
         config["dagster_older_than_days"] = request.dagster_older_than_days
+    if request.audit_older_than_days is not None:
+        config["audit_older_than_days"] = request.audit_older_than_days
     return ForegroundRun("prune", op_config=config)
 
 
@@ -109,5 +120,8 @@ def draw_prune(console: Console, document: Document, *, erased: bool) -> None:
     if document["dagsterRuns"]:
         runs = plural(document["dagsterRuns"], "record")
         console.print(f"{runs} of Dagster's runs {'would be ' if dry else ''}deleted.")
+    if document["auditEntries"]:
+        entries = plural(document["auditEntries"], "audit entry", "audit entries")
+        console.print(f"{entries} {'would be ' if dry else ''}deleted.")
     if dry:
         console.print("Nothing was changed. Do it: the same command with --no-dry-run")

@@ -1,4 +1,4 @@
-"""`livedash serve`: the HTTP API, kept up until it is interrupted.
+"""`livedash serve`: the HTTP API, kept up until it is told to stop.
 
 Options only; what they mean is in `api.server`, and limits are settings.
 """
@@ -40,8 +40,8 @@ DEFAULT_PORT = 8000
 def serve(ctx: click.Context, host: str, port: int, workers: int, trusted_proxies: tuple[str, ...]) -> None:
     """Serve the HTTP API: admin, submission, webhooks, metrics.
 
-    It runs until it is interrupted; requests under way are finished first. It speaks plain HTTP: put a proxy
-    with TLS in front of it wherever others can reach it. With --json, the document is printed as soon as it listens.
+    It runs until SIGTERM (exit status 0) or Ctrl-C (130); requests under way are finished first. It speaks plain HTTP: put a
+    proxy with TLS in front of it wherever others can reach it. With --json, the document is printed as soon as it listens.
     """
     from livedash_pipeline.api import server
     from livedash_pipeline.errors import UsageError
@@ -59,7 +59,7 @@ def serve(ctx: click.Context, host: str, port: int, workers: int, trusted_proxie
     try:
         server.serve(host, port, workers=workers, trusted_proxies=",".join(trusted_proxies), announce=announce)
     except KeyboardInterrupt:
-        # How it always ends; the one document has been printed already.
+        # Not raised on, since the one document has been printed already.
         ctx.exit(INTERRUPTED)
     except OSError as error:
         raise UsageError(

@@ -17,6 +17,8 @@ FOREVER: Literal["forever"] = "forever"
 LONGEST_DAYS = 36_500
 # Younger runs are what people look at when something went wrong, and sensors look for them.
 SHORTEST_RUN_DAYS = 7
+# Misuse of a token is often noticed weeks later, and then the audit log is all that tells what was done with it.
+SHORTEST_AUDIT_DAYS = 30
 # Ids of sources are UUIDs; shorter ones stand in other columns of other people's records as well.
 _TELLING_LENGTH = 8
 
@@ -73,6 +75,7 @@ class PruneRequest:
         external_ids: Ids by which the company's source names sessions.
         ip_address: The address of a person, as the source tells it.
         dagster_older_than_days: Deletes records of Dagster's runs that ended longer ago; None: none.
+        audit_older_than_days: Deletes audit entries that are older, whatever company is named; None: none.
         dry_run: Count, and change nothing.
     """
 
@@ -81,6 +84,7 @@ class PruneRequest:
     external_ids: tuple[str, ...] = ()
     ip_address: str | None = None
     dagster_older_than_days: int | None = None
+    audit_older_than_days: int | None = None
     dry_run: bool = True
 
     @property
@@ -110,16 +114,21 @@ def find_fault(request: PruneRequest) -> RequestFault | None:
         return RequestFault(
             "Ids of a source and addresses mean something within one company only.", "Name it with --company SLUG."
         )
-    days = request.dagster_older_than_days
-    if days is not None and request.names_sessions:
-        return RequestFault(
-            "Sessions are named, and records of Dagster's runs as well.", "Ask for one of the two at a time."
-        )
-    if days is not None and not SHORTEST_RUN_DAYS <= days <= LONGEST_DAYS:
-        return RequestFault(
-            f"{days} days is no age at which records of Dagster's runs may be deleted.",
-            f"Use {SHORTEST_RUN_DAYS} to {LONGEST_DAYS}; 30 is usual.",
-        )
+    return _find_age_fault(request)
+
+
+def _find_age_fault(request: PruneRequest) -> RequestFault | None:
+    for days, what, shortest, usual in (
+        (request.dagster_older_than_days, "records of Dagster's runs", SHORTEST_RUN_DAYS, 30),
+        (request.audit_older_than_days, "audit entries", SHORTEST_AUDIT_DAYS, 365),
+    ):
+        if days is not None and request.names_sessions:
+            return RequestFault(f"Sessions are named, and {what} as well.", "Ask for one of the two at a time.")
+        if days is not None and not shortest <= days <= LONGEST_DAYS:
+            return RequestFault(
+                f"{days} days is no age at which {what} may be deleted.",
+                f"Use {shortest} to {LONGEST_DAYS}; {usual} is usual.",
+            )
     return None
 
 

@@ -1,4 +1,4 @@
-"""Deletes texts by age, a page of imports at a time, and keeps the record of every deletion as counts.
+"""Deletes texts by age, a page of imports at a time, and audit entries; keeps the record of every deletion as counts.
 
 Add a kind of text here and to the statements `create_prunable_sessions` and `count_prunable_texts`; how long a company keeps what
 is `core.retention`. What is erased on request is `db.erasure`. Every function runs on the caller's transaction.
@@ -12,15 +12,15 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, text, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from livedash_pipeline.core.retention import Cutoffs
 from livedash_pipeline.db.sessions import lock_derivation
 from livedash_pipeline.db.statements import statement
-from livedash_pipeline.db.tables import prune_runs
+from livedash_pipeline.db.tables import audit_log, prune_runs
 from livedash_pipeline.db.transcripts import ImportPage
 
-PruneKind = Literal["retention", "erasure", "dagster"]
+PruneKind = Literal["retention", "erasure", "dagster", "audit"]
 TEXTS_DELETED = "texts_deleted: the texts that this stage needs are older than the company keeps them"
 
 
@@ -75,6 +75,18 @@ def prune_rejects(connection: Connection, company_id: UUID, *, before: datetime,
     return TextCounts(rejects=connection.execute(statement("prune_rejects"), values).scalar_one())
 
 
+def count_audit_entries(connection: Connection, *, before: datetime) -> int:
+    """How many entries of the audit log are from before a moment."""
+    counted = select(func.count()).select_from(audit_log).where(audit_log.c.at < before)
+    count: int = connection.execute(counted).scalar_one()
+    return count
+
+
+def prune_audit_entries(connection: Connection, *, before: datetime, most: int) -> int:
+    """Deletes at most so many entries of the audit log from before a moment, oldest first; returns how many."""
+    return connection.execute(statement("prune_audit_entries"), {"before": before, "most": most}).rowcount
+
+
 def record_deletion(
     connection: Connection,
     run_id: UUID | None,
@@ -90,7 +102,7 @@ def record_deletion(
     Args:
         connection: In that transaction.
         run_id: The record, if there is one already.
-        kind: By age, on request, or of Dagster's records.
+        kind: By age, on request, of Dagster's records, or of audit entries.
         counts: All that was deleted since `started_at`.
         company_id: Whose texts; None for what is no company's.
         started_at: When the deletion began.

@@ -11,9 +11,11 @@ from sqlalchemy import Connection, update
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.core.states import LIVE_BATCHES
+from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import ai_batch_requests, webhook_deliveries
 
 _batches = ai_batch_requests.c
+_DELETED_AT_ONCE = 100
 
 
 def store_delivery(
@@ -27,6 +29,11 @@ def store_delivery(
         .returning(webhook_deliveries.c.webhook_id)
     )
     return connection.execute(added).one_or_none() is not None
+
+
+def delete_old_deliveries(connection: Connection, *, before: datetime) -> None:
+    """Deletes some of the deliveries from before a moment."""
+    connection.execute(statement("delete_old_webhook_deliveries"), {"before": before, "most": _DELETED_AT_ONCE})
 
 
 def hint_poll(connection: Connection, openai_batch_id: str, *, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""The op job that deletes texts and old run records, and the schedule that has it delete by age every night.
+"""The op job that deletes texts, old run records and old audit entries, and the schedule that has it delete by age every night.
 
 What is deleted is decided in `flow.prune`; the records of Dagster's runs are `defs.run_records`. Add a field to the form here
 and to `core.retention.PruneRequest`.
@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from livedash_pipeline.core.retention import SHORTEST_RUN_DAYS, PruneRequest
+from livedash_pipeline.core.retention import SHORTEST_AUDIT_DAYS, SHORTEST_RUN_DAYS, PruneRequest
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.jobs import op_job
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME
@@ -31,6 +31,9 @@ class PruneConfig(dg.Config):
     dagster_older_than_days: int | None = Field(
         None, description=f"Delete records of Dagster's runs that ended longer ago; at least {SHORTEST_RUN_DAYS}."
     )
+    audit_older_than_days: int | None = Field(
+        None, description=f"Delete audit entries of all companies that are older; at least {SHORTEST_AUDIT_DAYS}."
+    )
     dry_run: bool = Field(True, description="Only count.")
 
 
@@ -43,6 +46,7 @@ def prune(context: dg.OpExecutionContext, config: PruneConfig, postgres: dg.Reso
         external_ids=tuple(config.external_ids),
         ip_address=config.ip_address,
         dagster_older_than_days=config.dagster_older_than_days,
+        audit_older_than_days=config.audit_older_than_days,
         dry_run=config.dry_run,
     )
     with identified_run(context), postgres.engine() as engine:

@@ -152,6 +152,7 @@ def prune_document(report: PruneReport) -> Document:
         "companies": [{"company": slug} | asdict(counts) for slug, counts in sorted(report.companies.items())],
         "erased": {"sessions": report.sessions, "inFlight": report.in_flight, "notFound": report.not_found},
         "dagsterRuns": report.dagster_runs,
+        "auditEntries": report.audit_entries,
     }
 
 

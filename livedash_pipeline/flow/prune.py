@@ -1,7 +1,8 @@
 """Deletes texts: by age as each company keeps them, or at once where sessions or a person are named.
 
 Add a step of a deletion here as a call; what is old enough and what is erased stands in `db.retention` and `db.erasure`. Records
-of Dagster's runs are deleted by a function that the caller gives, since nothing here knows Dagster.
+of Dagster's runs are deleted by a function that the caller gives, since nothing here knows Dagster; audit entries are
+`flow.prune_audit`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from livedash_pipeline.db.erasure import ErasureCounts, NamedImport
 from livedash_pipeline.db.retention import TextCounts
 from livedash_pipeline.db.transcripts import ImportPage, import_pages
 from livedash_pipeline.errors import UsageError
+from livedash_pipeline.flow.prune_audit import prune_audit
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
@@ -48,6 +50,7 @@ class PruneReport:
         in_flight: Requests about them that are at the service; they are settled without their answers.
         not_found: Ids and addresses that name nothing.
         dagster_runs: Records of runs.
+        audit_entries: Entries of the audit log.
     """
 
     dry_run: bool
@@ -56,6 +59,7 @@ class PruneReport:
     in_flight: int = 0
     not_found: int = 0
     dagster_runs: int = 0
+    audit_entries: int = 0
 
 
 def checked(request: PruneRequest) -> PruneRequest:
@@ -101,6 +105,8 @@ def prune(
         log.info("texts pruned", company=company.slug, dry_run=request.dry_run, **asdict(counts))
     if request.dagster_older_than_days is not None and delete_runs is not None:
         report.dagster_runs = _delete_runs(engine, request.dagster_older_than_days, request.dry_run, delete_runs, clock)
+    if request.audit_older_than_days is not None:
+        report.audit_entries = prune_audit(engine, request.audit_older_than_days, dry_run=request.dry_run, clock=clock)
     return report
 
 

@@ -5,15 +5,20 @@ Polling stays what everything rests on: a webhook that is lost, late or made up 
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.db.connect import database_now, in_transaction
-from livedash_pipeline.db.webhooks import hint_poll, store_delivery
+from livedash_pipeline.db.webhooks import delete_old_deliveries, hint_poll, store_delivery
 from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.webhooks import WebhookEvent
 
 log = get_logger(__name__)
+
+# The service repeats a delivery for 72 hours at most.
+KEPT = timedelta(days=30)
 
 
 def take_webhook(engine: Engine, event: WebhookEvent) -> Document:
@@ -21,6 +26,7 @@ def take_webhook(engine: Engine, event: WebhookEvent) -> Document:
 
     def work(connection: Connection) -> tuple[bool, bool]:
         now = database_now(connection)
+        delete_old_deliveries(connection, before=now - KEPT)
         new = store_delivery(
             connection,
             webhook_id=event.webhook_id,

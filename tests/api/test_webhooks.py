@@ -75,6 +75,28 @@ def test_a_repeated_delivery_does_nothing(hooked: Api) -> None:
     assert hints(hooked)[0] == ("batch_1", True)
 
 
+def test_a_delivery_makes_way_for_itself_by_a_hundred_that_are_too_old_to_be_repeated(hooked: Api) -> None:
+    with hooked.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO webhook_deliveries (webhook_id, event_type, received_at)"
+                " SELECT 'old_' || number, 'batch.completed', clock_timestamp() - make_interval(days => 30 + number)"
+                " FROM generate_series(1, 150) AS number"
+                " UNION ALL SELECT 'younger', 'batch.completed', clock_timestamp() - interval '29 days'"
+            )
+        )
+    deliver(hooked, EVENT)
+    assert deliveries(hooked) == [*(f"old_{number}" for number in range(50, 0, -1)), "younger", "wh_1"]
+    deliver(hooked, EVENT, webhook_id="wh_2")
+    assert deliveries(hooked) == ["younger", "wh_1", "wh_2"]
+
+
+def deliveries(api: Api) -> list[str]:
+    """Ids of the deliveries that are known, oldest first."""
+    with api.engine.connect() as connection:
+        return list(connection.scalars(text("SELECT webhook_id FROM webhook_deliveries ORDER BY received_at")))
+
+
 @pytest.mark.parametrize(
     "event",
     [

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fastapi import APIRouter
 from sqlalchemy import Engine, insert, select
 
 from livedash_pipeline.api.app import create_app, routers
+from livedash_pipeline.api.limits import TokenBuckets
 from livedash_pipeline.api.server import listening, origin_of, server_options
 from livedash_pipeline.core.access import SECRET_BYTES
 from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, audit_log
@@ -106,12 +108,16 @@ def running_api(
     *,
     make_routers: Callable[[], list[APIRouter]] = routers,
     admin: str | None = None,
+    brakes_refusals: bool = False,
 ) -> Iterator[Api]:
     """The server on a free port in a thread of this process; on leaving, thread and socket are gone.
 
-    The administrator's token is made unless one is given.
+    The administrator's token is made unless one is given. Refusals are all written down unless they are to be braked, which no
+    setting can change: all tests of a module call from one address.
     """
     app = create_app(settings, engine=engine, make_routers=make_routers)
+    if not brakes_refusals:
+        app.state.services = replace(app.state.services, refusals=TokenBuckets(0, 1, clock=time.monotonic))
     server = uvicorn.Server(uvicorn.Config(app, **server_options()))
     with listening("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="http-api")

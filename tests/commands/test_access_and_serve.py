@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -107,25 +112,78 @@ def test_a_wrong_secret_of_webhooks_is_said_before_anything_is_served(
     assert "OPENAI_WEBHOOK_SECRET" in result.stderr
 
 
+@pytest.fixture
+def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
+    """The environment of a server in a process of its own."""
+    own = {"DATABASE_URL": database_url, "LIVEDASH_DAGSTER_URL": NO_DAGSTER, "LIVEDASH_HOME": str(tmp_path / "home")}
+    return {**os.environ, **own, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)], ids=["SIGINT", "SIGTERM"])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_the_server_answers_until_it_is_told_to_stop(
-    livedash: Run, database_url: str, tmp_path: Path, workers: int
+def test_the_server_answers_until_it_is_told_to_stop_and_finishes_what_it_has_begun(
+    livedash: Run, environ: dict[str, str], tmp_path: Path, workers: int, number: signal.Signals, status: int
 ) -> None:
     made = document_of(livedash("token", "create", "--name", "x", "--role", "platform_admin", "--json"))
-    own = {"DATABASE_URL": database_url, "LIVEDASH_DAGSTER_URL": NO_DAGSTER, "LIVEDASH_HOME": str(tmp_path / "home")}
     line = [sys.executable, "-m", "livedash_pipeline.cli", "serve", "--port", "0", "--workers", str(workers), "--json"]
-    environ = {**os.environ, **own, "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(line, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
         try:
             assert server.stdout is not None
             announced: dict[str, Any] = json.loads(server.stdout.readline())
             _walk(announced["address"], made["secret"])
-        finally:
-            server.send_signal(signal.SIGINT)
+            with _half_a_request(announced["address"], made["secret"]) as begun:
+                server.send_signal(number)
+                _wait_until_nobody_listens(announced["address"])
+                begun.sendall(b"}")
+                assert begun.recv(65_536).startswith(b"HTTP/1.1 200 ")
             _, errors = server.communicate(timeout=60)
-    assert server.returncode == 130, errors.decode()
+        finally:
+            # Nothing where it has ended already.
+            server.terminate()
+    assert server.returncode == status, errors.decode()
     assert b"Traceback" not in errors
     assert b"path=/api/admin/legacy/summary" in errors
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_sigterm_that_comes_before_uvicorn_has_its_handlers_is_not_lost(
+    environ: dict[str, str], tmp_path: Path, workers: int
+) -> None:
+    # As soon as it listens, and before anything is served.
+    program = f"""
+import signal
+from livedash_pipeline.api import server
+server.serve("127.0.0.1", 0, workers={workers}, announce=lambda _: signal.raise_signal(signal.SIGTERM))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environ, timeout=60, check=False)
+    assert ended.returncode == 0
+
+
+@contextmanager
+def _half_a_request(address: str, token: str) -> Iterator[socket.socket]:
+    """A connection whose request the server works on: it has asked for the body, of which one byte is missing."""
+    parts = urlsplit(address)
+    head = (
+        "POST /api/admin/legacy/requests/requeue HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Length: 18\r\nExpect: 100-continue\r\n\r\n"
+    )
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(b'{"requestIds": []')
+        yield connection
+
+
+def _wait_until_nobody_listens(address: str) -> None:
+    """Until the server has begun to stop."""
+    parts = urlsplit(address)
+    for _ in range(1_000):
+        try:
+            socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the server still listens")
 
 
 def _walk(address: str, token: str) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqlalchemy import Engine, select, text, update
 from livedash_pipeline.commands.pipeline import ForegroundRun
 from livedash_pipeline.commands.prune import draw_prune, prune_run
 from livedash_pipeline.core.retention import PruneRequest
+from livedash_pipeline.db.access import AuditEntry, write_audit
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.tables import messages, session_imports, session_processing_status
 from tests.commands.conftest import Run, document_of
@@ -78,6 +80,8 @@ def test_how_long_texts_are_kept_is_set_and_listed(livedash: Run, company: Compa
         (("prune", "--company", "acme", "--ip-address", ""), "empty"),
         (("prune", "--dagster-older-than", "6"), "6 days"),
         (("prune", "--session", "a", "--dagster-older-than", "30"), "one of the two"),
+        (("prune", "--audit-older-than", "29"), "29 days"),
+        (("prune", "--session", "a", "--audit-older-than", "30"), "one of the two"),
         (("prune", "--company", "nobody"), "'nobody'"),
     ],
 )
@@ -107,6 +111,7 @@ def test_sessions_are_erased_without_a_dagster_run_that_would_remember_them(
         "companies": [{"company": "acme", "transcripts": 0, "messages": 2, "answers": 0, "rejects": 0}],
         "erased": {"sessions": 1, "inFlight": 0, "notFound": 1},
         "dagsterRuns": 0,
+        "auditEntries": 0,
     }
     assert words(engine) == 2
     assert "No session is named so." in livedash("prune", "--session", "nobody").stdout
@@ -116,6 +121,9 @@ def test_options_become_a_job() -> None:
     assert prune_run(PruneRequest()) == ForegroundRun("prune", op_config={"dry_run": True})
     asked = PruneRequest(company="acme", dagster_older_than_days=30, dry_run=False)
     assert prune_run(asked).op_config == {"dry_run": False, "company": "acme", "dagster_older_than_days": 30}
+    asked = PruneRequest(dagster_older_than_days=7, audit_older_than_days=365)
+    ages = {"dagster_older_than_days": 7, "audit_older_than_days": 365}
+    assert prune_run(asked).op_config == {"dry_run": True} | ages
 
 
 def test_texts_are_deleted_by_age_in_a_dagster_run(
@@ -124,9 +132,12 @@ def test_texts_are_deleted_by_age_in_a_dagster_run(
     with engine.begin() as connection:
         connection.execute(text("UPDATE companies SET message_retention_days = 30"))
         connection.execute(update(session_processing_status).values(metadata={}))
+        write_audit(connection, AuditEntry("read", "refused", "x"), now=datetime.now(UTC) - timedelta(days=31))
+        write_audit(connection, AuditEntry("read", "refused", "x"), now=datetime.now(UTC) - timedelta(days=29))
+    asked = ["--company", "acme", "--dagster-older-than", "7", "--audit-older-than", "30"]
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     done = subprocess.run(
-        [LIVEDASH, "prune", "--company", "acme", "--dagster-older-than", "7", "--no-dry-run", "--json"],
+        [LIVEDASH, "prune", *asked, "--no-dry-run", "--json"],
         env=kept
         | {
             "LIVEDASH_HOME": str(tmp_path / "home"),
@@ -142,7 +153,7 @@ def test_texts_are_deleted_by_age_in_a_dagster_run(
     assert done.returncode == 0, done.stderr
     counts = {"company": "acme", "transcripts": 0, "messages": 4, "answers": 0, "rejects": 0}
     expected = {"ok": True, "dryRun": False, "companies": [counts], "erased": NOTHING, "dagsterRuns": 0}
-    assert json.loads(done.stdout) == expected
+    assert list(json.loads(done.stdout).items()) == list((expected | {"auditEntries": 1}).items())
     assert words(engine) == 0
 
 
@@ -153,9 +164,11 @@ def _drawn(document: dict[str, Any], *, erased: bool = False) -> str:
 
 
 def test_people_are_told_what_is_gone_and_what_still_goes() -> None:
-    document: dict[str, Any] = {"dryRun": True, "companies": [], "erased": NOTHING, "dagsterRuns": 2}
+    document: dict[str, Any] = {"dryRun": True, "companies": [], "erased": NOTHING, "dagsterRuns": 2, "auditEntries": 1}
     assert "Every company keeps everything" in _drawn(document)
     assert "2 records of Dagster's runs would be deleted." in _drawn(document)
+    assert "1 audit entry would be deleted." in _drawn(document)
+    assert "2 audit entries deleted." in _drawn(document | {"dryRun": False, "auditEntries": 2})
     assert "--no-dry-run" in _drawn(document)
     assert "--no-dry-run" not in _drawn(document | {"dryRun": False})
     flying = document | {"erased": {"sessions": 3, "inFlight": 1, "notFound": 0}}

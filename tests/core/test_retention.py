@@ -62,6 +62,10 @@ def test_a_chat_is_deleted_so_many_days_after_its_end() -> None:
         (PruneRequest(dagster_older_than_days=6), "7"),
         (PruneRequest(dagster_older_than_days=LONGEST_DAYS + 1), "7"),
         (PruneRequest(session_ids=("a",), dagster_older_than_days=30), "one of the two"),
+        (PruneRequest(audit_older_than_days=29), "Use 30 to 36500"),
+        (PruneRequest(audit_older_than_days=LONGEST_DAYS + 1), "Use 30 to 36500"),
+        (PruneRequest(dagster_older_than_days=7, audit_older_than_days=7), "Use 30 to 36500"),
+        (PruneRequest(session_ids=("a",), audit_older_than_days=30), "one of the two"),
     ],
 )
 def test_what_cannot_be_asked_for_is_refused_with_a_remedy(request_: PruneRequest, words: str) -> None:
@@ -75,6 +79,8 @@ def test_what_cannot_be_asked_for_is_refused_with_a_remedy(request_: PruneReques
     [
         PruneRequest(),
         PruneRequest(company="acme", dagster_older_than_days=7),
+        PruneRequest(dagster_older_than_days=7, audit_older_than_days=30),
+        PruneRequest(audit_older_than_days=LONGEST_DAYS),
         PruneRequest(session_ids=("a",)),
         PruneRequest(company="acme", external_ids=("a",), ip_address="10.0.0.1"),
     ],

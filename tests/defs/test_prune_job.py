@@ -37,7 +37,8 @@ def test_the_job_only_counts_until_it_is_told_to_delete(world: World) -> None:
     assert (counts["transcripts"], counts["answers"], counts["rejects"]) == (0, 0, 0)
     assert counts["messages"] >= before
     assert foreseen == document | {"dryRun": True}
-    assert document == {"ok": True, "dryRun": False, "companies": [counts], "erased": NOTHING, "dagsterRuns": 0}
+    records = {"dagsterRuns": 0, "auditEntries": 0}
+    assert document == {"ok": True, "dryRun": False, "companies": [counts], "erased": NOTHING} | records
     assert world.sql("SELECT kind, (counts ->> 'messages')::int FROM prune_runs") == [("retention", counts["messages"])]
     world.run("import_sessions", SLUG)
     assert world.answer("summary")["summary"]["pending_batching"] == 0
@@ -89,6 +90,17 @@ def test_records_of_runs_are_deleted_by_the_job_and_their_number_is_kept(world: 
     assert world.instance.all_logs(old) == []
     assert world.instance.get_run_by_id(going) is not None
     assert world.sql("SELECT kind, counts, company_id FROM prune_runs") == [("dagster", {"dagsterRuns": 1}, None)]
+
+
+def test_audit_entries_are_deleted_by_the_job_and_their_number_is_kept(world: World) -> None:
+    for age in (40, 20):
+        at = datetime.now(UTC) - timedelta(days=age)
+        world.sql("INSERT INTO audit_log (at, actor, action, outcome) VALUES (:at, 'x', 'read', 'refused')", at=at)
+    assert world.answer("prune", audit_older_than_days=30)["auditEntries"] == 1
+    assert world.sql("SELECT count(*) FROM audit_log") == [(2,)]
+    assert world.answer("prune", audit_older_than_days=30, dry_run=False)["auditEntries"] == 1
+    assert world.sql("SELECT count(*) FROM audit_log") == [(1,)]
+    assert world.sql("SELECT kind, counts, company_id FROM prune_runs") == [("audit", {"auditEntries": 1}, None)]
 
 
 def age_run(world: World, run_id: str, *, days: int, status: str | None = None) -> None:
