@@ -14,7 +14,7 @@ from livedash_pipeline.api.limits import limited, too_large
 from livedash_pipeline.api.problems import Problem
 from livedash_pipeline.core.json_text import JsonFault, read_json
 
-# A larger body is read in a thread: one of two megabytes that is nothing but brackets takes half a second.
+# A larger body is read in a thread: two megabytes of nothing but empty lists take half a second.
 _READ_AT_ONCE = 64 * 1024
 
 

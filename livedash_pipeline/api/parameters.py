@@ -74,7 +74,10 @@ class RequeueBody(Body):
     )
     company: Company | None = None
     error_code: str | None = Field(
-        None, pattern=r"^[a-z0-9_]{1,64}$", description="Filter: why they failed.", examples=["truncated"]
+        None,
+        pattern=r"^[A-Za-z0-9_]{1,64}$",
+        description="Filter: why they failed, in either case.",
+        examples=["truncated"],
     )
     older_than_hours: float | None = Field(
         None, ge=0, le=_LONGEST_HOURS, description="Filter: failed at least so many hours ago.", examples=[24]

@@ -97,8 +97,8 @@ CHECK_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             "livedash doctor",
         ),
         "no_stage_is_stuck": Remedy(
-            "Import the company again; its unfinished stages are taken up where they stand.",
-            "livedash import --company {company}",
+            "The next import frees them, whatever company's they are, and so does `company_csv_sensor`: see whether it runs.",
+            "livedash import",
         ),
         "no_request_waits_too_long": Remedy(
             "`livedash submit --dry-run` says what holds the requests back: a hold, the cap, a token limit, or nothing, and "

@@ -10,13 +10,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate, takewhile
 from typing import Protocol
 
-# What ends or begins something, outside of a string and inside of one.
-_OUTSIDE = re.compile(rb'["\[\]{},]')
-_INSIDE = re.compile(rb'["\\]')
-# Whole strings and whatever is no bracket: inside of an item nothing else matters. Without going back, so its time is linear.
-_UNIMPORTANT = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+from livedash_pipeline.core.json_brackets import CLOSED, OPENED, after_brackets, count_brackets, mark_steps
+
+# Text and whole strings, and the rest of a string: without going back, so their time is linear.
+_WHOLE = re.compile(rb'(?:[^"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
+_UP_TO_COMMA = re.compile(rb'(?:[^",]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
+_REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_BLANK_LINES = re.compile(rb"[ \t\r\n]*\n")
+# Of an item so many bytes are looked at together, and more of it each time: a short item is not to cost as much as a long one.
+_FIRST_STRETCH, _LONGEST_STRETCH = 512, 65_536
+_LONGER = 2
+_QUOTE = ord('"')
+# Whether a level is inside of an item: a comma between items shows half a bracket, the end of the array none.
+_INSIDE = (OPENED // 2).__lt__
 _WHITESPACE = b" \t\r\n"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -74,7 +83,12 @@ class LineSplitter:
         """See `ItemSplitter`."""
         spans: list[ItemSpan] = []
         at = 0
-        while (end := piece.find(b"\n", at)) >= 0:
+        while True:
+            if self._blank and (blank := _BLANK_LINES.match(piece, at)):
+                at = blank.end()
+                self._start = self._read + at
+            if (end := piece.find(b"\n", at)) < 0:
+                break
             self._note(piece, at, end)
             spans += self._close(self._read + end)
             at = end + 1
@@ -104,8 +118,9 @@ class ArraySplitter:
         self._start = 0
         self._blank = True
         self._items = 0
-        # 0 before and after the array, 1 between its items, more inside of one.
-        self._depth = 0
+        # A bracket counts `OPENED`: none before and after the array, one between its items, more inside of one.
+        self._level = 0
+        self._stretch = _FIRST_STRETCH
         self._ended = False
         self._in_string = False
         self._escaped = False
@@ -117,69 +132,78 @@ class ArraySplitter:
         if self._escaped and piece:
             at, self._escaped = 1, False
         while self.fault is None and at < len(piece):
-            at = self._skip_string(piece, at) if self._in_string else self._step(piece, at, spans)
+            if self._in_string:
+                at = self._skip_string(piece, at)
+            elif self._level:
+                at = self._step(piece, at, spans)
+            else:
+                at = self._skip_outside(piece, at)
         self._read += len(piece)
         return spans
 
     def finish(self) -> list[ItemSpan]:
         """See `ItemSplitter`."""
         if self.fault is None and not self._ended:
-            self.fault = BodyFault.ENDED_EARLY if self._depth else BodyFault.NOT_AN_ARRAY
+            self.fault = BodyFault.ENDED_EARLY if self._level else BodyFault.NOT_AN_ARRAY
         return []
 
+    def _skip_outside(self, piece: bytes, at: int) -> int:
+        """Before and behind the array: to its opening bracket, which is all that may stand there."""
+        blank = len(piece) - len(piece[at:].lstrip(_WHITESPACE + _BYTE_ORDER_MARK))
+        if blank == len(piece):
+            return blank
+        if self._ended or piece[blank] != ord("["):
+            self.fault = BodyFault.TEXT_AFTER_END if self._ended else BodyFault.NOT_AN_ARRAY
+            return blank
+        self._level, self._start = OPENED, self._read + blank + 1
+        return blank + 1
+
     def _skip_string(self, piece: bytes, at: int) -> int:
-        match = _INSIDE.search(piece, at)
-        if match is None:
-            return len(piece)
-        if match[0] == b'"':
-            self._in_string = False
-            return match.end()
-        self._escaped = match.end() == len(piece)
-        return match.end() + 1
+        found = _REST_OF_STRING.match(piece, at)
+        end = found.end() if found else at
+        if end == len(piece):
+            return end
+        # Else it is a backslash whose character has yet to come.
+        self._in_string = piece[end] != _QUOTE
+        self._escaped = self._in_string
+        return end + 1
 
     def _step(self, piece: bytes, at: int, spans: list[ItemSpan]) -> int:
-        """Goes on to the next mark outside of a string and beyond it."""
-        if self._depth > 1 and (whole := _UNIMPORTANT.match(piece, at)):
-            at = whole.end()
-        match = _OUTSIDE.search(piece, at)
-        end = len(piece) if match is None else match.start()
-        if self._depth == 1:
-            self._blank = self._blank and not piece[at:end].strip(_WHITESPACE)
-        elif self._depth == 0 and piece[at:end].strip(_WHITESPACE + _BYTE_ORDER_MARK):
-            self._fail_outside()
-        if match is None or self.fault is not None:
-            return len(piece)
-        self._take(match[0], self._read + end, spans)
-        return match.end()
-
-    def _take(self, mark: bytes, position: int, spans: list[ItemSpan]) -> None:
-        if self._depth == 0:
-            self._open_array(mark, position)
-        elif mark == b'"':
+        """Goes on behind the mark that ends the item, or as far as its next stretch goes without one."""
+        whole = _WHOLE.match(piece, at, at + self._stretch)
+        end = whole.end() if whole else at
+        if end == at:
+            # A string that is longer than the stretch, or than the piece.
             self._in_string, self._blank = True, False
-        elif mark in b"[{":
-            self._depth, self._blank = self._depth + 1, False
-        elif self._depth > 1:
-            self._depth -= mark in b"]}"
-        elif mark == b"}":
+            return at + 1
+        steps = mark_steps(piece[at:end])
+        levels = list(takewhile(_INSIDE, accumulate(steps, initial=self._level)))
+        if len(levels) <= len(steps):
+            return self._end_item(piece, at, end, steps[: len(levels)], spans)
+        self._level = levels[-1]
+        self._stretch = min(self._stretch * _LONGER, _LONGEST_STRETCH)
+        self._note(piece, at, end)
+        return end
+
+    def _end_item(self, piece: bytes, at: int, end: int, steps: memoryview, spans: list[ItemSpan]) -> int:
+        """Goes on behind the mark of the last of these steps."""
+        behind = after_brackets(piece, count_brackets(steps), at, end)
+        by_comma = steps[-1] != CLOSED
+        if by_comma:
+            found = _UP_TO_COMMA.match(piece, behind, end)
+            behind = (found.end() if found else behind) + 1
+        mark = behind - 1
+        if piece[mark] == ord("}"):
             self.fault = BodyFault.UNBALANCED
-        else:
-            self._end_item(mark, position, spans)
-
-    def _open_array(self, mark: bytes, position: int) -> None:
-        if mark == b"[" and not self._ended:
-            self._depth, self._start = 1, position + 1
-        else:
-            self._fail_outside()
-
-    def _end_item(self, mark: bytes, position: int, spans: list[ItemSpan]) -> None:
+            return behind
+        self._note(piece, at, mark)
         # Nothing between the brackets of an empty array; nothing beside a comma is an item that is missing.
-        if mark == b"," or not self._blank or self._items:
-            spans.append(ItemSpan(self._start, position))
+        if by_comma or not self._blank or self._items:
+            spans.append(ItemSpan(self._start, self._read + mark))
             self._items += 1
-        self._start, self._blank = position + 1, True
-        if mark == b"]":
-            self._depth, self._ended = 0, True
+        self._start, self._blank, self._stretch = self._read + behind, True, _FIRST_STRETCH
+        self._level, self._ended = (OPENED, False) if by_comma else (0, True)
+        return behind
 
-    def _fail_outside(self) -> None:
-        self.fault = BodyFault.TEXT_AFTER_END if self._ended else BodyFault.NOT_AN_ARRAY
+    def _note(self, piece: bytes, start: int, end: int) -> None:
+        self._blank = self._blank and not piece[start:end].strip(_WHITESPACE)

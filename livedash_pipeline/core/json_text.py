@@ -6,14 +6,13 @@ Faults are values. What a document has to hold is its reader's business.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NoReturn
 
+from livedash_pipeline.core.json_brackets import OPENED, bracket_steps
+
 MAX_DEPTH = 32
-# Strings are found as well, so that brackets within them do not count; one that is never closed reaches to the end.
-_BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
-_OPENING, _CLOSING = frozenset({b"[", b"{"}), frozenset({b"]", b"}"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +50,8 @@ def deeper_than(text: bytes, max_depth: int) -> bool:
     """Whether arrays and objects are nested deeper, judged without parsing: a parser would recurse as deep."""
     if text.count(b"[") + text.count(b"{") <= max_depth:
         return False
-    depth = 0
-    for found in _BRACKETS.finditer(text):
-        bracket = found[0]
-        if bracket in _OPENING:
-            depth += 1
-            if depth > max_depth:
-                return True
-        elif bracket in _CLOSING:
-            depth -= 1
-    return False
+    deepest = max_depth * OPENED
+    return any(map(deepest.__lt__, accumulate(bracket_steps(text))))
 
 
 def _refuse_constant(name: str) -> NoReturn:

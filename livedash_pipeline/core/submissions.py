@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from livedash_pipeline.core.csv_rejects import MAX_ID_LENGTH
 from livedash_pipeline.core.json_text import JsonFault, read_json
 from livedash_pipeline.core.submission_fields import SubmittedSession
+from livedash_pipeline.core.submission_parts import judged_parts
 from livedash_pipeline.core.submitted_messages import write_messages
 from livedash_pipeline.core.text import storable_text
 from livedash_pipeline.core.transcripts import Message
@@ -107,6 +108,7 @@ def read_item(raw: bytes) -> AcceptedItem | RefusedItem:
     value = read_json(raw.removeprefix(codecs.BOM_UTF8))
     if isinstance(value, JsonFault):
         return _refused("malformed", f"The item {value.reason}.")
+    value = judged_parts(value, unknown=ERRORS_TOLD)
     # Only an escape can bring in what cannot be stored: JSON forbids a plain NUL, and UTF-8 a plain surrogate.
     value, replaced = _storable(value) if b"\\u" in raw else (value, False)
     try:
