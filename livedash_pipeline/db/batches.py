@@ -19,6 +19,7 @@ from livedash_pipeline.core.admission import Budget, PendingGroup
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.core.states import BATCH_MOVES, LIVE_BATCHES, BatchStatus, sources_of
 from livedash_pipeline.core.transcripts import Message
+from livedash_pipeline.db.lost_inputs import fail_pending
 from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import ai_batch_requests, ai_request_attempts, ai_surplus_batches, companies
 
@@ -117,6 +118,11 @@ def committed_eur(connection: Connection, company_id: UUID, *, month_start: date
     return Decimal(connection.execute(query).scalar_one()) + Decimal(connection.execute(surplus).scalar_one())
 
 
+def may_claim(connection: Connection, company_id: UUID) -> bool:
+    """Whether a company's requests may be claimed in this transaction: not while it is taken over from another system."""
+    return bool(connection.execute(statement("try_company_claim"), {"company_id": company_id}).scalar_one())
+
+
 def claim_batch(
     connection: Connection,
     group: PendingGroup,
@@ -195,9 +201,9 @@ def fail_oversized(
         "model": group.model,
         "max_bytes": max_bytes,
         "max_tokens": max_tokens,
-        "now": now,
     }
-    return connection.execute(statement("fail_oversized_requests"), values).rowcount
+    found = connection.execute(statement("find_oversized_requests"), values)
+    return fail_pending(connection, {row.id: row.reason for row in found}, "input_too_long", now=now)
 
 
 def batch_lines(engine: Engine, batch_id: UUID) -> Generator[tuple[UUID, UUID, str, list[Message]]]:

@@ -92,15 +92,27 @@ def database_now(connection: Connection) -> datetime:
 
 def in_transaction(engine: Engine, work: Callable[[Connection], _Result], *, attempts: int = 5) -> _Result:
     """Runs `work` in one transaction, again when it was the victim of a deadlock or lost a race for an open request."""
-    for attempt in Retrying(
+    for attempt in _tries(attempts):
+        with attempt, engine.begin() as connection:
+            return work(connection)
+    raise AssertionError("tenacity ends with a result or an exception")
+
+
+def in_savepoint(connection: Connection, work: Callable[[Connection], _Result], *, attempts: int = 5) -> _Result:
+    """Runs a part of a transaction that is too dear to be run again whole; this part is, as in `in_transaction`."""
+    for attempt in _tries(attempts):
+        with attempt, connection.begin_nested():
+            return work(connection)
+    raise AssertionError("tenacity ends with a result or an exception")
+
+
+def _tries(attempts: int) -> Retrying:
+    return Retrying(
         retry=retry_if_exception(_is_conflict),
         stop=stop_after_attempt(attempts),
         wait=wait_random_exponential(multiplier=0.05, max=1),
         reraise=True,
-    ):
-        with attempt, engine.begin() as connection:
-            return work(connection)
-    raise AssertionError("tenacity ends with a result or an exception")
+    )
 
 
 def _is_conflict(error: BaseException) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from livedash_pipeline.core.csv_rejects import Reject
 from livedash_pipeline.db.companies import Company
+from livedash_pipeline.db.connect import in_savepoint
 from livedash_pipeline.db.copying import copy_rows
 from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import companies, import_rejects, import_runs
@@ -26,6 +28,11 @@ from livedash_pipeline.errors import LivedashError
 _REPEATS_PAGE = 10_000
 # However often it failed: once a day somebody may have mended it.
 LONGEST_BACK_OFF = timedelta(days=1)
+_INTERRUPTED = {
+    "status": "FAILED",
+    "error_code": "interrupted",
+    "error_message": "The process that imported ended before it was done.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +123,7 @@ def start_run(connection: Connection, company: Company, *, dagster_run_id: str |
     connection.execute(
         update(import_runs)
         .where(runs.company_id == company.id, runs.status == "RUNNING")
-        .values(
-            status="FAILED",
-            finished_at=now,
-            error_code="interrupted",
-            error_message="The process that imported ended before it was done.",
-        )
+        .values(finished_at=now, **_INTERRUPTED)
     )
     run_id: UUID = connection.execute(
         insert(import_runs)
@@ -129,6 +131,17 @@ def start_run(connection: Connection, company: Company, *, dagster_run_id: str |
         .returning(runs.id)
     ).scalar_one()
     return run_id
+
+
+def end_interrupted_runs(connection: Connection, *, now: datetime) -> int:
+    """Ends runs whose process is gone, of companies of every status, which may never be imported again; returns how many."""
+    found = list(connection.execute(statement("find_interrupted_imports")).scalars())
+    if not found:
+        return 0
+    runs = import_runs.c
+    # A run that was just finished had its lock freed after that, and is not running any more.
+    ended = update(import_runs).where(runs.id.in_(found), runs.status == "RUNNING")
+    return connection.execute(ended.values(finished_at=now, **_INTERRUPTED)).rowcount
 
 
 def complete_run(
@@ -258,4 +271,9 @@ def merge(connection: Connection, company_id: UUID, run_id: UUID, now: datetime)
     """Brings the staged records into `session_imports`, with their stage rows, and keeps the rejects."""
     ids = {"company_id": company_id, "import_run_id": run_id}
     connection.execute(statement("store_import_rejects"), ids)
-    return MergeCounts(*connection.execute(statement("merge_session_imports"), {**ids, "now": now}).one())
+    # A submission may hold a session that the merge wants, and want one that the merge holds.
+    return in_savepoint(connection, partial(_merge, {**ids, "now": now}))
+
+
+def _merge(values: dict[str, Any], connection: Connection) -> MergeCounts:
+    return MergeCounts(*connection.execute(statement("merge_session_imports"), values).one())

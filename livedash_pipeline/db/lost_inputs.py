@@ -6,7 +6,7 @@ has no message at all `db.requests.close_requests_without_messages`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -21,7 +21,7 @@ INPUT_CHANGED = "The messages of the session are not those that the request name
 def fail_deleted_inputs(connection: Connection, company_id: UUID, *, now: datetime) -> int:
     """Fails a company's pending requests about messages that were deleted (`input_erased`); returns how many."""
     found = connection.execute(statement("find_requests_without_texts"), {"company_id": company_id})
-    return _fail(connection, list(found.scalars()), "input_erased", INPUT_ERASED, now)
+    return fail_pending(connection, dict.fromkeys(found.scalars(), INPUT_ERASED), "input_erased", now=now)
 
 
 def fail_changed_inputs(
@@ -30,11 +30,12 @@ def fail_changed_inputs(
     """Fails those of some requests whose input cannot be rebuilt and would be claimed again as it is (`input_changed`)."""
     values = {"request_ids": list(request_ids), "prompt_version": prompt_version}
     found = connection.execute(statement("find_requests_to_give_up"), values)
-    return _fail(connection, list(found.scalars()), "input_changed", INPUT_CHANGED, now)
+    return fail_pending(connection, dict.fromkeys(found.scalars(), INPUT_CHANGED), "input_changed", now=now)
 
 
-def _fail(connection: Connection, request_ids: Sequence[UUID], code: str, reason: str, now: datetime) -> int:
-    if request_ids:
-        values = {"request_ids": list(request_ids), "error_code": code, "reason": reason, "now": now}
-        connection.execute(statement("fail_pending_requests"), values)
-    return len(request_ids)
+def fail_pending(connection: Connection, reasons: Mapping[UUID, str], code: str, *, now: datetime) -> int:
+    """Fails pending requests that the caller has locked, each for its own reason; returns how many."""
+    if reasons:
+        ids = {"request_ids": list(reasons), "reasons": list(reasons.values())}
+        connection.execute(statement("fail_pending_requests"), {**ids, "error_code": code, "now": now})
+    return len(reasons)

@@ -133,7 +133,7 @@ def insert_requests(
     prompt_version: str,
     now: datetime,
 ) -> int:
-    """Stores new pending requests and returns how many; a session with an open request is left alone."""
+    """Stores new pending requests and returns how many; a session with an open request, or analysed by now, is left alone."""
     values = _columns("session_ids", built) | {
         "company_id": company_id,
         "model": model,
@@ -181,6 +181,20 @@ def close_requests_without_messages(
     import_ids = list(connection.execute(statement("close_requests_without_messages"), values).scalars())
     skip_analysis(connection, import_ids, reason=reason, now=now)
     return len(import_ids)
+
+
+def withdraw_requests(
+    connection: Connection, company_id: UUID, *, after_id: UUID, chunk_size: int, reason: str, now: datetime
+) -> list[UUID]:
+    """Ends the next unclaimed requests about sessions behind a stage that failed (`input_outdated`); returns which, in order."""
+    values = {
+        "company_id": company_id,
+        "after_id": after_id,
+        "chunk_size": chunk_size,
+        "reason": reason,
+        "now": now,
+    }
+    return sorted(connection.execute(statement("withdraw_requests"), values).scalars())
 
 
 def close_answered_requests(connection: Connection, request_ids: Sequence[UUID], *, reason: str, now: datetime) -> None:
@@ -235,13 +249,13 @@ def failed_request_ids(
     error_code: str | None = None,
     completed_before: datetime | None = None,
 ) -> list[UUID]:
-    """Ids of failed requests that a filter names."""
+    """Ids of failed requests that a filter names; the code in either case, since some are the service's own words."""
     table = ai_processing_requests.c
     query = select(table.id).where(table.processing_status == RequestStatus.PROCESSING_FAILED).order_by(table.id)
     if company_id is not None:
         query = query.where(table.company_id == company_id)
     if error_code is not None:
-        query = query.where(table.error_code == error_code)
+        query = query.where(func.lower(table.error_code) == func.lower(error_code))
     if completed_before is not None:
         query = query.where(table.completed_at < completed_before)
     return list(connection.execute(query).scalars())

@@ -75,7 +75,7 @@ class RequeueConfig(dg.Config):
 
     request_ids: list[str] = Field([], description="Ids of requests; leave empty to use a filter.")
     company: str | None = Field(None, description="Filter: slug of a company.")
-    error_code: str | None = Field(None, description="Filter: why they failed, such as truncated or rejected.")
+    error_code: str | None = Field(None, description="Filter: why they failed, such as truncated, in either case.")
     older_than_hours: float | None = Field(None, description="Filter: failed at least so many hours ago.")
     dry_run: bool | None = Field(
         None, description="Only count. Unless set: true with a filter, false with explicit ids."

@@ -89,7 +89,7 @@ def requeue_requests(
         engine: Our database.
         request_ids: Ids as text; what is no id counts as not found.
         company: Only this company's.
-        error_code: Only those that failed with this code.
+        error_code: Only those that failed with this code, in either case.
         older_than_hours: Only those that failed longer ago.
         dry_run: Count and change nothing; unless given, true with a filter and false with ids.
 

@@ -1,15 +1,23 @@
--- Fails pending requests before anything is bought for them, and the analysis of their sessions with them. A stage that is
--- over, such as that of a session erased on request, stays.
-WITH failed AS (
-    UPDATE ai_processing_requests
+-- Fails pending requests, each for its own reason, before anything is bought for them, and the analysis of their sessions with
+-- them. A stage that is over, such as that of a session erased on request, stays.
+WITH given AS (
+    SELECT
+        each.id,
+        each.reason
+    FROM unnest(CAST(:request_ids AS uuid[]), CAST(:reasons AS text[])) AS each (id, reason)
+),
+
+failed AS (
+    UPDATE ai_processing_requests AS requests
     SET
         processing_status = 'PROCESSING_FAILED',
         error_code = :error_code,
-        error_message = :reason,
-        completed_at = greatest(CAST(:now AS timestamptz), requested_at),
+        error_message = given.reason,
+        completed_at = greatest(CAST(:now AS timestamptz), requests.requested_at),
         updated_at = :now
-    WHERE id = ANY(CAST(:request_ids AS uuid[])) AND processing_status = 'PENDING_BATCHING'
-    RETURNING session_id
+    FROM given
+    WHERE requests.id = given.id AND requests.processing_status = 'PENDING_BATCHING'
+    RETURNING requests.session_id, given.reason
 )
 
 INSERT INTO session_processing_status AS stage_row (
@@ -19,7 +27,7 @@ SELECT
     sessions.import_id,
     'AI_ANALYSIS',
     'FAILED',
-    CAST(:error_code AS text) || ': ' || :reason,
+    CAST(:error_code AS text) || ': ' || failed.reason,
     1,
     :now,
     :now

@@ -109,6 +109,8 @@ added AS (
             FROM session_imports AS known
             WHERE known.company_id = :company_id AND known.external_session_id = stage.external_session_id
         )
+    -- Submitted meanwhile: then it belongs to its submission as if that had come before.
+    ON CONFLICT (company_id, external_session_id) DO NOTHING
     RETURNING id
 ),
 

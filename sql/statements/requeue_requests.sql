@@ -1,6 +1,7 @@
 -- Failed requests wait again, with both allowances restarted: only the newest of a session, only when none is open and the
--- session's analysis is not complete. The rest is counted, not changed. The status that is expected comes from the rows above
--- and is no constant: after an outage the planner believes for a while that none has failed, and reads them all once per row.
+-- session's analysis is not complete and its texts are there. The rest is counted, not changed. The status that is expected comes
+-- from the rows above and is no constant: after an outage the planner believes for a while that none has failed, and reads them
+-- all once per row.
 WITH asked AS (
     SELECT DISTINCT given.id
     FROM unnest(CAST(:request_ids AS uuid[])) AS given (id)
@@ -28,11 +29,23 @@ eligible AS (
         CASE WHEN analysis.status = 'FAILED' THEN analysis.status END AS failed_analysis
     FROM found
     JOIN sessions ON sessions.id = found.session_id
+    JOIN session_imports AS imports ON imports.id = sessions.import_id
     LEFT JOIN session_processing_status AS analysis
         ON analysis.import_id = sessions.import_id AND analysis.stage = 'AI_ANALYSIS'
     WHERE
         found.processing_status = 'PROCESSING_FAILED'
         AND coalesce(analysis.status, 'PENDING') <> 'COMPLETED'
+        -- It would fail again before it is bought: see find_requests_without_texts.
+        AND imports.erased_at IS NULL
+        AND coalesce(
+            (
+                SELECT messages.content IS NOT NULL
+                FROM messages
+                WHERE messages.session_id = found.session_id
+                ORDER BY messages.position
+                LIMIT 1
+            ), TRUE
+        )
         AND NOT EXISTS (
             SELECT 1
             FROM ai_processing_requests AS other

@@ -161,6 +161,16 @@ def test_failed_requests_are_found_by_company_code_and_age(engine: Engine, compa
         assert find(connection, completed_before=NOW - timedelta(hours=1)) == old
 
 
+def test_an_error_code_is_found_in_either_case(engine: Engine, company: Company) -> None:
+    ours = failed(engine, company, error_code="refused")
+    the_services = failed(engine, company, error_code="Unsupported_Model")
+    for given, found in (("REFUSED", ours), ("Refused", ours), ("unsupported_model", the_services), ("refuse_", [])):
+        counted = requeue_requests(engine, error_code=given)
+        assert counted["requeuedCount"] == len(found), given
+        with engine.connect() as connection:
+            assert requests.failed_request_ids(connection, error_code=given) == found
+
+
 def test_a_session_has_one_open_request_at_most(engine: Engine, company: Company) -> None:
     with engine.begin() as connection:
         (open_one,) = insert_requests(connection, company)

@@ -116,16 +116,18 @@ def test_a_session_in_flight_is_settled_without_its_answer_and_its_neighbour_wit
     assert list(chats.context.gateway.list_files()) == []
 
 
-def test_a_pending_request_fails_before_it_is_bought_and_so_it_does_when_it_is_requeued(chats: Chats) -> None:
+def test_a_pending_request_fails_before_it_is_bought_and_is_not_requeued(chats: Chats) -> None:
     chats.import_all()
     assert erase(chats, "anna").in_flight == 0
     request = chats.request_of("anna")
     assert (request.processing_status, request.error_code) == ("PROCESSING_FAILED", "erased")
     assert [batch.requests for batch in chats.submit().submitted] == [1]
     assert chats.ingest().outcomes == {"parsed": 1}
-    assert requeue_requests(chats.engine, request_ids=[str(request.id)])["requeuedCount"] == 1
+    for dry_run in (True, False):
+        counted = requeue_requests(chats.engine, request_ids=[str(request.id)], dry_run=dry_run)
+        assert [counted[f"{name}Count"] for name in ("requeued", "notFound", "notFailed")] == [0, 0, 1]
     assert chats.submit().submitted == []
-    assert chats.request_of("anna").error_code == "input_erased"
+    assert chats.request_of("anna") == request
     (stage,) = chats.sql(
         "SELECT status, error_message FROM session_processing_status WHERE import_id = :id AND stage = 'AI_ANALYSIS'",
         id=chats.ids("anna")[0],

@@ -199,7 +199,9 @@ def requeue(chats: Chats) -> None:
 def test_a_requeued_request_about_deleted_messages_fails_before_it_is_bought(analysed: Chats, prompt: str) -> None:
     fail_requests(analysed)
     analysed.prune(days=61)
-    requeue(analysed)
+    # As if the two had happened at once.
+    analysed.sql("UPDATE ai_processing_requests SET processing_status = 'PENDING_BATCHING', batch_id = NULL")
+    analysed.sql("UPDATE session_processing_status SET status = 'PENDING' WHERE stage = 'AI_ANALYSIS'")
     if prompt == "older":
         # As after an upgrade: the import would rewrite them, and cannot.
         analysed.sql("UPDATE ai_processing_requests SET prompt_version = 'older'")
@@ -210,6 +212,25 @@ def test_a_requeued_request_about_deleted_messages_fails_before_it_is_bought(ana
     assert failed == [("PROCESSING_FAILED", "input_erased", True)]
     assert set(analysed.stages("anna").values()) == {"COMPLETED", "FAILED"}
     assert len(analysed.sql("SELECT 1 FROM ai_batch_requests")) == 1
+
+
+def test_a_request_about_messages_that_were_deleted_by_age_is_not_requeued(analysed: Chats) -> None:
+    fail_requests(analysed)
+    analysed.prune(days=61)
+    ids = [str(row.id) for row in analysed.sql("SELECT id FROM ai_processing_requests")]
+    before = analysed.sql("SELECT * FROM ai_processing_requests ORDER BY id")
+    for options in ({"request_ids": ids}, {"error_code": "refused"}):
+        for dry_run in (True, False):
+            counted = requeue_requests(analysed.engine, dry_run=dry_run, **options)
+            assert [counted[f"{name}Count"] for name in ("requeued", "notFound", "notFailed")] == [0, 0, len(ids)]
+    assert analysed.sql("SELECT * FROM ai_processing_requests ORDER BY id") == before
+
+
+def test_a_request_is_requeued_whose_transcript_alone_was_deleted(analysed: Chats) -> None:
+    fail_requests(analysed)
+    analysed.sql("UPDATE transcripts SET status = 'PRUNED', content = NULL")
+    requeue(analysed)
+    assert [claimed.requests for claimed in analysed.submit().submitted] == [3]
 
 
 def test_texts_of_old_rejects_are_deleted_with_transcripts(chats: Chats) -> None:
