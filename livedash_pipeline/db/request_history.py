@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, literal, select, tuple_
 
 from livedash_pipeline.core.states import RequestStatus
 from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
@@ -89,21 +90,35 @@ def read_requests(
     limit: int | None = None,
 ) -> list[RequestRow]:
     """Requests in the order of their ids: those that every filter lets through, after an id where one is given."""
-    query = select(*_REQUEST_COLUMNS).order_by(_requests.id).limit(limit)
+    query = select(*_REQUEST_COLUMNS).limit(limit)
     if request_id is not None:
         query = query.where(_requests.id == request_id)
     if session_id is not None:
         query = query.where(_requests.session_id == session_id)
-    if status is not None:
-        query = query.where(_requests.processing_status == status)
     if company_id is not None:
         query = query.where(_requests.company_id == company_id)
-    if after_id is not None:
-        query = query.where(_requests.id > after_id)
+    query = _from_place(query, status, after_id)
+    # By position, in which the columns are those of the class: by name, a long page takes twice as long.
     return [
-        RequestRow(**(dict(row) | {"status": RequestStatus(row["status"])}))
-        for row in connection.execute(query).mappings()
+        RequestRow(request_id, session_id, RequestStatus(status), *others)
+        for request_id, session_id, status, *others in connection.execute(query)
     ]
+
+
+def _from_place(query: Select[Any], status: RequestStatus | None, after_id: UUID | None) -> Select[Any]:
+    """In the order of ids, from a place on.
+
+    A status is given as a range of one: with an equality the planner may read by the primary key, and walk past all that have
+    another status, of which there can be a million between two failures.
+    """
+    if status is None:
+        return (query if after_id is None else query.where(_requests.id > after_id)).order_by(_requests.id)
+    if after_id is None:
+        begins = _requests.processing_status >= status
+    else:
+        begins = tuple_(_requests.processing_status, _requests.id) > tuple_(literal(status), literal(after_id))
+    listed = query.where(begins, _requests.processing_status <= status)
+    return listed.order_by(_requests.processing_status, _requests.id)
 
 
 def read_attempts(connection: Connection, request_ids: Sequence[UUID]) -> list[AttemptRow]:
