@@ -1,11 +1,10 @@
 """What the asset checks look up: rows that break a rule which ought to hold.
 
 Each function returns the offending rows, so that a check can name some of them. What to do about them is the check's to say.
+Stages that are stuck are found by `db.stages`, for everybody who asks.
 """
 
 from __future__ import annotations
-
-from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping
 
@@ -32,8 +31,3 @@ def batches_with_other_counts(connection: Connection) -> list[RowMapping]:
 def batches_with_other_usage(connection: Connection) -> list[RowMapping]:
     """Settled batches whose tokens or costs do not add up."""
     return list(connection.execute(statement("check_batch_usage")).mappings())
-
-
-def stuck_stages(connection: Connection, *, started_before: datetime) -> list[RowMapping]:
-    """Stages that began before a moment and have not ended."""
-    return list(connection.execute(statement("check_stuck_stages"), {"started_before": started_before}).mappings())

@@ -100,7 +100,9 @@ def store_company(
 
 
 def lock_company(connection: Connection, company: Company) -> None:
-    """Keeps imports and derivations of a company out until the end of the transaction.
+    """Keeps imports, derivations and claims of a company out until the end of the transaction.
+
+    What waits here may be answered there: nothing is bought before that is taken over.
 
     Raises:
         LivedashError: An import of it is running.
@@ -112,6 +114,7 @@ def lock_company(connection: Connection, company: Company) -> None:
             code="import_running",
         )
     connection.execute(statement("lock_derivation"), {"company_id": company.id})
+    connection.execute(statement("lock_company_claims"), {"company_id": company.id})
 
 
 def store_models(connection: Connection, moved: Sequence[MovedModel], *, now: datetime) -> tuple[dict[str, UUID], int]:

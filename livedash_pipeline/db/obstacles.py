@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, true
+from sqlalchemy import ColumnElement, Connection, func, select, true
 
-from livedash_pipeline.core.states import ENDED_BATCHES, OPEN_REQUESTS, WORKING_COMPANIES, RequestStatus, StageStatus
+from livedash_pipeline.core.states import ENDED_BATCHES, WORKING_COMPANIES, RequestStatus
 from livedash_pipeline.db.tables import (
     ai_batch_requests,
     ai_processing_requests,
     companies,
-    session_imports,
-    session_processing_status,
-    sessions,
 )
 
 
@@ -108,26 +105,6 @@ def pending_requests(connection: Connection, company_id: UUID | None) -> int:
         select(func.count())
         .select_from(ai_processing_requests)
         .where(table.processing_status == RequestStatus.PENDING_BATCHING, _of(table.company_id, company_id))
-    )
-    return connection.execute(query).scalar_one()
-
-
-def count_stuck_stages(connection: Connection, company_id: UUID | None, *, started_before: datetime) -> int:
-    """Stages that began before a moment and have not ended; one whose session has an open request is not stuck."""
-    stage, request = session_processing_status.c, ai_processing_requests.c
-    at_work = (
-        select(request.id)
-        .join(sessions, sessions.c.id == request.session_id)
-        .where(sessions.c.import_id == stage.import_id, request.processing_status.in_(OPEN_REQUESTS))
-    )
-    query = (
-        select(func.count())
-        .select_from(session_processing_status)
-        .join(session_imports, session_imports.c.id == stage.import_id)
-        .where(
-            and_(stage.status == StageStatus.IN_PROGRESS, stage.started_at < started_before, ~at_work.exists()),
-            _of(session_imports.c.company_id, company_id),
-        )
     )
     return connection.execute(query).scalar_one()
 

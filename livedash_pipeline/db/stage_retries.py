@@ -56,13 +56,14 @@ def stage_retries(
         filtered: Instead of ids, everything at the stage, of one company where `company_id` is given.
         company_id: Restricts the filter.
         reanalyse: Completed ones as well.
-        lock: Take the rows.
+        lock: Wait for deletions of texts, and take the rows.
     """
     statuses = [StageStatus.FAILED.value] + ([StageStatus.COMPLETED.value] if reanalyse else [])
     values = {"stage": stage, "statuses": statuses}
     given = {"ids": list(ids), "filtered": filtered, "company_id": company_id}
     connection.execute(statement("create_staged_retries"), values | given)
     if lock:
+        connection.execute(statement("lock_retried_companies"))
         connection.execute(statement("lock_retried_sessions"))
         connection.execute(statement("lock_retried_stages"), {"stage": stage})
     connection.execute(statement("create_eligible_retries"), values)
@@ -72,8 +73,10 @@ def stage_retries(
 def reset_retried_stages(connection: Connection, stage: str, *, now: datetime) -> None:
     """Sets what is staged back to PENDING, with what the stage needs for its next try."""
     if stage == Stage.AI_ANALYSIS:
+        # Behind an earlier stage nothing is asked yet: the messages may be older than the chat.
         failed = text(
-            "SELECT request_id FROM eligible_retries WHERE status = 'FAILED' AND request_status = 'PROCESSING_FAILED'"
+            "SELECT request_id FROM eligible_retries"
+            " WHERE status = 'FAILED' AND request_status = 'PROCESSING_FAILED' AND is_ready"
         )
         requeue(connection, connection.execute(failed).scalars(), now=now, dry_run=False)
     if stage == Stage.TRANSCRIPT_FETCH:

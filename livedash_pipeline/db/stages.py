@@ -154,29 +154,53 @@ def reset_stage(
     )
 
 
+@dataclass(frozen=True)
+class StuckStage:
+    """A stage of an import that began and has not ended."""
+
+    import_id: UUID
+    stage: str
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class StuckStages:
+    """The oldest stuck stages, and how many there are in all."""
+
+    oldest: tuple[StuckStage, ...]
+    total: int
+
+
+def find_stuck_stages(
+    connection: Connection, *, started_before: datetime, most: int, company_id: UUID | None = None
+) -> StuckStages:
+    """Stages that began before a moment and have not ended; one whose session has an open request is not stuck."""
+    values = {"started_before": started_before, "most": most, "company_id": company_id}
+    rows = connection.execute(statement("find_stuck_stages"), values).all()
+    found = tuple(StuckStage(row.import_id, row.stage, row.started_at) for row in rows)
+    return StuckStages(found, rows[0].total if rows else 0)
+
+
 def free_stuck_stages(
     connection: Connection,
     *,
     started_before: datetime,
     max_retries: int,
     now: datetime,
+    most: int,
     company_id: UUID | None = None,
 ) -> Counter[str]:
-    """Frees stages that began before a moment and never ended, and counts them by stage.
-
-    They wait again, and fail once they have been freed `max_retries` times. A session with an open request is not stuck.
-    """
-    rows = connection.execute(
-        statement("free_stuck_stages"),
-        {
-            "started_before": started_before,
-            "max_retries": max_retries,
-            "reason": NEVER_ENDED,
-            "now": now,
-            "company_id": company_id,
-        },
-    )
-    return Counter(row.stage for row in rows)
+    """Frees what `find_stuck_stages` finds, and counts it by stage: it waits again, or fails after `max_retries` times."""
+    found = find_stuck_stages(connection, started_before=started_before, most=most, company_id=company_id).oldest
+    values = {
+        "import_ids": [each.import_id for each in found],
+        "stages": [each.stage for each in found],
+        "starts": [each.started_at for each in found],
+        "max_retries": max_retries,
+        "reason": NEVER_ENDED,
+        "now": now,
+    }
+    return Counter(row.stage for row in connection.execute(statement("free_stuck_stages"), values))
 
 
 def _move(

@@ -5,7 +5,7 @@ Both do the same: poll, report what changed, and have finished batches taken in.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -25,43 +25,52 @@ from livedash_pipeline.settings import Settings
 
 # A webhook is seen this soon (seconds); a look without one asks our own database alone.
 _LOOK_SECONDS = 15
-_SWITCHED_OFF = "BATCH_POLLING_ENABLED is false: no batch is polled by this sensor"
 
 
 def open_batch_sensor(settings: Settings) -> dg.SensorDefinition:
     """The sensor that polls at `LIVEDASH_POLL_INTERVAL`."""
 
-    @dg.sensor(
-        name="open_batch_sensor",
-        job=ingest_results,
-        minimum_interval_seconds=settings.livedash_poll_interval,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Looks at the batches at the service, reports changes, and has finished ones taken in.",
-    )
-    def sensor(
-        context: dg.SensorEvaluationContext,
-        postgres: dg.ResourceParam[Postgres],
-        openai_batch: dg.ResourceParam[OpenAIBatch],
-    ) -> dg.SensorResult:
-        if not settings.batch_polling_enabled:
-            return dg.SensorResult(skip_reason=_SWITCHED_OFF)
-        with postgres.engine() as engine:
-            if not settings.openai_api_key and _is_idle(engine, openai_batch.endpoint):
-                return dg.SensorResult(skip_reason="0 open, 0 finished, and OPENAI_API_KEY is not set")
-            return _poll(context, engine, openai_batch)
+    def idle(engine: Engine, endpoint: str) -> str | None:
+        if settings.openai_api_key or not _is_idle(engine, endpoint):
+            return None
+        return "0 open, 0 finished, and OPENAI_API_KEY is not set"
 
-    return sensor
+    return _polling_sensor(
+        settings,
+        name="open_batch_sensor",
+        interval=settings.livedash_poll_interval,
+        description="Looks at the batches at the service, reports changes, and has finished ones taken in.",
+        idle=idle,
+    )
 
 
 def webhook_sensor(settings: Settings) -> dg.SensorDefinition:
     """The sensor that polls at once where a webhook left a hint at a batch."""
 
-    @dg.sensor(
+    def idle(engine: Engine, endpoint: str) -> str | None:
+        hinted = _count_hints(engine, settings, endpoint) > 0
+        return None if hinted else "0 webhooks about batches that were not polled since"
+
+    return _polling_sensor(
+        settings,
         name="webhook_sensor",
-        job=ingest_results,
-        minimum_interval_seconds=min(settings.livedash_poll_interval, _LOOK_SECONDS),
-        default_status=dg.DefaultSensorStatus.RUNNING,
+        interval=min(settings.livedash_poll_interval, _LOOK_SECONDS),
         description="Polls at once when a webhook of the service says that a batch has news.",
+        idle=idle,
+    )
+
+
+def _polling_sensor(
+    settings: Settings, *, name: str, interval: int, description: str, idle: Callable[[Engine, str], str | None]
+) -> dg.SensorDefinition:
+    """A sensor that polls, unless polling is switched off or `idle` knows why there is nothing to look for."""
+
+    @dg.sensor(
+        name=name,
+        job=ingest_results,
+        minimum_interval_seconds=interval,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=description,
     )
     def sensor(
         context: dg.SensorEvaluationContext,
@@ -69,12 +78,10 @@ def webhook_sensor(settings: Settings) -> dg.SensorDefinition:
         openai_batch: dg.ResourceParam[OpenAIBatch],
     ) -> dg.SensorResult:
         if not settings.batch_polling_enabled:
-            return dg.SensorResult(skip_reason=_SWITCHED_OFF)
+            return dg.SensorResult(skip_reason="BATCH_POLLING_ENABLED is false: no batch is polled by this sensor")
         with postgres.engine() as engine:
-            hints = _count_hints(engine, settings, openai_batch.endpoint)
-            if not hints:
-                return dg.SensorResult(skip_reason="0 webhooks about batches that were not polled since")
-            return _poll(context, engine, openai_batch)
+            reason = idle(engine, openai_batch.endpoint)
+            return _poll(context, engine, openai_batch) if reason is None else dg.SensorResult(skip_reason=reason)
 
     return sensor
 

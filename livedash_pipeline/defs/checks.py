@@ -4,15 +4,16 @@ A red check says how many rows break the rule, names some, and what to do. The r
 is how people learn that one was broken. Rules about time, shares and money, which no transaction can keep, are in `defs.health`.
 """
 
+from dataclasses import asdict
 from datetime import timedelta
 
 import dagster as dg
 
 from livedash_pipeline.core.alerts import remedy_for_check
-from livedash_pipeline.db import checks
+from livedash_pipeline.db import checks, stages
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.defs.health import build_health_checks
-from livedash_pipeline.defs.reporting import check_result
+from livedash_pipeline.defs.reporting import SAMPLE, check_result
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.settings import Settings
 
@@ -59,8 +60,9 @@ def build_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         """A stage with a request in an open batch is not stuck; its batch is at work."""
         with postgres.engine() as engine, engine.connect() as connection:
             since = database_now(connection) - timedelta(seconds=settings.livedash_stuck_after)
-            wrong = checks.stuck_stages(connection, started_before=since)
-        return check_result(wrong, remedy_for_check("no_stage_is_stuck").advice)
+            stuck = stages.find_stuck_stages(connection, started_before=since, most=SAMPLE)
+        wrong = [asdict(each) for each in stuck.oldest]
+        return check_result(wrong, remedy_for_check("no_stage_is_stuck").advice, count=stuck.total)
 
     return [
         every_csv_row_is_accounted_for,

@@ -18,6 +18,7 @@ from livedash_pipeline.defs.reporting import answer, document_metadata
 from livedash_pipeline.defs.resources import HttpSource, Postgres
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.flow.documents import Document, import_document, imports_document
+from livedash_pipeline.flow.freeing import free_abandoned
 from livedash_pipeline.flow.import_company import CompanyImport, import_whole_company
 from livedash_pipeline.openai_batch.tokens import count_tokens
 from livedash_pipeline.scratch import scratch_directory
@@ -54,6 +55,7 @@ def import_companies(
         postgres.engine() as engine,
         scratch_directory("csv") as spool,
     ):
+        free_abandoned(engine, http_source.settings)
         companies = _chosen(engine, config)
         context.instance.add_dynamic_partitions(PARTITIONS, [company.slug for company in companies])
         for company in companies:

@@ -18,6 +18,7 @@ from livedash_pipeline.defs.names import PARTITIONS, TAG_COMPANY, TAG_PARTITION
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
 from livedash_pipeline.defs.ticks import is_active, next_turn
 from livedash_pipeline.flow.context import require_api_key
+from livedash_pipeline.flow.freeing import free_abandoned
 from livedash_pipeline.flow.spending import require_payable
 from livedash_pipeline.settings import Settings
 
@@ -62,12 +63,15 @@ def _company_csv_sensor(settings: Settings, import_companies: dg.JobDefinition) 
         jobs=[import_sessions, import_companies],
         minimum_interval_seconds=settings.livedash_import_interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Imports companies whose CSV is due.",
+        description="Imports companies whose CSV is due, and frees what killed processes left behind.",
     )
     def sensor(context: dg.SensorEvaluationContext, postgres: dg.ResourceParam[Postgres]) -> dg.SensorResult:
         report_dead_runs(context.instance)
-        with postgres.engine() as engine, engine.connect() as connection:
-            due = due_companies(connection, database_now(connection))
+        with postgres.engine() as engine:
+            # Here, since nobody else looks at companies that are not imported.
+            free_abandoned(engine, settings)
+            with engine.connect() as connection:
+                due = due_companies(connection, database_now(connection))
         if not due:
             return dg.SensorResult(skip_reason="0 companies are due")
         if is_active(context.instance, "import_companies"):

@@ -32,6 +32,7 @@ _FIRST = UUID(int=0)
 ANSWERED_BEFORE = (
     "The session has the messages again that an earlier request was answered about; its answer was applied."
 )
+WITHDRAWN = "A stage before the analysis has failed since; a new request is made once that is over."
 NO_MESSAGES = "no_messages: the session has no message to analyse"
 NO_QUESTIONS = "analysed without questions, and no answer is kept"
 ANALYSIS_SKIPPED = "the analysis was skipped"
@@ -49,6 +50,7 @@ class RequestReport:
         skipped: Sessions without a message.
         extracted: Analysed sessions whose questions came from the answer that was kept.
         without_questions: Analysed sessions whose questions can be had from nowhere.
+        withdrawn: Unclaimed requests that were ended, since a stage before the analysis has failed meanwhile.
     """
 
     company: str
@@ -58,6 +60,7 @@ class RequestReport:
     skipped: int = 0
     extracted: int = 0
     without_questions: int = 0
+    withdrawn: int = 0
 
     def plus(self, **counts: int) -> RequestReport:
         """The report with further counts added."""
@@ -85,13 +88,29 @@ def build_requests(
     """
     sizer = RequestSizer.for_model(company.model or default_model, count_tokens)
     report = RequestReport(company.slug)
-    for build_chunk in (_rewrite_chunk, _create_chunk, _question_chunk):
+    for build_chunk in (_withdraw_chunk, _rewrite_chunk, _create_chunk, _question_chunk):
         after: UUID | None = _FIRST
         while after is not None:
             work = partial(build_chunk, company, sizer, report, after, chunk_size, clock)
             report, after = in_transaction(engine, work)
         log.info("requests built", **asdict(report))
     return report
+
+
+def _withdraw_chunk(
+    company: Company,
+    sizer: RequestSizer,  # noqa: ARG001 - the other chunks need it
+    report: RequestReport,
+    after: UUID,
+    chunk_size: int,
+    clock: Callable[[Connection], datetime],
+    connection: Connection,
+) -> tuple[RequestReport, UUID | None]:
+    """The analysis is not ready any more: what it would ask about may be older than the chat."""
+    found = requests.withdraw_requests(
+        connection, company.id, after_id=after, chunk_size=chunk_size, reason=WITHDRAWN, now=clock(connection)
+    )
+    return report.plus(withdrawn=len(found)), found[-1] if found else None
 
 
 def _rewrite_chunk(

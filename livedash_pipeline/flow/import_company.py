@@ -14,8 +14,8 @@ from livedash_pipeline.db.companies import Company
 from livedash_pipeline.flow.build_requests import RequestReport, build_requests
 from livedash_pipeline.flow.derive_sessions import DeriveReport, derive_sessions
 from livedash_pipeline.flow.fetch_transcripts import TranscriptReport, fetch_transcripts
+from livedash_pipeline.flow.freeing import free_stuck
 from livedash_pipeline.flow.import_csv import ImportReport, ImportRules, import_company
-from livedash_pipeline.flow.stage_operations import free_stuck
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.csv_source import CsvSource
 

@@ -112,7 +112,7 @@ def _of_imports(
             f"Run `livedash import --company {failing.company}` to see why.",
         )
     before = now - timedelta(seconds=settings.livedash_stuck_after)
-    stuck = obstacles.count_stuck_stages(connection, company_id, started_before=before)
+    stuck = stages.find_stuck_stages(connection, started_before=before, most=1, company_id=company_id).total
     if stuck:
         yield Obstacle(
             f"{stuck} stages began more than {settings.livedash_stuck_after} s ago and have not ended.",

@@ -1,14 +1,13 @@
-"""What an engineer does about stages: looking at failed ones, trying them again, and freeing those that never ended.
+"""What an engineer does about stages: looking at failed ones, and trying them again.
 
-Jobs, commands and HTTP call these and answer with the same documents. Arguments are checked here, once.
+Jobs, commands and HTTP call these and answer with the same documents. Arguments are checked here, once. Stages that never ended
+are freed by `flow.freeing`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.db.stage_retries import RetryCounts
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.flow.documents import Document, money
+from livedash_pipeline.flow.freeing import free_stuck
 from livedash_pipeline.flow.pages import DEFAULT_PAGE, cut_page, page_start
 from livedash_pipeline.flow.retry_costs import estimate_retries
 from livedash_pipeline.logs import get_logger
@@ -180,22 +180,3 @@ def _staged(connection: Connection, asked: _Retry, *, lock: bool) -> RetryCounts
         reanalyse=asked.reanalyse,
         lock=lock,
     )
-
-
-def free_stuck(engine: Engine, settings: Settings, *, company_id: UUID | None = None) -> Counter[str]:
-    """Frees stages that began `LIVEDASH_STUCK_AFTER` ago and never ended; after `LIVEDASH_MAX_ATTEMPTS` times they fail."""
-
-    def work(connection: Connection) -> Counter[str]:
-        now = database_now(connection)
-        return stages.free_stuck_stages(
-            connection,
-            started_before=now - timedelta(seconds=settings.livedash_stuck_after),
-            max_retries=settings.livedash_max_attempts,
-            now=now,
-            company_id=company_id,
-        )
-
-    freed = in_transaction(engine, work)
-    for stage, count in sorted(freed.items()):
-        log.warning("stuck stages freed", stage=stage, sessions=count)
-    return freed

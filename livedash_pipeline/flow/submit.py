@@ -233,6 +233,9 @@ def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> 
 
     def work(connection: Connection) -> Claim | None:
         now = context.now(connection)
+        if not batches.may_claim(connection, group.company_id):
+            report.held.append(f"{group.company} is being taken over from LiveDash")
+            return None
         limits = _limits(context, connection, group, now)
         if limits is None:
             report.held.append(

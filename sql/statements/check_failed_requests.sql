@@ -12,7 +12,9 @@ WITH failed AS (
         -- What a system failed at that was taken over says nothing about this one.
         AND requests.prompt_version <> 'livedash'
         -- Closed because there was nothing to ask any more, or nobody may: there is nothing to do about it.
-        AND coalesce(requests.error_code, '') NOT IN ('answered_before', 'no_messages', 'erased', 'input_erased')
+        AND coalesce(requests.error_code, '') NOT IN (
+            'answered_before', 'no_messages', 'erased', 'input_erased', 'input_outdated'
+        )
     GROUP BY requests.company_id
 ),
 
@@ -47,7 +49,9 @@ SELECT
             AND requests.processing_status = 'PROCESSING_FAILED'
             AND requests.completed_at >= :since
             AND requests.prompt_version <> 'livedash'
-            AND coalesce(requests.error_code, '') NOT IN ('answered_before', 'no_messages', 'erased', 'input_erased')
+            AND coalesce(requests.error_code, '') NOT IN (
+                'answered_before', 'no_messages', 'erased', 'input_erased', 'input_outdated'
+            )
         ORDER BY requests.id DESC
         LIMIT :sample
     ) AS sample_ids

@@ -1,5 +1,6 @@
 -- Of what is staged, the stages that may be tried again, once per import, with the newest request of their session where it
--- is the analysis. Texts that were deleted, on request or by age, are not fetched, read or asked about again.
+-- is the analysis. One behind an earlier stage that is not over may be set back, and is not ready. Texts that were deleted, on
+-- request or by age, are not fetched, read or asked about again.
 CREATE TEMPORARY TABLE eligible_retries ON COMMIT DROP AS
 WITH staged AS (
     SELECT DISTINCT
@@ -17,7 +18,15 @@ SELECT
     newest.processing_status AS request_status,
     CASE
         WHEN newest.transcript_hash = sessions.transcript_hash THEN nullif(newest.token_estimate, 0)
-    END AS token_estimate
+    END AS token_estimate,
+    NOT EXISTS (
+        SELECT 1
+        FROM processing_stages AS own
+        JOIN processing_stages AS earlier ON earlier.position < own.position
+        LEFT JOIN session_processing_status AS before
+            ON before.import_id = staged.import_id AND before.stage = earlier.name
+        WHERE own.name = :stage AND coalesce(before.status, 'PENDING') NOT IN ('COMPLETED', 'SKIPPED')
+    ) AS is_ready
 FROM staged
 JOIN session_imports AS imports ON imports.id = staged.import_id
 JOIN session_processing_status AS stage_row

@@ -1,4 +1,5 @@
--- Sessions of a company that wait for their analysis and have no open request, in id order, locked against derivation.
+-- Sessions of a company that wait for their analysis and have no open request, in id order, locked against derivation. The stages
+-- before it are over: what was derived of an older transcript than the present one is not asked about.
 -- `kept_request_id` is the newest complete request about the very same messages: its answer is applied again, not bought, unless
 -- somebody asked for another one since (`reanalyseAfter`).
 SELECT
@@ -12,6 +13,11 @@ JOIN session_processing_status AS creation
         creation.import_id = sessions.import_id
         AND creation.stage = 'SESSION_CREATION'
         AND creation.status = 'COMPLETED'
+JOIN session_processing_status AS fetching
+    ON
+        fetching.import_id = sessions.import_id
+        AND fetching.stage = 'TRANSCRIPT_FETCH'
+        AND fetching.status IN ('COMPLETED', 'SKIPPED')
 LEFT JOIN session_processing_status AS analysis
     ON analysis.import_id = sessions.import_id AND analysis.stage = 'AI_ANALYSIS'
 LEFT JOIN LATERAL (

@@ -1,24 +1,16 @@
--- Stages that began long ago and have not ended wait again, or fail once they have been freed too often. What
--- check_stuck_stages finds is what is freed: one whose session has an open request is not stuck, its batch is at work.
+-- Stages that find_stuck_stages found wait again, or fail once they have been freed too often. One that has ended or begun anew
+-- since then has another status or another start.
 WITH stuck AS (
     SELECT
         stage_row.import_id,
         stage_row.stage,
         stage_row.status
     FROM session_processing_status AS stage_row
-    JOIN session_imports AS imports ON imports.id = stage_row.import_id
-    LEFT JOIN sessions ON sessions.import_id = stage_row.import_id
-    WHERE
-        stage_row.status = 'IN_PROGRESS'
-        AND stage_row.started_at < :started_before
-        AND (CAST(:company_id AS uuid) IS NULL OR imports.company_id = :company_id)
-        AND NOT EXISTS (
-            SELECT 1
-            FROM ai_processing_requests AS requests
-            WHERE
-                requests.session_id = sessions.id
-                AND requests.processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
-        )
+    JOIN
+        unnest(CAST(:import_ids AS uuid[]), CAST(:stages AS text[]), CAST(:starts AS timestamptz[]))
+            AS found (import_id, stage, started_at)
+        ON found.import_id = stage_row.import_id AND found.stage = stage_row.stage
+    WHERE stage_row.status = 'IN_PROGRESS' AND stage_row.started_at = found.started_at
     ORDER BY stage_row.import_id, stage_row.stage
     FOR UPDATE OF stage_row SKIP LOCKED
 )

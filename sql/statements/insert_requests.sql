@@ -1,4 +1,5 @@
--- One pending request per session; the partial unique index keeps a second open one out.
+-- One pending request per session whose analysis is PENDING: the partial unique index keeps a second open one out, and the stage
+-- is read here once more, since whoever looked for the session may have read it before somebody else analysed it.
 INSERT INTO ai_processing_requests (
     session_id, company_id, model, prompt_version, transcript_hash, input_hash, body_bytes, token_estimate,
     max_output_tokens, requested_at, updated_at
@@ -24,5 +25,15 @@ FROM
         CAST(:token_estimates AS integer[]),
         CAST(:max_output_tokens AS integer[])
     ) AS built (session_id, transcript_hash, input_hash, body_bytes, token_estimate, max_output_tokens)
+WHERE
+    coalesce(
+        (
+            SELECT analysis.status
+            FROM sessions
+            JOIN session_processing_status AS analysis
+                ON analysis.import_id = sessions.import_id AND analysis.stage = 'AI_ANALYSIS'
+            WHERE sessions.id = built.session_id
+        ), 'PENDING'
+    ) = 'PENDING'
 ON CONFLICT (session_id, processing_type) WHERE processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
 DO NOTHING

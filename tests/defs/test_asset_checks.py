@@ -123,6 +123,6 @@ def test_a_stage_that_began_long_ago_is_red_unless_a_request_is_open(world: Worl
     found = evaluate(world)["no_stage_is_stuck"]
     assert not found.passed
     assert "AI_ANALYSIS" in str(found.metadata["sample"].value)
-    assert "Import the company again" in str(found.metadata["remedy"].value)
+    assert "The next import frees them" in str(found.metadata["remedy"].value)
     world.change(livedash_stuck_after=10 * 86_400)
     assert evaluate(world)["no_stage_is_stuck"].passed, "the limit is a setting"

@@ -109,7 +109,7 @@ def test_more_failures_than_the_limit_within_a_week_are_red(health: Health) -> N
     assert_green(health.check("few_requests_fail", livedash_max_failure_ratio=0.05))
 
 
-@pytest.mark.parametrize("code", ["answered_before", "no_messages", "erased", "input_erased"])
+@pytest.mark.parametrize("code", ["answered_before", "no_messages", "erased", "input_erased", "input_outdated"])
 def test_requests_that_were_closed_since_nothing_was_left_to_ask_are_no_failures(health: Health, code: str) -> None:
     ids = health.requests(60)
     health.settle(ids, failed=20)

@@ -105,6 +105,21 @@ def test_each_request_has_a_key_of_its_own_though_the_last_run_failed(world: Wor
     assert (_keys(first), _keys(second)) == (["import:acme:8"], ["import:acme:9"])
 
 
+def test_what_a_killed_process_left_is_freed_where_no_company_is_imported(world: World) -> None:
+    _submitted(world)
+    world.sql("UPDATE companies SET status = 'SUSPENDED'")
+    world.sql("UPDATE import_runs SET status = 'RUNNING', finished_at = NULL")
+    world.sql("UPDATE ai_processing_requests SET processing_status = 'PROCESSING_FAILED', completed_at = requested_at")
+    world.sql(
+        "UPDATE session_processing_status SET started_at = started_at - interval '2 days' WHERE stage = 'AI_ANALYSIS'"
+    )
+    assert world.tick("company_csv_sensor").skip_message == "0 companies are due"
+    assert world.sql("SELECT status, error_code FROM import_runs") == [("FAILED", "interrupted")]
+    assert world.sql("SELECT DISTINCT status FROM session_processing_status WHERE stage = 'AI_ANALYSIS'") == [
+        ("PENDING",)
+    ]
+
+
 @pytest.mark.parametrize("sensor", ["company_csv_sensor", "open_batch_sensor"])
 def test_a_lost_or_malformed_cursor_is_harmless(world: World, sensor: str) -> None:
     for cursor in (None, "", "lost", "-3", "1.5", "9" * 5000, "{}"):

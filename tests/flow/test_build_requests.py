@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import Engine, func, select, text, update
 
 from livedash_pipeline.core.prompt import prompt_version
@@ -116,6 +117,62 @@ def test_only_sessions_that_wait_for_their_analysis_get_a_request(engine: Engine
     assert build(engine, company).created == 0
     set_stage(engine, "COMPLETED", "SESSION_CREATION")
     assert build(engine, company).created == 1
+
+
+@pytest.mark.parametrize("status", ["PENDING", "IN_PROGRESS", "FAILED"])
+def test_a_session_whose_transcript_is_not_there_is_not_asked_about(
+    engine: Engine, company: Company, status: str
+) -> None:
+    with engine.begin() as connection:
+        insert_sessions(connection, company, [CHAT])
+    set_stage(engine, status, "TRANSCRIPT_FETCH")
+    assert build(engine, company).created == 0, "its messages may be older than the chat"
+    set_stage(engine, "SKIPPED", "TRANSCRIPT_FETCH")
+    assert build(engine, company).created == 1
+
+
+def test_an_answer_that_was_kept_waits_for_the_transcript_as_well(engine: Engine, company: Company) -> None:
+    with engine.begin() as connection:
+        insert_sessions(connection, company, [CHAT])
+    build(engine, company)
+    complete(engine)
+    set_stage(engine, "PENDING")
+    set_stage(engine, "FAILED", "TRANSCRIPT_FETCH")
+    assert build(engine, company) == RequestReport("acme")
+    set_stage(engine, "COMPLETED", "TRANSCRIPT_FETCH")
+    assert build(engine, company) == RequestReport("acme", reapplied=1)
+
+
+@pytest.mark.parametrize("stage", ["TRANSCRIPT_FETCH", "SESSION_CREATION"])
+def test_an_unclaimed_request_behind_a_stage_that_failed_is_withdrawn_and_made_anew(
+    engine: Engine, company: Company, stage: str
+) -> None:
+    with engine.begin() as connection:
+        insert_sessions(connection, company, [CHAT])
+    build(engine, company)
+    set_stage(engine, "PENDING", stage)
+    assert build(engine, company) == RequestReport("acme"), "it may come out the same"
+    set_stage(engine, "FAILED", stage)
+    assert build(engine, company, default_model="gpt-4o-mini") == RequestReport("acme", withdrawn=1)
+    (request,) = rows_of(engine, ai_processing_requests)
+    assert (request.processing_status, request.error_code) == ("PROCESSING_FAILED", "input_outdated")
+    with engine.connect() as connection:
+        assert stage_counts(connection, "AI_ANALYSIS") == {"PENDING": 1}, "it waits behind the failure"
+    assert build(engine, company) == RequestReport("acme")
+    set_stage(engine, "COMPLETED", stage)
+    assert build(engine, company) == RequestReport("acme", created=1)
+
+
+def test_a_claimed_request_behind_a_stage_that_failed_is_left_to_its_batch(engine: Engine, company: Company) -> None:
+    with engine.begin() as connection:
+        insert_requests(connection, company)
+    set_stage(engine, "FAILED", "TRANSCRIPT_FETCH")
+    with engine.begin() as holder:
+        # Somebody is claiming it right now.
+        holder.execute(select(ai_processing_requests).with_for_update())
+        assert build(engine, company).withdrawn == 0
+    complete(engine)
+    assert build(engine, company).withdrawn == 0
 
 
 def test_unclaimed_requests_follow_their_sessions_messages(engine: Engine, company: Company) -> None:

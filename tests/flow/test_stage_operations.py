@@ -24,9 +24,10 @@ from livedash_pipeline.errors import UsageError
 from livedash_pipeline.flow.build_requests import NO_QUESTIONS, build_requests
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.derive_sessions import derive_sessions
+from livedash_pipeline.flow.freeing import free_stuck
 from livedash_pipeline.flow.ingest import ingest_finished
 from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.stage_operations import failed_sessions, free_stuck, retry_stage
+from livedash_pipeline.flow.stage_operations import failed_sessions, retry_stage
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.openai_batch.tokens import count_tokens
 from livedash_pipeline.settings import Settings
@@ -135,6 +136,35 @@ def test_a_failed_analysis_has_its_newest_request_requeued(engine: Engine, compa
 def test_a_failed_analysis_without_a_request_gets_one(engine: Engine, company: Company) -> None:
     _, session_id = failed_analysis(engine, company, stages_only=True)
     assert counts(retry(engine, "ai_analysis", session_id)) == [1, 0, 0]
+    assert build(engine, company).created == 1
+
+
+@pytest.mark.parametrize("reanalyse", [False, True])
+def test_an_analysis_behind_a_failed_transcript_waits_for_it_without_a_request(
+    engine: Engine, company: Company, reanalyse: bool
+) -> None:
+    import_id, session_id = failed_analysis(engine, company)
+    with engine.begin() as connection:
+        set_stage(connection, import_id, "TRANSCRIPT_FETCH", "FAILED", error_message="gone")
+    assert counts(retry(engine, "ai_analysis", session_id, reanalyse=reanalyse, dry_run=False)) == [1, 0, 0]
+    assert stage_of(engine, import_id, "AI_ANALYSIS")["status"] == "PENDING"
+    assert [row.processing_status for row in rows_of(engine, ai_processing_requests)] == ["PROCESSING_FAILED"]
+    assert build(engine, company).created == 0, "its messages are older than the chat"
+    with engine.begin() as connection:
+        set_stage(connection, import_id, "TRANSCRIPT_FETCH", "COMPLETED")
+    assert build(engine, company).created == 1
+
+
+def test_a_completed_analysis_is_bought_again_only_with_the_transcript_there(
+    engine: Engine, company: Company, context: BatchContext
+) -> None:
+    (import_id,) = analysed(engine, company, context)
+    with engine.begin() as connection:
+        set_stage(connection, import_id, "TRANSCRIPT_FETCH", "FAILED", error_message="gone")
+    assert counts(retry(engine, "ai_analysis", import_id, reanalyse=True, dry_run=False)) == [1, 0, 0]
+    assert build(engine, company).created == 0
+    with engine.begin() as connection:
+        set_stage(connection, import_id, "TRANSCRIPT_FETCH", "COMPLETED")
     assert build(engine, company).created == 1
 
 

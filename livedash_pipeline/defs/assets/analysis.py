@@ -18,8 +18,8 @@ from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.flow.build_requests import build_requests
 from livedash_pipeline.flow.documents import ingest_document, money, submit_document
+from livedash_pipeline.flow.freeing import free_stuck
 from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.stage_operations import free_stuck
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.openai_batch.tokens import count_tokens
 
@@ -61,6 +61,7 @@ def pending_ai_requests(
     made = {
         "created": report.created,
         "rewritten": report.rewritten,
+        "withdrawn behind a failed stage": report.withdrawn,
         "kept answers applied": report.reapplied,
         "skipped without messages": report.skipped,
         "questions from kept answers": report.extracted,
