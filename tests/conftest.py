@@ -143,6 +143,11 @@ _EMPTY = text("""
     END
     $$
 """)
+# Of a process that a test has killed, the server goes on for a moment with what it was asked; 5 s are waited for its end.
+_TERMINATE = text("""
+    SELECT coalesce(bool_and(pg_terminate_backend(pid, 5000)), TRUE) FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+""")
 _fingerprint_of_template: list[str] = []
 
 
@@ -165,6 +170,8 @@ def _emptied(url: str) -> bool:
     engine = create_engine(url)
     try:
         with engine.begin() as connection:
+            if not connection.execute(_TERMINATE).scalar_one():
+                return False
             if connection.execute(_FINGERPRINT).scalar_one() != _fingerprint_of_template[0]:
                 return False
             connection.execute(_EMPTY)

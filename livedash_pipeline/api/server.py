@@ -8,23 +8,23 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
-from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from livedash_pipeline.api.metrics import MULTIPROCESS
 from livedash_pipeline.api.protocol import MAX_PARTIAL_HEAD, BoundedProtocol
+from livedash_pipeline.errors import LivedashError
 
 FACTORY = "livedash_pipeline.api.app:create_app"
 # Requests under way get so long when the server stops.
 GRACE_SECONDS = 30
 _IDLE_SECONDS = 30
+_GRACE_TO_START = 30
 _BACKLOG = 512
 
 
@@ -39,6 +39,8 @@ def server_options() -> dict[str, Any]:
         "server_header": False,
         "timeout_keep_alive": _IDLE_SECONDS,
         "timeout_graceful_shutdown": GRACE_SECONDS,
+        # A worker that only starts slowly, on a busy machine, is not to be killed for it.
+        "timeout_worker_healthcheck": _GRACE_TO_START,
         "h11_max_incomplete_event_size": MAX_PARTIAL_HEAD,
     }
 
@@ -60,7 +62,7 @@ def serve(
     Raises:
         OSError: The address cannot be used.
         KeyboardInterrupt: It was interrupted, and all is closed.
-        SystemExit: It could not start, and the log says why.
+        LivedashError: It could not start, and the log says why.
     """
     options = server_options() | {
         "workers": workers,
@@ -70,21 +72,45 @@ def serve(
     config = uvicorn.Config(FACTORY, factory=True, **options)
     with listening(host, port) as listener:
         if workers == 1:
-            server = uvicorn.Server(config)
-            # For a signal that comes before the server has a handler, and for its own repetition of the signal that ended it.
-            signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
-            announce(origin_of(listener))
-            server.run(sockets=[listener])
-            return
-        with _shared_metrics(os.environ):
-            # Made first, since it keeps signals from then on until it runs.
-            processes = _Workers(config, sockets=[listener])
-            announce(origin_of(listener))
-            processes.run()
-        if processes.interrupted:
-            raise KeyboardInterrupt
-        if not processes.terminated:
-            sys.exit(STARTUP_FAILURE)
+            _serve_here(config, listener, announce)
+        else:
+            _serve_apart(config, listener, announce)
+
+
+def _serve_here(config: uvicorn.Config, listener: socket.socket, announce: Callable[[str], None]) -> None:
+    server = uvicorn.Server(config)
+    told: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        told.append(number)
+        server.should_exit = True
+
+    # For a signal that comes before the server has a handler, and for its own repetition of the signal that ended it.
+    signal.signal(signal.SIGTERM, stop)
+    announce(origin_of(listener))
+    server.run(sockets=[listener])
+    if not (server.started or told):
+        raise _not_started()
+
+
+def _serve_apart(config: uvicorn.Config, listener: socket.socket, announce: Callable[[str], None]) -> None:
+    with _shared_metrics(os.environ):
+        # Made first, since it keeps signals from then on until it runs.
+        processes = _Workers(config, sockets=[listener])
+        announce(origin_of(listener))
+        processes.run()
+    if processes.interrupted:
+        raise KeyboardInterrupt
+    if not processes.terminated:
+        raise _not_started()
+
+
+def _not_started() -> LivedashError:
+    return LivedashError(
+        "The HTTP API could not start.",
+        remedy="The log above says why; `livedash doctor` checks the settings and the database.",
+        code="not_started",
+    )
 
 
 class _Workers(Multiprocess):
@@ -92,18 +118,18 @@ class _Workers(Multiprocess):
 
     Attributes:
         interrupted: SIGINT ended it.
-        terminated: SIGTERM did; without either a worker process could not start.
+        terminated: SIGTERM did. Neither did if uvicorn gave up on workers that cannot begin to serve.
     """
 
     interrupted = terminated = False
 
     def handle_int(self) -> None:
-        """Ends it."""
+        """Notes which signal it was: the exit status tells."""
         self.interrupted = True
         super().handle_int()
 
     def handle_term(self) -> None:
-        """Ends it."""
+        """Notes which signal it was: the exit status tells."""
         self.terminated = True
         super().handle_term()
 

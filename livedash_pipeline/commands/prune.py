@@ -63,14 +63,22 @@ def prune(
 ) -> Answer:
     """Delete texts that are older than their company keeps them, or what sessions or a person said.
 
+    With --dagster-older-than and --audit-older-than, old records as well.
     Ids, times, categories, tokens and costs stay. What was deleted is recorded as counts and does not come back.
     """
     from livedash_pipeline.core.retention import PruneRequest
     from livedash_pipeline.flow.prune import checked
 
-    request = checked(
-        PruneRequest(company, session_ids, external_ids, ip_address, dagster_older_than, audit_older_than, dry_run)
+    asked = PruneRequest(
+        company=company,
+        session_ids=session_ids,
+        external_ids=external_ids,
+        ip_address=ip_address,
+        dagster_older_than_days=dagster_older_than,
+        audit_older_than_days=audit_older_than,
+        dry_run=dry_run,
     )
+    request = checked(asked)
     # An erasure is no Dagster run: a run keeps its configuration, and with it whom somebody wanted to be forgotten.
     document = _erase(request) if request.names_sessions else run_step(prune_run(request), needs_key=False)
     return Answer(document, lambda console: draw_prune(console, document, erased=request.names_sessions))

@@ -61,7 +61,9 @@ def request(request_id: str) -> Answer:
 )
 @click.argument("request_ids", metavar="[ID]...", nargs=-1)
 @company_option("Only failed requests of this company.")
-@click.option("--error-code", metavar="CODE", help="Only those that failed with this code, such as truncated.")
+@click.option(
+    "--error-code", metavar="CODE", help="Only those that failed with this code, such as truncated, in either case."
+)
 @click.option("--older-than", metavar="HOURS", type=float, help="Only those that failed longer ago.")
 @click.option("--dry-run/--no-dry-run", default=None, help="Only count. Unless given: yes with a filter, no with ids.")
 def requeue(

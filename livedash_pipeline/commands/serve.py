@@ -13,7 +13,7 @@ import click
 from livedash_pipeline.commands.command import AS_JSON, LivedashCommand
 from livedash_pipeline.commands.context import ready_environment
 from livedash_pipeline.commands.guard import INTERRUPTED
-from livedash_pipeline.commands.output import print_document
+from livedash_pipeline.commands.output import print_document, show
 
 DEFAULT_PORT = 8000
 
@@ -44,13 +44,13 @@ def serve(ctx: click.Context, host: str, port: int, workers: int, trusted_proxie
     proxy with TLS in front of it wherever others can reach it. With --json, the document is printed as soon as it listens.
     """
     from livedash_pipeline.api import server
-    from livedash_pipeline.errors import UsageError
+    from livedash_pipeline.errors import LivedashError, UsageError
     from livedash_pipeline.flow.token_key import token_key
     from livedash_pipeline.openai_batch.webhooks import WebhookReader
 
     environment = ready_environment()
     # Worker processes find the same database and the same key. What is wrong with keys and secrets is said before they start,
-    # since one that cannot start is started again for ever.
+    # since a worker whose application cannot be made is started again for ever.
     environment.export_to(os.environ)
     token_key(environment.settings)
     if environment.settings.openai_webhook_secret:
@@ -61,6 +61,9 @@ def serve(ctx: click.Context, host: str, port: int, workers: int, trusted_proxie
     except KeyboardInterrupt:
         # Not raised on, since the one document has been printed already.
         ctx.exit(INTERRUPTED)
+    except LivedashError as error:
+        click.echo(f"error: {show(error)}", err=True)
+        ctx.exit(error.exit_status)
     except OSError as error:
         raise UsageError(
             f"Port {port} of {host} cannot be used: {error.strerror or error}.", remedy="Give another --port or --host."

@@ -97,7 +97,7 @@ CHECK_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             "livedash doctor",
         ),
         "no_stage_is_stuck": Remedy(
-            "The next import frees them, whatever company's they are, and so does `company_csv_sensor`: see whether it runs.",
+            "The next import frees them, of every company, and so does `company_csv_sensor`: see whether it runs.",
             "livedash import",
         ),
         "no_request_waits_too_long": Remedy(

@@ -20,8 +20,9 @@ _WHOLE = re.compile(rb'(?:[^"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
 _UP_TO_COMMA = re.compile(rb'(?:[^",]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
 _REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _BLANK_LINES = re.compile(rb"[ \t\r\n]*\n")
-# Of an item so many bytes are looked at together, and more of it each time: a short item is not to cost as much as a long one.
-_FIRST_STRETCH, _LONGEST_STRETCH = 512, 65_536
+# So many bytes of an item are looked at together, more of it each time, and at first twice as many as the item before had:
+# a short item among short ones is not to cost as much as a long one.
+_SHORTEST_STRETCH, _LONGEST_STRETCH = 64, 65_536
 _LONGER = 2
 _QUOTE = ord('"')
 # Whether a level is inside of an item: a comma between items shows half a bracket, the end of the array none.
@@ -120,7 +121,7 @@ class ArraySplitter:
         self._items = 0
         # A bracket counts `OPENED`: none before and after the array, one between its items, more inside of one.
         self._level = 0
-        self._stretch = _FIRST_STRETCH
+        self._stretch = _SHORTEST_STRETCH
         self._ended = False
         self._in_string = False
         self._escaped = False
@@ -201,7 +202,9 @@ class ArraySplitter:
         if by_comma or not self._blank or self._items:
             spans.append(ItemSpan(self._start, self._read + mark))
             self._items += 1
-        self._start, self._blank, self._stretch = self._read + behind, True, _FIRST_STRETCH
+        size = self._read + mark - self._start
+        self._stretch = min(max(_LONGER * size, _SHORTEST_STRETCH), _LONGEST_STRETCH)
+        self._start, self._blank = self._read + behind, True
         self._level, self._ended = (OPENED, False) if by_comma else (0, True)
         return behind
 

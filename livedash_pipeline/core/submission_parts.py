@@ -18,7 +18,7 @@ _OF_MESSAGE = frozenset(field.alias for field in SubmittedMessage.model_fields.v
 def judged_parts(value: Any, *, unknown: int) -> Any:
     """A parsed item without what cannot change its first faults: of unknown names, only so many of an object are left.
 
-    A list or object where neither is allowed is empty afterwards, and too many messages are only as many as they were.
+    A list or object where neither is allowed is empty afterwards, and of too many messages only their number is kept.
     """
     item = _known(value, _OF_SESSION, unknown)
     messages = value.get("messages") if isinstance(value, dict) else None

@@ -5,7 +5,8 @@ Add what every connection needs. Statements live beside the tables they are abou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -88,6 +89,17 @@ def database_now(connection: Connection) -> datetime:
     """The database's clock, the one clock that all processes share."""
     moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
     return moment
+
+
+@contextmanager
+def autocommitted(engine: Engine) -> Iterator[Connection]:
+    """A connection whose statements stand each by itself.
+
+    For reads that need no common snapshot, and writes that are one statement, where somebody waits for every call: it saves half
+    of the round trips of a transaction, and with them half of the waits for the interpreter's lock.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
 
 
 def in_transaction(engine: Engine, work: Callable[[Connection], _Result], *, attempts: int = 5) -> _Result:

@@ -1,4 +1,4 @@
-"""Pending requests that can never be asked, since the messages that they name are gone: they fail before anything is bought.
+"""Pending requests that must not be asked, since the messages that they name are gone or old: they end before anything is bought.
 
 Add a way in which an input can be lost. Requests that no batch can hold are `db.batches.fail_oversized`, and those whose session
 has no message at all `db.requests.close_requests_without_messages`.
@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from livedash_pipeline.db.statements import statement
 
 INPUT_ERASED = "The messages that it would ask about were deleted, by age or on request."
+INPUT_OUTDATED = "A stage before the analysis has failed since; a new request is made once that is over."
 INPUT_CHANGED = "The messages of the session are not those that the request names, and nothing newer takes their place."
 
 
@@ -31,6 +32,15 @@ def fail_changed_inputs(
     values = {"request_ids": list(request_ids), "prompt_version": prompt_version}
     found = connection.execute(statement("find_requests_to_give_up"), values)
     return fail_pending(connection, dict.fromkeys(found.scalars(), INPUT_CHANGED), "input_changed", now=now)
+
+
+def withdraw_outdated(connection: Connection, company_id: UUID, *, most: int | None = None, now: datetime) -> int:
+    """Ends a company's unclaimed requests about sessions behind a stage that failed (`input_outdated`); returns how many.
+
+    Their analysis stays PENDING, and gets a new request later. Without `most` it is all of them.
+    """
+    values = {"company_id": company_id, "most": most, "reason": INPUT_OUTDATED, "now": now}
+    return len(connection.execute(statement("withdraw_requests"), values).all())
 
 
 def fail_pending(connection: Connection, reasons: Mapping[UUID, str], code: str, *, now: datetime) -> int:

@@ -100,8 +100,8 @@ def read_requests(
     query = _from_place(query, status, after_id)
     # By position, in which the columns are those of the class: by name, a long page takes twice as long.
     return [
-        RequestRow(request_id, session_id, RequestStatus(status), *others)
-        for request_id, session_id, status, *others in connection.execute(query)
+        RequestRow(id_, session, RequestStatus(word), *others)
+        for id_, session, word, *others in connection.execute(query)
     ]
 
 

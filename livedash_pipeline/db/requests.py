@@ -162,9 +162,10 @@ def _columns(owner: str, built: Sequence[BuiltRequest]) -> dict[str, Any]:
     }
 
 
-def skip_analysis(connection: Connection, import_ids: Sequence[UUID], *, reason: str, now: datetime) -> None:
-    """Marks AI_ANALYSIS and QUESTION_EXTRACTION as SKIPPED with a reason."""
-    connection.execute(statement("skip_analysis"), {"import_ids": list(import_ids), "reason": reason, "now": now})
+def skip_analysis(connection: Connection, import_ids: Sequence[UUID], *, reason: str, now: datetime) -> int:
+    """Marks AI_ANALYSIS and QUESTION_EXTRACTION as SKIPPED with a reason; returns of how many imports the first one."""
+    values = {"import_ids": list(import_ids), "reason": reason, "now": now}
+    return sum(stage == Stage.AI_ANALYSIS for stage in connection.execute(statement("skip_analysis"), values).scalars())
 
 
 def skip_questions(connection: Connection, reasons: Mapping[UUID, str], *, now: datetime) -> None:
@@ -181,20 +182,6 @@ def close_requests_without_messages(
     import_ids = list(connection.execute(statement("close_requests_without_messages"), values).scalars())
     skip_analysis(connection, import_ids, reason=reason, now=now)
     return len(import_ids)
-
-
-def withdraw_requests(
-    connection: Connection, company_id: UUID, *, after_id: UUID, chunk_size: int, reason: str, now: datetime
-) -> list[UUID]:
-    """Ends the next unclaimed requests about sessions behind a stage that failed (`input_outdated`); returns which, in order."""
-    values = {
-        "company_id": company_id,
-        "after_id": after_id,
-        "chunk_size": chunk_size,
-        "reason": reason,
-        "now": now,
-    }
-    return sorted(connection.execute(statement("withdraw_requests"), values).scalars())
 
 
 def close_answered_requests(connection: Connection, request_ids: Sequence[UUID], *, reason: str, now: datetime) -> None:

@@ -18,7 +18,7 @@ from livedash_pipeline.core.cursors import make_cursor, read_cursor
 from livedash_pipeline.db import access
 from livedash_pipeline.db.access import LAST_USE_PRECISION, AuditEntry, ListedEntry, ListedToken
 from livedash_pipeline.db.companies import get_company, optional_company_id
-from livedash_pipeline.db.connect import database_now, in_transaction
+from livedash_pipeline.db.connect import autocommitted, database_now, in_transaction
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.flow.documents import Document, moment
 from livedash_pipeline.flow.pages import DEFAULT_PAGE, cut_page, page_start
@@ -40,7 +40,7 @@ class Identity:
 def identify(engine: Engine, key: bytes, token: str) -> Identity:
     """Whose a token is, now; its last use is remembered."""
     hashed = hash_token(token, key)
-    with engine.connect() as connection:
+    with autocommitted(engine) as connection:
         known = access.find_token(connection, hashed)
         if known is None:
             return Identity(None, "is not known")
@@ -48,7 +48,6 @@ def identify(engine: Engine, key: bytes, token: str) -> Identity:
         refusal = known.state.refusal(now)
         if refusal is None and (known.last_used_at is None or known.last_used_at < now - LAST_USE_PRECISION):
             access.note_use(connection, known.caller.token_id, now=now)
-            connection.commit()
     return Identity(known.caller, refusal)
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.core.prompt import input_hash, prompt_version, transcript_data
 from livedash_pipeline.core.request_lines import RequestSizer
 from livedash_pipeline.core.states import StageStatus
-from livedash_pipeline.db import answers, requests
+from livedash_pipeline.db import answers, lost_inputs, requests
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.db.requests import BuiltRequest, RequestToRewrite, SessionToRequest, SessionWithoutQuestions
@@ -32,7 +32,6 @@ _FIRST = UUID(int=0)
 ANSWERED_BEFORE = (
     "The session has the messages again that an earlier request was answered about; its answer was applied."
 )
-WITHDRAWN = "A stage before the analysis has failed since; a new request is made once that is over."
 NO_MESSAGES = "no_messages: the session has no message to analyse"
 NO_QUESTIONS = "analysed without questions, and no answer is kept"
 ANALYSIS_SKIPPED = "the analysis was skipped"
@@ -101,16 +100,14 @@ def _withdraw_chunk(
     company: Company,
     sizer: RequestSizer,  # noqa: ARG001 - the other chunks need it
     report: RequestReport,
-    after: UUID,
+    after: UUID,  # noqa: ARG001 - what was withdrawn is not found again
     chunk_size: int,
     clock: Callable[[Connection], datetime],
     connection: Connection,
 ) -> tuple[RequestReport, UUID | None]:
     """The analysis is not ready any more: what it would ask about may be older than the chat."""
-    found = requests.withdraw_requests(
-        connection, company.id, after_id=after, chunk_size=chunk_size, reason=WITHDRAWN, now=clock(connection)
-    )
-    return report.plus(withdrawn=len(found)), found[-1] if found else None
+    withdrawn = lost_inputs.withdraw_outdated(connection, company.id, most=chunk_size, now=clock(connection))
+    return report.plus(withdrawn=withdrawn), _FIRST if withdrawn == chunk_size else None
 
 
 def _rewrite_chunk(
@@ -161,8 +158,8 @@ def _create_chunk(
         connection, company.id, built, model=sizer.frame.model, prompt_version=prompt_version(), now=now
     )
     empty = _without_messages(found, built)
-    requests.skip_analysis(connection, empty, reason=NO_MESSAGES, now=now)
-    return report.plus(created=created, reapplied=reapplied, skipped=len(empty)), found[-1].session_id
+    skipped = requests.skip_analysis(connection, empty, reason=NO_MESSAGES, now=now)
+    return report.plus(created=created, reapplied=reapplied, skipped=skipped), found[-1].session_id
 
 
 def _question_chunk(

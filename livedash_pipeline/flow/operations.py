@@ -15,7 +15,7 @@ from livedash_pipeline.core.ids import read_ids
 from livedash_pipeline.core.states import RequestStatus
 from livedash_pipeline.db import requests
 from livedash_pipeline.db.companies import optional_company_id
-from livedash_pipeline.db.connect import database_now, in_transaction
+from livedash_pipeline.db.connect import autocommitted, database_now, in_transaction
 from livedash_pipeline.db.request_history import read_requests
 from livedash_pipeline.db.requests import Requeued
 from livedash_pipeline.db.stages import pipeline_status
@@ -31,7 +31,7 @@ MAX_HOURS = 1_000_000
 
 def summarise(engine: Engine, company: str | None = None) -> Document:
     """Requests per status, over all companies or of one."""
-    with engine.connect() as connection:
+    with autocommitted(engine) as connection:
         company_id = optional_company_id(connection, company)
         return documents.summary_document(requests.count_by_status(connection, company_id))
 
@@ -67,7 +67,7 @@ def list_requests(
     wanted = read_status(status)
     filters = {"status": wanted.value, "company": company}
     after = page_start(cursor, filters, limit=limit, read=read_cursor)
-    with engine.connect() as connection:
+    with autocommitted(engine) as connection:
         company_id = optional_company_id(connection, company)
         found = read_requests(connection, status=wanted, limit=limit + 1, after_id=after, company_id=company_id)
     page, following = cut_page(found, limit, lambda row: make_cursor(row.id, filters))

@@ -143,7 +143,7 @@ def _submit_in_turn(
         if group not in begun:
             # Once a group and not once a batch: it reads everything that waits.
             report.too_long += _fail_oversized(context, group)
-            _fail_deleted_inputs(context, group)
+            _drop_lost_inputs(context, group)
             begun.add(group)
         try:
             claim = _claim(context, group, report)
@@ -218,14 +218,17 @@ def _fail_oversized(context: BatchContext, group: PendingGroup) -> int:
     )
 
 
-def _fail_deleted_inputs(context: BatchContext, group: PendingGroup) -> None:
-    """Requeued requests about messages that have been deleted since."""
-    failed = in_transaction(
-        context.engine,
-        lambda connection: lost_inputs.fail_deleted_inputs(connection, group.company_id, now=context.now(connection)),
-    )
-    if failed:
-        log.warning("inputs deleted", company=group.company, requests=failed)
+def _drop_lost_inputs(context: BatchContext, group: PendingGroup) -> None:
+    """Requests whose messages were deleted, or may be older than the chat, since they were built."""
+
+    def work(connection: Connection) -> tuple[int, int]:
+        now = context.now(connection)
+        deleted = lost_inputs.fail_deleted_inputs(connection, group.company_id, now=now)
+        return deleted, lost_inputs.withdraw_outdated(connection, group.company_id, now=now)
+
+    deleted, outdated = in_transaction(context.engine, work)
+    if deleted or outdated:
+        log.warning("inputs lost", company=group.company, deleted=deleted, outdated=outdated)
 
 
 def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> Claim | None:

@@ -1,5 +1,6 @@
 -- Newest import runs that still count as running although nobody holds the lock of their company's import (`take_import_lock`):
--- the process ended before they did. The lock is held until the end of the transaction; older runs were ended by newer ones.
+-- the process ended before they did. The lock is looked at and not taken: an import that begins meanwhile must find it free, and
+-- one that is seen to run has held it since before. Older runs were ended by newer ones.
 WITH running AS MATERIALIZED (
     SELECT
         newest.id,
@@ -20,4 +21,16 @@ WITH running AS MATERIALIZED (
 
 SELECT running.id
 FROM running
-WHERE pg_try_advisory_xact_lock(hashtextextended('livedash import ' || CAST(running.company_id AS text), 0))
+WHERE
+    NOT EXISTS (
+        SELECT 1
+        FROM pg_locks AS held
+        JOIN pg_database AS here ON here.oid = held.database AND here.datname = current_database()
+        WHERE
+            held.locktype = 'advisory'
+            AND held.granted
+            -- How Postgres shows a lock of one bigint: its two halves.
+            AND held.objsubid = 1
+            AND (CAST(held.classid AS bigint) << 32) | CAST(held.objid AS bigint)
+            = hashtextextended('livedash import ' || CAST(running.company_id AS text), 0)
+    )

@@ -1,7 +1,7 @@
 -- Failed requests wait again, with both allowances restarted: only the newest of a session, only when none is open and the
--- session's analysis is not complete and its texts are there. The rest is counted, not changed. The status that is expected comes
--- from the rows above and is no constant: after an outage the planner believes for a while that none has failed, and reads them
--- all once per row.
+-- session's analysis is not complete, stands behind no stage that failed, and its texts are there. The rest is counted, not changed.
+-- The status that is expected comes from the rows above and is no constant: after an outage the planner believes for a while that
+-- none has failed, and reads them all once per row.
 WITH asked AS (
     SELECT DISTINCT given.id
     FROM unnest(CAST(:request_ids AS uuid[])) AS given (id)
@@ -45,6 +45,14 @@ eligible AS (
                 ORDER BY messages.position
                 LIMIT 1
             ), TRUE
+        )
+        -- Its messages may be older than the chat: see withdraw_requests.
+        AND NOT EXISTS (
+            SELECT 1
+            FROM session_processing_status AS before
+            JOIN processing_stages AS earlier ON earlier.name = before.stage
+            JOIN processing_stages AS own ON own.name = 'AI_ANALYSIS' AND own.position > earlier.position
+            WHERE before.import_id = sessions.import_id AND before.status = 'FAILED'
         )
         AND NOT EXISTS (
             SELECT 1

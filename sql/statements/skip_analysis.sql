@@ -30,3 +30,4 @@ ON CONFLICT (import_id, stage) DO UPDATE
         started_at = excluded.started_at,
         completed_at = excluded.completed_at
     WHERE stage_row.status IN ('PENDING', 'IN_PROGRESS', 'FAILED')
+RETURNING stage_row.stage

@@ -1,5 +1,5 @@
--- Unclaimed requests of a company, in id order, whose sessions stand behind a stage that has failed since: their messages may be
--- older than the chat. Nothing was bought, and a new request is made once the stage is over. A claim that is being made counts.
+-- Unclaimed requests of a company whose sessions stand behind a stage that has failed since: their messages may be older than the
+-- chat. Nothing was bought, and a new request is made once the stage is over. One that is being claimed is left to its batch.
 WITH outdated AS (
     SELECT
         requests.id,
@@ -8,7 +8,6 @@ WITH outdated AS (
     JOIN sessions ON sessions.id = requests.session_id
     WHERE
         requests.company_id = :company_id
-        AND requests.id > :after_id
         AND requests.processing_type = 'session_analysis'
         AND requests.processing_status = 'PENDING_BATCHING'
         AND EXISTS (
@@ -19,7 +18,7 @@ WITH outdated AS (
             WHERE before.import_id = sessions.import_id AND before.status = 'FAILED'
         )
     ORDER BY requests.id
-    LIMIT :chunk_size
+    LIMIT CAST(:most AS bigint)
     FOR UPDATE OF requests SKIP LOCKED
 )
 

@@ -15,6 +15,7 @@ from livedash_pipeline.core.endpoints import endpoint_of
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from tests.api.world import ADMIN, Api, add_batch, add_requests, api_settings, running_api
 from tests.conftest import NOW
+from tests.flow.races import until_waiting
 
 
 @pytest.fixture
@@ -98,8 +99,7 @@ def test_one_reconcile_runs_at_a_time(api: Api, engine: Engine) -> None:
         answers: list[int] = []
         first = Thread(target=lambda: answers.append(api.post(f"{ADMIN}/reconcile").status_code))
         first.start()
-        while not connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
-            pass
+        until_waiting(engine)
         refused = api.post(f"{ADMIN}/reconcile")
     first.join()
     assert (refused.status_code, refused.json()["code"], answers) == (409, "conflict", [200])

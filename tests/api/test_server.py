@@ -126,16 +126,18 @@ def _probe(name: str, access: Access, work: object) -> list[APIRouter]:
 _READ = Access(Role.PLATFORM_ADMIN, Scope.ADMIN_READ)
 
 
-def test_a_statement_that_takes_too_long_is_ended(database_url: str, tmp_path: Path) -> None:
-    engine = make_engine(database_url, statement_timeout=0.05)
+def test_a_statement_that_takes_too_long_is_ended(engine: Engine, database_url: str, tmp_path: Path) -> None:
+    settings = api_settings(tmp_path)
+    token = make_token(engine, settings)
+    hurried = make_engine(database_url, statement_timeout=0.3)
 
     def sleep(_request: Request) -> None:
-        with engine.connect() as connection:
+        with hurried.connect() as connection:
             connection.execute(text("SELECT pg_sleep(30)"))
 
-    with running_api(api_settings(tmp_path), engine, make_routers=lambda: _probe("slow", _READ, sleep)) as api:
+    with running_api(settings, hurried, make_routers=lambda: _probe("slow", _READ, sleep), admin=token) as api:
         response = api.get("/api/slow")
-    engine.dispose()
+    hurried.dispose()
     assert (response.status_code, response.json()["detail"]) == (503, "The database took too long to answer.")
 
 
@@ -275,11 +277,11 @@ def test_heads_that_are_too_large_are_refused(quiet_api: Api) -> None:
 def test_a_client_that_is_too_slow_is_not_waited_for(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.6)
 
     def slow_body() -> list[APIRouter]:
         routes = guarded_router("/api", ["probe"])
-        access = Access(Role.PLATFORM_ADMIN, Scope.ADMIN_WRITE, action="probe", body="json", body_seconds=0.2)
+        access = Access(Role.PLATFORM_ADMIN, Scope.ADMIN_WRITE, action="probe", body="json", body_seconds=0.6)
 
         @routes.post("/slow")
         @allow(access)

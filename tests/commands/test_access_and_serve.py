@@ -139,7 +139,7 @@ def test_the_server_answers_until_it_is_told_to_stop_and_finishes_what_it_has_be
             _, errors = server.communicate(timeout=60)
         finally:
             # Nothing where it has ended already.
-            server.terminate()
+            server.kill()
     assert server.returncode == status, errors.decode()
     assert b"Traceback" not in errors
     assert b"path=/api/admin/legacy/summary" in errors
@@ -177,7 +177,7 @@ def _half_a_request(address: str, token: str) -> Iterator[socket.socket]:
 def _wait_until_nobody_listens(address: str) -> None:
     """Until the server has begun to stop."""
     parts = urlsplit(address)
-    for _ in range(1_000):
+    for _ in range(6_000):
         try:
             socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30).close()
         except ConnectionRefusedError:

@@ -16,6 +16,7 @@ from livedash_pipeline.db import batches, lost_inputs
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.tables import ai_processing_requests, session_imports, session_processing_status, sessions
 from tests.conftest import NOW
+from tests.flow.races import until_waiting
 from tests.flow.rows import insert_company, insert_requests, rows_of
 
 EARLIER, LATER = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
@@ -150,13 +151,7 @@ def test_stages_are_locked_in_the_order_of_their_imports(
         connection.execute(text("SET LOCAL lock_timeout = '2s'"))
         connection.execute(lock.where(table.c.import_id == imports[0]))
         thread.start()
-        waits = text(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        while not connection.execute(waits).scalar_one():
-            # What is read of others is kept for a transaction unless it is thrown away.
-            connection.execute(text("SELECT pg_stat_clear_snapshot(), pg_sleep(0.005)"))
-            assert thread.is_alive()
+        until_waiting(engine)
         connection.execute(lock.where(table.c.import_id == imports[1]))
     thread.join(timeout=30)
     assert done == [2]

@@ -18,6 +18,7 @@ from livedash_pipeline.db.tables import ai_processing_requests
 from livedash_pipeline.flow.operations import list_requests, requeue_requests
 from tests.conftest import NOW
 from tests.db.test_states_in_database import insert_batch
+from tests.flow.races import until_waiting
 from tests.flow.rows import insert_company, insert_requests, rows_of, stage_counts
 
 LATER = NOW + timedelta(hours=1)
@@ -190,11 +191,7 @@ def test_a_requeue_that_races_a_new_request_counts_it_instead_of_failing(engine:
         thread = Thread(target=lambda: counted.append(requeue_requests(engine, request_ids=[str(ids[0])])))
         thread.start()
         # The other transaction waits for this one at the unique index.
-        waiting = text(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        while not _read(engine, waiting):
-            assert thread.is_alive()
+        until_waiting(engine)
     thread.join()
     assert counted == [{"ok": True, "requeuedCount": 0, "notFoundCount": 0, "notFailedCount": 1}]
 

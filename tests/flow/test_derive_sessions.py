@@ -30,6 +30,7 @@ from tests.flow.imported import (
     stage_of,
     store_text,
 )
+from tests.flow.races import until_waiting
 
 LONGER = CHAT + "[01.05.2025 12:02:00] User: one more\n[01.05.2025 12:02:06] Emma: yes?\n"
 
@@ -252,7 +253,7 @@ def test_claim_that_is_under_way_is_waited_for_and_seen(engine: Engine, company:
     with engine.begin() as claimer:
         claim(claimer, company, request_id)
         thread.start()
-        _wait_until_blocked(engine)
+        until_waiting(engine)
     thread.join()
     assert reports == [DeriveReport(deferred=1)]
     assert session_of(engine, import_id)["stale"] is True
@@ -296,14 +297,3 @@ def test_chunks_cover_everything(engine: Engine, company: Company, limits: dict[
     for _ in range(10):
         store_text(engine, add_import(engine, company, "x"), CHAT)
     assert derive(engine, company, **limits) == DeriveReport(created=10, messages=20)
-
-
-def _wait_until_blocked(engine: Engine) -> None:
-    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    pause = threading.Event()
-    for _ in range(500):
-        with engine.connect() as connection:
-            if connection.execute(waiting).scalar_one():
-                return
-        pause.wait(0.01)
-    raise AssertionError("the derivation did not wait for the claim")

@@ -205,9 +205,9 @@ def test_server_errors_are_tried_again_in_the_same_run(
 
 
 def test_time_outs_are_tried_again_in_the_same_run(engine: Engine, site: TranscriptSite, company: Company) -> None:
-    site.slowness = 0.3
+    site.slowness = 2
     add_import(engine, company, f"{site.url}/a.txt")
-    quick = FetchLimits(max_bytes=10_000, read_seconds=0.05, total_seconds=5)
+    quick = FetchLimits(max_bytes=10_000, read_seconds=0.5, total_seconds=5)
     assert fetch(engine, company, fetch=quick).failed == {"timeout": 1}
     assert len(site.asked) == 3
 

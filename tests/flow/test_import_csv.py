@@ -30,7 +30,8 @@ from tests.sources import csv_site
 from tests.sources.csv_site import Answer, Site, plain, running_site
 
 RULES = ImportRules(max_reject_ratio=0.2, interval=timedelta(minutes=15))
-QUICK = FetchLimits(max_bytes=1_000_000, connect_seconds=2, read_seconds=0.15, total_seconds=0.3)
+PATIENT = FetchLimits(max_bytes=1_000_000, connect_seconds=10, read_seconds=10, total_seconds=30)
+QUICK = FetchLimits(max_bytes=1_000_000, connect_seconds=10, read_seconds=0.15, total_seconds=0.3)
 
 
 def row(external_id: str, message: str = "hello", *, start: str = "01.05.2025 10:00:00", tokens: str = "100") -> str:
@@ -46,10 +47,14 @@ class Importing:
 
     def __init__(self, engine: Engine, site: Site, spool: Path) -> None:
         self.engine, self.site = engine, site
-        self.source = CsvSource({}, spool, QUICK, sleep=lambda _: None)
+        self.spool = spool
+        self.source = self.source_with(PATIENT)
         self.now = NOW
         with engine.begin() as connection:
             self.company = add_company(connection, "acme", CompanyChanges(csv_url=f"{site.url}/x.csv"), now=NOW)
+
+    def source_with(self, limits: FetchLimits) -> CsvSource:
+        return CsvSource({}, self.spool, limits, sleep=lambda _: None)
 
     def run(self, answer: Answer | str | None = None, **options: Any) -> ImportReport:
         if answer is not None:
@@ -246,7 +251,7 @@ def test_a_source_that_gives_no_csv_fails_the_run_and_touches_nothing(
 ) -> None:
     acme.run(row("a"))
     with pytest.raises(SourceError) as caught:
-        acme.run(answer)
+        acme.run(answer, source=acme.source_with(QUICK) if code == "timeout" else acme.source)
     run = acme.last_run()
     assert (run.status, run.error_code, run.error_message) == ("FAILED", code, caught.value.message)
     assert acme.ids() == ["a"]

@@ -24,6 +24,7 @@ from livedash_pipeline.sources.csv_source import CsvSource
 from livedash_pipeline.sources.http import FetchLimits
 from tests.conftest import NOW
 from tests.flow.imported import rows_of
+from tests.flow.races import deadlocks, until_waiting
 from tests.flow.submitted import outcomes, stages_by_id, submission, submit
 from tests.flow.test_import_csv import row
 
@@ -69,18 +70,6 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def until_so_many_wait(engine: Engine, count: int) -> None:
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for _ in range(4000):
-            if connection.execute(waiting).scalar_one() >= count:
-                return
-            connection.execute(text("SELECT pg_sleep(0.005)"))
-    raise AssertionError("nobody waits")
-
-
 def accepted(name: str) -> AcceptedItem:
     item = read_item(json.dumps(submission(name)).encode())
     assert isinstance(item, AcceptedItem)
@@ -93,7 +82,7 @@ def test_a_session_that_is_being_submitted_is_left_alone_by_the_import_that_meet
     with meeting.engine.begin() as connection:
         merge_submissions(connection, meeting.company.id, [accepted("chat-1")], NOW)
         importing = pool.submit(meeting.bring, row("chat-0"), row("chat-1"), row("chat-2"))
-        until_so_many_wait(meeting.engine, 1)
+        until_waiting(meeting.engine)
     report = importing.result(timeout=30)
     # Just as if the submission had been there before the import began.
     assert (report.rows, report.new, report.changed, report.unchanged) == (3, 2, 0, 1)
@@ -109,7 +98,7 @@ def test_a_submission_that_is_taken_back_leaves_its_session_to_the_import(
     with meeting.engine.connect() as connection:
         merge_submissions(connection, meeting.company.id, [accepted("chat-1")], NOW)
         importing = pool.submit(meeting.bring, row("chat-1"))
-        until_so_many_wait(meeting.engine, 1)
+        until_waiting(meeting.engine)
         connection.rollback()
     assert importing.result(timeout=30).new == 1
     assert meeting.sources() == {"chat-1": "csv"}
@@ -130,6 +119,7 @@ def test_an_import_and_a_submission_that_wait_for_one_another_both_get_through(
 ) -> None:
     """The import holds b and wants a; the submission holds a and wants b."""
     meeting.bring(row("b", "first"))
+    before = deadlocks(meeting.engine)
     with (
         looking_after(meeting.engine, import_looks) as one,
         looking_after(meeting.engine, submission_looks) as other,
@@ -137,10 +127,11 @@ def test_an_import_and_a_submission_that_wait_for_one_another_both_get_through(
         with meeting.engine.begin() as connection:
             connection.execute(select(session_imports.c.id).with_for_update())
             importing = pool.submit(meeting.bring, row("a"), row("b", "second"), engine=one)
-            until_so_many_wait(meeting.engine, 1)
+            until_waiting(meeting.engine)
             submitting = pool.submit(meeting.submit, "a", "b", engine=other)
-            until_so_many_wait(meeting.engine, 2)
+            until_waiting(meeting.engine, 2)
         report, told = importing.result(timeout=60), submitting.result(timeout=60)
+    assert deadlocks(meeting.engine) > before
     assert report.rows == 2
     assert set(told) <= {"created", "updated"}
     assert meeting.sources() == {"a": "api", "b": "api"}

@@ -32,6 +32,7 @@ from livedash_pipeline.flow.poll import poll_batches
 from livedash_pipeline.flow.submit import submit_pending
 from tests.flow.batch_round import Begin, Round, batch_row
 from tests.flow.batch_service import BatchService, analysis, answered, not_run, refused
+from tests.flow.races import deadlocks
 from tests.flow.rows import insert_company, insert_requests, rows_of, session_values, stage_counts
 
 
@@ -348,7 +349,7 @@ def test_batches_with_opposite_orders_of_questions_do_not_deadlock(
         if ingest_batch(scripted, batch_id, IngestReport()):
             taken.append(batch_id)
 
-    before = _deadlocks(engine)
+    before = deadlocks(engine)
     workers = [Thread(target=take_in, args=(batch_id,)) for batch_id in ids]
     for worker in workers:
         worker.start()
@@ -356,22 +357,7 @@ def test_batches_with_opposite_orders_of_questions_do_not_deadlock(
         worker.join()
     assert sorted(taken) == ids
     assert {row.status for row in rows_of(engine, ai_batch_requests)} == {"PROCESSED"}
-    assert _deadlocks(engine) == before
-
-
-def _deadlocks(engine: Engine) -> int:
-    """Deadlocks of this database up to now, in which other tests have met theirs before."""
-    others = text("""
-        SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
-    """)
-    # A session tells its figures at its end at the latest.
-    engine.dispose()
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        while connection.execute(others).scalar_one():
-            connection.execute(text("SELECT pg_sleep(0.01)"))
-        counted = connection.execute(text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"))
-        return int(counted.scalar_one())
+    assert deadlocks(engine) == before
 
 
 def test_a_transaction_that_was_the_victim_of_a_deadlock_is_run_again(engine: Engine, company: Company) -> None:

@@ -217,7 +217,8 @@ def test_a_requeued_request_about_deleted_messages_fails_before_it_is_bought(ana
 def test_a_request_about_messages_that_were_deleted_by_age_is_not_requeued(analysed: Chats) -> None:
     fail_requests(analysed)
     analysed.prune(days=61)
-    ids = [str(row.id) for row in analysed.sql("SELECT id FROM ai_processing_requests")]
+    ids = [str(row.id) for row in analysed.sql("SELECT id FROM ai_processing_requests WHERE error_code = 'refused'")]
+    assert len(ids) == 3
     before = analysed.sql("SELECT * FROM ai_processing_requests ORDER BY id")
     for options in ({"request_ids": ids}, {"error_code": "refused"}):
         for dry_run in (True, False):

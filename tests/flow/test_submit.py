@@ -25,9 +25,11 @@ from livedash_pipeline.db.tables import (
     ai_request_attempts,
     database_properties,
     exchange_rates,
+    session_processing_status,
 )
 from livedash_pipeline.errors import LivedashError, SettingsError
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.operations import requeue_requests
 from livedash_pipeline.flow.submit import SubmitReport, submit_pending
 from livedash_pipeline.local.batch_api.server import RunningServer
 from livedash_pipeline.openai_batch.errors import BatchApiError
@@ -486,3 +488,23 @@ def test_a_claim_of_the_past_cannot_record_its_batch(
     report = submit(scripted)
     assert batch_row(engine).openai_batch_id is None
     assert [batch.openai_batch_id for batch in report.submitted] == [None]
+
+
+def test_a_withdrawn_request_is_not_put_back_and_nothing_of_it_is_claimed(
+    engine: Engine, scripted: BatchContext, service: BatchService
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            update(session_processing_status)
+            .where(session_processing_status.c.stage == "TRANSCRIPT_FETCH")
+            .values(status="FAILED")
+        )
+    # An import that was killed between its fetches and its requests has left one behind.
+    assert submit(scripted).submitted == []
+    assert "create" not in service.calls
+    request = request_row(engine)
+    assert (request.processing_status, request.error_code) == ("PROCESSING_FAILED", "input_outdated")
+    refused = {"ok": True, "requeuedCount": 0, "notFoundCount": 0, "notFailedCount": 1}
+    assert requeue_requests(engine, request_ids=[str(request.id)]) == refused
+    assert requeue_requests(engine, error_code="input_outdated", dry_run=False) == refused
+    assert submit(scripted).submitted == []

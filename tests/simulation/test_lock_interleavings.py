@@ -19,6 +19,7 @@ from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
 from livedash_pipeline.flow.build_requests import build_requests
 from tests.conftest import NOW
+from tests.flow.races import until_waiting
 from tests.flow.rows import CHAT, insert_company, insert_requests, insert_sessions
 
 ENDPOINT = "api.example.org/v1"
@@ -93,21 +94,12 @@ def test_claims_of_one_model_take_turns_and_share_nothing(engine: Engine, compan
     with transaction(engine) as connection:
         first = claim(connection, company)
         waiting = meanwhile(second)
-        _until_somebody_waits(connection)
+        until_waiting(engine)
     assert first is not None
     assert first.requests == 3
     assert waiting() is None
     with engine.connect() as connection:
         assert connection.execute(select(func.count()).select_from(ai_request_attempts)).scalar_one() == 3
-
-
-def _until_somebody_waits(connection: Connection) -> None:
-    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    for _ in range(1000):
-        if connection.execute(waits).scalar_one():
-            return
-        connection.execute(text("SELECT pg_sleep(0.005)"))
-    raise AssertionError("nobody waits")
 
 
 def test_a_batch_is_settled_by_whoever_locks_it_and_the_other_one_sees_nothing(
@@ -188,5 +180,5 @@ def test_a_surplus_batch_that_two_find_at_once_is_new_to_one_of_them(engine: Eng
     with transaction(engine) as connection:
         assert recovery.record_surplus(connection, found, endpoint=ENDPOINT, now=NOW)
         waiting = meanwhile(second)
-        _until_somebody_waits(connection)
+        until_waiting(engine)
     assert waiting() is False

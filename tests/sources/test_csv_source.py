@@ -13,7 +13,8 @@ from tests.sources import csv_site
 from tests.sources.csv_site import Answer, Site, plain, running_site
 
 BODY = b"a,b\n" * 1000
-QUICK = FetchLimits(max_bytes=100_000, connect_seconds=2, read_seconds=0.2, total_seconds=0.5)
+PATIENT = FetchLimits(max_bytes=100_000, connect_seconds=10, read_seconds=10, total_seconds=30)
+QUICK = FetchLimits(max_bytes=100_000, connect_seconds=10, read_seconds=0.2, total_seconds=0.5)
 
 
 @pytest.fixture
@@ -29,7 +30,11 @@ def pauses() -> list[float]:
 
 @pytest.fixture
 def source(tmp_path: Path, pauses: list[float]) -> CsvSource:
-    return CsvSource({"CSV_USER": "acme", "CSV_PASSWORD": "s3cret"}, tmp_path / "spool", QUICK, pauses.append)
+    return source_with(PATIENT, tmp_path, pauses)
+
+
+def source_with(limits: FetchLimits, tmp_path: Path, pauses: list[float]) -> CsvSource:
+    return CsvSource({"CSV_USER": "acme", "CSV_PASSWORD": "s3cret"}, tmp_path / "spool", limits, pauses.append)
 
 
 def body_of(source: CsvSource, url: str, **options: str) -> bytes:
@@ -111,8 +116,9 @@ def test_an_outage_that_passes_is_waited_for(site: Site, source: CsvSource, paus
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_whatever_comes_instead_of_a_csv_is_one_sentence(
-    site: Site, source: CsvSource, answer: Answer, reason: str, tries: int
+    site: Site, tmp_path: Path, pauses: list[float], answer: Answer, reason: str, tries: int
 ) -> None:
+    source = source_with(QUICK if reason == "timeout" else PATIENT, tmp_path, pauses)
     site.answers["/x.csv"] = answer
     error = error_of(source, f"{site.url}/x.csv")
     assert error.reason == reason

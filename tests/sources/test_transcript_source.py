@@ -124,7 +124,7 @@ def test_answer_that_trickles_ends_at_the_deadline_also_on_a_kept_connection(
 ) -> None:
     padding = {"X-Padding": "x" * 200}
     site.answers |= {"/fast.txt": Answer(TEXT), "/slow.txt": Answer(TEXT, headers=padding, trickle=0.02)}
-    limits = FetchLimits(max_bytes=10_000, read_seconds=2, total_seconds=0.3)
+    limits = FetchLimits(max_bytes=10_000, read_seconds=2, total_seconds=1.5)
     source = open_source(stack, rules_of(site), limits=limits)
     source.fetch(f"{site.url}/fast.txt")
     assert refusal(source, f"{site.url}/slow.txt") == "timeout"

@@ -13,6 +13,7 @@ from livedash_pipeline.core.remote import read_remote_batch
 from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.service import BatchService
+from tests.local.batch_api.looking import until
 
 
 @pytest.fixture
@@ -295,9 +296,6 @@ def test_faults_of_batches_over_http(server, client, clock, requests):
     assert [batch.id for batch in client.batches.list()] == [shouting.id, failing.id]
     clock.move(60)
     for batch_id, status in ((hidden.id, "completed"), (failing.id, "failed"), (shouting.id, "COMPLETED")):
-        for _ in range(200):
-            if (batch := client.batches.retrieve(batch_id)).status == status:
-                break
-        assert batch.status == status
+        until(client, batch_id, status)
     (error,) = client.batches.retrieve(failing.id).errors.data
     assert error.code == "token_limit_exceeded"

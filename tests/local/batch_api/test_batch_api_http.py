@@ -13,6 +13,7 @@ from openai import OpenAI
 
 from livedash_pipeline.local.batch_api.app import Proceed
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
+from tests.local.batch_api.looking import until
 
 
 def upload(client: OpenAI, content: bytes, name: str = "requests.jsonl", **more: Any) -> Any:
@@ -22,15 +23,6 @@ def upload(client: OpenAI, content: bytes, name: str = "requests.jsonl", **more:
 def create(client: OpenAI, file_id: str, **more: Any) -> Any:
     asked = {"endpoint": "/v1/chat/completions", "completion_window": "24h", **more}
     return client.batches.create(input_file_id=file_id, **asked)
-
-
-def until(client: OpenAI, batch_id: str, status: str) -> Any:
-    """Look until a batch is there; the worker may hold it for a moment."""
-    for _ in range(200):
-        batch = client.batches.retrieve(batch_id)
-        if batch.status == status:
-            return batch
-    raise AssertionError(f"batch is {batch.status}, not {status}")
 
 
 def test_batch_from_upload_to_results(client, clock, requests):
