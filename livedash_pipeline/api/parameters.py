@@ -97,5 +97,5 @@ class ReconcileBody(Body):
     """How much is believed."""
 
     accept_vanished: bool = Field(
-        False, description="Believe at once that batches which the service does not know are gone."
+        False, description="Believe at once that what the service does not show this key is gone; its requests fail."
     )

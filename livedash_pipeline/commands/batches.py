@@ -85,7 +85,7 @@ def cancel(batch_ids: tuple[str, ...], unfinished: str) -> Answer:
 @click.option(
     "--accept-vanished",
     is_flag=True,
-    help="Believe at once that batches which the service does not know are gone; their requests fail.",
+    help="Believe at once that what the service does not show this key is gone; its requests fail, and are not bought again.",
 )
 def reconcile(accept_vanished: bool) -> Answer:
     """Compare everything at the service with our tables.

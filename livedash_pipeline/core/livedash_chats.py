@@ -37,7 +37,13 @@ from livedash_pipeline.core.livedash_sessions import (
 from livedash_pipeline.core.livedash_stages import OPEN_BATCH, Evidence, MovedStage, move_stages
 from livedash_pipeline.core.livedash_values import Note, Row, moment, text
 from livedash_pipeline.core.states import Stage, StageStatus
-from livedash_pipeline.core.transcripts import Message, RefusedTranscript, parse_transcript, transcript_hash
+from livedash_pipeline.core.transcripts import (
+    Message,
+    RefusedTranscript,
+    parse_transcript,
+    transcript_hash,
+    words_hash,
+)
 
 HANGS_ON_SKIPPED = "what it hangs on is skipped"
 IN_OPEN_BATCH = "its session is in an open batch of the old system: a later run takes it over"
@@ -161,6 +167,7 @@ def _evidence(
     ends: Sequence[tuple[Row, RequestEnd]],
 ) -> Evidence:
     content = text((chat.imported or {}).get("rawTranscriptContent"))
+    read = None if content is None else _read_by_us(content, rules)
     return Evidence(
         has_session=chat.session is not None,
         has_url=bool(imported.field("full_transcript_url")),
@@ -172,7 +179,8 @@ def _evidence(
         answered=any(end is RequestEnd.ANSWERED for _, end in ends),
         abandoned=any(end is RequestEnd.ABANDONED for _, end in ends),
         open_batch=open_batch(chat.requests, rules.batches),
-        reads_as=None if content is None else _reads_as(content, rules),
+        reads_as=None if read is None else transcript_hash(read),
+        says_as=None if read is None else words_hash(read),
         imported_at=imported.imported_at,
         analysed_at=_analysed_at(chat.session, ends),
     )
@@ -189,10 +197,10 @@ def _analysed_at(session: Row | None, ends: Sequence[tuple[Row, RequestEnd]]) ->
     )
 
 
-def _reads_as(content: str, rules: ChatRules) -> str | None:
-    """Hash of the messages that our grammar reads in a transcript; LiveDash's parser reads many of them differently."""
+def _read_by_us(content: str, rules: ChatRules) -> Sequence[Message] | None:
+    """The messages that our grammar reads in a transcript; LiveDash's parser reads many of them differently."""
     parsed = parse_transcript(content, bot_names=rules.bot_names, zone=rules.zone)
-    return None if isinstance(parsed, RefusedTranscript) else transcript_hash(parsed.messages)
+    return None if isinstance(parsed, RefusedTranscript) else parsed.messages
 
 
 def _requests(ends: Sequence[tuple[Row, RequestEnd]], notes: list[Note], *, held: bool) -> tuple[MovedRequest, ...]:

@@ -17,10 +17,11 @@ from typing import Any
 from livedash_pipeline.core.livedash_values import Note, Row, complaint, moment, text, whole, word
 from livedash_pipeline.core.states import Stage, StageStatus
 
-# Keys of a stage's metadata. The first names the open batch that an analysis is left to; the second is the hash of the messages
-# that our grammar reads in the transcript (`reset_analysis.sql` compares it).
+# Keys of a stage's metadata. The first names the open batch that an analysis is left to; the others are hashes of the messages
+# that our grammar reads in the transcript, with their times and without (`reset_analysis.sql` compares them).
 OPEN_BATCH = "livedashBatch"
 READS_AS = "readsAs"
+SAYS_AS = "saysAs"
 _DONE = frozenset({StageStatus.COMPLETED, StageStatus.FAILED, StageStatus.SKIPPED})
 # In progress means that nobody knows: LiveDash left such rows behind.
 _TOLD = frozenset({*_DONE, StageStatus.PENDING})
@@ -43,6 +44,7 @@ class Evidence:
         abandoned: A request whose batch ended without an answer.
         open_batch: The service's id of a batch that is still to be taken in.
         reads_as: Hash of the messages that our grammar reads in the text.
+        says_as: Hash of the same messages without their times, which follow from the company's zone.
         imported_at: When the row came in, for stages that have no time of their own.
         analysed_at: The same for the analysis.
     """
@@ -58,6 +60,7 @@ class Evidence:
     abandoned: bool = False
     open_batch: str | None = None
     reads_as: str | None = None
+    says_as: str | None = None
     imported_at: datetime | None = None
     analysed_at: datetime | None = None
 
@@ -218,7 +221,8 @@ def _reason(status: StageStatus, row: Row, evidence: Evidence) -> str | None:
 def _marks(stage: Stage, status: StageStatus, evidence: Evidence) -> dict[str, str]:
     if stage is not Stage.AI_ANALYSIS or status is StageStatus.PENDING:
         return {}
-    marks = {} if evidence.reads_as is None else {READS_AS: evidence.reads_as}
+    hashes = {READS_AS: evidence.reads_as, SAYS_AS: evidence.says_as}
+    marks = {name: value for name, value in hashes.items() if value is not None}
     if status is StageStatus.FAILED and evidence.open_batch is not None and not evidence.answered:
         marks[OPEN_BATCH] = evidence.open_batch
     return marks

@@ -100,6 +100,12 @@ def transcript_hash(messages: Iterable[Message]) -> str:
     return hashlib.sha256(json.dumps(listed, separators=(",", ":")).encode("ascii")).hexdigest()
 
 
+def words_hash(messages: Iterable[Message]) -> str:
+    """SHA-256 in hex over role and content of each message: the same whenever they are taken to have been sent."""
+    listed = [(message.role, message.content) for message in messages]
+    return hashlib.sha256(json.dumps(listed, separators=(",", ":")).encode("ascii")).hexdigest()
+
+
 class MessageTimes:
     """Turns the local times of one transcript, in the order of its lines, into moments in UTC.
 

@@ -246,13 +246,14 @@ def record_upload(connection: Connection, claim: Claim, *, input_file_id: str, c
     )
 
 
-def start_create(connection: Connection, claim: Claim, *, lease: int, now: datetime) -> bool:
-    """Directly before the call: fence and cancel wish are checked, the time is written, the lease outlasts the call."""
+def start_create(connection: Connection, claim: Claim, *, key_fingerprint: str, lease: int, now: datetime) -> bool:
+    """Directly before the call: fence and cancel wish are checked, time and key are written, the lease outlasts the call."""
     unwanted = _batches.cancel_requested_at.is_(None)
     return _write(
         connection,
         _held(claim) & unwanted & (_batches.status == BatchStatus.UPLOADING) & (_batches.lease_until > now),
         create_started_at=now,
+        key_fingerprint=key_fingerprint,
         lease_until=now + timedelta(seconds=lease),
     )
 

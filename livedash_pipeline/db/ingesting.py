@@ -50,6 +50,16 @@ class BatchToIngest:
     submitted_at: datetime
     ended_at: datetime
 
+    @property
+    def may_name_answers(self) -> bool:
+        """Whether a completed batch may yet name a file with answers: it names none, and nothing proves that there is none.
+
+        Its counts are no proof, since they may come as late as the names do.
+        """
+        if self.status is not BatchStatus.COMPLETED or self.output_file_id is not None or self.reported_total == 0:
+            return False
+        return self.error_file_id is None or self.reported_completed is None
+
 
 def read_batch(connection: Connection, batch_id: UUID) -> BatchToIngest | None:
     """A batch that has ended and is not settled; None if it is, or goes on."""

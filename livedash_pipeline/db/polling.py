@@ -220,6 +220,42 @@ def note_forgotten(
     return connection.execute(believed).rowcount == 1
 
 
+def awaiting_files(connection: Connection, endpoint: str) -> list[tuple[UUID, str]]:
+    """Our and the service's ids of ended batches that cannot be taken in without asking the service for a file or a name of one.
+
+    What is believed to have vanished is not among them.
+    """
+    may_have_answers = (
+        _batches.output_file_id.is_not(None)
+        | _batches.error_file_id.is_not(None)
+        | (_batches.status == BatchStatus.COMPLETED)
+        | (_batches.reported_completed > 0)
+    )
+    query = (
+        select(_batches.id, _batches.openai_batch_id)
+        .where(_batches.endpoint == endpoint, _batches.openai_batch_id.is_not(None))
+        .where(_batches.status.in_(ENDED_BATCHES), _batches.processed_at.is_(None), may_have_answers)
+        .where(_batches.error_code.is_distinct_from(VANISHED))
+        .order_by(_batches.id)
+    )
+    return [(batch_id, openai_batch_id) for batch_id, openai_batch_id in connection.execute(query)]
+
+
+def mark_forgotten(connection: Connection, batch_ids: Sequence[UUID]) -> list[UUID]:
+    """Believes that the service does not know ended batches any more; returns those of which that is new.
+
+    Their settlement takes in what files can still be had, and asks for no key that sees more.
+    """
+    forgotten = (
+        update(ai_batch_requests)
+        .where(_batches.id.in_(batch_ids), _batches.status.in_(ENDED_BATCHES), _batches.processed_at.is_(None))
+        .where(_batches.error_code.is_distinct_from(VANISHED))
+        .values(error_code=VANISHED, error_message=_FORGOTTEN)
+        .returning(_batches.id)
+    )
+    return list(connection.execute(forgotten).scalars())
+
+
 def mark_vanished(
     connection: Connection,
     endpoint: str,

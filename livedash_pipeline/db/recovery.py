@@ -67,10 +67,13 @@ def take_over(connection: Connection, endpoint: str, *, lease: int, now: datetim
         .order_by(_batches.lease_until, _batches.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        # As a subquery it may be run once a row, and each time it passes over what it has locked: more are taken than asked for.
+        .cte("locked")
+        .prefix_with("MATERIALIZED")
     )
     taken = (
         update(ai_batch_requests)
-        .where(_batches.id.in_(locked), companies.c.id == _batches.company_id)
+        .where(_batches.id == locked.c.id, companies.c.id == _batches.company_id)
         .values(fence=_batches.fence + 1, lease_until=now + timedelta(seconds=lease))
         .returning(
             ai_batch_requests,
@@ -80,6 +83,23 @@ def take_over(connection: Connection, endpoint: str, *, lease: int, now: datetim
         )
     )
     return [_taken(row) for row in connection.execute(taken)]
+
+
+def unknown_creates(connection: Connection, endpoint: str, *, begun_before: datetime) -> list[TakenOver]:
+    """Batches whose create began before a moment and has no known outcome, whoever holds them; nobody is disturbed."""
+    query = (
+        select(
+            ai_batch_requests,
+            companies.c.slug,
+            companies.c.status.label("company_status"),
+            _reserved.label("reserved_eur"),
+        )
+        .join(companies, companies.c.id == _batches.company_id)
+        .where(_batches.endpoint == endpoint, _batches.openai_batch_id.is_(None), _batches.processed_at.is_(None))
+        .where(_batches.status == BatchStatus.UPLOADING, _batches.create_started_at < begun_before)
+        .order_by(_batches.id)
+    )
+    return [_taken(row) for row in connection.execute(query)]
 
 
 def _taken(row: Row[tuple[object, ...]]) -> TakenOver:
@@ -99,8 +119,16 @@ def _taken(row: Row[tuple[object, ...]]) -> TakenOver:
     )
 
 
-def adopt(connection: Connection, claim: Claim, *, openai_batch_id: str, openai_status: str, now: datetime) -> bool:
-    """Gives the row the remote batch that its create had made."""
+def adopt(
+    connection: Connection,
+    claim: Claim,
+    *,
+    openai_batch_id: str,
+    openai_status: str,
+    key_fingerprint: str,
+    now: datetime,
+) -> bool:
+    """Gives the row the remote batch that its create had made, and the key that sees it."""
     return _write(
         connection,
         claim,
@@ -109,6 +137,7 @@ def adopt(connection: Connection, claim: Claim, *, openai_batch_id: str, openai_
         status_changed_at=now,
         openai_batch_id=openai_batch_id,
         openai_status=openai_status,
+        key_fingerprint=key_fingerprint,
         submitted_at=func.coalesce(_batches.create_started_at, now),
         lease_until=None,
     )
@@ -147,7 +176,7 @@ def forget_input(connection: Connection, claim: Claim, *, lease: int, now: datet
 
 
 def made_with_key(connection: Connection, endpoint: str, key_fingerprint: str | None) -> str | None:
-    """The service's id of the newest batch that was claimed with a key; a key that sees it belongs to the same project."""
+    """The service's id of the newest batch that was made or found with a key; one that sees it belongs to the same project."""
     query = (
         select(_batches.openai_batch_id)
         .where(_batches.endpoint == endpoint, _batches.key_fingerprint == key_fingerprint)
@@ -161,6 +190,23 @@ def made_with_key(connection: Connection, endpoint: str, key_fingerprint: str | 
 def wait_until(connection: Connection, claim: Claim, *, moment: datetime) -> bool:
     """Leaves the batch to the next recovery, not before a moment."""
     return _write(connection, claim, _batches.openai_batch_id.is_(None), lease_until=moment)
+
+
+def give_up(connection: Connection, claim: Claim, *, error_message: str, now: datetime) -> bool:
+    """Ends a batch that may have been bought where nobody can look; the fence is raised, so that nobody goes on with it."""
+    return _write(
+        connection,
+        claim,
+        _batches.openai_batch_id.is_(None)
+        & _batches.processed_at.is_(None)
+        & _batches.create_started_at.is_not(None)
+        & (_batches.status == BatchStatus.UPLOADING),
+        fence=_batches.fence + 1,
+        status=BatchStatus.FAILED,
+        status_changed_at=now,
+        error_code=VANISHED,
+        error_message=error_message,
+    )
 
 
 def cancel_unbought(connection: Connection, claim: Claim, *, now: datetime) -> bool:

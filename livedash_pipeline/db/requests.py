@@ -104,6 +104,14 @@ def find_requests_to_rewrite(
     return [RequestToRewrite(**row) for row in rows.mappings()]
 
 
+def find_companies_to_rewrite(
+    connection: Connection, *, default_model: str, prompt_version: str, company_id: UUID | None = None
+) -> list[str]:
+    """Slugs of working companies with unclaimed requests that name another model or prompt than the present ones."""
+    values = {"default_model": default_model, "prompt_version": prompt_version, "company_id": company_id}
+    return list(connection.execute(statement("find_companies_to_rewrite"), values).scalars())
+
+
 def find_sessions_without_questions(
     connection: Connection, company_id: UUID, *, after_id: UUID, chunk_size: int
 ) -> list[SessionWithoutQuestions]:

@@ -177,7 +177,13 @@ def replace_messages(
     return stored
 
 
-def reset_analysis(connection: Connection, import_ids: Sequence[UUID]) -> int:
-    """Sets finished analyses, and the extraction of their questions, back to PENDING; returns how many analyses."""
-    rows = connection.execute(statement("reset_analysis"), {"import_ids": list(import_ids)})
+def reset_analysis(connection: Connection, words: Mapping[UUID, str]) -> int:
+    """Sets finished analyses, and the extraction of their questions, back to PENDING; returns how many analyses.
+
+    Args:
+        connection: A transaction in which the sessions have their new messages already.
+        words: Import id → `words_hash` of its messages.
+    """
+    values = {"import_ids": list(words), "words_hashes": list(words.values())}
+    rows = connection.execute(statement("reset_analysis"), values)
     return sum(row.stage == "AI_ANALYSIS" for row in rows)

@@ -169,7 +169,9 @@ class ReconcileBatchesConfig(dg.Config):
     """How much is believed."""
 
     accept_vanished: bool = Field(
-        False, description="Believe at once that batches which the service does not know are gone; their requests fail."
+        False,
+        description="Believe at once that what the service does not show this key is gone; its requests fail, and are not "
+        "bought again.",
     )
 
 

@@ -19,7 +19,7 @@ from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
 from livedash_pipeline.defs.ticks import is_active, next_turn
 from livedash_pipeline.flow.context import require_api_key
 from livedash_pipeline.flow.freeing import free_abandoned
-from livedash_pipeline.flow.spending import require_payable
+from livedash_pipeline.flow.spending import models_to_pay, require_payable
 from livedash_pipeline.settings import Settings
 
 # Up to so many due companies get a run each; more share one, because every run costs seconds to start.
@@ -127,7 +127,7 @@ def _pending_request_sensor(settings: Settings) -> dg.SensorDefinition:
             if not groups and not settings.openai_api_key:
                 return dg.SensorResult(skip_reason="0 requests wait, and OPENAI_API_KEY is not set")
             fingerprint = key_fingerprint(require_api_key(settings))
-            require_payable(connection, settings, (group.model for group in groups), now=now)
+            require_payable(connection, settings, models_to_pay(connection, settings, groups), now=now)
             held = holds.holds_in_force(connection, openai_batch.endpoint, key_fingerprint=fingerprint, now=now)
             abandoned = recovery.count_without_owner(connection, openai_batch.endpoint, now=now)
         models_held = {hold.model for hold in held}

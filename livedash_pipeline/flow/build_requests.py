@@ -20,7 +20,7 @@ from livedash_pipeline.core.prompt import input_hash, prompt_version, transcript
 from livedash_pipeline.core.request_lines import RequestSizer
 from livedash_pipeline.core.states import StageStatus
 from livedash_pipeline.db import answers, lost_inputs, requests
-from livedash_pipeline.db.companies import Company
+from livedash_pipeline.db.companies import Company, get_company
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.db.requests import BuiltRequest, RequestToRewrite, SessionToRequest, SessionWithoutQuestions
 from livedash_pipeline.logs import get_logger
@@ -66,6 +66,11 @@ class RequestReport:
         return replace(self, **{name: getattr(self, name) + count for name, count in counts.items()})
 
 
+_Chunk = Callable[
+    [RequestReport, UUID, int, Callable[[Connection], datetime], Connection], tuple[RequestReport, UUID | None]
+]
+
+
 def build_requests(
     engine: Engine,
     company: Company,
@@ -88,11 +93,44 @@ def build_requests(
     sizer = RequestSizer.for_model(company.model or default_model, count_tokens)
     report = RequestReport(company.slug)
     for build_chunk in (_withdraw_chunk, _rewrite_chunk, _create_chunk, _question_chunk):
-        after: UUID | None = _FIRST
-        while after is not None:
-            work = partial(build_chunk, company, sizer, report, after, chunk_size, clock)
-            report, after = in_transaction(engine, work)
+        report = _in_chunks(engine, partial(build_chunk, company, sizer), report, chunk_size, clock)
         log.info("requests built", **asdict(report))
+    return report
+
+
+def companies_to_rewrite(
+    connection: Connection, *, default_model: str, company_id: UUID | None = None
+) -> list[Company]:
+    """Working companies whose unclaimed requests name another model or prompt than the present ones; none, as a rule."""
+    slugs = requests.find_companies_to_rewrite(
+        connection, default_model=default_model, prompt_version=prompt_version(), company_id=company_id
+    )
+    return [get_company(connection, slug) for slug in slugs]
+
+
+def rewrite_requests(
+    engine: Engine,
+    company: Company,
+    *,
+    default_model: str,
+    count_tokens: Callable[[str], int],
+    chunk_size: int = 1000,
+    clock: Callable[[Connection], datetime] = database_now,
+) -> RequestReport:
+    """Gives a company's unclaimed requests its present model, prompt and messages; makes none. As in `build_requests`."""
+    sizer = RequestSizer.for_model(company.model or default_model, count_tokens)
+    rewrite_chunk = partial(_rewrite_chunk, company, sizer)
+    report = _in_chunks(engine, rewrite_chunk, RequestReport(company.slug), chunk_size, clock)
+    log.info("requests rewritten", **asdict(report))
+    return report
+
+
+def _in_chunks(
+    engine: Engine, build_chunk: _Chunk, report: RequestReport, chunk_size: int, clock: Callable[[Connection], datetime]
+) -> RequestReport:
+    after: UUID | None = _FIRST
+    while after is not None:
+        report, after = in_transaction(engine, partial(build_chunk, report, after, chunk_size, clock))
     return report
 
 

@@ -17,6 +17,7 @@ from livedash_pipeline.core.endpoints import endpoint_of, key_fingerprint
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.openai_batch.gateway import BatchGateway
+from livedash_pipeline.openai_batch.tokens import count_tokens
 from livedash_pipeline.settings import Settings
 
 
@@ -31,6 +32,7 @@ class BatchContext:
         run_id: Dagster's run, kept with the rows that it writes.
         now: The clock; in production the database's.
         spool_dir: Where input and result files are kept while they are on their way.
+        count_tokens: The tokenizer, for requests that are rewritten before they are claimed.
     """
 
     engine: Engine
@@ -39,6 +41,7 @@ class BatchContext:
     run_id: str | None = None
     now: Callable[[Connection], datetime] = database_now
     spool_dir: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
+    count_tokens: Callable[[str], int] = count_tokens
 
     @property
     def endpoint(self) -> str:

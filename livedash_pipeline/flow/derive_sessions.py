@@ -7,7 +7,7 @@ still meets the messages it is about. What a model says about a session is writt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from functools import partial
@@ -19,14 +19,17 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.core.session_facts import derive_facts
 from livedash_pipeline.core.submitted_messages import SUBMITTED, read_messages
 from livedash_pipeline.core.transcripts import (
+    Message,
     ParsedTranscript,
     RefusedTranscript,
     parse_transcript,
     transcript_hash,
+    words_hash,
 )
 from livedash_pipeline.db import sessions
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now, in_transaction
+from livedash_pipeline.db.requests import messages_by_session
 from livedash_pipeline.db.sessions import DueSession, MadeSession, RefusedSession, SessionSource, StoredSession
 from livedash_pipeline.db.transcripts import import_pages
 from livedash_pipeline.logs import get_logger
@@ -183,14 +186,13 @@ def _write(
     before = {each.source.import_id: stored.get(each.source.import_id) for each in made}
     ids = sessions.upsert_sessions(connection, company_id, now)
     spoken = [each for each in made if _says_something_else(each, before[each.source.import_id])]
-    known = [each.source.import_id for each in spoken if before[each.source.import_id] is not None]
+    known = {ids[each.source.import_id]: each for each in spoken if before[each.source.import_id] is not None}
+    reworded = _reworded(connection, known)
     count = sessions.replace_messages(
-        connection,
-        {ids[each.source.import_id]: each.messages for each in spoken},
-        existing=[ids[import_id] for import_id in known],
+        connection, {ids[each.source.import_id]: each.messages for each in spoken}, existing=list(known)
     )
-    if known:
-        sessions.reset_analysis(connection, known)
+    if reworded:
+        sessions.reset_analysis(connection, {each.source.import_id: words_hash(each.messages) for each in reworded})
     created = sum(each is None for each in before.values())
     same = sum(_is_same(each, before[each.source.import_id]) for each in made)
     return DeriveReport(created=created, updated=len(made) - created - same, unchanged=same, messages=count)
@@ -198,6 +200,21 @@ def _write(
 
 def _says_something_else(made: MadeSession, before: StoredSession | None) -> bool:
     return before is None or before.transcript_hash != made.transcript_hash
+
+
+def _reworded(connection: Connection, known: Mapping[UUID, MadeSession]) -> list[MadeSession]:
+    """Those of some sessions, by id, whose messages differ from the stored ones in more than their times.
+
+    Another time zone moves every message of a company. Its analyses hold all the same: buying them again is for a person to ask.
+    """
+    if not known:
+        return []
+    stored = messages_by_session(connection, list(known))
+    return [made for session_id, made in known.items() if _words(stored.get(session_id, ())) != _words(made.messages)]
+
+
+def _words(messages: Iterable[Message]) -> list[tuple[str, str]]:
+    return [(message.role, message.content) for message in messages]
 
 
 def _is_same(made: MadeSession, before: StoredSession | None) -> bool:

@@ -139,7 +139,8 @@ def reconcile_document(report: ReconcileReport) -> Document:
         document["error"] = {
             "code": "input_file_not_visible",
             "message": " ".join(report.problems),
-            "remedy": "Set OPENAI_API_KEY to a key of the project that they were made with; until then they wait.",
+            "remedy": "Set OPENAI_API_KEY to a key of the project that they were made with; until then they wait. Where no such "
+            "key is left: `livedash reconcile --accept-vanished`, after which their requests fail.",
         }
     return document
 

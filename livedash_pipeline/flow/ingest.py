@@ -27,13 +27,11 @@ from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.pacing import describe_pause, paused_until
 from livedash_pipeline.flow.result_files import LineCounts, ResultFiles, Tariff, fetch_files, staged_rows
 from livedash_pipeline.flow.sending import allowances
+from livedash_pipeline.flow.short_downloads import is_believed, too_few
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
 
 log = get_logger(__name__)
-
-# Equal short downloads in a row after which the service is believed to have no more.
-BELIEVED_AFTER = 3
 
 
 @dataclass
@@ -113,10 +111,12 @@ def ingest_batch(context: BatchContext, batch_id: UUID, report: IngestReport) ->
 
 
 def _read(context: BatchContext, batch_id: UUID) -> BatchToIngest | None:
-    """The batch as it stands; looked up again where the service says that it answered and named no file with answers."""
+    """The batch as it stands; looked up again where the service named no file with answers, and may have some."""
     with context.engine.connect() as connection:
         batch = ingesting.read_batch(connection, batch_id)
-    if batch is None or batch.openai_batch_id is None or batch.output_file_id or not batch.reported_completed:
+    if batch is None or batch.openai_batch_id is None or batch.output_file_id:
+        return batch
+    if not (batch.reported_completed or batch.may_name_answers):
         return batch
     if batch.error_code == VANISHED:
         # It was seen with answers before it vanished; asking for it again would fail for ever.
@@ -150,9 +150,7 @@ def _forgotten(context: BatchContext, batch_id: UUID) -> bool:
 def _believed(context: BatchContext, batch: BatchToIngest, digest: str) -> bool:
     """Whether a short download has been the same often enough to be believed."""
     with context.engine.begin() as connection:
-        times = ingesting.note_short_download(connection, batch.id, digest)
-    log.warning("download is short", batch_id=str(batch.id), times=times)
-    return times >= BELIEVED_AFTER
+        return is_believed(context, connection, batch, digest)
 
 
 @dataclass(frozen=True)
@@ -181,7 +179,8 @@ def _take_in(context: BatchContext, connection: Connection, batch: BatchToIngest
     _, repeated = settlement.drop_repeated(connection, batch.id)
     missing_is_failure = batch.usage is not None and usage_exceeds(batch.usage, ingesting.staged_usage(connection))
     unanswered = _stage_unanswered(connection, batch, files, counts)
-    if _too_few(batch, counts, unanswered, files) and not _seen_often(connection, batch, files.digest):
+    short = not files.gone and too_few(batch, lines=counts.lines, unanswered=unanswered)
+    if short and not is_believed(context, connection, batch, files.digest):
         # The note about the short download is kept; nothing else was written.
         settlement.drop_stage(connection)
         return _Taken(short=True)
@@ -237,17 +236,6 @@ def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: Resul
         error_message=verdict.error_message,
         counted_release=verdict.counted_release,
     )
-
-
-def _too_few(batch: BatchToIngest, counts: LineCounts, unanswered: int, files: ResultFiles) -> bool:
-    """Requests are missing, and the files hold fewer answers than the service says it gave, and may hold more next time."""
-    if batch.error_code == VANISHED and batch.output_file_id is None:
-        return False
-    return unanswered > 0 and not files.gone and counts.lines < (batch.reported_completed or 0)
-
-
-def _seen_often(connection: Connection, batch: BatchToIngest, digest: str) -> bool:
-    return ingesting.note_short_download(connection, batch.id, digest) >= BELIEVED_AFTER
 
 
 def _hold_after(

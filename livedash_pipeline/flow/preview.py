@@ -23,7 +23,7 @@ from livedash_pipeline.db import batches, holds, previews, prices
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.previews import ForeseenClaim, foresee_claim, learned_token_limit
 from livedash_pipeline.flow.documents import Document, moment, money
-from livedash_pipeline.flow.spending import require_payable
+from livedash_pipeline.flow.spending import models_to_pay, require_payable
 from livedash_pipeline.settings import Settings
 
 
@@ -66,7 +66,7 @@ def preview_submit(
     with engine.connect() as connection:
         preview = _Preview(connection, settings, endpoint, database_now(connection))
         groups = batches.pending_groups(connection, company_id)
-        require_payable(connection, settings, (group.model for group in groups), now=preview.now)
+        require_payable(connection, settings, models_to_pay(connection, settings, groups, company_id), now=preview.now)
         in_force = [] if unhold else _holds(preview, key_fingerprint or "")
         preview.held += [_describe(hold) for hold in in_force]
         for group in _free_of(in_force, admission.take_turns(groups)):

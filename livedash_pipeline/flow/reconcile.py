@@ -16,6 +16,7 @@ from livedash_pipeline.core.remote import RemoteBatch, RemoteFile
 from livedash_pipeline.db import polling, remote_files
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.give_up import give_up_forgotten, give_up_unseen
 from livedash_pipeline.flow.pacing import describe_pause, paused_until
 from livedash_pipeline.flow.poll import PollReport, poll_batches
 from livedash_pipeline.flow.recover import RecoveryReport, recover_batches
@@ -56,7 +57,8 @@ def reconcile_batches(context: BatchContext, *, accept_vanished: bool = False) -
 
     Args:
         context: Database and endpoint.
-        accept_vanished: Believe at once that a batch the service does not know is gone, without waiting.
+        accept_vanished: Believe at once that a batch the service does not know is gone, without waiting: one that goes on,
+            one that has ended and was not taken in, and one whose create has no known outcome and whose input file is not shown.
 
     Raises:
         BatchApiError: The listing could not be had whole; nothing is concluded from half of it.
@@ -66,6 +68,9 @@ def reconcile_batches(context: BatchContext, *, accept_vanished: bool = False) -
     if until is not None:
         report.problems.append(f"{describe_pause(context.endpoint, until)}; reconcile again after that.")
         return report
+    if accept_vanished:
+        # First, so that recovery stops at none of these and places no hold because of them.
+        report.vanished = give_up_unseen(context)
     report.recovery = recover_batches(context)
     report.poll = poll_batches(context)
     listed = list(context.gateway.list_batches())
@@ -75,7 +80,9 @@ def reconcile_batches(context: BatchContext, *, accept_vanished: bool = False) -
     report.surplus_cancelled = found.found + report.recovery.surplus + report.poll.surplus
     report.strangers = found.strangers
     report.problems = report.recovery.problems
-    report.vanished = _believe_vanished(context, listed, accept_vanished)
+    report.vanished += _believe_vanished(context, listed, accept_vanished)
+    if accept_vanished:
+        report.vanished += give_up_forgotten(context, listed)
     report.files_removed = _remove_files(context)
     log.info(
         "reconciled",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -23,15 +23,13 @@ from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.recovery import TakenOver
 from livedash_pipeline.flow import sending
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.recovery_view import RecoveryView, recovery_clock
 from livedash_pipeline.flow.sending import InputChangedError, SubmittedBatch
 from livedash_pipeline.flow.surplus import find_surplus, follow_surplus
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.openai_batch.errors import BatchApiError
 
 log = get_logger(__name__)
 
-# The service's clock and ours differ, and `created_at` has whole seconds.
-_CLOCK_SLACK = timedelta(minutes=10)
 # No run takes up more than so many batches; the next one goes on.
 _MOST = 100
 
@@ -135,8 +133,8 @@ class _Recovery:
             raise AssertionError(f"batch {self.taken.claim.batch_id} began to be created without an input file")
         with self.context.engine.connect() as connection:
             now = self.context.now(connection)
-        visible, since = self._input_file(file_id)
-        listed = self._list_since(since)
+        visible, since = self._view.input_file(file_id)
+        listed = self._view.list_since(since)
         ours = rules.choose_ours(listed, file_id)
         if ours:
             self._adopt(ours[0])
@@ -150,51 +148,18 @@ class _Recovery:
             self.taken.unfinished,
             found=False,
             file_visible=visible,
-            same_project=self._sees_project(),
+            same_project=self._view.sees_project(),
             now=now,
             clock=self._clock,
         )
 
-    def _sees_project(self) -> bool:
-        """Whether this key deleted the input file, or else sees a batch that was made with the key that did."""
-        deleted_with = self.taken.unfinished.input_delete_key
-        if deleted_with in (None, self.context.key_fingerprint):
-            return True
-        with self.context.engine.connect() as connection:
-            known = recovery.made_with_key(connection, self.context.endpoint, deleted_with)
-        if known is None:
-            return False
-        try:
-            self.context.gateway.retrieve_batch(known, timeout=self.timeout)
-        except BatchApiError as error:
-            if error.failure.kind is FailureKind.NOT_FOUND:
-                return False
-            raise
-        return True
+    @property
+    def _view(self) -> RecoveryView:
+        return RecoveryView(self.context, self.taken, self.timeout)
 
     @property
     def _clock(self) -> RecoveryClock:
-        settings = self.context.settings
-        return RecoveryClock(
-            timedelta(seconds=settings.livedash_create_deadline), timedelta(seconds=settings.livedash_visibility_lag)
-        )
-
-    def _input_file(self, file_id: str) -> tuple[bool, datetime]:
-        """Whether this key sees the input file, and when it was made by the service's clock."""
-        since = self.taken.input_file_created_at or self.taken.created_at - _CLOCK_SLACK
-        try:
-            file = self.context.gateway.file(file_id, timeout=self.timeout)
-        except BatchApiError as error:
-            if error.failure.kind is FailureKind.NOT_FOUND:
-                return False, since
-            raise
-        return True, file.created_at or since
-
-    def _list_since(self, since: datetime) -> list[RemoteBatch]:
-        def older(remote: RemoteBatch) -> bool:
-            return remote.created_at is not None and remote.created_at < since
-
-        return list(self.context.gateway.list_batches(until=older, timeout=self.timeout))
+        return recovery_clock(self.context)
 
     def _adopt(self, remote: RemoteBatch) -> None:
         claim = self.taken.claim
@@ -204,6 +169,7 @@ class _Recovery:
                 claim,
                 openai_batch_id=remote.id,
                 openai_status=remote.status_word,
+                key_fingerprint=self.context.key_fingerprint,
                 now=self.context.now(connection),
             )
         if adopted:
@@ -227,7 +193,7 @@ class _Recovery:
             self._release("abandoned", "The process that built this batch ended before it was submitted.")
             return
         file_id = self.taken.input_file_id
-        if file_id is not None and not self._input_file(file_id)[0]:
+        if file_id is not None and not self._view.input_file(file_id)[0]:
             file_id = None
         self._send(file_id)
 

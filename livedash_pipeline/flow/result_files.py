@@ -9,20 +9,20 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from livedash_pipeline.core.failures import FailureKind
-from livedash_pipeline.core.judgement import judge_line
+from livedash_pipeline.core.judgement import VANISHED, judge_line
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES
 from livedash_pipeline.core.pricing import Cost, Price, cost_of, to_eur
 from livedash_pipeline.core.result_lines import ResultLine, last_line_parses, read_result_line, split_lines
 from livedash_pipeline.core.text import storable_text
 from livedash_pipeline.db.ingesting import BatchToIngest
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.short_downloads import may_still_show
 from livedash_pipeline.openai_batch.errors import BatchApiError
 
 _CHUNK = 1024 * 1024
@@ -74,7 +74,11 @@ def _fetch(context: BatchContext, batch: BatchToIngest, name: str, file_id: str,
     try:
         download = context.gateway.download(file_id, path)
     except BatchApiError as error:
-        if error.failure.kind is not FailureKind.NOT_FOUND or _may_still_show(context, batch):
+        if error.failure.kind is not FailureKind.NOT_FOUND:
+            raise
+        with context.engine.connect() as connection:
+            may_show = may_still_show(context, connection, batch)
+        if may_show:
             raise
         _require_same_project(context, batch)
         files.gone.append(name)
@@ -84,20 +88,17 @@ def _fetch(context: BatchContext, batch: BatchToIngest, name: str, file_id: str,
     files.digest += download.sha256
 
 
-def _may_still_show(context: BatchContext, batch: BatchToIngest) -> bool:
-    """Whether the batch ended so lately that the service may not show its files yet: what is paid must not be given up."""
-    with context.engine.connect() as connection:
-        now = context.now(connection)
-    return now < batch.ended_at + timedelta(seconds=context.settings.livedash_visibility_lag)
-
-
 def _require_same_project(context: BatchContext, batch: BatchToIngest) -> None:
     """A missing file is believed from the key that made the batch, or from one that sees it: another project's sees nothing.
+
+    Of a batch that is believed to have vanished nobody can see more.
 
     Raises:
         BatchApiError: This key does not see the batch either.
     """
-    if batch.key_fingerprint != context.key_fingerprint and batch.openai_batch_id is not None:
+    if batch.error_code == VANISHED or batch.openai_batch_id is None:
+        return
+    if batch.key_fingerprint != context.key_fingerprint:
         context.gateway.retrieve_batch(batch.openai_batch_id)
 
 

@@ -148,7 +148,9 @@ def _begin_create(context: BatchContext, claim: Claim) -> bool:
     """Step 3, directly before the call: the fence and a wish to cancel are checked in the commit that starts it."""
     lease = context.settings.livedash_create_deadline + CREATE_LEASE_MARGIN
     with context.engine.begin() as connection:
-        return batches.start_create(connection, claim, lease=lease, now=context.now(connection))
+        return batches.start_create(
+            connection, claim, key_fingerprint=context.key_fingerprint, lease=lease, now=context.now(connection)
+        )
 
 
 def _create(context: BatchContext, claim: Claim, file_id: str) -> str | None:

@@ -8,14 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from sqlalchemy import Connection
 
 from livedash_pipeline.core import admission
+from livedash_pipeline.core.admission import PendingGroup
 from livedash_pipeline.core.prompt import max_output_tokens
 from livedash_pipeline.db import prices
 from livedash_pipeline.errors import SettingsError
+from livedash_pipeline.flow.build_requests import companies_to_rewrite
 from livedash_pipeline.settings import Settings
+
+
+def models_to_pay(
+    connection: Connection, settings: Settings, groups: Iterable[PendingGroup], company_id: UUID | None = None
+) -> set[str]:
+    """Models that requests wait for, and those that a submit takes instead where a company's model has changed since."""
+    waiting = {group.model for group in groups}
+    if settings.livedash_monthly_cap_eur is None:
+        return waiting
+    outdated = companies_to_rewrite(connection, default_model=settings.openai_model, company_id=company_id)
+    return waiting | {company.model or settings.openai_model for company in outdated}
 
 
 def require_payable(connection: Connection, settings: Settings, models: Iterable[str], *, now: datetime) -> None:

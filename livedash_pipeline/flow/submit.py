@@ -21,17 +21,20 @@ from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.judgement import month_of
 from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.core.request_lines import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
-from livedash_pipeline.db import batches, holds, lost_inputs, previews, prices
+from livedash_pipeline.db import batches, holds, previews, prices
 from livedash_pipeline.db.batches import Claim, ClaimLimits
+from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.properties import require_endpoint_kind
 from livedash_pipeline.db.recovery import TakenOver
 from livedash_pipeline.errors import LivedashError
+from livedash_pipeline.flow.build_requests import companies_to_rewrite
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.pacing import describe_pause, paused_until, unpaused
 from livedash_pipeline.flow.recover import recover_batches
 from livedash_pipeline.flow.sending import InputChangedError, SubmittedBatch, log_claim, send
-from livedash_pipeline.flow.spending import require_payable
+from livedash_pipeline.flow.spending import models_to_pay, require_payable
+from livedash_pipeline.flow.unclaimed import bring_up_to_date, drop_lost_inputs
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
 
@@ -74,18 +77,16 @@ def submit_pending(
         if unhold:
             holds.lift_holds(connection, context.endpoint)
         report.held, held_models = _holds(context, connection)
-        waiting_models = [group.model for group in batches.pending_groups(connection, company_id)]
-        require_payable(connection, context.settings, waiting_models, now=context.now(connection))
+        groups = batches.pending_groups(connection, company_id)
+        to_pay = models_to_pay(connection, context.settings, groups, company_id)
+        require_payable(connection, context.settings, to_pay, now=context.now(connection))
     models = _Models(context)
     go_on = unpaused(context)
     if go_on():
         recovered = recover_batches(context, may_buy=_may_buy(models, held_models, company_id), time_left=go_on)
         report.recovered, report.problems = recovered.recovered, recovered.problems
         report.submitted += recovered.resubmitted
-    waiting = in_transaction(
-        context.engine,
-        lambda connection: _due_groups(context, connection, company_id, ignore_minimum, held_models),
-    )
+    waiting = _waiting_groups(context, company_id, ignore_minimum, held_models)
     faults = _submit_in_turn(context, models, waiting, report)
     with context.engine.begin() as connection:
         report.awaiting_recovery, report.next_recovery_at = batches.awaiting_recovery(connection, context.endpoint)
@@ -143,7 +144,7 @@ def _submit_in_turn(
         if group not in begun:
             # Once a group and not once a batch: it reads everything that waits.
             report.too_long += _fail_oversized(context, group)
-            _drop_lost_inputs(context, group)
+            drop_lost_inputs(context, group.company_id, group.company)
             begun.add(group)
         try:
             claim = _claim(context, group, report)
@@ -162,6 +163,22 @@ def _holds(context: BatchContext, connection: Connection) -> tuple[list[str], se
     now = context.now(connection)
     in_force = holds.holds_in_force(connection, context.endpoint, key_fingerprint=context.key_fingerprint, now=now)
     return [_describe_hold(hold) for hold in in_force], {hold.model for hold in in_force}
+
+
+def _waiting_groups(
+    context: BatchContext, company_id: UUID | None, ignore_minimum: bool, held_models: set[str | None]
+) -> deque[PendingGroup]:
+    """What is due, after requests for an earlier model or prompt were brought to the present one; as a rule there are none."""
+
+    def work(connection: Connection) -> tuple[list[Company], deque[PendingGroup]]:
+        default_model = context.settings.openai_model
+        outdated = companies_to_rewrite(connection, default_model=default_model, company_id=company_id)
+        return outdated, _due_groups(context, connection, company_id, ignore_minimum, held_models)
+
+    outdated, waiting = in_transaction(context.engine, work)
+    for company in outdated:
+        bring_up_to_date(context, company)
+    return in_transaction(context.engine, work)[1] if outdated else waiting
 
 
 def _due_groups(
@@ -216,19 +233,6 @@ def _fail_oversized(context: BatchContext, group: PendingGroup) -> int:
             connection, group, max_bytes=MAX_FILE_BYTES, max_tokens=longest, now=context.now(connection)
         ),
     )
-
-
-def _drop_lost_inputs(context: BatchContext, group: PendingGroup) -> None:
-    """Requests whose messages were deleted, or may be older than the chat, since they were built."""
-
-    def work(connection: Connection) -> tuple[int, int]:
-        now = context.now(connection)
-        deleted = lost_inputs.fail_deleted_inputs(connection, group.company_id, now=now)
-        return deleted, lost_inputs.withdraw_outdated(connection, group.company_id, now=now)
-
-    deleted, outdated = in_transaction(context.engine, work)
-    if deleted or outdated:
-        log.warning("inputs lost", company=group.company, deleted=deleted, outdated=outdated)
 
 
 def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> Claim | None:

@@ -6,7 +6,7 @@ They arise when the answer to a create is lost or comes late. Looking for them i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -193,5 +193,6 @@ def _cost(
         total_tokens=remote.usage.total_tokens,
         cached_tokens=remote.usage.cached_tokens,
     )
-    cost = cost_of(tokens, priced[1], batch=True)
+    # Tokens of all requests together say nothing of the length of any one of them.
+    cost = cost_of(tokens, replace(priced[1], long_context_tokens=None), batch=True)
     return priced[0], None if cost is None else cost.total_usd, usd_eur

@@ -16,6 +16,15 @@ WITH locked AS MATERIALIZED (
         AND requests.prompt_version = :prompt_version
         AND requests.transcript_hash = sessions.transcript_hash
         AND NOT sessions.stale
+        -- Its messages may be older than the chat until the stages before are over. OFFSET keeps the look-up beside each request.
+        AND NOT EXISTS (
+            SELECT 1
+            FROM session_processing_status AS before
+            JOIN processing_stages AS earlier ON earlier.name = before.stage
+            JOIN processing_stages AS own ON own.name = 'AI_ANALYSIS' AND own.position > earlier.position
+            WHERE before.import_id = sessions.import_id AND before.status NOT IN ('COMPLETED', 'SKIPPED')
+            OFFSET 0
+        )
         -- What costs more than a whole month may never goes out, and must not keep what comes after it from going out.
         AND (
             CAST(:max_request_eur AS numeric) IS NULL

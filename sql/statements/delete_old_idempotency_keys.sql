@@ -1,12 +1,15 @@
 -- Keys that nobody repeats any more; a few at a time, since whoever uses a key does it in passing.
-DELETE FROM idempotency_keys
-WHERE (idempotency_keys.token_id, idempotency_keys.key) IN (
+WITH old AS MATERIALIZED (
     SELECT
-        old.token_id,
-        old.key
-    FROM idempotency_keys AS old
-    WHERE old.created_at < :before
-    ORDER BY old.created_at
+        idempotency_keys.token_id,
+        idempotency_keys.key
+    FROM idempotency_keys
+    WHERE idempotency_keys.created_at < :before
+    ORDER BY idempotency_keys.created_at
     LIMIT :most
     FOR UPDATE SKIP LOCKED
 )
+
+DELETE FROM idempotency_keys
+USING old
+WHERE idempotency_keys.token_id = old.token_id AND idempotency_keys.key = old.key

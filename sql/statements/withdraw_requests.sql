@@ -1,6 +1,6 @@
 -- Unclaimed requests of a company whose sessions stand behind a stage that has failed since: their messages may be older than the
 -- chat. Nothing was bought, and a new request is made once the stage is over. One that is being claimed is left to its batch.
-WITH outdated AS (
+WITH outdated AS MATERIALIZED (
     SELECT
         requests.id,
         requests.processing_status

@@ -18,6 +18,7 @@ from livedash_pipeline.core.transcripts import (
     RefusedTranscript,
     parse_transcript,
     transcript_hash,
+    words_hash,
 )
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -240,3 +241,15 @@ def test_hash_does_not_depend_on_the_zone_a_time_is_written_in() -> None:
 )
 def test_hash_covers_role_time_content_and_order(other: list[Message]) -> None:
     assert transcript_hash([Message("user", "a", None), Message("user", "b", None)]) != transcript_hash(other)
+
+
+def test_the_hash_of_the_words_knows_roles_and_contents_and_no_times() -> None:
+    said = [Message("user", "a", datetime(2025, 5, 1, tzinfo=UTC)), Message("assistant", "b", None)]
+    assert words_hash(said) == words_hash([Message("user", "a", None), Message("assistant", "b", None)])
+    others = [
+        said[:1],
+        said[::-1],
+        [Message("user", "ab", None)],
+        [Message("system", "a", None), Message("assistant", "b", None)],
+    ]
+    assert len({words_hash(each) for each in [said, *others]}) == 5

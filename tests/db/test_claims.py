@@ -9,12 +9,12 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, insert, update
+from sqlalchemy import Connection, Engine, insert, text, update
 
 from livedash_pipeline.core.admission import Budget, PendingGroup, budget, free_tokens
 from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.core.states import BatchStatus
-from livedash_pipeline.db import batches, holds
+from livedash_pipeline.db import batches, holds, recovery
 from livedash_pipeline.db.batches import Claim, ClaimLimits
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.tables import (
@@ -121,6 +121,25 @@ def test_two_claimers_take_disjoint_requests(engine: Engine, company: Company) -
         assert (one.requests, other.requests) == (4, 2)
     attempts = rows_of(engine, ai_request_attempts)
     assert len({row.request_id for row in attempts}) == len(attempts) == 6
+
+
+@pytest.mark.parametrize("stage", ["TRANSCRIPT_FETCH", "SESSION_CREATION"])
+@pytest.mark.parametrize(("status", "claimed"), [("PENDING", 1), ("IN_PROGRESS", 1), ("FAILED", 1), ("SKIPPED", 2)])
+def test_a_request_waits_while_an_earlier_stage_of_its_session_is_not_over(
+    engine: Engine, company: Company, stage: str, status: str, claimed: int
+) -> None:
+    with engine.begin() as connection:
+        insert_requests(connection, company, 2)
+        connection.execute(
+            text("""
+                UPDATE session_processing_status SET status = :status
+                WHERE stage = :stage AND import_id = (SELECT import_id FROM sessions ORDER BY import_id LIMIT 1)
+            """),
+            {"stage": stage, "status": status},
+        )
+    with engine.connect() as connection:
+        made = claim(connection, company)
+        assert made is not None and made.requests == claimed
 
 
 def test_outdated_stale_and_foreign_requests_are_not_claimed(engine: Engine, company: Company) -> None:
@@ -295,6 +314,20 @@ def test_create_begins_only_within_the_lease_and_uncancelled(engine: Engine, com
     for batch_id, begins in cases.items():
         mine = Claim(batch_id, 1, company.id, "acme", "m", 1, 1, 1, Decimal(0))
         with engine.begin() as connection:
-            assert batches.start_create(connection, mine, lease=90, now=NOW) is begins
+            begun = batches.start_create(connection, mine, key_fingerprint="present", lease=90, now=NOW)
+            assert begun is begins
     started = [row for row in rows_of(engine, ai_batch_requests) if row.create_started_at is not None]
     assert [(row.create_started_at, row.lease_until) for row in started] == [(NOW, NOW + timedelta(seconds=90))]
+    assert [row.key_fingerprint for row in started] == ["present"], "another key may have claimed it"
+
+
+def test_one_batch_is_taken_over_at_a_time_however_the_planner_goes_about_it(engine: Engine, company: Company) -> None:
+    values = {"status": "UPLOADING", "lease_until": NOW, "endpoint": HERE}
+    ids = [insert_batch(engine, company, None, **values) for _ in range(3)]
+    with engine.begin() as connection:
+        # What is left are nested loops, in which a subquery is run anew for every row.
+        for kind in ("hashjoin", "mergejoin", "hashagg", "sort", "material", "memoize"):
+            connection.execute(text(f"SET LOCAL enable_{kind} = off"))
+        taken = recovery.take_over(connection, HERE, lease=900, now=NOW)
+    assert [each.claim.batch_id for each in taken] == [min(ids)]
+    assert [row.fence for row in sorted(rows_of(engine, ai_batch_requests), key=lambda row: row.fence)] == [1, 1, 2]

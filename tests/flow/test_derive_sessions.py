@@ -11,8 +11,10 @@ import pytest
 from sqlalchemy import Engine, select, text, update
 
 from livedash_pipeline.core.transcripts import Message, transcript_hash
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import ai_processing_requests, messages, sessions
+from livedash_pipeline.db.companies import Company, update_company
+from livedash_pipeline.db.company_values import CompanyChanges
+from livedash_pipeline.db.tables import ai_processing_requests, messages, session_imports, sessions, transcripts
+from livedash_pipeline.flow.build_requests import build_requests
 from livedash_pipeline.flow.derive_sessions import DeriveReport, derive_sessions
 from tests.conftest import NOW
 from tests.flow.imported import (
@@ -145,6 +147,66 @@ def test_new_messages_set_a_finished_analysis_back_to_pending(engine: Engine, co
         assert (row["status"], *cleared) == ("PENDING", None, None, None, 0)
     # What was found stays readable until something newer is found.
     assert (session_of(engine, import_id)["language"], session_of(engine, import_id)["summary"]) == ("nl", "s")
+
+
+def change_zone(engine: Engine, company: Company, zone: str) -> Company:
+    """Another time zone, and what the next import makes of it: every row has changed, every transcript is fetched again."""
+    with engine.begin() as connection:
+        changed = update_company(connection, company.slug, CompanyChanges(time_zone=zone), now=NOW)
+    for row in rows_of(engine, session_imports, company_id=company.id):
+        change_row(engine, row["id"], zone)
+        store_text(engine, row["id"], rows_of(engine, transcripts, import_id=row["id"])[0]["content"], row_hash=zone)
+    return changed
+
+
+@pytest.mark.parametrize("status", ["COMPLETED", "FAILED"])
+def test_another_time_zone_moves_the_messages_and_leaves_every_analysis(
+    engine: Engine, company: Company, status: str
+) -> None:
+    import_id = add_import(engine, company, "x")
+    store_text(engine, import_id, CHAT)
+    derive(engine, company)
+    before = session_of(engine, import_id)
+    with engine.begin() as connection:
+        for stage in ("AI_ANALYSIS", "QUESTION_EXTRACTION"):
+            set_stage(connection, import_id, stage, status, completed_at=NOW)
+    changed = change_zone(engine, company, "UTC")
+    assert derive(engine, changed) == DeriveReport(updated=1, messages=2)
+    for stage in ("AI_ANALYSIS", "QUESTION_EXTRACTION"):
+        assert stage_of(engine, import_id, stage)["status"] == status
+    after = session_of(engine, import_id)
+    assert after["end_time"] == START + timedelta(hours=2, seconds=4) != before["end_time"]
+    listed = rows_of(engine, messages, session_id=after["id"])
+    assert [row["sent_at"] for row in listed] == [START + timedelta(hours=2), START + timedelta(hours=2, seconds=4)]
+    said = [Message(row["role"], row["content"], row["sent_at"]) for row in listed]
+    assert after["transcript_hash"] == transcript_hash(said) != before["transcript_hash"]
+    assert build_requests(engine, changed, default_model="m", count_tokens=len).created == 0
+
+
+@pytest.mark.parametrize(
+    "transcript",
+    [
+        CHAT.replace("hello", "good day"),
+        CHAT.replace("Assistant", "System"),
+        CHAT + "[01.05.2025 12:02:00] User: more\n",
+        CHAT.splitlines()[0],
+    ],
+)
+def test_another_time_zone_together_with_other_words_or_roles_is_a_new_input(
+    engine: Engine, company: Company, transcript: str
+) -> None:
+    kept, changed_one = add_import(engine, company, "x"), add_import(engine, company, "y")
+    for each in (kept, changed_one):
+        store_text(engine, each, CHAT)
+    derive(engine, company)
+    with engine.begin() as connection:
+        for each in (kept, changed_one):
+            set_stage(connection, each, "AI_ANALYSIS", "COMPLETED")
+    changed = change_zone(engine, company, "UTC")
+    store_text(engine, changed_one, transcript, row_hash="UTC")
+    assert derive(engine, changed).updated == 2
+    assert stage_of(engine, changed_one, "AI_ANALYSIS")["status"] == "PENDING"
+    assert stage_of(engine, kept, "AI_ANALYSIS")["status"] == "COMPLETED"
 
 
 @pytest.mark.parametrize("transcript", [CHAT, CHAT.replace("hello\n", "hello  \r\n\r\n") + "\n\n"])

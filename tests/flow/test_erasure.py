@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from sqlalchemy import Engine
 
+from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.db.companies import add_company
 from livedash_pipeline.db.company_values import CompanyChanges
 from livedash_pipeline.db.connect import database_now
@@ -334,7 +335,7 @@ def test_a_request_whose_messages_contradict_its_hash_is_given_up_and_keeps_no_o
 
 
 def test_a_requeued_request_of_another_prompt_is_not_given_up(scripted_chats: Chats, service: BatchService) -> None:
-    """What the next import rewrites can be asked."""
+    """What is released by a recovery is rewritten, and asked in the same submit."""
     chats = scripted_chats
     service.on["upload"] = die
     with pytest.raises(KilledError):
@@ -342,7 +343,5 @@ def test_a_requeued_request_of_another_prompt_is_not_given_up(scripted_chats: Ch
     service.on.clear()
     chats.sql("UPDATE ai_processing_requests SET prompt_version = 'older', input_hash = 'of the older prompt'")
     chats.context = replace(chats.context, now=lambda connection: database_now(connection) + timedelta(seconds=901))
-    chats.submit()
-    assert {chats.request_of(name).processing_status for name in ("anna", "bert")} == {"PENDING_BATCHING"}
-    chats.import_all()
     assert [sent.requests for sent in chats.submit().submitted] == [2]
+    assert {chats.request_of(name).prompt_version for name in ("anna", "bert")} == {prompt_version()}

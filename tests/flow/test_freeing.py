@@ -47,7 +47,7 @@ def test_companies_of_every_status_are_freed(engine: Engine, company: Company, s
     free_abandoned(engine, Settings())
     row = stage_of(engine, import_id, "AI_ANALYSIS")
     assert (row["status"], row["retry_count"]) == ("PENDING", 1)
-    runs = [(run.status, run.error_code) for run in rows_of(engine, import_runs)]
+    runs = sorted((run.status, run.error_code) for run in rows_of(engine, import_runs))
     assert runs == [("COMPLETED", None), ("FAILED", "interrupted")]
 
 

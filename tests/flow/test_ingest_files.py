@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ import pytest
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.flow.ingest import ingest_finished
 from livedash_pipeline.openai_batch.errors import BatchApiError
-from tests.flow.batch_round import Begin, at, batch_row
+from tests.flow.batch_round import Begin, Round, at, batch_row
 from tests.flow.batch_service import refusal, refused
 from tests.flow.rows import insert_company
 
@@ -24,10 +25,10 @@ def test_a_short_download_is_believed_when_it_was_the_same_three_times(begin: Be
     going.end(output=[going.answer(going.ids[0])])
     going.service.stated_bytes[f"file-output-{going.name}"] = 10**6
     for _ in range(2):
-        report = going.ingest()
+        report = going.ingest(SHOWN)
         assert (report.batches, report.outcomes) == ([], {}) and len(report.short) == 1
         assert batch_row(going.engine).processed_at is None
-    assert going.ingest().outcomes == {"parsed": 1, "missing": 1}
+    assert going.ingest(SHOWN).outcomes == {"parsed": 1, "missing": 1}
 
 
 def test_short_downloads_that_differ_are_asked_for_again(begin: Begin) -> None:
@@ -36,11 +37,11 @@ def test_short_downloads_that_differ_are_asked_for_again(begin: Begin) -> None:
     name = f"file-output-{going.name}"
     going.service.stated_bytes[name] = 10**6
     for _ in range(2):
-        assert len(going.ingest().short) == 1
+        assert len(going.ingest(SHOWN).short) == 1
     going.service.files[name] += json.dumps(going.answer(going.ids[1])).encode() + b"\n"
-    assert len(going.ingest().short) == 1
+    assert len(going.ingest(SHOWN).short) == 1
     del going.service.stated_bytes[name]
-    assert going.ingest().outcomes == {"parsed": 2}
+    assert going.ingest(SHOWN).outcomes == {"parsed": 2}
 
 
 def test_a_file_whose_last_line_is_cut_is_asked_for_again(begin: Begin) -> None:
@@ -54,9 +55,114 @@ def test_fewer_lines_than_the_service_answered_are_asked_for_again(begin: Begin)
     going = begin(2)
     going.end(output=[going.answer(going.ids[0])], request_counts={"total": 2, "completed": 2, "failed": 0})
     for _ in range(2):
+        assert len(going.ingest(SHOWN).short) == 1
+        assert going.outcomes() == dict.fromkeys(going.ids)
+    assert going.ingest(SHOWN).outcomes == {"parsed": 1, "missing": 1}
+
+
+def cut_file(going: Round) -> None:
+    going.end(output=[going.answer(going.ids[0])])
+    going.service.stated_bytes[f"file-output-{going.name}"] = 10**6
+
+
+def fewer_lines(going: Round) -> None:
+    going.end(output=[going.answer(going.ids[0])], request_counts={"total": 2, "completed": 2, "failed": 0})
+
+
+def no_file_named(going: Round) -> None:
+    going.end(request_counts={"total": 2, "completed": 2, "failed": 0})
+
+
+def expired_with_answers(going: Round) -> None:
+    going.end("expired", request_counts={"total": 2, "completed": 1, "failed": 0})
+
+
+def cancelled_with_answers(going: Round) -> None:
+    going.end("cancelled", request_counts={"total": 2, "completed": 1, "failed": 0})
+
+
+@pytest.mark.parametrize("end", [cut_file, fewer_lines, no_file_named, expired_with_answers, cancelled_with_answers])
+def test_a_short_download_is_not_counted_while_the_service_may_still_show_more(
+    begin: Begin, end: Callable[[Round], None]
+) -> None:
+    """Three asks within a few seconds say no more than one."""
+    going = begin(2)
+    end(going)
+    for _ in range(4):
+        assert len(going.ingest().short) == 1
+    assert batch_row(going.engine).short_downloads == 0
+    for _ in range(2):
+        assert len(going.ingest(SHOWN).short) == 1
+        assert going.outcomes() == dict.fromkeys(going.ids)
+    assert going.ingest(SHOWN).outcomes["missing"] >= 1
+    assert None not in going.outcomes().values()
+
+
+UNKNOWN_COUNTS = (None, {"total": 2, "completed": 0, "failed": 0}, {"total": 2, "completed": 0, "failed": 2})
+
+
+@pytest.mark.parametrize("counts", UNKNOWN_COUNTS)
+@pytest.mark.parametrize("absent", [None, ""])
+def test_a_completed_batch_that_names_no_file_yet_is_asked_for_again_whatever_it_counts(
+    begin: Begin, counts: dict[str, int] | None, absent: str | None
+) -> None:
+    going = begin(2)
+    going.end(request_counts=counts, output_file_id=absent, error_file_id=absent)
+    for _ in range(4):
         assert len(going.ingest().short) == 1
         assert going.outcomes() == dict.fromkeys(going.ids)
-    assert going.ingest().outcomes == {"parsed": 1, "missing": 1}
+    going.service.end(going.name, output=[going.answer(each) for each in going.ids])
+    assert going.ingest().outcomes == {"parsed": 2}
+
+
+def test_a_completed_batch_without_counts_that_names_its_error_file_first_is_asked_for_again(begin: Begin) -> None:
+    going = begin(2)
+    first, second = going.ids
+    going.end(error=[refused(second, 400)])
+    assert len(going.ingest().short) == 1
+    going.service.end(going.name, output=[going.answer(first)])
+    assert going.ingest().outcomes == {"parsed": 1, "rejected": 1}
+
+
+@pytest.mark.parametrize("counts", UNKNOWN_COUNTS)
+def test_a_completed_batch_that_never_names_a_file_is_settled_after_three_looks(
+    begin: Begin, counts: dict[str, int] | None
+) -> None:
+    going = begin(2)
+    going.end(request_counts=counts)
+    for _ in range(2):
+        assert len(going.ingest(SHOWN).short) == 1
+    assert going.ingest(SHOWN).outcomes == {"missing": 2}
+
+
+@pytest.mark.parametrize(
+    ("status", "counts", "outcome"),
+    [
+        ("completed", {"total": 0, "completed": 0, "failed": 0}, "missing"),
+        ("failed", None, "transient"),
+        ("failed", {"total": 0, "completed": 0, "failed": 0}, "transient"),
+        ("expired", {"total": 2, "completed": 0, "failed": 0}, "not_run"),
+        ("cancelled", None, "not_run"),
+    ],
+)
+def test_a_batch_that_ran_nothing_is_settled_at_the_first_look(
+    begin: Begin, status: str, counts: dict[str, int] | None, outcome: str
+) -> None:
+    going = begin(2)
+    going.end(status, request_counts=counts)
+    going.service.calls.clear()
+    assert going.ingest().outcomes == {outcome: 2}
+    assert going.service.calls == []
+
+
+def test_a_batch_whose_every_line_was_refused_is_not_looked_up_again(begin: Begin) -> None:
+    going = begin(2)
+    going.end(
+        error=[refused(each, 400) for each in going.ids], request_counts={"total": 2, "completed": 0, "failed": 2}
+    )
+    going.service.calls.clear()
+    assert going.ingest().outcomes == {"rejected": 2}
+    assert "retrieve" not in going.service.calls
 
 
 def test_answers_whose_file_is_not_named_yet_are_waited_for(begin: Begin) -> None:

@@ -18,6 +18,7 @@ from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.tables import (
     ai_batch_requests,
     ai_holds,
+    ai_model_pricing,
     ai_processing_requests,
     ai_request_attempts,
     ai_surplus_batches,
@@ -224,6 +225,17 @@ def test_surplus_that_has_ended_is_recorded_with_its_cost_and_not_cancelled(
     poll_batches(scripted)
     assert "cancel" not in service.calls
     assert surplus(engine) == found
+
+
+def test_many_short_requests_of_a_surplus_batch_are_no_long_one(
+    engine: Engine, scripted: BatchContext, service: BatchService
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(ai_model_pricing).values(long_context_tokens=500, long_input_factor=2))
+    submit(scripted)
+    plant(service, "batch_late", row(engine).id, file="file-in-0", status="completed", usage=USAGE)
+    reconcile_batches(scripted)
+    assert surplus(engine).total_cost_eur == COST_EUR
 
 
 @pytest.mark.parametrize("answer", [refusal(503), refusal(404), LOST])

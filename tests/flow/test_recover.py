@@ -12,6 +12,7 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, text, update
 
+from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.tables import (
@@ -327,6 +328,10 @@ def test_a_body_that_cannot_be_rebuilt_is_released_and_not_uploaded(
             update(ai_processing_requests).values(input_hash="of an older prompt", prompt_version="older")
         )
     report = submit(at(scripted, OVERDUE + LAG))
-    assert (report.recovered, creates(service)) == (1, 1)
-    assert request_status(engine) == "PENDING_BATCHING"
-    assert row(engine).error_code == "input_changed"
+    assert report.recovered == 1
+    # Nothing is built from the old hash; the request goes out in a batch of its own, with the present prompt.
+    old, new = rows_of(engine, ai_batch_requests)
+    assert (old.status, old.error_code, old.openai_batch_id) == ("FAILED", "input_changed", None)
+    assert (new.status, creates(service)) == ("VALIDATING", 2)
+    (request,) = rows_of(engine, ai_processing_requests)
+    assert (request.batch_id, request.prompt_version) == (new.id, prompt_version())

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Engine, select, text, update
 
 from livedash_pipeline.core.admission import HoldRule, HoldScope
 from livedash_pipeline.db import holds
-from livedash_pipeline.db.companies import Company
+from livedash_pipeline.db.companies import Company, update_company
+from livedash_pipeline.db.company_values import CompanyChanges
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.tables import (
     ai_batch_requests,
@@ -56,6 +57,11 @@ def with_settings(context: BatchContext, **changes: Any) -> BatchContext:
 
 def later(context: BatchContext, by: timedelta) -> BatchContext:
     return replace(context, now=lambda connection: database_now(connection) + by)
+
+
+def take_model(connection: Connection, company: Company, model: str) -> Company:
+    """What `company set --model` does."""
+    return update_company(connection, company.slug, CompanyChanges(model=model), now=database_now(connection))
 
 
 def batch_row(engine: Engine) -> Any:
@@ -126,7 +132,7 @@ def test_one_unknown_model_keeps_no_other_group_waiting(
 ) -> None:
     with engine.begin() as connection:
         other = insert_company(connection, "other")
-        insert_requests(connection, other, model="gpt-4o-mini")
+        insert_requests(connection, take_model(connection, other, "gpt-4o-mini"), model="gpt-4o-mini")
 
     def check(request: httpx2.Request) -> httpx2.Response:
         return refusal(404, "model_not_found") if request.url.path.endswith(MODEL) else service.proceed(request)
@@ -195,9 +201,10 @@ def test_a_hold_on_the_key_ends_with_another_key(scripted: BatchContext, service
     assert len(submit(with_settings(scripted, openai_api_key="another-key")).submitted) == 1
 
 
-def test_a_hold_on_one_model_lets_others_through(engine: Engine, scripted: BatchContext, company: Company) -> None:
+def test_a_hold_on_one_model_lets_others_through(engine: Engine, scripted: BatchContext) -> None:
     with engine.begin() as connection:
-        insert_requests(connection, company, model="gpt-4o-mini")
+        other = take_model(connection, insert_company(connection, "other"), "gpt-4o-mini")
+        insert_requests(connection, other, model="gpt-4o-mini")
         holds.place_hold(
             connection,
             endpoint=scripted.endpoint,

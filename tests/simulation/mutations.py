@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 from livedash_pipeline.core import recovery as rules
 from livedash_pipeline.db import batches, ingesting, recovery, requests, settlement, statements
 from livedash_pipeline.db.tables import ai_batch_requests
-from livedash_pipeline.flow import ingest, result_files, surplus
+from livedash_pipeline.flow import ingest, result_files, short_downloads, surplus
 from tests.simulation.runner import Sabotage
 
 Mutation = Callable[[Engine], AbstractContextManager[Sabotage]]
@@ -163,7 +163,7 @@ def _no_wish_check(_engine: Engine) -> AbstractContextManager[Sabotage]:
 
 
 def _short_believed(_engine: Engine) -> AbstractContextManager[Sabotage]:
-    return _replaced(ingest, "BELIEVED_AFTER", 1)
+    return _replaced(short_downloads, "BELIEVED_AFTER", 1)
 
 
 def _missing_bought_again(_engine: Engine) -> AbstractContextManager[Sabotage]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.simulation.fault_draws import LONGEST_LAG
 from tests.simulation.scenes import at_once, wait, whole
-from tests.simulation.schedule import Step
+from tests.simulation.schedule import ACCEPTS_VANISHED, Step
 from tests.simulation.workers import ALL
 
 Plot = tuple[list[dict[str, Any]], list[Step]]
@@ -128,6 +128,28 @@ def old_files(random: Random) -> Plot:
     ]
 
 
+def given_up(random: Random) -> Plot:
+    """A batch vanishes, mostly when it has ended and nobody took it in; two operators give it up, the first of whom may die."""
+    gone = {"kind": "vanish_batch", "after": 3000.0, "match": _FIRST}
+    return [gone], [
+        *whole(0, "submit", 2),
+        wait(random, 40.0, 1000.0, 2900.0),
+        *whole(1, "poll"),
+        # Longer than anything may stay hidden: an operator gives up what is gone, not what is late.
+        wait(random, 4000.0, 30_000.0),
+        Step("start", 0, "reconcile", ACCEPTS_VANISHED),
+        Step(
+            random.choice(("go", "die")),
+            0,
+            number=ALL,
+            place=random.choice(("read flow.give_up.", "commit flow.give_up.")),
+        ),
+        *whole(1, "reconcile", ACCEPTS_VANISHED),
+        Step("go", 0, number=ALL),
+        *whole(2, "ingest"),
+    ]
+
+
 PLOTS: tuple[Callable[[Random], Plot], ...] = (
     hidden_late_create,
     hidden_late_create,
@@ -139,4 +161,5 @@ PLOTS: tuple[Callable[[Random], Plot], ...] = (
     input_not_shown,
     answers_not_named,
     old_files,
+    given_up,
 )

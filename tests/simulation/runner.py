@@ -47,7 +47,7 @@ from tests.simulation.database import (
 from tests.simulation.engine import KeepCommit, WatchedEngine
 from tests.simulation.gateway import RecordingService, SimulatedGateway
 from tests.simulation.invariants import Observed, find_violations
-from tests.simulation.schedule import WORKERS, Schedule, Step
+from tests.simulation.schedule import ACCEPTS_VANISHED, WORKERS, Schedule, Step
 from tests.simulation.workers import Tally, Unhurried, Worker
 
 _BASE_URL = "https://simulation.test/v1"
@@ -193,7 +193,7 @@ class _Run:
             "submit": lambda number: submit_pending(context, ignore_minimum=True, unhold=number % 2 == 0),
             "poll": lambda number: poll_batches(context, rotation=number, monotonic=self._clock.monotonic),
             "ingest": lambda _number: self._ingest(context),
-            "reconcile": lambda number: reconcile_batches(context, accept_vanished=number == 8),
+            "reconcile": lambda number: reconcile_batches(context, accept_vanished=number == ACCEPTS_VANISHED),
             "cancel": lambda number: cancel_batches(
                 context, self._named(number), unfinished="failed" if number % 2 else "pending"
             ),
@@ -275,7 +275,7 @@ class _Run:
             if unfinished == 0 and not self._alive():
                 break
             if turn % 2 or unfinished == 0:
-                self._act(self._last, "reconcile", 8 if turn >= _BELIEVES_VANISHED_FROM else 0)
+                self._act(self._last, "reconcile", ACCEPTS_VANISHED if turn >= _BELIEVES_VANISHED_FROM else 0)
         self._let_late_calls_come(life)
         self._act(self._last, "reconcile", 0)
 

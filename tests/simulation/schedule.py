@@ -13,6 +13,8 @@ from tests.simulation.workers import ALL
 
 WORKERS = 3
 MOST_REQUESTS = 12
+ACCEPTS_VANISHED = 8
+"""The number of a `reconcile` by an operator who gives up what the service does not show."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from livedash_pipeline.db.batches import committed_eur
-from livedash_pipeline.db.companies import get_company
+from livedash_pipeline.db.companies import get_company, update_company
+from livedash_pipeline.db.company_values import CompanyChanges
+from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.demo import read_figures
 from livedash_pipeline.db.prices import price_for, seed_prices
 from livedash_pipeline.db.statements import statement
@@ -98,6 +100,20 @@ def test_a_row_that_is_read_again_gets_our_messages_and_keeps_its_analysis(
     assert stages_of(engine)["AI_ANALYSIS"] == {"COMPLETED": SESSIONS}
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM messages WHERE role = 'unknown'")).scalar_one() == 0
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_another_time_zone_after_moving_in_keeps_every_analysis(
+    engine: Engine, old: OldSystem, published: tuple[Path, list[str]], tmp_path: Path, again: bool
+) -> None:
+    import_livedash(engine, old.url)
+    for zone in ["America/New_York", "Asia/Tokyo"][: 1 + again]:
+        with engine.begin() as connection:
+            update_company(connection, "acme-bv", CompanyChanges(time_zone=zone), now=database_now(connection))
+        done = whole_import(engine, tmp_path)
+        assert (done.imported.changed, done.sessions.updated) == (SESSIONS, SESSIONS)
+        assert (done.requests.created, done.requests.reapplied) == (0, 0)
+        assert stages_of(engine)["AI_ANALYSIS"] == {"COMPLETED": SESSIONS}
 
 
 def test_a_transcript_that_says_something_new_is_analysed_again(

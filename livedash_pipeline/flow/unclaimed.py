@@ -1,0 +1,45 @@
+"""What a submit does to unclaimed requests before it claims: what cannot be asked any more ends, what is outdated is rewritten.
+
+Add what has to be true of a request directly before it is claimed. New requests are made by `flow.build_requests` alone.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.db import lost_inputs
+from livedash_pipeline.db.companies import Company
+from livedash_pipeline.db.connect import in_transaction
+from livedash_pipeline.flow.build_requests import rewrite_requests
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.logs import get_logger
+
+log = get_logger(__name__)
+
+
+def drop_lost_inputs(context: BatchContext, company_id: UUID, company: str) -> None:
+    """Ends requests whose messages were deleted, or may be older than the chat, since they were built."""
+
+    def work(connection: Connection) -> tuple[int, int]:
+        now = context.now(connection)
+        deleted = lost_inputs.fail_deleted_inputs(connection, company_id, now=now)
+        return deleted, lost_inputs.withdraw_outdated(connection, company_id, now=now)
+
+    deleted, outdated = in_transaction(context.engine, work)
+    if deleted or outdated:
+        log.warning("inputs lost", company=company, deleted=deleted, outdated=outdated)
+
+
+def bring_up_to_date(context: BatchContext, company: Company) -> None:
+    """Gives a company's unclaimed requests its present model and prompt."""
+    # First what has lost its messages, which else would count as a session without any.
+    drop_lost_inputs(context, company.id, company.slug)
+    rewrite_requests(
+        context.engine,
+        company,
+        default_model=context.settings.openai_model,
+        count_tokens=context.count_tokens,
+        clock=context.now,
+    )
