@@ -1,7 +1,7 @@
 -- Failed requests wait again, with both allowances restarted: only the newest of a session, only when none is open and the
--- session's analysis is not complete, stands behind no stage that failed, and its texts are there. The rest is counted, not changed.
--- The status that is expected comes from the rows above and is no constant: after an outage the planner believes for a while that
--- none has failed, and reads them all once per row.
+-- session's analysis is not complete, stands behind no stage that failed, and its texts are there. The rest is counted, not
+-- changed. The status that is expected comes from the rows above and is no constant: after an outage the planner believes for a
+-- while that none has failed, and reads them all once per row.
 WITH asked AS (
     SELECT DISTINCT given.id
     FROM unnest(CAST(:request_ids AS uuid[])) AS given (id)
