@@ -35,8 +35,8 @@ def too_few(batch: BatchToIngest, *, lines: int, unanswered: int) -> bool:
 
 
 def is_believed(context: BatchContext, connection: Connection, batch: BatchToIngest, digest: str) -> bool:
-    """Whether a short download has been the same often enough; none counts while more may still show."""
-    counts = not may_still_show(context, connection, batch)
+    """Whether a short download has been the same often enough; without a file with answers none counts while one may show."""
+    counts = batch.output_file_id is not None or not may_still_show(context, connection, batch)
     times = ingesting.note_short_download(connection, batch.id, digest) if counts else 0
     log.warning("download is short", batch_id=str(batch.id), times=times)
     return times >= BELIEVED_AFTER
