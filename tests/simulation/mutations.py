@@ -151,11 +151,12 @@ def _no_waiting(_engine: Engine) -> Iterator[Sabotage]:
 
 
 def _no_wish_check(_engine: Engine) -> AbstractContextManager[Sabotage]:
-    def start(connection: Any, claim: Any, *, lease: int, now: Any) -> bool:
+    def start(connection: Any, claim: Any, *, key_fingerprint: str, lease: int, now: Any) -> bool:
         return batches._write(
             connection,
             batches._held(claim) & (_batches.status == "UPLOADING"),
             create_started_at=now,
+            key_fingerprint=key_fingerprint,
             lease_until=now + timedelta(seconds=lease),
         )
 
