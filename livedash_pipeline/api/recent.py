@@ -1,7 +1,7 @@
 """Answers that are kept for a moment, so that counting a million rows is done once and not for every client that asks.
 
-An answer is kept ten times as long as it took to work out: on a small database it is never old enough to notice. Nothing that
-belongs to one caller is kept here.
+An answer is kept a hundred times as long as it took to work out, and ten seconds at most: on a small database it is never old
+enough to notice. Nothing that belongs to one caller is kept here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-_TIMES_ITS_WORK = 10.0
+_TIMES_ITS_WORK = 100.0
 MAX_SECONDS = 10.0
 _REMEMBERED = 256
 

@@ -233,7 +233,7 @@ def test_kept_answers_are_as_old_as_their_work_took() -> None:
     assert recent.get("k", work) == (1, 0.0)
     assert recent.get("k", work)[0] == 1
     assert recent.get("k", work, fresh=True)[0] == 2
-    now[0] += 1.1
+    now[0] += 10.1
     assert recent.get("k", work)[0] == 3
     recent.clear()
     assert recent.get("k", work)[0] == 4
@@ -253,7 +253,7 @@ def test_one_works_an_answer_out_while_others_get_the_one_before() -> None:
         return "after"
 
     recent.get("k", first)
-    now[0] = 6.0
+    now[0] = 11.0
     worker = threading.Thread(target=lambda: recent.get("k", slow))
     worker.start()
     begun.wait(30)

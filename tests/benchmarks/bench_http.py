@@ -19,7 +19,7 @@ from tests.benchmarks.servers import http_api
 from tests.benchmarks.site import Site, make_company, settle_down
 
 _CALLS = 400
-_CLIENTS = 2
+_CLIENTS, _CROWD = 2, 8
 _PAGE = 100
 _ROUTES = "/api/admin/legacy"
 _STATUS = "PENDING_BATCHING"
@@ -33,7 +33,7 @@ _PLACES = text("""
 
 
 def measure(site: Site, size: int) -> list[Figure]:
-    """Two clients at a time; the time is that of a whole call, as the client sees it."""
+    """Two clients at a time, and then a crowd; the time is that of a whole call, as the client sees it."""
     fill_requests(site, make_company(site), size, pending=size // 2, messages=False)
     settle_down(site)
     calls = min(_CALLS, size)
@@ -48,8 +48,14 @@ def measure(site: Site, size: int) -> list[Figure]:
                 "summary, counted anew": lambda: http.get(f"{_ROUTES}/summary", headers={"Cache-Control": "no-cache"}),
                 "page of 100": lambda: http.get(f"{_ROUTES}/requests", params=_page(places)),
             }
-            for name, read in reads.items():
-                times = _timed(read, calls)
+            for name, read, clients in [
+                ("summary", reads["summary"], _CLIENTS),
+                ("summary, eight clients", reads["summary"], _CROWD),
+                ("summary, counted anew", reads["summary, counted anew"], _CLIENTS),
+                ("page of 100", reads["page of 100"], _CLIENTS),
+                ("page of 100, eight clients", reads["page of 100"], _CROWD),
+            ]:
+                times = _timed(read, calls, clients)
                 peak = server.process.memory_info().rss / 1e6
                 # A count that was made for this call is told, and no goal: whoever asks for it accepts the wait.
                 goal = None if "anew" in name else 50
@@ -65,14 +71,14 @@ def _page(places: Sequence[UUID]) -> dict[str, str]:
     return {"status": _STATUS, "limit": str(_PAGE), "cursor": make_cursor(random.choice(places), filters)}
 
 
-def _timed(read: Callable[[], httpx2.Response], calls: int) -> list[float]:
-    """Seconds of each call, after some that open connections and warm up."""
+def _timed(read: Callable[[], httpx2.Response], calls: int, clients: int) -> list[float]:
+    """Seconds of each call of so many clients together, after some that open connections and warm up."""
 
     def once(_number: int) -> float:
         begun = time.perf_counter()
         read().raise_for_status()
         return time.perf_counter() - begun
 
-    with ThreadPoolExecutor(_CLIENTS) as pool:
-        list(pool.map(once, range(10)))
+    with ThreadPoolExecutor(clients) as pool:
+        list(pool.map(once, range(5 * clients)))
         return list(pool.map(once, range(calls)))
