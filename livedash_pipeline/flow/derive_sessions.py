@@ -19,7 +19,6 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.core.session_facts import derive_facts
 from livedash_pipeline.core.submitted_messages import SUBMITTED, read_messages
 from livedash_pipeline.core.transcripts import (
-    Message,
     ParsedTranscript,
     RefusedTranscript,
     parse_transcript,
@@ -210,11 +209,11 @@ def _reworded(connection: Connection, known: Mapping[UUID, MadeSession]) -> list
     if not known:
         return []
     stored = messages_by_session(connection, list(known))
-    return [made for session_id, made in known.items() if _words(stored.get(session_id, ())) != _words(made.messages)]
-
-
-def _words(messages: Iterable[Message]) -> list[tuple[str, str]]:
-    return [(message.role, message.content) for message in messages]
+    return [
+        made
+        for session_id, made in known.items()
+        if words_hash(stored.get(session_id, ())) != words_hash(made.messages)
+    ]
 
 
 def _is_same(made: MadeSession, before: StoredSession | None) -> bool:
