@@ -15,6 +15,8 @@ from livedash_pipeline.db.tables.analysis import (
     ai_request_attempts,
     ai_surplus_batches,
     database_properties,
+    endpoint_traits,
+    model_parameters,
 )
 from livedash_pipeline.db.tables.base import metadata
 from livedash_pipeline.db.tables.money import ai_model_pricing, ai_models, company_ai_models, exchange_rates
@@ -48,12 +50,14 @@ __all__ = [
     "companies",
     "company_ai_models",
     "database_properties",
+    "endpoint_traits",
     "exchange_rates",
     "idempotency_keys",
     "import_rejects",
     "import_runs",
     "messages",
     "metadata",
+    "model_parameters",
     "processing_stages",
     "prune_runs",
     "questions",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Index,
@@ -58,6 +59,13 @@ ai_batch_requests = Table(
     moment("lease_until"),
     Column("fence", Integer, nullable=False, server_default=text("1")),
     moment("create_started_at"),
+    # Names this one create in the batch's metadata; written before the call.
+    Column("create_nonce", Text),
+    # The level of promise that the purchase was made with (`endpoint_traits`), and a person's word where proof is not to be had.
+    Column("purchase_guard", Text),
+    moment("absence_believed_at"),
+    # The id under which the service's listing shows the batch, where it is another than the one that create answered.
+    Column("listed_batch_id", Text),
     # The fence that a lease cannot be: the deleted input file, on which a late create fails unbilled. The file's own time is
     # the service's clock; the deletion counts only with the key that had seen the file.
     moment("input_file_created_at"),
@@ -73,6 +81,9 @@ ai_batch_requests = Table(
     moment("completed_at"),
     moment("processed_at"),
     moment("not_found_since"),
+    # When anything that the service says of it changed last, and when it was last asked for by its id.
+    moment("changed_at"),
+    moment("retrieved_at"),
     # The service said that there is news: the next poll is due at once.
     moment("poll_hinted_at"),
     moment("files_deleted_at"),
@@ -90,12 +101,16 @@ ai_batch_requests = Table(
     Column("ingest_asks", Integer, nullable=False, server_default=text("0")),
     Column("short_downloads", Integer, nullable=False, server_default=text("0")),
     Column("short_download_hash", Text),
+    # Since when they have been equal, and before when they are not fetched again.
+    moment("short_since"),
+    moment("next_ingest_at"),
     Column("errors", JSONB, nullable=False, server_default=text("'[]'")),
     Column("error_code", Text),
     Column("error_message", Text),
     Column("dagster_run_id", Text),
     Column("legacy_id", Text, unique=True),
     one_of("status", BatchStatus),
+    CheckConstraint("purchase_guard IN ('tag_fence', 'tag')", name="purchase_guard_known"),
     CheckConstraint("cancel_unfinished IN ('pending', 'failed')", name="cancel_unfinished_known"),
     *not_negative("request_count", "body_bytes", "token_estimate", "ingest_asks", "short_downloads"),
     not_before("completed_at", "created_at"),
@@ -269,6 +284,41 @@ ai_endpoint_pauses = Table(
     Column("times", Integer, nullable=False, server_default=text("1")),
     moment("updated_at", nullable=False),
     CheckConstraint("times >= 1", name="times_from_one"),
+)
+
+endpoint_traits = Table(
+    "endpoint_traits",
+    metadata,
+    # What an endpoint has shown a key: whether its listing may be believed, and whether a deleted input file fences a create.
+    Column("endpoint", Text, primary_key=True),
+    Column("key_fingerprint", Text, primary_key=True),
+    Column("listing", Text, nullable=False, server_default="unproven"),
+    moment("listing_at"),
+    Column("listing_reason", Text),
+    Column("fence", Text, nullable=False, server_default="unproven"),
+    moment("fence_at"),
+    Column("fence_reason", Text),
+    # Its listing shows batches under other ids than create answered; it shows states that a look-up by id has gone beyond.
+    Column("renames_ids", Boolean, nullable=False, server_default=text("false")),
+    Column("listing_lags", Boolean, nullable=False, server_default=text("false")),
+    # The probe under way, or the last one.
+    Column("probe_nonce", Text),
+    moment("probe_started_at"),
+    Column("probe_file_id", Text),
+    Column("probe_batch_id", Text),
+    moment("probe_ended_at"),
+    moment("updated_at", nullable=False),
+    CheckConstraint("listing IN ('unproven', 'proven', 'contradicted')", name="listing_known"),
+    CheckConstraint("fence IN ('unproven', 'proven', 'refuted')", name="fence_known"),
+)
+
+model_parameters = Table(
+    "model_parameters",
+    metadata,
+    # What requests for a model are sent with, where an operator has said so; other models have defaults by their name.
+    Column("model", Text, primary_key=True),
+    Column("parameters", JSONB, nullable=False),
+    moment("updated_at", nullable=False),
 )
 
 database_properties = Table(

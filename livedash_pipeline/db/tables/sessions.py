@@ -47,6 +47,8 @@ companies = Table(
     Column("csv_password_env", Text),
     Column("time_zone", Text, nullable=False, server_default="Europe/Amsterdam"),
     Column("transcript_hosts", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    # Networks beyond the public ones that its sources may be at, as an operator said in so many words.
+    Column("allowed_addresses", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("bot_names", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("csv_etag", Text),
     Column("csv_last_modified", Text),

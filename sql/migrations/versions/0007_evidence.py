@@ -1,0 +1,75 @@
+"""What is known of an endpoint, how sure a purchase is, and what was allowed in so many words."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0007_evidence"
+down_revision = "0006_audit_retention"
+branch_labels = None
+depends_on = None
+
+BATCH_TEXTS = ("create_nonce", "purchase_guard", "listed_batch_id")
+BATCH_MOMENTS = ("changed_at", "retrieved_at", "absence_believed_at", "short_since", "next_ingest_at")
+
+
+def upgrade() -> None:
+    for name in BATCH_TEXTS:
+        op.add_column("ai_batch_requests", sa.Column(name, sa.Text(), nullable=True))
+    for name in BATCH_MOMENTS:
+        op.add_column("ai_batch_requests", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
+    op.create_check_constraint(
+        op.f("ck_ai_batch_requests_purchase_guard_known"),
+        "ai_batch_requests",
+        "purchase_guard IN ('tag_fence', 'tag')",
+    )
+    op.add_column(
+        "companies",
+        sa.Column("allowed_addresses", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+    )
+    _create_traits()
+    op.create_table(
+        "model_parameters",
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("parameters", postgresql.JSONB(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("model", name="pk_model_parameters"),
+    )
+
+
+def _create_traits() -> None:
+    op.create_table(
+        "endpoint_traits",
+        sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("key_fingerprint", sa.Text(), nullable=False),
+        sa.Column("listing", sa.Text(), server_default="unproven", nullable=False),
+        sa.Column("listing_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("listing_reason", sa.Text(), nullable=True),
+        sa.Column("fence", sa.Text(), server_default="unproven", nullable=False),
+        sa.Column("fence_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("fence_reason", sa.Text(), nullable=True),
+        sa.Column("renames_ids", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("listing_lags", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("probe_nonce", sa.Text(), nullable=True),
+        sa.Column("probe_started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("probe_file_id", sa.Text(), nullable=True),
+        sa.Column("probe_batch_id", sa.Text(), nullable=True),
+        sa.Column("probe_ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "listing IN ('unproven', 'proven', 'contradicted')", name=op.f("ck_endpoint_traits_listing_known")
+        ),
+        sa.CheckConstraint("fence IN ('unproven', 'proven', 'refuted')", name=op.f("ck_endpoint_traits_fence_known")),
+        sa.PrimaryKeyConstraint("endpoint", "key_fingerprint", name="pk_endpoint_traits"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("model_parameters")
+    op.drop_table("endpoint_traits")
+    op.drop_column("companies", "allowed_addresses")
+    op.drop_constraint(op.f("ck_ai_batch_requests_purchase_guard_known"), "ai_batch_requests")
+    for name in (*BATCH_MOMENTS, *BATCH_TEXTS):
+        op.drop_column("ai_batch_requests", name)
