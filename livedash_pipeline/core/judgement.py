@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from livedash_pipeline.core.analysis import Answer, read_answer
+from livedash_pipeline.core.batch_words import EndWord
 from livedash_pipeline.core.failures import ValidationClass, classify_validation
 from livedash_pipeline.core.outcomes import Outcome
 from livedash_pipeline.core.remote import RemoteError
@@ -63,7 +64,7 @@ class BatchEnd:
     """How a batch ended, as far as it matters to requests without a line.
 
     Attributes:
-        openai_status: The service's word, lower-case: completed, failed, expired, cancelled; "" for a batch that it never had.
+        end: How it ended; None for a batch that the service never had.
         has_output: Whether the service named an output file.
         has_files: Whether it did, or gave an error file that holds a line.
         gone: Which files can no longer be had (`output`, `error`).
@@ -73,7 +74,7 @@ class BatchEnd:
         error_message: The service's message.
     """
 
-    openai_status: str
+    end: EndWord | None
     has_output: bool
     has_files: bool
     gone: Sequence[str]
@@ -83,8 +84,7 @@ class BatchEnd:
     error_message: str | None
 
 
-# Some services write the word with one l.
-_ENDED_EARLY = {"expired": "batch_expired", "cancelled": "batch_cancelled", "canceled": "batch_cancelled"}
+_ENDED_EARLY = {EndWord.EXPIRED: "batch_expired", EndWord.CANCELLED: "batch_cancelled"}
 
 
 def judge_unanswered(end: BatchEnd) -> Unanswered:
@@ -94,11 +94,11 @@ def judge_unanswered(end: BatchEnd) -> Unanswered:
     if end.gone:
         names = " and ".join(end.gone)
         return Unanswered(Outcome.ARTIFACT_UNAVAILABLE, "artifact_unavailable", f"The {names} file is gone.")
-    if not end.openai_status:
+    if end.end is None:
         return Unanswered(Outcome.NOT_RUN, end.error_code or "not_created", end.error_message)
-    if end.openai_status == "failed" and not end.has_files:
+    if end.end is EndWord.FAILED and not end.has_files and not end.reported_completed:
         return _judge_validation(end)
-    word = _ENDED_EARLY.get(end.openai_status)
+    word = _ENDED_EARLY.get(end.end)
     if word is not None and not end.has_files and not end.reported_completed:
         return Unanswered(Outcome.NOT_RUN, word, end.error_message, counted_release=True)
     return Unanswered(Outcome.MISSING, "missing", "The request stands in neither result file.")

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from livedash_pipeline.core.batch_words import Beside, EndWord, end_of, status_of
 from livedash_pipeline.core.remote_values import (
     LARGEST_TOKENS,
     read_count,
@@ -25,16 +26,11 @@ from livedash_pipeline.core.states import BatchStatus
 METADATA_BATCH_ID = "livedash_batch_id"
 """Metadata key under which every batch of ours carries the id of its row."""
 
-_LOCAL_STATUS: Mapping[str, BatchStatus] = {
-    "validating": BatchStatus.VALIDATING,
-    "in_progress": BatchStatus.IN_PROGRESS,
-    "finalizing": BatchStatus.FINALIZING,
-    "completed": BatchStatus.COMPLETED,
-    "failed": BatchStatus.FAILED,
-    "expired": BatchStatus.FAILED,
-    "cancelled": BatchStatus.CANCELLED,
-    "canceled": BatchStatus.CANCELLED,
-}
+METADATA_NONCE = "livedash_create"
+"""Metadata key under which every create carries a name of its own."""
+
+METADATA_PROBE = "livedash_probe"
+"""Metadata key of batches that ask nothing of a model and only show what a service does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +90,16 @@ class RemoteBatch:
     @property
     def ended_at(self) -> datetime | None:
         """When the batch ended, if the server says so."""
-        if local_status(self) is None:
+        end = remote_end(self)
+        if end is None:
             return None
         own = {
-            "completed": self.completed_at,
-            "failed": self.failed_at,
-            "expired": self.expired_at,
-            "cancelled": self.cancelled_at,
-            "canceled": self.cancelled_at,
-        }
-        if self.status not in own:
-            return None
-        return own[self.status] or self.completed_at or self.failed_at or self.expired_at or self.cancelled_at
+            EndWord.COMPLETED: self.completed_at,
+            EndWord.FAILED: self.failed_at,
+            EndWord.EXPIRED: self.expired_at,
+            EndWord.CANCELLED: self.cancelled_at,
+        }[end]
+        return own or self.completed_at or self.failed_at or self.expired_at or self.cancelled_at
 
     @property
     def our_batch_id(self) -> UUID | None:
@@ -114,6 +108,16 @@ class RemoteBatch:
             return UUID(self.metadata.get(METADATA_BATCH_ID, ""))
         except ValueError:
             return None
+
+    @property
+    def our_nonce(self) -> str | None:
+        """The name of the one create that made it, from the metadata."""
+        return self.metadata.get(METADATA_NONCE)
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it only shows what the service does: it asks nothing of a model."""
+        return METADATA_PROBE in self.metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +184,25 @@ def read_remote_file(document: Mapping[str, Any]) -> RemoteFile:
 
 
 def local_status(remote: RemoteBatch) -> BatchStatus | None:
-    """Our status for a batch; None (stay where you are) while it is cancelling and for words we do not know."""
-    return _LOCAL_STATUS.get(remote.status)
+    """Our status for a batch; None (stay where you are) while it is cancelling and for words that say nothing to us."""
+    return status_of(remote.status, _beside(remote))
+
+
+def remote_end(remote: RemoteBatch) -> EndWord | None:
+    """How a batch ended; None while it has not."""
+    return end_of(remote.status, _beside(remote))
+
+
+def _beside(remote: RemoteBatch) -> Beside:
+    counted = (remote.completed or 0) + (remote.failed or 0)
+    return Beside(
+        completed=remote.completed_at is not None,
+        failed=remote.failed_at is not None,
+        expired=remote.expired_at is not None,
+        cancelled=remote.cancelled_at is not None,
+        has_output=remote.output_file_id is not None,
+        all_counted=bool(remote.total) and counted >= (remote.total or 0),
+    )
 
 
 def end_reason(remote: RemoteBatch) -> tuple[str, str] | None:
@@ -190,12 +211,12 @@ def end_reason(remote: RemoteBatch) -> tuple[str, str] | None:
     Codes: `batch_expired`, `batch_cancelled`, and for a failed batch its first error's code, else `validation_failed`.
     """
     done = f"{remote.completed} of {remote.total} requests" if remote.total else "an unknown number of requests"
-    match local_status(remote):
-        case BatchStatus.CANCELLED:
+    match remote_end(remote):
+        case EndWord.CANCELLED:
             return "batch_cancelled", f"The batch was cancelled after {done} had been answered."
-        case BatchStatus.FAILED if remote.status == "expired":
+        case EndWord.EXPIRED:
             return "batch_expired", f"The batch ran out of time after {done} had been answered."
-        case BatchStatus.FAILED:
+        case EndWord.FAILED:
             return _validation_reason(remote.errors)
     return None
 

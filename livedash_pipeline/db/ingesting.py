@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, case, func, select, update
 
+from livedash_pipeline.core.batch_words import EndWord, end_word
 from livedash_pipeline.core.remote import RemoteError
 from livedash_pipeline.core.states import BatchStatus
 from livedash_pipeline.core.token_usage import TokenUsage
@@ -49,6 +50,11 @@ class BatchToIngest:
     short_download_hash: str | None
     submitted_at: datetime
     ended_at: datetime
+
+    @property
+    def end(self) -> EndWord | None:
+        """How it ended; None for a batch that the service never had."""
+        return end_word(self.openai_status, self.status, self.error_code)
 
     @property
     def may_name_answers(self) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from livedash_pipeline.core import admission
 from livedash_pipeline.core.admission import HoldRule
+from livedash_pipeline.core.batch_words import EndWord
 from livedash_pipeline.core.failures import FailureKind, ValidationClass, classify_validation
 from livedash_pipeline.core.judgement import VANISHED, BatchEnd, judge_unanswered, validation_verdict
 from livedash_pipeline.core.pricing import usage_exceeds
@@ -213,11 +214,11 @@ def _tariff(context: BatchContext, connection: Connection, batch: BatchToIngest,
 
 def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: ResultFiles, counts: LineCounts) -> int:
     errors = batch.errors
-    if batch.openai_status == "failed" and validation_verdict(errors) is ValidationClass.LINE_FAULT:
+    if batch.end is EndWord.FAILED and validation_verdict(errors) is ValidationClass.LINE_FAULT:
         # Where no named line is one of ours, nobody can be blamed, and the same file must not be sent for ever.
         errors = errors if ingesting.stage_faulty_lines(connection, batch.id, errors) else ()
     end = BatchEnd(
-        openai_status=batch.openai_status or "",
+        end=batch.end,
         # An error file without a line says nothing: some services name one for every batch.
         has_output=bool(batch.output_file_id),
         has_files=bool(batch.output_file_id) or counts.lines > 0,
@@ -243,7 +244,7 @@ def _hold_after(
 ) -> None:
     """Keeps others from trying what the service has just refused, with the key that the batch was made with."""
     causes = [(_ACCOUNT_HOLDS[code], code, message) for code, message in counts.hold_codes.items()]
-    if batch.openai_status == "failed":
+    if batch.end is EndWord.FAILED:
         causes += _validation_causes(batch)
     for rule, reason, message in causes:
         if rule is admission.TOKEN_LIMIT_HOLD:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from livedash_pipeline.core.batch_words import EndWord
 from livedash_pipeline.core.failures import ValidationClass
 from livedash_pipeline.core.judgement import (
     BatchEnd,
@@ -33,7 +34,7 @@ def end(word: str, **changes: Any) -> BatchEnd:
         "error_code": None,
         "error_message": "Its message.",
     }
-    return BatchEnd(openai_status=word, **(values | changes))
+    return BatchEnd(end=EndWord(word) if word else None, **(values | changes))
 
 
 def error(code: str | None, *, param: str | None = None, line: int | None = None) -> RemoteError:
@@ -73,13 +74,13 @@ def test_an_unreadable_line_has_no_outcome() -> None:
         (end("expired", has_files=True, gone=("error",)), Outcome.ARTIFACT_UNAVAILABLE, False),
         (end("expired"), Outcome.NOT_RUN, True),
         (end("cancelled", reported_completed=None), Outcome.NOT_RUN, True),
-        (end("canceled"), Outcome.NOT_RUN, True),
         # It says that it answered, and shows no answer: what was paid for must not count as "never ran".
         (end("cancelled", reported_completed=3), Outcome.MISSING, False),
         (end("expired", has_files=True), Outcome.MISSING, False),
         # The service never had it.
         (end("", error_code="refused"), Outcome.NOT_RUN, False),
         (end("failed"), Outcome.TRANSIENT, False),
+        (end("failed", reported_completed=3), Outcome.MISSING, False),
         (end("failed", errors=[error("server_error")]), Outcome.TRANSIENT, False),
         (end("failed", errors=[error("invalid_url")]), Outcome.TRANSIENT, False),
         (end("failed", errors=[error("invalid_url", line=2)]), Outcome.NOT_RUN, False),
