@@ -6,6 +6,7 @@ Add a model for a new combination. Names are those of the user's plan; what valu
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -98,4 +99,7 @@ class ReconcileBody(Body):
 
     accept_vanished: bool = Field(
         False, description="Believe at once that what the service does not show this key is gone; its requests fail."
+    )
+    believe_absence: UUID | None = Field(
+        None, description="A batch whose create has no known outcome, and of which you know that it was not made."
     )

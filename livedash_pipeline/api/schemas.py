@@ -138,6 +138,9 @@ class ListedBatch(Shape):
     processed_at: datetime | None
     error_code: str | None
     error_message: str | None
+    purchase_guard: str | None = Field(
+        None, description="How sure it is that it is not bought twice: `tag_fence` or `tag`."
+    )
 
 
 class Batches(Page):
@@ -205,7 +208,7 @@ class Rejects(Page):
 
 
 class Reconciled(Answered):
-    """What reconciling did; `ok` is false, with an `error`, where a batch may have been bought that this key cannot see."""
+    """What reconciling did; `ok` is false, with an `error`, where whether a batch was bought cannot be known."""
 
     adopted: int
     surplus_cancelled: int

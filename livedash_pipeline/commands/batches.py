@@ -81,19 +81,34 @@ def cancel(batch_ids: tuple[str, ...], unfinished: str) -> Answer:
     return Answer(document, lambda console: draw_cancel(console, document))
 
 
-@command("reconcile", works=True, example=("livedash reconcile", "livedash reconcile --accept-vanished"))
+@command(
+    "reconcile",
+    works=True,
+    example=(
+        "livedash reconcile",
+        "livedash reconcile --accept-vanished",
+        "livedash reconcile --believe-absence 0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b",
+    ),
+)
 @click.option(
     "--accept-vanished",
     is_flag=True,
     help="Believe at once that what the service does not show this key is gone; its requests fail, and are not bought again.",
 )
-def reconcile(accept_vanished: bool) -> Answer:
+@click.option(
+    "--believe-absence",
+    metavar="BATCH",
+    default="",
+    help="Say of a batch whose create has no known outcome that it was not made; it is fenced and bought anew.",
+)
+def reconcile(accept_vanished: bool, believe_absence: str) -> Answer:
     """Compare everything at the service with our tables.
 
     Adopts what was bought, cancels surplus, removes files of ours that nobody needs any more. Batches and files of others are
     counted and left alone.
     """
-    document = run_step(ForegroundRun("reconcile_batches", op_config={"accept_vanished": accept_vanished}))
+    config = {"accept_vanished": accept_vanished, "believe_absence": believe_absence}
+    document = run_step(ForegroundRun("reconcile_batches", op_config=config))
     return Answer(document, lambda console: draw_reconcile(console, document))
 
 

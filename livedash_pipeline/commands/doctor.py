@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import click
+
 from livedash_pipeline.commands.command import Answer, Document, command
 from livedash_pipeline.commands.context import start
 from livedash_pipeline.commands.output import draw_table
@@ -22,15 +24,34 @@ if TYPE_CHECKING:
     from livedash_pipeline.settings import Settings
 
 
-@command("doctor", example="livedash doctor")
-def doctor() -> Answer:
-    """Check key, model, money, database and clocks; spends nothing."""
+@command("doctor", example=("livedash doctor", "livedash doctor --probe"))
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Also put the service's listing and its deletion of files to the test, with two batches that run nothing.",
+)
+def doctor(probe: bool) -> Answer:
+    """Check key, model, money, database, clocks and what the service has proven; spends nothing."""
     from livedash_pipeline.flow.doctor import Patient, examine
 
     settings = start()
     with _database(settings) as engine:
+        if probe:
+            _probe(engine, settings)
         document = examine(Patient(settings, engine, lambda: datetime.now(UTC)))
     return Answer(document, lambda console: _draw(console, document))
+
+
+def _probe(engine: Engine | LivedashError, settings: Settings) -> None:
+    """Makes the probes; what they show is told by the checks."""
+    from livedash_pipeline.errors import LivedashError
+    from livedash_pipeline.flow.probe_endpoint import probe_endpoint
+    from livedash_pipeline.flow.service_context import service_context
+
+    if isinstance(engine, LivedashError):
+        raise engine
+    with service_context(engine, settings) as context:
+        probe_endpoint(context, progress=lambda said: click.echo(said, err=True))
 
 
 @contextmanager

@@ -24,7 +24,10 @@ _MILLION = Decimal(1_000_000)
 
 @dataclass(frozen=True)
 class PendingGroup:
-    """What waits for one company and model: the unit of a batch, since the service takes one model per file."""
+    """What waits for one company and model: the unit of a batch, since the service takes one model per file.
+
+    `returned` if requests of a batch are among it that was claimed and never made.
+    """
 
     company_id: UUID
     company: str
@@ -33,6 +36,7 @@ class PendingGroup:
     token_estimate: int
     max_output_tokens: int
     oldest: datetime
+    returned: bool = False
 
 
 class HoldScope(StrEnum):
@@ -71,8 +75,8 @@ def hold_until(now: datetime, times: int) -> datetime:
 
 
 def is_due(group: PendingGroup, *, now: datetime, min_batch: int, max_wait: int) -> bool:
-    """Whether a group is large enough to submit, or has waited `max_wait` seconds."""
-    return group.requests >= min_batch or now - group.oldest >= timedelta(seconds=max_wait)
+    """Whether a group is large enough to submit, has waited `max_wait` seconds, or returned from a batch that was never made."""
+    return group.returned or group.requests >= min_batch or now - group.oldest >= timedelta(seconds=max_wait)
 
 
 def take_turns(groups: Iterable[PendingGroup]) -> list[PendingGroup]:

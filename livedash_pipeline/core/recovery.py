@@ -1,7 +1,8 @@
 """What to do with a batch whose submitter is gone: decided from its row and from what the service shows.
 
-Nothing may be bought twice: absence is believed only of a key that has seen the input file, only after
-the service has had time to show what it made, and only once the input file is deleted, so that a late create fails unbilled.
+Nothing may be bought twice: absence is believed only of a key that has seen the input file, only after the service has had time
+to show what it made, only of a listing that has proven itself, and only once the input file is deleted, so that a late create
+fails unbilled. What proves a listing is decided in `core.evidence`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from livedash_pipeline.core.evidence import Absence, Proof, Tag
 from livedash_pipeline.core.remote import RemoteBatch, local_status
 from livedash_pipeline.core.states import BatchStatus
 
@@ -24,6 +26,8 @@ class Step(StrEnum):
     ADOPT = "adopt"
     WAIT = "wait"
     DELETE_INPUT = "delete_input"
+    PROBE = "probe"  # the listing shows nothing else of ours: make something that it must show
+    UNPROVEN = "unproven"  # the listing cannot be believed: a person decides
     STOP = "stop"  # this key cannot see the input file: say so
     START_OVER = "start_over"  # no create can take effect any more
 
@@ -37,6 +41,7 @@ class UnfinishedBatch:
     input_delete_requested_at: datetime | None
     input_delete_key: str | None
     input_deleted_at: datetime | None
+    absence_believed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,9 @@ def first_step(batch: UnfinishedBatch) -> Step:
     return Step.CANCEL if batch.cancel_requested_at is not None else Step.RESUME
 
 
-def choose_ours(listed: Sequence[RemoteBatch], input_file_id: str) -> list[RemoteBatch]:
-    """Remote batches on an input file, the one to adopt first: with results, else the furthest on, else the oldest."""
-    ours = [remote for remote in listed if remote.input_file_id == input_file_id]
-    return sorted(ours, key=_worth)
+def choose_ours(listed: Sequence[RemoteBatch], tag: Tag) -> list[RemoteBatch]:
+    """Remote batches of one create, the one to adopt first: with results, else the furthest on, else the oldest."""
+    return sorted((remote for remote in listed if tag.is_on(remote)), key=_worth)
 
 
 _PROGRESS = {
@@ -86,6 +90,7 @@ def next_step(
     found: bool,
     file_visible: bool,
     same_project: bool,
+    absence: Absence,
     now: datetime,
     clock: RecoveryClock,
 ) -> Step:
@@ -96,6 +101,7 @@ def next_step(
         found: The listing shows a batch on the row's current input file.
         file_visible: The service answers 200 for the input file with this key.
         same_project: The key that was used for both is the one that deleted the input file, or sees what that one made.
+        absence: What the listing proves by not showing the batch; a person's word stands for a proof.
         now: The database's clock before the look began: what shows while it lasts may be missed by it.
         clock: Deadline and lag.
     """
@@ -106,8 +112,8 @@ def next_step(
     if batch.input_delete_requested_at is None:
         if not file_visible:
             return Step.STOP
-        overdue = now >= batch.create_started_at + clock.deadline + clock.lag
-        return Step.DELETE_INPUT if overdue else Step.WAIT
+        overdue = now >= overdue_at(batch.create_started_at, clock)
+        return (_doubt(batch, absence) or Step.DELETE_INPUT) if overdue else Step.WAIT
     if not same_project:
         # The file is gone, so it can no longer show whether this key looks into the right project.
         return Step.DELETE_INPUT if file_visible else Step.STOP
@@ -115,7 +121,22 @@ def next_step(
         return Step.DELETE_INPUT
     if now < batch.input_deleted_at + clock.lag:
         return Step.WAIT
+    doubt = _doubt(batch, absence)
+    if doubt is not None:
+        return doubt
     return Step.CANCEL if batch.cancel_requested_at is not None else Step.START_OVER
+
+
+def overdue_at(create_started_at: datetime, clock: RecoveryClock) -> datetime:
+    """When a create has either been shown or never will be, as far as time alone can tell."""
+    return create_started_at + clock.deadline + clock.lag
+
+
+def _doubt(batch: UnfinishedBatch, absence: Absence) -> Step | None:
+    """What keeps absence from being believed; None where it is."""
+    if batch.absence_believed_at is not None or absence.proof is Proof.ABSENT:
+        return None
+    return Step.PROBE if absence.proof is Proof.NO_WITNESS else Step.UNPROVEN
 
 
 def look_again_at(batch: UnfinishedBatch, *, now: datetime, clock: RecoveryClock) -> datetime:
@@ -123,5 +144,5 @@ def look_again_at(batch: UnfinishedBatch, *, now: datetime, clock: RecoveryClock
     if batch.input_deleted_at is not None:
         return batch.input_deleted_at + clock.lag
     if batch.create_started_at is not None and batch.input_delete_requested_at is None:
-        return max(batch.create_started_at + clock.deadline + clock.lag, now)
+        return max(overdue_at(batch.create_started_at, clock), now)
     return now

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
+from livedash_pipeline.core.batch_words import is_known
 from livedash_pipeline.core.states import ENDED_BATCHES, BatchStatus
 
 # The service validates a file of 50,000 lines within minutes.
@@ -19,11 +21,15 @@ _LONG_VALIDATION = timedelta(minutes=30)
 class BatchSituation:
     """What a batch's row tells about its progress."""
 
+    id: UUID
     status: BatchStatus
+    openai_status: str | None
     endpoint: str
     openai_batch_id: str | None
     lease_until: datetime | None
     create_started_at: datetime | None
+    absence_doubt: str | None
+    absence_believed_at: datetime | None
     input_delete_requested_at: datetime | None
     cancel_requested_at: datetime | None
     status_changed_at: datetime
@@ -59,6 +65,8 @@ def why_it_stands_still(batch: BatchSituation, *, endpoint: str | None, now: dat
         return f"A cancel was asked for at {_shown(batch.cancel_requested_at)}; the service has not ended it yet."
     if batch.expires_at is not None and batch.expires_at < now:
         return f"It expired at {_shown(batch.expires_at)}, and no poll has seen that yet: is open_batch_sensor running?"
+    if batch.openai_status and not is_known(batch.openai_status.lower()):
+        return f"The service calls its state {batch.openai_status[:40]!r}, which says nothing here; every poll asks for it."
     if batch.status is BatchStatus.VALIDATING and now - batch.status_changed_at > _LONG_VALIDATION:
         return "The service has not begun with it; it may be busy, or no poll has looked."
     return None
@@ -73,13 +81,22 @@ def _why_it_is_not_taken_in(batch: BatchSituation) -> str:
 
 
 def _why_it_was_not_sent(batch: BatchSituation, now: datetime) -> str | None:
+    if batch.create_started_at is not None:
+        return _why_its_create_is_unknown(batch)
     if batch.lease_until is not None and batch.lease_until > now:
         return None
+    return "Its submitter is gone; the next submit or poll takes it over."
+
+
+def _why_its_create_is_unknown(batch: BatchSituation) -> str:
+    if batch.absence_doubt is not None and batch.absence_believed_at is None:
+        return (
+            f"Whether it was bought is not known, and the service's listing {batch.absence_doubt}. It is looked for until you "
+            f"say that it was not: `livedash reconcile --believe-absence {batch.id}`."
+        )
     if batch.input_delete_requested_at is not None:
         return "Whether it was bought is not known; its input file is deleted, so that a late create cannot count."
-    if batch.create_started_at is not None:
-        return "Create was called and its answer is not known; polls look for it, and nothing is sent twice."
-    return "Its submitter is gone; the next submit or poll takes it over."
+    return "Create was called and its answer is not known; every poll looks for it, and nothing is sent twice."
 
 
 def _shown(moment: datetime) -> str:

@@ -36,6 +36,7 @@ class ListedBatch:
     error_message: str | None
     completed: int | None
     failed: int | None
+    purchase_guard: str | None
     situation: BatchSituation
 
 
@@ -68,6 +69,7 @@ def list_batches(
             table.error_message,
             func.coalesce(table.lines_succeeded, table.reported_completed).label("completed"),
             func.coalesce(table.lines_failed, table.reported_failed).label("failed"),
+            table.purchase_guard,
             *(table[name].label(_SITUATION + name) for name in _SITUATION_COLUMNS),
         )
         .join(companies, companies.c.id == table.company_id)

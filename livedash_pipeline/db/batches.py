@@ -230,6 +230,12 @@ def batch_model(connection: Connection, batch_id: UUID) -> str:
     return model
 
 
+def openai_id(connection: Connection, batch_id: UUID) -> str | None:
+    """The service's id of a batch; None where it is not known."""
+    query = select(_batches.openai_batch_id).where(_batches.id == batch_id)
+    return connection.execute(query).scalar_one_or_none()
+
+
 def mark_uploading(connection: Connection, claim: Claim, *, now: datetime) -> bool:
     """PENDING → UPLOADING; a batch that was taken over may be there already."""
     before = _batches.status.in_((BatchStatus.PENDING, BatchStatus.UPLOADING)) & _batches.create_started_at.is_(None)
@@ -246,13 +252,24 @@ def record_upload(connection: Connection, claim: Claim, *, input_file_id: str, c
     )
 
 
-def start_create(connection: Connection, claim: Claim, *, key_fingerprint: str, lease: int, now: datetime) -> bool:
-    """Directly before the call: fence and cancel wish are checked, time and key are written, the lease outlasts the call."""
+def start_create(
+    connection: Connection,
+    claim: Claim,
+    *,
+    key_fingerprint: str,
+    nonce: str,
+    guard: str,
+    lease: int,
+    now: datetime,
+) -> bool:
+    """Checks fence and cancel request directly before the call; writes time, key, nonce and a lease that outlasts the call."""
     unwanted = _batches.cancel_requested_at.is_(None)
     return _write(
         connection,
         _held(claim) & unwanted & (_batches.status == BatchStatus.UPLOADING) & (_batches.lease_until > now),
         create_started_at=now,
+        create_nonce=nonce,
+        purchase_guard=guard,
         key_fingerprint=key_fingerprint,
         lease_until=now + timedelta(seconds=lease),
     )
@@ -261,16 +278,32 @@ def start_create(connection: Connection, claim: Claim, *, key_fingerprint: str, 
 def record_created(
     connection: Connection, claim: Claim, *, openai_batch_id: str, openai_status: str, now: datetime
 ) -> bool:
-    """The batch exists at the service: UPLOADING → VALIDATING, with its id."""
-    return _fenced(
+    """The batch exists at the service: UPLOADING → VALIDATING, with its id. A poll may have seen and adopted it already."""
+    unowned = _batches.openai_batch_id.is_(None) & ~tracked_elsewhere(openai_batch_id)
+    expected = _batches.status.in_(sources_of(BATCH_MOVES, BatchStatus.VALIDATING))
+    recorded = _write(
         connection,
-        claim,
-        BatchStatus.VALIDATING,
-        now=now,
+        _held(claim) & unowned & expected,
+        status=BatchStatus.VALIDATING,
+        status_changed_at=now,
         openai_batch_id=openai_batch_id,
         openai_status=openai_status,
         submitted_at=now,
         lease_until=None,
+    )
+    if recorded:
+        return True
+    adopted = select(_batches.id).where(_batches.id == claim.batch_id, _batches.openai_batch_id == openai_batch_id)
+    return connection.execute(adopted).first() is not None
+
+
+def tracked_elsewhere(openai_batch_id: str) -> ColumnElement[bool]:
+    """A row tracks a batch of this id: an answer that repeats the id of another batch makes no second owner."""
+    other = ai_batch_requests.alias("other").c
+    return (
+        select(other.id)
+        .where((other.openai_batch_id == openai_batch_id) | (other.listed_batch_id == openai_batch_id))
+        .exists()
     )
 
 
@@ -316,11 +349,6 @@ def awaiting_recovery(connection: Connection, endpoint: str) -> tuple[int, datet
 
 def _held(claim: Claim) -> ColumnElement[bool]:
     return (_batches.id == claim.batch_id) & (_batches.fence == claim.fence)
-
-
-def _fenced(connection: Connection, claim: Claim, status: BatchStatus, *, now: datetime, **values: Any) -> bool:
-    expected = _batches.status.in_(sources_of(BATCH_MOVES, status))
-    return _write(connection, _held(claim) & expected, status=status, status_changed_at=now, **values)
 
 
 def _write(connection: Connection, condition: ColumnElement[bool], **values: Any) -> bool:

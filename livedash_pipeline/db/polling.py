@@ -28,12 +28,16 @@ _MOVES = json.dumps({before: sorted(after) for before, after in BATCH_MOVES.item
 
 @dataclass(frozen=True)
 class OpenBatch:
-    """A batch that the service has, as far as we know, not finished; `hinted` if it said that there is news."""
+    """A batch that the service has, as far as we know, not finished; `hinted` if it said that there is news.
+
+    `looked_at` is when anything of it last changed, or when it was last asked for by its id.
+    """
 
     id: UUID
     openai_batch_id: str
     created_at: datetime
     hinted: bool
+    looked_at: datetime
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ def open_batches(connection: Connection, endpoint: str) -> list[OpenBatch]:
             _batches.openai_batch_id,
             _batches.created_at,
             _batches.poll_hinted_at.is_not(None).label("hinted"),
+            func.greatest(_batches.status_changed_at, _batches.changed_at, _batches.retrieved_at).label("looked_at"),
         )
         .where(_batches.endpoint == endpoint, _batches.openai_batch_id.is_not(None))
         .where(_batches.status.in_(LIVE_BATCHES), _batches.processed_at.is_(None))
@@ -70,6 +75,13 @@ def count_hints(connection: Connection, endpoint: str, *, since: datetime) -> in
     """Batches that have not ended and of which the service said, since a moment, that there is news."""
     query = select(func.count()).where(_batches.endpoint == endpoint, _batches.status.in_(LIVE_BATCHES))
     return int(connection.execute(query.where(_batches.poll_hinted_at >= since)).scalar_one())
+
+
+def note_retrieved(connection: Connection, openai_batch_ids: Sequence[str], *, now: datetime) -> None:
+    """Remembers when batches were last asked for by their ids."""
+    if openai_batch_ids:
+        asked = _batches.openai_batch_id.in_(openai_batch_ids) & _batches.processed_at.is_(None)
+        connection.execute(update(ai_batch_requests).where(asked).values(retrieved_at=now))
 
 
 def clear_hints(connection: Connection, batch_ids: Sequence[UUID], *, before: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Rows of batches whose submitter is gone, and remote batches that nobody asked for.
+"""Rows of batches whose submitter is gone, or whose create has no known outcome.
 
 Every write carries the fence that `take_over` raised: whoever had the batch before writes no more. Decisions are in
 `core.recovery`.
@@ -6,23 +6,20 @@ Every write carries the fence that `take_over` raised: whoever had the batch bef
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, func, select, update
-from sqlalchemy.dialects.postgresql import insert
 
+from livedash_pipeline.core.evidence import Tag
 from livedash_pipeline.core.judgement import VANISHED
 from livedash_pipeline.core.recovery import UnfinishedBatch
-from livedash_pipeline.core.states import ENDED_BATCHES, BatchStatus
-from livedash_pipeline.db.batches import Claim, claim_of
-from livedash_pipeline.db.tables import ai_batch_requests, ai_request_attempts, ai_surplus_batches, companies
+from livedash_pipeline.core.states import BatchStatus
+from livedash_pipeline.db.batches import Claim, claim_of, tracked_elsewhere
+from livedash_pipeline.db.tables import ai_batch_requests, ai_request_attempts, companies
 
 _batches = ai_batch_requests.c
-_surplus = ai_surplus_batches.c
 _reserved = (
     select(func.sum(ai_request_attempts.c.reserved_eur))
     .where(ai_request_attempts.c.batch_id == _batches.id)
@@ -41,6 +38,12 @@ class TakenOver:
     input_file_created_at: datetime | None
     created_at: datetime
     unfinished: UnfinishedBatch
+    nonce: str | None = None
+
+    @property
+    def tag(self) -> Tag:
+        """By what its create is recognised at the service."""
+        return Tag(self.nonce, self.input_file_id)
 
 
 def _without_owner(endpoint: str, now: datetime) -> ColumnElement[bool]:
@@ -85,8 +88,13 @@ def take_over(connection: Connection, endpoint: str, *, lease: int, now: datetim
     return [_taken(row) for row in connection.execute(taken)]
 
 
-def unknown_creates(connection: Connection, endpoint: str, *, begun_before: datetime) -> list[TakenOver]:
-    """Batches whose create began before a moment and has no known outcome, whoever holds them; nobody is disturbed."""
+def unknown_creates(
+    connection: Connection, endpoint: str, *, begun_before: datetime, batch_id: UUID | None = None
+) -> list[TakenOver]:
+    """Batches, or one of them, whose create began before a moment and has no known outcome, whoever holds them.
+
+    Nobody is disturbed: no fence is raised.
+    """
     query = (
         select(
             ai_batch_requests,
@@ -99,6 +107,8 @@ def unknown_creates(connection: Connection, endpoint: str, *, begun_before: date
         .where(_batches.status == BatchStatus.UPLOADING, _batches.create_started_at < begun_before)
         .order_by(_batches.id)
     )
+    if batch_id is not None:
+        query = query.where(_batches.id == batch_id)
     return [_taken(row) for row in connection.execute(query)]
 
 
@@ -115,7 +125,9 @@ def _taken(row: Row[tuple[object, ...]]) -> TakenOver:
             row.input_delete_requested_at,
             row.input_delete_key,
             row.input_deleted_at,
+            row.absence_believed_at,
         ),
+        row.create_nonce,
     )
 
 
@@ -127,12 +139,21 @@ def adopt(
     openai_status: str,
     key_fingerprint: str,
     now: datetime,
+    listed_batch_id: str | None = None,
 ) -> bool:
-    """Gives the row the remote batch that its create had made, and the key that sees it."""
+    """Gives the row the remote batch that its create had made, and the key that sees it.
+
+    False where the row has one, belongs to somebody else by now, or where another row tracks that batch.
+    """
     return _write(
         connection,
         claim,
-        _batches.openai_batch_id.is_(None),
+        _batches.openai_batch_id.is_(None)
+        & (_batches.status == BatchStatus.UPLOADING)
+        & _batches.create_started_at.is_not(None)
+        & ~tracked_elsewhere(openai_batch_id),
+        listed_batch_id=listed_batch_id,
+        absence_doubt=None,
         status=BatchStatus.VALIDATING,
         status_changed_at=now,
         openai_batch_id=openai_batch_id,
@@ -168,6 +189,10 @@ def forget_input(connection: Connection, claim: Claim, *, lease: int, now: datet
         input_file_id=None,
         input_file_created_at=None,
         create_started_at=None,
+        create_nonce=None,
+        purchase_guard=None,
+        absence_doubt=None,
+        absence_believed_at=None,
         input_delete_requested_at=None,
         input_delete_key=None,
         input_deleted_at=None,
@@ -187,9 +212,20 @@ def made_with_key(connection: Connection, endpoint: str, key_fingerprint: str | 
     return connection.execute(query).scalar_one_or_none()
 
 
-def wait_until(connection: Connection, claim: Claim, *, moment: datetime) -> bool:
-    """Leaves the batch to the next recovery, not before a moment."""
-    return _write(connection, claim, _batches.openai_batch_id.is_(None), lease_until=moment)
+def believe_absence(connection: Connection, batch_id: UUID, *, begun_before: datetime, now: datetime) -> bool:
+    """A person says that a create made nothing; True where the row still waits for its outcome and has waited long enough."""
+    believed = (
+        update(ai_batch_requests)
+        .where(_batches.id == batch_id, _batches.openai_batch_id.is_(None), _batches.processed_at.is_(None))
+        .where(_batches.status == BatchStatus.UPLOADING, _batches.create_started_at <= begun_before)
+        .values(absence_believed_at=func.coalesce(_batches.absence_believed_at, now), lease_until=now)
+    )
+    return connection.execute(believed).rowcount == 1
+
+
+def wait_until(connection: Connection, claim: Claim, *, moment: datetime, doubt: str | None = None) -> bool:
+    """Leaves the batch to the next recovery, not before a moment; `doubt` is why the listing proves nothing."""
+    return _write(connection, claim, _batches.openai_batch_id.is_(None), lease_until=moment, absence_doubt=doubt)
 
 
 def give_up(connection: Connection, claim: Claim, *, error_message: str, now: datetime) -> bool:
@@ -226,122 +262,3 @@ def cancel_unbought(connection: Connection, claim: Claim, *, now: datetime) -> b
 def _write(connection: Connection, claim: Claim, condition: ColumnElement[bool], **values: object) -> bool:
     held = (_batches.id == claim.batch_id) & (_batches.fence == claim.fence) & condition
     return connection.execute(update(ai_batch_requests).where(held).values(**values)).rowcount == 1
-
-
-@dataclass(frozen=True)
-class KnownBatch:
-    """What a row says about the remote batch that it names, read under its lock."""
-
-    id: UUID
-    model: str
-    openai_batch_id: str | None
-    input_file_id: str | None
-    is_closed: bool
-
-
-def lock_named_rows(connection: Connection, batch_ids: Iterable[UUID]) -> dict[UUID, KnownBatch]:
-    """Rows that remote batches name in their metadata, re-read under their locks after the listing."""
-    query = (
-        select(
-            _batches.id,
-            _batches.model,
-            _batches.openai_batch_id,
-            _batches.input_file_id,
-            (_batches.processed_at.is_not(None) | _batches.status.in_(ENDED_BATCHES)).label("is_closed"),
-        )
-        .where(_batches.id.in_(list(batch_ids)))
-        .order_by(_batches.id)
-        .with_for_update()
-    )
-    return {row.id: KnownBatch(*row) for row in connection.execute(query)}
-
-
-@dataclass(frozen=True)
-class SurplusBatch:
-    """A remote batch beyond the one that its row names."""
-
-    openai_batch_id: str
-    batch_id: UUID
-    openai_status: str
-    input_file_id: str | None
-
-
-def record_surplus(connection: Connection, found: SurplusBatch, *, endpoint: str, now: datetime) -> bool:
-    """Writes a surplus batch into the ledger; True if it is new there."""
-    inserted = connection.execute(
-        insert(ai_surplus_batches)
-        .values(
-            openai_batch_id=found.openai_batch_id,
-            batch_id=found.batch_id,
-            endpoint=endpoint,
-            input_file_id=found.input_file_id,
-            openai_status=found.openai_status,
-            found_at=now,
-            cancel_requested_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=["openai_batch_id"])
-        # Not `rowcount`, which is -1 for an insert whose defaults are fetched.
-        .returning(_surplus.id)
-    )
-    return inserted.first() is not None
-
-
-def open_surplus(connection: Connection, endpoint: str) -> list[SurplusBatch]:
-    """Surplus batches that have not ended; those not yet `cancelling` first."""
-    query = (
-        select(_surplus.openai_batch_id, _surplus.batch_id, _surplus.openai_status, _surplus.input_file_id)
-        .where(_surplus.endpoint == endpoint, _surplus.ended_at.is_(None))
-        .order_by(_surplus.openai_status == "cancelling", _surplus.id)
-    )
-    return [SurplusBatch(*row) for row in connection.execute(query)]
-
-
-def note_surplus_not_found(
-    connection: Connection, surplus: SurplusBatch, *, key_fingerprint: str, believed_before: datetime, now: datetime
-) -> bool:
-    """Remembers since when the service does not know a surplus batch, and ends it once that is believed; True if it did.
-
-    Only the key that its row was claimed with is believed: another project's sees nothing of ours. What it cost stays unknown.
-    """
-    same_key = select(_batches.id).where(_batches.id == _surplus.batch_id, _batches.key_fingerprint == key_fingerprint)
-    open_row = (_surplus.openai_batch_id == surplus.openai_batch_id) & _surplus.ended_at.is_(None)
-    connection.execute(
-        update(ai_surplus_batches)
-        .where(open_row, _surplus.not_found_since.is_(None), same_key.exists())
-        .values(not_found_since=now)
-    )
-    gone = (
-        update(ai_surplus_batches)
-        .where(open_row, _surplus.not_found_since <= believed_before, same_key.exists())
-        .values(openai_status=VANISHED, ended_at=now)
-    )
-    return connection.execute(gone).rowcount == 1
-
-
-def follow_surplus(
-    connection: Connection,
-    openai_batch_id: str,
-    *,
-    openai_status: str,
-    ended_at: datetime | None,
-    usage: dict[str, int] | None,
-    pricing_id: UUID | None,
-    cost_usd: Decimal | None,
-    usd_eur: Decimal | None,
-    cost_eur: Decimal | None,
-) -> None:
-    """Writes how a surplus batch stands, and what it cost once it has ended."""
-    connection.execute(
-        update(ai_surplus_batches)
-        .where(_surplus.openai_batch_id == openai_batch_id, _surplus.ended_at.is_(None))
-        .values(
-            openai_status=openai_status,
-            not_found_since=None,
-            ended_at=ended_at,
-            usage=usage,
-            pricing_id=pricing_id,
-            total_cost_usd=cost_usd,
-            usd_eur=usd_eur,
-            total_cost_eur=cost_eur,
-        )
-    )

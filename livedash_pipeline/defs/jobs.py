@@ -173,6 +173,11 @@ class ReconcileBatchesConfig(dg.Config):
         description="Believe at once that what the service does not show this key is gone; its requests fail, and are not "
         "bought again.",
     )
+    believe_absence: str = Field(
+        "",
+        description="Our id of a batch whose create has no known outcome, where you know that it was not made: it is fenced and "
+        "bought anew.",
+    )
 
 
 @dg.op(description="Compares everything at the service with the ledger.", pool=POOL_OPENAI)
@@ -185,8 +190,12 @@ def reconcile_batches(
     """Adopts what was bought, cancels surplus, removes files that nobody needs, counts strangers."""
     report_dead_runs(context.instance)
     with batch_run(context, postgres, openai_batch) as batch_context:
-        report = reconcile(batch_context, accept_vanished=config.accept_vanished)
-    for problem in report.problems:
+        report = reconcile(
+            batch_context,
+            accept_vanished=config.accept_vanished,
+            believe_absence=config.believe_absence or None,
+        )
+    for problem in (*report.problems, *report.doubts):
         context.log.error(problem)
     return answer(context, reconcile_document(report))
 

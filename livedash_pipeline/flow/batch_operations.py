@@ -73,6 +73,7 @@ def batch_document(batch: ListedBatch, endpoint: str | None, now: datetime) -> D
         "ageSeconds": _seconds(now - batch.created_at),
         "statusChangedAt": moment(changed),
         "secondsInStatus": _seconds(now - changed),
+        "purchaseGuard": batch.purchase_guard,
         "standsStillBecause": why_it_stands_still(batch.situation, endpoint=endpoint, now=now),
     }
 

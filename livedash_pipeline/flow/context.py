@@ -6,10 +6,12 @@ Everything that a test or a simulation replaces goes in here.
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 
@@ -33,6 +35,8 @@ class BatchContext:
         now: The clock; in production the database's.
         spool_dir: Where input and result files are kept while they are on their way.
         count_tokens: The tokenizer, for requests that are rewritten before they are claimed.
+        new_nonce: Makes the name of one create, which nobody can guess.
+        sleep: Waits so many seconds between the looks that follow a create without an answer.
     """
 
     engine: Engine
@@ -42,6 +46,8 @@ class BatchContext:
     now: Callable[[Connection], datetime] = database_now
     spool_dir: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
     count_tokens: Callable[[str], int] = count_tokens
+    new_nonce: Callable[[], str] = lambda: uuid4().hex
+    sleep: Callable[[float], None] = time.sleep
 
     @property
     def endpoint(self) -> str:

@@ -1,7 +1,7 @@
-"""Checks that everything a run needs is there: database, money, key, model, clocks. Nothing is spent and nothing is changed.
+"""Checks that everything a run needs is there: database, money, key, model, clocks, and what the service has proven.
 
-Add a check as a function that returns a `Check` with the remedy. What cannot be looked at, because something before it has
-failed, says so instead of guessing.
+Nothing is spent and nothing is changed here; `flow.probe_endpoint` makes probes where they are asked for. Add a check as a
+function that returns a `Check` with the remedy. What cannot be looked at, because something before it has failed, says so.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, Engine
 
+from livedash_pipeline.core.endpoints import key_fingerprint
+from livedash_pipeline.core.evidence import GUARD_WORDS
 from livedash_pipeline.core.failures import FailureKind, remedy
-from livedash_pipeline.db import prices
+from livedash_pipeline.db import prices, traits
 from livedash_pipeline.db.companies import list_companies
 from livedash_pipeline.db.connect import check_reachable, database_now
 from livedash_pipeline.db.migrate import check_current, head_revision
+from livedash_pipeline.db.traits import Traits
 from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError
 from livedash_pipeline.flow.context import configured_endpoint, require_api_key
 from livedash_pipeline.flow.documents import Document
@@ -29,9 +32,21 @@ from livedash_pipeline.settings import Settings
 _SKEW_WARNING = timedelta(seconds=5)
 _SKEW_FAILURE = timedelta(seconds=60)
 _TIMEOUT = 10.0
+_PROBE = "Run `livedash doctor --probe`, which costs nothing."
 _KEY_FAILURES = frozenset({FailureKind.BAD_KEY, FailureKind.FORBIDDEN, FailureKind.QUOTA, FailureKind.BILLING})
 
-NAMES = ("database", "migration", "price", "exchange_rate", "database_clock", "api_key", "model", "service_clock")
+NAMES = (
+    "database",
+    "migration",
+    "price",
+    "exchange_rate",
+    "database_clock",
+    "api_key",
+    "model",
+    "service_clock",
+    "listing",
+    "fence",
+)
 
 
 class CheckStatus(StrEnum):
@@ -135,6 +150,8 @@ def _examine_database(patient: Patient, findings: _Findings) -> None:
     findings.checks.append(Check("migration", CheckStatus.OK, f"The schema is at revision {head_revision()}."))
     with patient.engine.connect() as connection:
         _examine_money(connection, patient.settings, findings)
+        if patient.settings.openai_api_key:
+            findings.checks += _examine_traits(connection, patient.settings)
 
 
 def _examine_money(connection: Connection, settings: Settings, findings: _Findings) -> None:
@@ -155,6 +172,42 @@ def _examine_money(connection: Connection, settings: Settings, findings: _Findin
     else:
         said = f"One US dollar is {rate.usd_eur.normalize():f} euro ({rate.source})."
         findings.checks.append(Check("exchange_rate", CheckStatus.OK, said))
+
+
+def _examine_traits(connection: Connection, settings: Settings) -> list[Check]:
+    """What the service has shown the present key; what it has not shown yet is worth a probe and no fault."""
+    endpoint = configured_endpoint(settings)
+    known = traits.read_traits(connection, endpoint, key_fingerprint(require_api_key(settings)))
+    return [_check_listing(endpoint, known), _check_fence(endpoint, known)]
+
+
+def _check_listing(endpoint: str, known: Traits) -> Check:
+    habits = [
+        *(["shows batches under other ids than create answered"] if known.renames_ids else []),
+        *(["shows states that look-ups have gone beyond"] if known.listing_lags else []),
+    ]
+    also = f" It {' and '.join(habits)}; both are coped with." if habits else ""
+    if known.listing == "contradicted":
+        said = f"The listing of {endpoint} {known.listing_reason}, so that a batch whose answer is lost waits for a person."
+        cure = (
+            "Ask the service's operator; batches that wait are decided by `livedash reconcile --believe-absence BATCH`."
+        )
+        return Check("listing", CheckStatus.WARNING, said + also, cure)
+    if known.listing == "proven":
+        return Check("listing", CheckStatus.OK, f"The listing of {endpoint} shows what it must.{also}")
+    said = f"The listing of {endpoint} has not been put to the test with this key.{also}"
+    return Check("listing", CheckStatus.WARNING, said, _PROBE)
+
+
+def _check_fence(endpoint: str, known: Traits) -> Check:
+    words = GUARD_WORDS[known.guard]
+    if known.fence == "proven":
+        return Check("fence", CheckStatus.OK, f"{endpoint} refuses a create on a deleted file: {words}.")
+    if known.fence == "refuted":
+        said = f"{known.fence_reason} With {endpoint}, {words}."
+        return Check("fence", CheckStatus.WARNING, said, "Nothing to do; `livedash batches` shows each batch's guard.")
+    said = f"Whether {endpoint} refuses a create on a deleted file is not known yet: {words}."
+    return Check("fence", CheckStatus.WARNING, said, _PROBE)
 
 
 def _check_prices(connection: Connection, models: Iterable[str], now: datetime) -> Check:

@@ -126,9 +126,9 @@ def cancel_document(report: CancelReport) -> Document:
 
 
 def reconcile_document(report: ReconcileReport) -> Document:
-    """What reconciling did; not ok where a batch may have been bought that this key cannot see."""
+    """What reconciling did; not ok where a batch may have been bought, and the service shows this key neither yes nor no."""
     document: Document = {
-        "ok": not report.problems,
+        "ok": not report.problems and not report.doubts,
         "adopted": report.adopted,
         "surplusCancelled": report.surplus_cancelled,
         "strangers": report.strangers,
@@ -141,6 +141,13 @@ def reconcile_document(report: ReconcileReport) -> Document:
             "message": " ".join(report.problems),
             "remedy": "Set OPENAI_API_KEY to a key of the project that they were made with; until then they wait. Where no such "
             "key is left: `livedash reconcile --accept-vanished`, after which their requests fail.",
+        }
+    elif report.doubts:
+        document["error"] = {
+            "code": "listing_unproven",
+            "message": " ".join(report.doubts),
+            "remedy": "They are looked for until the listing proves itself. Where you know that a batch was not made, say so: "
+            "`livedash reconcile --believe-absence BATCH`.",
         }
     return document
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from livedash_pipeline.core import recovery as rules
+from livedash_pipeline.core.evidence import Absence, Proof
 from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.judgement import VANISHED
 from livedash_pipeline.core.outcomes import Outcome
@@ -85,13 +86,15 @@ def _stops(context: BatchContext, taken: TakenOver, now: datetime) -> bool:
         return False
     view = RecoveryView(context, taken)
     visible, since = view.input_file(file_id)
-    if visible or rules.choose_ours(view.list_since(since), file_id):
+    if visible or rules.choose_ours(view.list_since(since).batches, taken.tag):
         return False
     step = rules.next_step(
         taken.unfinished,
         found=False,
         file_visible=False,
         same_project=view.sees_project(),
+        # Only whether recovery stops at a file that this key does not see; no absence is believed here.
+        absence=Absence(Proof.NO_WITNESS),
         now=now,
         clock=recovery_clock(context),
     )

@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
+from livedash_pipeline.core import looking as rules
 from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.remote import RemoteBatch
-from livedash_pipeline.db import polling
+from livedash_pipeline.db import polling, recovery, traits
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.polling import BatchChange, OpenBatch
+from livedash_pipeline.db.recovery import TakenOver
+from livedash_pipeline.flow.adopt import CLOCK_SLACK, adopt_found
 from livedash_pipeline.flow.cancel import carry_out_cancels
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.find_surplus import find_surplus
+from livedash_pipeline.flow.listings import read_listing
 from livedash_pipeline.flow.pacing import describe_pause, paused_until, unpaused
+from livedash_pipeline.flow.probe import known_traits
 from livedash_pipeline.flow.recover import RecoveryReport, recover_batches
-from livedash_pipeline.flow.surplus import find_surplus, follow_surplus
+from livedash_pipeline.flow.surplus import follow_surplus
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
 
@@ -32,11 +38,10 @@ CALL_TIMEOUT = 10.0
 BUDGET = 40.0
 # The rest is left for batches that a long listing does not reach, or does not show.
 _LISTING_SHARE = 0.5
+_EPOCH = datetime.fromtimestamp(0, UTC)
 # Recovery and cancels come first; a service that answers slowly must not keep a poll from looking at all.
 _RECOVERY_SHARE = 0.25
 _CANCEL_SHARE = 0.4
-# The service's clock and ours differ, and `created_at` has whole seconds.
-_CLOCK_SLACK = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class PollReport:
         looked_up: Batches asked for one by one.
         failed: Look-ups that failed; their batches stay as they were.
         recovered: Batches without an owner whose outcome is known now.
+        adopted: Of these, batches that the listing of this poll showed.
         surplus: Remote batches that no row names, found now and cancelled.
         paused_until: Nothing was asked, since the service wants fewer calls until then.
     """
@@ -60,6 +66,7 @@ class PollReport:
     looked_up: int = 0
     failed: int = 0
     recovered: int = 0
+    adopted: int = 0
     surplus: int = 0
     paused_until: datetime | None = None
 
@@ -99,19 +106,25 @@ def poll_batches(
     recovered, recovery_error = _recovered(context, call_timeout, going_on(_RECOVERY_SHARE))
     refused = carry_out_cancels(context, timeout=call_timeout, time_left=going_on(_CANCEL_SHARE))
     with context.engine.connect() as connection:
-        waiting = polling.open_batches(connection, context.endpoint)
         began = context.now(connection)
-    seen, listed, listing_error = _listed(context, waiting, call_timeout, before(_LISTING_SHARE))
-    missing = [batch for batch in waiting if batch.openai_batch_id not in seen]
-    found, unknown, failures = _looked_up(context, _in_order(missing, rotation), call_timeout, going_on(1))
-    remotes = [*seen.values(), *found]
-    if waiting and not remotes and not unknown and (listing_error or failures):
-        raise listing_error or failures[0]
+        waiting = polling.open_batches(connection, context.endpoint)
+        unknown_creates = recovery.unknown_creates(connection, context.endpoint, begun_before=began)
+    view = _listed(context, waiting, unknown_creates, call_timeout, before(_LISTING_SHARE))
+    adopted, adoption_error = _adopted(context, unknown_creates, view, call_timeout)
+    asked = _to_ask(context, waiting, view, began, rotation)
+    found, unknown, failures = _looked_up(context, asked, call_timeout, going_on(1))
+    singly = {remote.id for remote in found}
+    listed = [remote for name, remote in view.ours.items() if name not in singly and not rules.is_doubtful(remote)]
+    remotes = [*listed, *found]
+    if waiting and not remotes and not unknown and (view.error or failures):
+        raise view.error or failures[0]
+    _note_lag(context, view, found, call_timeout)
 
     def write(connection: Connection) -> tuple[list[BatchChange], int, int]:
         now = context.now(connection)
         changes = polling.apply_observations(connection, remotes, endpoint=context.endpoint, now=now) if remotes else []
         looked_at = {remote.id for remote in remotes} | {batch.openai_batch_id for batch in unknown}
+        polling.note_retrieved(connection, [remote.id for remote in found], now=now)
         hinted = [batch.id for batch in waiting if batch.hinted and batch.openai_batch_id in looked_at]
         if hinted:
             polling.clear_hints(connection, hinted, before=began)
@@ -133,15 +146,18 @@ def poll_batches(
             after=change.status.value,
             openai_status=change.openai_status,
         )
-    surplus = find_surplus(context, listed).found
-    follow_surplus(context, listed, timeout=call_timeout, time_left=going_on(1))
+    surplus = find_surplus(context, view.listed, timeout=call_timeout, time_left=going_on(1)).found
+    follow_surplus(context, view.listed, timeout=call_timeout, time_left=going_on(1))
     return PollReport(
         still_open,
         finished,
         tuple(changes),
         looked_up=len(found) + len(unknown),
-        failed=len(failures) + refused + (listing_error is not None) + (recovery_error is not None),
-        recovered=recovered.recovered,
+        failed=len(failures)
+        + refused
+        + sum(error is not None for error in (view.error, recovery_error, adoption_error)),
+        recovered=recovered.recovered + adopted,
+        adopted=adopted,
         surplus=surplus + recovered.surplus,
     )
 
@@ -166,30 +182,87 @@ def _recovered(
         return RecoveryReport(), error
 
 
+@dataclass(frozen=True)
+class _View:
+    """What the listing showed: our open batches by id, everything, and the failure that ended it early."""
+
+    ours: dict[str, RemoteBatch] = field(default_factory=dict)
+    listed: Sequence[RemoteBatch] = ()
+    error: BatchApiError | None = None
+
+
 def _listed(
-    context: BatchContext, waiting: Sequence[OpenBatch], call_timeout: float, time_left: Callable[[], bool]
-) -> tuple[dict[str, RemoteBatch], list[RemoteBatch], BatchApiError | None]:
-    """Our open batches in the listing, and all that was listed; it is read no further back than the oldest of ours."""
-    if not waiting:
-        return {}, [], None
+    context: BatchContext,
+    waiting: Sequence[OpenBatch],
+    unknown: Sequence[TakenOver],
+    call_timeout: float,
+    time_left: Callable[[], bool],
+) -> _View:
+    """Reads the listing no further back than the oldest of our open batches and unknown creates."""
+    if not waiting and not unknown:
+        return _View()
     wanted = {batch.openai_batch_id for batch in waiting}
-    oldest = waiting[0].created_at - _CLOCK_SLACK
+    oldest = min([batch.created_at for batch in waiting] + [taken.created_at for taken in unknown]) - CLOCK_SLACK
     seen: dict[str, RemoteBatch] = {}
     listed: list[RemoteBatch] = []
 
     def enough(remote: RemoteBatch) -> bool:
-        past = remote.created_at is not None and remote.created_at < oldest
-        return past or len(seen) == len(wanted) or not time_left()
+        listed.append(remote)
+        if remote.id in wanted:
+            seen[remote.id] = remote
+        return (len(seen) == len(wanted) and not unknown) or not time_left()
 
     try:
-        for remote in context.gateway.list_batches(until=enough, timeout=call_timeout):
-            listed.append(remote)
-            if remote.id in wanted:
-                seen[remote.id] = remote
+        flaw = read_listing(context, oldest, timeout=call_timeout, enough=enough).flaw
     except BatchApiError as error:
         log.warning("listing failed", kind=error.failure.kind.value, seen=len(seen))
-        return seen, listed, error
-    return seen, listed, None
+        return _View(seen, listed, error)
+    if flaw is not None:
+        log.warning("listing contradicts itself", reason=flaw, seen=len(seen))
+    return _View(seen, listed)
+
+
+def _adopted(
+    context: BatchContext, unknown: Sequence[TakenOver], view: _View, call_timeout: float
+) -> tuple[int, BatchApiError | None]:
+    """Adopts what the listing shows of creates without a known outcome, whatever their lease."""
+    try:
+        return adopt_found(context, unknown, view.listed, timeout=call_timeout), None
+    except BatchApiError as error:
+        log.warning("adoption put off", kind=error.failure.kind.value)
+        return 0, error
+
+
+def _to_ask(
+    context: BatchContext, waiting: Sequence[OpenBatch], view: _View, now: datetime, rotation: int
+) -> list[OpenBatch]:
+    """Batches to ask for one by one: what the listing does not show, what was hinted at, and what it says may not be all."""
+    asked = rules.to_ask(
+        waiting, view.ours, now=now, listing_lags=known_traits(context).listing_lags, rotation=rotation
+    )
+    named = {batch.id: batch for batch in waiting}
+    return [named[batch_id] for batch_id in asked]
+
+
+def _note_lag(context: BatchContext, view: _View, found: Sequence[RemoteBatch], call_timeout: float) -> None:
+    """Remembers of an endpoint that its listing goes on showing states which a look-up has gone beyond."""
+    behind = [remote for remote in found if remote.id in view.ours and rules.is_behind(view.ours[remote.id], remote)]
+    if not behind or known_traits(context).listing_lags:
+        return
+    late = behind[0]
+    try:
+        # Read once more, since the batch may have moved on between the listing and the look-up.
+        since = late.created_at or _EPOCH
+        again = read_listing(context, since, timeout=call_timeout, enough=lambda remote: remote.id == late.id)
+    except BatchApiError:
+        return
+    shown = again.with_id(late.id)
+    if shown is None or not rules.is_behind(shown, late):
+        return
+    log.warning("listing lags behind look-ups", openai_batch_id=late.id, batches=len(behind))
+    with context.engine.begin() as connection:
+        now = context.now(connection)
+        traits.note_habit(connection, context.endpoint, context.key_fingerprint, listing_lags=True, now=now)
 
 
 def _looked_up(
@@ -211,9 +284,3 @@ def _looked_up(
             else:
                 failures.append(error)
     return found, unknown, failures
-
-
-def _in_order(batches: Sequence[OpenBatch], rotation: int) -> list[OpenBatch]:
-    """Those first of which the service said that there is news, the rest beginning elsewhere each time."""
-    start = rotation % len(batches) if batches else 0
-    return sorted([*batches[start:], *batches[:start]], key=lambda batch: not batch.hinted)

@@ -6,8 +6,9 @@ that are not ours are counted and never touched.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -15,18 +16,25 @@ from sqlalchemy import Connection
 from livedash_pipeline.core.remote import RemoteBatch, RemoteFile
 from livedash_pipeline.db import polling, remote_files
 from livedash_pipeline.db.connect import in_transaction
+from livedash_pipeline.flow.absence import accept_absence
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.find_surplus import find_surplus
 from livedash_pipeline.flow.give_up import give_up_forgotten, give_up_unseen
+from livedash_pipeline.flow.listings import read_listing
 from livedash_pipeline.flow.pacing import describe_pause, paused_until
 from livedash_pipeline.flow.poll import PollReport, poll_batches
 from livedash_pipeline.flow.recover import RecoveryReport, recover_batches
-from livedash_pipeline.flow.surplus import find_surplus, follow_surplus
+from livedash_pipeline.flow.surplus import follow_surplus
 from livedash_pipeline.logs import get_logger
+from livedash_pipeline.openai_batch.errors import BatchApiError
 
 log = get_logger(__name__)
 
 # Files of settled batches stay at the service for so long, should anybody want to look at them.
 FILES_KEPT = timedelta(days=3)
+# Answers of services that have no listing of files; theirs expire by themselves.
+_NO_SUCH_LISTING = frozenset({404, 405, 501})
+_EVERYTHING = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass
@@ -39,7 +47,9 @@ class ReconcileReport:
         strangers: Remote batches that are not ours; they are left alone.
         files_removed: Input and result files of ours that nobody needs any more.
         vanished: Batches that the service does not have any more, believed now.
+        unclear: Remote batches with our mark of which nothing can be told; they are left alone.
         problems: What a person has to know.
+        doubts: What the service proves neither way.
     """
 
     adopted: int = 0
@@ -47,23 +57,31 @@ class ReconcileReport:
     strangers: int = 0
     files_removed: int = 0
     vanished: int = 0
+    unclear: int = 0
     problems: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     recovery: RecoveryReport = field(default_factory=RecoveryReport)
     poll: PollReport = field(default_factory=lambda: PollReport(0, 0))
 
 
-def reconcile_batches(context: BatchContext, *, accept_vanished: bool = False) -> ReconcileReport:
+def reconcile_batches(
+    context: BatchContext, *, accept_vanished: bool = False, believe_absence: str | None = None
+) -> ReconcileReport:
     """Compares the whole remote listing with the ledger.
 
     Args:
         context: Database and endpoint.
+        believe_absence: A batch, by our id, whose create has no known outcome: a person says that it made nothing.
         accept_vanished: Believe at once that a batch the service does not know is gone, without waiting: one that goes on,
             one that has ended and was not taken in, and one whose create has no known outcome and whose input file is not shown.
 
     Raises:
         BatchApiError: The listing could not be had whole; nothing is concluded from half of it.
+        UsageError: `believe_absence` names no batch of which that can be said yet.
     """
     report = ReconcileReport()
+    if believe_absence is not None:
+        accept_absence(context, believe_absence)
     until = paused_until(context)
     if until is not None:
         report.problems.append(f"{describe_pause(context.endpoint, until)}; reconcile again after that.")
@@ -73,14 +91,22 @@ def reconcile_batches(context: BatchContext, *, accept_vanished: bool = False) -
         report.vanished = give_up_unseen(context)
     report.recovery = recover_batches(context)
     report.poll = poll_batches(context)
-    listed = list(context.gateway.list_batches())
+    listing = read_listing(context, _EVERYTHING)
+    listed = listing.batches
     found = find_surplus(context, listed)
     follow_surplus(context, listed)
-    report.adopted = report.recovery.adopted
+    report.adopted = report.recovery.adopted + report.poll.adopted
     report.surplus_cancelled = found.found + report.recovery.surplus + report.poll.surplus
     report.strangers = found.strangers
+    report.unclear = found.unclear
     report.problems = report.recovery.problems
-    report.vanished += _believe_vanished(context, listed, accept_vanished)
+    report.doubts = report.recovery.doubts
+    if listing.flaw is None:
+        report.vanished += _believe_vanished(context, listed, accept_vanished)
+    else:
+        report.doubts.append(
+            f"The listing of {context.endpoint} {listing.flaw}; nothing is concluded from what it leaves out."
+        )
     if accept_vanished:
         report.vanished += give_up_forgotten(context, listed)
     report.files_removed = _remove_files(context)
@@ -96,7 +122,7 @@ def reconcile_batches(context: BatchContext, *, accept_vanished: bool = False) -
     return report
 
 
-def _believe_vanished(context: BatchContext, listed: list[RemoteBatch], accept: bool) -> int:
+def _believe_vanished(context: BatchContext, listed: Sequence[RemoteBatch], accept: bool) -> int:
     """A 404 is believed after a day, and only of a key that sees another batch it made: another key sees nothing of ours."""
 
     def write(connection: Connection) -> list[UUID]:
@@ -119,7 +145,13 @@ def _believe_vanished(context: BatchContext, listed: list[RemoteBatch], accept: 
 
 def _remove_files(context: BatchContext) -> int:
     """Files named after a settled batch of ours, or an older upload of one; whatever else is there is not ours to touch."""
-    files = list(context.gateway.list_files())
+    try:
+        files = list(context.gateway.list_files())
+    except BatchApiError as error:
+        if error.failure.status not in _NO_SUCH_LISTING:
+            raise
+        log.warning("service lists no files", endpoint=context.endpoint, http_status=error.failure.status)
+        return 0
     with context.engine.connect() as connection:
         now = context.now(connection)
         removable = remote_files.removable(

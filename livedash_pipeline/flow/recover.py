@@ -8,28 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from livedash_pipeline.core import admission
 from livedash_pipeline.core import recovery as rules
+from livedash_pipeline.core.evidence import Absence, Proof, Witnesses
 from livedash_pipeline.core.failures import FailureKind
+from livedash_pipeline.core.listing import Listing
+from livedash_pipeline.core.probes import ProbeKind
 from livedash_pipeline.core.recovery import RecoveryClock, Step
-from livedash_pipeline.core.remote import RemoteBatch
 from livedash_pipeline.core.states import WORKING_COMPANIES
 from livedash_pipeline.db import batches, holds, recovery
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.recovery import TakenOver
 from livedash_pipeline.flow import sending
+from livedash_pipeline.flow.adopt import adopt_found
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.find_surplus import find_surplus
+from livedash_pipeline.flow.probe import delete_fence, make_probe, settle_fence
 from livedash_pipeline.flow.recovery_view import RecoveryView, recovery_clock
 from livedash_pipeline.flow.sending import InputChangedError, SubmittedBatch
-from livedash_pipeline.flow.surplus import find_surplus, follow_surplus
+from livedash_pipeline.flow.surplus import follow_surplus
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
 
+# How soon a look follows that waits for a probe's end, and for a listing that can be believed.
+_PROBE_PAUSE = timedelta(seconds=15)
+_PROOF_PAUSE = timedelta(seconds=60)
 # No run takes up more than so many batches; the next one goes on.
 _MOST = 100
 
@@ -46,6 +54,7 @@ class RecoveryReport:
         waiting: Batches that still have no known outcome.
         next_at: When the first of them is worth another look.
         problems: What a person has to know.
+        doubts: Batches of which the service proves neither that they exist nor that they do not.
     """
 
     adopted: int = 0
@@ -55,6 +64,7 @@ class RecoveryReport:
     waiting: int = 0
     next_at: datetime | None = None
     problems: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     @property
     def recovered(self) -> int:
@@ -107,24 +117,25 @@ class _Recovery:
     may_buy: Callable[[TakenOver], bool] | None
     timeout: float | None
     report: RecoveryReport
+    _doubt: str = ""
 
     def run(self) -> None:
         step = rules.first_step(self.taken.unfinished)
         if step is Step.LOOK:
             step = self._look()
         log.info("recovery", batch_id=str(self.taken.claim.batch_id), company=self.taken.claim.company, step=step.value)
-        if step is Step.CANCEL:
-            self._cancel()
-        elif step is Step.RESUME:
-            self._resume()
-        elif step is Step.DELETE_INPUT:
-            self._delete_input()
-        elif step is Step.START_OVER:
-            self._start_over()
-        elif step is Step.STOP:
-            self._stop()
-        elif step is Step.WAIT:
-            self._wait()
+        acts: dict[Step, Callable[[], None]] = {
+            Step.CANCEL: self._cancel,
+            Step.RESUME: self._resume,
+            Step.DELETE_INPUT: self._delete_input,
+            Step.START_OVER: self._start_over,
+            Step.PROBE: self._wait_for_proof,
+            Step.UNPROVEN: self._wait_for_proof,
+            Step.STOP: self._stop,
+            Step.WAIT: self._wait,
+        }
+        if step in acts:
+            acts[step]()
 
     def _look(self) -> Step:
         """Asks for the input file and for the batches since it was made; adopts what it finds."""
@@ -134,24 +145,47 @@ class _Recovery:
         with self.context.engine.connect() as connection:
             now = self.context.now(connection)
         visible, since = self._view.input_file(file_id)
-        listed = self._view.list_since(since)
-        ours = rules.choose_ours(listed, file_id)
-        if ours:
-            self._adopt(ours[0])
-        surplus = find_surplus(self.context, listed).found
+        witnesses = self._view.witnesses()
+        listing = self._view.list_since(since, witnesses)
+        found = adopt_found(self.context, [self.taken], listing.batches, timeout=self.timeout) > 0
+        self.report.adopted += found
+        self._follow_surplus(listing)
+        shown = bool(rules.choose_ours(listing.batches, self.taken.tag))
+        if found or shown:
+            # Shown and not adopted: it could not be looked up, or it is another row's; the next look asks again.
+            return Step.ADOPT if found else Step.WAIT
+        return self._judge(listing, witnesses, since, visible, now)
+
+    def _judge(self, listing: Listing, witnesses: Witnesses, since: datetime, visible: bool, now: datetime) -> Step:
+        """What follows from a look that found nothing; where absence matters it has to be proven, if need be by a probe."""
+        same_project = self._view.sees_project()
+
+        def step(absence: Absence) -> Step:
+            return rules.next_step(
+                self.taken.unfinished,
+                found=False,
+                file_visible=visible,
+                same_project=same_project,
+                absence=absence,
+                now=now,
+                clock=self._clock,
+            )
+
+        if step(Absence(Proof.NO_WITNESS)) is not Step.PROBE:
+            return step(Absence(Proof.NO_WITNESS))
+        absence = self._view.absence(listing, witnesses)
+        if step(absence) is Step.PROBE and not witnesses.later:
+            note = make_probe(self.context, ProbeKind.LISTING)
+            witnesses = self._view.witnesses()
+            absence = self._view.absence(self._view.list_since(since, witnesses), witnesses, note=note)
+        self._doubt = absence.reason
+        return step(absence)
+
+    def _follow_surplus(self, listing: Listing) -> None:
+        surplus = find_surplus(self.context, listing.batches, timeout=self.timeout).found
         if surplus:
-            follow_surplus(self.context, listed, timeout=self.timeout)
+            follow_surplus(self.context, listing.batches, timeout=self.timeout)
         self.report.surplus += surplus
-        if ours:
-            return Step.ADOPT
-        return rules.next_step(
-            self.taken.unfinished,
-            found=False,
-            file_visible=visible,
-            same_project=self._view.sees_project(),
-            now=now,
-            clock=self._clock,
-        )
 
     @property
     def _view(self) -> RecoveryView:
@@ -160,21 +194,6 @@ class _Recovery:
     @property
     def _clock(self) -> RecoveryClock:
         return recovery_clock(self.context)
-
-    def _adopt(self, remote: RemoteBatch) -> None:
-        claim = self.taken.claim
-        with self.context.engine.begin() as connection:
-            adopted = recovery.adopt(
-                connection,
-                claim,
-                openai_batch_id=remote.id,
-                openai_status=remote.status_word,
-                key_fingerprint=self.context.key_fingerprint,
-                now=self.context.now(connection),
-            )
-        if adopted:
-            self.report.adopted += 1
-            log.warning("batch adopted", batch_id=str(claim.batch_id), company=claim.company, openai_batch_id=remote.id)
 
     def _allowed(self) -> bool:
         """Whether this caller may buy for the batch: uploading and creating respect switches, holds and status."""
@@ -207,11 +226,14 @@ class _Recovery:
             )
         if not held or file_id is None:
             return
-        self.context.gateway.delete_file(file_id)
+        delete_fence(self.context, file_id)
         with self.context.engine.begin() as connection:
             recovery.record_input_deleted(connection, claim, lag=self._clock.lag, now=self.context.now(connection))
 
     def _start_over(self) -> None:
+        if settle_fence(self.context, timeout=self.timeout):
+            self._wait_for(_PROBE_PAUSE)
+            return
         if not self._allowed():
             self._release("create_lost", "The service never showed the batch, and its input file is deleted.")
             return
@@ -246,6 +268,19 @@ class _Recovery:
         with self.context.engine.begin() as connection:
             moment = rules.look_again_at(self.taken.unfinished, now=self.context.now(connection), clock=self._clock)
             recovery.wait_until(connection, self.taken.claim, moment=moment)
+
+    def _wait_for(self, pause: timedelta, doubt: str | None = None) -> None:
+        with self.context.engine.begin() as connection:
+            moment = self.context.now(connection) + pause
+            recovery.wait_until(connection, self.taken.claim, moment=moment, doubt=doubt)
+
+    def _wait_for_proof(self) -> None:
+        """Absence is not proven: the row waits, and says so, for a listing that can be believed or for a person's word."""
+        claim = self.taken.claim
+        message = f"Whether batch {claim.batch_id} was bought is not known: the listing of {self.context.endpoint} {self._doubt}."
+        self.report.doubts.append(message)
+        log.warning("absence not proven", batch_id=str(claim.batch_id), company=claim.company, reason=self._doubt)
+        self._wait_for(_PROOF_PAUSE, self._doubt)
 
     def _stop(self) -> None:
         """This key does not see the input file, so its listing proves nothing: hold, and say so."""

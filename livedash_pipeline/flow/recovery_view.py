@@ -1,7 +1,7 @@
 """What the service shows the present key of a batch whose create has no known outcome.
 
-Add what a decision about such a batch needs to ask; nothing is written here. What follows from it is decided in `core.recovery`
-and done in `flow.recover`.
+Add what a decision about such a batch needs to ask; nothing is written here but what was learned of the endpoint. What follows
+from it is decided in `core.recovery` and done in `flow.recover`.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from livedash_pipeline.core.evidence import Absence, Witnesses
 from livedash_pipeline.core.failures import FailureKind
+from livedash_pipeline.core.listing import Listing
 from livedash_pipeline.core.recovery import RecoveryClock
-from livedash_pipeline.core.remote import RemoteBatch
 from livedash_pipeline.db import recovery
 from livedash_pipeline.db.recovery import TakenOver
+from livedash_pipeline.db.witnesses import read_witnesses
+from livedash_pipeline.flow.adopt import CLOCK_SLACK
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.listings import read_listing
+from livedash_pipeline.flow.proof import prove_absence, service_knows
 from livedash_pipeline.openai_batch.errors import BatchApiError
-
-# The service's clock and ours differ, and `created_at` has whole seconds.
-_CLOCK_SLACK = timedelta(minutes=10)
 
 
 def recovery_clock(context: BatchContext) -> RecoveryClock:
@@ -39,7 +41,7 @@ class RecoveryView:
 
     def input_file(self, file_id: str) -> tuple[bool, datetime]:
         """Whether this key sees the input file, and when it was made by the service's clock."""
-        since = self.taken.input_file_created_at or self.taken.created_at - _CLOCK_SLACK
+        since = self.taken.input_file_created_at or self.taken.created_at - CLOCK_SLACK
         try:
             file = self.context.gateway.file(file_id, timeout=self.timeout)
         except BatchApiError as error:
@@ -48,13 +50,23 @@ class RecoveryView:
             raise
         return True, file.created_at or since
 
-    def list_since(self, since: datetime) -> list[RemoteBatch]:
-        """Batches made since a moment of the service's clock."""
+    def witnesses(self) -> Witnesses:
+        """Batches of ours around the create in question, made with this key."""
+        begun = self.taken.unfinished.create_started_at or self.taken.created_at
+        with self.context.engine.connect() as connection:
+            return read_witnesses(connection, self.context.endpoint, self.context.key_fingerprint, around=begun)
 
-        def older(remote: RemoteBatch) -> bool:
-            return remote.created_at is not None and remote.created_at < since
+    def list_since(self, since: datetime, witnesses: Witnesses | None = None) -> Listing:
+        """Batches made since a moment of the service's clock, and further back to the newest witness from before the create."""
+        earlier = witnesses.earlier[:1] if witnesses is not None else ()
+        back = min([since, *(own.made_at - CLOCK_SLACK for own in earlier)])
+        return read_listing(self.context, back, timeout=self.timeout)
 
-        return list(self.context.gateway.list_batches(until=older, timeout=self.timeout))
+    def absence(self, listing: Listing, witnesses: Witnesses, *, note: str = "") -> Absence:
+        """What it proves that a listing does not show the batch; asks for those of ours that it does not show either."""
+        with self.context.engine.connect() as connection:
+            settled = self.context.now(connection) - recovery_clock(self.context).lag
+        return prove_absence(self.context, listing, witnesses, settled_before=settled, timeout=self.timeout, note=note)
 
     def sees_project(self) -> bool:
         """Whether this key deleted the input file, or else sees a batch that was made with the key that did."""
@@ -65,10 +77,4 @@ class RecoveryView:
             known = recovery.made_with_key(connection, self.context.endpoint, deleted_with)
         if known is None:
             return False
-        try:
-            self.context.gateway.retrieve_batch(known, timeout=self.timeout)
-        except BatchApiError as error:
-            if error.failure.kind is FailureKind.NOT_FOUND:
-                return False
-            raise
-        return True
+        return service_knows(self.context, known, self.timeout)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -19,14 +19,16 @@ from sqlalchemy import Connection
 from livedash_pipeline.core import admission
 from livedash_pipeline.core.outcomes import Outcome
 from livedash_pipeline.core.prompt import input_hash, prompt_version
+from livedash_pipeline.core.remote import METADATA_BATCH_ID, METADATA_NONCE
 from livedash_pipeline.core.request_lines import build_line
 from livedash_pipeline.core.transcripts import transcript_hash
-from livedash_pipeline.db import batches, holds, lost_inputs, recovery, settlement
+from livedash_pipeline.db import batches, holds, lost_inputs, recovery, settlement, traits
 from livedash_pipeline.db.batches import Claim
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.leases import Heartbeat
 from livedash_pipeline.db.settlement import Allowances
 from livedash_pipeline.errors import LivedashError
+from livedash_pipeline.flow.adopt import adopt_after_create
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
@@ -76,7 +78,8 @@ def send(context: BatchContext, claim: Claim, *, input_file_id: str | None = Non
         raise
     finally:
         spool.unlink(missing_ok=True)
-    if file_id is None or not _begin_create(context, claim):
+    nonce = context.new_nonce()
+    if file_id is None or not _begin_create(context, claim, nonce):
         # Unless another process has taken the batch over, it is ours to end: create has not begun.
         ended = cancel_unbought(context, claim) or release(
             context,
@@ -86,7 +89,7 @@ def send(context: BatchContext, claim: Claim, *, input_file_id: str | None = Non
         )
         log_claim("batch ended before create" if ended else "batch left to its new owner", claim)
         return None
-    return _submitted(claim, _create(context, claim, file_id))
+    return _submitted(claim, _create(context, claim, file_id, nonce))
 
 
 def _upload(context: BatchContext, claim: Claim, spool: Path) -> str | None:
@@ -144,40 +147,60 @@ def _lines(context: BatchContext, batch_id: UUID) -> Generator[bytes]:
         raise error
 
 
-def _begin_create(context: BatchContext, claim: Claim) -> bool:
-    """Step 3, directly before the call: the fence and a wish to cancel are checked in the commit that starts it."""
+def _begin_create(context: BatchContext, claim: Claim, nonce: str) -> bool:
+    """Step 3, directly before the call: the commit that starts it checks the fence and a cancel request, and names the create."""
     lease = context.settings.livedash_create_deadline + CREATE_LEASE_MARGIN
     with context.engine.begin() as connection:
+        known = traits.read_traits(connection, context.endpoint, context.key_fingerprint)
         return batches.start_create(
-            connection, claim, key_fingerprint=context.key_fingerprint, lease=lease, now=context.now(connection)
+            connection,
+            claim,
+            key_fingerprint=context.key_fingerprint,
+            nonce=nonce,
+            guard=known.guard,
+            lease=lease,
+            now=context.now(connection),
         )
 
 
-def _create(context: BatchContext, claim: Claim, file_id: str) -> str | None:
-    """The call that buys, sent once; an unknown outcome leaves the row for recovery."""
+def _create(context: BatchContext, claim: Claim, file_id: str, nonce: str) -> str | None:
+    """The call that buys, sent once; where its outcome is unknown somebody looks at once, and the row stays for recovery."""
     try:
         remote = context.gateway.create_batch(
             file_id,
-            metadata={"livedash_batch_id": str(claim.batch_id), "livedash_company": claim.company},
+            metadata={
+                METADATA_BATCH_ID: str(claim.batch_id),
+                "livedash_company": claim.company,
+                METADATA_NONCE: nonce,
+            },
             deadline=float(context.settings.livedash_create_deadline),
         )
     except BatchApiError as error:
         if error.failure.definite_refusal:
             _refuse(context, claim, error)
             raise
-        log.warning(
-            "create has no known outcome",
-            batch_id=str(claim.batch_id),
-            company=claim.company,
-            kind=error.failure.kind.value,
-        )
-        return None
+        return _look_for(context, claim, kind=error.failure.kind.value)
+    if remote.our_nonce not in (None, nonce):
+        # The answer to another create, repeated by somebody in between.
+        return _look_for(context, claim, kind="answer_of_another_create")
     with context.engine.begin() as connection:
         recorded = batches.record_created(
             connection, claim, openai_batch_id=remote.id, openai_status=remote.status_word, now=context.now(connection)
         )
     log_claim("batch created" if recorded else "batch created for a lost claim", claim, openai_batch_id=remote.id)
     return remote.id if recorded else None
+
+
+def _look_for(context: BatchContext, claim: Claim, *, kind: str) -> str | None:
+    """The id of a batch whose create had no known outcome, if the service shows it within some seconds."""
+    log.warning("create has no known outcome", batch_id=str(claim.batch_id), company=claim.company, kind=kind)
+    with context.engine.connect() as connection:
+        begun = context.now(connection) + timedelta(seconds=1)
+        unknown = recovery.unknown_creates(connection, context.endpoint, begun_before=begun, batch_id=claim.batch_id)
+    if not unknown or not adopt_after_create(context, unknown[0]):
+        return None
+    with context.engine.connect() as connection:
+        return batches.openai_id(connection, claim.batch_id)
 
 
 def release(context: BatchContext, claim: Claim, *, error_code: str, error_message: str) -> bool:

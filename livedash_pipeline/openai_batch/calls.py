@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
-from livedash_pipeline.core.failures import FailureKind, no_answer
+from livedash_pipeline.core.failures import ApiFailure, FailureKind, no_answer
+from livedash_pipeline.core.listing import CONTRADICTION
 from livedash_pipeline.core.remote_values import read_text
 from livedash_pipeline.openai_batch.answers import read_document
 from livedash_pipeline.openai_batch.errors import BatchApiError
@@ -69,8 +70,11 @@ class Calls:
     def pages(self, operation: str, send: Callable[[str | None], RawAnswer], *, tries: int) -> Iterator[list[Document]]:
         """The pages of a listing, each fetched when it is asked for.
 
-        A server without `has_more` is asked until a page is empty or comes twice. One that claims to have more and sends
-        the same page again cannot be listed: ending quietly would make batches look absent that are not.
+        A server without `has_more` is asked until a page is empty or comes twice. One that claims to have more and sends an
+        empty page, or the same page again, contradicts itself: ending quietly would make batches look absent that are not.
+
+        Raises:
+            BatchApiError: While iterating; with the code `CONTRADICTION` where the pages contradict themselves.
         """
         after: str | None = None
         while True:
@@ -80,12 +84,19 @@ class Calls:
             more = document.get("has_more")
             if after is not None and last == after:
                 if more is True:
-                    raise _senseless(operation, ValueError(f"the listing does not go on after {after!r}"))
+                    raise contradiction(operation, f"does not go on after {after!r}")
                 return
             yield items
+            if last is None and more is True:
+                raise contradiction(operation, "claims to have more after an empty page")
             if more is False or last is None:
                 return
             after = last
+
+
+def contradiction(operation: str, what: str) -> BatchApiError:
+    """The failure of a listing that contradicts itself; `what` is the end of a sentence about it."""
+    return BatchApiError(operation, ApiFailure(FailureKind.BROKEN, None, CONTRADICTION, f"the listing {what}"))
 
 
 def read_item(operation: str, read: Callable[[Document], _T], document: Document) -> _T:

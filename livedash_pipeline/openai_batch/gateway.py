@@ -171,7 +171,8 @@ class BatchGateway:
         ):
             batches = [read_item(operation, read_remote_batch, item) for item in page]
             yield from batches
-            if until is not None and any(map(until, batches)):
+            # Of all of a page: `until` may follow its order.
+            if until is not None and any([until(batch) for batch in batches]):  # noqa: C419
                 return
 
     def cancel_batch(self, batch_id: str, *, timeout: float | None = None) -> RemoteBatch:
@@ -184,8 +185,8 @@ class BatchGateway:
         try:
             document, _ = self._calls.once(operation, lambda: raw.cancel(batch_id, **_per_call(timeout)))
         except BatchApiError as error:
-            # It ended while we asked, which the service reports as a conflict.
-            if error.failure.kind is FailureKind.CONFLICT:
+            # It ended while we asked, which the service reports as a conflict, and some services as a bad request.
+            if error.failure.kind in (FailureKind.CONFLICT, FailureKind.REFUSED):
                 return self.retrieve_batch(batch_id, timeout=timeout)
             raise
         return read_item(operation, read_remote_batch, document)

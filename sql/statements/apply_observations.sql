@@ -74,6 +74,7 @@ updated AS (
         errors = coalesce(judged.errors, batches.errors),
         error_code = coalesce(judged.error_code, batches.error_code),
         error_message = coalesce(judged.error_message, batches.error_message),
+        changed_at = :now,
         not_found_since = NULL
     FROM judged
     WHERE

@@ -6,7 +6,21 @@ SELECT
     count(*) AS requests,
     sum(requests.token_estimate) AS token_estimate,
     sum(requests.max_output_tokens) AS max_output_tokens,
-    min(requests.updated_at) AS oldest
+    min(requests.updated_at) AS oldest,
+    -- Their batch was never made: they have waited once and do not wait for others again.
+    coalesce(
+        bool_or(
+            requests.error_code = 'not_run'
+            AND EXISTS (
+                SELECT attempts.id
+                FROM ai_request_attempts AS attempts
+                WHERE
+                    attempts.request_id = requests.id
+                    AND attempts.error_code IN ('create_lost', 'abandoned', 'not_submitted')
+            )
+        ),
+        FALSE
+    ) AS returned
 FROM ai_processing_requests AS requests
 JOIN companies ON companies.id = requests.company_id
 WHERE

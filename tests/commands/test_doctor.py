@@ -47,8 +47,20 @@ def _checks(result: Result) -> dict[str, dict[str, Any]]:
 def test_a_machine_in_order_passes_and_nothing_is_bought(livedash: Run, server: RunningServer) -> None:
     result = livedash("doctor", "--json", OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="good")
     assert result.exit_code == 0, result.stdout
-    assert {check["status"] for check in _checks(result).values()} == {"ok"}
+    warned = {name for name, check in _checks(result).items() if check["status"] != "ok"}
+    assert warned == {"listing", "fence"}, "nobody has put the service to the test"
+    assert "livedash doctor --probe" in _checks(result)["fence"]["remedy"]
     assert server.service.list_files()["data"] == []
+
+
+@pytest.mark.usefixtures("money")
+def test_probe_puts_listing_and_fence_to_the_test(livedash: Run, server: RunningServer) -> None:
+    env = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "good"}
+    result = livedash("doctor", "--probe", "--json", **env)
+    assert result.exit_code == 0, result.stdout
+    assert {check["status"] for check in _checks(result).values()} == {"ok"}
+    assert server.service.journal()["bill"] == []
+    assert {check["status"] for check in _checks(livedash("doctor", "--json", **env)).values()} == {"ok"}, "it is kept"
 
 
 @pytest.mark.usefixtures("money")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -40,6 +41,10 @@ def group(company: str = "acme", *, requests: int = 1, waited: float = 0, model:
 )
 def test_a_group_is_due_when_it_is_large_or_old_enough(requests: int, waited: float, due: bool) -> None:
     assert is_due(group(requests=requests, waited=waited), now=NOW, min_batch=10, max_wait=1800) is due
+
+
+def test_a_group_that_returned_from_a_batch_that_was_never_made_is_due() -> None:
+    assert is_due(replace(group(), returned=True), now=NOW, min_batch=10, max_wait=1800)
 
 
 def test_the_longest_waiting_group_comes_first() -> None:

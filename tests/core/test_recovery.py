@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from livedash_pipeline.core.evidence import Absence, Proof, Tag
 from livedash_pipeline.core.recovery import (
     RecoveryClock,
     Step,
@@ -28,6 +29,9 @@ BEGUN = replace(NOTHING, create_started_at=NOW)
 ASKED = replace(BEGUN, input_delete_requested_at=NOW + timedelta(seconds=180), input_delete_key="key")
 DELETED = replace(ASKED, input_deleted_at=NOW + timedelta(seconds=181))
 KEYS = ("key", "other key")
+ABSENT = Absence(Proof.ABSENT)
+UNWITNESSED = Absence(Proof.NO_WITNESS)
+CONTRADICTED = Absence(Proof.CONTRADICTED, "does not show another batch")
 
 
 def wanted_gone(batch: UnfinishedBatch) -> UnfinishedBatch:
@@ -35,13 +39,20 @@ def wanted_gone(batch: UnfinishedBatch) -> UnfinishedBatch:
 
 
 def look(
-    batch: UnfinishedBatch, seconds: float, *, found: bool = False, file_visible: bool = True, key: str = "key"
+    batch: UnfinishedBatch,
+    seconds: float,
+    *,
+    found: bool = False,
+    file_visible: bool = True,
+    key: str = "key",
+    absence: Absence = ABSENT,
 ) -> Step:
     return next_step(
         batch,
         found=found,
         file_visible=file_visible,
         same_project=batch.input_delete_key in (None, key),
+        absence=absence,
         now=NOW + timedelta(seconds=seconds),
         clock=CLOCK,
     )
@@ -98,6 +109,16 @@ def test_absence_is_believed_step_by_step(
     assert look(batch, seconds, file_visible=file_visible, key=key) is step
 
 
+@pytest.mark.parametrize(("absence", "step"), [(UNWITNESSED, Step.PROBE), (CONTRADICTED, Step.UNPROVEN)])
+@pytest.mark.parametrize(("batch", "seconds"), [(BEGUN, 180), (wanted_gone(BEGUN), 180), (DELETED, 301)])
+def test_absence_without_proof_waits_for_a_probe_or_a_person(
+    batch: UnfinishedBatch, seconds: int, absence: Absence, step: Step
+) -> None:
+    assert look(batch, seconds, absence=absence) is step
+    believed = replace(batch, absence_believed_at=NOW)
+    assert look(believed, seconds, absence=absence) is look(batch, seconds)
+
+
 @pytest.mark.parametrize(
     ("batch", "seconds", "again"),
     [
@@ -138,8 +159,9 @@ def remote(name: str, status: str = "validating", **fields: Any) -> RemoteBatch:
 def test_of_several_batches_on_the_file_the_one_worth_most_comes_first(
     listed: list[RemoteBatch], order: list[str]
 ) -> None:
-    assert [batch.id for batch in choose_ours(listed, "file")] == order
-    assert [batch.id for batch in choose_ours(list(reversed(listed)), "file")] == order
+    tag = Tag("nonce", "file")
+    assert [batch.id for batch in choose_ours(listed, tag)] == order
+    assert [batch.id for batch in choose_ours(list(reversed(listed)), tag)] == order
 
 
 @dataclass
@@ -153,13 +175,14 @@ class Row:
     def visible_to(self, key: str) -> bool:
         return key == "key" and not self.deleted_for
 
-    def step(self, key: str, *, call_fails: bool) -> Step:
+    def step(self, key: str, *, call_fails: bool, absence: Absence = ABSENT) -> Step:
         """One look that finds nothing, with what follows from it; the call that deletes may get no answer."""
         found = next_step(
             self.batch,
             found=False,
             file_visible=self.visible_to(key),
             same_project=self.batch.input_delete_key in (None, key),
+            absence=absence,
             now=self.now,
             clock=CLOCK,
         )
@@ -174,21 +197,33 @@ class Row:
 
 
 looks = st.lists(
-    st.tuples(st.integers(0, 200), st.sampled_from(KEYS), st.booleans(), st.booleans()), min_size=1, max_size=30
+    st.tuples(
+        st.integers(0, 200),
+        st.sampled_from(KEYS),
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from([ABSENT, UNWITNESSED, CONTRADICTED]),
+    ),
+    min_size=1,
+    max_size=30,
 )
 
 
 @given(looks)
 def test_no_order_of_looks_starts_over_before_the_file_is_gone_and_both_waits_are_over(
-    sequence: list[tuple[int, str, bool, bool]],
+    sequence: list[tuple[int, str, bool, bool, Absence]],
 ) -> None:
     row = Row(BEGUN)
-    for seconds, key, call_fails, cancel in sequence:
+    for seconds, key, call_fails, cancel, absence in sequence:
         row.now += timedelta(seconds=seconds)
         if cancel:
             row.batch = wanted_gone(row.batch)
-        step = row.step(key, call_fails=call_fails)
+        fenced_before = row.batch.input_delete_requested_at is not None
+        step = row.step(key, call_fails=call_fails, absence=absence)
+        if step is Step.DELETE_INPUT and not fenced_before:
+            assert absence is ABSENT
         if step in (Step.START_OVER, Step.CANCEL):
+            assert absence is ABSENT
             ((deleted_at, deleted_by),) = row.deleted_for
             assert deleted_by == key == row.batch.input_delete_key
             assert deleted_at >= NOW + CLOCK.deadline + CLOCK.lag
@@ -196,14 +231,13 @@ def test_no_order_of_looks_starts_over_before_the_file_is_gone_and_both_waits_ar
             assert row.now >= row.batch.input_deleted_at + CLOCK.lag
             assert (step is Step.CANCEL) == (row.batch.cancel_requested_at is not None)
             return
-        assert step in (Step.WAIT, Step.DELETE_INPUT, Step.STOP)
+        assert step in (Step.WAIT, Step.DELETE_INPUT, Step.STOP, Step.PROBE, Step.UNPROVEN)
 
 
 @given(st.integers(0, 100_000), st.sampled_from([BEGUN, DELETED, wanted_gone(BEGUN), wanted_gone(DELETED)]))
 def test_a_wait_ends_when_it_says(seconds: int, batch: UnfinishedBatch) -> None:
-    now = NOW + timedelta(seconds=seconds)
-    if next_step(batch, found=False, file_visible=True, same_project=True, now=now, clock=CLOCK) is Step.WAIT:
+    if look(batch, seconds) is Step.WAIT:
+        now = NOW + timedelta(seconds=seconds)
         again = look_again_at(batch, now=now, clock=CLOCK)
         assert again > now
-        later = next_step(batch, found=False, file_visible=True, same_project=True, now=again, clock=CLOCK)
-        assert later is not Step.WAIT
+        assert look(batch, (again - NOW).total_seconds()) is not Step.WAIT

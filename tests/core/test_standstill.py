@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -12,7 +13,12 @@ from livedash_pipeline.core.states import BatchStatus
 from tests.conftest import NOW
 
 ENDPOINT = "api.openai.com/v1"
+ID = UUID("0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b")
 AT_WORK = BatchSituation(
+    id=ID,
+    openai_status="in_progress",
+    absence_doubt=None,
+    absence_believed_at=None,
     status=BatchStatus.IN_PROGRESS,
     endpoint=ENDPOINT,
     openai_batch_id="batch_1",
@@ -47,6 +53,11 @@ LOST = replace(
             "has not begun with it",
         ),
         (LOST, "its answer is not known"),
+        (replace(LOST, lease_until=NOW + timedelta(seconds=1)), "its answer is not known"),
+        (replace(LOST, absence_doubt="shows batch b twice"), "listing shows batch b twice"),
+        (replace(LOST, absence_doubt="shows batch b twice"), f"--believe-absence {ID}"),
+        (replace(LOST, absence_doubt="shows batch b twice", absence_believed_at=NOW), "its answer is not known"),
+        (replace(AT_WORK, openai_status="Resting"), "calls its state 'Resting'"),
         (replace(LOST, input_delete_requested_at=NOW), "input file is deleted"),
         (replace(LOST, create_started_at=None), "submitter is gone"),
     ],
@@ -60,7 +71,8 @@ def test_the_reason_is_said(batch: BatchSituation, said: str) -> None:
     [
         AT_WORK,
         replace(AT_WORK, status=BatchStatus.VALIDATING),
-        replace(LOST, lease_until=NOW + timedelta(seconds=1)),
+        replace(LOST, create_started_at=None, lease_until=NOW + timedelta(seconds=1)),
+        replace(AT_WORK, openai_status="RUNNING"),
         replace(AT_WORK, status=BatchStatus.PROCESSED, processed_at=NOW, endpoint="127.0.0.1/v1"),
         replace(AT_WORK, status=BatchStatus.CANCELLED, processed_at=NOW),
     ],

@@ -314,11 +314,16 @@ def test_create_begins_only_within_the_lease_and_uncancelled(engine: Engine, com
     for batch_id, begins in cases.items():
         mine = Claim(batch_id, 1, company.id, "acme", "m", 1, 1, 1, Decimal(0))
         with engine.begin() as connection:
-            begun = batches.start_create(connection, mine, key_fingerprint="present", lease=90, now=NOW)
+            begun = batches.start_create(
+                connection, mine, key_fingerprint="present", nonce=f"nonce-{batch_id}", guard="tag", lease=90, now=NOW
+            )
             assert begun is begins
     started = [row for row in rows_of(engine, ai_batch_requests) if row.create_started_at is not None]
     assert [(row.create_started_at, row.lease_until) for row in started] == [(NOW, NOW + timedelta(seconds=90))]
     assert [row.key_fingerprint for row in started] == ["present"], "another key may have claimed it"
+    assert [(row.create_nonce, row.purchase_guard) for row in started] == [
+        (f"nonce-{row.id}", "tag") for row in started
+    ]
 
 
 def test_one_batch_is_taken_over_at_a_time_however_the_planner_goes_about_it(engine: Engine, company: Company) -> None:

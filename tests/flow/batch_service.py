@@ -28,6 +28,7 @@ class BatchService:
         self.stated_bytes: dict[str, int] = {}
         self.names: dict[str, str] = {}
         self.uploads = 0
+        self.probes = 0
         self.batches: dict[str, dict[str, Any]] = {}
         self.on: dict[str, Answer] = {}
         self.calls: list[str] = []
@@ -49,7 +50,9 @@ class BatchService:
         return {
             "model": lambda: ok({"id": named[0], "object": "model"}),
             "upload": lambda: self._upload(request),
-            "create": lambda: self._create(json.loads(request.content)),
+            "create": lambda: self._create(json.loads(request.content), f"batch_{len(self._bought())}"),
+            "probe_upload": lambda: self._upload(request),
+            "probe": lambda: self._create(json.loads(request.content), f"probe_{self.probes}"),
             "list": lambda: self._list(request),
             "retrieve": lambda: self._one(self.batches.get(named[0])),
             "cancel": lambda: self._cancel(named[0]),
@@ -99,6 +102,8 @@ class BatchService:
 
     def _operation(self, request: httpx2.Request) -> str:
         parts = request.url.path.split("/")[2:]
+        if request.method == "POST" and (b"livedash-probe-" in request.content or b"livedash_probe" in request.content):
+            return "probe_upload" if parts[0] == "files" else "probe"
         return {
             ("GET", "models", 2): "model",
             ("POST", "files", 1): "upload",
@@ -113,16 +118,20 @@ class BatchService:
         }[(request.method, parts[0], len(parts))]
 
     def _upload(self, request: httpx2.Request) -> httpx2.Response:
-        name = f"file-in-{self.uploads}"
-        self.uploads += 1
+        is_probe = self._operation(request) == "probe_upload"
+        name = f"file-probe-{self.probes}" if is_probe else f"file-in-{self.uploads}"
+        self.uploads += not is_probe
+        self.probes += is_probe
         boundary = request.headers["content-type"].partition("boundary=")[2].encode()
         part = next(part for part in request.content.split(b"--" + boundary) if b'name="file"' in part)
         self.files[name] = part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
         self.names[name] = part.partition(b'filename="')[2].partition(b'"')[0].decode()
         return ok({"id": name, "object": "file", "bytes": len(self.files[name]), "purpose": "batch", "filename": "x"})
 
-    def _create(self, asked: dict[str, Any]) -> httpx2.Response:
-        name = f"batch_{len(self.batches)}"
+    def _bought(self) -> list[str]:
+        return [name for name in self.batches if not name.startswith("probe_")]
+
+    def _create(self, asked: dict[str, Any], name: str) -> httpx2.Response:
         self.batches[name] = {
             "id": name,
             "object": "batch",
@@ -135,7 +144,16 @@ class BatchService:
             "usage": None,
             **asked,
         }
-        return ok(self.batches[name])
+        answer = ok(self.batches[name])
+        if asked["input_file_id"] not in self.files:
+            gone = {
+                "code": "invalid_request",
+                "param": "file_id",
+                "message": "The input file is missing.",
+                "line": None,
+            }
+            self.batches[name] |= {"status": "failed", "errors": {"data": [gone]}}
+        return answer
 
     def _list(self, request: httpx2.Request) -> httpx2.Response:
         newest_first = list(reversed(self.batches.values()))

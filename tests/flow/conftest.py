@@ -45,7 +45,7 @@ def context(engine: Engine, batch_api: RunningServer, tmp_path: Path) -> Iterato
     """What the steps around batches are given."""
     settings = Settings(openai_base_url=batch_api.base_url, openai_api_key="test-key")
     with connect(batch_api.base_url, "test-key") as gateway:
-        yield BatchContext(engine, gateway, settings, spool_dir=tmp_path / "spool")
+        yield BatchContext(engine, gateway, settings, spool_dir=tmp_path / "spool", sleep=lambda _: None)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def scripted(engine: Engine, service: BatchService, tmp_path: Path) -> Iterator[
     """What the steps around batches are given, with the Batch API in memory."""
     settings = Settings(openai_base_url=BASE_URL, openai_api_key=KEY)
     with service.gateway() as gateway:
-        yield BatchContext(engine, gateway, settings, spool_dir=tmp_path / "spool")
+        yield BatchContext(engine, gateway, settings, spool_dir=tmp_path / "spool", sleep=lambda _: None)
 
 
 @pytest.fixture

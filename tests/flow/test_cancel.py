@@ -127,8 +127,9 @@ def test_a_batch_with_an_unknown_answer_is_adopted_and_then_cancelled(
         service.proceed(request)
         raise LOST
 
-    service.on["create"] = lose_the_reply
+    service.on |= {"create": lose_the_reply, "list": refusal(503)}
     submit(scripted)
+    del service.on["list"]
     assert cancel(scripted, engine, unfinished).requested == 1
     assert (row(engine).status, in_progress(engine)) == ("UPLOADING", 3), "it may have been bought"
     poll_batches(at(scripted, LEASE_OVER))

@@ -254,7 +254,8 @@ def test_rows_without_an_id_count_as_open_and_other_endpoints_do_not(
         )
         connection.execute(
             text(
-                "UPDATE ai_batch_requests SET openai_batch_id = NULL, status = 'UPLOADING' WHERE openai_batch_id = :id"
+                "UPDATE ai_batch_requests SET openai_batch_id = NULL, create_started_at = NULL, status = 'UPLOADING'"
+                " WHERE openai_batch_id = :id"
             ),
             {"id": submitted[1]},
         )

@@ -74,16 +74,23 @@ def settle(context: BatchContext, service: BatchService, name: str = "batch_0") 
 
 
 def plant(
-    service: BatchService, name: str, row_id: object, *, file: str, status: str = "in_progress", **more: Any
+    service: BatchService,
+    name: str,
+    row_id: object,
+    *,
+    file: str,
+    status: str = "in_progress",
+    nonce: str = "another",
+    **more: Any,
 ) -> None:
-    """A batch at the service that carries our mark."""
+    """A batch at the service that carries our mark and the name of a create."""
     service.batches[name] = {
         "id": name,
         "object": "batch",
         "status": status,
         "created_at": int(time.time()),
         "input_file_id": file,
-        "metadata": {"livedash_batch_id": str(row_id)},
+        "metadata": {"livedash_batch_id": str(row_id), "livedash_create": nonce},
         **more,
     }
 
@@ -147,15 +154,15 @@ def test_a_batch_on_an_earlier_input_file_is_surplus(
     assert service.batches["batch_early"]["status"] == "cancelling"
 
 
-def test_a_batch_on_the_current_file_of_an_open_row_is_left_to_recovery(
+def test_a_batch_of_the_create_of_an_open_row_is_adopted_and_no_surplus(
     engine: Engine, scripted: BatchContext, service: BatchService, unknown_create: Any
 ) -> None:
-    plant(service, "batch_mine", unknown_create.id, file="file-in-0")
+    plant(service, "batch_mine", unknown_create.id, file="file-in-0", nonce=unknown_create.create_nonce)
     report = reconcile_batches(scripted)
-    assert (report.surplus_cancelled, report.adopted, report.strangers) == (0, 0, 0)
+    assert (report.surplus_cancelled, report.adopted, report.strangers) == (0, 1, 0)
     assert service.batches["batch_mine"]["status"] == "in_progress"
     assert rows_of(engine, ai_surplus_batches) == []
-    assert reconcile_batches(at(scripted, timedelta(seconds=95))).adopted == 1
+    poll_batches(scripted)
     assert row(engine, "batch_mine").status == "IN_PROGRESS"
 
 

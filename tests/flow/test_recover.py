@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine, text, update
 
 from livedash_pipeline.core.prompt import prompt_version
+from livedash_pipeline.db import batches
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.tables import (
@@ -68,6 +69,14 @@ def losing_the_reply(service: BatchService) -> Callable[[httpx2.Request], httpx2
     return answer
 
 
+def submit_unseen(context: BatchContext, service: BatchService) -> SubmitReport:
+    """A submit whose looks after an unknown create find no listing, so that the batch is left to recovery."""
+    service.on["list"] = refusal(503)
+    report = submit(context)
+    del service.on["list"]
+    return report
+
+
 def creates(service: BatchService) -> int:
     return service.calls.count("create")
 
@@ -80,7 +89,7 @@ def test_a_batch_whose_answer_was_lost_is_adopted(
     step: Callable[[BatchContext], SubmitReport | PollReport],
 ) -> None:
     service.on["create"] = losing_the_reply(service)
-    assert submit(scripted).awaiting_recovery == 1
+    assert submit_unseen(scripted, service).awaiting_recovery == 1
     del service.on["create"]
     report = step(at(scripted, LEASE_OVER))
     assert report.recovered == 1
@@ -89,13 +98,58 @@ def test_a_batch_whose_answer_was_lost_is_adopted(
     assert request_status(engine) == "BATCHING_IN_PROGRESS"
 
 
-def test_nobody_looks_before_the_lease_is_over(engine: Engine, scripted: BatchContext, service: BatchService) -> None:
+def test_whoever_lost_the_answer_looks_at_once(engine: Engine, scripted: BatchContext, service: BatchService) -> None:
     service.on["create"] = losing_the_reply(service)
-    submit(scripted)
     report = submit(scripted)
-    assert (report.recovered, report.awaiting_recovery) == (0, 1)
-    assert report.next_recovery_at is not None
-    assert row(engine).openai_batch_id is None
+    assert (report.awaiting_recovery, [batch.openai_batch_id for batch in report.submitted]) == (0, ["batch_0"])
+    assert (row(engine).openai_batch_id, row(engine).lease_until, creates(service)) == ("batch_0", None, 1)
+
+
+def test_whoever_lost_the_answer_looks_again_every_few_seconds(
+    engine: Engine, scripted: BatchContext, service: BatchService
+) -> None:
+    hidden: dict[str, Any] = {}
+
+    def make_and_hide(request: httpx2.Request) -> httpx2.Response:
+        service.proceed(request)
+        hidden.update(service.batches)
+        service.batches.clear()
+        raise LOST
+
+    pauses: list[float] = []
+
+    def show_at_the_third(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            service.batches.update(hidden)
+
+    service.on["create"] = make_and_hide
+    submit(replace(scripted, sleep=show_at_the_third))
+    assert (pauses, row(engine).openai_batch_id) == ([0, 2, 4], "batch_0")
+
+
+def test_a_poll_adopts_what_its_listing_shows_before_the_lease_is_over(
+    engine: Engine, scripted: BatchContext, service: BatchService
+) -> None:
+    service.on["create"] = losing_the_reply(service)
+    submit_unseen(scripted, service)
+    assert row(engine).lease_until is not None
+    report = poll_batches(scripted)
+    assert (report.recovered, report.adopted) == (1, 1)
+    assert (row(engine).openai_batch_id, creates(service)) == ("batch_0", 1)
+
+
+def test_a_submitter_whose_batch_a_poll_adopted_meanwhile_has_it_too(
+    engine: Engine, scripted: BatchContext, service: BatchService
+) -> None:
+    def adopt_meanwhile(request: httpx2.Request) -> httpx2.Response:
+        answer = service.proceed(request)
+        assert poll_batches(scripted).adopted == 1
+        return answer
+
+    service.on["create"] = adopt_meanwhile
+    (sent,) = submit(scripted).submitted
+    assert (sent.openai_batch_id, row(engine).openai_batch_id, creates(service)) == ("batch_0", "batch_0", 1)
 
 
 def test_what_the_service_never_made_is_fenced_and_then_bought_once(
@@ -151,6 +205,9 @@ def test_a_poll_never_buys_and_releases_what_is_fenced(
     found = row(engine)
     assert (found.status, found.error_code) == ("FAILED", "create_lost")
     assert found.processed_at is not None
+    with engine.connect() as connection:
+        (group,) = batches.pending_groups(connection)
+    assert group.returned, "it has waited once, and goes out by the next tick of the sensor"
     assert request_status(engine) == "PENDING_BATCHING"
     assert creates(service) == 1
 
@@ -159,7 +216,8 @@ def test_three_lost_answers_in_a_row_leave_one_batch(
     engine: Engine, scripted: BatchContext, service: BatchService
 ) -> None:
     service.on["create"] = losing_the_reply(service)
-    for step in range(3):
+    submit_unseen(scripted, service)
+    for step in (1, 2):
         submit(at(scripted, LEASE_OVER * step))
     assert len([batch for batch in service.batches.values() if batch["status"] == "validating"]) == 1
     assert row(engine).openai_batch_id == "batch_0"
@@ -174,7 +232,7 @@ def test_of_several_on_one_file_the_one_with_results_is_adopted_and_the_rest_can
         raise LOST
 
     service.on["create"] = twice
-    submit(scripted)
+    submit_unseen(scripted, service)
     service.end("batch_1", output=[], usage=None)
     poll_batches(at(scripted, LEASE_OVER))
     assert row(engine).openai_batch_id == "batch_1"
@@ -288,20 +346,20 @@ def test_a_service_that_cannot_be_asked_changes_nothing(
     engine: Engine, scripted: BatchContext, service: BatchService
 ) -> None:
     service.on["create"] = losing_the_reply(service)
-    submit(scripted)
     service.on["list"] = refusal(503)
+    submit(scripted)
     report = poll_batches(at(scripted, OVERDUE))
-    assert report.failed == 1
+    assert report.failed == 2, "recovery, and the poll's own listing"
     assert (row(engine).openai_batch_id, row(engine).input_delete_requested_at) == (None, None)
 
 
-def test_a_slow_service_leaves_the_other_batches_to_the_next_poll(
+def test_what_a_slow_recovery_leaves_is_adopted_from_the_listing_of_the_poll(
     engine: Engine, scripted: BatchContext, service: BatchService
 ) -> None:
     with engine.begin() as connection:
         insert_requests(connection, insert_company(connection, "globex"))
     service.on["create"] = losing_the_reply(service)
-    submit(scripted)
+    submit_unseen(scripted, service)
     seconds = [0.0]
 
     def slow(request: httpx2.Request) -> httpx2.Response:
@@ -309,11 +367,10 @@ def test_a_slow_service_leaves_the_other_batches_to_the_next_poll(
         return service.proceed(request)
 
     service.on["file"] = slow
-    late = at(scripted, LEASE_OVER)
-    assert poll_batches(late, monotonic=lambda: seconds[0]).recovered == 1
-    assert sum(found.openai_batch_id is not None for found in rows_of(engine, ai_batch_requests)) == 1
-    seconds[0] = 0
-    assert poll_batches(late, monotonic=lambda: seconds[0]).recovered == 1
+    report = poll_batches(at(scripted, LEASE_OVER), monotonic=lambda: seconds[0])
+    assert (report.recovered, report.adopted) == (2, 1)
+    assert service.calls.count("file") == 1, "recovery had time for one of them"
+    assert all(found.openai_batch_id is not None for found in rows_of(engine, ai_batch_requests))
 
 
 def test_a_body_that_cannot_be_rebuilt_is_released_and_not_uploaded(

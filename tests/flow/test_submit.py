@@ -91,7 +91,9 @@ def test_a_batch_is_made_of_an_uploaded_file_and_carries_our_id(
     assert (row.status, row.openai_status, row.openai_batch_id) == ("VALIDATING", "validating", "batch_0")
     assert (row.input_file_id, row.dagster_run_id, row.endpoint) == ("file-in-0", "run-1", "api.example.org/v1")
     assert row.create_started_at <= row.submitted_at and row.lease_until is None
-    assert service.batches["batch_0"]["metadata"] == {"livedash_batch_id": str(row.id), "livedash_company": "acme"}
+    marks = {"livedash_batch_id": str(row.id), "livedash_company": "acme", "livedash_create": row.create_nonce}
+    assert service.batches["batch_0"]["metadata"] == marks
+    assert row.purchase_guard == "tag", "no probe has shown that a deleted file stops a create"
     assert service.requests_of("batch_0") == [str(request_row(engine).id)]
     assert [batch.openai_batch_id for batch in report.submitted] == ["batch_0"]
     assert list(scripted.spool_dir.iterdir()) == []
@@ -243,7 +245,7 @@ def test_a_create_without_a_known_outcome_is_sent_once_and_left_for_recovery(
             raise answer
         return httpx2.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
-    service.on["create"] = lose
+    service.on |= {"create": lose, "list": refusal(503)}
     report = submit(scripted)
     assert service.calls.count("create") == 1 and len(service.batches) == 1
     row = batch_row(engine)

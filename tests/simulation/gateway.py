@@ -145,7 +145,7 @@ class SimulatedGateway:
         for items in pages:
             batches = [read_remote_batch(item) for item in items]
             yield from batches
-            if until is not None and any(map(until, batches)):
+            if until is not None and any([until(batch) for batch in batches]):  # noqa: C419
                 return
 
     def cancel_batch(self, batch_id: str, *, timeout: float | None = None) -> RemoteBatch:
@@ -153,7 +153,7 @@ class SimulatedGateway:
         try:
             return read_remote_batch(self._once("cancel_batch", lambda: self._service.cancel_batch(batch_id)))
         except BatchApiError as error:
-            if error.failure.kind is FailureKind.CONFLICT:
+            if error.failure.kind in (FailureKind.CONFLICT, FailureKind.REFUSED):
                 return self.retrieve_batch(batch_id, timeout=timeout)
             raise
 

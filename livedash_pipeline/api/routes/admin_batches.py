@@ -122,7 +122,9 @@ def _add_reconcile(routes: APIRouter) -> None:
             raise Problem("conflict", "A reconcile is running already.", remedy="Wait for its end.")
         try:
             with service_context(services.engine, services.settings) as context:
-                report = reconcile_batches(context, accept_vanished=(body or ReconcileBody()).accept_vanished)
+                wanted = body or ReconcileBody()
+                believed = None if wanted.believe_absence is None else str(wanted.believe_absence)
+                report = reconcile_batches(context, accept_vanished=wanted.accept_vanished, believe_absence=believed)
         finally:
             services.reconciling.release()
         document = reconcile_document(report)

@@ -15,6 +15,7 @@ from livedash_pipeline.db.tables.analysis import (
     ai_request_attempts,
     ai_surplus_batches,
     database_properties,
+    endpoint_probes,
     endpoint_traits,
     model_parameters,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "companies",
     "company_ai_models",
     "database_properties",
+    "endpoint_probes",
     "endpoint_traits",
     "exchange_rates",
     "idempotency_keys",

@@ -61,8 +61,10 @@ ai_batch_requests = Table(
     moment("create_started_at"),
     # Names this one create in the batch's metadata; written before the call.
     Column("create_nonce", Text),
-    # The level of promise that the purchase was made with (`endpoint_traits`), and a person's word where proof is not to be had.
+    # The level of promise that the purchase was made with (`endpoint_traits`); why the listing proves nothing of a lost create,
+    # and a person's word where proof is not to be had.
     Column("purchase_guard", Text),
+    Column("absence_doubt", Text),
     moment("absence_believed_at"),
     # The id under which the service's listing shows the batch, where it is another than the one that create answered.
     Column("listed_batch_id", Text),
@@ -301,15 +303,38 @@ endpoint_traits = Table(
     # Its listing shows batches under other ids than create answered; it shows states that a look-up by id has gone beyond.
     Column("renames_ids", Boolean, nullable=False, server_default=text("false")),
     Column("listing_lags", Boolean, nullable=False, server_default=text("false")),
-    # The probe under way, or the last one.
-    Column("probe_nonce", Text),
-    moment("probe_started_at"),
-    Column("probe_file_id", Text),
-    Column("probe_batch_id", Text),
-    moment("probe_ended_at"),
     moment("updated_at", nullable=False),
     CheckConstraint("listing IN ('unproven', 'proven', 'contradicted')", name="listing_known"),
     CheckConstraint("fence IN ('unproven', 'proven', 'refuted')", name="fence_known"),
+)
+
+endpoint_probes = Table(
+    "endpoint_probes",
+    metadata,
+    # A batch that asks nothing of a model and shows what the service does; one of a kind is under way at a time.
+    id_column(),
+    Column("endpoint", Text, nullable=False),
+    Column("key_fingerprint", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("nonce", Text, nullable=False, unique=True),
+    Column("input_file_id", Text),
+    Column("openai_batch_id", Text),
+    Column("outcome", Text),
+    Column("reason", Text),
+    moment("started_at", nullable=False),
+    moment("made_at"),
+    moment("ended_at"),
+    CheckConstraint("kind IN ('listing', 'fence')", name="kind_known"),
+    CheckConstraint("outcome IN ('proven', 'refuted', 'unknown')", name="outcome_known"),
+    CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)", name="ended_with_outcome"),
+    Index(
+        "uq_endpoint_probes_open",
+        "endpoint",
+        "key_fingerprint",
+        "kind",
+        unique=True,
+        postgresql_where=text("ended_at IS NULL"),
+    ),
 )
 
 model_parameters = Table(

@@ -11,7 +11,7 @@ down_revision = "0006_audit_retention"
 branch_labels = None
 depends_on = None
 
-BATCH_TEXTS = ("create_nonce", "purchase_guard", "listed_batch_id")
+BATCH_TEXTS = ("create_nonce", "purchase_guard", "listed_batch_id", "absence_doubt")
 BATCH_MOMENTS = ("changed_at", "retrieved_at", "absence_believed_at", "short_since", "next_ingest_at")
 
 
@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("allowed_addresses", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     )
     _create_traits()
+    _create_probes()
     op.create_table(
         "model_parameters",
         sa.Column("model", sa.Text(), nullable=False),
@@ -52,11 +53,6 @@ def _create_traits() -> None:
         sa.Column("fence_reason", sa.Text(), nullable=True),
         sa.Column("renames_ids", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("listing_lags", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("probe_nonce", sa.Text(), nullable=True),
-        sa.Column("probe_started_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("probe_file_id", sa.Text(), nullable=True),
-        sa.Column("probe_batch_id", sa.Text(), nullable=True),
-        sa.Column("probe_ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "listing IN ('unproven', 'proven', 'contradicted')", name=op.f("ck_endpoint_traits_listing_known")
@@ -66,8 +62,43 @@ def _create_traits() -> None:
     )
 
 
+def _create_probes() -> None:
+    op.create_table(
+        "endpoint_probes",
+        sa.Column("id", sa.Uuid(), server_default=sa.text("livedash_uuid7()"), nullable=False),
+        sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("key_fingerprint", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("nonce", sa.Text(), nullable=False),
+        sa.Column("input_file_id", sa.Text(), nullable=True),
+        sa.Column("openai_batch_id", sa.Text(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("kind IN ('listing', 'fence')", name=op.f("ck_endpoint_probes_kind_known")),
+        sa.CheckConstraint(
+            "outcome IN ('proven', 'refuted', 'unknown')", name=op.f("ck_endpoint_probes_outcome_known")
+        ),
+        sa.CheckConstraint(
+            "(outcome IS NULL) = (ended_at IS NULL)", name=op.f("ck_endpoint_probes_ended_with_outcome")
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_endpoint_probes"),
+        sa.UniqueConstraint("nonce", name="uq_endpoint_probes_nonce"),
+    )
+    op.create_index(
+        "uq_endpoint_probes_open",
+        "endpoint_probes",
+        ["endpoint", "key_fingerprint", "kind"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+
+
 def downgrade() -> None:
     op.drop_table("model_parameters")
+    op.drop_table("endpoint_probes")
     op.drop_table("endpoint_traits")
     op.drop_column("companies", "allowed_addresses")
     op.drop_constraint(op.f("ck_ai_batch_requests_purchase_guard_known"), "ai_batch_requests")

@@ -1,0 +1,150 @@
+"""Finds surplus among listed batches: asks for the batch itself and for the one that its row tracks before anything is written.
+
+Nothing is cancelled here; what is in the ledger as surplus is followed by `flow.surplus`. Verdicts are `core.twins`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.core.failures import FailureKind
+from livedash_pipeline.core.remote import RemoteBatch
+from livedash_pipeline.core.twins import Looks, NamedRow, Verdict, first_sight, judge_twin
+from livedash_pipeline.db import surplus, traits
+from livedash_pipeline.db.connect import in_transaction
+from livedash_pipeline.db.surplus import SurplusBatch
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.openai_batch.errors import BatchApiError
+
+log = get_logger(__name__)
+
+_EVENTS = {
+    Verdict.SURPLUS: "surplus batch found",
+    Verdict.ALIAS: "batch listed under another id",
+    Verdict.MOVED: "batch known under another id",
+}
+
+
+@dataclass(frozen=True)
+class SurplusReport:
+    """What a listing shows beyond the batches that rows track.
+
+    Attributes:
+        found: Surplus batches, new in the ledger.
+        strangers: Batches that carry no mark of this database.
+        unclear: Batches with our mark of which nothing can be told; they are left alone.
+    """
+
+    found: int = 0
+    strangers: int = 0
+    unclear: int = 0
+
+
+def find_surplus(
+    context: BatchContext,
+    listed: Sequence[RemoteBatch],
+    *,
+    timeout: float | None = None,
+    time_left: Callable[[], bool] = lambda: True,
+) -> SurplusReport:
+    """Finds surplus among listed batches and writes it into the ledger, from which `follow_surplus` cancels it.
+
+    A batch that cannot be asked for now, or that no time is left for, is left to the next look.
+    """
+    marked = [remote for remote in listed if remote.our_batch_id is not None]
+    foreign = sum(remote.our_batch_id is None and not remote.is_probe for remote in listed)
+    if not marked:
+        return SurplusReport(strangers=foreign)
+    rows, tracked, recorded = _read(context, marked)
+    foreign += sum(_mark(remote) not in rows for remote in marked)
+    found = unclear = 0
+    ids = {remote.id for remote in listed}
+    for remote in marked:
+        row = rows.get(_mark(remote))
+        if row is None or remote.id in recorded or first_sight(remote, row, tracked) is Verdict.OURS:
+            continue
+        verdict = _look(context, remote, row, ids, tracked, timeout) if time_left() else Verdict.UNCLEAR
+        found += _act(context, remote, row, verdict)
+        unclear += verdict is Verdict.UNCLEAR
+    return SurplusReport(found, foreign, unclear)
+
+
+def _read(
+    context: BatchContext, marked: Sequence[RemoteBatch]
+) -> tuple[dict[UUID, NamedRow], frozenset[str], frozenset[str]]:
+    """The rows that are named, read after the listing, and which of the listed ids are known already."""
+    ids = [remote.id for remote in marked]
+    with context.engine.connect() as connection:
+        return (
+            surplus.named_rows(connection, {_mark(remote) for remote in marked}),
+            surplus.tracked_ids(connection, context.endpoint, ids),
+            surplus.recorded_ids(connection, ids),
+        )
+
+
+def _mark(remote: RemoteBatch) -> UUID:
+    mark = remote.our_batch_id
+    if mark is None:
+        raise AssertionError("only marked batches are looked at")
+    return mark
+
+
+def _look(
+    context: BatchContext,
+    remote: RemoteBatch,
+    row: NamedRow,
+    listed_ids: set[str],
+    tracked: frozenset[str],
+    timeout: float | None,
+) -> Verdict:
+    """The verdict after asking for the batch and for the one that its row tracks."""
+    if first_sight(remote, row, tracked) is Verdict.UNCLEAR:
+        return Verdict.UNCLEAR
+    try:
+        itself = _retrieved(context, remote.id, timeout)
+        rival = None if row.openai_batch_id is None else _retrieved(context, row.openai_batch_id, timeout)
+    except BatchApiError as error:
+        log.warning("twin not looked up", openai_batch_id=remote.id, kind=error.failure.kind.value)
+        return Verdict.UNCLEAR
+    with context.engine.connect() as connection:
+        ids = [found.id for found in (remote, itself) if found is not None]
+        tracked = surplus.tracked_ids(connection, context.endpoint, ids)
+    return judge_twin(Looks(remote, itself, rival, row.openai_batch_id in listed_ids), row, tracked)
+
+
+def _retrieved(context: BatchContext, batch_id: str, timeout: float | None) -> RemoteBatch | None:
+    try:
+        return context.gateway.retrieve_batch(batch_id, timeout=timeout)
+    except BatchApiError as error:
+        if error.failure.kind is FailureKind.NOT_FOUND:
+            return None
+        raise
+
+
+def _act(context: BatchContext, remote: RemoteBatch, seen: NamedRow, verdict: Verdict) -> int:
+    """Writes a verdict down if the row, re-read under its lock, is still as it was judged; returns how many are surplus."""
+    if verdict not in _EVENTS:
+        return 0
+
+    def write(connection: Connection) -> bool:
+        now = context.now(connection)
+        row = surplus.named_rows(connection, [seen.id], lock=True).get(seen.id)
+        if row != seen or surplus.tracked_ids(connection, context.endpoint, [remote.id]):
+            return False
+        if verdict is Verdict.MOVED:
+            return surplus.follow_move(connection, row, remote.id)
+        if verdict is Verdict.ALIAS:
+            traits.note_habit(connection, context.endpoint, context.key_fingerprint, renames_ids=True, now=now)
+            return surplus.note_alias(connection, row, remote.id)
+        found = SurplusBatch(remote.id, row.id, remote.status_word, remote.input_file_id)
+        return surplus.record_surplus(connection, found, endpoint=context.endpoint, now=now)
+
+    written = in_transaction(context.engine, write)
+    if written:
+        log.warning(_EVENTS[verdict], openai_batch_id=remote.id, batch_id=str(seen.id))
+    return int(written and verdict is Verdict.SURPLUS)

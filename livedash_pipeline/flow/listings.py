@@ -1,0 +1,48 @@
+"""Reads the service's listing of batches as evidence: what it shows, and how it contradicts itself.
+
+Only a listing that could not be asked for raises; one that contradicts itself is returned with what it showed before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from livedash_pipeline.core.listing import CONTRADICTION, Listing, ListingWatch
+from livedash_pipeline.core.remote import RemoteBatch
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.openai_batch.errors import BatchApiError
+
+
+def read_listing(
+    context: BatchContext,
+    since: datetime,
+    *,
+    timeout: float | None = None,
+    enough: Callable[[RemoteBatch], bool] = lambda _remote: False,
+) -> Listing:
+    """Batches made since a moment of the service's clock.
+
+    Args:
+        context: The endpoint.
+        since: Batches made before are of no interest.
+        timeout: Seconds for each page, which is then tried once.
+        enough: Whether no page after the one with this batch is wanted.
+
+    Raises:
+        BatchApiError: A page could not be had.
+    """
+    watch = ListingWatch(since)
+    batches: list[RemoteBatch] = []
+
+    def until(remote: RemoteBatch) -> bool:
+        reached = watch.reached_the_end(remote)
+        return enough(remote) or reached
+
+    try:
+        batches.extend(context.gateway.list_batches(until=until, timeout=timeout))
+    except BatchApiError as error:
+        if error.failure.code != CONTRADICTION:
+            raise
+        return Listing(batches, watch.flaw or error.failure.message.removeprefix("the listing "))
+    return Listing(batches, watch.flaw)

@@ -1,0 +1,190 @@
+"""Makes probes and learns from them what an endpoint does; a probe costs nothing and each step of it is written down first.
+
+Whoever needs a proof calls this: recovery where a lost batch is not shown, `doctor --probe` when somebody asks. The meaning of a
+probe's end is in `core.probes`, what absence needs in `core.evidence`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.core.failures import FailureKind
+from livedash_pipeline.core.probes import (
+    ProbeKind,
+    ProbeOutcome,
+    judge_fence,
+    judge_refusal,
+    probe_filename,
+    probe_line,
+)
+from livedash_pipeline.core.remote import METADATA_NONCE, METADATA_PROBE
+from livedash_pipeline.db import traits
+from livedash_pipeline.db.connect import in_transaction
+from livedash_pipeline.db.traits import Probe, Traits
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.openai_batch.errors import BatchApiError
+
+log = get_logger(__name__)
+
+# A probe that said nothing is not repeated before that.
+_REPEATED_AFTER = timedelta(hours=1)
+# Answers to a deletion by which a service says that it has none; 404 is none of them, since the file is gone then.
+_NO_DELETION = frozenset({400, 403, 405, 501})
+_TRAIT_OF = {ProbeOutcome.PROVEN: "proven", ProbeOutcome.REFUTED: "refuted", ProbeOutcome.UNKNOWN: "unproven"}
+
+
+def known_traits(context: BatchContext) -> Traits:
+    """What the endpoint has shown the present key."""
+    with context.engine.connect() as connection:
+        return traits.read_traits(connection, context.endpoint, context.key_fingerprint)
+
+
+def patience(context: BatchContext) -> timedelta:
+    """How long a probe may take: as long as a create, and twice as long as the service may take to show it."""
+    settings = context.settings
+    return timedelta(seconds=settings.livedash_create_deadline + 2 * settings.livedash_visibility_lag)
+
+
+def make_probe(context: BatchContext, kind: ProbeKind, *, at_once: bool = False) -> str:
+    """Makes a probe unless one of its kind is under way or has just said nothing; returns why there is none, or "".
+
+    Args:
+        context: Database and endpoint.
+        kind: What it is to show.
+        at_once: Also where the last one has just ended.
+    """
+    probe, why_not = _begin(context, kind, at_once)
+    if probe is None:
+        return why_not
+    try:
+        return _send(context, kind, probe)
+    except BatchApiError as error:
+        if not error.failure.definite_refusal:
+            # Whether the probe exists is not known, and does not matter: it is made anew when its time is over.
+            return f"The probe has no known answer: {error.failure.message}"
+        outcome, reason = judge_refusal(kind, error.failure)
+        _end(context, kind, probe, outcome, reason)
+        return "" if outcome is ProbeOutcome.PROVEN else reason
+
+
+def settle_fence(context: BatchContext, *, timeout: float | None = None) -> bool:
+    """Learns from the fence probe, if it has ended; True while it is under way.
+
+    Raises:
+        BatchApiError: It could not be looked up.
+    """
+    with context.engine.connect() as connection:
+        probe = traits.open_probe(connection, context.endpoint, context.key_fingerprint, ProbeKind.FENCE)
+        now = context.now(connection)
+    if probe is None:
+        return False
+    found = _judge_fence(context, probe, timeout)
+    if found is None and now < probe.started_at + patience(context):
+        return True
+    outcome, reason = found or (ProbeOutcome.UNKNOWN, "The probe did not end in time.")
+    _end(context, ProbeKind.FENCE, probe, outcome, reason)
+    return False
+
+
+def delete_fence(context: BatchContext, file_id: str) -> None:
+    """Deletes an input file so that a create on it fails, and begins to learn whether it does, where that is not known yet.
+
+    A service that does not delete files has no such fence, which is noted: its batches are as sure as their marks make them.
+
+    Raises:
+        BatchApiError: The file could not be deleted now.
+    """
+    try:
+        context.gateway.delete_file(file_id)
+    except BatchApiError as error:
+        if error.failure.status not in _NO_DELETION:
+            raise
+        _note_no_fence(context, error.failure.message)
+        return
+    if known_traits(context).fence == "unproven":
+        make_probe(context, ProbeKind.FENCE)
+
+
+def _note_no_fence(context: BatchContext, message: str) -> None:
+    with context.engine.begin() as connection:
+        traits.note_fence(
+            connection,
+            context.endpoint,
+            context.key_fingerprint,
+            fence="refuted",
+            reason=f"The service does not delete files: {message}"[:500],
+            now=context.now(connection),
+        )
+
+
+def _judge_fence(context: BatchContext, probe: Probe, timeout: float | None) -> tuple[ProbeOutcome, str] | None:
+    if probe.openai_batch_id is None:
+        return None
+    try:
+        return judge_fence(context.gateway.retrieve_batch(probe.openai_batch_id, timeout=timeout))
+    except BatchApiError as error:
+        if error.failure.kind is FailureKind.NOT_FOUND:
+            return None
+        raise
+
+
+def _begin(context: BatchContext, kind: ProbeKind, at_once: bool) -> tuple[Probe | None, str]:
+    def work(connection: Connection) -> tuple[Probe | None, str]:
+        now = context.now(connection)
+        place = (context.endpoint, context.key_fingerprint, kind)
+        stale = traits.open_probe(connection, *place)
+        if stale is not None and now >= stale.started_at + patience(context):
+            traits.end_probe(connection, stale, ProbeOutcome.UNKNOWN, "The probe was never answered.", now=now)
+        silent = traits.last_silent(connection, *place, since=now - _REPEATED_AFTER)
+        if silent is not None and not at_once:
+            return None, silent
+        begun = traits.begin_probe(connection, *place, nonce=context.new_nonce(), now=now)
+        return begun, "A probe is under way."
+
+    return in_transaction(context.engine, work)
+
+
+def _send(context: BatchContext, kind: ProbeKind, probe: Probe) -> str:
+    path = context.spool_dir / probe_filename(probe.nonce)
+    file_id = _upload(context, path, probe)
+    with context.engine.begin() as connection:
+        traits.update_probe(connection, probe, input_file_id=file_id)
+    if kind is ProbeKind.FENCE:
+        context.gateway.delete_file(file_id)
+    remote = context.gateway.create_batch(
+        file_id,
+        metadata={METADATA_PROBE: probe.nonce, METADATA_NONCE: probe.nonce},
+        deadline=float(context.settings.livedash_create_deadline),
+    )
+    with context.engine.begin() as connection:
+        traits.update_probe(connection, probe, openai_batch_id=remote.id, made_at=context.now(connection))
+    log.info("probe made", kind=kind.value, openai_batch_id=remote.id)
+    if kind is ProbeKind.LISTING:
+        # It is a witness from now on, whatever becomes of it.
+        _end(context, kind, probe, ProbeOutcome.PROVEN, "The probe was made.")
+        context.gateway.delete_file(file_id)
+    return ""
+
+
+def _upload(context: BatchContext, path: Path, probe: Probe) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.write_bytes(probe_line(probe.nonce))
+        return context.gateway.upload_input(path, path.name).id
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _end(context: BatchContext, kind: ProbeKind, probe: Probe, outcome: ProbeOutcome, reason: str) -> None:
+    def work(connection: Connection) -> None:
+        now: datetime = context.now(connection)
+        place = (context.endpoint, context.key_fingerprint)
+        if traits.end_probe(connection, probe, outcome, reason, now=now) and kind is ProbeKind.FENCE:
+            traits.note_fence(connection, *place, fence=_TRAIT_OF[outcome], reason=reason, now=now)
+
+    in_transaction(context.engine, work)
+    log.info("probe ended", kind=kind.value, outcome=outcome.value, reason=reason)

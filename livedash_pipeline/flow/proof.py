@@ -1,0 +1,91 @@
+"""Proves that a batch is absent, or finds out why that cannot be proven; keeps what was learned of the listing by the way.
+
+The verdict is `core.evidence`; here the service is asked for the batches of ours that its listing leaves out.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from livedash_pipeline.core.evidence import (
+    Absence,
+    OwnBatch,
+    Proof,
+    Witnesses,
+    hidden,
+    judge_absence,
+    shown_as,
+)
+from livedash_pipeline.core.failures import FailureKind
+from livedash_pipeline.core.listing import Listing
+from livedash_pipeline.db import traits
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.openai_batch.errors import BatchApiError
+
+_LEARNED = {Proof.ABSENT: "proven", Proof.CONTRADICTED: "contradicted"}
+
+
+def prove_absence(
+    context: BatchContext,
+    listing: Listing,
+    witnesses: Witnesses,
+    *,
+    settled_before: datetime,
+    timeout: float | None = None,
+    note: str = "",
+) -> Absence:
+    """What a listing proves by what it does not show.
+
+    Args:
+        context: Database and endpoint.
+        listing: What was read, back to the earlier witnesses.
+        witnesses: Batches of ours that it may show.
+        settled_before: Batches made later may not be shown yet (the database's clock).
+        timeout: Seconds for each look-up, which is then tried once.
+        note: Why there is no probe, where one could not be made.
+
+    Raises:
+        BatchApiError: A batch that the listing leaves out could not be looked up.
+    """
+    left_out = hidden(listing, witnesses, settled_before=settled_before)
+    known = [own for own in left_out if service_knows(context, own.openai_batch_id, timeout)]
+    forgotten = {own.openai_batch_id for own in left_out} - {own.openai_batch_id for own in known}
+    earlier = [own for own in witnesses.earlier if own.openai_batch_id not in forgotten]
+    absence = judge_absence(listing, Witnesses(witnesses.later, earlier), known_and_hidden=known, note=note)
+    renamed = any(_is_renamed(listing, own) for own in (*witnesses.later, *earlier))
+    _keep(context, absence, renamed=renamed)
+    return absence
+
+
+def service_knows(context: BatchContext, openai_batch_id: str, timeout: float | None) -> bool:
+    """Whether the service answers for a batch with the present key.
+
+    Raises:
+        BatchApiError: It could not be asked.
+    """
+    try:
+        context.gateway.retrieve_batch(openai_batch_id, timeout=timeout)
+    except BatchApiError as error:
+        if error.failure.kind is FailureKind.NOT_FOUND:
+            return False
+        raise
+    return True
+
+
+def _is_renamed(listing: Listing, own: OwnBatch) -> bool:
+    shown = shown_as(listing, own)
+    return shown is not None and shown.id != own.openai_batch_id
+
+
+def _keep(context: BatchContext, absence: Absence, *, renamed: bool) -> None:
+    """Writes down what was learned; silence without a witness teaches nothing."""
+    word = _LEARNED.get(absence.proof)
+    if word is None and not renamed:
+        return
+    place = (context.endpoint, context.key_fingerprint)
+    with context.engine.begin() as connection:
+        now = context.now(connection)
+        if word is not None:
+            traits.note_listing(connection, *place, listing=word, reason=absence.reason or None, now=now)
+        if renamed:
+            traits.note_habit(connection, *place, renames_ids=True, now=now)

@@ -1,0 +1,104 @@
+"""Whether a listed batch with our mark is surplus: only three looks that agree make it so."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from livedash_pipeline.core.evidence import Tag
+from livedash_pipeline.core.remote import RemoteBatch, read_remote_batch
+from livedash_pipeline.core.twins import Looks, NamedRow, Verdict, first_sight, judge_twin
+
+ROW = UUID("0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b")
+V = Verdict
+
+
+def remote(name: str, nonce: str | None = "n", file: str = "f", mark: object = ROW) -> RemoteBatch:
+    metadata = {"livedash_batch_id": str(mark)} | ({} if nonce is None else {"livedash_create": nonce})
+    return read_remote_batch({"id": name, "input_file_id": file, "metadata": metadata})
+
+
+def row(openai_batch_id: str | None = "T", *, closed: bool = False, **changes: Any) -> NamedRow:
+    values: dict[str, Any] = {"listed_batch_id": None, "tag": Tag("n", "f")} | changes
+    return NamedRow(id=ROW, model="m", openai_batch_id=openai_batch_id, is_closed=closed, **values)
+
+
+@pytest.mark.parametrize(
+    ("listed", "named", "tracked", "verdict"),
+    [
+        (remote("T"), row(), {"T"}, V.OURS),
+        (remote("x"), row(listed_batch_id="x"), {"T", "x"}, V.OURS),
+        # Tracked by a row that its mark does not name: nothing that a row tracks is ever surplus.
+        (remote("U"), row(), {"U"}, V.OURS),
+        (remote("R"), None, set(), V.UNCLEAR),
+        (remote("R"), row(), set(), None),
+        (remote("R"), row(None, closed=True), set(), None),
+        # An open row without a batch: recovery's to adopt, by name or by file.
+        (remote("R"), row(None), set(), V.OURS),
+        (remote("R", "n", "renamed"), row(None), set(), V.OURS),
+        (remote("R", None, "f"), row(None), set(), V.OURS),
+        (remote("R", "earlier", "f"), row(None), set(), None),
+        (remote("R", None, "earlier"), row(None), set(), V.UNCLEAR),
+        (remote("R", None, "earlier"), row(None, tag=Tag(None, "f")), set(), None),
+    ],
+)
+def test_what_can_be_told_without_asking(
+    listed: RemoteBatch, named: NamedRow | None, tracked: set[str], verdict: Verdict | None
+) -> None:
+    assert first_sight(listed, named, tracked) is verdict
+
+
+R, T = remote("R"), remote("T")
+LATE = remote("R", "earlier", "earlier")
+
+
+@pytest.mark.parametrize(
+    ("listed", "itself", "tracked", "both", "verdict"),
+    [
+        # A proxy that repeats a create: two batches of one name, both listed.
+        (R, R, T, True, V.SURPLUS),
+        # A listing that renames: one of them is listed, and the tracked id answers.
+        (R, None, T, False, V.ALIAS),
+        (R, R, T, False, V.ALIAS),
+        (R, T, T, False, V.ALIAS),
+        (R, T, T, True, V.ALIAS),
+        (R, R, R, False, V.ALIAS),
+        # A create that came late, on an earlier file.
+        (LATE, LATE, T, True, V.SURPLUS),
+        (LATE, LATE, T, False, V.SURPLUS),
+        # The tracked id is not known any more, and the name of its create shows under another one.
+        (R, R, None, False, V.MOVED),
+        (remote("R", None), remote("R", None), None, False, V.UNCLEAR),
+        # The tracked one, or the batch itself, does not answer: nothing is cancelled on one word.
+        (R, R, None, True, V.UNCLEAR),
+        (R, None, None, False, V.UNCLEAR),
+        (LATE, LATE, None, False, V.UNCLEAR),
+        (LATE, None, T, True, V.UNCLEAR),
+        # Listing and look-up speak of different things.
+        (LATE, remote("R", "n", "f", UUID(int=1)), T, True, V.UNCLEAR),
+        (LATE, remote("R", "another"), T, True, V.UNCLEAR),
+    ],
+)
+def test_a_twin_of_a_tracked_batch(
+    listed: RemoteBatch, itself: RemoteBatch | None, tracked: RemoteBatch | None, both: bool, verdict: Verdict
+) -> None:
+    assert judge_twin(Looks(listed, itself, tracked, both), row(), set()) is verdict
+
+
+@pytest.mark.parametrize(
+    ("itself", "named", "tracked", "verdict"),
+    [
+        (LATE, row(None, closed=True), set(), V.SURPLUS),
+        (LATE, row(None), set(), V.SURPLUS),
+        (None, row(None, closed=True), set(), V.UNCLEAR),
+        # Its look-up gives another id, which a row tracks.
+        (remote("U", "earlier", "earlier"), row(None, closed=True), {"U"}, V.UNCLEAR),
+        (remote("R", "n", "f"), row(None), set(), V.UNCLEAR),
+    ],
+)
+def test_a_batch_of_a_row_that_tracks_none(
+    itself: RemoteBatch | None, named: NamedRow, tracked: set[str], verdict: Verdict
+) -> None:
+    assert judge_twin(Looks(LATE, itself, None, False), named, tracked) is verdict
