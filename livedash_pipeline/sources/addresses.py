@@ -124,7 +124,8 @@ class PinnedTransport(httpx2.BaseTransport):
                 f"{self._shown(str(request.url))} leads to {address}, {problem}; it was not asked for.",
                 reason="private_address",
                 retryable=False,
-                remedy=self._remedy(address, self._rules),
+                # A network has no interface: what follows a % cannot be allowed.
+                remedy=self._remedy(address.partition("%")[0], self._rules),
             )
         return allowed
 

@@ -69,14 +69,16 @@ def test_a_webhook_that_does_not_answer_or_is_not_there_is_given_up_in_time(rece
     assert "secret-token" not in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.1.2.3", "169.254.169.254", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "::1", "10.1.2.3", "169.254.169.254", "::ffff:127.0.0.1", "fe80::1%lo"]
+)
 def test_a_webhook_by_name_is_not_posted_to_an_address_that_is_not_public(
     receiver: AlertReceiver, address: str
 ) -> None:
     url = receiver.url.replace("127.0.0.1", "hooks.invalid")
     with pytest.raises(SourceError, match=r"^http://hooks\.invalid:\d+ leads to") as caught:
         AlertWebhook(url, resolver=lambda _host, _port: [address]).post(DOCUMENT)
-    assert f"add {address} to LIVEDASH_ALERT_ALLOW_ADDRESS" in caught.value.remedy
+    assert f"add {address.partition('%')[0]} to LIVEDASH_ALERT_ALLOW_ADDRESS" in caught.value.remedy
     assert "secret-token" not in str(caught.value)
     assert receiver.posted == []
 
