@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -55,6 +56,9 @@ class Settings(BaseModel):
     livedash_max_reject_ratio: Annotated[float, Field(ge=0, le=1)] = 0.2
     livedash_max_failure_ratio: Annotated[float, Field(ge=0, le=1)] = 0.1
     livedash_alert_url: str | None = Field(None, repr=False, description="Webhook for alerts; its path is a secret.")
+    livedash_alert_allow_address: Annotated[
+        str, Field(description="Addresses, not public, that the alerts' webhook may resolve to: 10.1.2.3,10.2.0.0/16.")
+    ] = ""
     livedash_import_interval: Annotated[int, Field(ge=1)] = 900
     livedash_submit_interval: Annotated[int, Field(ge=1)] = 600
     livedash_poll_interval: Annotated[int, Field(ge=1)] = 120
@@ -71,6 +75,12 @@ class Settings(BaseModel):
     @classmethod
     def _readable_limits(cls, value: str) -> str:
         parse_enqueued_tokens(value)
+        return value
+
+    @field_validator("livedash_alert_allow_address")
+    @classmethod
+    def _readable_networks(cls, value: str) -> str:
+        parse_networks(value)
         return value
 
     @field_validator("openai_base_url")
@@ -117,6 +127,11 @@ class Settings(BaseModel):
         """Directory of Dagster's instance file and local artefacts."""
         return self.home / "dagster"
 
+    @property
+    def alert_addresses(self) -> tuple[str, ...]:
+        """`LIVEDASH_ALERT_ALLOW_ADDRESS` as a list."""
+        return parse_networks(self.livedash_alert_allow_address)
+
     def enqueued_token_limit(self, model: str) -> int | None:
         """Tokens that may be enqueued for a model at once; None where no limit is known."""
         limits = parse_enqueued_tokens(self.livedash_enqueued_tokens)
@@ -130,6 +145,17 @@ def is_web_address(text: str) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def parse_networks(text: str) -> tuple[str, ...]:
+    """`"10.1.2.3, 10.2.0.0/16"` as addresses and networks in CIDR notation."""
+    networks = []
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        try:
+            networks.append(str(ip_network(part)))
+        except ValueError:
+            raise ValueError(f"{part!r} is neither an address nor a network such as 10.2.0.0/16") from None
+    return tuple(networks)
 
 
 def parse_enqueued_tokens(text: str) -> dict[str, int]:

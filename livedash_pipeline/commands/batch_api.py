@@ -46,7 +46,9 @@ _HOST = "127.0.0.1"
     help="Directory for its state; without it, batch-api below LIVEDASH_HOME.",
 )
 @click.option("--faults", type=click.Path(path_type=Path), help="JSON file that says what is to go wrong, and when.")
-@click.option("--upstream", help="Chat server that answers the requests, such as http://127.0.0.1:8000/v1.")
+@click.option(
+    "--upstream", help="Chat server that answers callers with your OPENAI_API_KEY, such as http://127.0.0.1:8000/v1."
+)
 @click.option("--upstream-key-env", metavar="NAME", help="Environment variable that holds the upstream's key.")
 @click.option(
     "--upstream-concurrency",
@@ -72,18 +74,19 @@ def batch_api(
     names a chat server that is. With --json, the document is printed as soon as it listens.
     """
     from livedash_pipeline.errors import UsageError
-    from livedash_pipeline.local.batch_api.options import open_upstream, read_faults
+    from livedash_pipeline.local.batch_api.options import caller_keys, open_upstream, read_faults
     from livedash_pipeline.local.batch_api.server import serve
     from livedash_pipeline.local.batch_api.store import StateInUseError
 
     settings = start()
     script = read_faults(faults)
+    keys = caller_keys(upstream, settings.openai_api_key)
     chat = open_upstream(upstream, key_env=upstream_key_env, environ=os.environ, concurrency=upstream_concurrency)
     state = (state_dir or settings.home / "batch-api").absolute()
     announce = _announce_document if ctx.meta[AS_JSON] else click.echo
     try:
         models = [settings.openai_model]
-        serve(_HOST, port, state, speed, models=models, announce=announce, faults=script, upstream=chat)
+        serve(_HOST, port, state, speed, models=models, api_keys=keys, announce=announce, faults=script, upstream=chat)
     except KeyboardInterrupt:
         # How it always ends; the one document has been printed already.
         ctx.exit(INTERRUPTED)

@@ -37,6 +37,13 @@ _OPTIONS = (
         help="A further host of transcripts; may be repeated.",
     ),
     click.option(
+        "--allow-address",
+        "allowed_addresses",
+        metavar="CIDR",
+        multiple=True,
+        help="An address or network that is not public and may be connected to; may be repeated.",
+    ),
+    click.option(
         "--bot-name", "bot_names", metavar="NAME", multiple=True, help="A name its bot writes under; may be repeated."
     ),
     click.option("--model", help="Model of its analyses; at first that of OPENAI_MODEL."),
@@ -61,7 +68,7 @@ def _changes(**given: Any) -> CompanyChanges:
     """The options as changes: what was not given stays, a single empty text empties a list."""
     from livedash_pipeline.db.company_values import CompanyChanges
 
-    for name in ("transcript_hosts", "bot_names"):
+    for name in ("transcript_hosts", "allowed_addresses", "bot_names"):
         listed = given[name]
         given[name] = [value for value in listed if value] if listed else None
     return CompanyChanges(**given)

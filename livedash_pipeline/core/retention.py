@@ -141,9 +141,18 @@ def reject_patterns(names: Iterable[str]) -> list[str]:
     return [_reject_pattern(name.strip()) for name in names]
 
 
-def _reject_pattern(name: str) -> str:
+def url_patterns(urls: Iterable[str]) -> list[str]:
+    """Regular expressions of Postgres for the rejected records that hold one of these URLs whole."""
+    return [rf'(^|[\s",;]){_literal(url)}($|[\s",;])' for url in urls]
+
+
+def _literal(text: str) -> str:
     # A backslash before any other character than a letter, digit or underscore takes its meaning from it.
-    literal = re.sub(r"([^\w])", r"\\\1", name)
+    return re.sub(r"([^\w])", r"\\\1", text)
+
+
+def _reject_pattern(name: str) -> str:
+    literal = _literal(name)
     if len(name) < _TELLING_LENGTH and not re.search(r"[.:]", name):
         return rf'(^|\n)[\ufeff\s"]*{literal}["\s]*(,|\n|$)'
     return rf"(^|[^[:alnum:]_-]){literal}($|[^[:alnum:]_-])"

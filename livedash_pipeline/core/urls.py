@@ -9,20 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import PurePosixPath
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
+
+from livedash_pipeline.core.addresses import Address, Network, is_within, read_address, read_network, special_kind
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Backslashes and control characters are read differently by different parsers, which is how allow-lists are passed by.
 _DECEPTIVE = re.compile(r"[\x00-\x1f\x7f\\]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-# RFC 6052: an IPv4 address behind a translator, in the last four bytes.
-_NAT64 = IPv6Network("64:ff9b::/96")
 
 UrlProblem = Literal[
-    "bad_url", "credentials_in_url", "host_not_allowed", "file_not_allowed", "private_address", "too_many_redirects"
+    "bad_url",
+    "credentials_in_url",
+    "host_not_allowed",
+    "file_not_allowed",
+    "private_address",
+    "insecure_redirect",
+    "too_many_redirects",
 ]
 
 
@@ -59,32 +64,47 @@ class RefusedPlace:
 
 @dataclass(frozen=True, slots=True)
 class SourceRules:
-    """What a company's CSV address and its allowed hosts permit.
+    """What a company's CSV address, its allowed hosts and its allowed addresses permit.
 
     Attributes:
         csv_origin: Origin of a CSV that comes over HTTP; credentials go there and nowhere else.
         csv_path: Path of a CSV that is a file; transcripts may be files below its directory.
-        allowed: Hosts with their port; None stands for every port.
+        allowed: Hosts with their port; None stands for the scheme's own port, 80 or 443.
+        networks: Addresses that are not public and may be reached by name all the same.
+        company: Slug for commands that messages give.
     """
 
     csv_origin: Origin | None
     csv_path: str | None
     allowed: frozenset[tuple[str, int | None]]
+    networks: tuple[Network, ...] = ()
+    company: str = "SLUG"
 
-    def trusts(self, host: str, port: int) -> bool:
+    def trusts(self, origin: Origin) -> bool:
         """Whether host and port are the CSV's own or allowed for the company."""
-        own = self.csv_origin is not None and (host, port) == (self.csv_origin.host, self.csv_origin.port)
-        return own or (host, port) in self.allowed or (host, None) in self.allowed
+        place = (origin.host, origin.port)
+        own = self.csv_origin is not None and place == (self.csv_origin.host, self.csv_origin.port)
+        bare = origin.port == _DEFAULT_PORTS.get(origin.scheme) and (origin.host, None) in self.allowed
+        return own or bare or place in self.allowed
 
 
-def source_rules(csv_url: str, transcript_hosts: Iterable[str]) -> SourceRules:
-    """Rules of a company from the address of its CSV (http, https, file URL, path, or none) and its hosts (`HOST[:PORT]`)."""
+def source_rules(
+    csv_url: str, transcript_hosts: Iterable[str], allowed_addresses: Iterable[str] = (), *, company: str = "SLUG"
+) -> SourceRules:
+    """Rules of a company.
+
+    Args:
+        csv_url: Address of its CSV (http, https, file URL or path); empty where it has none.
+        transcript_hosts: Further hosts, `HOST[:PORT]`.
+        allowed_addresses: Addresses and networks that are not public and may be connected to.
+        company: Slug for commands that messages give.
+    """
     allowed = frozenset(filter(None, map(_allowed_host, transcript_hosts)))
-    if not csv_url:
-        return SourceRules(None, None, allowed)
-    if csv_url.lower().startswith(("http://", "https://")):
-        return SourceRules(origin_of(csv_url), None, allowed)
-    return SourceRules(None, _file_path(csv_url), allowed)
+    networks = tuple(network for text in allowed_addresses if (network := read_network(text)) is not None)
+    is_web = csv_url.lower().startswith(("http://", "https://"))
+    origin = origin_of(csv_url) if is_web else None
+    path = _file_path(csv_url) if csv_url and not is_web else None
+    return SourceRules(origin, path, allowed, networks, company)
 
 
 def locate(address: str, rules: SourceRules) -> HttpPlace | FilePlace | RefusedPlace:
@@ -116,20 +136,39 @@ def origin_of(url: str) -> Origin | None:
     return Origin(scheme, host, port or _DEFAULT_PORTS[scheme])
 
 
-def address_problem(address: str, host: str, port: int, rules: SourceRules) -> UrlProblem | None:
-    """Why a resolved address is not connected to; None where it may be.
-
-    Public addresses are open to every host that passed `locate`. Private, loopback and reserved ones are for hosts that the
-    rules trust. Link-local ones (where clouds keep their metadata) never stand behind a name: only a host that is trusted
-    and written as that very address reaches them.
-    """
+def redirected(place: HttpPlace, location: str, rules: SourceRules) -> HttpPlace | RefusedPlace:
+    """Where a redirect from `place` leads under the rules: another address over HTTP, never from https to http."""
+    if not location.strip() or _DECEPTIVE.search(location.strip()):
+        return RefusedPlace("bad_url")
     try:
-        ip = _embedded(ip_address(address.partition("%")[0]))
+        target = urljoin(place.url, location.strip())
     except ValueError:
-        return "private_address"
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
-        return None if address == host and rules.trusts(host, port) else "private_address"
-    return None if ip.is_global or rules.trusts(host, port) else "private_address"
+        return RefusedPlace("bad_url")
+    found = locate(target, rules)
+    if isinstance(found, FilePlace):
+        return RefusedPlace("file_not_allowed")
+    if isinstance(found, HttpPlace) and (place.origin.scheme, found.origin.scheme) == ("https", "http"):
+        return RefusedPlace("insecure_redirect")
+    return found
+
+
+def address_problem(address: str, origin: Origin, rules: SourceRules) -> str | None:
+    """Why a resolved address is not connected to (`a loopback address`); None where it may be.
+
+    Public addresses are open to every host that passed `locate`. Others are for hosts that people wrote as that very address,
+    and for names where the company allows the address.
+    """
+    ip = read_address(address)
+    if ip is None:
+        return "no IP address"
+    kind = special_kind(ip)
+    if kind is None or is_within(ip, rules.networks) or _is_written_out(ip, origin, rules):
+        return None
+    return kind
+
+
+def _is_written_out(ip: Address, origin: Origin, rules: SourceRules) -> bool:
+    return read_address(origin.host) == ip and rules.trusts(origin)
 
 
 def _locate_http(text: str, rules: SourceRules) -> HttpPlace | RefusedPlace:
@@ -138,7 +177,7 @@ def _locate_http(text: str, rules: SourceRules) -> HttpPlace | RefusedPlace:
         return RefusedPlace("bad_url")
     if "@" in urlsplit(text).netloc:
         return RefusedPlace("credentials_in_url")
-    if not rules.trusts(origin.host, origin.port):
+    if not rules.trusts(origin):
         return RefusedPlace("host_not_allowed")
     return HttpPlace(text.partition("#")[0], origin)
 
@@ -166,15 +205,3 @@ def _file_path(text: str) -> str:
     if text.lower().startswith("file:"):
         return unquote(urlsplit(text).path)
     return str(PurePosixPath(text))
-
-
-def _embedded(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    # An IPv6 address may only be the wrapping of an IPv4 one, and it is the inner one that is reached.
-    if isinstance(ip, IPv6Address):
-        if ip.ipv4_mapped:
-            return ip.ipv4_mapped
-        if ip.sixtofour:
-            return ip.sixtofour
-        if ip in _NAT64:
-            return IPv4Address(int(ip) & 0xFFFFFFFF)
-    return ip

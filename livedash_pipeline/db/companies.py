@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.core.retention import Retention
 from livedash_pipeline.core.states import WORKING_COMPANIES, CompanyStatus
+from livedash_pipeline.core.urls import SourceRules, source_rules
 from livedash_pipeline.db.company_values import CompanyChanges, checked_values
 from livedash_pipeline.db.tables import ai_models, companies, company_ai_models
 from livedash_pipeline.errors import UsageError
@@ -38,6 +39,7 @@ class Company:
     csv_password_env: str | None
     time_zone: str
     transcript_hosts: tuple[str, ...]
+    allowed_addresses: tuple[str, ...]
     bot_names: tuple[str, ...]
     csv_etag: str | None
     csv_last_modified: str | None
@@ -53,6 +55,11 @@ class Company:
     def retention(self) -> Retention:
         """How long its texts are kept."""
         return Retention(self.transcript_retention_days, self.message_retention_days, self.answer_retention_days)
+
+    @property
+    def source_rules(self) -> SourceRules:
+        """Which addresses its CSV and transcripts may come from."""
+        return source_rules(self.csv_url, self.transcript_hosts, self.allowed_addresses, company=self.slug)
 
     @property
     def has_csv(self) -> bool:
@@ -183,7 +190,7 @@ def _companies() -> Select[Any]:
 
 def _company(row: Any) -> Company:
     values = {name: row[name] for name in Company.__dataclass_fields__}
-    for name in ("transcript_hosts", "bot_names"):
+    for name in ("transcript_hosts", "allowed_addresses", "bot_names"):
         values[name] = tuple(values[name])
     return Company(**values | {"status": CompanyStatus(row["status"])})
 

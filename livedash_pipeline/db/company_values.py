@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from livedash_pipeline.core.addresses import read_network
 from livedash_pipeline.core.retention import FOREVER, LONGEST_DAYS, read_days
 from livedash_pipeline.core.states import CompanyStatus
 from livedash_pipeline.errors import UsageError
@@ -36,6 +37,7 @@ class CompanyChanges:
     csv_password_env: str | None = None
     time_zone: str | None = None
     transcript_hosts: Sequence[str] | None = None
+    allowed_addresses: Sequence[str] | None = None
     bot_names: Sequence[str] | None = None
     model: str | None = None
     keep_transcripts: str | None = None
@@ -64,6 +66,8 @@ def checked_values(changes: CompanyChanges) -> dict[str, Any]:
             values[column] = _checked_variable(name)
     if changes.transcript_hosts is not None:
         values["transcript_hosts"] = [_checked_host(host) for host in changes.transcript_hosts]
+    if changes.allowed_addresses is not None:
+        values["allowed_addresses"] = [_checked_network(text) for text in changes.allowed_addresses]
     if changes.bot_names is not None:
         values["bot_names"] = [_checked_name(name) for name in changes.bot_names]
     return values | _checked_retention(changes)
@@ -156,3 +160,13 @@ def _checked_host(host: str) -> str:
     if match is None or int(match[1] or 0) > 65_535:
         raise UsageError(f"{host!r} is no host.", remedy="Use HOST or HOST:PORT, such as chats.example.com:8443.")
     return host.lower()
+
+
+def _checked_network(text: str) -> str:
+    network = read_network(text)
+    if network is None or network.prefixlen == 0:
+        raise UsageError(
+            f"{text!r} is no address or network that can be allowed.",
+            remedy="Use an address or a network in CIDR notation, such as 10.1.2.3 or 10.1.2.0/24; not all of them.",
+        )
+    return str(network)

@@ -28,6 +28,7 @@ class NamedImport:
     company_id: UUID
     company: str
     external_session_id: str
+    transcript_url: str
     used_address: bool
 
 

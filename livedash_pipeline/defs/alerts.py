@@ -29,16 +29,17 @@ _LOGGED = ("companies", "where", "count", "sampleIds", "remedy")
 
 def build_alert_sensors(settings: Settings, checks: Sequence[dg.AssetChecksDefinition]) -> list[dg.SensorDefinition]:
     """Both sensors, for the webhook of the settings."""
-    alerts = _Alerts(settings.livedash_alert_url)
+    alerts = _Alerts(settings)
     return [_run_failure_sensor(alerts), _red_check_sensor(alerts, checks)]
 
 
 class _Alerts:
     """Where alerts go: the log always, the webhook if there is one."""
 
-    def __init__(self, url: str | None) -> None:
+    def __init__(self, settings: Settings) -> None:
+        url = settings.livedash_alert_url
         self._shown = shown_webhook(url) if url else ""
-        self._webhook = AlertWebhook(url) if url else None
+        self._webhook = AlertWebhook(url, allowed_addresses=settings.alert_addresses) if url else None
 
     def send(self, alert: Alert, event: str, **fields: Any) -> None:
         document = alert.as_document()
@@ -50,7 +51,7 @@ class _Alerts:
         try:
             self._webhook.post(document)
         except SourceError as error:
-            log.error("alert not delivered", what=alert.what, webhook=self._shown, reason=error.message)
+            log.error("alert not delivered", what=alert.what, webhook=self._shown, reason=str(error))
 
 
 def _run_failure_sensor(alerts: _Alerts) -> dg.SensorDefinition:

@@ -14,6 +14,7 @@ from uuid import UUID
 import dagster as dg
 
 from livedash_pipeline.core.health import Level
+from livedash_pipeline.core.markdown import escape_markdown
 
 REPORT_KEY = "report"
 # A red check shows so many rows and names so many ids.
@@ -23,8 +24,8 @@ _NOT_SHOWN = frozenset({"sample_ids", "total", "is_warning"})
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> dg.MarkdownMetadataValue:
-    """A Markdown table; an empty one says so."""
-    titles = list(header)
+    """A Markdown table; an empty one says so. Whatever its cells quote is shown as it is."""
+    titles = [escape_markdown(title) for title in header]
     lines = [[_cell(value) for value in row] for row in rows]
     if not lines:
         return dg.MetadataValue.md("*nothing*")
@@ -33,7 +34,7 @@ def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> dg.Markdow
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+    return "" if value is None else escape_markdown(str(value))
 
 
 def counts(values: Mapping[str, object]) -> dg.MarkdownMetadataValue:

@@ -27,6 +27,7 @@ def company_values(company: Company) -> Document:
         "csvPasswordEnv": company.csv_password_env,
         "timeZone": company.time_zone,
         "transcriptHosts": list(company.transcript_hosts),
+        "allowedAddresses": list(company.allowed_addresses),
         "botNames": list(company.bot_names),
         "model": company.model,
         "nextImportAt": moment(company.next_import_at),

@@ -19,7 +19,7 @@ from functools import partial
 import httpx2
 from sqlalchemy import Connection, Engine
 
-from livedash_pipeline.core.urls import RefusedPlace, SourceRules, locate, source_rules
+from livedash_pipeline.core.urls import RefusedPlace, SourceRules, locate
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.db.transcripts import (
@@ -91,7 +91,7 @@ def fetch_transcripts(
     tally = Counter[str]()
     if not company.is_working:
         return _report(tally)
-    rules = source_rules(company.csv_url, company.transcript_hosts)
+    rules = company.source_rules
     credentials = find_credentials(environ, company.csv_username_env, company.csv_password_env)
     context = httpx2.create_ssl_context()
     with ExitStack() as stack:

@@ -187,6 +187,7 @@ class _Import:
             password_env=company.csv_password_env,
             etag=company.csv_etag if known else None,
             last_modified=company.csv_last_modified if known else None,
+            rules=company.source_rules,
         ) as answer:
             if isinstance(answer, NotModified):
                 return self._nothing_new(last)

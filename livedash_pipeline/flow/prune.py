@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.ids import read_ids
-from livedash_pipeline.core.retention import Cutoffs, PruneRequest, find_fault, reject_patterns
+from livedash_pipeline.core.retention import Cutoffs, PruneRequest, find_fault, reject_patterns, url_patterns
 from livedash_pipeline.db import erasure, retention
 from livedash_pipeline.db.companies import Company, get_company, list_companies
 from livedash_pipeline.db.connect import database_now, in_transaction
@@ -195,6 +195,7 @@ def _erase(engine: Engine, request: PruneRequest, report: PruneReport, clock: Cl
         )
     report.not_found = unreadable + _count_missing(found, ids, external_ids, address)
     names: dict[tuple[UUID, str], list[str]] = defaultdict(list)
+    urls: dict[tuple[UUID, str], list[str]] = defaultdict(list)
     imports: dict[tuple[UUID, str], list[UUID]] = defaultdict(list)
     if company is not None:
         # A record that was rejected has no import, and may hold the id or the address all the same.
@@ -202,8 +203,10 @@ def _erase(engine: Engine, request: PruneRequest, report: PruneReport, clock: Cl
     for each in found:
         names[each.company_id, each.company].append(each.external_session_id)
         imports[each.company_id, each.company].append(each.import_id)
+        if each.transcript_url:
+            urls[each.company_id, each.company].append(each.transcript_url)
     for owner in sorted(names, key=lambda owner: owner[1]):
-        patterns = reject_patterns(dict.fromkeys(names[owner]))
+        patterns = reject_patterns(dict.fromkeys(names[owner])) + url_patterns(dict.fromkeys(urls[owner]))
         counts = _erase_of_company(engine, owner[0], imports[owner], patterns, request.dry_run, clock)
         report.sessions += counts.sessions
         report.in_flight += counts.in_flight

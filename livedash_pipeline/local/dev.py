@@ -66,7 +66,7 @@ def run_dev(
             stack.enter_context(_dagster(environment, environ, name, arguments))
             for name, arguments in (
                 ("dagster-daemon", ("dagster._daemon", "run")),
-                ("dagster-webserver", ("dagster_webserver", "--host", UI_HOST, "--port", str(port))),
+                ("dagster-webserver", ("livedash_pipeline.defs.webserver", "--host", UI_HOST, "--port", str(port))),
             )
         ]
         say(f"The Dagster UI is at http://{UI_HOST}:{port} (a few seconds from now). Stop with Ctrl-C.")

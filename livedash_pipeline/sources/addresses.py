@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx2
 
-from livedash_pipeline.core.urls import SourceRules, address_problem
+from livedash_pipeline.core.urls import Origin, SourceRules, address_problem, origin_of
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.http import shown_url
 
@@ -43,6 +43,8 @@ class PinnedTransport(httpx2.BaseTransport):
         ssl_context: Shared by all workers, since making one takes long.
         resolver: Addresses of a host and port.
         clock: Monotonic seconds.
+        remedy: What to do where an address is refused; by default the command that allows it for the company.
+        shown: What messages say of a URL.
     """
 
     def __init__(
@@ -52,8 +54,12 @@ class PinnedTransport(httpx2.BaseTransport):
         *,
         resolver: Resolver = resolve,
         clock: Callable[[], float],
+        remedy: Callable[[str, SourceRules], str] | None = None,
+        shown: Callable[[str], str] = shown_url,
     ) -> None:
         self._rules = rules
+        self._remedy = remedy or address_remedy
+        self._shown = shown
         self._ssl_context = ssl_context
         self._resolver = resolver
         self._clock = clock
@@ -69,18 +75,22 @@ class PinnedTransport(httpx2.BaseTransport):
             SourceError: Host or address are not allowed.
             httpx2.HTTPError: As the client's own transport does.
         """
-        host = request.url.raw_host.decode("ascii").lower().rstrip(".")
-        port = request.url.port or {"http": 80, "https": 443}[request.url.scheme]
-        if not self._rules.trusts(host, port):
-            raise _refused(request, "host_not_allowed", "names a host that is not allowed for the company")
+        origin = origin_of(f"{request.url.scheme}://{request.url.netloc.decode('ascii')}")
+        if origin is None or not self._rules.trusts(origin):
+            raise SourceError(
+                f"{self._shown(str(request.url))} names a host and port that are not allowed.",
+                reason="host_not_allowed",
+                retryable=False,
+                remedy=host_remedy(origin, self._rules) if origin else "",
+            )
         failure: httpx2.ConnectError | httpx2.ConnectTimeout | None = None
-        for address in self._addresses(request, host, port):
+        for address in self._addresses(request, origin):
             try:
-                return self._send(request, host, port, address)
+                return self._send(request, origin.host, origin.port, address)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 failure = error
-                self._resolved.pop((host, port), None)
-        raise failure or httpx2.ConnectError(f"{host} has no address", request=request)
+                self._resolved.pop((origin.host, origin.port), None)
+        raise failure or httpx2.ConnectError(f"{origin.host} has no address", request=request)
 
     def __exit__(
         self,
@@ -97,17 +107,26 @@ class PinnedTransport(httpx2.BaseTransport):
             pool.close()
         self._pools.clear()
 
-    def _addresses(self, request: httpx2.Request, host: str, port: int) -> Sequence[str]:
-        found_at, addresses = self._resolved.get((host, port), (float("-inf"), ()))
+    def _addresses(self, request: httpx2.Request, origin: Origin) -> Sequence[str]:
+        place = (origin.host, origin.port)
+        found_at, addresses = self._resolved.get(place, (float("-inf"), ()))
         if self._clock() - found_at > _REMEMBER_SECONDS:
             try:
-                addresses = self._resolver(host, port)
-            except OSError as error:
-                raise httpx2.ConnectError(f"{host} cannot be resolved", request=request) from error
-            self._resolved[host, port] = (self._clock(), addresses)
-        allowed = [address for address in addresses if address_problem(address, host, port, self._rules) is None]
+                addresses = self._resolver(*place)
+            except (OSError, UnicodeError) as error:  # A label of more than 63 letters is no Unicode error for people.
+                raise httpx2.ConnectError(f"{origin.host} cannot be resolved", request=request) from error
+            self._resolved[place] = (self._clock(), addresses)
+        problems = {address: address_problem(address, origin, self._rules) for address in addresses}
+        allowed = [address for address, problem in problems.items() if problem is None]
         if addresses and not allowed:
-            raise _refused(request, "private_address", "leads to an address that is not public")
+            address, problem = next(iter(problems.items()))
+            raise SourceError(
+                f"{self._shown(str(request.url))} leads to {address}, {problem}; it was not asked for.",
+                reason="private_address",
+                retryable=False,
+                # A network has no interface: what follows a % cannot be allowed.
+                remedy=self._remedy(address.partition("%")[0], self._rules),
+            )
         return allowed
 
     def _send(self, request: httpx2.Request, host: str, port: int, address: str) -> httpx2.Response:
@@ -143,10 +162,18 @@ class PinnedTransport(httpx2.BaseTransport):
         return remember
 
 
-def _refused(request: httpx2.Request, reason: str, verb: str) -> SourceError:
-    return SourceError(
-        f"{shown_url(str(request.url))} {verb}.",
-        reason=reason,
-        retryable=False,
-        remedy="Allow the host with `livedash company set SLUG --transcript-host HOST[:PORT]` if it is right.",
+def host_remedy(origin: Origin, rules: SourceRules) -> str:
+    """The command that allows a host and port for the company."""
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return (
+        f"If it is right, allow it with `livedash company set {rules.company} --transcript-host {host}:{origin.port}`, "
+        "together with the hosts that are allowed already."
+    )
+
+
+def address_remedy(address: str, rules: SourceRules) -> str:
+    """The command that allows an address for the company."""
+    return (
+        f"If it is right, allow it with `livedash company set {rules.company} --allow-address {address}`, "
+        "together with the addresses that are allowed already."
     )

@@ -1,19 +1,24 @@
 """Posts alerts as JSON to a webhook, within bounds of time, and never shows its address beyond the host.
 
-Whoever knows a webhook's path can post there, so paths and queries are kept out of messages. Add other ways of delivery here;
-what an alert says is `core.alerts`, and when one is sent is decided in `defs.alerts`.
+Whoever knows a webhook's path can post there, so paths and queries are kept out of messages. An address that is not public is
+connected to only where the setting is written with it, or allows it. Add other ways of delivery here; what an alert says is
+`core.alerts`, and when one is sent is decided in `defs.alerts`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
+
+from livedash_pipeline.core.urls import SourceRules, source_rules
 from livedash_pipeline.errors import SourceError
+from livedash_pipeline.sources.addresses import PinnedTransport, Resolver, resolve
 from livedash_pipeline.sources.deadline import Deadline
-from livedash_pipeline.sources.http import FetchLimits, make_client, open_response, source_error_for, with_retries
+from livedash_pipeline.sources.http import USER_AGENT, open_response, source_error_for, with_retries
 
 TRY_SECONDS = 10.0
 TRIES = 3
@@ -34,12 +39,24 @@ class AlertWebhook:
 
     Args:
         url: Where alerts are posted.
+        allowed_addresses: Addresses and networks that are not public and may be posted to.
         sleep: Waits between tries.
         seconds: How long one try may take in all.
+        resolver: Addresses of a host; given by tests.
     """
 
-    def __init__(self, url: str, *, sleep: Callable[[float], None] = time.sleep, seconds: float = TRY_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        allowed_addresses: Sequence[str] = (),
+        sleep: Callable[[float], None] = time.sleep,
+        seconds: float = TRY_SECONDS,
+        resolver: Resolver = resolve,
+    ) -> None:
         self._url = url
+        self._rules = source_rules(url, (), allowed_addresses)
+        self._resolver = resolver
         self._sleep = sleep
         self._seconds = seconds
         self._failing = False
@@ -63,13 +80,30 @@ class AlertWebhook:
         self._sleep(min(seconds, _LONGEST_PAUSE))
 
     def _try(self, document: Mapping[str, Any], seconds: float) -> None:
-        limits = FetchLimits(max_bytes=0, connect_seconds=seconds, read_seconds=seconds, total_seconds=seconds)
         shown = shown_webhook(self._url)
         # The answer's body is of no interest, and a redirect is none that an alert should follow.
         with (
-            make_client(limits) as client,
+            self._client(seconds) as client,
             Deadline(seconds) as deadline,
             open_response(client, self._url, deadline, shown=shown, posted=document) as response,
         ):
             if not response.is_success:
                 raise source_error_for(response, shown)
+
+    def _client(self, seconds: float) -> httpx2.Client:
+        transport = PinnedTransport(
+            self._rules,
+            httpx2.create_ssl_context(),
+            resolver=self._resolver,
+            clock=time.monotonic,
+            remedy=_address_remedy,
+            shown=shown_webhook,
+        )
+        # A proxy of the environment would connect to an address that nobody checked.
+        return httpx2.Client(
+            transport=transport, trust_env=False, timeout=httpx2.Timeout(seconds), headers={"User-Agent": USER_AGENT}
+        )
+
+
+def _address_remedy(address: str, _rules: SourceRules) -> str:
+    return f"If it is right, add {address} to LIVEDASH_ALERT_ALLOW_ADDRESS where the daemon runs."

@@ -17,7 +17,11 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+import httpx2
+
+from livedash_pipeline.core.urls import FilePlace, SourceRules, source_rules
 from livedash_pipeline.errors import SourceError
+from livedash_pipeline.sources.addresses import Resolver, resolve
 from livedash_pipeline.sources.deadline import Deadline
 from livedash_pipeline.sources.http import (
     Credentials,
@@ -26,17 +30,17 @@ from livedash_pipeline.sources.http import (
     Sleep,
     copy_within,
     find_credentials,
-    make_client,
-    open_response,
     shown_url,
     source_error_for,
     stream_to,
     with_retries,
 )
+from livedash_pipeline.sources.source_client import SourceClient, allowed_place, refusal
 
 # A million sessions are about 0.3 GB.
 CSV_LIMITS = FetchLimits(max_bytes=2 * 1024**3, connect_seconds=10, read_seconds=30, total_seconds=1800)
 PIECE_BYTES = 1 << 18
+_ACCEPTED = "text/csv, */*;q=0.5"
 _HTML_STARTS = (b"<!doctype", b"<html", b"<head", b"<body")
 
 
@@ -72,6 +76,7 @@ class CsvSource:
         limits: Sizes and times.
         sleep: How to wait between tries.
         attempts: Tries of one fetch.
+        resolver: Addresses of a host; given by tests.
     """
 
     environ: Mapping[str, str]
@@ -79,6 +84,7 @@ class CsvSource:
     limits: FetchLimits = CSV_LIMITS
     sleep: Sleep = time.sleep
     attempts: int = 3
+    resolver: Resolver = resolve
 
     @contextmanager
     def open_csv(
@@ -89,8 +95,11 @@ class CsvSource:
         password_env: str | None = None,
         etag: str | None = None,
         last_modified: str | None = None,
+        rules: SourceRules | None = None,
     ) -> Iterator[CsvDownload | NotModified]:
         """Fetches `url` (http, https, file, or a path) and gives it to be read until the end of the `with` block.
+
+        Redirects are followed where `rules` allow it; without any, on the URL's own host and port.
 
         Raises:
             SourceError: It cannot be had, or is a web page.
@@ -99,33 +108,46 @@ class CsvSource:
         with tempfile.TemporaryFile(dir=self.spool) as file:
             if urlsplit(url).scheme in {"http", "https"}:
                 credentials = find_credentials(self.environ, username_env, password_env)
-                headers = _conditions(etag, last_modified)
-                answer = with_retries(
-                    lambda: self._fetch(url, file, headers, credentials), sleep=self.sleep, attempts=self.attempts
-                )
+                fetch = _Fetch(self, url, rules or source_rules(url, ()), _conditions(etag, last_modified), credentials)
+                answer = with_retries(lambda: fetch.to(file), sleep=self.sleep, attempts=self.attempts)
             else:
                 answer = _copy_local(url, file, self.limits.max_bytes)
             if isinstance(answer, CsvDownload):
                 _refuse_web_page(answer, url)
             yield answer
 
-    def _fetch(
-        self, url: str, file: BinaryIO, headers: Mapping[str, str], credentials: Credentials | None
-    ) -> CsvDownload | NotModified:
+
+@dataclass(frozen=True, slots=True)
+class _Fetch:
+    """One CSV over HTTP, asked for as often as it takes."""
+
+    source: CsvSource
+    url: str
+    rules: SourceRules
+    conditions: Mapping[str, str]
+    credentials: Credentials | None
+
+    def to(self, file: BinaryIO) -> CsvDownload | NotModified:
+        """One try, into an emptied file."""
         file.seek(0)
         file.truncate()
+        place = allowed_place(self.url, self.rules)
+        if isinstance(place, FilePlace):
+            raise refusal("bad_url", self.url, self.rules)
+        source, limits = self.source, self.source.limits
+        context = httpx2.create_ssl_context()
         with (
-            Deadline(self.limits.total_seconds) as deadline,
-            make_client(self.limits) as client,
-            open_response(
-                client, url, deadline, headers=headers, credentials=credentials, follow_redirects=True
-            ) as response,
+            Deadline(limits.total_seconds) as deadline,
+            SourceClient(
+                self.rules, self.credentials, limits, context, accept=_ACCEPTED, resolver=source.resolver
+            ) as client,
+            client.open(place, deadline, headers=self.conditions) as (answered, response),
         ):
-            if response.status_code == 304 and headers:
+            if response.status_code == 304 and self.conditions:
                 return NotModified()
             if response.status_code != 200:
-                raise source_error_for(response, url)
-            body = stream_to(response, file, max_bytes=self.limits.max_bytes, deadline=deadline, url=url)
+                raise source_error_for(response, answered)
+            body = stream_to(response, file, max_bytes=limits.max_bytes, deadline=deadline, url=answered)
             given = response.headers
             return CsvDownload(file, body.size, body.sha256, given.get("etag"), given.get("last-modified"))
 

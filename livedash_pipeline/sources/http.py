@@ -36,7 +36,6 @@ _TRANSPORT_FAILURES: tuple[tuple[type[BaseException], str, bool, str], ...] = (
     (ConnectionRefusedError, "connection_refused", True, "refused the connection"),
     (ssl.SSLError, "tls_error", False, "has no TLS certificate that can be trusted, or speaks no TLS"),
     (httpx2.TimeoutException, "timeout", True, "did not answer in time"),
-    (httpx2.TooManyRedirects, "too_many_redirects", False, "redirects in a circle"),
     (httpx2.UnsupportedProtocol, "bad_url", False, "is not an http:// or https:// address"),
     (httpx2.InvalidURL, "bad_url", False, "is not an address"),
     (httpx2.NetworkError, "connection_lost", True, "closed the connection"),
@@ -155,18 +154,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         at = at.__cause__ or at.__context__
 
 
-def make_client(limits: FetchLimits) -> httpx2.Client:
-    """A client with time-outs for every read and write. Proxies of the environment are used, but not for this machine."""
-    timeout = httpx2.Timeout(limits.read_seconds, connect=limits.connect_seconds)
-    direct: dict[str, httpx2.BaseTransport | None] = {"all://127.0.0.1": None, "all://localhost": None}
-    return httpx2.Client(
-        timeout=timeout,
-        mounts=direct,
-        max_redirects=5,
-        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
-    )
-
-
 @contextmanager
 def open_response(
     client: httpx2.Client,
@@ -175,11 +162,10 @@ def open_response(
     *,
     headers: Mapping[str, str] | None = None,
     credentials: Credentials | None = None,
-    follow_redirects: bool = False,
     posted: Mapping[str, Any] | None = None,
     shown: str | None = None,
 ) -> Iterator[httpx2.Response]:
-    """Opens `GET url`, or posts a document as JSON; the body is unread. A redirect elsewhere drops the credentials.
+    """Opens `GET url`, or posts a document as JSON; the body is unread, and no redirect is followed.
 
     Messages call the address what `shown_url` makes of it, or `shown` where even its path is a secret.
 
@@ -190,7 +176,8 @@ def open_response(
         auth = httpx2.BasicAuth(credentials.username, credentials.password) if credentials else None
         method = "GET" if posted is None else "POST"
         request = client.build_request(method, url, headers=headers, json=posted, extensions={"trace": deadline.trace})
-        response = client.send(request, auth=auth, stream=True, follow_redirects=follow_redirects)
+        # Where a redirect leads is for `source_client` to judge.
+        response = client.send(request, auth=auth, stream=True, follow_redirects=False)
         try:
             yield response
         finally:

@@ -14,37 +14,17 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import urljoin
-
-import httpx2
 
 from livedash_pipeline.core.text import storable_text
-from livedash_pipeline.core.urls import FilePlace, HttpPlace, RefusedPlace, SourceRules, UrlProblem, locate
+from livedash_pipeline.core.urls import FilePlace, RefusedPlace, SourceRules, locate
 from livedash_pipeline.errors import SourceError
-from livedash_pipeline.sources.addresses import PinnedTransport, Resolver, resolve
+from livedash_pipeline.sources.addresses import Resolver, resolve
 from livedash_pipeline.sources.deadline import Deadline
-from livedash_pipeline.sources.http import (
-    USER_AGENT,
-    Credentials,
-    FetchLimits,
-    open_response,
-    shown_url,
-    source_error_for,
-    stream_to,
-)
+from livedash_pipeline.sources.http import Credentials, FetchLimits, shown_url, source_error_for, stream_to
+from livedash_pipeline.sources.source_client import SourceClient, allowed_place
 
-MAX_REDIRECTS = 5
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Control characters that no text holds; tab, line ends and form feed are not among them.
 _CONTROLS = bytes([*range(9), 11, *range(14, 32), 127])
-_REFUSALS: dict[UrlProblem, str] = {
-    "bad_url": "is not an http:// or https:// address",
-    "credentials_in_url": "carries a user name or password, which are not followed",
-    "host_not_allowed": "names a host that is neither the CSV's own nor allowed for the company",
-    "file_not_allowed": "names a file, and the company's CSV is not one",
-    "private_address": "leads to an address that is not public",
-    "too_many_redirects": f"redirects more than {MAX_REDIRECTS} times",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +76,16 @@ class TranscriptSource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rules = rules
-        self._credentials = credentials
         self._limits = limits
         self._clock = clock
-        self._client = httpx2.Client(
-            transport=PinnedTransport(rules, ssl_context, resolver=resolver, clock=clock),
-            # A proxy of the environment would connect to an address that nobody checked.
-            trust_env=False,
-            timeout=httpx2.Timeout(limits.read_seconds, connect=limits.connect_seconds),
-            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", "Accept": "text/plain, */*;q=0.5"},
+        self._client = SourceClient(
+            rules,
+            credentials,
+            limits,
+            ssl_context,
+            accept="text/plain, */*;q=0.5",
+            resolver=resolver,
+            clock=clock,
         )
 
     def __enter__(self) -> TranscriptSource:
@@ -113,7 +94,7 @@ class TranscriptSource:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.close()
+        self._client.__exit__(kind, error, trace)
 
     def refuses(self, url: str) -> bool:
         """Whether the company's rules refuse an address by what it says, so that trying again cannot help."""
@@ -125,45 +106,21 @@ class TranscriptSource:
         Raises:
             SourceError: It is not allowed, cannot be had, or is no text.
         """
-        place = _allowed(url, self._rules)
+        place = allowed_place(url, self._rules)
         if isinstance(place, FilePlace):
             return _to_text(self._read_file(place, url), None, None, url)
-        with Deadline(self._limits.total_seconds, clock=self._clock) as deadline:
-            for _ in range(MAX_REDIRECTS + 1):
-                result = self._get(place, etag, deadline)
-                if not isinstance(result, HttpPlace):
-                    return result
-                place = result
-        raise _refusal("too_many_redirects", url)
-
-    def _get(self, place: HttpPlace, etag: str | None, deadline: Deadline) -> FetchedText | NotModified | HttpPlace:
-        own = place.origin == self._rules.csv_origin
-        with open_response(
-            self._client,
-            place.url,
-            deadline,
-            headers={"If-None-Match": etag} if etag else None,
-            credentials=self._credentials if own else None,
-        ) as response:
+        headers = {"If-None-Match": etag} if etag else None
+        with (
+            Deadline(self._limits.total_seconds, clock=self._clock) as deadline,
+            self._client.open(place, deadline, headers=headers) as (answered, response),
+        ):
             if response.status_code == 304 and etag:
                 return NotModified()
-            if response.status_code in _REDIRECTS:
-                return self._redirected(place, response)
             if not response.is_success:
-                raise source_error_for(response, place.url)
+                raise source_error_for(response, answered)
             body = BytesIO()
-            stream_to(response, body, max_bytes=self._limits.max_bytes, deadline=deadline, url=place.url)
-            return _to_text(body.getvalue(), response.charset_encoding, response.headers.get("etag"), place.url)
-
-    def _redirected(self, place: HttpPlace, response: httpx2.Response) -> HttpPlace:
-        try:
-            target = urljoin(place.url, response.headers.get("location", ""))
-        except ValueError:
-            raise _refusal("bad_url", place.url) from None
-        found = _allowed(target, self._rules)
-        if isinstance(found, FilePlace):
-            raise _refusal("file_not_allowed", target)
-        return found
+            stream_to(response, body, max_bytes=self._limits.max_bytes, deadline=deadline, url=answered)
+            return _to_text(body.getvalue(), response.charset_encoding, response.headers.get("etag"), answered)
 
     def _read_file(self, place: FilePlace, url: str) -> bytes:
         home = Path(self._rules.csv_path or "").resolve().parent
@@ -218,19 +175,3 @@ def _to_text(data: bytes, charset: str | None, etag: str | None, url: str) -> Fe
 def _usable_etag(etag: str | None) -> str | None:
     # It is stored and sent back, so it has to survive both.
     return etag if etag and etag.isascii() and etag.isprintable() and len(etag) <= 200 else None
-
-
-def _allowed(url: str, rules: SourceRules) -> HttpPlace | FilePlace:
-    place = locate(url, rules)
-    if isinstance(place, RefusedPlace):
-        raise _refusal(place.reason, url)
-    return place
-
-
-def _refusal(reason: UrlProblem, url: str) -> SourceError:
-    return SourceError(
-        f"{shown_url(url)} {_REFUSALS[reason]}.",
-        reason=reason,
-        retryable=False,
-        remedy="If it is right, allow its host with `livedash company set SLUG --transcript-host HOST[:PORT]`.",
-    )

@@ -1,9 +1,10 @@
--- From here on, what sources say about these sessions is not taken in again.
+-- From here on, what sources say about these sessions is not taken in again. The address of a transcript can name a person.
 UPDATE session_imports
 SET
     erased_at = coalesce(session_imports.erased_at, :now),
     initial_message = NULL,
     ip_address = NULL,
+    full_transcript_url = NULL,
     updated_at = :now
 FROM erased_sessions
 WHERE session_imports.id = erased_sessions.import_id

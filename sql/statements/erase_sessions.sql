@@ -1,5 +1,11 @@
 -- What the analysis says in words goes; its categories stay. Nothing is derived anew, so nothing is stale.
 UPDATE sessions
-SET initial_msg = NULL, ip_address = NULL, summary = NULL, stale = FALSE, updated_at = :now
+SET
+    initial_msg = NULL,
+    ip_address = NULL,
+    full_transcript_url = NULL,
+    summary = NULL,
+    stale = FALSE,
+    updated_at = :now
 FROM erased_sessions
 WHERE sessions.id = erased_sessions.session_id

@@ -33,6 +33,7 @@ SELECT
     imports.company_id,
     companies.slug AS company,
     imports.external_session_id,
+    coalesce(btrim(imports.full_transcript_url), '') AS transcript_url,
     used.id IS NOT NULL AS used_address
 FROM named
 JOIN session_imports AS imports ON imports.id = named.id

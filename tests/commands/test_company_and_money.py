@@ -12,6 +12,7 @@ ADD = ("company", "add", "acme", "--csv-url", "https://chats.example.com/acme.cs
 def test_a_company_is_added_changed_and_listed(livedash: Run) -> None:
     added = livedash(
         *ADD, "--name", "Café Acme", "--bot-name", "Bo", "--bot-name", "Bé", "--transcript-host", "X.example.com:8443",
+        "--allow-address", "10.1.2.3", "--allow-address", "fd00:1::/32",
         "--csv-password-env", "ACME_PASSWORD", "--model", "gpt-4o", "--time-zone", "Europe/Berlin", "--json",
     )  # fmt: skip
     assert added.exit_code == 0, added.stdout
@@ -19,11 +20,15 @@ def test_a_company_is_added_changed_and_listed(livedash: Run) -> None:
     assert company["name"] == "Café Acme"
     assert company["botNames"] == ["Bo", "Bé"]
     assert company["transcriptHosts"] == ["x.example.com:8443"]
+    assert company["allowedAddresses"] == ["10.1.2.3/32", "fd00:1::/32"]
     assert company["csvPasswordEnv"] == "ACME_PASSWORD"
     assert (company["status"], company["model"], company["timeZone"]) == ("active", "gpt-4o", "Europe/Berlin")
     changed = document_of(livedash("company", "set", "acme", "--status", "Suspended", "--bot-name", "", "--json"))
     assert changed["company"]["status"] == "suspended"
     assert changed["company"]["botNames"] == []
+    assert changed["company"]["allowedAddresses"] == ["10.1.2.3/32", "fd00:1::/32"]
+    cleared = document_of(livedash("company", "set", "acme", "--allow-address", "", "--json"))
+    assert cleared["company"]["allowedAddresses"] == []
     assert changed["company"]["transcriptHosts"] == ["x.example.com:8443"]
     assert [row["slug"] for row in document_of(livedash("company", "list", "--json"))["companies"]] == ["acme"]
     assert "Café Acme" in livedash("company", "list").stdout
@@ -45,6 +50,7 @@ def test_adding_a_company_twice_changes_nothing_and_says_so(livedash: Run) -> No
         ((*ADD, "--time-zone", "Mars/Olympus"), "'Mars/Olympus'"),
         ((*ADD, "--csv-password-env", "hunter 2"), "environment variable"),
         ((*ADD, "--transcript-host", "http://x"), "'http://x'"),
+        ((*ADD, "--allow-address", "10.1.2.3/8"), "'10.1.2.3/8'"),
         (("company", "set", "nobody", "--name", "x"), "'nobody'"),
         (("company", "set", "nobody"), "Nothing is to be changed"),
         (("rate", "set", "01.05.2025", "0.9"), "01.05.2025"),

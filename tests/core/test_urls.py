@@ -14,6 +14,7 @@ from livedash_pipeline.core.urls import (
     address_problem,
     locate,
     origin_of,
+    redirected,
     source_rules,
 )
 
@@ -28,7 +29,7 @@ FILES = source_rules("/data/acme/chats.csv", ["cdn.example"])
         "http://chats.example:8443/a.txt",
         "HTTPS://CHATS.example.:8443/a.txt#part",
         "https://cdn.example/a.txt",
-        "http://cdn.example:81/a.txt",
+        "http://cdn.example/a.txt",
         "http://files.example:8080/a b.txt?x=1",
         "http://10.1.2.3/a.txt",
         "  https://cdn.example/a.txt  ",
@@ -46,6 +47,12 @@ def test_own_and_allowed_hosts_are_followed(url: str) -> None:
         ("https://chats.example/a.txt", "host_not_allowed"),
         ("https://other.example/a.txt", "host_not_allowed"),
         ("http://files.example/a.txt", "host_not_allowed"),
+        ("http://cdn.example:81/a.txt", "host_not_allowed"),
+        ("http://cdn.example:443/a.txt", "host_not_allowed"),
+        ("http://0x7f.1/", "host_not_allowed"),
+        ("http://0177.0.0.1/", "host_not_allowed"),
+        ("http://[::ffff:127.0.0.1]/", "host_not_allowed"),
+        ("http://[fe80::1%25eth0]/", "bad_url"),
         ("https://chats.example.evil.example:8443/a.txt", "host_not_allowed"),
         ("http://127.0.0.1/", "host_not_allowed"),
         ("http://169.254.169.254/latest", "host_not_allowed"),
@@ -90,41 +97,98 @@ def test_origin_fills_in_the_default_port() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "host", "allowed"),
+    ("address", "host", "problem"),
     [
-        ("93.184.216.34", "chats.example", True),
-        ("10.0.0.7", "chats.example", True),
-        ("127.0.0.1", "cdn.example", True),
-        ("169.254.169.254", "chats.example", False),
-        ("fe80::1%eth0", "cdn.example", False),
-        ("0.0.0.0", "cdn.example", False),
-        ("224.0.0.1", "cdn.example", False),
-        ("::ffff:169.254.169.254", "cdn.example", False),
-        ("93.184.216.34", "other.example", True),
-        ("10.0.0.7", "other.example", False),
-        ("127.0.0.1", "other.example", False),
-        ("::1", "other.example", False),
-        ("::ffff:10.0.0.7", "other.example", False),
-        ("2002:0a00:0007::1", "other.example", False),
-        ("64:ff9b::a00:7", "other.example", False),
-        ("100.64.0.1", "other.example", False),
-        ("2606:4700::1111", "other.example", True),
-        ("nonsense", "cdn.example", False),
+        ("93.184.216.34", "cdn.example", None),
+        ("2606:4700::1111", "cdn.example", None),
+        ("10.1.2.3", "10.1.2.3", None),
+        ("10.1.2.4", "10.1.2.3", "a private address"),
+        ("10.0.0.7", "chats.example", "a private address"),
+        ("10.9.0.7", "chats.example", None),
+        ("::ffff:10.9.0.7", "cdn.example", None),
+        ("127.0.0.1", "cdn.example", "a loopback address"),
+        ("127.0.0.1", "localhost", "a loopback address"),
+        ("127.0.0.1", "2130706433", "a loopback address"),
+        ("127.0.0.1", "127.1", "a loopback address"),
+        ("::ffff:127.0.0.1", "cdn.example", "a loopback address"),
+        ("64:ff9b::a00:7", "cdn.example", "a private address"),
+        ("100.64.0.1", "cdn.example", "a shared address"),
+        ("fe80::1%eth0", "cdn.example", "a link-local address"),
+        ("fd00:ec2::254", "cdn.example", "a cloud's metadata address"),
+        ("nonsense", "cdn.example", "no IP address"),
     ],
 )
-def test_addresses_behind_names(address: str, host: str, allowed: bool) -> None:
-    assert (address_problem(address, host, 8443, RULES) is None) is allowed
+def test_a_name_reaches_what_is_not_public_only_where_that_is_allowed(
+    address: str, host: str, problem: str | None
+) -> None:
+    hosts = ["cdn.example", "10.1.2.3", "localhost", "2130706433", "127.1"]
+    rules = source_rules("http://chats.example/chats.csv", hosts, ["10.9.0.0/16"])
+    assert address_problem(address, Origin("http", host, 80), rules) == problem
 
 
-def test_link_local_address_is_reached_only_where_it_is_written_out() -> None:
+def test_an_address_that_is_written_out_counts_as_allowed_for_itself() -> None:
     rules = source_rules("http://169.254.7.7/chats.csv", [])
-    assert address_problem("169.254.7.7", "169.254.7.7", 80, rules) is None
-    assert address_problem("169.254.7.7", "169.254.7.7", 81, rules) == "private_address"
+    assert address_problem("169.254.7.7", Origin("http", "169.254.7.7", 80), rules) is None
+    assert address_problem("169.254.7.7", Origin("http", "169.254.7.7", 81), rules) == "a link-local address"
+    assert address_problem("::ffff:169.254.7.7", Origin("http", "169.254.7.7", 80), rules) == "a link-local address"
+
+
+START = HttpPlace("https://chats.example:8443/acme/chats.csv", Origin("https", "chats.example", 8443))
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("new.csv?key=1#top", "https://chats.example:8443/acme/new.csv?key=1"),
+        ("/new.csv", "https://chats.example:8443/new.csv"),
+        ("//cdn.example/new.csv", "https://cdn.example/new.csv"),
+        ("https://CDN.example./new.csv", "https://CDN.example./new.csv"),
+        ("?page=2", "https://chats.example:8443/acme/chats.csv?page=2"),
+    ],
+)
+def test_a_redirect_is_followed_to_hosts_that_are_allowed(location: str, url: str) -> None:
+    place = redirected(START, location, RULES)
+    assert isinstance(place, HttpPlace)
+    assert place.url == url
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("", "bad_url"),
+        ("https://chats.example:8444/a.csv", "host_not_allowed"),
+        ("https://chats.example/a.csv", "host_not_allowed"),
+        ("//127.0.0.1/a.csv", "host_not_allowed"),
+        ("//localhost:3000/graphql", "host_not_allowed"),
+        ("http://chats.example:8443/a.csv", "insecure_redirect"),
+        ("http://cdn.example/a.csv", "insecure_redirect"),
+        ("//user:pass@cdn.example/a.csv", "credentials_in_url"),
+        ("file:///etc/passwd", "file_not_allowed"),
+        ("ftp://cdn.example/a.csv", "bad_url"),
+        ("javascript:alert(1)", "bad_url"),
+        ("data:text/csv,a", "bad_url"),
+        ("gopher://cdn.example/", "bad_url"),
+        ("//cdn.example\\@127.0.0.1/", "bad_url"),
+        ("https://cdn.example\r\nHost: x/", "bad_url"),
+        ("http://[::1/x", "bad_url"),
+        ("//[fe80::1%25eth0]/", "bad_url"),
+        ("//2130706433/", "host_not_allowed"),
+        ("//xn--bcher-kva.example/", "host_not_allowed"),
+    ],
+)
+def test_a_redirect_elsewhere_is_refused_with_a_reason(location: str, reason: str) -> None:
+    assert redirected(START, location, RULES) == RefusedPlace(reason)  # type: ignore[arg-type]
+
+
+def test_a_redirect_may_not_lead_to_a_file_even_for_a_csv_that_is_one() -> None:
+    place = HttpPlace("https://cdn.example/a", Origin("https", "cdn.example", 443))
+    assert redirected(place, "file:///data/acme/a.txt", FILES) == RefusedPlace("file_not_allowed")
 
 
 @given(st.text(st.characters(codec=None), max_size=60), st.booleans())
 def test_no_address_makes_the_rules_raise(text: str, is_http: bool) -> None:
     url = f"http://{text}" if is_http else text
     origin_of(url)
-    place = locate(url, source_rules(url, [text]))
-    assert isinstance(place, HttpPlace | FilePlace | RefusedPlace)
+    rules = source_rules(url, [text], [text])
+    assert isinstance(locate(url, rules), HttpPlace | FilePlace | RefusedPlace)
+    assert isinstance(redirected(START, url, rules), HttpPlace | RefusedPlace)

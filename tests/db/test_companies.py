@@ -22,7 +22,8 @@ def test_a_company_is_added_with_defaults_and_is_due_at_once(engine: Engine) -> 
         assert get_company(connection, "acme") == company
         assert due_companies(connection, NOW) == [company]
     assert (company.name, company.status, company.time_zone) == ("acme", CompanyStatus.ACTIVE, "Europe/Amsterdam")
-    assert (company.transcript_hosts, company.bot_names, company.model) == ((), (), None)
+    assert (company.transcript_hosts, company.allowed_addresses, company.bot_names) == ((), (), ())
+    assert company.model is None
     assert company.created_by == "operator"
 
 
@@ -61,6 +62,10 @@ def test_all_values_are_kept(engine: Engine) -> None:
         ("acme", {"csv_username_env": "not a name"}, "environment variable"),
         ("acme", {"transcript_hosts": ["https://x.example"]}, "HOST:PORT"),
         ("acme", {"transcript_hosts": ["x.example:70000"]}, "x.example:70000"),
+        ("acme", {"allowed_addresses": ["files.internal"]}, "CIDR"),
+        ("acme", {"allowed_addresses": ["10.0.0.7/8"]}, "'10.0.0.7/8'"),
+        ("acme", {"allowed_addresses": ["0.0.0.0/0"]}, "not all of them"),
+        ("acme", {"allowed_addresses": ["::/0"]}, "not all of them"),
         ("acme", {"status": "asleep"}, "ACTIVE, TRIAL, SUSPENDED, ARCHIVED"),
         ("acme", {"name": "  "}, "name"),
         ("acme", {"bot_names": [""]}, "name"),

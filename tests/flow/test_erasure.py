@@ -43,8 +43,10 @@ def erase(chats: Chats, *names: str, **request: Any) -> Any:
 
 
 def assert_forgotten(chats: Chats, name: str, *, but: str = "bert") -> None:
-    """No column holds a word of one chat, and another is as it was."""
-    assert chats.places_of(word_of(name)) == chats.places_of(f"ip-of-{name}") == set()
+    """No column holds a word of one chat, its address or the person's, and another is as it was."""
+    assert (
+        chats.places_of(word_of(name)) == chats.places_of(f"ip-of-{name}") == chats.places_of(f"/{name}.txt") == set()
+    )
     assert "messages" in chats.places_of(word_of(but))
     assert "session_imports" in chats.places_of(f"ip-of-{but}")
 
@@ -172,6 +174,39 @@ def test_a_fetch_under_way_meets_the_erasure(chats: Chats) -> None:
         store_transcripts(connection, [found], retry_after=timedelta(hours=6), max_attempts=5, now=ENDED)
     assert_forgotten(chats, "anna", but="carl")
     assert chats.stages("anna")["TRANSCRIPT_FETCH"] == "SKIPPED"
+
+
+def test_what_quotes_a_transcripts_address_goes_in_every_state(chats: Chats) -> None:
+    chats.site.answers["/anna.txt"] = plain(b"", 404)
+    chats.import_all()
+    url = f"{chats.site.url}/anna.txt"
+    assert {"transcripts", "session_imports", "session_processing_status"} <= chats.places_of("/anna.txt")
+    chats.sql(
+        "INSERT INTO import_rejects (company_id, import_run_id, line_number, raw_text, reason, detail)"
+        " SELECT company_id, id, position, raw_text, 'columns', 'd' FROM import_runs, (VALUES (8, CAST(:own AS text)),"
+        " (9, :other)) AS given (position, raw_text) WHERE rows > 0",
+        own=f',01.05.2025,"{url}",x',
+        other=f",01.05.2025,{url}.old,kept",
+    )
+    chats.sql("UPDATE transcripts SET etag = '/anna.txt', error_message = '/anna.txt' WHERE url = :url", url=url)
+    assert erase(chats, "anna").companies["acme"].rejects == 1
+    assert chats.sql("SELECT raw_text, detail FROM import_rejects ORDER BY line_number") == [
+        ("", None),
+        (f",01.05.2025,{url}.old,kept", "d"),
+    ]
+    chats.sql("DELETE FROM import_rejects")
+    assert_forgotten(chats, "anna")
+
+
+def test_a_transcript_that_was_deleted_by_age_loses_its_address_as_well(chats: Chats) -> None:
+    chats.analyse()
+    chats.change_company(keep_transcripts="1")
+    chats.prune(days=2, company="acme")
+    assert "transcripts" in chats.places_of("/anna.txt")
+    before = chats.stages("anna")
+    erase(chats, "anna")
+    assert_forgotten(chats, "anna")
+    assert chats.stages("anna") == before == dict.fromkeys(before, "COMPLETED")
 
 
 @pytest.mark.parametrize("by", ["session", "import"])

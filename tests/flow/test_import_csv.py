@@ -356,3 +356,29 @@ def test_the_rules_are_those_of_the_settings() -> None:
 def test_a_report_must_add_up(acme: Importing) -> None:
     with pytest.raises(ValueError, match="lost count"):
         ImportReport("acme", acme.company.id, rows=2, new=1, changed=0, unchanged=0, rejected=0)
+
+
+def test_a_name_of_this_machine_is_imported_from_once_its_address_is_allowed(acme: Importing) -> None:
+    acme.site.answers["/x.csv"] = plain(row("one").encode())
+    source = replace(acme.source, resolver=lambda _host, _port: ["127.0.0.1"])
+    named = acme.site.url.replace("127.0.0.1", "chats.internal") + "/x.csv"
+    with acme.engine.begin() as connection:
+        acme.company = update_company(connection, "acme", CompanyChanges(csv_url=named), now=NOW)
+    with pytest.raises(SourceError, match="leads to 127.0.0.1, a loopback address") as caught:
+        acme.run(source=source)
+    assert "`livedash company set acme --allow-address 127.0.0.1`" in caught.value.remedy
+    assert (acme.site.asked, acme.last_run().error_code) == ([], "private_address")
+    with acme.engine.begin() as connection:
+        update_company(connection, "acme", CompanyChanges(allowed_addresses=["127.0.0.1"]), now=NOW)
+    assert acme.run(source=source).new == 1
+
+
+def test_what_another_server_says_is_never_among_the_rejects(acme: Importing) -> None:
+    with running_site() as local:
+        local.answers["/graphql"] = plain(b"a secret of this machine")
+        acme.site.answers["/x.csv"] = plain(b"", 302, Location=f"{local.url}/graphql?query=mutation%7BlaunchRun%7D")
+        with pytest.raises(SourceError) as caught:
+            acme.run()
+        assert (caught.value.reason, local.asked) == ("host_not_allowed", [])
+    assert acme.rejects() == []
+    assert "launchRun" not in acme.last_run().error_message

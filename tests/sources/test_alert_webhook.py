@@ -69,6 +69,36 @@ def test_a_webhook_that_does_not_answer_or_is_not_there_is_given_up_in_time(rece
     assert "secret-token" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "::1", "10.1.2.3", "169.254.169.254", "::ffff:127.0.0.1", "fe80::1%lo"]
+)
+def test_a_webhook_by_name_is_not_posted_to_an_address_that_is_not_public(
+    receiver: AlertReceiver, address: str
+) -> None:
+    url = receiver.url.replace("127.0.0.1", "hooks.invalid")
+    with pytest.raises(SourceError, match=r"^http://hooks\.invalid:\d+ leads to") as caught:
+        AlertWebhook(url, resolver=lambda _host, _port: [address]).post(DOCUMENT)
+    assert f"add {address.partition('%')[0]} to LIVEDASH_ALERT_ALLOW_ADDRESS" in caught.value.remedy
+    assert "secret-token" not in str(caught.value)
+    assert receiver.posted == []
+
+
+def test_a_webhook_by_name_is_posted_to_an_address_that_is_allowed(receiver: AlertReceiver) -> None:
+    url = receiver.url.replace("127.0.0.1", "hooks.invalid")
+    allowed = ["127.0.0.0/8"]
+    AlertWebhook(url, allowed_addresses=allowed, resolver=lambda _host, _port: ["127.0.0.1"]).post(DOCUMENT)
+    assert receiver.posted == [DOCUMENT]
+
+
+def test_an_alert_is_not_carried_along_a_redirect(receiver: AlertReceiver) -> None:
+    with alert_receiver() as elsewhere:
+        for status in (301, 302, 303, 307, 308):
+            receiver.statuses, receiver.headers = [status], {"Location": elsewhere.url}
+            with pytest.raises(SourceError):
+                AlertWebhook(receiver.url, sleep=lambda _: None).post(DOCUMENT)
+        assert elsewhere.posted == []
+
+
 def test_a_webhook_is_shown_without_credentials_path_and_query() -> None:
     assert shown_webhook("https://user:password@hooks.example.com:8443/services/T0/B0?key=1") == (
         "https://hooks.example.com:8443"

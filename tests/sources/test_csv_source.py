@@ -61,15 +61,6 @@ def test_a_csv_is_fetched_with_the_named_credentials(site: Site, source: CsvSour
     assert "secret" not in str(refused)
 
 
-def test_credentials_do_not_follow_a_redirect_to_another_origin(site: Site, source: CsvSource) -> None:
-    with running_site() as other:
-        other.answers["/y.csv"] = plain(BODY)
-        site.answers["/x.csv"] = plain(b"", 302, Location=f"{other.url}/y.csv")
-        assert body_of(source, f"{site.url}/x.csv", username_env="CSV_USER", password_env="CSV_PASSWORD") == BODY
-        assert "Authorization" in site.asked[0][1]
-        assert "Authorization" not in other.asked[0][1]
-
-
 def test_a_csv_that_has_not_changed_is_not_sent_again(site: Site, source: CsvSource) -> None:
     site.answers["/x.csv"] = csv_site.with_etag(BODY, '"one"')
     with source.open_csv(f"{site.url}/x.csv") as first:

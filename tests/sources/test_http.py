@@ -64,7 +64,6 @@ def test_messages_carry_neither_credentials_nor_query() -> None:
     ("problem", "reason", "retryable"),
     [
         (httpx2.ReadTimeout("x"), "timeout", True),
-        (httpx2.TooManyRedirects("x"), "too_many_redirects", False),
         (httpx2.UnsupportedProtocol("x"), "bad_url", False),
         (httpx2.RemoteProtocolError("x"), "connection_lost", True),
         (httpx2.ReadError("x"), "connection_lost", True),

@@ -97,7 +97,7 @@ def test_unchanged_transcript_is_not_sent_again(site: TranscriptSite, stack: Exi
         (Answer(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1"), "binary", False),
         (Answer(b"a" * 10_001), "too_large", False),
         (Answer(gzip.compress(b"a" * 1_000_000), headers={"Content-Encoding": "gzip"}), "too_large", False),
-        (Answer(status=302), "too_many_redirects", False),
+        (Answer(status=302), "bad_url", False),
         (Answer(status=302, headers={"Location": "/a.txt"}), "too_many_redirects", False),
         (Answer(status=302, headers={"Location": "http://[::1/x"}), "bad_url", False),
         (Answer(status=302, headers={"Location": "file:///etc/passwd"}), "file_not_allowed", False),
@@ -206,7 +206,7 @@ def test_connection_goes_to_the_address_that_was_checked(site: TranscriptSite, s
         lookups.append(host)
         return ["127.0.0.1"] if len(lookups) == 1 else ["169.254.169.254"]
 
-    rules = source_rules(f"http://chats.invalid:{site.port}/chats.csv", [])
+    rules = source_rules(f"http://chats.invalid:{site.port}/chats.csv", [], ["127.0.0.1"])
     found = open_source(stack, rules, resolver=rebinding).fetch(f"http://chats.invalid:{site.port}/a.txt")
     # The name cannot be resolved by the system: only the checked address can have been used, and the name was asked once.
     assert isinstance(found, FetchedText)
@@ -222,7 +222,7 @@ def test_name_that_leads_to_a_metadata_address_is_refused(site: TranscriptSite, 
 
 def test_next_address_is_tried_when_the_first_does_not_answer(site: TranscriptSite, stack: ExitStack) -> None:
     site.answers["/a.txt"] = Answer(TEXT)
-    rules = source_rules(f"http://chats.invalid:{site.port}/chats.csv", [])
+    rules = source_rules(f"http://chats.invalid:{site.port}/chats.csv", [], ["127.0.0.0/8"])
     source = open_source(stack, rules, resolver=lambda _host, _port: ["127.0.0.2", "127.0.0.1"])
     assert isinstance(source.fetch(f"http://chats.invalid:{site.port}/a.txt"), FetchedText)
 

@@ -1,4 +1,4 @@
-"""Routes for tests and for the curious: the fault script and the journal, without a key and for this machine only.
+"""Routes for tests and for the curious: the fault script and the journal, for programs of this machine only.
 
     GET /_faults     what is installed and how often it has struck
     POST /_faults    adds a script (see `faults.py`); with ?replace=true puts it in the place of what is installed
@@ -6,7 +6,7 @@
     POST /_faults/release   lets the calls take effect that were delayed without bound
     GET /_journal    what was asked, done and billed; ?after=SEQ and ?batch_id=ID for a part of it
 
-Add a route when a test has to steer or see more. None of them passes the gate.
+They ask for a key only where an upstream answers. Add a route when a test has to steer or see more. None of them passes the gate.
 """
 
 from typing import Annotated
@@ -29,7 +29,13 @@ def admin_routes(service: BatchService, response_class: type[Response]) -> APIRo
         service: what they steer and show.
         response_class: writes a document as JSON.
     """
-    router = APIRouter(dependencies=[Depends(_only_loopback)], default_response_class=response_class)
+
+    def only_with_key(request: Request) -> None:
+        if service.spends_for_its_owner:
+            service.check_key(request.headers.get("authorization"))
+
+    guards = [Depends(_only_loopback), Depends(only_with_key)]
+    router = APIRouter(dependencies=guards, default_response_class=response_class)
 
     @router.get("/_faults")
     def get_faults() -> Response:
@@ -64,7 +70,8 @@ async def _script(request: Request) -> FaultScript:
 
 
 def _only_loopback(request: Request) -> None:
-    """Refuse whoever is not on this machine, and web pages that reach it by a name of their own."""
+    """Refuse whoever is not on this machine, and web pages, also those that reach it by a name of their own."""
     client = request.client.host if request.client else ""
-    if not (is_loopback(client) and is_loopback(request.url.hostname or "")):
+    is_page = "origin" in request.headers or "sec-fetch-site" in request.headers
+    if is_page or not (is_loopback(client) and is_loopback(request.url.hostname or "")):
         raise Refusal(403, "Faults and the journal are for callers on this machine only.")

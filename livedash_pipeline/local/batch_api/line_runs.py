@@ -25,6 +25,7 @@ from livedash_pipeline.local.batch_api.line_results import (
 from livedash_pipeline.local.batch_api.lines import MAX_LINE_BYTES
 from livedash_pipeline.local.batch_api.records import BatchRecord
 from livedash_pipeline.local.batch_api.store import Store
+from livedash_pipeline.local.private_files import open_private
 
 _CHUNK_LINES = 128
 _PROGRESS = ("position", "completed", "failed", "output_bytes", "error_bytes")
@@ -103,7 +104,7 @@ class LineRuns:
 
     def _append(self, file_id: str, length: int) -> BinaryIO:
         """Open a result file for appending behind its recorded length."""
-        stream = self._store.content_path(file_id).open("ab")
+        stream = open_private(self._store.content_path(file_id), "ab")
         os.truncate(stream.fileno(), length)
         return stream
 

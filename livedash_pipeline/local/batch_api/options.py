@@ -27,6 +27,22 @@ def read_faults(path: Path | None) -> FaultScript | None:
     return parse_script(text, name=f"The fault script {path}")
 
 
+def caller_keys(upstream: str | None, api_key: str | None) -> list[str] | None:
+    """Return the keys that callers may present, None for any: with an upstream only `OPENAI_API_KEY`, whose owner pays for it.
+
+    Raises:
+        UsageError: there is an upstream and no key.
+    """
+    if upstream is None:
+        return None
+    if not api_key:
+        raise UsageError(
+            f"The upstream {upstream} would be open to whoever reaches the port, since OPENAI_API_KEY is not set.",
+            remedy="Set OPENAI_API_KEY to a key of your choice, here and where the pipeline runs.",
+        )
+    return [api_key]
+
+
 def open_upstream(
     url: str | None, *, key_env: str | None, environ: Mapping[str, str], concurrency: int = DEFAULT_CONCURRENCY
 ) -> Upstream | None:

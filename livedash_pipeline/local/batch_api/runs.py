@@ -29,6 +29,7 @@ from livedash_pipeline.local.batch_api.validation import (
     missing_file,
     too_large,
 )
+from livedash_pipeline.local.private_files import open_private
 
 RESULT_SECONDS = 2_592_000
 """How long result files are kept when the batch does not say: 30 days."""
@@ -115,7 +116,8 @@ class BatchRuns:
         # The lines run in an order of their own, and so are written: 8 bytes a line, the offset in the input file.
         order = checked.offsets
         random.Random(batch.id).shuffle(order)  # noqa: S311 -- repeatable on purpose
-        self._store.work_path(batch.id, "order").write_bytes(order.tobytes())
+        with open_private(self._store.work_path(batch.id, "order"), "wb") as stream:
+            stream.write(order.tobytes())
         self._move(batch, status="in_progress", in_progress_at=due, total=len(order), model=snapshot)
         return True
 

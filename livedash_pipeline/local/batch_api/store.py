@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord, FileRecord
+from livedash_pipeline.local.private_files import OWNER_ONLY, make_private_directory, open_private
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS files (
@@ -40,13 +41,21 @@ class Store:
     def __init__(self, state_dir: Path) -> None:
         self._files = state_dir / "files"
         self._work = state_dir / "work"
+        database = state_dir / "state.sqlite3"
+        if database.exists() or not (state_dir.exists() and any(state_dir.iterdir())):
+            # A directory that holds other things as well is somebody else's to open or shut.
+            make_private_directory(state_dir)
         for directory in (self._files, self._work):
-            directory.mkdir(parents=True, exist_ok=True)
+            make_private_directory(directory)
+        # SQLite gives its journals the rights of the database that they belong to. One that is there is not opened: to close
+        # it would end the locks that this process may hold on it.
+        if not database.exists():
+            open_private(database, "wb").close()
+        for path in state_dir.glob(f"{database.name}*"):
+            path.chmod(OWNER_ONLY)
         self._lock = threading.RLock()
         self._depth = 0
-        self._connection = sqlite3.connect(
-            state_dir / "state.sqlite3", timeout=0, isolation_level=None, check_same_thread=False
-        )
+        self._connection = sqlite3.connect(database, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             self._open(state_dir)
         except BaseException:
@@ -107,7 +116,8 @@ class Store:
         except FileNotFoundError:
             raise
         except OSError:  # a file system without hard links
-            shutil.copyfile(source, kept)
+            with source.open("rb") as original, open_private(kept, "wb") as copy:
+                shutil.copyfileobj(original, copy)
         return kept
 
     def drop_work(self, batch_id: str) -> None:
@@ -247,12 +257,12 @@ class Store:
         known = {row[0] for row in self._connection.execute("SELECT id FROM files")}
         known |= {name for batch in live if batch for name in (batch.output_file, batch.error_file)}
         running = {batch.id for batch in live if batch}
-        for path in self._files.iterdir():
-            if path.name not in known:
-                path.unlink()
-        for path in self._work.iterdir():
-            if path.stem not in running:
-                path.unlink()
+        left = [path for path in self._files.iterdir() if path.name not in known]
+        left += [path for path in self._work.iterdir() if path.stem not in running]
+        for path in left:
+            path.unlink()
+        for path in (*self._files.iterdir(), *self._work.iterdir()):
+            path.chmod(OWNER_ONLY)
 
 
 def _gone_at(record: FileRecord) -> float | None:

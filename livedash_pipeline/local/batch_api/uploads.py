@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from livedash_pipeline.local.batch_api.lines import iterate_lines, parse_object
 from livedash_pipeline.local.batch_api.refusals import Refusal
+from livedash_pipeline.local.private_files import open_private
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 _CHUNK = 1024 * 1024
@@ -16,7 +17,7 @@ _CHUNK = 1024 * 1024
 def write_content(stream: BinaryIO, path: Path, *, must_parse: bool) -> int:
     """Copy a stream to a file in pieces and return its size; refuse what the service refuses on upload."""
     size = 0
-    with path.open("wb") as target:
+    with open_private(path, "wb") as target:
         while piece := stream.read(_CHUNK):
             size += len(piece)
             if size > MAX_UPLOAD_BYTES:

@@ -1,6 +1,7 @@
 """Fault scripts: what is accepted, how a bad one is refused, and that the same script makes the same choices."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,7 @@ def test_share_follows_the_seed_and_nothing_else() -> None:
         (["--upstream", "ftp://127.0.0.1"], ["ftp://127.0.0.1", "no address"]),
         (["--upstream", "http://127.0.0.1:9/v1", "--upstream-key-env", "NO_SUCH_KEY"], ["NO_SUCH_KEY"]),
         (["--upstream", "http://127.0.0.1:9/v1"], ["http://127.0.0.1:9/v1", "does not answer"]),
+        (["--upstream", "http://127.0.0.1:9/v1", "without a key"], ["OPENAI_API_KEY is not set"]),
     ],
 )
 def test_command_with_a_bad_option_ends_with_2_and_a_sentence(
@@ -131,7 +133,14 @@ def test_command_with_a_bad_option_ends_with_2_and_a_sentence(
         str(tmp_path / "s"),
     ]
     filled = [argument.replace("{tmp}", str(tmp_path)) for argument in arguments]
-    ended = subprocess.run([*command, *filled], capture_output=True, text=True, timeout=60, check=False)
+    environ = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
+    if "without a key" in filled:
+        filled.remove("without a key")
+    else:
+        environ["OPENAI_API_KEY"] = "of the callers"
+    ended = subprocess.run(
+        [*command, *filled], env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert [word for word in words if word not in ended.stderr] == []
     assert "Traceback" not in ended.stderr

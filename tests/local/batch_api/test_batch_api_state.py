@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import os
 import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -193,3 +194,40 @@ def test_cancel_that_comes_during_validation_is_not_overwritten(open_service, tm
     finally:
         store.close()
     assert (batch.status, batch.in_progress_at, batch.total) == ("cancelled", None, 0)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+def test_only_its_owner_reads_what_it_keeps(open_service, clock, requests, tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        service = open_service()
+        batch_id = requests.create(service, requests.file(10, bad=2))
+        clock.move(3.5)
+        assert service.get_batch(batch_id)["status"] == "in_progress"
+        paths = [path for top in tmp_path.iterdir() for path in (top, *top.rglob("*"))]
+        names = {path.name for path in paths}
+        assert {"state.sqlite3", "state.sqlite3-wal", f"{batch_id}.input", f"{batch_id}.order"} <= names
+        modes = {(path.is_dir(), oct(path.stat().st_mode & 0o777)) for path in paths}
+        assert modes == {(True, "0o700"), (False, "0o600")}
+    finally:
+        os.umask(before)
+
+
+def test_state_that_was_open_to_others_is_shut(open_service, requests, tmp_path):
+    service = open_service()
+    requests.upload(service, requests.file(1))
+    service.close()
+    paths = [path for top in tmp_path.iterdir() for path in (top, *top.rglob("*"))]
+    for path in paths:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    open_service()
+    assert {path.stat().st_mode & 0o077 for path in paths if path.exists()} == {0}
+
+
+def test_a_directory_with_other_things_in_it_stays_as_open_as_it_is(tmp_path):
+    (tmp_path / "of somebody").write_text("x")
+    tmp_path.chmod(0o755)
+    Store(tmp_path).close()
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "files").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "state.sqlite3").stat().st_mode & 0o777 == 0o600

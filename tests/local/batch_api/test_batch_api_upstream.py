@@ -254,3 +254,27 @@ def test_concurrency_is_kept_by_whoever_asks() -> None:
             upstream.close()
     assert [reply["choices"][0]["message"]["content"] for reply in replies] == [f"m-{i}" for i in range(12)]
     assert chat.most_at_once <= 3
+
+
+@pytest.mark.parametrize("key", ["another", "expecte", "expected2", "\u00e9xpected", "EXPECTED"])
+def test_only_its_owner_spends_at_the_upstream(tmp_path: Path, key: str) -> None:
+    with (
+        chat_server(lambda _body: completion()) as (chat, url),
+        running_server(tmp_path, upstream=connect_upstream(url, key="sk-up"), api_keys=["expected"]) as server,
+        httpx2.Client(base_url=server.base_url, trust_env=False) as client,
+    ):
+        question = {"model": "llama", "messages": [{"role": "user", "content": "hi"}]}
+        paths = ["chat/completions", "../_journal", "../_faults"]
+        for given, status in ((key, 401), ("expected", 200)):
+            headers = {"Authorization": f"Bearer {given}".encode()}
+            answers = [client.post(paths[0], json=question, headers=headers)]
+            answers += [client.get(path, headers=headers) for path in paths[1:]]
+            assert [answer.status_code for answer in answers] == [status] * 3
+        assert len(chat.asked) == 1
+
+
+def test_a_page_steers_no_faults(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server, httpx2.Client(base_url=server.base_url, trust_env=False) as client:
+        for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+            assert client.post("../_faults", content=b"[]", headers=headers).status_code == 403
+        assert client.post("../_faults", content=b"[]").status_code == 200
