@@ -89,7 +89,8 @@ def test_reconcile_batches_believes_in_vanished_batches_only_if_told_to(submitte
 
 def test_reconcile_batches_says_what_a_person_has_to_know(submitted: World) -> None:
     submitted.sql(
-        """UPDATE ai_batch_requests SET status = 'UPLOADING', openai_batch_id = NULL, input_file_id = 'file-unseen', create_nonce = 'unseen',
+        """UPDATE ai_batch_requests SET status = 'UPLOADING', openai_batch_id = NULL, input_file_id = 'file-unseen',
+        create_nonce = 'unseen',
         create_started_at = now() - interval '1 hour', lease_until = now() - interval '1 hour'"""
     )
     result = submitted.run("reconcile_batches")
