@@ -153,6 +153,7 @@ _FAULTS: tuple[tuple[Draw, int], ...] = (
 DRAWS_SHOWN = False
 
 _SHOWN: tuple[Draw, ...] = (
+    lambda random: {"kind": "renamed_id", "accepts": random.choice(("renamed", "both"))},
     lambda random: {"kind": "renamed_id", "by": ["list"], "accepts": random.choice(("own", "both"))},
     lambda random: {"kind": "renamed_input_file", "prefix": random.choice(("gw_", None))},
     lambda random: {"kind": "empty_page", "page": random.choice(("any", "first", "later")), "match": _now_and_then(random)},
