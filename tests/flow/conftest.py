@@ -19,6 +19,7 @@ from livedash_pipeline.settings import Settings
 from tests.flow.batch_round import Begin, Round
 from tests.flow.batch_service import BASE_URL, KEY, BatchService
 from tests.flow.rows import insert_company, insert_requests
+from tests.support.hostile_proxy import HostileProxy, hostile_proxy
 
 
 @pytest.fixture
@@ -46,6 +47,21 @@ def context(engine: Engine, batch_api: RunningServer, tmp_path: Path) -> Iterato
     settings = Settings(openai_base_url=batch_api.base_url, openai_api_key="test-key")
     with connect(batch_api.base_url, "test-key") as gateway:
         yield BatchContext(engine, gateway, settings, spool_dir=tmp_path / "spool", sleep=lambda _: None)
+
+
+@pytest.fixture
+def proxy(batch_api: RunningServer) -> Iterator[HostileProxy]:
+    """A proxy in front of the local server; it passes everything on until a test gives it a plan."""
+    with hostile_proxy(batch_api.base_url) as running:
+        yield running
+
+
+@pytest.fixture
+def through_proxy(engine: Engine, proxy: HostileProxy, tmp_path: Path) -> Iterator[BatchContext]:
+    """What the steps around batches are given, with the local server behind the proxy."""
+    settings = Settings(openai_base_url=proxy.base_url, openai_api_key=KEY)
+    with connect(proxy.base_url, KEY) as gateway:
+        yield BatchContext(engine, gateway, settings, spool_dir=tmp_path / "spool")
 
 
 @pytest.fixture

@@ -148,8 +148,46 @@ _FAULTS: tuple[tuple[Draw, int], ...] = (
 )
 
 
-def draw_fault(random: Random) -> dict[str, Any]:
-    """One fault."""
+# Kinds that take the service's word away: listings that hide, rename or contradict themselves, fences that do not hold.
+# Each holds for a whole class of calls or batches, since a gateway that does such a thing does it every time.
+DRAWS_SHOWN = False
+
+_SHOWN: tuple[Draw, ...] = (
+    lambda random: {"kind": "renamed_id", "accepts": random.choice(("renamed", "both"))},
+    lambda random: {"kind": "renamed_id", "by": ["list"], "accepts": random.choice(("own", "both"))},
+    lambda random: {"kind": "renamed_input_file", "prefix": random.choice(("gw_", None))},
+    lambda random: {"kind": "empty_page", "page": random.choice(("any", "first", "later")), "match": _now_and_then(random)},
+    lambda random: {"kind": "skipped_items", "match": _now_and_then(random)},
+    lambda random: {"kind": "cut_listing", "items": random.randint(0, 3)},
+    lambda random: {"kind": "recent_only", "seconds": random.choice((100.0, 1000.0))},
+    lambda random: {"kind": "repeated_items", "doubled": random.random() < 0.5},
+    lambda random: {"kind": "listing_order", "order": random.choice(("oldest_first", "shuffled", "unsteady"))},
+    lambda random: {"kind": "hidden_batch", "match": _nth(random, 3)},
+    lambda random: {"kind": "frozen_listing", "match": {"share": random.choice((0.5, 1.0))}},
+    lambda random: {"kind": "moves_when_retrieved", "retrievals": random.choice((1, 2))},
+    lambda random: {"kind": "changed_metadata", "change": random.choice(("missing", "dropped", "cut", "lower_case"))},
+    lambda random: {"kind": "wrong_created_at", "says": random.choice(("missing", "milliseconds", "fixed"))},
+    lambda random: {"kind": "end_word", "word": random.choice(("succeeded", "done", "x-unheard-of", ""))},
+    lambda random: {
+        "kind": "repeated_create", "answered": random.choice(("first", "second")),
+        "seconds": random.choice((0.0, 0.0, 50.0)), "match": _nth(random, 3),
+    },
+    lambda _random: {"kind": "surviving_input"},
+    lambda _random: {"kind": "pretend", "operation": "delete_file"},
+    lambda random: {"kind": "status", "operation": "delete_file", "status": random.choice((405, 501))},
+    lambda random: {"kind": "status", "operation": "get_file", "status": 404, "match": {"share": random.choice((0.5, 1.0))}},
+    lambda random: {"kind": "odd_validation", "at": random.choice(("upload", "create", "never"))},
+)  # fmt: skip
+
+
+def _now_and_then(random: Random) -> dict[str, Any]:
+    return random.choice((_nth(random, 8), {"share": random.choice((0.3, 1.0))}))
+
+
+def draw_fault(random: Random, *, shown: bool | None = None) -> dict[str, Any]:
+    """One fault; with `shown` (by default `DRAWS_SHOWN`) every third is one of what the service shows."""
+    if (DRAWS_SHOWN if shown is None else shown) and random.random() < 1 / 3:
+        return random.choice(_SHOWN)(random)
     draws, weights = zip(*_FAULTS, strict=True)
     draw: Draw = random.choices(draws, weights)[0]
     return draw(random)

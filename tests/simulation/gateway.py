@@ -198,7 +198,8 @@ class SimulatedGateway:
         while True:
             document = self._safely(operation, lambda position=after: send(position), timeout)  # type: ignore[misc]
             yield document["data"]
-            if not document["has_more"]:
+            # As the client's own paging: an empty page ends it, and a missing word does not.
+            if document.get("has_more") is False or not document["data"]:
                 return
             after = document["data"][-1]["id"]
 

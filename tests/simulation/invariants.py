@@ -82,10 +82,22 @@ class _Books:
     bill: Mapping[tuple[str, str], tuple[int, int]]
     short: Mapping[str, int]
     inputs: Mapping[str, Mapping[str, str]]
+    repeated: frozenset[str]
+    """Batches that a gateway made by sending a create again: nobody could prevent that they ran."""
+    cancelled: frozenset[str]
+    """Batches that somebody cancelled."""
+
+    def own_id(self, name: str) -> str:
+        """The service's own id of a batch that the listing may call otherwise."""
+        return next((record.id for record in self.records.values() if record.alias == name), name)
+
+    def repeats(self, mark: str) -> int:
+        """How often a create for a batch of ours was sent again."""
+        return sum(_mark(self.records[each]) == mark for each in self.repeated)
 
     @property
     def remote_of(self) -> dict[UUID, str | None]:
-        return {batch.id: batch.openai_batch_id for batch in self.batches}
+        return {batch.id: batch.openai_batch_id and self.own_id(batch.openai_batch_id) for batch in self.batches}
 
 
 def find_violations(engine: Engine, service: ServiceBooks, observed: Observed) -> list[str]:
@@ -101,6 +113,7 @@ def find_violations(engine: Engine, service: ServiceBooks, observed: Observed) -
         _doubles(books),
         _unbought(books),
         _unwanted(books, observed),
+        _cancelled(books),
         _taken_in(observed),
     )
     return [violation for check in checks for violation in check]
@@ -132,7 +145,20 @@ def _read(engine: Engine, service: ServiceBooks) -> _Books:
     }
     records = {name: record for name, record in records.items() if name not in forgotten}
     short = Counter(entry["file_id"] for entry in journal["entries"] if entry["fault"] == "truncate")
-    return _Books(**tables, records=records, bill=bill, short=short, inputs=service.inputs)
+
+    def acted_on(*operations: str) -> frozenset[str]:
+        ids = (each["batch_id"] for each in journal["entries"] if each["operation"] in operations and each["acted"])
+        return frozenset(filter(None, ids))
+
+    return _Books(
+        **tables,
+        records=records,
+        bill=bill,
+        short=short,
+        inputs=service.inputs,
+        repeated=acted_on("repeat_create", "delayed_repeat_create"),
+        cancelled=acted_on("cancel_batch", "delayed_cancel_batch"),
+    )
 
 
 def _stuck(books: _Books) -> Iterator[str]:
@@ -236,12 +262,12 @@ def _expected(books: _Books, attempt: Any) -> set[str]:
 
 def _ledger(books: _Books) -> Iterator[str]:
     """Tokens of every attempt are those of the bill; every charge is in the ledger."""
-    owners = {batch.openai_batch_id: batch.id for batch in books.batches if batch.openai_batch_id}
+    owners = {remote: batch for batch, remote in books.remote_of.items() if remote}
     attempts = {(attempt.batch_id, str(attempt.request_id)): attempt for attempt in books.attempts}
     for (remote, custom_id), tokens in books.bill.items():
         attempt = attempts.get((owners[remote], custom_id)) if remote in owners else None
         if attempt is None:
-            if remote not in {surplus.openai_batch_id for surplus in books.surplus}:
+            if remote not in {books.own_id(surplus.openai_batch_id) for surplus in books.surplus}:
                 yield f"{remote} was charged for {custom_id[-4:]}, and no ledger names it"
         elif attempt.outcome in PAID_OUTCOMES and (attempt.prompt_tokens, attempt.completion_tokens) != tokens:
             yield f"{remote} was charged {tokens} for {custom_id[-4:]}, the ledger says {attempt.prompt_tokens}"
@@ -255,8 +281,9 @@ def _ledger(books: _Books) -> Iterator[str]:
 
 def _surplus(books: _Books) -> Iterator[str]:
     for surplus in books.surplus:
-        charged = [tokens for (remote, _), tokens in books.bill.items() if remote == surplus.openai_batch_id]
-        if charged:
+        own_id = books.own_id(surplus.openai_batch_id)
+        charged = [tokens for (remote, _), tokens in books.bill.items() if remote == own_id]
+        if charged and not (own_id in books.records and books.repeats(_mark(books.records[own_id]))):
             yield f"surplus batch {surplus.openai_batch_id} was charged for {len(charged)} requests"
         told = surplus.usage or {}
         if surplus.ended_at and sum(tokens[0] for tokens in charged) != told.get("input_tokens", 0):
@@ -266,8 +293,9 @@ def _surplus(books: _Books) -> Iterator[str]:
 def _charges(books: _Books, observed: Observed) -> Iterator[str]:
     """A request is charged once and once per requeue; one input is answered once."""
     charges = Counter(custom_id for _, custom_id in books.bill)
+    again = Counter(asked for each in books.repeated for asked in books.inputs[books.records[each].input_file_id])
     for custom_id, times in charges.items():
-        if times > 1 + observed.requeues[UUID(custom_id)]:
+        if times > 1 + again[custom_id] + observed.requeues[UUID(custom_id)]:
             yield f"request {custom_id[-4:]} was charged {times} times"
     answered: Counter[str] = Counter()
     for attempt in books.attempts:
@@ -282,15 +310,27 @@ def _charges(books: _Books, observed: Observed) -> Iterator[str]:
 def _doubles(books: _Books) -> Iterator[str]:
     """No two remote batches ran for one batch of ours, and what is marked as ours is known to be."""
     ran: dict[str, list[str]] = defaultdict(list)
-    known = {batch.openai_batch_id for batch in books.batches} | {each.openai_batch_id for each in books.surplus}
+    known = set(books.remote_of.values()) | {books.own_id(each.openai_batch_id) for each in books.surplus}
     for record in books.records.values():
         if record.in_progress_at is not None:
-            ran[(record.metadata or {}).get("livedash_batch_id", "")].append(record.id)
+            ran[_mark(record)].append(record.id)
         if record.id not in known:
             yield f"remote batch {record.id} ({record.status}) is neither ours nor surplus"
     for mark, remotes in ran.items():
-        if len(remotes) > 1:
+        if len(remotes) > 1 + books.repeats(mark):
             yield f"batch {mark[-4:]} ran {len(remotes)} times at the service: {', '.join(remotes)}"
+
+
+def _cancelled(books: _Books) -> Iterator[str]:
+    """Nothing is cancelled that a row of ours follows, unless somebody wished it."""
+    for batch in books.batches:
+        if batch.cancel_requested_at is None and books.own_id(batch.openai_batch_id or "") in books.cancelled:
+            yield f"batch {_short(batch.id)} was cancelled ({batch.openai_batch_id}), and nobody wished it"
+
+
+def _mark(record: BatchRecord) -> str:
+    """The batch of ours that a batch of the service is for."""
+    return (record.metadata or {}).get("livedash_batch_id", "")
 
 
 def _unbought(books: _Books) -> Iterator[str]:

@@ -5,9 +5,16 @@
 
 from __future__ import annotations
 
+import json
+from random import Random
+from typing import get_args
+
 import pytest
 
+from livedash_pipeline.local.batch_api.faults import parse_script
+from livedash_pipeline.local.batch_api.shown_kinds import ShownFault, SurvivingInput
 from tests.simulation.draws import draw_schedule
+from tests.simulation.fault_draws import draw_fault
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.runner import Sabotage, Simulation
 from tests.simulation.schedule import MOST_REQUESTS, Schedule, Step
@@ -39,6 +46,18 @@ def test_a_seed_replays_exactly(simulation: Simulation, seed: int) -> None:
 
 def test_schedules_stay_within_a_dozen_requests() -> None:
     assert max(sum(draw_schedule(seed).world.sessions) for seed in range(500)) <= MOST_REQUESTS
+
+
+def test_faults_of_what_the_service_shows_are_drawn_only_when_asked_for() -> None:
+    def kinds(*, shown: bool) -> set[str]:
+        faults = [draw_fault(Random(seed), shown=shown) for seed in range(600)]
+        parse_script(json.dumps(faults))
+        return {fault["kind"] for fault in faults}
+
+    names = {get_args(model.model_fields["kind"].annotation)[0] for model in (*get_args(ShownFault), SurvivingInput)}
+    assert names <= kinds(shown=True)
+    assert names.isdisjoint(kinds(shown=False))
+    assert kinds(shown=False) < kinds(shown=True)
 
 
 def test_a_worker_that_dies_before_its_commit_leaves_nothing_behind(simulation: Simulation) -> None:

@@ -1,37 +1,41 @@
-"""What the faults that struck a batch mean for it: times, counts, lines, and the object that is shown.
+"""What the faults that struck a batch mean for it: times, names, lines, validation.
 
-Add here what a fault of a batch changes; the moves themselves are in `runs.py`. Everything follows from the batch's record, so
-that a server that starts again goes on misbehaving alike.
+Add here what a fault of a batch changes; the moves are in `runs.py`, the object that is shown in `batch_views.py`. Everything
+follows from the batch's record, so that a server that starts again goes on misbehaving alike.
 """
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
+from livedash_pipeline.local.batch_api.fault_base import Base
 from livedash_pipeline.local.batch_api.fault_kinds import (
-    Base,
-    Dialect,
     Expire,
     FailValidation,
     LineFault,
     Stuck,
     TokenLimit,
-    UnknownState,
     VanishBatch,
     VanishFile,
     VisibilityLag,
-    WrongCounts,
 )
 from livedash_pipeline.local.batch_api.faults import BoundFault, chosen, is_line_fault
-from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord, FileRecord
+from livedash_pipeline.local.batch_api.records import BatchRecord, FileRecord
+from livedash_pipeline.local.batch_api.shown_kinds import (
+    HiddenBatch,
+    MovesWhenRetrieved,
+    OddValidation,
+    RenamedId,
+    RepeatedCreate,
+)
 from livedash_pipeline.local.batch_api.validation import Fault
 
 _BOUND: TypeAdapter[tuple[BoundFault, ...]] = TypeAdapter(tuple[BoundFault, ...])
-_TIMES = tuple(f"{word}_at" for word in ("created", "in_progress", "expires", "finalizing", *ENDED, "cancelling"))
+NEVER = 1e18
+"""A time that does not come."""
 _K = TypeVar("_K", bound=Base)
 
 
@@ -59,6 +63,16 @@ class BatchFaults:
     def validation_faults(self) -> list[Fault]:
         """Return what validation is to find."""
         return [Fault(each.code, each.message, each.param, each.line) for each in self.all(FailValidation)]
+
+    @property
+    def validated_at(self) -> str:
+        """Return when the input file is checked: at the `create`, or in time; or `never`."""
+        return next((fault.at for fault in self.all(OddValidation)), "in time")
+
+    @property
+    def repeated(self) -> RepeatedCreate | None:
+        """Return the fault by which the batch is made twice, if there is one."""
+        return next(iter(self.all(RepeatedCreate)), None)
 
     def token_limits(self, model: str | None) -> list[int]:
         """Return the limits of enqueued tokens that hold for a batch with this model."""
@@ -105,6 +119,20 @@ def bind(batch: BatchRecord, new: Sequence[BoundFault], now: float) -> None:
     vanish = [batch.created_at + each.fault.after for each in new if isinstance(each.fault, VanishBatch)]
     if vanish:
         batch.vanishes_at = min(vanish)
+    faults = BatchFaults(new)
+    if faults.all(HiddenBatch):
+        batch.listed_at = NEVER
+    if faults.all(MovesWhenRetrieved):
+        batch.snapshot = batch.document()
+    for renamed in faults.all(RenamedId):
+        batch.alias = f"{renamed.prefix}{batch.id}"
+
+
+def answers_to(batch: BatchRecord, name: str) -> bool:
+    """Whether a batch can be retrieved or cancelled under a name that is its id or its alias."""
+    renamed = faults_of(batch).all(RenamedId)
+    accepts = renamed[0].accepts if renamed else "own"
+    return accepts == "both" or (name == batch.id) is (accepts == "own")
 
 
 def hide(record: BatchRecord | FileRecord, lags: Sequence[VisibilityLag], now: float) -> None:
@@ -119,54 +147,3 @@ def hide(record: BatchRecord | FileRecord, lags: Sequence[VisibilityLag], now: f
 def hide_results(batch: BatchRecord, file: FileRecord, ended: float) -> None:
     """Make a result file invisible for as long as its batch's lags say."""
     hide(file, [lag for lag in faults_of(batch).all(VisibilityLag) if lag.of == "result_files"], ended)
-
-
-def show_batch(batch: BatchRecord, now: float) -> dict[str, Any]:
-    """Return the Batch object as the faults distort it."""
-    document = batch.document()
-    if not batch.faults:
-        return document
-    faults = faults_of(batch)
-    for wrong in faults.all(WrongCounts):
-        document["request_counts"] = _wrong_counts(document["request_counts"], wrong)
-    for unknown in faults.all(UnknownState):
-        lasts = math.inf if unknown.seconds is None else unknown.seconds
-        if batch.status not in ENDED and now < batch.created_at + lasts:
-            document["status"] = unknown.word
-    for dialect in faults.all(Dialect):
-        _speak(document, dialect)
-    return document
-
-
-def show_file(file: FileRecord) -> dict[str, Any]:
-    """Return the File object, its creation time as its faults write it."""
-    document = file.document()
-    document["created_at"] = write_time(document["created_at"], file.time_format)
-    return document
-
-
-def write_time(seconds: int | None, time_format: str) -> int | str | None:
-    """Return a time as the dialect `time_format` writes it."""
-    if seconds is None or time_format == "seconds":
-        return seconds
-    if time_format == "milliseconds":
-        return seconds * 1000
-    return str(seconds) if time_format == "string" else datetime.fromtimestamp(seconds, UTC).isoformat()
-
-
-def _wrong_counts(counts: dict[str, int], wrong: WrongCounts) -> dict[str, int]:
-    if wrong.all_completed:
-        counts = {**counts, "completed": counts["completed"] + counts["failed"], "failed": 0}
-    return {name: max(0, count + getattr(wrong, f"{name}_by")) for name, count in counts.items()}
-
-
-def _speak(document: dict[str, Any], dialect: Dialect) -> None:
-    if dialect.upper_case_states:
-        document["status"] = document["status"].upper()
-    if dialect.empty_ids:
-        for name in ("output_file_id", "error_file_id"):
-            document[name] = document[name] or ""
-    if dialect.null_counts:
-        document["request_counts"] = None
-    for name in _TIMES:
-        document[name] = write_time(document[name], dialect.time_format)

@@ -5,27 +5,43 @@ while what has been bound to a batch stays with the batch.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from livedash_pipeline.local.batch_api.fault_kinds import CallFault, Dialect, VisibilityLag
+from livedash_pipeline.local.batch_api.fault_kinds import CallFault, Dialect, FaultKind, VisibilityLag
 from livedash_pipeline.local.batch_api.faults import (
     BoundFault,
     FaultScript,
     chosen,
+    is_batch_fault,
     is_call_fault,
     is_line_fault,
+    is_upload_fault,
 )
+from livedash_pipeline.local.batch_api.shown_kinds import ListingFault, OddValidation, SurvivingInput
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call: its operation as in `app.py`, and the batch and file that it is about."""
+    """One call: its operation as in `app.py`, the batch and file that it is about, and the metadata that a create sends."""
 
     operation: str
     batch_id: str | None = None
     file_id: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class StruckListing:
+    """A fault that strikes a call of the listing, as the `number`-th that it struck, with the seed of its script."""
+
+    fault: ListingFault
+    seed: int
+    number: int
+
+
+UploadFault = VisibilityLag | Dialect | SurvivingInput | OddValidation
 
 
 @dataclass
@@ -88,44 +104,55 @@ class FaultDesk:
         """Return the fault that strikes a call; called once for each."""
         found: CallFault | None = None
         with self._lock:
-            for each in self._fitting(call, calls=True):
+            for each in self._fitting(call, is_call_fault):
                 if isinstance(each.bound.fault, CallFault) and each.may_strike() and found is None:
                     found = each.bound.fault
                     each.struck += 1
         return found
 
-    def for_batch(self, batch_id: str, input_file_id: str) -> list[BoundFault]:
+    def for_batch(
+        self, batch_id: str, input_file_id: str, metadata: Mapping[str, Any] | None = None
+    ) -> list[BoundFault]:
         """Return the faults of a new batch and of its lines; called once for each."""
         found = []
         with self._lock:
-            for each in self._fitting(Call("create_batch", batch_id, input_file_id), calls=False):
-                fault = each.bound.fault
-                if isinstance(fault, VisibilityLag) and fault.of == "input_file":
-                    continue
+            for each in self._fitting(Call("create_batch", batch_id, input_file_id, metadata), is_batch_fault):
                 if each.may_strike():
                     each.struck += 1
                     found.append(each.bound)
         return found
 
-    def for_upload(self, file_id: str) -> list[VisibilityLag | Dialect]:
+    def for_upload(self, file_id: str) -> list[UploadFault]:
         """Return the faults of a new input file; called once for each. Those of a dialect are not used up by it."""
-        found: list[VisibilityLag | Dialect] = []
+        found: list[UploadFault] = []
         with self._lock:
-            for each in self._fitting(Call("upload_file", None, file_id), calls=False):
+            for each in self._fitting(Call("upload_file", None, file_id), lambda _fault: True):
                 fault = each.bound.fault
                 if isinstance(fault, Dialect) and fault.match.nth is None:
                     found.append(fault)
-                if isinstance(fault, VisibilityLag) and fault.of == "input_file" and each.may_strike():
+                if isinstance(fault, UploadFault) and is_upload_fault(fault) and each.may_strike():
                     each.struck += 1
                     found.append(fault)
         return found
 
-    def _fitting(self, call: Call, *, calls: bool) -> Iterator[_Installed]:
+    def for_listing(self) -> list[StruckListing]:
+        """Return the faults that strike a call of `list_batches`; called once for each."""
+        found: list[StruckListing] = []
+        with self._lock:
+            for each in self._installed:
+                fault = each.bound.fault
+                if isinstance(fault, ListingFault) and each.may_strike():
+                    each.struck += 1
+                    found.append(StruckListing(fault, each.bound.seed, each.struck))
+        return found
+
+    def _fitting(self, call: Call, is_kind: Callable[[FaultKind], bool]) -> Iterator[_Installed]:
         for each in self._installed:
             fault = each.bound.fault
-            if is_call_fault(fault) is not calls:
+            if not is_kind(fault) or getattr(fault, "operation", "any") not in ("any", call.operation):
                 continue
-            if calls and getattr(fault, "operation", "any") not in ("any", call.operation):
+            match = fault.match
+            if match.batch_id not in (None, call.batch_id) or match.file_id not in (None, call.file_id):
                 continue
-            if fault.match.batch_id in (None, call.batch_id) and fault.match.file_id in (None, call.file_id):
+            if match.metadata is None or match.metadata.items() <= (call.metadata or {}).items():
                 yield each

@@ -14,16 +14,17 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from livedash_pipeline.local.batch_api.fault_desk import Call
-from livedash_pipeline.local.batch_api.fault_kinds import CallFault, Delay, LoseReply, Slow, Status, Truncate
-from livedash_pipeline.local.batch_api.faulty_service import entry_of, input_file_of, refusal_of, with_ids
+from livedash_pipeline.local.batch_api.fault_kinds import Delay, LoseReply, Slow, Status, Truncate, UnreliableCall
+from livedash_pipeline.local.batch_api.faulty_service import entry_of, input_file_of, metadata_of, refusal_of, with_ids
 from livedash_pipeline.local.batch_api.journal import Entry
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.service import BatchService
+from livedash_pipeline.local.batch_api.shown_kinds import Pretend
 from livedash_pipeline.local.server_thread import CONNECTION
 
 _PIECES = 20
@@ -55,6 +56,8 @@ class FaultGate:
             return _SlowBody(await self._act(entry, proceed, delivered=True), fault.seconds, self._sleep)
         if isinstance(fault, Status):
             return await self._refuse(entry, proceed, fault)
+        if isinstance(fault, Pretend):
+            return await self._pretend(entry, request)
         if isinstance(fault, Truncate):
             try:
                 return _CutBody(await self._act(entry, proceed), fault)
@@ -71,7 +74,14 @@ class FaultGate:
             await self._note(replace(entry, acted=False, status=refusal.status, delivered=True, detail=refusal.message))
         raise refusal
 
-    async def _break(self, entry: Entry, request: Request, proceed: Proceed, fault: CallFault) -> Response:
+    async def _pretend(self, entry: Entry, request: Request) -> Response:
+        self._service.check_key(request.headers.get("authorization"))
+        named = entry.batch_id or entry.file_id or ""
+        document = await run_in_threadpool(self._service.pretend, entry.operation, named)
+        await self._note(replace(entry, acted=False, status=200))
+        return JSONResponse(document)
+
+    async def _break(self, entry: Entry, request: Request, proceed: Proceed, fault: UnreliableCall) -> Response:
         if isinstance(fault, LoseReply):
             with suppress(*_ERRORS):  # noted; nobody hears of it
                 await self._act(entry, proceed)
@@ -154,9 +164,10 @@ class _SlowBody(Response):
 async def _call(operation: str, request: Request) -> Call:
     """Return what the call is about; the body that is read here is kept for the operation."""
     batch_id, file_id = request.path_params.get("batch_id"), request.path_params.get("file_id")
-    if operation == "create_batch":
-        file_id = input_file_of(_parsed(await request.body()))
-    return Call(operation, batch_id, file_id)
+    if operation != "create_batch":
+        return Call(operation, batch_id, file_id)
+    body = _parsed(await request.body())
+    return Call(operation, batch_id, input_file_of(body), metadata_of(body))
 
 
 async def _argument(entry: Entry, request: Request) -> object:

@@ -1,64 +1,16 @@
 """Every way in which the stand-in can misbehave, one frozen model for each: what it is called and what it can be told.
 
-Add a kind here, put it into one of the three unions at the end, and let the module that the union names act on it. Pure data:
-nothing happens here. All durations are seconds of the service's clock, whatever its speed; `hang` alone is of the wall.
+Add a kind here, or in `shown_kinds.py` where it is about what the service shows; put it into one of the unions, and let the
+module that the union names act on it. Pure data: nothing happens here. All durations are seconds of the service's clock, whatever
+its speed; `hang` alone is of the wall.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Operation = Literal[
-    "upload_file",
-    "list_files",
-    "get_file",
-    "download_file",
-    "delete_file",
-    "create_batch",
-    "list_batches",
-    "get_batch",
-    "cancel_batch",
-    "list_models",
-    "get_model",
-    "chat_completion",
-]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Part(BaseModel):
-    """A piece of a fault script: it never changes, and takes no field that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Match(Part):
-    """What a fault strikes; with nothing given, everything of its kind.
-
-    A fault of a call strikes calls, a fault of a batch strikes batches when they are created (one that names its
-    `batch_id` also strikes a batch that exists already), and a fault of a line strikes lines of the batches that match.
-
-    Attributes:
-        nth: only the n-th call or batch that fits the rest, from 1.
-        batch_id: only calls about this batch, or this batch.
-        file_id: only calls about this file, or batches with this input file.
-        custom_id: only the line with this id; for faults of lines.
-        share: this part of the calls, batches or lines that fit, chosen by the script's seed.
-    """
-
-    nth: Count | None = None
-    batch_id: str | None = None
-    file_id: str | None = None
-    custom_id: str | None = None
-    share: Share | None = None
-
-
-class Base(Part):
-    """What every fault has; `times` is how often it strikes at most (calls or batches), None for always."""
-
-    match: Match = Match()
-    times: Count | None = None
+from livedash_pipeline.local.batch_api.fault_base import Base, Count, Operation, Seconds, Share
+from livedash_pipeline.local.batch_api.shown_kinds import ListingFault, Pretend, ShownFault, SurvivingInput
 
 
 class _Call(Base):
@@ -290,7 +242,8 @@ class OddText(Base):
     text: Literal["nul", "surrogate", "line_separator"]
 
 
-CallFault = LoseReply | Drop | Delay | Status | Truncate | Slow
+UnreliableCall = LoseReply | Drop | Delay | Status | Truncate | Slow
+CallFault = UnreliableCall | Pretend
 """Of one call; acted on by `faulty_service.py` in this process and by `fault_gate.py` over HTTP."""
 
 BatchFault = (
@@ -305,9 +258,13 @@ BatchFault = (
     | EmptyErrorFile
     | Dialect
     | UnknownState
+    | SurvivingInput
+    | ShownFault
 )
-"""Of one batch; acted on by `runs.py`, shown by `batch_faults.py`."""
+"""Of one batch; acted on by `runs.py`, shown by `batch_faults.py` and `batch_views.py`."""
 
 AnswerFault = RefusedAnswer | CutAnswer | InvalidJson | OffSchema | OtherSession | OddText
 LineFault = MissingLine | DuplicateLine | ForeignLine | LostLine | ErrorLine | GarbledLine | StringBody | AnswerFault
 """Of one line of a batch; acted on by `line_faults.py`."""
+
+FaultKind = CallFault | BatchFault | LineFault | ListingFault

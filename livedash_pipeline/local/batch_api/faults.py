@@ -13,12 +13,14 @@ from typing import Annotated, Any, get_args
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.local.batch_api.fault_kinds import BatchFault, CallFault, LineFault, Part
+from livedash_pipeline.local.batch_api.fault_base import Part
+from livedash_pipeline.local.batch_api.fault_kinds import CallFault, FaultKind, LineFault, VisibilityLag
+from livedash_pipeline.local.batch_api.shown_kinds import ListingFault, OddValidation, SurvivingInput
 
-Fault = Annotated[CallFault | BatchFault | LineFault, Field(discriminator="kind")]
+Fault = Annotated[FaultKind, Field(discriminator="kind")]
 """One fault, told from the others by its `kind`."""
 
-_CALLS, _LINES = get_args(CallFault), get_args(LineFault)
+_CALLS, _LINES, _LISTINGS = get_args(CallFault), get_args(LineFault), get_args(ListingFault)
 _REMEDY = "The kinds of faults and their fields are in livedash_pipeline/local/batch_api/fault_kinds.py."
 
 
@@ -50,12 +52,24 @@ class BoundFault(Part):
     number: int
 
 
-def is_call_fault(fault: CallFault | BatchFault | LineFault) -> bool:
-    """Whether a fault is one of calls; the others are bound to batches."""
+def is_call_fault(fault: FaultKind) -> bool:
+    """Whether a fault is one of calls."""
     return isinstance(fault, _CALLS)
 
 
-def is_line_fault(fault: CallFault | BatchFault | LineFault) -> bool:
+def is_batch_fault(fault: FaultKind) -> bool:
+    """Whether a fault is bound to batches, for itself or for their lines."""
+    return not isinstance(fault, (*_CALLS, *_LISTINGS)) and not is_upload_fault(fault)
+
+
+def is_upload_fault(fault: FaultKind) -> bool:
+    """Whether a fault is one of input files, from their upload on."""
+    if isinstance(fault, VisibilityLag):
+        return fault.of == "input_file"
+    return isinstance(fault, SurvivingInput) or (isinstance(fault, OddValidation) and fault.at == "upload")
+
+
+def is_line_fault(fault: FaultKind) -> bool:
     """Whether a fault is one of lines."""
     return isinstance(fault, _LINES)
 
@@ -120,5 +134,5 @@ def _shown(value: Any) -> str:
 
 
 def _kinds() -> list[str]:
-    models = (*_CALLS, *get_args(BatchFault), *_LINES)
+    models = get_args(FaultKind)
     return [get_args(model.model_fields["kind"].annotation)[0] for model in models]

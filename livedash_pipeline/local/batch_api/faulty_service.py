@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Any, BinaryIO, TypeVar, cast
 
 from livedash_pipeline.local.batch_api.fault_desk import Call
-from livedash_pipeline.local.batch_api.fault_kinds import CallFault, Delay, LoseReply, Slow, Status, Truncate
+from livedash_pipeline.local.batch_api.fault_kinds import Delay, LoseReply, Slow, Status, Truncate, UnreliableCall
 from livedash_pipeline.local.batch_api.journal import Entry
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.service import BatchService
+from livedash_pipeline.local.batch_api.shown_kinds import Pretend
 
 _T = TypeVar("_T")
 _MESSAGES = {
@@ -73,7 +74,9 @@ class FaultyService:
     def create_batch(self, body: object) -> dict[str, Any]:
         """As `BatchService.create_batch`."""
         return self._call(
-            Call("create_batch", None, input_file_of(body)), lambda: self.service.create_batch(body), body
+            Call("create_batch", None, input_file_of(body), metadata_of(body)),
+            lambda: self.service.create_batch(body),
+            body,
         )
 
     def list_batches(self, *, after: str | None = None, limit: object = None) -> dict[str, Any]:
@@ -108,6 +111,9 @@ class FaultyService:
             return self._act(entry, act, delivered=True)
         if isinstance(fault, Status):
             return self._refuse(entry, act, fault)
+        if isinstance(fault, Pretend):
+            self._note(replace(entry, acted=False, status=200))
+            return cast(_T, self.service.pretend(entry.operation, str(argument)))
         return self._break(entry, act, fault, argument)
 
     def _refuse(self, entry: Entry, act: Callable[[], _T], fault: Status) -> _T:
@@ -119,7 +125,7 @@ class FaultyService:
             self._note(replace(entry, acted=False, status=refusal.status, delivered=True, detail=refusal.message))
         raise refusal
 
-    def _break(self, entry: Entry, act: Callable[[], _T], fault: CallFault, argument: object) -> _T:
+    def _break(self, entry: Entry, act: Callable[[], _T], fault: UnreliableCall, argument: object) -> _T:
         if isinstance(fault, Truncate):
             reply = self._act(entry, act)
             if isinstance(reply, bytes):
@@ -167,6 +173,12 @@ def input_file_of(body: object) -> str | None:
     """Return the input file that the body of a create names, if it names one."""
     named = body.get("input_file_id") if isinstance(body, dict) else None
     return named if isinstance(named, str) else None
+
+
+def metadata_of(body: object) -> dict[str, Any] | None:
+    """Return the metadata that the body of a create holds, if it holds some."""
+    found = body.get("metadata") if isinstance(body, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def refusal_of(fault: Status) -> Refusal:

@@ -15,7 +15,8 @@ WINDOW_SECONDS = 86_400
 class FileRecord:
     """One stored file; `created_at` in seconds, `expires_at` None where it is kept for ever.
 
-    The rest is for faults: from when it is shown and listed, when it vanishes, and how its creation time is written.
+    The rest is for faults: from when it is shown and listed, when it vanishes, how its creation time is written, and whether its
+    content outlives its deletion.
     """
 
     id: str
@@ -28,6 +29,7 @@ class FileRecord:
     listed_at: float = 0.0
     vanishes_at: float | None = None
     time_format: str = "seconds"
+    survives: bool = False
 
     def is_shown(self, now: float) -> bool:
         """Whether somebody who names it gets to see it; it is no longer stored when it has vanished."""
@@ -56,7 +58,7 @@ class BatchRecord:
     the valid lengths of the two result files, which lie under `output_file` and `error_file` from the start and are
     shown as `output_file_id` and `error_file_id` only at the end. `enqueued_tokens` are the prompt tokens of all lines,
     counted only where a limit asks for them. The rest is for faults: those that struck it, as JSON, from when it is shown
-    and listed, and when it vanishes.
+    and listed, when it vanishes, its other name, what is shown of it in place of the truth, and how often it was retrieved.
     """
 
     id: str
@@ -93,6 +95,9 @@ class BatchRecord:
     shown_at: float = 0.0
     listed_at: float = 0.0
     vanishes_at: float | None = None
+    alias: str | None = None
+    snapshot: dict[str, Any] | None = None
+    retrieved: int = 0
 
     def is_shown(self, now: float) -> bool:
         """Whether somebody who names it gets to see it."""

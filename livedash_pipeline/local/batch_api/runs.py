@@ -15,8 +15,9 @@ from livedash_pipeline.local.batch_api.batch_faults import BatchFaults, bind, fa
 from livedash_pipeline.local.batch_api.catalogue import Catalogue
 from livedash_pipeline.local.batch_api.enqueued import count_enqueued, over_limit
 from livedash_pipeline.local.batch_api.fault_kinds import EmptyErrorFile
-from livedash_pipeline.local.batch_api.faults import BoundFault, is_call_fault
+from livedash_pipeline.local.batch_api.faults import BoundFault, is_batch_fault
 from livedash_pipeline.local.batch_api.journal import Entry, Journal
+from livedash_pipeline.local.batch_api.lenience import mend_requests
 from livedash_pipeline.local.batch_api.line_runs import Answering, LineRuns
 from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.records import BatchRecord, FileRecord
@@ -121,6 +122,13 @@ class BatchRuns:
         self._move(batch, status="in_progress", in_progress_at=due, total=len(order), model=snapshot)
         return True
 
+    def check(self, batch: BatchRecord) -> list[Fault]:
+        """Return what is wrong with the input file of a batch that is not there yet; nothing of the check stays."""
+        try:
+            return self._check(batch, self._store.file(batch.input_file_id)).faults
+        finally:
+            self._store.drop_work(batch.id)
+
     def _check(self, batch: BatchRecord, file: FileRecord | None) -> CheckedRequests:
         if file is None or file.purpose != "batch":
             return CheckedRequests([missing_file(batch.input_file_id)])
@@ -130,6 +138,8 @@ class BatchRuns:
             kept = self._store.keep_input(batch)
         except FileNotFoundError:  # deleted by another thread since it was looked up
             return CheckedRequests([missing_file(batch.input_file_id)])
+        if faults_of(batch).validated_at == "never":
+            mend_requests(kept, batch.endpoint, self._catalogue)
         with kept.open("rb") as stream:
             return check_requests(stream, batch.endpoint, self._catalogue)
 
@@ -236,7 +246,7 @@ class BatchRuns:
     def strike(self, new: BoundFault, now: float) -> bool:
         """Bind a fault to the batch that it names; return whether there is one. What has ended already is only hidden."""
         named = new.fault.match.batch_id
-        if named is None or is_call_fault(new.fault):
+        if named is None or not is_batch_fault(new.fault):
             return False
         with self._store.transaction():
             batch = self._store.batch(named)

@@ -12,33 +12,32 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from livedash_pipeline.local.batch_api.batch_faults import bind, hide, show_batch, show_file
-from livedash_pipeline.local.batch_api.batch_request import check_batch_request, check_expiry, check_integer
+from livedash_pipeline.local.batch_api.batch_creation import REPEAT, BatchCreation
+from livedash_pipeline.local.batch_api.batch_faults import answers_to
+from livedash_pipeline.local.batch_api.batch_request import check_integer
+from livedash_pipeline.local.batch_api.batch_views import look_at, show_batch, show_file
 from livedash_pipeline.local.batch_api.catalogue import Catalogue
 from livedash_pipeline.local.batch_api.chat import complete_chat
 from livedash_pipeline.local.batch_api.delayed_calls import DelayedCalls
 from livedash_pipeline.local.batch_api.documents import model_document, page
 from livedash_pipeline.local.batch_api.fault_desk import FaultDesk
-from livedash_pipeline.local.batch_api.fault_kinds import Dialect, VisibilityLag
 from livedash_pipeline.local.batch_api.faults import FaultScript
+from livedash_pipeline.local.batch_api.file_shelf import FileShelf, deleted
 from livedash_pipeline.local.batch_api.journal import Entry, Journal
 from livedash_pipeline.local.batch_api.line_runs import Answering
+from livedash_pipeline.local.batch_api.listing_faults import FaultyListing
 from livedash_pipeline.local.batch_api.pace import Pace
-from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord, FileRecord
+from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord
 from livedash_pipeline.local.batch_api.refusals import (
     Refusal,
-    invalid_value,
     model_not_found,
     wrong_type,
 )
 from livedash_pipeline.local.batch_api.runs import BatchRuns
+from livedash_pipeline.local.batch_api.shown_kinds import ShownBy
 from livedash_pipeline.local.batch_api.store import Store
-from livedash_pipeline.local.batch_api.uploads import write_content
 from livedash_pipeline.local.batch_api.upstream import Upstream
 from livedash_pipeline.openai_batch.tokens import load_encoding
-
-BATCH_FILE_SECONDS = 2_592_000
-_PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 
 
 def random_id(prefix: str) -> str:
@@ -90,11 +89,18 @@ class BatchService:
         pace = replace(pace or Pace(), speed=speed)
         self._store = Store(state_dir)
         self._journal = Journal(self._store)
-        late = {"create_batch": self._create, "cancel_batch": self._cancel, "delete_file": self._delete}
+        late = {
+            "create_batch": self._create,
+            REPEAT: self._repeat,
+            "cancel_batch": self._cancel,
+            "delete_file": self._delete,
+        }
         self._delayed = DelayedCalls(self._store, self._journal, late)
         self.fault_desk = FaultDesk(faults)
         self._answering = self._answering_by(upstream)
         self._runs = BatchRuns(self._store, self._catalogue, pace, self._journal, self._answering)
+        self._files = FileShelf(self._store, self._catalogue, self.fault_desk, clock, new_id)
+        self._creation = BatchCreation(self._store, self._runs, self._journal, self.fault_desk, new_id)
 
     def _answering_by(self, upstream: Upstream | None) -> Answering:
         if upstream:
@@ -153,30 +159,7 @@ class BatchService:
         self, stream: BinaryIO, *, filename: str, purpose: str, expires_after: object = None
     ) -> dict[str, Any]:
         """Store a file from a stream and return its File object."""
-        if purpose not in _PURPOSES:
-            raise invalid_value("purpose", purpose, ", ".join(map(repr, _PURPOSES)))
-        if purpose == "batch" and not filename.endswith(".jsonl"):
-            raise Refusal(400, "Invalid file format for Batch API. Must be .jsonl")
-        kept = check_expiry("expires_after", expires_after)
-        if kept is None and purpose == "batch":
-            kept = BATCH_FILE_SECONDS
-        file_id = self._new_id("file-")
-        path = self._store.content_path(file_id)
-        try:
-            size = write_content(stream, path, must_parse=purpose == "batch")
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        now = self._clock()
-        expires_at = None if kept is None else now + kept
-        record = FileRecord(file_id, filename, purpose, size, now, expires_at)
-        for fault in self.fault_desk.for_upload(file_id) if purpose == "batch" else ():
-            if isinstance(fault, VisibilityLag):
-                hide(record, [fault], now)
-            elif isinstance(fault, Dialect):
-                record.time_format = fault.time_format
-        self._store.add_file(record)
-        return show_file(record)
+        return self._files.upload(stream, filename=filename, purpose=purpose, expires_after=expires_after)
 
     def list_files(
         self,
@@ -188,24 +171,17 @@ class BatchService:
     ) -> dict[str, Any]:
         """Return a page of files, newest first unless `order` is asc."""
         self._look()
-        count = 10_000 if limit is None else check_integer("limit", limit, 1, 10_000)
-        if order not in (None, "asc", "desc"):
-            raise invalid_value("order", order, "'asc' and 'desc'")
-        if after is not None:
-            self._file(after)
-        ascending = order == "asc"
-        found = self._store.files(purpose=purpose, after=after, limit=count + 1, ascending=ascending, now=self._clock())
-        return page([show_file(file) for file in found], count)
+        return self._files.page(purpose=purpose, after=after, limit=limit, order=order)
 
     def get_file(self, file_id: str) -> dict[str, Any]:
         """Return a File object."""
         self._look()
-        return show_file(self._file(file_id))
+        return show_file(self._files.one(file_id))
 
     def file_content(self, file_id: str) -> Path:
         """Return the path under which a file's content can be read."""
         self._look()
-        return self._store.content_path(self._file(file_id).id)
+        return self._store.content_path(self._files.one(file_id).id)
 
     def delete_file(self, file_id: str) -> dict[str, Any]:
         """Delete a file. A batch that is past validation does not miss it."""
@@ -220,35 +196,31 @@ class BatchService:
         return self._create(body, self._clock())
 
     def _create(self, body: object, at: float) -> dict[str, Any]:
-        asked = check_batch_request(body)
-        record = BatchRecord(
-            id=self._new_id("batch_"),
-            endpoint=asked["endpoint"],
-            input_file_id=asked["input_file_id"],
-            created_at=at,
-            output_file=self._new_id("file-"),
-            error_file=self._new_id("file-"),
-            metadata=asked.get("metadata"),
-            output_expires_seconds=check_expiry("output_expires_after", asked.get("output_expires_after")),
-        )
-        bind(record, self.fault_desk.for_batch(record.id, record.input_file_id), at)
-        self._store.add_batch(record)
-        return show_batch(record, at)
+        record, repeat_at = self._creation.create(body, at)
+        if repeat_at is not None:
+            self._delayed.add(REPEAT, body, repeat_at)
+        return show_batch(record, at, "create")
+
+    def _repeat(self, body: object, at: float) -> dict[str, Any]:
+        return show_batch(self._creation.repeat(body, at), at, "create")
 
     def list_batches(self, *, after: str | None = None, limit: object = None) -> dict[str, Any]:
         """Return a page of batches, newest first."""
         self._look()
         count = 20 if limit is None else check_integer("limit", limit, 1, 100)
-        if after is not None:
-            self._batch(after)
+        behind = None if after is None else self._named(after).id
         now = self._clock()
-        found = self._store.batches(after=after, limit=count + 1, now=now)
-        return page([show_batch(batch, now) for batch in found], count)
+        struck = self.fault_desk.for_listing()
+        if struck:
+            listed = self._store.batches(after=None, limit=-1, now=now)
+            return FaultyListing(struck, now).page(listed, behind, count, lambda batch: self._show(batch, "list"))
+        found = self._store.batches(after=behind, limit=count + 1, now=now)
+        return page([self._show(batch, "list") for batch in found], count)
 
     def get_batch(self, batch_id: str) -> dict[str, Any]:
         """Return a Batch object."""
         self._look()
-        return show_batch(self._batch(batch_id), self._clock())
+        return self._show(self._batch(batch_id), "retrieve")
 
     def cancel_batch(self, batch_id: str) -> dict[str, Any]:
         """Begin to cancel a batch; harmless for one that is cancelled already, refused (409) for one that ended otherwise."""
@@ -263,7 +235,24 @@ class BatchService:
             if batch.status not in ("cancelling", "cancelled"):
                 batch.status, batch.cancelling_at = "cancelling", at
                 self._store.save_batch(batch)
-        return show_batch(batch, at)
+            return self._show(batch, "cancel")
+
+    def pretend(self, operation: str, argument: str) -> dict[str, Any]:
+        """Return the answer to a `delete_file` or `cancel_batch` that does not happen."""
+        self._look()
+        if operation == "delete_file":
+            return deleted(self._files.one(argument).id)
+        cancelling = {"status": "cancelling", "cancelling_at": int(self._clock())}
+        return {**show_batch(self._batch(argument), self._clock(), "cancel"), **cancelling}
+
+    def _show(self, batch: BatchRecord, by: ShownBy) -> dict[str, Any]:
+        """Return a batch as an operation shows it; some faults change the batch by that."""
+        changes = look_at(batch, by)
+        if changes:
+            self._store.change_batch(batch.id, changes)
+            for name, value in changes.items():
+                setattr(batch, name, value)
+        return show_batch(batch, self._clock(), by)
 
     # Models and chat
 
@@ -310,7 +299,10 @@ class BatchService:
         return {**self.fault_desk.document(), "delayed": self._delayed.waiting()}
 
     def note(self, entry: Entry) -> None:
-        """Write an entry into the journal."""
+        """Write an entry into the journal, with the batch's own id where it was called by another."""
+        named = entry.batch_id
+        if named and not self._store.batch(named) and (called := self._store.batch_called(named)):
+            entry = replace(entry, batch_id=called.id)
         self._journal.add(entry, self._clock())
 
     def journal(self, *, after: int = 0, batch_id: str | None = None) -> dict[str, Any]:
@@ -318,23 +310,27 @@ class BatchService:
         return self._journal.document(after=after, batch_id=batch_id)
 
     def _delete(self, file_id: str, _at: float) -> dict[str, Any]:
-        self._store.remove_file(self._file(file_id).id)
-        return {"id": file_id, "object": "file", "deleted": True}
+        return self._files.delete(file_id)
 
     def _look(self) -> None:
         self.advance(lines=self._lines_per_look)
 
-    def _file(self, file_id: str) -> FileRecord:
-        record = self._store.file(file_id)
-        if record is None or not record.is_shown(self._clock()):
-            raise Refusal(404, f"No such File object: {file_id}", param="id")
+    def _batch(self, batch_id: str) -> BatchRecord:
+        record = self._named(batch_id)
+        if not answers_to(record, batch_id):
+            raise _no_batch(batch_id)
         return record
 
-    def _batch(self, batch_id: str) -> BatchRecord:
-        record = self._store.batch(batch_id)
+    def _named(self, name: str) -> BatchRecord:
+        """Return the batch with an id or an alias, whether or not it can be retrieved by it."""
+        record = self._store.batch(name) or self._store.batch_called(name)
         if record is None or not record.is_shown(self._clock()):
-            raise Refusal(404, f"No batch found with id '{batch_id}'.")
+            raise _no_batch(name)
         return record
+
+
+def _no_batch(name: str) -> Refusal:
+    return Refusal(404, f"No batch found with id '{name}'.")
 
 
 def _catalogue(models: Collection[str], upstream: Upstream | None) -> Catalogue:

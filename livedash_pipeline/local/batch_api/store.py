@@ -209,6 +209,12 @@ class Store:
             row = self._select("SELECT record FROM batches WHERE id = ?", batch_id)
         return BatchRecord(**json.loads(row[0])) if row else None
 
+    def batch_called(self, alias: str) -> BatchRecord | None:
+        """Return the record of the batch with this other name, or None."""
+        with self._lock:
+            row = self._select("SELECT record FROM batches WHERE json_extract(record, '$.alias') = ?", alias)
+        return BatchRecord(**json.loads(row[0])) if row else None
+
     def batches(self, *, after: str | None, limit: int, now: float) -> list[BatchRecord]:
         """Return up to `limit` batches listed at `now`, newest first, those older than the batch `after`."""
         page = """

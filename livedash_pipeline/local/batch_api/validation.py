@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from livedash_pipeline.local.batch_api.catalogue import Catalogue
 from livedash_pipeline.local.batch_api.lines import MAX_LINE_BYTES, iterate_lines, parse_object
+from livedash_pipeline.local.batch_api.refusals import Refusal
 
 MAX_REQUESTS = 50_000
 MAX_FILE_BYTES = 209_715_200
@@ -31,6 +32,12 @@ class Fault:
     def document(self) -> dict[str, Any]:
         """Return the entry as the service shows it, nulls included."""
         return asdict(self)
+
+
+def refused(fault: Fault) -> Refusal:
+    """Return the refusal by which a server that checks a requests file at once tells of a fault."""
+    where = "" if fault.line is None else f" (line {fault.line})"
+    return Refusal(400, f"{fault.message}{where}", code=fault.code, param=fault.param)
 
 
 @dataclass(frozen=True)

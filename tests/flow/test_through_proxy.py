@@ -1,0 +1,43 @@
+"""The steps around batches behind a gateway that keeps its own order and its own ids, and keeps them everywhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from sqlalchemy import Engine
+
+from livedash_pipeline.db.companies import Company
+from livedash_pipeline.db.tables import ai_batch_requests, ai_request_attempts
+from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.ingest import ingest_finished
+from livedash_pipeline.flow.poll import poll_batches
+from livedash_pipeline.flow.submit import submit_pending
+from tests.flow.rows import insert_requests, rows_of
+from tests.support.hostile_proxy import HostileProxy, Plan
+
+PLANS = {
+    "nothing": Plan(),
+    "other ids everywhere": Plan(batch_prefix="gw_", file_prefix="enc_"),
+    "reversed pages": Plan(order="reversed"),
+    "repeated items": Plan(repeats_items=True),
+    "no metadata in the listing": Plan(drops_metadata_in=frozenset({"list_batches"})),
+}
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_batch_is_submitted_followed_and_taken_in(
+    engine: Engine, company: Company, through_proxy: BatchContext, proxy: HostileProxy, plan: str
+) -> None:
+    proxy.plan = PLANS[plan]
+    with engine.begin() as connection:
+        insert_requests(connection, company, 3)
+    submit_pending(through_proxy, ignore_minimum=True)
+    poll_batches(through_proxy)
+    ingest_finished(through_proxy)
+    assert Counter(row.outcome for row in rows_of(engine, ai_request_attempts)).total() == 3
+    (batch,) = rows_of(engine, ai_batch_requests)
+    assert batch.openai_batch_id.startswith(f"{PLANS[plan].batch_prefix}batch_")
+    assert batch.processed_at is not None
+    assert Counter(proxy.calls)["create_batch"] == 1
+    assert "cancel_batch" not in proxy.calls
