@@ -23,7 +23,7 @@ ALLOWED = {
     "commands": {"core", "db", "openai_batch", "sources", "flow", "defs", "api", "local"},
 }
 # Anybody above the core may use these; they import nothing of the layers.
-COMMON = {"errors", "settings", "logs", "paths", "scratch"}
+COMMON = {"errors", "settings", "logs", "paths", "scratch", "storage"}
 TOP = {"cli", "definitions"}
 FRAMEWORKS = {
     "dagster": {"defs", "definitions"},

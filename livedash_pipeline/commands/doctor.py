@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from livedash_pipeline.settings import Settings
 
 
+_FOUND = {"failed": "failed", "warning": "to look at", "not_checked": "not looked at"}
+
+
 @command("doctor", example="livedash doctor")
 def doctor() -> Answer:
     """Check key, model, money, database and clocks; spends nothing."""
@@ -60,5 +63,6 @@ def _draw(console: Console, document: Document) -> None:
         ],
         empty="",
     )
-    failed = sum(row["status"] == "failed" for row in document["checks"])
-    console.print(f"{failed} failed." if failed else "Everything that was looked at is in order.")
+    statuses = [row["status"] for row in document["checks"]]
+    found = [f"{statuses.count(word)} {said}" for word, said in _FOUND.items() if word in statuses]
+    console.print(f"{', '.join(found)}." if found else "Everything that was looked at is in order.")

@@ -7,7 +7,7 @@ that are not ours are counted and never touched.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -40,6 +40,7 @@ class ReconcileReport:
         files_removed: Input and result files of ours that nobody needs any more.
         vanished: Batches that the service does not have any more, believed now.
         problems: What a person has to know.
+        paused_until: Nothing was compared, since the service wants fewer calls until then.
     """
 
     adopted: int = 0
@@ -48,6 +49,7 @@ class ReconcileReport:
     files_removed: int = 0
     vanished: int = 0
     problems: list[str] = field(default_factory=list)
+    paused_until: datetime | None = None
     recovery: RecoveryReport = field(default_factory=RecoveryReport)
     poll: PollReport = field(default_factory=lambda: PollReport(0, 0))
 
@@ -66,7 +68,8 @@ def reconcile_batches(context: BatchContext, *, accept_vanished: bool = False) -
     report = ReconcileReport()
     until = paused_until(context)
     if until is not None:
-        report.problems.append(f"{describe_pause(context.endpoint, until)}; reconcile again after that.")
+        report.paused_until = until
+        report.problems.append(f"{describe_pause(context.endpoint, until)}.")
         return report
     if accept_vanished:
         # First, so that recovery stops at none of these and places no hold because of them.
