@@ -136,7 +136,7 @@ load_from:
 def write_dagster_home(settings: Settings) -> None:
     """Writes Dagster's instance file, as it ships with the package, and a workspace for processes that run anywhere."""
     wanted = {"dagster.yaml": shipped("dagster.yaml").read_text(encoding="utf-8"), "workspace.yaml": _WORKSPACE}
-    with writing("Dagster's configuration", settings.dagster_home, setting="DAGSTER_HOME"):
+    with writing("Dagster's configuration", settings.dagster_home, setting="LIVEDASH_HOME"):
         settings.dagster_home.mkdir(parents=True, exist_ok=True)
         for name, content in wanted.items():
             target = settings.dagster_home / name
