@@ -20,11 +20,10 @@ from livedash_pipeline.core.judgement import month_of
 from livedash_pipeline.core.nothing_sent import Standing, why_nothing_is_sent
 from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.core.request_lines import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
-from livedash_pipeline.db import batches, holds, pauses, previews, prices
+from livedash_pipeline.db import batches, holds, previews, prices
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.previews import ForeseenClaim, foresee_claim, learned_token_limit
 from livedash_pipeline.flow.documents import Document, moment, money
-from livedash_pipeline.flow.pacing import describe_pause
 from livedash_pipeline.flow.spending import models_to_pay, require_payable
 from livedash_pipeline.flow.standing import read_standing
 from livedash_pipeline.settings import Settings
@@ -70,12 +69,9 @@ def preview_submit(
         preview = _Preview(connection, settings, endpoint, database_now(connection))
         groups = batches.pending_groups(connection, company_id)
         require_payable(connection, settings, models_to_pay(connection, settings, groups, company_id), now=preview.now)
-        paused = pauses.paused_until(connection, endpoint, now=preview.now)
-        if paused is not None:
-            preview.held.append(describe_pause(endpoint, paused))
         in_force = [] if unhold else _holds(preview, key_fingerprint or "")
         preview.held += [_describe(hold) for hold in in_force]
-        for group in [] if paused else _free_of(in_force, admission.take_turns(groups)):
+        for group in _free_of(in_force, admission.take_turns(groups)):
             _foresee(preview, group)
         standing = read_standing(connection, endpoint=endpoint, company_id=company_id)
         connection.rollback()

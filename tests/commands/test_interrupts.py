@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, update
 
+from livedash_pipeline.core.endpoints import endpoint_of
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.tables import companies
 from tests.api.world import add_batch
@@ -53,7 +54,7 @@ def _asked_by(step: subprocess.Popen[str], server: socket.socket) -> socket.sock
             return server.accept()[0]
         except TimeoutError:
             continue
-    pytest.fail(f"{step.args} ended with {step.returncode}: {step.communicate()[1]}")
+    pytest.fail(f"{step.args} ended with {step.returncode}: {step.communicate()}")
 
 
 def test_a_signal_ends_every_step_with_one_line_and_130(
@@ -67,12 +68,13 @@ def test_a_signal_ends_every_step_with_one_line_and_130(
         "OPENAI_BASE_URL": f"http://{origin}/v1",
         "OPENAI_API_KEY": "key",
     }
+    endpoint = endpoint_of(environ["OPENAI_BASE_URL"])
     with engine.begin() as connection:
         connection.execute(update(companies).values(csv_url=f"http://{origin}/chats.csv"))
         insert_requests(connection, company)
-        add_batch(connection, company.id, endpoint=f"{origin}/v1", openai_batch_id="batch_1")
+        add_batch(connection, company.id, endpoint=endpoint, openai_batch_id="batch_1")
         ended = {"status": "COMPLETED", "openai_status": "completed", "output_file_id": "file_1"}
-        add_batch(connection, company.id, endpoint=f"{origin}/v1", openai_batch_id="batch_2", **ended)
+        add_batch(connection, company.id, endpoint=endpoint, openai_batch_id="batch_2", **ended)
     steps = [
         (["import", "--company", "acme"], signal.SIGTERM),
         (["submit", "--json"], signal.SIGINT),
