@@ -62,7 +62,7 @@ _LOGIN = DatabaseFault(
     "Correct user and password in the address, or let the user in by pg_hba.conf.",
     is_passing=False,
 )
-_TOO_MANY = DatabaseFault(
+TOO_MANY_CONNECTIONS = DatabaseFault(
     "database_too_many_connections",
     f"{DATABASE} has no connection left for this user: there are too many clients already.",
     "End clients that nobody needs, or raise max_connections or the role's CONNECTION LIMIT, and repeat the command.",
@@ -181,7 +181,7 @@ FAULTS: Mapping[str, DatabaseFault] = MappingProxyType(
         "42501": _PRIVILEGE,
         "53100": _FULL,
         "53200": _MEMORY,
-        "53300": _TOO_MANY,
+        "53300": TOO_MANY_CONNECTIONS,
         "53": _LIMIT,
         "55P03": _LOCK_TIMEOUT,
         "57014": _STATEMENT_TIMEOUT,
@@ -198,9 +198,9 @@ FAULTS: Mapping[str, DatabaseFault] = MappingProxyType(
 # What libpq and the server say where a connection is refused, in lower case; the first that occurs counts. A server that
 # speaks another language is not understood, and its words are shown.
 _REFUSALS: tuple[tuple[str, DatabaseFault], ...] = (
-    ("too many clients", _TOO_MANY),
-    ("too many connections", _TOO_MANY),
-    ("remaining connection slots", _TOO_MANY),
+    ("too many clients", TOO_MANY_CONNECTIONS),
+    ("too many connections", TOO_MANY_CONNECTIONS),
+    ("remaining connection slots", TOO_MANY_CONNECTIONS),
     ("the database system is", _AWAY),
     ("password authentication failed", _LOGIN),
     ("no password supplied", _LOGIN),

@@ -16,13 +16,15 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from livedash_pipeline.core.database_faults import TOO_MANY_CONNECTIONS
 from livedash_pipeline.db.faults import fault_error, refusal_of
 from livedash_pipeline.errors import DatabaseNotReadyError, SettingsError, driver_reason
 
 _Result = TypeVar("_Result")
 
-# Deadlock and serialization failure: the transaction is rolled back whole, so running it again is safe.
-_RETRIED_SQLSTATES = frozenset({"40P01", "40001"})
+# Deadlock, serialization failure and a lock that was not granted in time: the transaction is rolled back whole, so running it
+# again is safe. Time-outs of statements are not here: what took too long would take as long again.
+_RETRIED_SQLSTATES = frozenset({"40P01", "40001", "55P03"})
 # Two transactions that open a request for one session at once: the second one sees the first one's when it is run again.
 _RACED_CONSTRAINTS = frozenset({"uq_ai_processing_requests_open"})
 
@@ -131,7 +133,9 @@ def autocommitted(engine: Engine) -> Iterator[Connection]:
 
 
 def in_transaction(engine: Engine, work: Callable[[Connection], _Result], *, attempts: int = 5) -> _Result:
-    """Runs `work` in one transaction, again when it was the victim of a deadlock or lost a race for an open request."""
+    """Runs `work` in one transaction; again when it was the victim of a deadlock, waited for a lock or a connection in vain, or
+    lost a race for an open request.
+    """
     for attempt in _tries(attempts):
         with attempt, engine.begin() as connection:
             return work(connection)
@@ -158,4 +162,7 @@ def _tries(attempts: int) -> Retrying:
 def _is_conflict(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError) or not isinstance(error.orig, PostgresError):
         return False
+    if error.orig.sqlstate is None and refusal_of(error.orig) is TOO_MANY_CONNECTIONS:
+        # Nothing has run yet, and others give connections back all the time.
+        return True
     return error.orig.sqlstate in _RETRIED_SQLSTATES or error.orig.diag.constraint_name in _RACED_CONSTRAINTS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -58,16 +57,10 @@ def _asked_by(step: subprocess.Popen[str], server: socket.socket) -> socket.sock
 
 
 def test_a_signal_ends_every_step_with_one_line_and_130(
-    engine: Engine, company: Company, database_url: str, empty_database_url: str, silent: socket.socket, tmp_path: Path
+    engine: Engine, company: Company, process_env: dict[str, str], silent: socket.socket, tmp_path: Path
 ) -> None:
     origin = f"127.0.0.1:{silent.getsockname()[1]}"
-    environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {
-        "LIVEDASH_HOME": str(tmp_path / "home"),
-        "DATABASE_URL": database_url,
-        "LIVEDASH_DAGSTER_URL": empty_database_url.replace("postgresql+psycopg:", "postgresql+psycopg2:"),
-        "OPENAI_BASE_URL": f"http://{origin}/v1",
-        "OPENAI_API_KEY": "key",
-    }
+    environ = process_env | {"OPENAI_BASE_URL": f"http://{origin}/v1", "OPENAI_API_KEY": "key"}
     endpoint = endpoint_of(environ["OPENAI_BASE_URL"])
     with engine.begin() as connection:
         connection.execute(update(companies).values(csv_url=f"http://{origin}/chats.csv"))

@@ -21,18 +21,6 @@ LIVEDASH = [sys.executable, "-m", "livedash_pipeline.cli"]
 _ROW = "chat-{},2025-05-01 10:00:00,2025-05-01 10:05:00,,,,,,,,,,,,,\n"
 
 
-@pytest.fixture
-def process_env(database_url: str, empty_database_url: str, tmp_path: Path) -> dict[str, str]:
-    """Variables for real processes, with a database for Dagster."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {
-        "LIVEDASH_HOME": str(tmp_path / "home"),
-        "DATABASE_URL": database_url,
-        "LIVEDASH_DAGSTER_URL": empty_database_url.replace("postgresql+psycopg:", "postgresql+psycopg2:"),
-        "LIVEDASH_MAX_REJECT_RATIO": "1",
-    }
-
-
 def _errors(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in done.stderr.splitlines() if line.startswith("error: ")]
 
@@ -45,6 +33,7 @@ def test_an_import_onto_a_full_disk_ends_with_a_sentence_and_goes_on_later(
     with engine.begin() as connection:
         update_company(connection, company.slug, CompanyChanges(csv_url=str(csv)), now=database_now(connection))
     line = [*LIVEDASH, "import", "--company", "acme"]
+    process_env["LIVEDASH_MAX_REJECT_RATIO"] = "1"
     full = run_limited(line, environ=process_env, directory=tmp_path, limit=no_large_files(100_000))
     assert full.returncode == 1, full.stderr
     (said,) = _errors(full)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shlex
 import signal
 import socket
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import pytest
 from rich.console import Console
 
 from livedash_pipeline.commands.pipeline import (
@@ -88,17 +86,6 @@ def test_a_failed_import_is_named_beside_the_others() -> None:
     text = _drawn(draw_imports, [good, {"ok": False, "company": "beta", "error": error}])
     assert "beta failed: There is no [b]file[/b]." in text
     assert "\x1b" not in text
-
-
-@pytest.fixture
-def process_env(database_url: str, empty_database_url: str, tmp_path: Path) -> dict[str, str]:
-    """Variables for real processes, with a database for Dagster."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {
-        "LIVEDASH_HOME": str(tmp_path / "home"),
-        "DATABASE_URL": database_url,
-        "LIVEDASH_DAGSTER_URL": empty_database_url.replace("postgresql+psycopg:", "postgresql+psycopg2:"),
-    }
 
 
 def test_a_step_runs_as_a_dagster_run_and_an_interrupt_ends_it_with_130(
