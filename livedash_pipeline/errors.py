@@ -4,6 +4,8 @@
     ├── SettingsError           a setting is missing or wrong; exit status 2
     ├── UsageError              an argument names nothing that exists; exit status 2
     ├── DatabaseNotReadyError   unreachable, not migrated, or newer than this program; exit status 2
+    │   └── DatabaseFaultError  the database refuses or lacks something; exit status 1 where that passes by itself
+    ├── StorageError            a file cannot be written; exit status 2 where a setting names its place
     ├── SourceError             a CSV or transcript source cannot be read now; `retryable` says whether waiting helps
     ├── RejectedImportError     too many records of a file cannot be read
     └── BatchApiError           the Batch API refused; raised by `openai_batch`
@@ -54,6 +56,19 @@ class DatabaseNotReadyError(LivedashError):
 
     code = "database_not_ready"
     exit_status = 2
+
+
+class DatabaseFaultError(DatabaseNotReadyError):
+    """A database does not do what is asked, for a reason that it stated; `is_passing` where it may do so later."""
+
+    is_passing = False
+
+
+class StorageError(LivedashError):
+    """A file could not be written; `errno` is what the operating system said."""
+
+    code = "storage_failed"
+    errno: int | None = None
 
 
 class SourceError(LivedashError):

@@ -15,6 +15,9 @@ from pathlib import Path
 
 import psutil
 
+from livedash_pipeline.errors import StorageError
+from livedash_pipeline.storage import writing
+
 # The clock of a file system can lag behind the one that says when a process began.
 _CLOCK_SLACK = 2.0
 
@@ -26,14 +29,35 @@ def scratch_directory(kind: str, parent: Path | None = None) -> Iterator[Path]:
     Args:
         kind: What it is for, such as `spool`.
         parent: Where it is made; None: the system's directory for temporary files.
+
+    Raises:
+        StorageError: It cannot be made.
     """
-    place = parent or Path(tempfile.gettempdir())
+    place = parent or temporary_directory()
     ours = f"livedash-{kind}-{socket.gethostname()}-"
-    for left in place.glob(f"{ours}*"):
-        if not _in_use(left, left.name.removeprefix(ours).partition("-")[0]):
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{ours}{os.getpid()}-", dir=place) as made:
-        yield Path(made)
+    with writing(f"The {kind} directory", place, setting="" if parent else "TMPDIR"):
+        for left in place.glob(f"{ours}*"):
+            if not _in_use(left, left.name.removeprefix(ours).partition("-")[0]):
+                shutil.rmtree(left, ignore_errors=True)
+        made = tempfile.TemporaryDirectory(prefix=f"{ours}{os.getpid()}-", dir=place)
+    with made as directory:
+        yield Path(directory)
+
+
+def temporary_directory() -> Path:
+    """Where temporary files go.
+
+    Raises:
+        StorageError: None of the places that the system knows can be written to.
+    """
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        # Python tries TMPDIR and the system's own places by writing to each, and does not say why it failed.
+        raise StorageError(
+            "No directory for temporary files can be written to.",
+            remedy="Free some space in /tmp, or set TMPDIR to a directory that can be written to.",
+        ) from None
 
 
 def _in_use(directory: Path, pid: str) -> bool:

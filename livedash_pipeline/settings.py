@@ -119,8 +119,19 @@ class Settings(BaseModel):
 
     @property
     def home(self) -> Path:
-        """`LIVEDASH_HOME` as an absolute path."""
-        return self.livedash_home.expanduser().resolve()
+        """`LIVEDASH_HOME` as an absolute path.
+
+        Raises:
+            SettingsError: Its symbolic links go round in a circle, or it begins with the home of an unknown user.
+        """
+        try:
+            return self.livedash_home.expanduser().resolve()
+        except RuntimeError:
+            raise SettingsError(
+                f"LIVEDASH_HOME is {self.livedash_home}, which names no directory: its symbolic links go round in a circle, or "
+                "there is no such user.",
+                remedy="Set LIVEDASH_HOME to a directory that can be written to.",
+            ) from None
 
     @property
     def dagster_home(self) -> Path:

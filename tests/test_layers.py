@@ -23,8 +23,8 @@ ALLOWED = {
     "commands": {"core", "db", "openai_batch", "sources", "flow", "defs", "api", "local"},
 }
 # Anybody above the core may use these; they import nothing of the layers.
-COMMON = {"errors", "settings", "logs", "paths", "scratch"}
-TOP = {"cli", "definitions"}
+COMMON = {"errors", "settings", "logs", "paths", "scratch", "storage"}
+TOP = {"cli", "definitions", "launch"}
 FRAMEWORKS = {
     "dagster": {"defs", "definitions"},
     "openai": {"openai_batch"},

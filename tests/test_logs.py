@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 _LINES = """
 import logging
@@ -23,3 +24,12 @@ def test_a_library_that_uses_the_root_logger_neither_repeats_our_lines_nor_write
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert [line["event"] for line in lines] == ["a library speaks through the root logger", "ours"]
     assert lines[1]["batches"] == 2
+
+
+def test_a_log_that_cannot_be_written_ends_no_work() -> None:
+    script = _LINES + "print('done')"
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=full, text=True, check=False
+        )
+    assert done.stdout == "done\n"

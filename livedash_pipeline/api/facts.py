@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import sys
 import traceback
+from errno import errorcode
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 
+from livedash_pipeline.core.causes import causes_of
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
@@ -42,6 +44,18 @@ def network_of(scope: Any) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ip_network((parsed.packed[:_NETWORK_BYTES] + bytes(16 - _NETWORK_BYTES), 8 * _NETWORK_BYTES)))
+
+
+def machine_facts(error: BaseException) -> dict[str, str]:
+    """The errno and the SQLSTATE behind a failure, by name and never with words; empty where there is neither."""
+    facts: dict[str, str] = {}
+    for cause in causes_of(error):
+        number, state = getattr(cause, "errno", None), getattr(cause, "sqlstate", None)
+        if isinstance(number, int):
+            facts.setdefault("errno", errorcode.get(number, str(number)))
+        if isinstance(state, str):
+            facts.setdefault("sqlstate", state)
+    return facts
 
 
 def log_unforeseen(error: Exception) -> None:

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from livedash_pipeline.api.access import Access, allowed_names
 from livedash_pipeline.api.bodies import read_body
-from livedash_pipeline.api.facts import address_of, log_unforeseen, network_of, path_of
+from livedash_pipeline.api.facts import address_of, log_unforeseen, machine_facts, network_of, path_of
 from livedash_pipeline.api.problems import Problem, internal, invalid, problem_of, too_many
 from livedash_pipeline.api.responses import with_etag
 from livedash_pipeline.api.services import Services, services_of
@@ -273,7 +273,7 @@ def _problem(error: Exception) -> Problem:
         log_unforeseen(error)
         return internal()
     if problem.status_code >= 500:
-        log.warning("request failed", code=problem.code, kind=type(error).__name__)
+        log.warning("request failed", code=problem.code, kind=type(error).__name__, **machine_facts(error))
     return problem
 
 

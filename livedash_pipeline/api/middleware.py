@@ -30,6 +30,18 @@ MAX_TARGET = 8192
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # What answers cheaply and is asked by machines that must not be refused.
 _PROBES = frozenset({"/healthz", "/readyz"})
+# Headers that decide who asks, for what, or how the body is read; each may be there once (RFC 9110, 5.3).
+_SINGLE = (
+    b"authorization",
+    b"host",
+    b"content-length",
+    b"content-type",
+    b"content-encoding",
+    b"idempotency-key",
+    b"webhook-id",
+    b"webhook-timestamp",
+    b"webhook-signature",
+)
 # Parameters that hold no person's data; the values of others are not logged.
 _HARMLESS = frozenset({"status", "limit", "company", "stage", "since"})
 _LONGEST_VALUE = 64
@@ -97,6 +109,15 @@ class Surroundings:
                 "The request says Content-Length and Transfer-Encoding.",
                 remedy="Send one of them.",
                 headers={"Connection": "close"},
+            )
+        names = [name for name, _ in scope["headers"]]
+        repeated = next((name for name in _SINGLE if names.count(name) > 1), None)
+        if repeated is not None:
+            # A proxy in front may have judged another one of them than would be believed here.
+            return Problem(
+                "bad_request",
+                f"The header {repeated.decode()} is given {names.count(repeated)} times.",
+                remedy="Send it once.",
             )
         if scope["path"] in _PROBES:
             return None

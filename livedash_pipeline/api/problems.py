@@ -11,22 +11,27 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from livedash_pipeline.core.causes import causes_of
+from livedash_pipeline.core.database_faults import DATABASE
 from livedash_pipeline.core.failures import FailureKind
-from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, SettingsError, UsageError
+from livedash_pipeline.db.faults import database_fault_of
+from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, SettingsError, StorageError, UsageError
 from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.storage import failed_write
 
 MEDIA_TYPE = "application/problem+json"
 # Relative, and resolvable: docs/http-api.md has a heading for each.
 _TYPE = "/docs#problem-{code}"
 _UNAVAILABLE_SECONDS = 5
-# Postgres: a statement ran into its time-out; connections that were ended, refused or are too many.
-_BUSY_SQLSTATES = ("57014", "57P", "53", "08", "55P03")
+# A full disk takes longer to be seen to than a busy database.
+_STORAGE_SECONDS = 30
+_DATABASE = "The database"
 
 TITLES = {
     "bad_request": (400, "The request cannot be understood"),
@@ -138,14 +143,16 @@ def problem_of(error: Exception) -> Problem | None:
         return _of_ours(error)
     if isinstance(error, PoolTimeoutError):
         return unavailable("All connections to the database are in use.")
-    if isinstance(error, DBAPIError):
-        return _of_database(error)
     if isinstance(error, HTTPException):
         return _of_framework(error)
+    if isinstance(error, DBAPIError | OSError):
+        return _of_machine(error)
     return None
 
 
 def _of_ours(error: LivedashError) -> Problem:
+    if isinstance(error, StorageError):
+        return _of_storage()
     if isinstance(error, DatabaseNotReadyError):
         # Its own sentence names the database's address.
         return unavailable("The database cannot be used now.")
@@ -164,14 +171,19 @@ def _of_service(error: BatchApiError) -> Problem:
     return Problem("upstream_unavailable", error.message, remedy=error.remedy, headers={"Retry-After": str(wait)})
 
 
-def _of_database(error: DBAPIError) -> Problem | None:
-    state = getattr(error.orig, "sqlstate", None) or ""
-    if state == "57014":
-        return unavailable("The database took too long to answer.")
-    gone = isinstance(error, OperationalError | InterfaceError) and not state
-    if gone or error.connection_invalidated or state.startswith(_BUSY_SQLSTATES):
-        return unavailable("The database cannot be reached.")
-    return None
+def _of_machine(error: Exception) -> Problem | None:
+    """A refusal of the database, or of the disk; None for a fault of a statement."""
+    fault = next(filter(None, map(database_fault_of, causes_of(error))), None)
+    if fault is not None:
+        return unavailable(fault.message.replace(DATABASE, _DATABASE))
+    if isinstance(error, DBAPIError):
+        return unavailable("The database cannot be reached.") if error.connection_invalidated else None
+    return None if failed_write(error) is None else _of_storage()
+
+
+def _of_storage() -> Problem:
+    # Where it lies is nobody's business but the operator's; the log has the errno.
+    return unavailable("The server cannot write to its disk now; nothing was stored.", seconds=_STORAGE_SECONDS)
 
 
 def _of_framework(error: HTTPException) -> Problem:

@@ -19,6 +19,8 @@ from uvicorn.supervisors import Multiprocess
 from livedash_pipeline.api.metrics import MULTIPROCESS
 from livedash_pipeline.api.protocol import MAX_PARTIAL_HEAD, BoundedProtocol
 from livedash_pipeline.errors import LivedashError
+from livedash_pipeline.scratch import temporary_directory
+from livedash_pipeline.storage import writing
 
 FACTORY = "livedash_pipeline.api.app:create_app"
 # Requests under way get so long when the server stops.
@@ -167,7 +169,9 @@ def origin_of(listener: socket.socket) -> str:
 @contextmanager
 def _shared_metrics(environ: Any) -> Iterator[Mapping[str, str]]:
     """Where worker processes keep their figures, so that any of them can show those of all."""
-    with tempfile.TemporaryDirectory(prefix="livedash-metrics-") as directory:
+    with writing("The figures of the worker processes", temporary_directory(), setting="TMPDIR"):
+        made = tempfile.TemporaryDirectory(prefix="livedash-metrics-")
+    with made as directory:
         environ[MULTIPROCESS] = directory
         try:
             yield environ

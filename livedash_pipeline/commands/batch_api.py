@@ -5,8 +5,10 @@ Options only; what they mean is in `local.batch_api.server`.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import sqlite3
 from pathlib import Path
 
 import click
@@ -77,6 +79,7 @@ def batch_api(
     from livedash_pipeline.local.batch_api.options import caller_keys, open_upstream, read_faults
     from livedash_pipeline.local.batch_api.server import serve
     from livedash_pipeline.local.batch_api.store import StateInUseError
+    from livedash_pipeline.storage import storage_error
 
     settings = start()
     script = read_faults(faults)
@@ -92,11 +95,15 @@ def batch_api(
         ctx.exit(INTERRUPTED)
     except StateInUseError:
         raise UsageError(f"Another server works on {state}.", remedy="Use it, or give another --state.") from None
+    except sqlite3.Error as error:
+        raise UsageError(f"The state in {state} cannot be used: {error}.", remedy="Give another --state.") from error
     except OSError as error:
-        raise UsageError(
-            f"Port {port} of {_HOST} or directory {state} cannot be used: {error.strerror or error}.",
-            remedy="Give another --port or --state.",
-        ) from error
+        if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL) and error.filename is None:
+            reason = error.strerror or str(error)
+            raise UsageError(
+                f"Port {port} of {_HOST} cannot be used: {reason}.", remedy="Give another --port."
+            ) from error
+        raise storage_error(error, "The state of the stand-in", error.filename or state, setting="--state") from error
     ctx.exit(0)
 
 

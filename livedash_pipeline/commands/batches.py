@@ -12,8 +12,9 @@ import click
 
 from livedash_pipeline.commands.command import Answer, Document, command, company_option, page_options
 from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_facts, draw_more, draw_table, plural, show, show_moment, show_span
+from livedash_pipeline.commands.output import draw_facts, draw_more, draw_table, show, show_moment, show_span
 from livedash_pipeline.commands.pipeline import ForegroundRun, run_step
+from livedash_pipeline.core.wording import plural
 from livedash_pipeline.errors import UsageError
 
 if TYPE_CHECKING:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from livedash_pipeline.settings import Settings
 
 
+_FOUND = {"failed": "failed", "warning": "to look at", "not_checked": "not looked at"}
+
+
 @command("doctor", example=("livedash doctor", "livedash doctor --probe"))
 @click.option(
     "--probe",
@@ -81,5 +84,6 @@ def _draw(console: Console, document: Document) -> None:
         ],
         empty="",
     )
-    failed = sum(row["status"] == "failed" for row in document["checks"])
-    console.print(f"{failed} failed." if failed else "Everything that was looked at is in order.")
+    statuses = [row["status"] for row in document["checks"]]
+    found = [f"{statuses.count(word)} {said}" for word, said in _FOUND.items() if word in statuses]
+    console.print(f"{', '.join(found)}." if found else "Everything that was looked at is in order.")

@@ -6,12 +6,14 @@ Add an export. What it holds is decided in `flow.export`; it is written while it
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 
 import click
 
 from livedash_pipeline.commands.command import AS_JSON, LivedashCommand, company_option
 from livedash_pipeline.commands.context import ready_engine
+from livedash_pipeline.storage import writing
 
 
 @click.command(
@@ -37,8 +39,10 @@ def export(ctx: click.Context, file_format: str | None, company: str | None) -> 
         # Bytes of its own: whatever stdout is able to encode, and without translation of line ends.
         output = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
         try:
-            export_analyses(engine, output, file_format=chosen, company=company)
-            output.flush()
+            with writing("The export", "stdout"):
+                export_analyses(engine, output, file_format=chosen, company=company)
+                output.flush()
         finally:
-            output.detach()
+            with suppress(OSError):  # A detached stream is flushed once more.
+                output.detach()
     ctx.exit(0)

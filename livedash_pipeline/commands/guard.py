@@ -5,22 +5,22 @@ Nothing is added here unless a new kind of failure needs words of its own; what 
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import click
 
 from livedash_pipeline.commands.command import GlobalOptions
 from livedash_pipeline.commands.output import print_document, show
-from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, UsageError
+from livedash_pipeline.core.causes import causes_of
+from livedash_pipeline.db.faults import explain
+from livedash_pipeline.errors import LivedashError, UsageError
 
 INTERRUPTED = 130
 _INTERRUPTION = LivedashError("Interrupted.", remedy="Run it again to go on.", code="interrupted")
-# By name: importing the drivers would take longer than most usage errors.
-_OPERATIONAL_ERRORS = {"psycopg.OperationalError", "psycopg2.OperationalError"}
-# Connection exceptions, and a server that shuts down, crashed or cannot be connected to now.
-_CONNECTION_STATES = ("08", "57P")
 
 
 def exit_status(call: Callable[[], object], arguments: Sequence[str], options: GlobalOptions) -> int:
@@ -53,10 +53,11 @@ def exit_status(call: Callable[[], object], arguments: Sequence[str], options: G
         return error.exit_status
     except Exception as error:  # noqa: BLE001 - the outermost frame: whatever is left becomes a sentence and a status
         _trace(options)
-        if _was_interrupted(error):
+        # What came of an interrupt is one, such as a statement that could not be rolled back any more.
+        if any(isinstance(cause, KeyboardInterrupt) for cause in causes_of(error)):
             _fail(_INTERRUPTION, as_json=as_json)
             return INTERRUPTED
-        explained = _database_gone() if _lost_database(error) else _unexpected(error)
+        explained = explain(error) or _unexpected(error)
         _fail(explained, as_json=as_json)
         return explained.exit_status
     return status if isinstance(status, int) else 0
@@ -83,41 +84,21 @@ def _unexpected(error: Exception) -> LivedashError:
     )
 
 
-def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether it is only what came of an interrupt, such as a statement that could not be rolled back any more."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _lost_database(error: BaseException | None) -> bool:
-    """Whether a connection to a database broke, ours or Dagster's, at the bottom of what was raised."""
-    while error is not None:
-        kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
-        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
-        # No state: the connection broke before the server could say anything. A full disk, for one, has a state of its own.
-        if kinds & _OPERATIONAL_ERRORS and (not state or state.startswith(_CONNECTION_STATES)):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _database_gone() -> DatabaseNotReadyError:
-    return DatabaseNotReadyError(
-        "The database went away while the command ran (DATABASE_URL, or the embedded server).",
-        remedy="Start it again and repeat the command: what was not committed is done then, and nothing is bought twice.",
-    )
-
-
 def _trace(options: GlobalOptions) -> None:
     if options.debug:
         traceback.print_exc(file=sys.stderr)
 
 
 def _fail(error: LivedashError, *, as_json: bool) -> None:
-    if as_json:
-        print_document(error.as_document())
-    else:
-        click.echo(f"error: {show(error)}", err=True)
+    line = f"error: {show(error)}"
+    try:
+        if as_json:
+            print_document(error.as_document())
+        else:
+            sys.stdout.flush()
+            click.echo(line, err=True)
+    except OSError:
+        # Stdout takes nothing. What it was to take is dropped, lest the interpreter fails over it again when it ends.
+        with suppress(OSError):
+            click.echo(line, err=True)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

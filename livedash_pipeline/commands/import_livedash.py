@@ -11,7 +11,8 @@ import click
 
 from livedash_pipeline.commands.command import Answer, Document, command
 from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_table, plural, show
+from livedash_pipeline.commands.output import draw_table, show
+from livedash_pipeline.core.wording import plural
 
 if TYPE_CHECKING:
     from rich.console import Console

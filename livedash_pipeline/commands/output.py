@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from livedash_pipeline.storage import writing
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -26,12 +28,13 @@ _UNFOLDED = 10_000
 
 def print_answer(answer: Answer, *, as_json: bool) -> None:
     """The one place where a command's answer is printed."""
-    if as_json:
-        print_document(answer.document)
-        return
-    answer.draw(make_console())
-    # A reader that has gone is noticed here, where it is handled, and not when the interpreter ends.
-    sys.stdout.flush()
+    with writing("The answer", "stdout"):
+        if as_json:
+            print_document(answer.document)
+            return
+        answer.draw(make_console())
+        # A reader that has gone is noticed here, where it is handled, and not when the interpreter ends.
+        sys.stdout.flush()
 
 
 def print_document(document: Mapping[str, Any]) -> None:
@@ -115,11 +118,6 @@ def show_span(seconds: int) -> str:
 def show_bound(text: str | None) -> str:
     """The most that something costs, to the hundredth of a cent, as the end of a sentence."""
     return "the cost is unknown" if text is None else f"at most €{Decimal(text):.4f}"
-
-
-def plural(count: int, noun: str, many: str | None = None) -> str:
-    """`1 batch`, `2 batches`."""
-    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
 def _flat(facts: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str | None]]:

@@ -9,13 +9,16 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from livedash_pipeline.commands.command import Answer, Document, command, company_option
 from livedash_pipeline.commands.context import ready_engine, ready_environment
-from livedash_pipeline.commands.output import draw_table, plural, show, show_bound, show_moment
+from livedash_pipeline.commands.output import draw_table, show, show_bound, show_moment
+from livedash_pipeline.core.nothing_sent import unknown_clause
+from livedash_pipeline.core.wording import plural, verb
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -153,7 +156,7 @@ def draw_imports(console: Console, rows: list[Document]) -> None:
         console,
         ("company", *counts),
         [(row["company"], *(row.get(name) for name in counts)) for row in rows],
-        empty="No company is worked for. Add one: livedash company add SLUG --csv-url URL",
+        empty="No company is active or on trial. Add one: livedash company add SLUG --csv-url URL",
     )
     for row in rows:
         if not row["ok"]:
@@ -162,29 +165,51 @@ def draw_imports(console: Console, rows: list[Document]) -> None:
 
 
 def draw_submit(console: Console, document: Document) -> None:
-    """What went out, or would; and what waits for its recovery."""
-    amount = f"{plural(document['batches'], 'batch', 'batches')} with {plural(document['requests'], 'request')}"
+    """What went out, or would; what is held back and why; and what is not known of batches."""
     cost = show_bound(document["estimatedCostEur"])
     if document.get("dryRun"):
-        sent = f"Would send {amount}, {document['tokens']:,} input tokens; {cost}."
+        sent = f"Would send {_amount(document)}, {document['tokens']:,} input tokens; {cost}."
         console.print(sent if document["batches"] else "Nothing would be sent.")
-        if not document["batches"] and not document["held"]:
-            console.print("No requests are pending. Make some: livedash import")
-        for reason in document["held"]:
-            console.print(f"Held back: {show(reason)}.")
-    elif document["batches"]:
-        console.print(f"Sent {amount}; {cost}. Next: livedash poll")
     else:
-        console.print("Nothing was sent. Why: livedash submit --dry-run")
-    if document["recovered"] or document["awaitingRecovery"]:
+        _draw_sent(console, document, cost)
+    for reason in document["held"]:
+        console.print(f"Held back: {show(reason)}.")
+    for reason in document["why"]:
+        console.print(f"Why: {show(reason)}.")
+    if document["recovered"]:
+        recovered = plural(document["recovered"], "batch", "batches")
+        console.print(f"Of {recovered} it is known now what became of {verb(document['recovered'], 'it', 'them')}.")
+    # Where nothing is sent, this is among the reasons.
+    if document["awaitingRecovery"] and not document["why"]:
+        moment = document["nextRecoveryAt"]
+        clause = unknown_clause(document["awaitingRecovery"], moment and datetime.fromisoformat(moment))
+        console.print(f"{clause[0].upper()}{clause[1:]}.")
+
+
+def _draw_sent(console: Console, document: Document, cost: str) -> None:
+    unanswered = document["unansweredBatches"]
+    if not document["batches"]:
+        console.print("Nothing was sent.")
+    elif not unanswered:
+        console.print(f"Sent {_amount(document)}; {cost}. Next: livedash poll")
+    else:
+        asked = plural(unanswered, "batch", "batches")
+        with_requests = plural(document["unansweredRequests"], "request")
         console.print(
-            f"{document['recovered']:,} recovered, {document['awaitingRecovery']:,} with an unknown answer"
-            f" (looked at again from {show_moment(document['nextRecoveryAt']) or 'the next poll on'})."
+            f"Asked for {_amount(document)}; {cost}. About {asked} with {with_requests} the service has not answered."
         )
+
+
+def _amount(document: Document) -> str:
+    return f"{plural(document['batches'], 'batch', 'batches')} with {plural(document['requests'], 'request')}"
 
 
 def draw_poll(console: Console, document: Document) -> None:
     """How many batches are open, have changed, and have ended."""
+    if document["pausedUntil"]:
+        console.print(
+            f"Nothing was asked: the service wants fewer calls until {show_moment(document['pausedUntil'])} (UTC)."
+        )
     console.print(f"{document['open']:,} open, {document['changed']:,} changed, {document['finished']:,} finished.")
     if document["finished"]:
         console.print("Next: livedash ingest")
@@ -196,3 +221,12 @@ def draw_ingest(console: Console, document: Document) -> None:
     occurred = [(name, count) for name, count in document["outcomes"].items() if count]
     if occurred:
         draw_table(console, ("outcome", "requests"), occurred, empty="")
+    if document["short"]:
+        short = document["short"]
+        console.print(
+            f"{plural(short, 'batch', 'batches')} left: the result files came short and are fetched again later."
+        )
+    if document["pausedUntil"]:
+        console.print(
+            f"The rest is left: the service wants fewer calls until {show_moment(document['pausedUntil'])} (UTC)."
+        )

@@ -11,8 +11,9 @@ import click
 
 from livedash_pipeline.commands.command import Answer, Document, command, company_option
 from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_table, plural
+from livedash_pipeline.commands.output import draw_table
 from livedash_pipeline.commands.pipeline import ForegroundRun, run_step
+from livedash_pipeline.core.wording import plural
 
 if TYPE_CHECKING:
     from rich.console import Console

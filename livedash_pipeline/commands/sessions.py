@@ -11,7 +11,8 @@ import click
 
 from livedash_pipeline.commands.command import Answer, Document, command, company_option, page_options
 from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_facts, draw_more, draw_table, plural, show, show_bound, show_moment
+from livedash_pipeline.commands.output import draw_facts, draw_more, draw_table, show, show_bound, show_moment
+from livedash_pipeline.core.wording import plural
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -38,7 +38,7 @@ JOB_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             "livedash import --company {company}",
         ),
         "import_companies": Remedy(
-            "Every company failed; each is tried again by itself, later after each failure.", "livedash company list"
+            "What was not imported is tried again by itself, later after each failure.", "livedash company list"
         ),
         "submit_batches": Remedy(
             "Nothing is sent twice, and what may be sent is tried again by itself; see what is held back, and why.",
@@ -116,7 +116,7 @@ CHECK_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
         ),
         "few_csv_rows_are_rejected": Remedy(
             "Look at the kept rejects; one reason for all of them means that the file's form has changed.",
-            "livedash import --company {company}",
+            "livedash rejects --company {company}",
         ),
         "every_company_is_imported_in_time": Remedy(
             "Failing: cure the cause and import by hand. Overdue without a failure: `company_csv_sensor` or Dagster's daemon "
@@ -136,10 +136,12 @@ ERROR_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
     {
         "SettingsError": Remedy("Correct the setting where the daemon runs, and restart it.", "livedash doctor"),
         "DatabaseNotReadyError": Remedy("Start the database, or bring it to this version.", "livedash db upgrade"),
+        "DatabaseFaultError": Remedy("Do at the database what the error asks for.", "livedash doctor"),
+        "StorageError": Remedy("Make room, or correct the place that the error names.", "livedash doctor"),
         "BatchApiError": Remedy("See whether key, model and service are in order.", "livedash doctor"),
         "RejectedImportError": Remedy(
             "Look at the kept rejects; one reason for all means that the file's form has changed.",
-            "livedash import --company {company}",
+            "livedash rejects --company {company}",
         ),
     }
 )

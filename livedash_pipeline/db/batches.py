@@ -208,10 +208,13 @@ def fail_oversized(
 
 def batch_lines(engine: Engine, batch_id: UUID) -> Generator[tuple[UUID, UUID, str, list[Message]]]:
     """Request id, session id, input hash and messages (none, if there are none) of a batch's requests, in id order."""
-    with engine.connect() as connection:
-        rows = connection.execution_options(yield_per=5000).execute(
+    # The result is closed here: a reader that stops early would leave the server's cursor to the garbage collector.
+    with (
+        engine.connect() as connection,
+        connection.execution_options(yield_per=5000).execute(
             statement("find_batch_lines"), {"batch_id": batch_id}
-        )
+        ) as rows,
+    ):
         current: tuple[UUID, UUID, str, list[Message]] | None = None
         for request_id, session_id, named, role, content, sent_at in rows:
             if current is None or current[0] != request_id:

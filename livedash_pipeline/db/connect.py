@@ -10,17 +10,21 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
+import psycopg
 from psycopg import Error as PostgresError
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from livedash_pipeline.core.database_faults import TOO_MANY_CONNECTIONS
+from livedash_pipeline.db.faults import fault_error, refusal_of
 from livedash_pipeline.errors import DatabaseNotReadyError, SettingsError, driver_reason
 
 _Result = TypeVar("_Result")
 
-# Deadlock and serialization failure: the transaction is rolled back whole, so running it again is safe.
-_RETRIED_SQLSTATES = frozenset({"40P01", "40001"})
+# Deadlock, serialization failure and a lock that was not granted in time: the transaction is rolled back whole, so running it
+# again is safe. Time-outs of statements are not here: what took too long would take as long again.
+_RETRIED_SQLSTATES = frozenset({"40P01", "40001", "55P03"})
 # Two transactions that open a request for one session at once: the second one sees the first one's when it is run again.
 _RACED_CONSTRAINTS = frozenset({"uq_ai_processing_requests_open"})
 
@@ -62,7 +66,7 @@ def make_engine(
     if statement_timeout is not None:
         own = parsed.query.get("options", "")
         arguments["options"] = f"{own} -c statement_timeout={round(statement_timeout * 1000)}".strip()
-    return create_engine(
+    engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -70,19 +74,45 @@ def make_engine(
         pool_timeout=pool_timeout,
         connect_args=arguments,
     )
+    # Before SQLAlchemy looks at the first connection itself, which fails on a database without an encoding.
+    event.listen(engine, "connect", _refuse_other_encodings, insert=True)
+    return engine
 
 
 def check_reachable(engine: Engine) -> None:
-    """Raises DatabaseNotReadyError when no connection can be made."""
+    """Raises DatabaseNotReadyError when no connection can be made, or the database's encoding is not UTF8."""
+    name = f"The database of DATABASE_URL ({_shown(engine.url)})"
     try:
         with engine.connect():
             return
-    except OperationalError as error:
+    except DBAPIError as error:
+        reason = driver_reason(str(error.orig))
+        fault = None if error.orig is None else refusal_of(error.orig)
+        if fault is not None:
+            raise fault_error(fault, name, said=reason) from None
         raise DatabaseNotReadyError(
-            f"The database of DATABASE_URL ({engine.url.render_as_string()}) cannot be reached:"
-            f" {driver_reason(str(error.orig))}.",
+            f"{name} cannot be reached: {reason}.",
             remedy="Start it, correct DATABASE_URL, or unset it for the embedded server.",
         ) from None
+
+
+def _shown(url: URL) -> str:
+    """An address without a password, which its query may hold as well; of the query only where the server is."""
+    kept = {name: value for name, value in url.query.items() if name in {"host", "port"}}
+    return url.set(query=kept).render_as_string()
+
+
+def _refuse_other_encodings(connection: psycopg.Connection[Any], _record: object) -> None:
+    """Ends a new connection to a database that could not hold a chat; the driver knows it, so it costs no statement."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding == "UTF8":
+        return
+    connection.close()
+    raise DatabaseNotReadyError(
+        f"The database of DATABASE_URL has the encoding {encoding}, which cannot hold every character of a chat.",
+        remedy="Make another one with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0` and name it in DATABASE_URL.",
+        code="database_encoding",
+    )
 
 
 def database_now(connection: Connection) -> datetime:
@@ -103,7 +133,9 @@ def autocommitted(engine: Engine) -> Iterator[Connection]:
 
 
 def in_transaction(engine: Engine, work: Callable[[Connection], _Result], *, attempts: int = 5) -> _Result:
-    """Runs `work` in one transaction, again when it was the victim of a deadlock or lost a race for an open request."""
+    """Runs `work` in one transaction; again when it was the victim of a deadlock, waited for a lock or a connection in vain, or
+    lost a race for an open request.
+    """
     for attempt in _tries(attempts):
         with attempt, engine.begin() as connection:
             return work(connection)
@@ -130,4 +162,7 @@ def _tries(attempts: int) -> Retrying:
 def _is_conflict(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError) or not isinstance(error.orig, PostgresError):
         return False
+    if error.orig.sqlstate is None and refusal_of(error.orig) is TOO_MANY_CONNECTIONS:
+        # Nothing has run yet, and others give connections back all the time.
+        return True
     return error.orig.sqlstate in _RETRIED_SQLSTATES or error.orig.diag.constraint_name in _RACED_CONSTRAINTS

@@ -15,6 +15,7 @@ import dagster as dg
 import psutil
 import structlog
 
+from livedash_pipeline.db.faults import explain
 from livedash_pipeline.defs.names import TAG_HOST, TAG_PID, TAG_RUN, TAG_STARTED
 
 # NOT_STARTED as well: a command that is killed between creating its run and beginning it leaves it so, and without a daemon
@@ -43,11 +44,21 @@ def _started(process: psutil.Process) -> str:
 
 @contextmanager
 def identified_run(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Iterator[str]:
-    """Tags the run with its process and binds its id to every log line; yields the run's id."""
+    """Tags the run with its process and binds its id to every log line; yields the run's id.
+
+    Raises:
+        LivedashError: A database refused, or a file could not be written: the run fails with that sentence.
+    """
     run_id = context.run.run_id
     context.instance.add_run_tags(run_id, process_tags(run_id))
     with structlog.contextvars.bound_contextvars(run_id=run_id):
-        yield run_id
+        try:
+            yield run_id
+        except Exception as error:
+            explained = explain(error)
+            if explained is None or explained is error:
+                raise
+            raise explained from error
 
 
 def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:

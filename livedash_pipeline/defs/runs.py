@@ -95,13 +95,17 @@ def ingest_all(environment: Environment) -> Document:
     finally:
         engine.dispose()
     outcomes: Counter[str] = Counter({outcome.value: 0 for outcome in Outcome})
-    batches = 0
+    batches = short = 0
+    paused: list[str] = []
     with open_instance(environment) as instance:
         for group in groups:
             document = _run(environment, instance, "ingest_results", group.company, None)
             outcomes.update(document["outcomes"])
             batches += document["batches"]
-    return {"ok": True, "batches": batches, "outcomes": dict(outcomes)}
+            short += document["short"]
+            paused += [document["pausedUntil"]] if document["pausedUntil"] else []
+    until = max(paused, default=None)
+    return {"ok": True, "batches": batches, "outcomes": dict(outcomes), "short": short, "pausedUntil": until}
 
 
 def _run(

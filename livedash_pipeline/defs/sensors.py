@@ -4,10 +4,13 @@ The tables are the truth and a cursor is only a hint. Each skip says with number
 new to watch; what a run then does is a job.
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from livedash_pipeline.core import admission
 from livedash_pipeline.core.endpoints import key_fingerprint
+from livedash_pipeline.core.wording import plural, verb
 from livedash_pipeline.db import batches, holds, recovery
 from livedash_pipeline.db.companies import due_companies, list_companies
 from livedash_pipeline.db.connect import database_now
@@ -50,7 +53,7 @@ def _company_partition_sensor(settings: Settings) -> dg.SensorDefinition:
         known = set(context.instance.get_dynamic_partitions(PARTITIONS))
         added = sorted(slugs - known)
         return dg.SensorResult(
-            skip_reason=f"{len(slugs)} companies, {len(added)} new",
+            skip_reason=f"{plural(len(slugs), 'company', 'companies')}, {len(added)} new",
             dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(PARTITIONS, added)] if added else [],
         )
 
@@ -75,7 +78,7 @@ def _company_csv_sensor(settings: Settings, import_companies: dg.JobDefinition) 
         if not due:
             return dg.SensorResult(skip_reason="0 companies are due")
         if is_active(context.instance, "import_companies"):
-            return dg.SensorResult(skip_reason=f"{len(due)} companies are due, and import_companies is running")
+            return dg.SensorResult(skip_reason=f"{_due(due)}, and import_companies is running")
         waiting = [
             company.slug
             for company in due
@@ -95,7 +98,7 @@ def _company_csv_sensor(settings: Settings, import_companies: dg.JobDefinition) 
                 for slug in waiting
             ]
         if not requests:
-            return dg.SensorResult(skip_reason=f"{len(due)} companies are due, and their imports are running")
+            return dg.SensorResult(skip_reason=f"{_due(due)}, and their imports are running")
         return dg.SensorResult(
             run_requests=requests,
             cursor=str(turn),
@@ -103,6 +106,10 @@ def _company_csv_sensor(settings: Settings, import_companies: dg.JobDefinition) 
         )
 
     return sensor
+
+
+def _due(companies: Sequence[object]) -> str:
+    return f"{plural(len(companies), 'company', 'companies')} {verb(len(companies), 'is', 'are')} due"
 
 
 def _pending_request_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -140,7 +147,10 @@ def _pending_request_sensor(settings: Settings) -> dg.SensorDefinition:
             )
         ]
         waiting = sum(group.requests for group in groups)
-        state = f"{waiting} requests wait in {len(groups)} groups, {len(ready)} due, {len(held)} holds"
+        state = (
+            f"{plural(waiting, 'request')} {verb(waiting, 'waits', 'wait')} in {plural(len(groups), 'group')}, "
+            f"{len(ready)} due, {plural(len(held), 'hold')}"
+        )
         if not ready and not abandoned:
             return dg.SensorResult(skip_reason=state)
         if is_active(context.instance, submit_batches.name):

@@ -6,6 +6,7 @@ submissions alone; how they come in is `flow.take_submissions`.
 
 import dagster as dg
 
+from livedash_pipeline.core.wording import plural, verb
 from livedash_pipeline.db.submissions import companies_with_submissions
 from livedash_pipeline.defs.assets.analysis import pending_ai_requests
 from livedash_pipeline.defs.assets.sessions import sessions_and_messages
@@ -46,7 +47,11 @@ def build_submission_sensor(settings: Settings) -> dg.SensorDefinition:
         if not waiting:
             return dg.SensorResult(skip_reason="0 submitted sessions wait")
         report_dead_runs(context.instance)
-        state = f"{sum(each.sessions for each in waiting)} submitted sessions of {len(waiting)} companies wait"
+        sessions = sum(each.sessions for each in waiting)
+        state = (
+            f"{plural(sessions, 'submitted session')} of {plural(len(waiting), 'company', 'companies')} "
+            f"{verb(sessions, 'waits', 'wait')}"
+        )
         idle = [each.company for each in waiting if not _is_derived_now(context.instance, each.company)]
         if not idle:
             return dg.SensorResult(skip_reason=f"{state}, and their runs are under way")

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from livedash_pipeline.core.endpoints import key_fingerprint
 from livedash_pipeline.core.evidence import GUARD_WORDS
@@ -19,6 +20,7 @@ from livedash_pipeline.core.failures import FailureKind, remedy
 from livedash_pipeline.db import prices, traits
 from livedash_pipeline.db.companies import list_companies
 from livedash_pipeline.db.connect import check_reachable, database_now
+from livedash_pipeline.db.faults import explain
 from livedash_pipeline.db.migrate import check_current, head_revision
 from livedash_pipeline.db.traits import Traits
 from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError
@@ -99,7 +101,15 @@ class _Findings:
 def examine(patient: Patient) -> Document:
     """All checks, in the order of `NAMES`; `ok` is false as soon as one is."""
     findings = _Findings(models=(patient.settings.openai_model,))
-    _examine_database(patient, findings)
+    try:
+        _examine_database(patient, findings)
+    except DBAPIError as error:
+        # The database answers, and refuses a look at what is in it.
+        refused = explain(error)
+        if refused is None:
+            raise
+        findings.checks = [check for check in findings.checks if check.name != "database"]
+        findings.checks.append(_failed("database", refused))
     _examine_service(patient, findings)
     by_name = {check.name: check for check in findings.checks}
     checks = [by_name.get(name, _not_checked(name)) for name in NAMES]

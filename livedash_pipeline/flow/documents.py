@@ -89,7 +89,8 @@ def imports_document(companies: Sequence[Document]) -> Document:
 
 
 def submit_document(report: SubmitReport) -> Document:
-    """What a submit did and left."""
+    """What a submit did and left. Batches include those whose create was called and has no known answer."""
+    unanswered = [batch for batch in report.submitted if batch.openai_batch_id is None]
     return {
         "ok": True,
         "batches": len(report.submitted),
@@ -98,20 +99,32 @@ def submit_document(report: SubmitReport) -> Document:
         "recovered": report.recovered,
         "awaitingRecovery": report.awaiting_recovery,
         "nextRecoveryAt": moment(report.next_recovery_at),
+        "unansweredBatches": len(unanswered),
+        "unansweredRequests": sum(batch.requests for batch in unanswered),
+        "held": report.held,
+        "why": report.why,
     }
 
 
 def poll_document(report: PollReport) -> Document:
-    """What a poll saw."""
-    return {"ok": True, "open": report.open, "changed": len(report.changes), "finished": report.finished}
+    """What a poll saw; where the service wants fewer calls, nothing was asked, and the counts are what is known already."""
+    return {
+        "ok": True,
+        "open": report.open,
+        "changed": len(report.changes),
+        "finished": report.finished,
+        "pausedUntil": moment(report.paused_until),
+    }
 
 
 def ingest_document(report: IngestReport) -> Document:
-    """What was taken in."""
+    """What was taken in, how many batches' files came short, and until when the rest is left, if the service wants that."""
     return {
         "ok": True,
         "batches": len(report.batches),
         "outcomes": {outcome.value: report.outcomes.get(outcome.value, 0) for outcome in Outcome},
+        "short": len(report.short),
+        "pausedUntil": moment(report.paused_until),
     }
 
 
@@ -135,7 +148,13 @@ def reconcile_document(report: ReconcileReport) -> Document:
         "filesRemoved": report.files_removed,
         "vanished": report.vanished,
     }
-    if report.problems:
+    if report.paused_until is not None:
+        document["error"] = {
+            "code": "paused",
+            "message": " ".join(report.problems),
+            "remedy": "Nothing was compared. Run `livedash reconcile` again after that.",
+        }
+    elif report.problems:
         document["error"] = {
             "code": "input_file_not_visible",
             "message": " ".join(report.problems),

@@ -25,7 +25,8 @@ from livedash_pipeline.core.csv_rejects import (
 from livedash_pipeline.db import imports
 from livedash_pipeline.db.companies import Company, get_company
 from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.errors import LivedashError, RejectedImportError, SourceError, UsageError
+from livedash_pipeline.db.faults import explain
+from livedash_pipeline.errors import RejectedImportError, SourceError, UsageError
 from livedash_pipeline.flow.csv_columns import ColumnReader
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.settings import Settings
@@ -141,13 +142,14 @@ def _record_failure(
     connection: Connection, company: Company, import_run: UUID, error: BaseException, now: datetime, rules: ImportRules
 ) -> None:
     refused = error if isinstance(error, _RefusedFileError) else None
+    known = explain(error)
     imports.fail_run(
         connection,
         import_run,
         company,
         code=_code_of(error),
         # The text of other errors may quote a record.
-        message=error.message if isinstance(error, LivedashError) else f"The import ended with {type(error).__name__}.",
+        message=known.message if known is not None else f"The import ended with {type(error).__name__}.",
         now=now,
         interval=rules.interval,
         counts=refused.counts if refused else None,
@@ -158,8 +160,9 @@ def _record_failure(
 def _code_of(error: BaseException) -> str:
     if isinstance(error, SourceError):
         return error.reason
-    if isinstance(error, LivedashError):
-        return error.code
+    known = explain(error)
+    if known is not None:
+        return known.code
     return "unexpected_error" if isinstance(error, Exception) else "interrupted"
 
 

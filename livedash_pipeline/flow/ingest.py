@@ -31,6 +31,7 @@ from livedash_pipeline.flow.sending import allowances
 from livedash_pipeline.flow.short_downloads import is_believed, too_few
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.storage import writing
 
 log = get_logger(__name__)
 
@@ -69,6 +70,7 @@ def ingest_finished(context: BatchContext, *, company_id: UUID | None = None) ->
 
     Raises:
         BatchApiError: Nothing could be fetched, and nothing was taken in.
+        StorageError: A file could not be stored; its batch and those after it stay as they are.
     """
     with context.engine.connect() as connection:
         waiting = polling.finished_batches(connection, context.endpoint, company_id)
@@ -93,7 +95,8 @@ def ingest_batch(context: BatchContext, batch_id: UUID, report: IngestReport) ->
     batch = _read(context, batch_id)
     if batch is None:
         return False
-    files = fetch_files(context, batch)
+    with writing("A result file", context.spool_dir, setting="TMPDIR"):
+        files = fetch_files(context, batch)
     try:
         if not files.whole and not _believed(context, batch, files.digest):
             report.short.append(batch.id)

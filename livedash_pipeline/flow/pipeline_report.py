@@ -14,6 +14,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.endpoints import key_fingerprint
+from livedash_pipeline.core.nothing_sent import unknown_clause
+from livedash_pipeline.core.wording import plural, verb
 from livedash_pipeline.db import batches, obstacles, stages
 from livedash_pipeline.db.companies import optional_company_id
 from livedash_pipeline.db.connect import database_now
@@ -90,10 +92,11 @@ def _obstacles(connection: Connection, settings: Settings, company_id: UUID | No
         )
     for idle in obstacles.idle_companies(connection, company_id):
         yield Obstacle(
-            f"{idle.company} is {idle.status.lower()}, and {idle.requests} of its requests wait.",
+            f"{idle.company} is {idle.status.lower()}, and {plural(idle.requests, 'request')} of it "
+            f"{verb(idle.requests, 'waits', 'wait')}.",
             f"Run `livedash company set {idle.company} --status active`.",
         )
-    yield from _of_batches(connection, settings, sent)
+    yield from _of_batches(connection, settings, sent, now)
 
 
 def _of_imports(
@@ -115,30 +118,37 @@ def _of_imports(
     stuck = stages.find_stuck_stages(connection, started_before=before, most=1, company_id=company_id).total
     if stuck:
         yield Obstacle(
-            f"{stuck} stages began more than {settings.livedash_stuck_after} s ago and have not ended.",
-            "The next import frees them: `livedash import`.",
+            f"{plural(stuck, 'stage')} began more than {settings.livedash_stuck_after} s ago and "
+            f"{verb(stuck, 'has', 'have')} not ended.",
+            f"The next import frees {verb(stuck, 'it', 'them')}: `livedash import`.",
         )
 
 
 def _of_batches(
-    connection: Connection, settings: Settings, sent: list[obstacles.BatchesAtEndpoint]
+    connection: Connection, settings: Settings, sent: list[obstacles.BatchesAtEndpoint], now: datetime
 ) -> Iterator[Obstacle]:
     endpoint = configured_endpoint(settings)
     awaiting, first = batches.awaiting_recovery(connection, endpoint)
     if awaiting:
-        until = f" from {first:%Y-%m-%d %H:%M:%S %Z} on" if first is not None else ""
+        clause = unknown_clause(awaiting, first)
+        # Before that a poll leaves them to whoever called create and may still hear of them.
+        is_due = first is None or first <= now
         yield Obstacle(
-            f"Whether {awaiting} batches were bought is not known; polls look for them{until}.",
-            "Nothing has to be done; `livedash poll` looks now.",
+            f"{clause[0].upper()}{clause[1:]}.",
+            "Nothing has to be done; `livedash poll` looks now." if is_due else "Nothing has to be done before that.",
         )
     for group in sent:
         if group.endpoint != endpoint:
+            made = plural(group.batches, "batch", "batches")
             yield Obstacle(
-                f"{group.batches} batches were made at {group.endpoint}, and OPENAI_BASE_URL is {endpoint}.",
-                "Poll and ingest them with the former OPENAI_BASE_URL and its key.",
+                f"{made} {verb(group.batches, 'was', 'were')} made at {group.endpoint}, and OPENAI_BASE_URL is {endpoint}.",
+                f"Poll and ingest {verb(group.batches, 'it', 'them')} with the former OPENAI_BASE_URL and its key.",
             )
         elif group.ended:
+            ended = plural(group.ended, "batch", "batches")
             yield Obstacle(
-                f"{group.ended} batches have ended and are not taken in.",
-                "Run `livedash ingest`, or wait for the sensor.",
+                f"{ended} {verb(group.ended, 'has', 'have')} ended and {verb(group.ended, 'is', 'are')} not taken in.",
+                "Run `livedash ingest`, or wait for the sensor."
+                if settings.batch_polling_enabled
+                else "Run `livedash ingest`.",
             )

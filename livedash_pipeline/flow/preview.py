@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.core import admission
 from livedash_pipeline.core.admission import Budget, PendingGroup
 from livedash_pipeline.core.judgement import month_of
+from livedash_pipeline.core.nothing_sent import Standing, why_nothing_is_sent
 from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.core.request_lines import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
 from livedash_pipeline.db import batches, holds, previews, prices
@@ -24,6 +25,7 @@ from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.previews import ForeseenClaim, foresee_claim, learned_token_limit
 from livedash_pipeline.flow.documents import Document, moment, money
 from livedash_pipeline.flow.spending import models_to_pay, require_payable
+from livedash_pipeline.flow.standing import read_standing
 from livedash_pipeline.settings import Settings
 
 
@@ -71,9 +73,9 @@ def preview_submit(
         preview.held += [_describe(hold) for hold in in_force]
         for group in _free_of(in_force, admission.take_turns(groups)):
             _foresee(preview, group)
-        awaiting, next_recovery = batches.awaiting_recovery(connection, endpoint)
+        standing = read_standing(connection, endpoint=endpoint, company_id=company_id)
         connection.rollback()
-    return _document(preview, awaiting, next_recovery)
+    return _document(preview, standing)
 
 
 def _holds(preview: _Preview, fingerprint: str) -> list[holds.Hold]:
@@ -157,7 +159,7 @@ def _budget(preview: _Preview, group: PendingGroup) -> Budget | None:
     )
 
 
-def _document(preview: _Preview, awaiting: int, next_recovery: datetime | None) -> Document:
+def _document(preview: _Preview, standing: Standing) -> Document:
     reserved = [claim.reserved_eur for claim in preview.claims]
     return {
         "ok": True,
@@ -166,10 +168,13 @@ def _document(preview: _Preview, awaiting: int, next_recovery: datetime | None) 
         # As in a submit: what reserves nothing has no known price, and a sum without it would be a lie.
         "estimatedCostEur": money(sum(reserved, Decimal(0)) if all(reserved) else None),
         "recovered": 0,
-        "awaitingRecovery": awaiting,
-        "nextRecoveryAt": moment(next_recovery),
-        "tokens": sum(claim.token_estimate for claim in preview.claims),
+        "awaitingRecovery": standing.awaiting,
+        "nextRecoveryAt": moment(standing.looked_for_from),
+        "unansweredBatches": 0,
+        "unansweredRequests": 0,
         "held": preview.held,
+        "why": [] if preview.claims or preview.held else why_nothing_is_sent(standing),
+        "tokens": sum(claim.token_estimate for claim in preview.claims),
         "dryRun": True,
     }
 

@@ -50,6 +50,7 @@ class ReconcileReport:
         unclear: Remote batches with our mark of which nothing can be told; they are left alone.
         problems: What a person has to know.
         doubts: What the service proves neither way.
+        paused_until: Nothing was compared, since the service wants fewer calls until then.
     """
 
     adopted: int = 0
@@ -60,6 +61,7 @@ class ReconcileReport:
     unclear: int = 0
     problems: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    paused_until: datetime | None = None
     recovery: RecoveryReport = field(default_factory=RecoveryReport)
     poll: PollReport = field(default_factory=lambda: PollReport(0, 0))
 
@@ -84,7 +86,8 @@ def reconcile_batches(
         accept_absence(context, believe_absence)
     until = paused_until(context)
     if until is not None:
-        report.problems.append(f"{describe_pause(context.endpoint, until)}; reconcile again after that.")
+        report.paused_until = until
+        report.problems.append(f"{describe_pause(context.endpoint, until)}.")
         return report
     if accept_vanished:
         # First, so that recovery stops at none of these and places no hold because of them.

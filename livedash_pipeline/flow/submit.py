@@ -19,6 +19,7 @@ from livedash_pipeline.core import admission
 from livedash_pipeline.core.admission import PendingGroup
 from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.judgement import month_of
+from livedash_pipeline.core.nothing_sent import why_nothing_is_sent
 from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.core.request_lines import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
 from livedash_pipeline.db import batches, holds, previews, prices
@@ -32,18 +33,20 @@ from livedash_pipeline.flow.build_requests import companies_to_rewrite
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.pacing import describe_pause, paused_until, unpaused
 from livedash_pipeline.flow.recover import recover_batches
-from livedash_pipeline.flow.sending import InputChangedError, SubmittedBatch, log_claim, send
+from livedash_pipeline.flow.sending import InputChangedError, SubmittedBatch, log_claim, release, send
 from livedash_pipeline.flow.spending import models_to_pay, require_payable
+from livedash_pipeline.flow.standing import read_standing
 from livedash_pipeline.flow.unclaimed import bring_up_to_date, drop_lost_inputs
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.storage import storage_error
 
 log = get_logger(__name__)
 
 
 @dataclass
 class SubmitReport:
-    """What a submit did and what it left."""
+    """What a submit did and what it left; `why` says why it sent nothing, where `held` does not."""
 
     submitted: list[SubmittedBatch] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
@@ -52,6 +55,7 @@ class SubmitReport:
     problems: list[str] = field(default_factory=list)
     awaiting_recovery: int = 0
     next_recovery_at: datetime | None = None
+    why: list[str] = field(default_factory=list)
     estimated_cost_eur: Decimal | None = Decimal(0)
 
 
@@ -70,6 +74,7 @@ def submit_pending(
 
     Raises:
         BatchApiError: The service refused; what was submitted before stays.
+        StorageError: An input file could not be written; its requests wait again.
         SettingsError: The endpoint is of another kind than the database's, or the cap is below the price of one request.
     """
     report = SubmitReport()
@@ -89,7 +94,10 @@ def submit_pending(
     waiting = _waiting_groups(context, company_id, ignore_minimum, held_models)
     faults = _submit_in_turn(context, models, waiting, report)
     with context.engine.begin() as connection:
-        report.awaiting_recovery, report.next_recovery_at = batches.awaiting_recovery(connection, context.endpoint)
+        standing = read_standing(connection, endpoint=context.endpoint, company_id=company_id)
+    report.awaiting_recovery, report.next_recovery_at = standing.awaiting, standing.looked_for_from
+    if not (report.submitted or report.held):
+        report.why = why_nothing_is_sent(standing)
     reserved = [batch.reserved_eur for batch in report.submitted]
     # A batch that reserves nothing has no known price, and a sum without it would be a lie.
     report.estimated_cost_eur = sum(reserved, Decimal(0)) if all(reserved) else None
@@ -148,7 +156,7 @@ def _submit_in_turn(
             begun.add(group)
         try:
             claim = _claim(context, group, report)
-            sent = None if claim is None else send(context, claim)
+            sent = None if claim is None else _send(context, claim)
         except InputChangedError as fault:
             faults.append(fault)
             continue
@@ -156,6 +164,24 @@ def _submit_in_turn(
             report.submitted.append(sent)
             waiting.append(group)
     return [*filter(None, models.faults.values()), *faults]
+
+
+def _send(context: BatchContext, claim: Claim) -> SubmittedBatch | None:
+    """`send`; where its spool cannot be written, the requests wait again at once instead of until the lease ends."""
+    try:
+        return send(context, claim)
+    except OSError as error:
+        failed = storage_error(error, "The input file of a batch", context.spool_dir, setting="TMPDIR")
+        if _not_begun(context, claim):
+            release(context, claim, error_code=failed.code, error_message=failed.message)
+        raise failed from error
+
+
+def _not_begun(context: BatchContext, claim: Claim) -> bool:
+    """Whether a batch is still ours, and create, which may have bought it, has not begun."""
+    lease = context.settings.livedash_lease
+    with context.engine.begin() as connection:
+        return batches.renew_lease(connection, claim, lease=lease, now=context.now(connection))
 
 
 def _holds(context: BatchContext, connection: Connection) -> tuple[list[str], set[str | None]]:

@@ -16,6 +16,7 @@ from livedash_pipeline.local.ports import free_port, is_free
 from livedash_pipeline.local.sample_data.demo_set import demo_companies, demo_sources
 from livedash_pipeline.local.sample_data.generate import SampleCompany
 from livedash_pipeline.local.sample_data.source_server import RunningSource, running_source
+from livedash_pipeline.storage import writing
 
 _Server = TypeVar("_Server")
 
@@ -25,12 +26,13 @@ CREATED_BY = "demo"
 @contextmanager
 def kept_port(home: Path, name: str, serve: Callable[[int], AbstractContextManager[_Server]]) -> Iterator[_Server]:
     """Serves on the port of the last demo in this home, if it is free: an unchanged address is an unchanged CSV."""
-    home.mkdir(parents=True, exist_ok=True)
-    note = home / "demo-ports.json"
-    ports: dict[str, int] = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
-    if name not in ports or not is_free(ports[name]):
-        ports[name] = free_port()
-        note.write_text(json.dumps(ports), encoding="utf-8")
+    with writing("The ports of the demo", home, setting="LIVEDASH_HOME"):
+        home.mkdir(parents=True, exist_ok=True)
+        note = home / "demo-ports.json"
+        ports: dict[str, int] = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+        if name not in ports or not is_free(ports[name]):
+            ports[name] = free_port()
+            note.write_text(json.dumps(ports), encoding="utf-8")
     with serve(ports[name]) as server:
         yield server
 

@@ -31,6 +31,7 @@ from livedash_pipeline.local.postgres import (
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.paths import shipped
 from livedash_pipeline.settings import Settings
+from livedash_pipeline.storage import writing
 
 log = get_logger(__name__)
 
@@ -87,7 +88,8 @@ def resolve_environment(settings: Settings) -> Environment:
         SettingsError: LIVEDASH_DAGSTER_URL is missing or is no address on psycopg2.
     """
     if settings.database_url is None:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        with writing("The embedded database", settings.home, setting="LIVEDASH_HOME"):
+            settings.home.mkdir(parents=True, exist_ok=True)
         server = start_postgres(settings.home)
         for name in (DATABASE, DAGSTER_DATABASE):
             ensure_database(server, name)
@@ -133,15 +135,24 @@ load_from:
 
 def write_dagster_home(settings: Settings) -> None:
     """Writes Dagster's instance file, as it ships with the package, and a workspace for processes that run anywhere."""
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
     wanted = {"dagster.yaml": shipped("dagster.yaml").read_text(encoding="utf-8"), "workspace.yaml": _WORKSPACE}
-    for name, content in wanted.items():
-        target = settings.dagster_home / name
-        if not target.exists() or target.read_text(encoding="utf-8") != content:
-            # Whole or not at all: another process may be reading it.
-            written = target.with_name(f"{name}.{os.getpid()}")
-            written.write_text(content, encoding="utf-8")
-            written.replace(target)
+    with writing("Dagster's configuration", settings.dagster_home, setting="LIVEDASH_HOME"):
+        settings.dagster_home.mkdir(parents=True, exist_ok=True)
+        for name, content in wanted.items():
+            target = settings.dagster_home / name
+            if not target.exists() or target.read_text(encoding="utf-8") != content:
+                _replace(target, content)
+
+
+def _replace(target: Path, content: str) -> None:
+    """Whole or not at all: another process may be reading it."""
+    written = target.with_name(f"{target.name}.{os.getpid()}")
+    try:
+        written.write_text(content, encoding="utf-8")
+        written.replace(target)
+    except OSError:
+        written.unlink(missing_ok=True)
+        raise
 
 
 def prepare(settings: Settings) -> Environment:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from livedash_pipeline.errors import LivedashError
+from livedash_pipeline.storage import writing
 
 # How long a process may take to end by itself after each signal (seconds).
 _PATIENCE = ((signal.SIGINT, 20.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
@@ -56,8 +57,10 @@ def started(
         directory: Where it runs; a `.env` there would be read.
         log: Where its output goes, appended.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with writing(f"The log of {name}", log, setting="LIVEDASH_HOME"):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        opened = log.open("ab")
+    with opened as output:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             env=dict(environ),

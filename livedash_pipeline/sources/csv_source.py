@@ -36,6 +36,7 @@ from livedash_pipeline.sources.http import (
     with_retries,
 )
 from livedash_pipeline.sources.source_client import SourceClient, allowed_place, refusal
+from livedash_pipeline.storage import writing
 
 # A million sessions are about 0.3 GB.
 CSV_LIMITS = FetchLimits(max_bytes=2 * 1024**3, connect_seconds=10, read_seconds=30, total_seconds=1800)
@@ -103,9 +104,12 @@ class CsvSource:
 
         Raises:
             SourceError: It cannot be had, or is a web page.
+            StorageError: It cannot be kept on this machine.
         """
-        self.spool.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=self.spool) as file:
+        with writing("The spool of a CSV", self.spool, setting="TMPDIR"):
+            self.spool.mkdir(parents=True, exist_ok=True)
+            opened = tempfile.TemporaryFile(dir=self.spool)  # noqa: SIM115 - closed below, outside of what writing explains
+        with opened as file:
             if urlsplit(url).scheme in {"http", "https"}:
                 credentials = find_credentials(self.environ, username_env, password_env)
                 fetch = _Fetch(self, url, rules or source_rules(url, ()), _conditions(etag, last_modified), credentials)
@@ -172,7 +176,7 @@ def _copy_local(url: str, file: BinaryIO, max_bytes: int) -> CsvDownload:
             )
     except FileNotFoundError:
         raise _unreadable(path, "does not exist", "file_not_found") from None
-    except (IsADirectoryError, PermissionError) as error:
+    except OSError as error:
         why = os.strerror(error.errno or 0).lower()
         raise _unreadable(path, f"cannot be read ({why})", "file_unreadable") from None
     return CsvDownload(file, body.size, body.sha256)

@@ -20,8 +20,11 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
+from livedash_pipeline.core.causes import causes_of
 from livedash_pipeline.errors import SourceError
+from livedash_pipeline.scratch import temporary_directory
 from livedash_pipeline.sources.deadline import Deadline
+from livedash_pipeline.storage import writing
 
 USER_AGENT = "livedash-pipeline"
 # Back-off of one fetch: about 0.5 s and 1 s. A longer outage is the business of the next run.
@@ -122,7 +125,7 @@ def source_error_for(problem: Exception | httpx2.Response, url: str) -> SourceEr
         return _error_for_answer(problem, url)
     if isinstance(problem, SourceError):
         return problem
-    causes = tuple(_causes(problem))
+    causes = tuple(causes_of(problem))
     for kind, reason, retryable, verb in _TRANSPORT_FAILURES:
         if any(isinstance(cause, kind) for cause in causes):
             return SourceError(f"{shown_url(url)} {verb}.", reason=reason, retryable=retryable)
@@ -145,13 +148,6 @@ def _error_for_answer(response: httpx2.Response, url: str) -> SourceError:
     asked = response.headers.get("retry-after", "")
     error.retry_after = min(float(asked), LONGEST_RETRY_AFTER) if asked.isascii() and asked.isdecimal() else 0
     return error
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    at: BaseException | None = error
-    while at is not None:
-        yield at
-        at = at.__cause__ or at.__context__
 
 
 @contextmanager
@@ -205,6 +201,7 @@ def copy_within(pieces: Iterable[bytes], sink: BinaryIO, *, max_bytes: int, name
 
     Raises:
         SourceError: They are more than `max_bytes` in all (`too_large`).
+        StorageError: `sink` takes no more.
     """
     digest, size = hashlib.sha256(), 0
     for piece in pieces:
@@ -214,7 +211,10 @@ def copy_within(pieces: Iterable[bytes], sink: BinaryIO, *, max_bytes: int, name
                 f"{name} is larger than the {max_bytes:,} bytes that are allowed.", reason="too_large", retryable=False
             )
         digest.update(piece)
-        sink.write(piece)
+        with writing("What was fetched", temporary_directory(), setting="TMPDIR"):
+            sink.write(piece)
+    with writing("What was fetched", temporary_directory(), setting="TMPDIR"):
+        sink.flush()
     return Received(size, digest.hexdigest())
 
 

@@ -138,7 +138,8 @@ def test_a_statement_that_takes_too_long_is_ended(engine: Engine, database_url: 
     with running_api(settings, hurried, make_routers=lambda: _probe("slow", _READ, sleep), admin=token) as api:
         response = api.get("/api/slow")
     hurried.dispose()
-    assert (response.status_code, response.json()["detail"]) == (503, "The database took too long to answer.")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+    assert "statement_timeout" in response.json()["detail"]
 
 
 def test_a_pool_that_is_used_up_is_said(database_url: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -56,6 +57,17 @@ def livedash(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Ru
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("LIVEDASH_DAGSTER_URL", NO_DAGSTER)
     return run
+
+
+@pytest.fixture
+def process_env(database_url: str, empty_database_url: str, tmp_path: Path) -> dict[str, str]:
+    """Variables for real processes, with a database for Dagster."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return kept | {
+        "LIVEDASH_HOME": str(tmp_path / "home"),
+        "DATABASE_URL": database_url,
+        "LIVEDASH_DAGSTER_URL": empty_database_url.replace("postgresql+psycopg:", "postgresql+psycopg2:"),
+    }
 
 
 @pytest.fixture

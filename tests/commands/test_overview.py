@@ -140,9 +140,9 @@ def test_what_stands_in_the_way_is_said_with_its_remedy(livedash: Run, engine: E
         "BATCH_CREATION_ENABLED is false",
         "BATCH_POLLING_ENABLED is false",
         "The last 2 imports of acme failed",
-        "1 stages began more than 3600 s ago",
-        "globex is suspended, and 1 of its requests wait",
-        "1 batches were made at e",
+        "1 stage began more than 3600 s ago and has not ended. The next import frees it",
+        "globex is suspended, and 1 request of it waits",
+        "1 batch was made at e",
         "gpt-5-mini is on hold until",
     ):
         assert part in told

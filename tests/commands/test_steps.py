@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shlex
 import signal
 import socket
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import pytest
 from rich.console import Console
 
 from livedash_pipeline.commands.pipeline import (
@@ -49,17 +47,37 @@ def _drawn(draw: Callable[[Console, Any], None], document: object) -> str:
 def test_people_are_told_what_happened_and_what_comes_next() -> None:
     submitted = {
         "batches": 2, "requests": 1500, "estimatedCostEur": "0.5", "recovered": 0, "awaitingRecovery": 0,
-        "nextRecoveryAt": None,
+        "nextRecoveryAt": None, "unansweredBatches": 0, "unansweredRequests": 0, "held": [], "why": [],
     }  # fmt: skip
     assert "Sent 2 batches with 1,500 requests; at most €0.5000. Next: livedash poll" in _drawn(draw_submit, submitted)
     assert "the cost is unknown" in _drawn(draw_submit, submitted | {"estimatedCostEur": None})
-    assert "--dry-run" in _drawn(draw_submit, submitted | {"batches": 0, "requests": 0})
-    assert "1 with an unknown answer" in _drawn(draw_submit, submitted | {"awaitingRecovery": 1})
-    assert "livedash ingest" in _drawn(draw_poll, {"open": 1, "changed": 1, "finished": 1})
-    assert "livedash ingest" not in _drawn(draw_poll, {"open": 1, "changed": 1, "finished": 0})
-    ingested = _drawn(draw_ingest, {"batches": 1, "outcomes": {"parsed": 3, "refused": 0}})
+    nothing = submitted | {"batches": 0, "requests": 0, "why": ["nothing is left to ask"]}
+    assert _drawn(draw_submit, nothing) == "Nothing was sent.\nWhy: nothing is left to ask.\n"
+    held = _drawn(draw_submit, submitted | {"held": ["acme is over its cap"]})
+    assert held.endswith("Held back: acme is over its cap.\n")
+    assert "Of 1 batch it is known now what became of it." in _drawn(draw_submit, submitted | {"recovered": 1})
+    polled = {"open": 1, "changed": 1, "finished": 1, "pausedUntil": None}
+    assert "livedash ingest" in _drawn(draw_poll, polled)
+    assert "livedash ingest" not in _drawn(draw_poll, polled | {"finished": 0})
+    assert "Nothing was asked" in _drawn(draw_poll, polled | {"pausedUntil": "2025-05-01T12:00:00+00:00"})
+    document = {"batches": 1, "outcomes": {"parsed": 3, "refused": 0}, "short": 0, "pausedUntil": None}
+    ingested = _drawn(draw_ingest, document)
     assert "Took 1 batch in." in ingested
     assert "refused" not in ingested
+    assert "1 batch left" in _drawn(draw_ingest, document | {"short": 1})
+    assert "The rest is left" in _drawn(draw_ingest, document | {"pausedUntil": "2025-05-01T12:00:00+00:00"})
+
+
+def test_a_batch_without_an_answer_is_not_said_to_be_sent() -> None:
+    asked = {
+        "batches": 1, "requests": 3, "estimatedCostEur": "0.5", "recovered": 0, "awaitingRecovery": 1,
+        "nextRecoveryAt": "2025-05-01T12:01:30+00:00", "unansweredBatches": 1, "unansweredRequests": 3, "held": [],
+        "why": [],
+    }  # fmt: skip
+    said = _drawn(draw_submit, asked)
+    assert "Sent" not in said
+    assert "About 1 batch with 3 requests the service has not answered." in said
+    assert "took 1 batch: polls look for it from 2025-05-01 12:01:30 UTC on, and nothing is sent twice." in said
 
 
 def test_a_failed_import_is_named_beside_the_others() -> None:
@@ -68,17 +86,6 @@ def test_a_failed_import_is_named_beside_the_others() -> None:
     text = _drawn(draw_imports, [good, {"ok": False, "company": "beta", "error": error}])
     assert "beta failed: There is no [b]file[/b]." in text
     assert "\x1b" not in text
-
-
-@pytest.fixture
-def process_env(database_url: str, empty_database_url: str, tmp_path: Path) -> dict[str, str]:
-    """Variables for real processes, with a database for Dagster."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {
-        "LIVEDASH_HOME": str(tmp_path / "home"),
-        "DATABASE_URL": database_url,
-        "LIVEDASH_DAGSTER_URL": empty_database_url.replace("postgresql+psycopg:", "postgresql+psycopg2:"),
-    }
 
 
 def test_a_step_runs_as_a_dagster_run_and_an_interrupt_ends_it_with_130(

@@ -125,7 +125,7 @@ def test_submit_batches_of_one_company_leaves_the_others_waiting(world: World) -
 def test_ingest_results_takes_in_what_has_finished(world: World) -> None:
     world.run("import_sessions", SLUG)
     world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}})
-    assert world.answer("poll_batches") == {"ok": True, "open": 0, "changed": 1, "finished": 1}
+    assert world.answer("poll_batches") == {"ok": True, "open": 0, "changed": 1, "finished": 1, "pausedUntil": None}
     result = world.run("ingest_results", SLUG)
     found = _metadata(result)
     assert list(found) == ["ingested_results", "session_questions"]
@@ -134,6 +134,8 @@ def test_ingest_results_takes_in_what_has_finished(world: World) -> None:
         "ok": True,
         "batches": 1,
         "outcomes": {outcome.value: SESSIONS if outcome is Outcome.PARSED else 0 for outcome in Outcome},
+        "short": 0,
+        "pausedUntil": None,
     }
     assert metadata["dagster/row_count"] == SESSIONS
     assert float(str(metadata["cost_eur"])) > 0

@@ -174,9 +174,9 @@ def test_suspended_companies_are_not_imported(world: World) -> None:
 def test_poll_batches_reports_what_changed_once(world: World) -> None:
     world.run("import_sessions", SLUG)
     world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}})
-    assert world.answer("poll_batches") == {"ok": True, "open": 0, "changed": 1, "finished": 1}
-    assert world.answer("poll_batches") == {"ok": True, "open": 0, "changed": 0, "finished": 1}
+    assert world.answer("poll_batches") == {"ok": True, "open": 0, "changed": 1, "finished": 1, "pausedUntil": None}
+    assert world.answer("poll_batches") == {"ok": True, "open": 0, "changed": 0, "finished": 1, "pausedUntil": None}
     world.run("ingest_results", SLUG)
-    assert world.answer("poll_batches") == {"ok": True, "open": 0, "changed": 0, "finished": 0}
+    assert world.answer("poll_batches") == {"ok": True, "open": 0, "changed": 0, "finished": 0, "pausedUntil": None}
     (outcomes,) = world.sql("SELECT DISTINCT outcome FROM ai_request_attempts")
     assert outcomes.outcome == Outcome.PARSED.value

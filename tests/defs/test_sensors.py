@@ -64,13 +64,13 @@ def test_partitions_are_added_for_companies_and_never_removed(world: World) -> N
     world.sql("UPDATE companies SET status = 'ARCHIVED'")
     world.instance.delete_dynamic_partition(PARTITIONS, SLUG)
     tick = world.tick("company_partition_sensor")
-    assert tick.skip_message == "1 companies, 1 new"
+    assert tick.skip_message == "1 company, 1 new"
     (added,) = tick.dynamic_partitions_requests
     assert isinstance(added, dg.AddDynamicPartitionsRequest)
     assert (added.partitions_def_name, list(added.partition_keys)) == (PARTITIONS, [SLUG])
     world.instance.add_dynamic_partitions(PARTITIONS, [SLUG])
     again = world.tick("company_partition_sensor")
-    assert (again.skip_message, list(again.dynamic_partitions_requests or [])) == ("1 companies, 0 new", [])
+    assert (again.skip_message, list(again.dynamic_partitions_requests or [])) == ("1 company, 0 new", [])
 
 
 def test_a_due_company_gets_a_run_with_its_partition(world: World) -> None:
@@ -155,7 +155,7 @@ def test_a_company_whose_import_is_running_is_not_asked_for_again(world: World) 
 def test_pending_requests_wait_for_a_minimum_or_for_their_time(world: World) -> None:
     world.run("import_sessions", SLUG)
     tick = world.tick("pending_request_sensor")
-    assert tick.skip_message == f"{SESSIONS} requests wait in 1 groups, 0 due, 0 holds"
+    assert tick.skip_message == f"{SESSIONS} requests wait in 1 group, 0 due, 0 holds"
     world.change(livedash_min_batch=SESSIONS)
     assert _keys(world.tick("pending_request_sensor", cursor="3")) == ["submit:4"]
     world.change(livedash_min_batch=SESSIONS + 1, livedash_max_wait=60)
@@ -172,7 +172,7 @@ def test_a_running_submit_is_not_asked_for_again(world: World) -> None:
     world.change(livedash_min_batch=1)
     _active(world, "submit_batches")
     tick = world.tick("pending_request_sensor")
-    assert tick.skip_message == f"{SESSIONS} requests wait in 1 groups, 1 due, 0 holds; submit_batches is running"
+    assert tick.skip_message == f"{SESSIONS} requests wait in 1 group, 1 due, 0 holds; submit_batches is running"
 
 
 def test_what_is_on_hold_is_not_submitted(world: World) -> None:
@@ -190,7 +190,7 @@ def test_what_is_on_hold_is_not_submitted(world: World) -> None:
             now=database_now(connection),
         )
     tick = world.tick("pending_request_sensor")
-    assert tick.skip_message == f"{SESSIONS} requests wait in 1 groups, 0 due, 1 holds"
+    assert tick.skip_message == f"{SESSIONS} requests wait in 1 group, 0 due, 1 hold"
 
 
 @pytest.mark.parametrize(

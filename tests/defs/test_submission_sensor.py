@@ -70,7 +70,7 @@ def test_a_company_has_no_two_runs_at_a_time(world: World) -> None:
     for job in ("take_submissions", "import_sessions"):
         _active(world, job, SLUG)
         tick = world.tick(SENSOR)
-        assert tick.skip_message == "2 submitted sessions of 1 companies wait, and their runs are under way"
+        assert tick.skip_message == "2 submitted sessions of 1 company wait, and their runs are under way"
         (run,) = world.instance.get_runs()
         world.instance.delete_run(run.run_id)
     assert world.tick(SENSOR).run_requests

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, make_url
 
 from livedash_pipeline.core.request_lines import build_line
 from livedash_pipeline.core.transcripts import Message
+from livedash_pipeline.local.batch_api.faults import parse_script
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from tests.kills.oracle import RemoteBooks, find_all_violations, is_quiet
 from tests.kills.processes import BatchApi
@@ -78,6 +79,25 @@ def test_a_request_that_was_bought_twice_is_noticed(
     assert f"request {str(request_id)[-4:]} was charged 2 times" in found
     assert any(violation.startswith(f"batch {str(_MARK)[-4:]} ran 2 times at the service") for violation in found)
     assert sum("no ledger names it" in violation for violation in found) == 2
+
+
+def test_the_books_are_read_past_scripted_faults_and_leave_them_to_the_program(
+    server: RunningServer, engine: Engine, dagster: psycopg.Connection[tuple[object, ...]], tmp_path: Path
+) -> None:
+    request_id = uuid4()
+    _buy(server, request_id)
+    kinds = ("list_batches", "list_files", "download_file", "get_batch")
+    faults = [{"kind": "status", "operation": kind, "status": 503} for kind in kinds]
+    server.service.install_faults(parse_script(json.dumps({"seed": 1, "faults": faults}).encode()))
+    api = _api(server, tmp_path)
+    books = RemoteBooks(api)
+    assert is_quiet(api)
+    assert len(books.records()) == 1
+    assert [list(lines) for lines in books.inputs.values()] == [[str(request_id)]]
+    read = {entry["operation"] for entry in books.journal()["entries"]}
+    assert not read & set(kinds)
+    with httpx2.Client(base_url=server.base_url, headers={"Authorization": "Bearer key"}, trust_env=False) as client:
+        assert client.get("/batches").status_code == 503
 
 
 def test_sessions_that_are_missing_are_noticed(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
+from livedash_pipeline.core.wording import plural
 from livedash_pipeline.db.companies import get_company
 from livedash_pipeline.defs.assets.sessions import sessions_and_messages
 from livedash_pipeline.defs.identity import identified_run
@@ -218,7 +219,8 @@ def ingested_results_and_questions(
     yield dg.MaterializeResult(asset_key="session_questions", metadata={"dagster/row_count": report.questions})
     if report.failures:
         raise LivedashError(
-            f"{len(report.failures)} of the company's batches could not be fetched: {report.failures[0].message}",
-            remedy="Nothing to do: `open_batch_sensor` asks for them again.",
+            f"The results of {plural(len(report.failures), 'batch', 'batches')} could not be fetched: "
+            f"{report.failures[0].message}",
+            remedy="Nothing to do where `open_batch_sensor` runs; elsewhere run `livedash ingest` again.",
             code="results_not_fetched",
         )

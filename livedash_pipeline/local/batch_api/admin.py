@@ -5,6 +5,8 @@
     DELETE /_faults  removes all; what was bound to a batch stays with it
     POST /_faults/release   lets the calls take effect that were delayed without bound
     GET /_journal    what was asked, done and billed; ?after=SEQ and ?batch_id=ID for a part of it
+    GET /_books      batches and files as they are, a page of each as under /v1; ?batches_after=ID and ?files_after=ID go on
+    GET /_books/files/ID   a file's content
 
 They ask for a key only where an upstream answers. Add a route when a test has to steer or see more. None of them passes the gate.
 """
@@ -13,13 +15,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import Response
+from fastapi.responses import FileResponse, Response
 
 from livedash_pipeline.core.endpoints import is_loopback
 from livedash_pipeline.local.batch_api.batch_request import check_integer
 from livedash_pipeline.local.batch_api.faults import FaultScript, FaultScriptError, parse_script
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.service import BatchService
+
+_PAGE = 100
 
 
 def admin_routes(service: BatchService, response_class: type[Response]) -> APIRouter:
@@ -58,6 +62,16 @@ def admin_routes(service: BatchService, response_class: type[Response]) -> APIRo
     @router.get("/_journal")
     def get_journal(after: str = "0", batch_id: str | None = None) -> Response:
         return response_class(service.journal(after=check_integer("after", after, 0, 2**62), batch_id=batch_id))
+
+    @router.get("/_books")
+    def get_books(batches_after: str | None = None, files_after: str | None = None) -> Response:
+        batches = service.list_batches(after=batches_after, limit=str(_PAGE))
+        files = service.list_files(purpose=None, after=files_after, limit=str(_PAGE), order=None)
+        return response_class({"batches": batches, "files": files})
+
+    @router.get("/_books/files/{file_id}")
+    def get_book(file_id: str) -> Response:
+        return FileResponse(service.file_content(file_id), media_type="application/octet-stream")
 
     return router
 

@@ -5,6 +5,7 @@ the place for whatever should happen around an operation, and then through the f
 """
 
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
@@ -21,6 +22,9 @@ from livedash_pipeline.local.batch_api.fault_gate import FaultGate
 from livedash_pipeline.local.batch_api.lines import write_line
 from livedash_pipeline.local.batch_api.refusals import Refusal, missing_parameter
 from livedash_pipeline.local.batch_api.service import BatchService, random_id
+from livedash_pipeline.logs import get_logger
+
+log = get_logger(__name__)
 
 STAND_IN_HEADER = "x-livedash-stand-in"
 STAND_IN_NOTE = "A local stand-in for OpenAI's Batch API. Its answers are worked out by rules; no model is behind it."
@@ -55,6 +59,8 @@ def create_app(service: BatchService, *, gate: Gate = pass_through) -> FastAPI:
     app.add_middleware(_Headers, is_stand_in=service.is_stand_in)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _no_such_route)
+    for kind in (OSError, sqlite3.OperationalError):
+        app.add_exception_handler(kind, _cannot_write)
     app.add_exception_handler(Exception, _broken)
     router = APIRouter(prefix="/v1", route_class=_route_class(service, gate), default_response_class=Json)
     _add_file_routes(router, service)
@@ -190,6 +196,13 @@ async def _no_such_route(request: Request, error: Exception) -> Response:
     unknown = error.status_code in (404, 405)
     message = f"Invalid URL ({request.method} {request.url.path})" if unknown else str(error.detail)
     return Json(Refusal(error.status_code, message).document(), status_code=error.status_code)
+
+
+async def _cannot_write(_request: Request, error: Exception) -> Response:
+    """Answer for a full disk or too many open files: nothing was stored, and a client may come again."""
+    log.warning("request failed", kind=type(error).__name__, errno=getattr(error, "errno", None))
+    refusal = Refusal(503, "The stand-in cannot write to its disk now.", kind="server_error", retry_after=5)
+    return await _refused(_request, refusal)
 
 
 async def _broken(_request: Request, _error: Exception) -> Response:

@@ -4,6 +4,7 @@ Add ways of running it here. A worker thread processes large batches, so that no
 are done by whoever looks first.
 """
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -19,9 +20,14 @@ from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.service import BatchService, random_id
 from livedash_pipeline.local.batch_api.upstream import Upstream
 from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
+from livedash_pipeline.logs import get_logger
+
+log = get_logger(__name__)
 
 _LINES_PER_LOOK = 100
 _WORKER_PAUSE = 0.05
+# After a failed look, such as on a full disk.
+_FAILURE_PAUSE = 2.0
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,12 @@ def _working(service: BatchService) -> Iterator[None]:
 
     def work() -> None:
         while not stop.wait(_WORKER_PAUSE):
-            service.advance(lines=lines)
+            try:
+                service.advance(lines=lines)
+            except (OSError, sqlite3.OperationalError) as error:
+                # A full disk ends no thread: batches go on where they were as soon as there is space.
+                log.warning("batches do not move on", kind=type(error).__name__, errno=getattr(error, "errno", None))
+                stop.wait(_FAILURE_PAUSE)
 
     worker = threading.Thread(target=work, name="batch-api-worker")
     worker.start()

@@ -70,6 +70,8 @@ class Store:
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.executescript(_SCHEMA)
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
             message = f"The state directory {state_dir} cannot be used ({error}): stop the server that uses it, or name another."
             raise StateInUseError(message) from error
         self._sweep()

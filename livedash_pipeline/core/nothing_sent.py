@@ -1,0 +1,89 @@
+"""Why a submit sends nothing, in words, judged by counts alone.
+
+Add a reason where requests can be in a state of which a submit does not tell. What holds single groups back, such as a hold or
+a cap, is said by `core.admission` and `flow.preview`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from livedash_pipeline.core.wording import plural, verb
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where sessions and requests stand.
+
+    Attributes:
+        sessions: Imported sessions.
+        pending: Requests that wait to be sent.
+        idle: Companies that are not worked for, each with its status and its requests among those.
+        at_service: Requests in batches that have not been ingested.
+        ended: Batches that have ended and are not ingested.
+        awaiting: Batches of which it is not known whether the service took them.
+        looked_for_from: When the first of these is looked for; None for by the next poll.
+        failed: Requests that have failed.
+        unready: Sessions whose analysis is due and that have no request yet.
+    """
+
+    sessions: int = 0
+    pending: int = 0
+    idle: Sequence[tuple[str, str, int]] = ()
+    at_service: int = 0
+    ended: int = 0
+    awaiting: int = 0
+    looked_for_from: datetime | None = None
+    failed: int = 0
+    unready: int = 0
+
+
+def why_nothing_is_sent(standing: Standing) -> list[str]:
+    """One clause for each reason, the first to be seen to first; never empty."""
+    return list(_reasons(standing)) or ["no request is pending"]
+
+
+def unknown_clause(count: int, looked_for_from: datetime | None) -> str:
+    """That it is not known whether batches exist at the service, and who finds out when."""
+    moment = "" if looked_for_from is None else f" from {looked_for_from:%Y-%m-%d %H:%M:%S %Z} on"
+    return (
+        f"it is not known whether the service took {plural(count, 'batch', 'batches')}: polls look for "
+        f"{verb(count, 'it', 'them')}{moment}, and nothing is sent twice"
+    )
+
+
+def _reasons(at: Standing) -> Iterator[str]:
+    if at.awaiting:
+        yield unknown_clause(at.awaiting, at.looked_for_from)
+    for company, status, requests in at.idle:
+        yield (
+            f"{company} is {status.lower()}, and {plural(requests, 'request')} of it {verb(requests, 'waits', 'wait')}: "
+            f"`livedash company set {company} --status active`"
+        )
+    working = at.pending - sum(requests for _, _, requests in at.idle)
+    if working > 0:
+        yield f"{plural(working, 'request')} {verb(working, 'waits', 'wait')}, and none of them may be sent now"
+    if not at.pending:
+        yield from _without_pending(at)
+
+
+def _without_pending(at: Standing) -> Iterator[str]:
+    if not at.sessions:
+        yield "no session has been imported: `livedash import`"
+        return
+    if at.ended:
+        ended = plural(at.ended, "batch", "batches")
+        yield f"{ended} {verb(at.ended, 'has', 'have')} ended and {verb(at.ended, 'is', 'are')} not ingested: `livedash ingest`"
+    elif at.at_service and not at.awaiting:
+        bought = plural(at.at_service, "request")
+        yield f"{bought} {verb(at.at_service, 'is', 'are')} at the service: `livedash poll`"
+    if at.failed:
+        yield f"{plural(at.failed, 'request')} {verb(at.failed, 'has', 'have')} failed: `livedash failed`"
+    if at.unready:
+        yield (
+            f"{plural(at.unready, 'session')} {verb(at.unready, 'is', 'are')} not ready for the analysis: `livedash status`"
+        )
+    if not (at.ended or at.at_service or at.failed or at.unready):
+        yield f"nothing is left to ask: {plural(at.sessions, 'session')} {verb(at.sessions, 'is', 'are')} done"

@@ -1,0 +1,34 @@
+"""Where sessions and requests stand, for whoever says why nothing is sent.
+
+Add a count when `core.nothing_sent` judges one more. Nothing is locked or changed.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.core.nothing_sent import Standing
+from livedash_pipeline.core.states import RequestStatus, Stage, StageStatus
+from livedash_pipeline.db import batches, obstacles, requests, stages
+
+
+def read_standing(connection: Connection, *, endpoint: str, company_id: UUID | None) -> Standing:
+    """The counts over all companies, or of one; batches are those of the endpoint."""
+    counts = requests.count_by_status(connection, company_id)
+    status = stages.pipeline_status(connection, company_id)
+    awaiting, looked_for_from = batches.awaiting_recovery(connection, endpoint)
+    at_endpoint = [each for each in obstacles.unprocessed_batches(connection, company_id) if each.endpoint == endpoint]
+    pending = counts[RequestStatus.PENDING_BATCHING]
+    return Standing(
+        sessions=status.total_sessions,
+        pending=pending,
+        idle=[(each.company, each.status, each.requests) for each in obstacles.idle_companies(connection, company_id)],
+        at_service=counts[RequestStatus.BATCHING_IN_PROGRESS],
+        ended=sum(each.ended for each in at_endpoint),
+        awaiting=awaiting,
+        looked_for_from=looked_for_from,
+        failed=counts[RequestStatus.PROCESSING_FAILED],
+        unready=max(status.stages[Stage.AI_ANALYSIS][StageStatus.PENDING] - pending, 0),
+    )

@@ -1,0 +1,18 @@
+"""The script `livedash`: loads the command line so that Ctrl-C ends it with one line from the first moment on.
+
+Nothing is added here; what commands there are is in `cli`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Loads and runs the command line; its own interrupts are handled by `commands.guard`."""
+    try:
+        from livedash_pipeline.cli import main as run
+    except KeyboardInterrupt:
+        sys.stderr.write("error: Interrupted. Run it again to go on.\n")
+        sys.exit(130)
+    run()

@@ -1,0 +1,80 @@
+"""What the operating system refuses to whoever writes a file, in one sentence: what could not be written, where, and why.
+
+Add an errno that a writer can meet to `_REASONS`. Reading what others have published is the business of `sources`.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+from livedash_pipeline.errors import StorageError
+
+_SPACE = "Free some space there, or name another place"
+_PLACE = "Correct the place or its permissions, or name another one"
+# Errno: the reason in words, the remedy, and whether it passes without a change of the place.
+_REASONS: Mapping[int, tuple[str, str, bool]] = MappingProxyType(
+    {
+        errno.ENOSPC: ("no space is left there", _SPACE, True),
+        errno.EDQUOT: ("the disk quota is used up", _SPACE, True),
+        errno.EFBIG: ("the file would be larger than the limit for files allows", "Raise `ulimit -f`", True),
+        errno.EIO: ("the device reports an error", "Look at the disk and the system's log", True),
+        errno.EMFILE: ("this process has too many files open", "Raise `ulimit -n`", True),
+        errno.ENFILE: ("this machine has too many files open", "Close some, or raise fs.file-max", True),
+        errno.EROFS: ("the file system is read-only", _PLACE, False),
+        errno.EACCES: ("permission is denied", _PLACE, False),
+        errno.EPERM: ("permission is denied", _PLACE, False),
+        errno.ENAMETOOLONG: ("the name is too long", _PLACE, False),
+        errno.ENOTDIR: ("part of the path is a file", _PLACE, False),
+        errno.EISDIR: ("it is a directory", _PLACE, False),
+        errno.EEXIST: ("a file is in the way", _PLACE, False),
+        errno.ENOENT: ("there is no such directory", _PLACE, False),
+        errno.ELOOP: ("its symbolic links go round in a circle", _PLACE, False),
+        errno.ESTALE: ("the network file system has lost it", "Mount it again", True),
+    }
+)
+# Any program may meet these about anything; they tell of a failed write only where it is known that something was written.
+_AMBIGUOUS = frozenset({errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.EPERM, errno.EIO})
+
+
+@contextmanager
+def writing(what: str, place: Path | str, *, setting: str = "") -> Iterator[None]:
+    """Within the block, what the operating system refuses becomes a `StorageError`.
+
+    Args:
+        what: What is written, as the beginning of a sentence: `The spool of a CSV`.
+        place: Where.
+        setting: The variable or option that names the place, where a person chose it.
+
+    Raises:
+        StorageError: It could not be written.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        # A reader that has gone is no full disk.
+        raise
+    except OSError as error:
+        raise storage_error(error, what, place, setting=setting) from error
+
+
+def storage_error(error: OSError, what: str, place: Path | str, *, setting: str = "") -> StorageError:
+    """The refusal of a write that is known as one."""
+    default = ((error.strerror or type(error).__name__).lower(), _PLACE, False)
+    reason, remedy, passes = _REASONS.get(error.errno or 0, default)
+    name = f" ({setting})" if setting else ""
+    failed = StorageError(f"{what} could not be written to {place}: {reason}.", remedy=f"{remedy}{name}.")
+    failed.errno = error.errno
+    if setting and not passes:
+        failed.exit_status = 2
+    return failed
+
+
+def failed_write(error: BaseException) -> StorageError | None:
+    """What an error that nobody explained says about a write; None where it tells of none, such as a refused connection."""
+    if not isinstance(error, OSError) or error.errno not in _REASONS or error.errno in _AMBIGUOUS:
+        return None
+    return storage_error(error, "A file", error.filename or "where it belongs")

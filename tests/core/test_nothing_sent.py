@@ -1,0 +1,51 @@
+"""Why a submit sends nothing: the true reason for each state that requests can be in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from livedash_pipeline.core.nothing_sent import Standing, unknown_clause, why_nothing_is_sent
+
+_DONE = Standing(sessions=3)
+_MOMENT = datetime(2025, 5, 1, 12, 1, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("standing", "reasons"),
+    [
+        (Standing(), ["no session has been imported: `livedash import`"]),
+        (_DONE, ["nothing is left to ask: 3 sessions are done"]),
+        (Standing(sessions=1), ["nothing is left to ask: 1 session is done"]),
+        (replace(_DONE, at_service=1), ["1 request is at the service: `livedash poll`"]),
+        (replace(_DONE, at_service=2, ended=1), ["1 batch has ended and is not ingested: `livedash ingest`"]),
+        (replace(_DONE, failed=2), ["2 requests have failed: `livedash failed`"]),
+        (replace(_DONE, unready=1), ["1 session is not ready for the analysis: `livedash status`"]),
+        (replace(_DONE, pending=2), ["2 requests wait, and none of them may be sent now"]),
+        (
+            replace(_DONE, pending=1, idle=[("acme", "SUSPENDED", 1)]),
+            ["acme is suspended, and 1 request of it waits: `livedash company set acme --status active`"],
+        ),
+        (
+            replace(_DONE, at_service=3, awaiting=1),
+            ["it is not known whether the service took 1 batch: polls look for it, and nothing is sent twice"],
+        ),
+        (
+            replace(_DONE, at_service=3, awaiting=2, looked_for_from=_MOMENT, failed=1),
+            [
+                "it is not known whether the service took 2 batches: polls look for them from 2025-05-01 12:01:30 UTC on, "
+                "and nothing is sent twice",
+                "1 request has failed: `livedash failed`",
+            ],
+        ),
+    ],
+)
+def test_every_state_has_its_reason(standing: Standing, reasons: list[str]) -> None:
+    assert why_nothing_is_sent(standing) == reasons
+
+
+def test_a_clause_about_unknown_batches_agrees_with_their_number() -> None:
+    assert "1 batch: polls look for it," in unknown_clause(1, None)
+    assert "2 batches: polls look for them," in unknown_clause(2, None)
