@@ -29,6 +29,7 @@ def upgrade() -> None:
         "companies",
         sa.Column("allowed_addresses", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     )
+    _take_languages("^[a-z]{2,3}$")
     _create_traits()
     op.create_table(
         "model_parameters",
@@ -37,6 +38,13 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("model", name="pk_model_parameters"),
     )
+
+
+def _take_languages(form: str) -> None:
+    # Three letters for languages that have no code of two.
+    name = op.f("ck_sessions_language_form")
+    op.drop_constraint(name, "sessions")
+    op.create_check_constraint(name, "sessions", f"language ~ '{form}'")
 
 
 def _create_traits() -> None:
@@ -69,6 +77,8 @@ def _create_traits() -> None:
 def downgrade() -> None:
     op.drop_table("model_parameters")
     op.drop_table("endpoint_traits")
+    op.execute("UPDATE sessions SET language = NULL WHERE length(language) = 3")
+    _take_languages("^[a-z]{2}$")
     op.drop_column("companies", "allowed_addresses")
     op.drop_constraint(op.f("ck_ai_batch_requests_purchase_guard_known"), "ai_batch_requests")
     for name in (*BATCH_MOMENTS, *BATCH_TEXTS):
