@@ -11,6 +11,9 @@ down_revision = "0006_audit_retention"
 branch_labels = None
 depends_on = None
 
+# As the first migration made it.
+OLD_LANGUAGE_FORM = "ck_sessions_ck_sessions_language_form"
+LANGUAGE_FORM = "ck_sessions_language_form"
 BATCH_TEXTS = ("create_nonce", "purchase_guard", "listed_batch_id")
 BATCH_MOMENTS = ("changed_at", "retrieved_at", "absence_believed_at", "short_since", "next_ingest_at")
 
@@ -29,7 +32,7 @@ def upgrade() -> None:
         "companies",
         sa.Column("allowed_addresses", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     )
-    _take_languages("^[a-z]{2,3}$")
+    _take_languages(OLD_LANGUAGE_FORM, LANGUAGE_FORM, "^[a-z]{2,3}$")
     _create_traits()
     op.create_table(
         "model_parameters",
@@ -40,11 +43,10 @@ def upgrade() -> None:
     )
 
 
-def _take_languages(form: str) -> None:
+def _take_languages(old_name: str, name: str, form: str) -> None:
     # Three letters for languages that have no code of two.
-    name = op.f("ck_sessions_language_form")
-    op.drop_constraint(name, "sessions")
-    op.create_check_constraint(name, "sessions", f"language ~ '{form}'")
+    op.drop_constraint(op.f(old_name), "sessions")
+    op.create_check_constraint(op.f(name), "sessions", f"language ~ '{form}'")
 
 
 def _create_traits() -> None:
@@ -78,7 +80,7 @@ def downgrade() -> None:
     op.drop_table("model_parameters")
     op.drop_table("endpoint_traits")
     op.execute("UPDATE sessions SET language = NULL WHERE length(language) = 3")
-    _take_languages("^[a-z]{2}$")
+    _take_languages(LANGUAGE_FORM, OLD_LANGUAGE_FORM, "^[a-z]{2}$")
     op.drop_column("companies", "allowed_addresses")
     op.drop_constraint(op.f("ck_ai_batch_requests_purchase_guard_known"), "ai_batch_requests")
     for name in (*BATCH_MOMENTS, *BATCH_TEXTS):
