@@ -58,15 +58,12 @@ def _parsed(answer: Answer, flags: tuple[str, ...]) -> JudgedLine:
 
 def judge_kept(text: str, session_id: str) -> Answer | InvalidAnswer:
     """The verdict of the present reader on a kept raw answer: the text of one, or the body of a line without text."""
-    answer = read_answer(text, session_id)
-    if isinstance(answer, Answer):
-        return answer
     for document in objects_on(text.encode("utf-8", errors="replace")):
         body = answer_bodies.read_answer(find_body({"response": {"body": document}}).body)
         found = read_answer(body.content or "", session_id)
         if isinstance(found, Answer):
             return Answer(found.analysis, tuple(sorted({*found.flags, *body.flags})))
-    return answer
+    return read_answer(text, session_id)
 
 
 # Our word for a batch that the service does not have any more; what it had bought, if anything, nobody can tell.

@@ -235,9 +235,13 @@ def test_a_line_that_is_cut_is_paid_and_kept() -> None:
     assert judged.raw_answer == '{"custom_id": "\ufffd'
 
 
+DRAFT = {"content": TEXT, "reasoning_content": OTHER}
+
+
 @pytest.mark.parametrize(
     "kept",
     [
+        json.dumps(chat(DRAFT)),
         TEXT,
         f"```json\n{TEXT}\n```",
         json.dumps(chat({"tool_calls": [{"function": CALL}]})),
