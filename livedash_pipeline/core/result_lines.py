@@ -20,6 +20,8 @@ from livedash_pipeline.core.token_usage import NO_USAGE, TokenUsage
 MESSAGE_LENGTH = 500
 HOLD_QUOTA = "quota"
 HOLD_BILLING = "billing"
+UNREADABLE_LINE = "unreadable_line"
+"""The error code of a request whose line of the output file is no JSON."""
 
 _NOT_RUN_CODES = frozenset({"batch_expired", "batch_cancelled"})
 _QUOTA_CODES = frozenset({"insufficient_quota", "quota_exceeded"})
@@ -142,7 +144,7 @@ def cut_line(custom_id: str, part: bytes) -> ResultLine:
         custom_id=custom_id,
         outcome=Outcome.INVALID_OUTPUT,
         raw=part.decode("utf-8", errors="surrogateescape"),
-        error_code="unreadable_line",
+        error_code=UNREADABLE_LINE,
         error_message="The request's line in the output file is not JSON.",
         unreadable=True,
     )
@@ -296,6 +298,7 @@ __all__ = [
     "HOLD_BILLING",
     "HOLD_QUOTA",
     "MESSAGE_LENGTH",
+    "UNREADABLE_LINE",
     "ResultLine",
     "TokenUsage",
     "cut_line",

@@ -18,13 +18,12 @@ from livedash_pipeline.flow.ingest import ingest_finished
 from livedash_pipeline.flow.poll import poll_batches
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.local.batch_api.fault_kinds import AnswerShape, LineShape, UsageShape
-from livedash_pipeline.local.batch_api.line_shapes import ANSWER_SHAPES, DOUBTFUL, LINE_SHAPES, USAGE_SHAPES
+from livedash_pipeline.local.batch_api.line_shapes import ANSWER_SHAPES, LINE_SHAPES, UNREADABLE, USAGE_SHAPES
 from livedash_pipeline.local.batch_api.server import RunningServer
 from tests.flow.rows import CHAT, insert_requests, rows_of
 
 TABLES = {"line_shape": LINE_SHAPES, "usage_shape": USAGE_SHAPES, "answer_shape": ANSWER_SHAPES}
 SHAPES = [(kind, shape) for kind, table in TABLES.items() for shape in table]
-UNREADABLE = DOUBTFUL | {"two_different_calls", "unknown_shape"}
 # Where the answer is as it was asked for, or its service is merely in the habit.
 UNFLAGGED = {"camel_case", "digits_as_text", "prompt_and_total", "without_status", "content_as_object"}
 

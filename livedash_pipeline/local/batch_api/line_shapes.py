@@ -1,7 +1,8 @@
 """Shapes in which services and models were seen to write what is asked of them: of result lines, of usage, and of answers.
 
 Add a shape to a table and its name to the fault of that table in `fault_kinds.py`. When a shape is used is decided in
-`line_faults.py`. Every shape of an answer but those in `DOUBTFUL` means what the answer said before.
+`line_faults.py`. Every shape but those in `UNREADABLE` holds the answer and the figures that
+were there before, or what its name tells.
 """
 
 import json
@@ -139,7 +140,16 @@ ANSWER_SHAPES: dict[str, Callable[[str], str]] = {
     "unknown_category": lambda text: _edited(text, category="HOLIDAYS"),
 }
 
-DOUBTFUL = frozenset(
-    {"truncated", "single_quotes", "two_objects", "two_session_ids", "empty_summary", "unknown_category"}
+UNREADABLE = frozenset(
+    {
+        "two_different_calls",
+        "unknown_shape",
+        "truncated",
+        "single_quotes",
+        "two_objects",
+        "two_session_ids",
+        "empty_summary",
+        "unknown_category",
+    }
 )
-"""Shapes of answers that nobody can read without choosing."""
+"""Shapes that nobody can read without choosing."""
