@@ -31,6 +31,7 @@ SECTIONS = {
         "requests": "requests:requests",
         "request": "requests:request",
         "requeue": "requests:requeue",
+        "reread": "requests:reread",
         "batches": "batches:batches",
         "batch": "batches:batch",
         "cancel": "batches:cancel",

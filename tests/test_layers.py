@@ -31,7 +31,8 @@ FRAMEWORKS = {
     "fastapi": {"api", "local"},
     "click": {"commands", "cli", "local"},
 }
-CORE_MAY_IMPORT = {"pydantic", "livedash_pipeline"}
+# iso639 is a table of data.
+CORE_MAY_IMPORT = {"pydantic", "livedash_pipeline", "iso639"}
 CORE_MAY_NOT_IMPORT = {"os", "time", "socket", "subprocess", "urllib.request", "tempfile", "shutil", "random"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

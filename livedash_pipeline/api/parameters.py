@@ -88,6 +88,16 @@ class RequeueBody(Body):
     )
 
 
+class RereadBody(Body):
+    """Which kept answers are judged again; a dry run unless it says otherwise."""
+
+    company: Company | None = None
+    outcome: Literal["refused", "truncated", "invalid_output"] | None = Field(
+        None, description="Only requests that failed so.", examples=["invalid_output"]
+    )
+    dry_run: bool = Field(True, description="Only count.", examples=[False])
+
+
 class CancelBody(Body):
     """What becomes of requests that the service did not finish."""
 

@@ -124,6 +124,17 @@ class Requeued(Answered):
     dry_run: Literal[True] | None = Field(None, description="There if nothing was changed.")
 
 
+class Reread(Answered):
+    """What reading kept answers again did; those read are accepted or still refused."""
+
+    read_count: int = Field(ge=0, examples=[3])
+    accepted_count: int = Field(ge=0, examples=[2])
+    still_refused_count: int = Field(ge=0, examples=[1])
+    without_text_count: int = Field(ge=0, description="Their texts were deleted, or never kept.", examples=[0])
+    outdated_count: int = Field(ge=0, description="Their sessions have gone on meanwhile.", examples=[0])
+    dry_run: Literal[True] | None = Field(None, description="There if nothing was changed.")
+
+
 class ListedBatch(Shape):
     """A batch."""
 

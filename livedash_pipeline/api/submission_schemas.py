@@ -63,7 +63,9 @@ class Analysis(Shape):
     """What the analysis says."""
 
     analysed_at: datetime = Field(examples=[_MOMENT])
-    language: str | None = Field(examples=["nl"])
+    language: str | None = Field(
+        examples=["nl"], description="ISO 639-1, two letters; for languages that have none, ISO 639-3, three letters."
+    )
     sentiment: Sentiment | None
     escalated: bool | None
     forwarded_hr: bool | None

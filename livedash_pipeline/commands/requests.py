@@ -1,10 +1,12 @@
-"""`livedash requests`, `request` and `requeue`: lists of requests, one with its tries, and trying failed ones again.
+"""`livedash requests`, `request`, `requeue` and `reread`: lists of requests, one of them, and failed ones tried or read again.
 
-Add commands about requests. Rules and counts are those of `flow.operations`, one request is that of `flow.inspections`.
+Add commands about requests. Rules and counts are those of `flow.operations` and `flow.reread`, one request is that of
+`flow.inspections`.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ import click
 
 from livedash_pipeline.commands.command import Answer, Document, command, company_option, page_options
 from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_facts, draw_more, draw_table, show_moment
+from livedash_pipeline.commands.output import draw_facts, draw_more, draw_table, show, show_moment
 from livedash_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,14 +40,21 @@ def requests(status: str, limit: int, cursor: str | None, company: str | None) -
     return Answer(document, lambda console: _draw_requests(console, document, status, company))
 
 
-@command("request", example="livedash request 0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b")
+@command(
+    "request",
+    example=(
+        "livedash request 0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b",
+        "livedash request 0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b --show-text",
+    ),
+)
 @click.argument("request_id", metavar="ID")
-def request(request_id: str) -> Answer:
-    """Show one request with every try: its batch, outcome, tokens and cost. What the model answered is not shown."""
+@click.option("--show-text", is_flag=True, help="Also what the model answered, as it was kept.")
+def request(request_id: str, show_text: bool) -> Answer:
+    """Show one request with every try: its batch, outcome, tokens and cost."""
     from livedash_pipeline.flow.inspections import describe_request
 
     with ready_engine() as (_, engine):
-        document = describe_request(engine, request_id)
+        document = describe_request(engine, request_id, show_text=show_text)
     if document is None:
         raise UsageError(f"There is no request {request_id!r}.", remedy="Give an id that `livedash requests` shows.")
     return Answer(document, lambda console: _draw_request(console, document))
@@ -92,6 +101,27 @@ def requeue(
     return Answer(document, lambda console: _draw_requeue(console, document, named=named))
 
 
+@command(
+    "reread",
+    works=True,
+    example=("livedash reread", "livedash reread --company acme --outcome invalid_output --no-dry-run"),
+)
+@company_option("Only this company's requests.")
+@click.option(
+    "--outcome",
+    metavar="OUTCOME",
+    help="Only requests that failed so: refused, truncated or invalid_output, in either case.",
+)
+@click.option("--dry-run/--no-dry-run", default=True, show_default=True, help="Only count.")
+def reread(company: str | None, outcome: str | None, dry_run: bool) -> Answer:
+    """Judge kept answers of failed requests again with the present reader; nothing is bought."""
+    from livedash_pipeline.flow.reread import reread_answers
+
+    with ready_engine() as (_, engine):
+        document = reread_answers(engine, company=company, outcome=outcome, dry_run=dry_run)
+    return Answer(document, lambda console: _draw_reread(console, document))
+
+
 def _draw_requests(console: Console, document: Document, status: str, company: str | None) -> None:
     draw_table(
         console,
@@ -136,6 +166,9 @@ def _draw_request(console: Console, document: Document) -> None:
         ],
         empty="It has not been sent yet.",
     )
+    for name, content in document.get("texts", {}).items():
+        shown = content if isinstance(content, str) or content is None else json.dumps(content, ensure_ascii=False)
+        console.print(f"{name}: {show(shown)}", soft_wrap=True)
 
 
 def _draw_requeue(console: Console, document: Document, *, named: bool) -> None:
@@ -148,3 +181,14 @@ def _draw_requeue(console: Console, document: Document, *, named: bool) -> None:
         console.print("Nothing was changed. Do it: the same command with --no-dry-run")
     if not named:
         console.print("Name requests by id, or by --company, --error-code or --older-than.")
+
+
+def _draw_reread(console: Console, document: Document) -> None:
+    dry = document.get("dryRun", False)
+    console.print(
+        f"{document['readCount']:,} kept answers read: {document['acceptedCount']:,} {'would be ' if dry else ''}accepted, "
+        f"{document['stillRefusedCount']:,} still refused. Not read: {document['withoutTextCount']:,} without a text, "
+        f"{document['outdatedCount']:,} whose sessions have gone on."
+    )
+    if dry and document["acceptedCount"]:
+        console.print("Nothing was changed. Do it: the same command with --no-dry-run")

@@ -56,6 +56,9 @@ JOB_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
         "summary": Remedy("See whether database and settings are in order.", "livedash doctor"),
         "list_requests": Remedy("See whether database and settings are in order.", "livedash doctor"),
         "requeue": Remedy("Nothing was requeued; see what a filter finds.", "livedash requeue --dry-run"),
+        "reread": Remedy(
+            "What was accepted stays, and a repeated run takes the rest; nothing was bought.", "livedash reread"
+        ),
         "pipeline_status": Remedy("See whether database and settings are in order.", "livedash doctor"),
         "failed_sessions": Remedy("See whether database and settings are in order.", "livedash doctor"),
         "retry_stage": Remedy("Nothing was set back; see which sessions failed.", "livedash failed"),

@@ -1,18 +1,30 @@
 """What the body of an answered request holds: text, refusal, and why the model stopped, for both of the service's APIs.
 
-Add a shape of body here. Statuses, errors and everything around the body stand in `core.result_lines`.
+Add a shape of body here. Where in a line the body stands is found in `core.line_bodies`; statuses, errors and everything around
+it stand in `core.result_lines`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from livedash_pipeline.core.outcomes import Outcome
 
-# Why a response of /v1/responses is incomplete, in the words of chat completions.
-_STOP_WORDS = {"max_output_tokens": "length", "max_tokens": "length", "content_filter": "content_filter"}
+IN_CALL = "answer_in_call"
+IN_REASONING = "answer_in_reasoning"
+UNUSUAL_BODY = "unusual_body"
+
+# Why an answer ended, in the words of chat completions, from those of /v1/responses and of models behind gateways.
+_STOP_WORDS = {
+    "max_output_tokens": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "safety": "content_filter",
+}
+_THOUGHTS = frozenset({"reasoning", "thinking", "reasoning_text", "summary_text"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +35,26 @@ class Answer:
         outcome: `parsed` if there is text to judge, else why there is none that counts.
         content: The assistant's text, or its refusal where it refused.
         finish_reason: In the words of chat completions where they have one.
+        flags: Where the text was found, if not in the message's content: `answer_in_call`, `answer_in_reasoning`,
+            `unusual_body`.
     """
 
     outcome: Outcome
     content: str | None = None
     finish_reason: str | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    content: str = ""
+    refusal: str = ""
+    flag: str | None = None
+
+
+def is_completion(body: Mapping[str, Any]) -> bool:
+    """Whether an object has the parts in which both APIs put their answers."""
+    return isinstance(body.get("choices"), list | dict) or isinstance(body.get("output"), list | dict)
 
 
 def read_answer(body: Mapping[str, Any]) -> Answer:
@@ -35,41 +62,103 @@ def read_answer(body: Mapping[str, Any]) -> Answer:
 
     A body with neither is `invalid_output`: it was charged, and there is nothing in it.
     """
-    if isinstance(body.get("output"), list):
-        return _judge(*_read_response_object(body))
-    return _judge(*_read_chat_completion(body))
+    if isinstance(body.get("output"), list | dict):
+        return _judge(_read_response_object(body), _stop_reason(body))
+    choice, unusual = _choice(body.get("choices"))
+    found = _read_choice(choice)
+    if unusual and found.content and found.flag is None:
+        found = _Found(found.content, found.refusal, UNUSUAL_BODY)
+    return _judge(found, _stop_word(choice.get("finish_reason")))
 
 
-def _judge(content: str, refusal: str, finish_reason: str | None) -> Answer:
-    kept = content or refusal or None
-    if refusal.strip():
-        return Answer(Outcome.REFUSED, refusal, finish_reason)
+def _judge(found: _Found, finish_reason: str | None) -> Answer:
+    kept = found.content or found.refusal or None
+    flags = () if found.flag is None else (found.flag,)
+    if found.refusal.strip():
+        return Answer(Outcome.REFUSED, found.refusal, finish_reason)
     if finish_reason == "content_filter":
         return Answer(Outcome.REFUSED, kept, finish_reason)
     if finish_reason == "length":
         return Answer(Outcome.TRUNCATED, kept, finish_reason)
-    return Answer(Outcome.PARSED if content.strip() else Outcome.INVALID_OUTPUT, kept, finish_reason)
+    if not found.content.strip():
+        return Answer(Outcome.INVALID_OUTPUT, kept, finish_reason)
+    return Answer(Outcome.PARSED, kept, finish_reason, flags)
 
 
-def _read_chat_completion(body: Mapping[str, Any]) -> tuple[str, str, str | None]:
-    choice = _first_object(body.get("choices"))
-    message = choice.get("message")
-    message = message if isinstance(message, dict) else {}
-    content, refusal = _texts(message.get("content"))
-    spoken = message.get("refusal")
-    return content, spoken if isinstance(spoken, str) and spoken else refusal, _word(choice.get("finish_reason"))
+def _choice(choices: object) -> tuple[Mapping[str, Any], bool]:
+    """The first choice, and whether it stands elsewhere than in a list: some servers write one object, by itself or by number."""
+    if isinstance(choices, list):
+        return (choices[0] if choices and isinstance(choices[0], dict) else {}), False
+    if not isinstance(choices, dict):
+        return {}, False
+    numbered = [choice for number, choice in choices.items() if number.isdigit()]
+    return (numbered[0] if len(numbered) == 1 and isinstance(numbered[0], dict) else choices), True
 
 
-def _read_response_object(body: Mapping[str, Any]) -> tuple[str, str, str | None]:
-    """Messages of the output list; reasoning and tool calls stand between them and are passed over."""
-    contents: list[str] = []
-    refusals: list[str] = []
-    for item in body["output"]:
-        if isinstance(item, dict) and item.get("type", "message") == "message":
-            content, refusal = _texts(item.get("content"))
-            contents.append(content)
-            refusals.append(refusal)
-    return "".join(contents), "".join(refusals), _stop_reason(body)
+def _read_choice(choice: Mapping[str, Any]) -> _Found:
+    message = choice.get("message", choice.get("delta"))
+    if isinstance(message, dict):
+        content, refusal = _texts(message.get("content"))
+        spoken = message.get("refusal")
+        refusal = spoken if isinstance(spoken, str) and spoken else refusal
+        if content.strip() or refusal.strip():
+            return _Found(content, refusal, None if "message" in choice else UNUSUAL_BODY)
+        return _aside(message, content)
+    # Plain completions have `text`.
+    text = next((word for word in (message, choice.get("text")) if isinstance(word, str)), "")
+    return _Found(text, flag=UNUSUAL_BODY)
+
+
+def _aside(message: Mapping[str, Any], content: str) -> _Found:
+    """The answer of a message without content: the arguments of its one call, else what it is said to have thought."""
+    calls = message.get("tool_calls")
+    called = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    called.append(message.get("function_call"))
+    arguments = _one_text(call.get("arguments") for call in called if isinstance(call, dict))
+    if arguments:
+        return _Found(arguments, flag=IN_CALL)
+    thought = _one_text(message.get(name) for name in ("reasoning_content", "reasoning"))
+    return _Found(thought, flag=IN_REASONING) if thought else _Found(content)
+
+
+def _one_text(values: Iterable[object]) -> str:
+    """The text that all of them give; "" where they give none, or different ones: nobody could choose."""
+    texts = {text for value in values if (text := _json_text(value)).strip()}
+    return texts.pop() if len(texts) == 1 else ""
+
+
+def _json_text(value: object) -> str:
+    if isinstance(value, dict) and value:
+        return as_json(value) or ""
+    return value if isinstance(value, str) else ""
+
+
+def as_json(value: object) -> str | None:
+    """A value of parsed JSON as text; None for one that is nested too deep to be written."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _read_response_object(body: Mapping[str, Any]) -> _Found:
+    """Messages of the output list; reasoning and tool calls stand between them and count only where there is no message."""
+    output = body["output"]
+    unusual = isinstance(output, dict)
+    items = [item for item in ([output] if unusual else output) if isinstance(item, dict)]
+    texts = [_texts(item.get("content")) for item in items if item.get("type", "message") == "message"]
+    content = "".join(content for content, _ in texts)
+    refusal = "".join(refusal for _, refusal in texts)
+    if content.strip() or refusal.strip():
+        return _Found(content, refusal, UNUSUAL_BODY if unusual else None)
+    return _first_found(
+        (lambda: _one_text([body.get("output_text")]), UNUSUAL_BODY),
+        (lambda: _one_text(item.get("arguments") for item in items if item.get("type") == "function_call"), IN_CALL),
+    ) or _Found(content)
+
+
+def _first_found(*places: tuple[Callable[[], str], str]) -> _Found | None:
+    return next((_Found(text, flag=flag) for read, flag in places if (text := read())), None)
 
 
 def _stop_reason(body: Mapping[str, Any]) -> str | None:
@@ -77,27 +166,32 @@ def _stop_reason(body: Mapping[str, Any]) -> str | None:
     if status != "incomplete":
         return "stop" if status == "completed" else status
     details = body.get("incomplete_details")
-    reason = _word(details.get("reason")) if isinstance(details, dict) else None
     # Incomplete without a reason: cut off, as far as anybody can tell.
-    return "length" if reason is None else _STOP_WORDS.get(reason, reason)
+    return (_stop_word(details.get("reason")) if isinstance(details, dict) else None) or "length"
+
+
+def _stop_word(value: object) -> str | None:
+    """The service's word; some write it in upper case."""
+    word = _word(value)
+    if word is None:
+        return None
+    lower = word.lower()
+    return _STOP_WORDS.get(lower, lower if lower in ("length", "content_filter") else word)
 
 
 def _texts(content: object) -> tuple[str, str]:
-    """Text and refusal of a message's content, which is a string or a list of parts."""
+    """Text and refusal of a message's content, which is a string, a list of parts, or the answer's object itself."""
     if isinstance(content, str):
         return content, ""
+    if isinstance(content, dict):
+        content = [content] if {"text", "refusal"} & content.keys() else [{"text": as_json(content)}]
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    return _joined(parts, "text"), _joined(parts, "refusal")
+    said = [part for part in parts if part.get("type") not in _THOUGHTS]
+    return _joined(said, "text"), _joined(said, "refusal")
 
 
 def _joined(parts: list[dict[str, Any]], key: str) -> str:
     return "".join(text for part in parts if isinstance(text := part.get(key), str))
-
-
-def _first_object(values: object) -> Mapping[str, Any]:
-    if isinstance(values, list) and values and isinstance(values[0], dict):
-        return values[0]
-    return {}
 
 
 def _word(value: object) -> str | None:

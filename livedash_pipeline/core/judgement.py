@@ -1,7 +1,7 @@
 """Turns a line of a result file into the final outcome of its request, and into what is stored of it.
 
-`core.result_lines` says what kind of line it is and `core.analysis` whether an answer is usable; here the two meet. Applying
-outcomes to rows is `db.settlement`.
+`core.result_lines` says what kind of line it is and `core.answer_reading` whether an answer is usable; here the two meet.
+Applying outcomes to rows is `db.settlement`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from livedash_pipeline.core.analysis import Answer, read_answer
+from livedash_pipeline.core import answer_bodies
+from livedash_pipeline.core.answer_reading import Answer, InvalidAnswer, read_answer
 from livedash_pipeline.core.batch_words import EndWord
 from livedash_pipeline.core.failures import ValidationClass, classify_validation
+from livedash_pipeline.core.json_lines import objects_on
+from livedash_pipeline.core.line_bodies import find_body
 from livedash_pipeline.core.outcomes import Outcome
 from livedash_pipeline.core.remote import RemoteError
 from livedash_pipeline.core.result_lines import ResultLine
@@ -35,14 +38,33 @@ def judge_line(line: ResultLine, session_id: str) -> JudgedLine | None:
     """The final outcome of a line about a session; None for a line that cannot be read."""
     if line.outcome is None:
         return None
-    raw = None if line.content is None else storable_text(line.content)[0]
+    text = line.raw if line.content is None else line.content
+    raw = None if text is None else storable_text(text)[0]
     message = None if line.error_message is None else storable_text(line.error_message)[0]
-    if line.outcome is not Outcome.PARSED:
-        return JudgedLine(line.outcome, line.error_code, message, (), None, raw)
-    answer = read_answer(line.content or "", session_id)
-    if isinstance(answer, Answer):
-        return JudgedLine(Outcome.PARSED, None, None, answer.flags, answer.analysis.model_dump_json(), None)
-    return JudgedLine(Outcome.INVALID_OUTPUT, "invalid_output", answer.reason, (), None, raw)
+    if line.outcome is Outcome.PARSED or (line.outcome is Outcome.INVALID_OUTPUT and not line.unreadable):
+        answer = read_answer(text or "", session_id)
+        if isinstance(answer, Answer):
+            # An answer that stands where no text of it was expected.
+            place = () if line.content else (answer_bodies.UNUSUAL_BODY,)
+            return _parsed(answer, line.flags + place)
+        if line.outcome is Outcome.PARSED:
+            return JudgedLine(Outcome.INVALID_OUTPUT, "invalid_output", answer.reason, line.flags, None, raw)
+    return JudgedLine(line.outcome, line.error_code, message, line.flags, None, raw)
+
+
+def _parsed(answer: Answer, flags: tuple[str, ...]) -> JudgedLine:
+    merged = tuple(sorted({*answer.flags, *flags}))
+    return JudgedLine(Outcome.PARSED, None, None, merged, answer.analysis.model_dump_json(), None)
+
+
+def judge_kept(text: str, session_id: str) -> Answer | InvalidAnswer:
+    """The verdict of the present reader on a kept raw answer: the text of one, or the body of a line without text."""
+    for document in objects_on(text.encode("utf-8", errors="replace")):
+        body = answer_bodies.read_answer(find_body({"response": {"body": document}}).body)
+        found = read_answer(body.content or "", session_id)
+        if isinstance(found, Answer):
+            return Answer(found.analysis, tuple(sorted({*found.flags, *body.flags})))
+    return read_answer(text, session_id)
 
 
 # Our word for a batch that the service does not have any more; what it had bought, if anything, nobody can tell.

@@ -66,19 +66,21 @@ def cost_of(usage: TokenUsage, price: Price, *, batch: bool = True) -> Cost | No
     """What an answer cost, or None where its usage or the price is unknown.
 
     Cached and cache-write tokens are part of the prompt, reasoning tokens part of the completion: neither is added. Where
-    no rate for them is listed, they cost what input costs.
+    no rate for them is listed, they cost what input costs. So does a total whose parts nobody stated: the least that so many
+    uncached tokens can have cost.
     """
     rates = _rates(price, batch=batch)
-    if rates is None or usage.prompt_tokens is None or usage.completion_tokens is None:
+    prompt_tokens, completion_tokens = _billed_parts(usage)
+    if rates is None or prompt_tokens is None or completion_tokens is None:
         return None
-    cached = min(usage.cached_tokens or 0, usage.prompt_tokens)
-    written = min(usage.cache_write_tokens or 0, usage.prompt_tokens - cached)
-    fresh = usage.prompt_tokens - cached - written
-    input_factor, output_factor = _factors(price, usage.prompt_tokens)
+    cached = min(usage.cached_tokens or 0, prompt_tokens)
+    written = min(usage.cache_write_tokens or 0, prompt_tokens - cached)
+    fresh = prompt_tokens - cached - written
+    input_factor, output_factor = _factors(price, prompt_tokens)
     with localcontext(prec=_DIGITS):
         prompt = fresh * rates.input + cached * rates.cached_input + written * rates.cache_write
         prompt_usd = (prompt * input_factor).scaleb(_MILLION_EXPONENT)
-        completion_usd = (usage.completion_tokens * rates.output * output_factor).scaleb(_MILLION_EXPONENT)
+        completion_usd = (completion_tokens * rates.output * output_factor).scaleb(_MILLION_EXPONENT)
         return Cost(prompt_usd, completion_usd, prompt_usd + completion_usd)
 
 
@@ -110,9 +112,18 @@ def usage_agrees(sum_of_lines: TokenUsage, batch_usage: TokenUsage) -> bool:
 
 def usage_exceeds(batch_usage: TokenUsage, sum_of_lines: TokenUsage) -> bool:
     """Whether the batch was charged for more than its lines show, so that a missing line may have been paid."""
+    if batch_usage.prompt_tokens is None and batch_usage.completion_tokens is None:
+        parts = (sum_of_lines.prompt_tokens or 0) + (sum_of_lines.completion_tokens or 0)
+        return _exceeds(batch_usage.total_tokens, max(parts, sum_of_lines.total_tokens or 0))
     return _exceeds(batch_usage.prompt_tokens, sum_of_lines.prompt_tokens) or _exceeds(
         batch_usage.completion_tokens, sum_of_lines.completion_tokens
     )
+
+
+def _billed_parts(usage: TokenUsage) -> tuple[int | None, int | None]:
+    if usage.prompt_tokens is None and usage.completion_tokens is None and usage.total_tokens is not None:
+        return usage.total_tokens, 0
+    return usage.prompt_tokens, usage.completion_tokens
 
 
 def _agrees(lines: int | None, batch: int | None) -> bool:

@@ -22,6 +22,7 @@ from livedash_pipeline.core.remote_values import (
     tidy_message,
 )
 from livedash_pipeline.core.states import BatchStatus
+from livedash_pipeline.core.token_usage import read_usage
 
 METADATA_BATCH_ID = "livedash_batch_id"
 """Metadata key under which every batch of ours carries the id of its row."""
@@ -45,11 +46,14 @@ class RemoteError:
 
 @dataclass(frozen=True, slots=True)
 class RemoteUsage:
-    """Tokens of a whole batch. Reasoning tokens are inside `output_tokens`, cached ones inside `input_tokens`."""
+    """Tokens of a whole batch. Reasoning tokens are inside `output_tokens`, cached ones inside `input_tokens`.
 
-    input_tokens: int
+    Input and output are both None where the service states nothing but their total.
+    """
+
+    input_tokens: int | None
     cached_tokens: int
-    output_tokens: int
+    output_tokens: int | None
     reasoning_tokens: int
     total_tokens: int
 
@@ -259,23 +263,17 @@ def _read_error(value: object) -> RemoteError:
     )
 
 
-def _read_usage(usage: Mapping[str, Any]) -> RemoteUsage | None:
-    """Both dialects' names; None unless input or output is stated."""
-
-    def tokens(source: Mapping[str, Any], *names: str) -> int | None:
-        return next((n for name in names if (n := read_count(source.get(name), LARGEST_TOKENS)) is not None), None)
-
-    given, made = tokens(usage, "input_tokens", "prompt_tokens"), tokens(usage, "output_tokens", "completion_tokens")
+def _read_usage(document: Mapping[str, Any]) -> RemoteUsage | None:
+    """None unless input, output or their total is stated; a part that is not stated beside the other is 0."""
+    usage = read_usage(document)
+    given, made, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
     if given is None and made is None:
-        return None
-    details_in = read_mapping(usage.get("input_tokens_details") or usage.get("prompt_tokens_details"))
-    details_out = read_mapping(usage.get("output_tokens_details") or usage.get("completion_tokens_details"))
-    total = tokens(usage, "total_tokens")
+        return None if total is None else RemoteUsage(None, usage.cached_tokens or 0, None, 0, total)
     return RemoteUsage(
         input_tokens=given or 0,
-        cached_tokens=tokens(details_in, "cached_tokens") or 0,
+        cached_tokens=usage.cached_tokens or 0,
         output_tokens=made or 0,
-        reasoning_tokens=tokens(details_out, "reasoning_tokens") or 0,
+        reasoning_tokens=usage.reasoning_tokens or 0,
         total_tokens=(given or 0) + (made or 0) if total is None else total,
     )
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 from livedash_pipeline.core.prompt import ENDPOINT, max_output_tokens, request_body, transcript_data
@@ -22,6 +23,18 @@ MAX_FILE_BYTES = 190_000_000
 MAX_REQUEST_TOKENS = 1_000_000
 
 _PLACE = "@transcript@"
+# Where some servers end a line, though JSON takes them unescaped in strings; JSON itself escapes the others of that kind.
+_LINE_ENDS = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"}
+
+
+def _as_json(value: Any) -> str:
+    """JSON on one line, whatever the reader takes for the end of one."""
+    text = json.dumps(value, ensure_ascii=False)
+    # Searched for one by one: a text without them is passed over at the speed of memory.
+    for sign, escaped in _LINE_ENDS.items():
+        if sign in text:
+            text = text.replace(sign, escaped)
+    return text
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,7 @@ class LineFrame:
                 self.before_id,
                 str(request_id).encode(),
                 self.before_data,
-                json.dumps(data, ensure_ascii=False).encode(),
+                _as_json(data).encode(),
                 self.after,
             )
         )
@@ -55,7 +68,7 @@ def line_frame(model: str) -> LineFrame:
         "url": ENDPOINT,
         "body": request_body(model, _PLACE),
     }
-    text = json.dumps(document, ensure_ascii=False)
+    text = _as_json(document)
     before_id, between, after = text.split(_PLACE)
     # The quotes around the transcript belong to its own serialisation.
     return LineFrame(model, before_id.encode(), between[:-1].encode(), after[1:].encode())
@@ -94,7 +107,7 @@ class RequestSizer:
         """Sizes of the request about one session's transcript data."""
         frame = self.frame
         size = len(frame.before_id) + 36 + len(frame.before_data) + len(frame.after) + 1
-        size += len(json.dumps(data, ensure_ascii=False).encode())
+        size += len(_as_json(data).encode())
         # Three tokens frame each of the two messages and three start the answer (OpenAI's cookbook on counting tokens).
         tokens = self.fixed_tokens + self.count_tokens(data) + 9
         return RequestSize(size, tokens, max_output_tokens(frame.model))

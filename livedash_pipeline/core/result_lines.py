@@ -1,25 +1,28 @@
 """Lines of the service's output and error files: cut at `\\n` bytes, read into values, given an outcome.
 
-Add a shape of line that the service was seen to write. Whether an answer fits the schema is judged in `core.analysis`, what
-follows from an outcome in `core.outcomes`; text is left as it came, lone surrogates and NUL included.
+Add what a line says around its body; where the body stands is found in `core.line_bodies`, what it holds is read in
+`core.answer_bodies`. Whether an answer fits the schema is judged in `core.answer_reading`, what follows from an outcome in
+`core.outcomes`; text is left as it came, lone surrogates and NUL included.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from livedash_pipeline.core.answer_bodies import Answer, read_answer
+from livedash_pipeline.core.json_lines import objects_on
+from livedash_pipeline.core.line_bodies import UNUSUAL_LINE, LineBody, find_body
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
-from livedash_pipeline.core.token_usage import NO_USAGE, TokenUsage, read_usage
+from livedash_pipeline.core.token_usage import NO_USAGE, TokenUsage
 
 MESSAGE_LENGTH = 500
 HOLD_QUOTA = "quota"
 HOLD_BILLING = "billing"
+UNREADABLE_LINE = "unreadable_line"
+"""The error code of a request whose line of the output file is no JSON."""
 
-_NOTHING: Mapping[str, Any] = {}
 _NOT_RUN_CODES = frozenset({"batch_expired", "batch_cancelled"})
 _QUOTA_CODES = frozenset({"insufficient_quota", "quota_exceeded"})
 _PAYMENT_REQUIRED = 402
@@ -58,6 +61,8 @@ class ResultLine:
         outcome: `parsed` is provisional: there is an answer, and its content is judged elsewhere. None only for
             an unreadable line.
         content: The assistant's text, or its refusal where it refused.
+        raw: What else there is of a line that ran and has no such text: its body as JSON.
+        flags: What was unusual about where the answer stands, and `usage_disagrees`.
         error_code: The service's code, or its type where it gave no code.
         error_message: The service's message, cut to 500 characters.
         hold_code: `quota` or `billing` when the account and not the request was at fault.
@@ -67,6 +72,8 @@ class ResultLine:
     custom_id: str | None = None
     outcome: Outcome | None = None
     content: str | None = None
+    raw: str | None = None
+    flags: tuple[str, ...] = ()
     error_code: str | None = None
     error_message: str | None = None
     http_status: int | None = None
@@ -78,6 +85,13 @@ class ResultLine:
     usage: TokenUsage = NO_USAGE
     hold_code: str | None = None
     unreadable: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the service calls the line a success, or shows a paid answer without a status."""
+        if self.http_status is None:
+            return self.outcome in PAID_OUTCOMES and not self.unreadable
+        return 200 <= self.http_status < 300
 
     @property
     def counted_release(self) -> bool:
@@ -108,22 +122,39 @@ def last_line_parses(tail: bytes) -> bool:
         tail: The end of the file, from the last line's start or earlier.
     """
     last = tail.rstrip().rpartition(b"\n")[2]
-    return not last or _parse(last) is not None
+    return not last or bool(objects_on(last))
 
 
 def read_result_line(line: bytes) -> ResultLine:
     """What one line of an output or error file says; never raises."""
-    document = _parse(line)
-    if document is None:
-        return ResultLine(unreadable=True)
+    return read_result_lines(line)[0]
+
+
+def read_result_lines(line: bytes) -> list[ResultLine]:
+    """What the results on one line say, one of them as a rule; never raises.
+
+    Some writers lose line ends, so that several objects follow each other, or write them as one list.
+    """
+    return [_read_document(document) for document in objects_on(line)] or [ResultLine(unreadable=True)]
+
+
+def cut_line(custom_id: str, part: bytes) -> ResultLine:
+    """The result of a request whose line cannot be read: it may have run and been paid, so it is not bought again by itself."""
+    return ResultLine(
+        custom_id=custom_id,
+        outcome=Outcome.INVALID_OUTPUT,
+        raw=part.decode("utf-8", errors="surrogateescape"),
+        error_code=UNREADABLE_LINE,
+        error_message="The request's line in the output file is not JSON.",
+        unreadable=True,
+    )
+
+
+def _read_document(document: Mapping[str, Any]) -> ResultLine:
     custom_id = document.get("custom_id")
     if type(custom_id) is int:
         custom_id = str(custom_id)
-    response = document.get("response")
-    response = response if isinstance(response, dict) else _NOTHING
-    return _read_response(
-        custom_id if isinstance(custom_id, str) else None, response, _read_error(document.get("error"))
-    )
+    return _read_body(custom_id if isinstance(custom_id, str) else None, document, find_body(document))
 
 
 def prefer(first: ResultLine, second: ResultLine) -> ResultLine:
@@ -155,36 +186,52 @@ class _Error:
 _NO_ERROR = _Error(None, None, None)
 
 
-def _read_response(custom_id: str | None, response: Mapping[str, Any], top: _Error) -> ResultLine:
-    status = _status(response.get("status_code"))
-    body, text = _body(response.get("body"))
-    answer = read_answer(body)
-    inner = _read_error(body.get("error")) if body.get("error") else _Error(None, None, text)
-    error = inner if inner.names else top if top != _NO_ERROR else inner
-    succeeded = _succeeded(status, answer, error)
+def _read_body(custom_id: str | None, document: Mapping[str, Any], found: LineBody) -> ResultLine:
+    status = _line_status(found.response, document)
+    body, answer, error = found.body, read_answer(found.body), _error_of(document, found)
+    succeeded = _succeeded(status, answer, error, found)
     outcome, hold = _judge(status, answer if succeeded else None, error)
+    message = found.text if error == _NO_ERROR and not succeeded else error.message
     return ResultLine(
         custom_id=custom_id,
         outcome=outcome,
         content=answer.content,
+        raw=found.as_text(document) if outcome in PAID_OUTCOMES and answer.content is None else None,
+        flags=_flags(answer, found),
         error_code=error.code or error.kind,
-        error_message=None if error.message is None else error.message[:MESSAGE_LENGTH],
+        error_message=None if message is None else message[:MESSAGE_LENGTH],
         http_status=status,
         finish_reason=answer.finish_reason,
-        openai_request_id=_text(response.get("request_id")),
+        openai_request_id=_text(found.response.get("request_id")),
         model=_text(body.get("model")),
         service_tier=_text(body.get("service_tier")),
         system_fingerprint=_text(body.get("system_fingerprint")),
-        usage=read_usage(body.get("usage")),
+        usage=found.usage,
         hold_code=hold,
     )
 
 
-def _succeeded(status: int | None, answer: Answer, error: _Error) -> bool:
-    """Whether the line is the service's answer: an answer without a status is one too, a 200 with an error is not."""
-    if answer.outcome is Outcome.PARSED:
-        return status is None or 200 <= status < 300
-    return status is not None and 200 <= status < 300 and not error.names
+def _error_of(document: Mapping[str, Any], found: LineBody) -> _Error:
+    """The error in the body, or in the response where a body would stand in it, else the line's own."""
+    inner = _read_error(found.body.get("error") or found.response.get("error"))
+    top = _read_error(document.get("error"))
+    return inner if inner.names or top == _NO_ERROR else top
+
+
+def _flags(answer: Answer, found: LineBody) -> tuple[str, ...]:
+    unusual = (UNUSUAL_LINE,) if found.unusual else ()
+    return answer.flags + unusual + (("usage_disagrees",) if found.usage.disagrees else ())
+
+
+def _succeeded(status: int | None, answer: Answer, error: _Error, found: LineBody) -> bool:
+    """Whether the line shows that a model has run, and so that it was paid: what cannot be read then is not bought again.
+
+    An answer without a status counts, and so does one with a stray error; a 200 with nothing but an error does not.
+    """
+    fine = status is not None and 200 <= status < 300
+    if found.usage.shows_work or (answer.outcome is Outcome.PARSED and (fine or status is None)):
+        return True
+    return not error.names and (fine or found.ran)
 
 
 def _judge(status: int | None, answer: Answer | None, error: _Error) -> tuple[Outcome, str | None]:
@@ -217,25 +264,10 @@ def _line_of(pieces: list[bytes]) -> Iterator[bytes]:
         yield line
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
-    # A broken byte must not cost a paid answer: it becomes a lone surrogate, which storing replaces and flags.
-    text = line.decode("utf-8", errors="surrogateescape").removeprefix("\ufeff")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _body(body: object) -> tuple[Mapping[str, Any], str | None]:
-    """The body as an object, and the text of one that is none; some services send the object as JSON text."""
-    if isinstance(body, str):
-        try:
-            parsed = json.loads(body)
-        except (ValueError, RecursionError):
-            return _NOTHING, body or None
-        return (parsed, None) if isinstance(parsed, dict) else (_NOTHING, body)
-    return (body if isinstance(body, dict) else _NOTHING), None
+def _line_status(response: Mapping[str, Any], document: Mapping[str, Any]) -> int | None:
+    places = (response, document)
+    statuses = (_status(place.get(name)) for place in places for name in ("status_code", "statusCode", "status"))
+    return next((status for status in statuses if status is not None), None)
 
 
 def _status(value: object) -> int | None:
@@ -266,11 +298,14 @@ __all__ = [
     "HOLD_BILLING",
     "HOLD_QUOTA",
     "MESSAGE_LENGTH",
+    "UNREADABLE_LINE",
     "ResultLine",
     "TokenUsage",
+    "cut_line",
     "hold_code",
     "last_line_parses",
     "prefer",
     "read_result_line",
+    "read_result_lines",
     "split_lines",
 ]

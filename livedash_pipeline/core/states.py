@@ -87,7 +87,8 @@ REQUEST_MOVES: Mapping[RequestStatus, frozenset[RequestStatus]] = {
     _R.PENDING_BATCHING: frozenset({_R.BATCHING_IN_PROGRESS, _R.PROCESSING_FAILED}),
     _R.BATCHING_IN_PROGRESS: frozenset({_R.PENDING_BATCHING, _R.PROCESSING_COMPLETE, _R.PROCESSING_FAILED}),
     _R.PROCESSING_COMPLETE: frozenset(),
-    _R.PROCESSING_FAILED: frozenset({_R.PENDING_BATCHING}),
+    # A kept answer that a later reader takes; or a requeue.
+    _R.PROCESSING_FAILED: frozenset({_R.PENDING_BATCHING, _R.PROCESSING_COMPLETE}),
 }
 
 _S = StageStatus

@@ -1,7 +1,7 @@
 """Requests and their tries as people look at them: whole lists, those of a session, or one.
 
 Add a column of a request or a try here, once; every list and view reads it from here. What the steps of the pipeline read and
-write is in `db.requests` and `db.batches`. Answers of the model are not read: nothing shows them by accident.
+write is in `db.requests` and `db.batches`. Rows hold no answers of the model: nothing shows them by accident.
 """
 
 from __future__ import annotations
@@ -130,3 +130,11 @@ def read_attempts(connection: Connection, request_ids: Sequence[UUID]) -> list[A
         .order_by(_attempts.created_at, _attempts.id)
     )
     return [AttemptRow(**row) for row in connection.execute(query).mappings()]
+
+
+def read_kept_texts(connection: Connection, request_id: UUID) -> tuple[str | None, dict[str, Any] | None] | None:
+    """What the model answered, as it came and as it was read, for somebody who asks for it by name."""
+    row = connection.execute(
+        select(_requests.raw_answer, _requests.parsed_answer).where(_requests.id == request_id)
+    ).one_or_none()
+    return None if row is None else (row.raw_answer, row.parsed_answer)

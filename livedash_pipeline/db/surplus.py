@@ -160,7 +160,7 @@ def follow_surplus(
     *,
     openai_status: str,
     ended_at: datetime | None,
-    usage: dict[str, int] | None,
+    usage: dict[str, int | None] | None,
     pricing_id: UUID | None,
     cost_usd: Decimal | None,
     usd_eur: Decimal | None,

@@ -27,6 +27,7 @@ from livedash_pipeline.flow.pages import DEFAULT_PAGE, MAX_PAGE
 from livedash_pipeline.flow.pipeline_report import report_status
 from livedash_pipeline.flow.poll import poll_batches as poll
 from livedash_pipeline.flow.reconcile import reconcile_batches as reconcile
+from livedash_pipeline.flow.reread import reread_answers
 
 
 def _with_own_checks(*assets: dg.AssetsDefinition) -> dg.AssetSelection:
@@ -132,6 +133,26 @@ def requeue(
         return answer(context, document)
 
 
+class RereadConfig(dg.Config):
+    """Which kept answers are judged again."""
+
+    company: str | None = Field(None, description="Slug of one company; left out: all.")
+    outcome: str | None = Field(
+        None, description="refused, truncated or invalid_output, in either case; left out: all."
+    )
+    dry_run: bool = Field(True, description="Only count.")
+
+
+@dg.op(description="Judges kept answers of failed requests again with the present reader; buys nothing.")
+def reread(
+    context: dg.OpExecutionContext, config: RereadConfig, postgres: dg.ResourceParam[Postgres]
+) -> dict[str, Any]:
+    """A dry run unless it says otherwise."""
+    with identified_run(context), postgres.engine() as engine:
+        document = reread_answers(engine, company=config.company, outcome=config.outcome, dry_run=config.dry_run)
+        return answer(context, document)
+
+
 @dg.op(description="Counts sessions per stage and status, and says what stands in the way.")
 def pipeline_status(
     context: dg.OpExecutionContext,
@@ -206,7 +227,7 @@ def op_job(op: dg.OpDefinition, **options: Any) -> dg.JobDefinition:
     return graph.to_job(name=op.name, description=op.description, **options)
 
 
-_OPS = (poll_batches, cancel_batches, reconcile_batches, summary, list_requests, requeue, pipeline_status)
+_OPS = (poll_batches, cancel_batches, reconcile_batches, summary, list_requests, requeue, reread, pipeline_status)
 op_jobs = [op_job(op) for op in _OPS]
 
 # Once a day at a quiet hour; polling finds everything that is urgent.

@@ -23,21 +23,29 @@ from livedash_pipeline.flow.pages import DEFAULT_PAGE, cut_page, page_start
 from livedash_pipeline.flow.request_documents import attempt_document, whole_request_document
 
 
-def describe_request(engine: Engine, request_id: str) -> Document | None:
-    """A request with all its tries; answers of the model are not shown."""
+def describe_request(engine: Engine, request_id: str, *, show_text: bool = False) -> Document | None:
+    """A request with all its tries.
+
+    Args:
+        engine: Our database.
+        request_id: Its id.
+        show_text: With what the model answered: as it came where it could not be used, and as it was read.
+    """
     wanted = read_id(request_id)
     if wanted is None:
         return None
     with engine.connect() as connection:
         found = request_history.read_requests(connection, request_id=wanted)
         attempts = request_history.read_attempts(connection, [wanted])
+        kept = request_history.read_kept_texts(connection, wanted) if show_text else None
     if not found:
         return None
+    texts = {} if kept is None else {"texts": {"rawAnswer": kept[0], "parsedAnswer": kept[1]}}
     return {
         "ok": True,
         "request": whole_request_document(found[0]),
         "attempts": [attempt_document(attempt) for attempt in attempts],
-    }
+    } | texts
 
 
 def find_batch(engine: Engine, name: str) -> UUID | None:

@@ -15,10 +15,11 @@ from typing import Any
 from uuid import UUID
 
 from livedash_pipeline.core.failures import FailureKind
+from livedash_pipeline.core.json_lines import find_ids
 from livedash_pipeline.core.judgement import VANISHED, judge_line
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES
 from livedash_pipeline.core.pricing import Cost, Price, cost_of, to_eur
-from livedash_pipeline.core.result_lines import ResultLine, last_line_parses, read_result_line, split_lines
+from livedash_pipeline.core.result_lines import ResultLine, cut_line, last_line_parses, read_result_lines, split_lines
 from livedash_pipeline.core.text import storable_text
 from livedash_pipeline.db.ingesting import BatchToIngest
 from livedash_pipeline.flow.context import BatchContext
@@ -145,19 +146,19 @@ class LineCounts:
 def staged_rows(
     files: ResultFiles, sessions: Mapping[UUID, UUID], tariff: Tariff, counts: LineCounts
 ) -> Iterator[tuple[Any, ...]]:
-    """A row for each line about one of our requests; what is not is counted."""
-    for path in files.paths.values():
+    """A row for each line about one of our requests; what is not is counted.
+
+    A line of the output file that cannot be read is about the requests whose ids stand in it: it may be a paid answer.
+    """
+    for name, path in files.paths.items():
         with path.open("rb") as source:
             for raw in split_lines(iter(lambda source=source: source.read(_CHUNK), b"")):  # type: ignore[misc]
-                counts.lines += 1
-                line = read_result_line(raw)
-                request_id = _request_id(line.custom_id)
-                if line.unreadable:
-                    counts.unreadable += 1
-                elif request_id is None or request_id not in sessions:
-                    counts.strangers += 1
-                else:
-                    yield from _row(line, request_id, sessions[request_id], tariff, counts)
+                lines = read_result_lines(raw)
+                if lines[0].unreadable and name == "output":
+                    lines = [cut_line(str(found), part) for found, part in find_ids(raw, sessions).items()] or lines
+                for line in lines:
+                    counts.lines += 1
+                    yield from _row(line, sessions, tariff, counts)
 
 
 def _request_id(custom_id: str | None) -> UUID | None:
@@ -172,14 +173,19 @@ def _storable(text: str | None) -> str | None:
 
 
 def _row(
-    line: ResultLine, request_id: UUID, session_id: UUID, tariff: Tariff, counts: LineCounts
+    line: ResultLine, sessions: Mapping[UUID, UUID], tariff: Tariff, counts: LineCounts
 ) -> Iterator[tuple[Any, ...]]:
-    judged = judge_line(line, str(session_id))
+    request_id = _request_id(line.custom_id)
+    counts.unreadable += line.unreadable
+    if request_id is None or request_id not in sessions:
+        counts.strangers += not line.unreadable
+        return
+    judged = judge_line(line, str(sessions[request_id]))
     if judged is None:
         return
     if line.hold_code is not None:
         counts.hold_codes.setdefault(line.hold_code, judged.error_message or line.hold_code)
-    if line.http_status is not None and 200 <= line.http_status < 300:
+    if line.succeeded:
         counts.succeeded += 1
     cost, eur = tariff.cost(line)
     usage = line.usage

@@ -1,5 +1,5 @@
 -- Batches whose lines do not add up to the tokens that the service reports, and answers whose cost is unknown (those of a system
--- that was taken over have no batch, and nobody can price them any more).
+-- that was taken over have no batch, and nobody can price them any more). A batch may state nothing but a total.
 SELECT
     batches.id AS batch_id,
     'tokens differ from batch.usage' AS problem
@@ -10,11 +10,18 @@ WHERE
     AND (
         (batches.usage ->> 'input_tokens')::bigint <> batches.lines_input_tokens
         OR (batches.usage ->> 'output_tokens')::bigint <> batches.lines_output_tokens
+        OR (
+            batches.usage ->> 'input_tokens' IS NULL
+            AND (batches.usage ->> 'total_tokens')::bigint <> batches.lines_input_tokens + batches.lines_output_tokens
+        )
     )
 UNION ALL
 SELECT DISTINCT
     attempts.batch_id,
     'no price or exchange rate'
 FROM ai_request_attempts AS attempts
-WHERE attempts.batch_id IS NOT NULL AND attempts.prompt_tokens IS NOT NULL AND attempts.total_cost_eur IS NULL
+WHERE
+    attempts.batch_id IS NOT NULL
+    AND (attempts.prompt_tokens IS NOT NULL OR attempts.total_tokens IS NOT NULL)
+    AND attempts.total_cost_eur IS NULL
 LIMIT 1000

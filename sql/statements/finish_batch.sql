@@ -12,13 +12,22 @@ SET
     lines_output_tokens = totals.output_tokens
 FROM (
     SELECT
-        count(*) FILTER (WHERE http_status BETWEEN 200 AND 299) AS succeeded,
-        -- Expired and cancelled lines have no status.
-        count(*) FILTER (
-            WHERE line_order < 2147483647 AND (http_status IS NULL OR http_status NOT BETWEEN 200 AND 299)
-        ) AS failed,
+        count(*) FILTER (WHERE is_success) AS succeeded,
+        count(*) FILTER (WHERE NOT is_success AND line_order < 2147483647) AS failed,
         coalesce(sum(prompt_tokens), 0) AS input_tokens,
         coalesce(sum(completion_tokens), 0) AS output_tokens
-    FROM staged_results
+    FROM (
+        SELECT
+            line_order,
+            prompt_tokens,
+            completion_tokens,
+            -- Expired and cancelled lines have no status, and neither have answers of some services.
+            coalesce(
+                http_status BETWEEN 200 AND 299,
+                outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')
+                AND error_code IS DISTINCT FROM 'unreadable_line'
+            ) AS is_success
+        FROM staged_results
+    ) AS judged
 ) AS totals
 WHERE ai_batch_requests.id = :batch_id AND ai_batch_requests.processed_at IS NULL

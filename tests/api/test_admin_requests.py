@@ -95,6 +95,25 @@ def test_a_filter_only_counts_until_it_is_told_otherwise(api: Api) -> None:
     assert (both.status_code, both.json()["code"]) == (400, "bad_argument")
 
 
+def test_reread_counts_until_it_is_told_otherwise(api: Api) -> None:
+    add_requests(api.engine, {"PROCESSING_FAILED": 2})
+    counted = api.post(f"{ADMIN}/requests/reread", {"company": "acme"}).json()
+    assert counted.pop("dryRun") is True
+    assert list(counted) == [
+        "ok",
+        "readCount",
+        "acceptedCount",
+        "stillRefusedCount",
+        "withoutTextCount",
+        "outdatedCount",
+    ]
+    assert counted["withoutTextCount"] == 2
+    done = api.post(f"{ADMIN}/requests/reread", {"outcome": "truncated", "dryRun": False})
+    assert done.json() == counted
+    assert [(line.action, line.status, line.detail["readCount"]) for line in api.audit()] == [("reread", 200, 0)] * 2
+    assert api.post(f"{ADMIN}/requests/reread", {"outcome": "parsed"}).status_code == 422
+
+
 def test_a_request_is_shown_with_its_tries(api: Api) -> None:
     (request_id,) = add_requests(api.engine, {"BATCHING_IN_PROGRESS": 1})
     with api.engine.begin() as connection:

@@ -99,6 +99,22 @@ def test_requeue_of_nothing_is_done_and_counts_nothing(livedash: Run) -> None:
     assert "Name requests by id" not in livedash("requeue", "--error-code", "truncated").stdout, "that is a name"
 
 
+def test_reread_counts_first_and_show_text_shows_what_is_kept(livedash: Run, engine: Engine, company: Company) -> None:
+    (failed,) = _requests(engine, company, "PROCESSING_FAILED")
+    with engine.begin() as connection:
+        values = {"error_code": "invalid_output", "raw_answer": '{"choices": []}'}
+        connection.execute(update(ai_processing_requests).values(**values))
+    shown = livedash("reread", "--company", "acme")
+    assert "1 kept answers read: 0 would be accepted, 1 still refused." in " ".join(shown.stdout.split())
+    done = document_of(livedash("reread", "--outcome", "Invalid_Output", "--no-dry-run", "--json"))
+    assert (done["readCount"], done["stillRefusedCount"], "dryRun" in done) == (1, 1, False)
+    assert livedash("reread", "--outcome", "parsed").exit_code == 2
+    assert '{"choices": []}' not in livedash("request", str(failed)).stdout
+    assert 'rawAnswer: {"choices": []}' in livedash("request", str(failed), "--show-text").stdout
+    texts = document_of(livedash("request", str(failed), "--show-text", "--json"))["texts"]
+    assert texts == {"rawAnswer": '{"choices": []}', "parsedAnswer": None}
+
+
 def test_batches_are_listed_newest_first_page_by_page(livedash: Run, engine: Engine, company: Company) -> None:
     _requests(engine, company, *["BATCHING_IN_PROGRESS"] * 3)
     with engine.begin() as connection:

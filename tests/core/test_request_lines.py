@@ -12,8 +12,11 @@ from livedash_pipeline.core.prompt import ENDPOINT, max_output_tokens, request_b
 from livedash_pipeline.core.request_lines import RequestSizer, build_line
 from livedash_pipeline.core.transcripts import Message
 
-chats = st.lists(st.builds(Message, st.sampled_from(["user", "assistant"]), st.text(), st.none()), max_size=4)
-models = st.sampled_from(["gpt-5-mini", "gpt-4o-mini", 'a "quoted" model \\ ü'])
+# Where `str.splitlines` ends a line: some servers read files with it.
+LINE_ENDS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+texts = st.text() | st.text(st.sampled_from(LINE_ENDS + 'a"\\é'))
+chats = st.lists(st.builds(Message, st.sampled_from(["user", "assistant"]), texts, st.none()), max_size=4)
+models = st.sampled_from(["gpt-5-mini", "gpt-4o-mini", 'a "quoted" model \\ ü', "a model\u2028of\x85two lines"])
 
 
 def words(text: str) -> int:
@@ -29,7 +32,7 @@ def test_a_line_is_the_json_of_its_request(request: UUID, session: UUID, model: 
         "url": ENDPOINT,
         "body": request_body(model, transcript_data(session, chat)),
     }
-    assert b"\n" not in line
+    assert line.decode().splitlines() == [line.decode()]
 
 
 @given(st.uuids(), st.uuids(), models, chats)
@@ -39,6 +42,11 @@ def test_the_measured_size_is_that_of_the_line_with_its_end(
     size = RequestSizer.for_model(model, words).measure(transcript_data(session, chat))
     assert size.body_bytes == len(build_line(request, session, model, chat)) + 1
     assert size.max_output_tokens == max_output_tokens(model)
+
+
+def test_a_text_without_line_ends_of_other_readers_is_not_escaped() -> None:
+    line = build_line(UUID(int=1), UUID(int=2), "gpt-5-mini", [Message("user", "naïve 日本", None)])
+    assert "naïve 日本" in line.decode()
 
 
 def test_the_estimate_counts_instructions_schema_and_transcript() -> None:

@@ -105,7 +105,8 @@ ANSWERED = [
     ("odd content", chat({"content": 7}), Outcome.INVALID_OUTPUT, None),
     ("no choices", {"choices": []}, Outcome.INVALID_OUTPUT, None),
     ("odd choices", {"choices": [None]}, Outcome.INVALID_OUTPUT, None),
-    ("odd message", {"choices": [{"message": "hi"}]}, Outcome.INVALID_OUTPUT, None),
+    ("message is text", {"choices": [{"message": "hi"}]}, Outcome.PARSED, "hi"),
+    ("odd message", {"choices": [{"message": 7}]}, Outcome.INVALID_OUTPUT, None),
     ("empty body", {}, Outcome.INVALID_OUTPUT, None),
     ("null body", None, Outcome.INVALID_OUTPUT, None),
     ("body as text", json.dumps(chat({"content": "x"})), Outcome.PARSED, "x"),
@@ -235,7 +236,7 @@ def test_broken_text_does_not_cost_the_answer() -> None:
     assert (found.outcome, found.content) == (Outcome.PARSED, "A\udcffB \ud800 \x00")
 
 
-@pytest.mark.parametrize("count", [-1, True, "12", None, 1.5, 10**13, float("nan"), [3]])
+@pytest.mark.parametrize("count", [-1, True, "1 2", "-3", "1" * 14, "٣", None, 1.5, 10**13, float("nan"), [3]])
 def test_count_that_is_none_is_unknown(count: object) -> None:
     usage = {"prompt_tokens": count, "completion_tokens": 5.0, "prompt_tokens_details": count}
     assert read_result_line(line(200, chat(usage=usage))).usage == TokenUsage(completion_tokens=5)

@@ -12,7 +12,7 @@ from livedash_pipeline.core.outcomes import Outcome
 from livedash_pipeline.errors import LivedashError, UsageError
 from tests.defs.world import SESSIONS, SLUG, World
 
-OP_JOBS = ["poll_batches", "summary", "list_requests", "requeue", "pipeline_status", "import_companies"]
+OP_JOBS = ["poll_batches", "summary", "list_requests", "requeue", "reread", "pipeline_status", "import_companies"]
 
 
 @pytest.mark.parametrize("job", OP_JOBS)
@@ -85,6 +85,7 @@ def test_listed_requests_are_a_table_in_the_ui(analysed: World) -> None:
         ("requeue", {"company": "initech"}, "initech"),
         ("requeue", {"older_than_hours": -1.0}, "older_than_hours is -1"),
         ("requeue", {"request_ids": ["x"], "error_code": "rejected"}, "Both ids and a filter"),
+        ("reread", {"outcome": "parsed"}, "parsed"),
     ],
 )
 def test_a_wrong_argument_fails_the_run_in_one_sentence(
@@ -126,6 +127,30 @@ def test_requeue_puts_failed_requests_back_and_counts_the_others(world: World) -
     assert world.answer("requeue", **filtered)["dryRun"] is True, "a filter only counts unless told otherwise"
     assert world.answer("requeue", request_ids=ids) == counted
     assert world.answer("summary")["summary"]["pending_batching"] == SESSIONS
+
+
+def test_reread_counts_first_and_then_completes_requests(analysed: World) -> None:
+    """Of an analysed company nothing is failed; one answer is made unreadable again."""
+    analysed.sql(
+        """UPDATE ai_processing_requests SET processing_status = 'PROCESSING_FAILED', error_code = 'invalid_output',
+        raw_answer = '[' || parsed_answer::text || ']', parsed_answer = NULL
+        WHERE id = (SELECT id FROM ai_processing_requests ORDER BY id LIMIT 1)"""
+    )
+    analysed.sql(
+        """UPDATE session_processing_status SET status = 'FAILED' WHERE stage = 'AI_ANALYSIS' AND import_id =
+        (SELECT s.import_id FROM sessions s JOIN ai_processing_requests r ON r.session_id = s.id ORDER BY r.id LIMIT 1)"""
+    )
+    counted = {
+        "ok": True,
+        "readCount": 1,
+        "acceptedCount": 1,
+        "stillRefusedCount": 0,
+        "withoutTextCount": 0,
+        "outdatedCount": 0,
+    }
+    assert analysed.answer("reread", company=SLUG) == counted | {"dryRun": True}
+    assert analysed.answer("reread", dry_run=False) == counted
+    assert analysed.answer("summary")["summary"]["processing_complete"] == SESSIONS
 
 
 def test_import_companies_imports_those_that_are_due_and_reports_their_assets(world: World) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from livedash_pipeline.local.batch_api.line_shapes import ANSWER_SHAPES, LINE_SHAPES, USAGE_SHAPES
+
 # Within what the settings allow the service: LIVEDASH_VISIBILITY_LAG is 120 s.
 LONGEST_LAG = 115.0
 
@@ -99,6 +101,9 @@ def _line(random: Random) -> dict[str, Any]:
             {"kind": "error_line", "status": 400, "code": "invalid_value"},
             {"kind": "garbled_line"},
             {"kind": "string_body"},
+            {"kind": "line_shape", "shape": random.choice(list(LINE_SHAPES))},
+            {"kind": "usage_shape", "shape": random.choice(list(USAGE_SHAPES))},
+            {"kind": "answer_shape", "shape": random.choice(list(ANSWER_SHAPES))},
             {"kind": "refusal"},
             {"kind": "refusal"},
             {"kind": "length"},

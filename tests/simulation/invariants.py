@@ -22,6 +22,7 @@ from uuid import UUID
 from sqlalchemy import Engine, Table, select
 
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES
+from livedash_pipeline.core.result_lines import UNREADABLE_LINE
 from livedash_pipeline.db.tables import (
     ai_batch_requests,
     ai_processing_requests,
@@ -31,6 +32,8 @@ from livedash_pipeline.db.tables import (
     sessions,
 )
 from livedash_pipeline.local.batch_api.batch_faults import faults_of
+from livedash_pipeline.local.batch_api.fault_kinds import AnswerShape, LineShape
+from livedash_pipeline.local.batch_api.line_shapes import UNREADABLE
 from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord
 
 # Short downloads in a row that are believed: three tries each (`openai_batch.retries`), three times (`flow.ingest`).
@@ -42,7 +45,7 @@ _ANSWER_OF = {
     "invalid_json": "invalid_output",
     "other_session": "invalid_output",
     "missing_line": "missing",
-    "garbled_line": "missing",
+    "garbled_line": "invalid_output",
 }
 
 
@@ -245,12 +248,14 @@ def _expected(books: _Books, attempt: Any) -> set[str]:
     if '"vanish_' in record.faults:
         found.add("artifact_unavailable")
     if any(books.short[name or ""] >= _BELIEVED_AFTER for name in (record.output_file_id, record.error_file_id)):
-        found.add("missing")
+        # The line at which it ends may be cut in two; that one was answered.
+        found |= {"missing", "invalid_output"}
     if '"wrong_counts"' in record.faults and not (record.output_file_id or record.error_file_id):
         # It says that it has answers, and shows none.
         found.add("missing")
     if charged:
-        return found | {_ANSWER_OF.get(kind, "parsed")}
+        doubtful = isinstance(fault, LineShape | AnswerShape) and fault.shape in UNREADABLE
+        return found | {"invalid_output" if doubtful else _ANSWER_OF.get(kind, "parsed")}
     if record.in_progress_at is None:
         return found | {"not_run", "rejected", "transient"}
     if kind == "lost_line":
@@ -269,13 +274,15 @@ def _ledger(books: _Books) -> Iterator[str]:
         if attempt is None:
             if remote not in {books.own_id(surplus.openai_batch_id) for surplus in books.surplus}:
                 yield f"{remote} was charged for {custom_id[-4:]}, and no ledger names it"
+        elif attempt.error_code == UNREADABLE_LINE:
+            continue
         elif attempt.outcome in PAID_OUTCOMES and (attempt.prompt_tokens, attempt.completion_tokens) != tokens:
             yield f"{remote} was charged {tokens} for {custom_id[-4:]}, the ledger says {attempt.prompt_tokens}"
     for attempt in books.attempts:
         paid = attempt.outcome in PAID_OUTCOMES
         if paid and (books.remote_of[attempt.batch_id], str(attempt.request_id)) not in books.bill:
             yield f"request {_short(attempt.request_id)} is in the ledger as paid, and was not charged"
-        if paid and attempt.total_cost_eur is None:
+        if paid and attempt.total_cost_eur is None and attempt.error_code != UNREADABLE_LINE:
             yield f"request {_short(attempt.request_id)} was paid, and its cost is unknown"
 
 

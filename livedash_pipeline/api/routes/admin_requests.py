@@ -12,17 +12,19 @@ from starlette.responses import Response
 
 from livedash_pipeline.api.access import ADMIN_READ, admin_write
 from livedash_pipeline.api.guard import allow, guarded_router, note
-from livedash_pipeline.api.parameters import OfCompany, PageOf, PageOfRequests, RequeueBody
+from livedash_pipeline.api.parameters import OfCompany, PageOf, PageOfRequests, RequeueBody, RereadBody
 from livedash_pipeline.api.problems import not_found
 from livedash_pipeline.api.responses import answer
-from livedash_pipeline.api.schemas import OneRequest, Rejects, Requests, Requeued, Stages, Summary, answers
+from livedash_pipeline.api.schemas import OneRequest, Rejects, Requests, Requeued, Reread, Stages, Summary, answers
 from livedash_pipeline.api.services import services_of
 from livedash_pipeline.flow import inspections, operations
 from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.flow.pipeline_report import report_status
+from livedash_pipeline.flow.reread import reread_answers
 
 PREFIX = "/api/admin/legacy"
 _REQUEUE = admin_write("requeue", body="json")
+_REREAD = admin_write("reread", body="json")
 _TO_ONE = {
     "request": {"operationId": "describe_request", "parameters": {"request_id": "$response.body#/requests/0/id"}}
 }
@@ -34,6 +36,7 @@ def router() -> APIRouter:
     _add_counts(routes)
     _add_requests(routes)
     _add_requeue(routes)
+    _add_reread(routes)
     _add_rejects(routes)
     return routes
 
@@ -125,6 +128,23 @@ def _add_requeue(routes: APIRouter) -> None:
             error_code=body.error_code,
             older_than_hours=body.older_than_hours,
             dry_run=body.dry_run,
+        )
+        note(request, **{name: value for name, value in document.items() if name != "ok"})
+        return answer(document)
+
+
+def _add_reread(routes: APIRouter) -> None:
+    @routes.post(
+        "/requests/reread",
+        responses=answers(Reread),
+        summary="Judge kept answers again",
+        operation_id="reread",
+    )
+    @allow(_REREAD)
+    def reread(request: Request, body: RereadBody) -> Response:
+        """Only counts, unless `dryRun` is false. Nothing is bought; an answer that is taken is written to its session."""
+        document = reread_answers(
+            services_of(request).engine, company=body.company, outcome=body.outcome, dry_run=body.dry_run
         )
         note(request, **{name: value for name, value in document.items() if name != "ok"})
         return answer(document)

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from livedash_pipeline.core.answer_language import LANGUAGE_FORM
 from livedash_pipeline.core.states import CompanyStatus, StageStatus
 from livedash_pipeline.db.tables.base import (
     id_column,
@@ -211,7 +212,7 @@ sessions = Table(
     moment("analysed_at"),
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),
-    CheckConstraint("language ~ '^[a-z]{2}$'", name="language_form"),
+    CheckConstraint(f"language ~ '{LANGUAGE_FORM}'", name="language_form"),
     CheckConstraint("sentiment IN ('POSITIVE', 'NEUTRAL', 'NEGATIVE')", name="sentiment_known"),
     *not_negative("messages_sent", "duration_seconds", "avg_response_time"),
     not_before("end_time", "start_time"),

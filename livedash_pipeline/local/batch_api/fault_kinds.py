@@ -132,6 +132,12 @@ class FailValidation(Base):
     line: Count | None = None
 
 
+class SplitLines(Base):
+    """Validation splits the file wherever some readers end a line, as at U+2028, and finds what is no JSON then."""
+
+    kind: Literal["split_lines"]
+
+
 class EmptyErrorFile(Base):
     """A batch without errors names an error file all the same, of zero bytes."""
 
@@ -235,6 +241,72 @@ class OtherSession(Base):
     session_id: str = "00000000-0000-4000-8000-000000000000"
 
 
+class LineShape(Base):
+    """The line is written in another shape, as some service was seen to write it; see `line_shapes.py`."""
+
+    kind: Literal["line_shape"]
+    shape: Literal[
+        "in_response",
+        "in_line",
+        "in_result",
+        "response_as_text",
+        "without_status",
+        "in_tool_call",
+        "in_function_call",
+        "in_reasoning",
+        "content_as_object",
+        "choices_as_object",
+        "plain_completion",
+        "answer_in_body",
+        "two_different_calls",
+        "unknown_shape",
+    ]
+
+
+class UsageShape(Base):
+    """The line's usage is stated in other names or in another sense; see `line_shapes.py`."""
+
+    kind: Literal["usage_shape"]
+    shape: Literal[
+        "zero_beside", "camel_case", "digits_as_text", "reasoning_outside", "cached_on_top", "prompt_and_total"
+    ]
+
+
+class AnswerShape(Base):
+    """The model writes its answer in another shape; see `line_shapes.py`."""
+
+    kind: Literal["answer_shape"]
+    shape: Literal[
+        "fence",
+        "plain_fence",
+        "thoughts",
+        "orphan_thoughts",
+        "text_before",
+        "text_behind",
+        "byte_order_mark",
+        "list",
+        "wrapper",
+        "string",
+        "raw_line_end",
+        "trailing_comma",
+        "twice",
+        "repeated_key",
+        "boolean_text",
+        "category_words",
+        "locale",
+        "one_question",
+        "null_questions",
+        "short_summary",
+        "three_letters",
+        "truncated",
+        "single_quotes",
+        "two_objects",
+        "two_session_ids",
+        "empty_summary",
+        "unknown_category",
+    ]
+
+
 class OddText(Base):
     """The answer's summary (of another answer: its text) ends in something that is hard to store or to split."""
 
@@ -255,6 +327,7 @@ BatchFault = (
     | WrongCounts
     | TokenLimit
     | FailValidation
+    | SplitLines
     | EmptyErrorFile
     | Dialect
     | UnknownState
@@ -263,7 +336,9 @@ BatchFault = (
 )
 """Of one batch; acted on by `runs.py`, shown by `batch_faults.py` and `batch_views.py`."""
 
-AnswerFault = RefusedAnswer | CutAnswer | InvalidJson | OffSchema | OtherSession | OddText
+AnswerFault = (
+    RefusedAnswer | CutAnswer | InvalidJson | OffSchema | OtherSession | OddText | LineShape | UsageShape | AnswerShape
+)
 LineFault = MissingLine | DuplicateLine | ForeignLine | LostLine | ErrorLine | GarbledLine | StringBody | AnswerFault
 """Of one line of a batch; acted on by `line_faults.py`."""
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from livedash_pipeline.local.batch_api.fault_kinds import (
+    AnswerShape,
     CutAnswer,
     DuplicateLine,
     ErrorLine,
@@ -18,6 +19,7 @@ from livedash_pipeline.local.batch_api.fault_kinds import (
     GarbledLine,
     InvalidJson,
     LineFault,
+    LineShape,
     LostLine,
     MissingLine,
     OddText,
@@ -25,8 +27,10 @@ from livedash_pipeline.local.batch_api.fault_kinds import (
     OtherSession,
     RefusedAnswer,
     StringBody,
+    UsageShape,
 )
 from livedash_pipeline.local.batch_api.line_results import LinePlace, LineResult, read_request, refused_line
+from livedash_pipeline.local.batch_api.line_shapes import ANSWER_SHAPES, LINE_SHAPES, USAGE_SHAPES
 from livedash_pipeline.local.batch_api.lines import write_line
 from livedash_pipeline.local.batch_api.refusals import Refusal
 
@@ -91,8 +95,14 @@ def _with_string_body(result: LineResult) -> LineResult:
 
 
 def _with_answer(result: LineResult, fault: LineFault) -> LineResult:
-    """Change the first choice of a completion."""
+    """Change the first choice of a completion, or the shape of what is said of it."""
     document = copy.deepcopy(result.document)
+    if isinstance(fault, LineShape):
+        return replace(result, document=LINE_SHAPES[fault.shape](document))
+    if isinstance(fault, UsageShape):
+        body = document["response"]["body"]
+        body["usage"] = USAGE_SHAPES[fault.shape](body["usage"])
+        return replace(result, document=document)
     choice: Choice = document["response"]["body"]["choices"][0]
     message = choice["message"]
     content = message.get("content") or ""
@@ -106,6 +116,8 @@ def _with_answer(result: LineResult, fault: LineFault) -> LineResult:
         message["content"] = json.dumps({"answer": 42})
     elif isinstance(fault, OtherSession):
         message["content"] = _edited(content, lambda answer: {**answer, "session_id": fault.session_id})
+    elif isinstance(fault, AnswerShape):
+        message["content"] = ANSWER_SHAPES[fault.shape](content)
     elif isinstance(fault, OddText):
         message["content"] = _with_odd_text(content, _ODD[fault.text])
     return replace(result, document=document)

@@ -14,7 +14,7 @@ from typing import Any
 from livedash_pipeline.local.batch_api.batch_faults import BatchFaults, bind, faults_of, hide_results
 from livedash_pipeline.local.batch_api.catalogue import Catalogue
 from livedash_pipeline.local.batch_api.enqueued import count_enqueued, over_limit
-from livedash_pipeline.local.batch_api.fault_kinds import EmptyErrorFile
+from livedash_pipeline.local.batch_api.fault_kinds import EmptyErrorFile, SplitLines
 from livedash_pipeline.local.batch_api.faults import BoundFault, is_batch_fault
 from livedash_pipeline.local.batch_api.journal import Entry, Journal
 from livedash_pipeline.local.batch_api.lenience import mend_requests
@@ -28,6 +28,7 @@ from livedash_pipeline.local.batch_api.validation import (
     Fault,
     check_requests,
     missing_file,
+    split_faults,
     too_large,
 )
 from livedash_pipeline.local.private_files import open_private
@@ -146,6 +147,8 @@ class BatchRuns:
     def _commanded_faults(self, batch: BatchRecord, model: str | None) -> list[Fault]:
         """Return what a fault script finds wrong with a batch whose file is good."""
         found = faults_of(batch).validation_faults()
+        if faults_of(batch).all(SplitLines):
+            found += split_faults(self._store.work_path(batch.id, "input").read_bytes())
         limits = faults_of(batch).token_limits(model)
         if found or not limits or model is None:
             return found

@@ -86,6 +86,13 @@ def check_requests(
     return CheckedRequests(faults, check.model, offsets)
 
 
+def split_faults(content: bytes) -> list[Fault]:
+    """What a server finds that splits a file wherever `str.splitlines` does, instead of at 0x0A alone."""
+    lines = enumerate(content.decode().splitlines(), start=1)
+    broken = [number for number, line in lines if line.strip() and parse_object(line.encode()) is None]
+    return [Fault("invalid_json_line", "This line is not parseable as valid JSON.", None, number) for number in broken]
+
+
 class _Check:
     """The rules for one line, and what has to be remembered from the lines before it."""
 

@@ -11,6 +11,9 @@ down_revision = "0006_audit_retention"
 branch_labels = None
 depends_on = None
 
+# As the first migration made it.
+OLD_LANGUAGE_FORM = "ck_sessions_ck_sessions_language_form"
+LANGUAGE_FORM = "ck_sessions_language_form"
 BATCH_TEXTS = ("create_nonce", "purchase_guard", "listed_batch_id", "absence_doubt")
 BATCH_MOMENTS = ("changed_at", "retrieved_at", "absence_believed_at", "short_since", "next_ingest_at")
 
@@ -29,6 +32,7 @@ def upgrade() -> None:
         "companies",
         sa.Column("allowed_addresses", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     )
+    _take_languages(OLD_LANGUAGE_FORM, LANGUAGE_FORM, "^[a-z]{2,3}$")
     _create_traits()
     _create_probes()
     op.create_table(
@@ -38,6 +42,12 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("model", name="pk_model_parameters"),
     )
+
+
+def _take_languages(old_name: str, name: str, form: str) -> None:
+    # Three letters for languages that have no code of two.
+    op.drop_constraint(op.f(old_name), "sessions")
+    op.create_check_constraint(op.f(name), "sessions", f"language ~ '{form}'")
 
 
 def _create_traits() -> None:
@@ -100,6 +110,8 @@ def downgrade() -> None:
     op.drop_table("model_parameters")
     op.drop_table("endpoint_probes")
     op.drop_table("endpoint_traits")
+    op.execute("UPDATE sessions SET language = NULL WHERE length(language) = 3")
+    _take_languages(LANGUAGE_FORM, OLD_LANGUAGE_FORM, "^[a-z]{2}$")
     op.drop_column("companies", "allowed_addresses")
     op.drop_constraint(op.f("ck_ai_batch_requests_purchase_guard_known"), "ai_batch_requests")
     for name in (*BATCH_MOMENTS, *BATCH_TEXTS):

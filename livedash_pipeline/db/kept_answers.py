@@ -1,0 +1,66 @@
+"""Raw answers that were paid for, kept, and of no use to the reader of their time: reading them, and accepting them later.
+
+Add what a later judgement of kept texts needs. Verdicts are those of `core.judgement`; sessions are written by `db.answers`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.db import answers
+from livedash_pipeline.db.statements import statement
+
+
+@dataclass(frozen=True)
+class KeptAnswer:
+    """A failed request's text, if it is still there; `is_current`: an answer would still be written to the session."""
+
+    request_id: UUID
+    session_id: UUID
+    text: str | None
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class AcceptedAnswer:
+    """A usable answer; `analysis` is JSON of the eight keys."""
+
+    request_id: UUID
+    analysis: str
+    flags: tuple[str, ...]
+
+
+def find_requests(
+    connection: Connection, *, outcomes: Sequence[str], company_id: UUID | None, after_id: UUID, chunk_size: int
+) -> list[UUID]:
+    """The next failed requests whose last try ended so."""
+    values = {"outcomes": list(outcomes), "company_id": company_id, "after_id": after_id, "chunk_size": chunk_size}
+    return list(connection.execute(statement("find_requests_to_reread"), values).scalars())
+
+
+def lock_requests(connection: Connection, request_ids: Sequence[UUID]) -> None:
+    """Locks requests and their sessions until the transaction ends, in the order of a settlement."""
+    values = {"request_ids": list(request_ids)}
+    connection.execute(statement("lock_reread_sessions"), values)
+    connection.execute(statement("lock_reread_requests"), values)
+
+
+def read_answers(connection: Connection, request_ids: Sequence[UUID]) -> list[KeptAnswer]:
+    """What was kept of requests that are failed; others are left out."""
+    rows = connection.execute(statement("read_kept_answers"), {"request_ids": list(request_ids)})
+    return [KeptAnswer(row.id, row.session_id, row.raw_answer, row.is_current) for row in rows]
+
+
+def accept_answers(connection: Connection, accepted: Sequence[AcceptedAnswer], *, now: datetime) -> int:
+    """Completes requests with their answers, writes these to the sessions, and returns how many took one."""
+    values = [
+        {"id": str(each.request_id), "answer": json.loads(each.analysis), "flags": each.flags} for each in accepted
+    ]
+    connection.execute(statement("accept_kept_answers"), {"accepted": json.dumps(values), "now": now})
+    return answers.apply_kept_answers(connection, [each.request_id for each in accepted], now=now)

@@ -1,0 +1,9 @@
+-- In id order, as everybody locks them: opposite orders deadlock.
+SELECT count(*)
+FROM (
+    SELECT id
+    FROM ai_processing_requests
+    WHERE id = ANY(CAST(:request_ids AS uuid[])) AND processing_status = 'PROCESSING_FAILED'
+    ORDER BY id
+    FOR UPDATE
+) AS locked
