@@ -102,7 +102,15 @@ def committed_eur(connection: Connection, company_id: UUID, *, month_start: date
     """
     connection.execute(select(companies.c.id).where(companies.c.id == company_id).with_for_update(key_share=True))
     attempts = ai_request_attempts.c
-    may_be_charged = attempts.outcome.is_(None) | attempts.outcome.in_((*PAID_OUTCOMES, Outcome.ARTIFACT_UNAVAILABLE))
+    late = ai_request_attempts.alias("late")
+    # What showed late is counted by the row of its own.
+    shown = (
+        select(late.c.id)
+        .where(late.c.request_id == attempts.request_id, late.c.batch_id == attempts.batch_id, late.c.is_late)
+        .exists()
+    )
+    given_up = (attempts.outcome == Outcome.ARTIFACT_UNAVAILABLE) & ~shown
+    may_be_charged = attempts.outcome.is_(None) | attempts.outcome.in_(PAID_OUTCOMES) | given_up
     reserved = case((may_be_charged, attempts.reserved_eur))
     query = (
         select(func.coalesce(func.sum(func.coalesce(attempts.total_cost_eur, reserved, 0)), 0))

@@ -112,6 +112,9 @@ def ingest_document(report: IngestReport) -> Document:
         "ok": True,
         "batches": len(report.batches),
         "outcomes": {outcome.value: report.outcomes.get(outcome.value, 0) for outcome in Outcome},
+        "waiting": report.waiting,
+        "nextLookAt": moment(report.next_look_at),
+        "lateAnswers": report.late,
     }
 
 

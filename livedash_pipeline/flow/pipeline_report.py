@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.endpoints import key_fingerprint
+from livedash_pipeline.core.short_results import describe_waiting
 from livedash_pipeline.db import batches, obstacles, stages
 from livedash_pipeline.db.companies import optional_company_id
 from livedash_pipeline.db.connect import database_now
@@ -73,7 +74,7 @@ def _obstacles(connection: Connection, settings: Settings, company_id: UUID | No
     now = database_now(connection)
     yield from _of_imports(connection, settings, company_id, now)
     waiting = obstacles.pending_requests(connection, company_id)
-    sent = obstacles.unprocessed_batches(connection, company_id)
+    sent = obstacles.unprocessed_batches(connection, company_id, now=now)
     if (waiting or sent) and not settings.openai_api_key:
         yield Obstacle(
             "OPENAI_API_KEY is not set, so that nothing is sent or asked for.", "Set it where the daemon runs."
@@ -137,7 +138,13 @@ def _of_batches(
                 f"{group.batches} batches were made at {group.endpoint}, and OPENAI_BASE_URL is {endpoint}.",
                 "Poll and ingest them with the former OPENAI_BASE_URL and its key.",
             )
-        elif group.ended:
+            continue
+        if group.next_look_at is not None:
+            yield Obstacle(
+                f"{describe_waiting(group.waiting, group.next_look_at)}.",
+                "Nothing has to be done; `livedash batches` says what is wrong with them.",
+            )
+        if group.ended:
             yield Obstacle(
                 f"{group.ended} batches have ended and are not taken in.",
                 "Run `livedash ingest`, or wait for the sensor.",

@@ -67,7 +67,10 @@ def test_every_live_batch_can_end_and_no_ended_one_comes_back() -> None:
 
 def test_a_complete_request_stays_and_a_failed_one_can_be_requeued() -> None:
     assert REQUEST_MOVES[RequestStatus.PROCESSING_COMPLETE] == frozenset()
-    assert REQUEST_MOVES[RequestStatus.PROCESSING_FAILED] == {RequestStatus.PENDING_BATCHING}
+    assert REQUEST_MOVES[RequestStatus.PROCESSING_FAILED] == {
+        RequestStatus.PENDING_BATCHING,
+        RequestStatus.PROCESSING_COMPLETE,
+    }
     assert set(OPEN_REQUESTS) == set(RequestStatus) - {
         RequestStatus.PROCESSING_COMPLETE,
         RequestStatus.PROCESSING_FAILED,

@@ -11,7 +11,7 @@ down_revision = "0006_audit_retention"
 branch_labels = None
 depends_on = None
 
-BATCH_TEXTS = ("create_nonce", "purchase_guard", "listed_batch_id")
+BATCH_TEXTS = ("create_nonce", "purchase_guard", "listed_batch_id", "short_reason")
 BATCH_MOMENTS = ("changed_at", "retrieved_at", "absence_believed_at", "short_since", "next_ingest_at")
 
 
@@ -20,6 +20,7 @@ def upgrade() -> None:
         op.add_column("ai_batch_requests", sa.Column(name, sa.Text(), nullable=True))
     for name in BATCH_MOMENTS:
         op.add_column("ai_batch_requests", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
+    op.add_column("ai_batch_requests", sa.Column("parameters", postgresql.JSONB(), nullable=True))
     op.create_check_constraint(
         op.f("ck_ai_batch_requests_purchase_guard_known"),
         "ai_batch_requests",
@@ -30,12 +31,26 @@ def upgrade() -> None:
         sa.Column("allowed_addresses", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     )
     _create_traits()
+    _mark_late_attempts()
     op.create_table(
         "model_parameters",
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("parameters", postgresql.JSONB(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("model", name="pk_model_parameters"),
+    )
+
+
+def _mark_late_attempts() -> None:
+    op.add_column(
+        "ai_request_attempts", sa.Column("is_late", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    )
+    op.add_column("ai_request_attempts", sa.Column("transcript_hash", sa.Text(), nullable=True))
+    op.drop_constraint("uq_ai_request_attempts_request_id_batch_id", "ai_request_attempts")
+    op.create_unique_constraint(
+        op.f("uq_ai_request_attempts_request_id_batch_id_is_late"),
+        "ai_request_attempts",
+        ["request_id", "batch_id", "is_late"],
     )
 
 
@@ -67,9 +82,16 @@ def _create_traits() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM ai_request_attempts WHERE is_late")
+    op.drop_constraint(op.f("uq_ai_request_attempts_request_id_batch_id_is_late"), "ai_request_attempts")
+    op.create_unique_constraint(
+        "uq_ai_request_attempts_request_id_batch_id", "ai_request_attempts", ["request_id", "batch_id"]
+    )
+    for name in ("transcript_hash", "is_late"):
+        op.drop_column("ai_request_attempts", name)
     op.drop_table("model_parameters")
     op.drop_table("endpoint_traits")
     op.drop_column("companies", "allowed_addresses")
     op.drop_constraint(op.f("ck_ai_batch_requests_purchase_guard_known"), "ai_batch_requests")
-    for name in (*BATCH_MOMENTS, *BATCH_TEXTS):
+    for name in (*BATCH_MOMENTS, *BATCH_TEXTS, "parameters"):
         op.drop_column("ai_batch_requests", name)
