@@ -20,6 +20,7 @@ from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.core.states import BATCH_MOVES, LIVE_BATCHES, BatchStatus, sources_of
 from livedash_pipeline.core.transcripts import Message
 from livedash_pipeline.db.lost_inputs import fail_pending
+from livedash_pipeline.db.model_parameters import parameters_for
 from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import ai_batch_requests, ai_request_attempts, ai_surplus_batches, companies
 
@@ -149,6 +150,7 @@ def claim_batch(
         .values(
             company_id=group.company_id,
             model=group.model,
+            parameters=parameters_for(connection, group.model),
             endpoint=endpoint,
             key_fingerprint=key_fingerprint,
             request_count=0,
@@ -232,10 +234,10 @@ def batch_lines(engine: Engine, batch_id: UUID) -> Generator[tuple[UUID, UUID, s
             yield current
 
 
-def batch_model(connection: Connection, batch_id: UUID) -> str:
-    """The model of a batch."""
-    model: str = connection.execute(select(_batches.model).where(_batches.id == batch_id)).scalar_one()
-    return model
+def batch_model(connection: Connection, batch_id: UUID) -> tuple[str, dict[str, Any]]:
+    """The model of a batch, and the parameters of its lines: those of its claim, by which its cost is reserved."""
+    row = connection.execute(select(_batches.model, _batches.parameters).where(_batches.id == batch_id)).one()
+    return row.model, parameters_for(connection, row.model) if row.parameters is None else row.parameters
 
 
 def mark_uploading(connection: Connection, claim: Claim, *, now: datetime) -> bool:

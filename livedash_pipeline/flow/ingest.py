@@ -180,13 +180,10 @@ def _forgotten(context: BatchContext, batch_id: UUID) -> bool:
 def _believed(context: BatchContext, batch: BatchToIngest, files: ResultFiles) -> bool:
     """Whether the bytes that came may be read: never while they are not the ones that the service states."""
     fault = files.transfer_fault
-    if fault is None and files.ends_whole:
-        return True
-    with context.engine.begin() as connection:
-        if fault is not None:
+    if fault is not None:
+        with context.engine.begin() as connection:
             note_unbelievable(context, connection, batch, reason=fault)
-            return False
-        return is_believed(context, connection, batch, digest=files.digest, reason=_CUT)
+    return fault is None
 
 
 @dataclass(frozen=True)
@@ -259,6 +256,8 @@ def _enough(
     if files.gone:
         return True
     reason = why_too_few(batch, lines=counts.lines, unanswered=unanswered, sized=files.sized)
+    if unanswered and not files.ends_whole:
+        reason = _CUT
     return reason is None or is_believed(context, connection, batch, digest=files.digest, reason=reason)
 
 

@@ -56,7 +56,12 @@ kept AS (
     UPDATE ai_processing_requests AS requests
     SET raw_answer = coalesce(judged.raw_answer, judged.parsed_answer::text)
     FROM judged
-    WHERE requests.id = judged.id AND NOT judged.applies AND requests.raw_answer IS NULL
+    WHERE
+        requests.id = judged.id
+        AND NOT judged.applies
+        AND requests.raw_answer IS NULL
+        -- Not once more what this batch has answered.
+        AND (requests.processing_status <> 'PROCESSING_COMPLETE' OR requests.batch_id IS DISTINCT FROM :batch_id)
 )
 
 SELECT

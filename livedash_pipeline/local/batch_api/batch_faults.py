@@ -17,6 +17,7 @@ from livedash_pipeline.local.batch_api.fault_kinds import (
     Dialect,
     Expire,
     FailValidation,
+    LateOutputFile,
     LineFault,
     Stuck,
     TokenLimit,
@@ -129,6 +130,9 @@ def show_batch(batch: BatchRecord, now: float) -> dict[str, Any]:
     faults = faults_of(batch)
     for wrong in faults.all(WrongCounts):
         document["request_counts"] = _wrong_counts(document["request_counts"], wrong)
+    ended = batch.completed_at or batch.expired_at or batch.cancelled_at
+    if any(late.seconds is None or now < (ended or now) + late.seconds for late in faults.all(LateOutputFile)):
+        document["output_file_id"] = None
     for unknown in faults.all(UnknownState):
         lasts = math.inf if unknown.seconds is None else unknown.seconds
         if batch.status not in ENDED and now < batch.created_at + lasts:

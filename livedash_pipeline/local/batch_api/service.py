@@ -22,6 +22,7 @@ from livedash_pipeline.local.batch_api.fault_kinds import Dialect, VisibilityLag
 from livedash_pipeline.local.batch_api.faults import FaultScript
 from livedash_pipeline.local.batch_api.journal import Entry, Journal
 from livedash_pipeline.local.batch_api.line_runs import Answering
+from livedash_pipeline.local.batch_api.odd_files import odd_content, show_result_file
 from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord, FileRecord
 from livedash_pipeline.local.batch_api.refusals import (
@@ -192,12 +193,23 @@ class BatchService:
     def get_file(self, file_id: str) -> dict[str, Any]:
         """Return a File object."""
         self._look()
-        return show_file(self._file(file_id))
+        file = self._file(file_id)
+        batch = self._batch_of(file)
+        if batch is None:
+            return show_file(file)
+        return show_result_file(file, batch, self._store.content_path(file.id).read_bytes, self._clock())
 
     def file_content(self, file_id: str) -> Path:
         """Return the path under which a file's content can be read."""
         self._look()
-        return self._store.content_path(self._file(file_id).id)
+        file = self._file(file_id)
+        batch, path = self._batch_of(file), self._store.content_path(file.id)
+        odd = None if batch is None else odd_content(file, batch, path.read_bytes, self._clock())
+        if odd is None:
+            return path
+        served = self._store.content_path(f"{file.id}.odd")
+        served.write_bytes(odd)
+        return served
 
     def delete_file(self, file_id: str) -> dict[str, Any]:
         """Delete a file. A batch that is past validation does not miss it."""
@@ -321,6 +333,11 @@ class BatchService:
         if record is None or not record.is_shown(self._clock()):
             raise Refusal(404, f"No such File object: {file_id}", param="id")
         return record
+
+    def _batch_of(self, file: FileRecord) -> BatchRecord | None:
+        """Return the batch whose results a file holds, if any fault struck it."""
+        batch = self._store.batch(file.filename.rpartition("_")[0]) if file.purpose == "batch_output" else None
+        return batch if batch is not None and batch.faults else None
 
     def _batch(self, batch_id: str) -> BatchRecord:
         record = self._store.batch(batch_id)
