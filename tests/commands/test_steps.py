@@ -57,9 +57,13 @@ def test_people_are_told_what_happened_and_what_comes_next() -> None:
     assert "1 with an unknown answer" in _drawn(draw_submit, submitted | {"awaitingRecovery": 1})
     assert "livedash ingest" in _drawn(draw_poll, {"open": 1, "changed": 1, "finished": 1})
     assert "livedash ingest" not in _drawn(draw_poll, {"open": 1, "changed": 1, "finished": 0})
-    ingested = _drawn(draw_ingest, {"batches": 1, "outcomes": {"parsed": 3, "refused": 0}})
+    taken = {"batches": 1, "outcomes": {"parsed": 3, "refused": 0}, "waiting": 0, "nextLookAt": None, "lateAnswers": 0}
+    ingested = _drawn(draw_ingest, taken)
     assert "Took 1 batch in." in ingested
-    assert "refused" not in ingested
+    assert "refused" not in ingested and "wait" not in ingested
+    waiting = _drawn(draw_ingest, taken | {"waiting": 2, "nextLookAt": "2025-05-01T12:00:00+00:00", "lateAnswers": 1})
+    assert "1 request took an answer that shows only now." in waiting
+    assert "2 batches wait for whole files; the next look is at 2025-05-01 12:00:00" in waiting.replace("\n", " ")
 
 
 def test_a_failed_import_is_named_beside_the_others() -> None:

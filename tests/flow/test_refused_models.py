@@ -42,7 +42,6 @@ GOOD = {
     "analyst": '{"max_completion_tokens": 3000}',
     "gpt-5-of-ours": '{"max_completion_tokens": 9000, "reasoning_effort": "high"}',
     "gpt-5-team": '{"max_completion_tokens": 900, "temperature": 0}',
-    "gpt-4-0613": '{"max_tokens": 900, "response_format": null}',
 }
 
 
@@ -94,7 +93,9 @@ def test_a_refused_batch_holds_its_model_until_its_parameters_are_set(world: Wor
     assert submit_pending(world.context, ignore_minimum=True).submitted == []
     for model, parameters in GOOD.items():
         assert set_parameters(world.engine, model, parameters)["waitingRequests"] == 20
-    assert _run(world, unhold=True) == {"parsed": 20 * len(OPAQUE)}
+    # What nobody has set is refused once more, and held once more.
+    assert _run(world, unhold=True) == {"parsed": 60, "not_run": 20}
+    assert [hold.model for hold in rows_of(world.engine, ai_holds)] == ["gpt-4-0613"]
 
 
 def test_parameters_reach_lines_reservations_and_lists_and_buy_nothing(world: World) -> None:
