@@ -57,6 +57,7 @@ SECTIONS = {
         "prune": "prune:prune",
         "rate": "money:rate",
         "price": "money:price",
+        "model": "models:model",
         "batch-api": "batch_api:batch_api",
     },
 }

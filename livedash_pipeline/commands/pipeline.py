@@ -133,12 +133,40 @@ def poll() -> Answer:
     return Answer(document, lambda console: draw_poll(console, document))
 
 
-@command("ingest", works=True, example="livedash ingest --company acme")
+@command("ingest", works=True, example=("livedash ingest --company acme", "livedash ingest --again batch_6812f0c2"))
 @company_option(_STEP_REASON)
-def ingest(company: str | None) -> Answer:
-    """Take finished batches in: analyses, questions, failures and costs."""
-    document = _ingest_all() if company is None else run_step(ForegroundRun("ingest_results", partition=company))
+@click.option(
+    "--again",
+    metavar="BATCH",
+    help="Take in what the files of a settled batch show of requests that were given up; buys nothing.",
+)
+@click.option(
+    "--accept-files",
+    metavar="BATCH",
+    help="Take a batch's files for all there is, whatever speaks against them; requests without a line fail.",
+)
+def ingest(company: str | None, again: str | None, accept_files: str | None) -> Answer:
+    """Take finished batches in: analyses, questions, failures and costs.
+
+    Files that are not whole are looked at again after growing waits; `livedash batches` says what is wrong with them.
+    """
+    named = {name: value for name, value in (("again", again), ("accept_files", accept_files)) if value}
+    if len(named) + (company is not None) > 1:
+        raise click.UsageError("--company, --again and --accept-files exclude each other.")
+    if named:
+        document = run_step(_ingest_named(named))
+    else:
+        document = _ingest_all() if company is None else run_step(ForegroundRun("ingest_results", partition=company))
     return Answer(document, lambda console: draw_ingest(console, document))
+
+
+def _ingest_named(config: dict[str, str]) -> ForegroundRun:
+    from livedash_pipeline.flow.named_batch import named_batch
+
+    (name,) = config.values()
+    with ready_engine() as (_, engine):
+        company = named_batch(engine, name).company
+    return ForegroundRun("ingest_results", partition=company, op_config=config)
 
 
 def _ingest_all() -> Document:
@@ -221,10 +249,12 @@ def draw_ingest(console: Console, document: Document) -> None:
     occurred = [(name, count) for name, count in document["outcomes"].items() if count]
     if occurred:
         draw_table(console, ("outcome", "requests"), occurred, empty="")
-    if document["short"]:
-        short = document["short"]
+    if document["lateAnswers"]:
+        console.print(f"{plural(document['lateAnswers'], 'request')} took an answer that shows only now.")
+    if document["waiting"]:
         console.print(
-            f"{plural(short, 'batch', 'batches')} left: the result files came short and are fetched again later."
+            f"{plural(document['waiting'], 'batch waits', 'batches wait')} for whole files; the next look is at "
+            f"{show_moment(document['nextLookAt'])}. Why: livedash batches"
         )
     if document["pausedUntil"]:
         console.print(

@@ -24,7 +24,7 @@ class Standing:
         at_service: Requests in batches that have not been ingested.
         ended: Batches that have ended and are not ingested.
         awaiting: Batches of which it is not known whether the service took them.
-        looked_for_from: When the first of these is looked for; None for by the next poll.
+        looked_for_from: When recovery goes on with the first of these; None for by the next poll.
         failed: Requests that have failed.
         unready: Sessions whose analysis is due and that have no request yet.
     """
@@ -47,10 +47,10 @@ def why_nothing_is_sent(standing: Standing) -> list[str]:
 
 def unknown_clause(count: int, looked_for_from: datetime | None) -> str:
     """That it is not known whether batches exist at the service, and who finds out when."""
-    moment = "" if looked_for_from is None else f" from {looked_for_from:%Y-%m-%d %H:%M:%S %Z} on"
+    moment = "" if looked_for_from is None else f"; recovery goes on from {looked_for_from:%Y-%m-%d %H:%M:%S %Z} on"
     return (
-        f"it is not known whether the service took {plural(count, 'batch', 'batches')}: polls look for "
-        f"{verb(count, 'it', 'them')}{moment}, and nothing is sent twice"
+        f"it is not known whether the service took {plural(count, 'batch', 'batches')}: every poll looks for "
+        f"{verb(count, 'it', 'them')}, and nothing is sent twice{moment}"
     )
 
 

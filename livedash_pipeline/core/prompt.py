@@ -1,6 +1,6 @@
 """What a model is asked: instructions, parameters and the transcript as data, versioned by their own content.
 
-Change the wording or a parameter here; the version changes with it. A new version applies to sessions that are not analysed
+Change the wording here; the version changes with it. A new version applies to sessions that are not analysed
 yet and buys nothing again (`core.inputs`).
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable
 from datetime import UTC
 from functools import cache
@@ -16,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from livedash_pipeline.core.analysis import answer_schema
+from livedash_pipeline.core.model_parameters import Parameters, default_parameters
 from livedash_pipeline.core.transcripts import Message
 
 ENDPOINT = "/v1/chat/completions"
@@ -44,44 +44,24 @@ SOCIAL_QUESTIONS: small talk, events, colleagues. UNRECOGNIZED_OTHER: anything e
 - session_id: the session_id of the input, unchanged.
 """
 
-# Reasoning models (the o series, gpt-5 and later) refuse `temperature` and `max_tokens`; the others, and other vendors'
-# models behind the same API, know both. Reasoning is billed as output and counts against the maximum.
-_REASONING = re.compile(r"(?:^|/)(?:o\d|gpt-(?:[5-9]|\d\d))")
-_REASONING_MAXIMUM = 4000
-_PLAIN_MAXIMUM = 1000
 
-
-def is_reasoning_model(model: str) -> bool:
-    """Whether a model of this name thinks before it answers, by OpenAI's naming."""
-    return _REASONING.search(model) is not None
-
-
-def max_output_tokens(model: str) -> int:
-    """The most output tokens an answer may use, reasoning included: the basis of cost limits."""
-    return _REASONING_MAXIMUM if is_reasoning_model(model) else _PLAIN_MAXIMUM
-
-
-def model_parameters(model: str) -> dict[str, Any]:
-    """Parameters that suit the model's generation."""
-    if is_reasoning_model(model):
-        return {"max_completion_tokens": _REASONING_MAXIMUM, "reasoning_effort": "low"}
-    return {"max_tokens": _PLAIN_MAXIMUM, "temperature": 0}
-
-
-def request_body(model: str, data: str) -> dict[str, Any]:
+def request_body(model: str, data: str, parameters: Parameters | None = None) -> dict[str, Any]:
     """The body of one request: what an ordinary chat completion would be sent.
 
     Args:
         model: Name of the model.
         data: The transcript as `transcript_data` gives it.
+        parameters: What the model is sent beside the question; None: what its name suggests. A `response_format` among them
+            stands in the place of the schema, and null leaves it out.
     """
     schema = {"name": SCHEMA_NAME, "strict": True, "schema": answer_schema()}
-    return {
+    body = {
         "model": model,
-        **model_parameters(model),
         "response_format": {"type": "json_schema", "json_schema": schema},
+        **(default_parameters(model) if parameters is None else parameters),
         "messages": [{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": data}],
     }
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def transcript_data(session_id: UUID, messages: Iterable[Message]) -> str:
@@ -99,7 +79,10 @@ def transcript_data(session_id: UUID, messages: Iterable[Message]) -> str:
 
 @cache
 def prompt_version() -> str:
-    """Changes with the instructions, the schema and the parameters, so that no edit can forget it."""
+    """Changes with the instructions, the schema and the defaults of two models, so that no edit can forget it.
+
+    Parameters that an operator stores are no part of it: they ask the same question, and setting them buys nothing again.
+    """
     frozen = {model: request_body(model, "") for model in ("gpt-5-mini", "gpt-4o-mini")}
     return hashlib.sha256(json.dumps(frozen, sort_keys=True).encode()).hexdigest()[:12]
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from livedash_pipeline.core.prompt import ENDPOINT, max_output_tokens, request_body, transcript_data
+from livedash_pipeline.core.model_parameters import Parameters, default_parameters, maximum_of
+from livedash_pipeline.core.prompt import ENDPOINT, request_body, transcript_data
 from livedash_pipeline.core.transcripts import Message
 
 # The service takes 50,000 lines and 200 MB (reference: Batch API, A5); 190 MB stays below both readings of "MB".
@@ -46,6 +47,11 @@ class LineFrame:
     before_data: bytes
     after: bytes
 
+    @property
+    def fixed_bytes(self) -> int:
+        """Bytes of a line without its transcript, its id and line end included."""
+        return len(self.before_id) + 36 + len(self.before_data) + len(self.after) + 1
+
     def line(self, request_id: UUID, data: str) -> bytes:
         """One line without its line end; `data` comes from `transcript_data`."""
         return b"".join(
@@ -59,14 +65,18 @@ class LineFrame:
         )
 
 
-@cache
-def line_frame(model: str) -> LineFrame:
-    """The frame of a model's lines."""
+def line_frame(model: str, parameters: Parameters | None = None) -> LineFrame:
+    """The frame of a model's lines; without parameters, those that its name suggests."""
+    return _frame(model, json.dumps(default_parameters(model) if parameters is None else parameters))
+
+
+@lru_cache(maxsize=64)
+def _frame(model: str, parameters: str) -> LineFrame:
     document = {
         "custom_id": _PLACE,
         "method": "POST",
         "url": ENDPOINT,
-        "body": request_body(model, _PLACE),
+        "body": request_body(model, _PLACE, json.loads(parameters)),
     }
     text = _as_json(document)
     before_id, between, after = text.split(_PLACE)
@@ -74,9 +84,15 @@ def line_frame(model: str) -> LineFrame:
     return LineFrame(model, before_id.encode(), between[:-1].encode(), after[1:].encode())
 
 
-def build_line(request_id: UUID, session_id: UUID, model: str, messages: Iterable[Message]) -> bytes:
-    """The line that asks about one session."""
-    return line_frame(model).line(request_id, transcript_data(session_id, messages))
+def build_line(
+    request_id: UUID,
+    session_id: UUID,
+    model: str,
+    messages: Iterable[Message],
+    parameters: Parameters | None = None,
+) -> bytes:
+    """The line that asks about one session; without parameters, with those that the model's name suggests."""
+    return line_frame(model, parameters).line(request_id, transcript_data(session_id, messages))
 
 
 @dataclass(frozen=True)
@@ -94,20 +110,23 @@ class RequestSizer:
 
     frame: LineFrame
     fixed_tokens: int
+    max_output_tokens: int
     count_tokens: Callable[[str], int]
 
     @classmethod
-    def for_model(cls, model: str, count_tokens: Callable[[str], int]) -> RequestSizer:
-        """Counts the instructions and the schema once."""
+    def for_model(
+        cls, model: str, count_tokens: Callable[[str], int], parameters: Parameters | None = None
+    ) -> RequestSizer:
+        """Counts the instructions and the schema once, which goes with every request unless parameters replace it."""
+        sent = default_parameters(model) if parameters is None else parameters
+        # The schema is counted even where it is replaced: an estimate may be too high and not too low.
         body = request_body(model, "")
         fixed = count_tokens(body["messages"][0]["content"]) + count_tokens(json.dumps(body["response_format"]))
-        return cls(line_frame(model), fixed, count_tokens)
+        return cls(line_frame(model, sent), fixed, maximum_of(sent), count_tokens)
 
     def measure(self, data: str) -> RequestSize:
         """Sizes of the request about one session's transcript data."""
-        frame = self.frame
-        size = len(frame.before_id) + 36 + len(frame.before_data) + len(frame.after) + 1
-        size += len(_as_json(data).encode())
+        size = self.frame.fixed_bytes + len(_as_json(data).encode())
         # Three tokens frame each of the two messages and three start the answer (OpenAI's cookbook on counting tokens).
         tokens = self.fixed_tokens + self.count_tokens(data) + 9
-        return RequestSize(size, tokens, max_output_tokens(frame.model))
+        return RequestSize(size, tokens, self.max_output_tokens)

@@ -37,6 +37,8 @@ class BatchSituation:
     not_found_since: datetime | None
     processed_at: datetime | None
     short_downloads: int
+    short_reason: str | None
+    next_ingest_at: datetime | None
     ingest_asks: int
 
 
@@ -53,7 +55,7 @@ def why_it_stands_still(batch: BatchSituation, *, endpoint: str | None, now: dat
     if endpoint is not None and batch.endpoint != endpoint:
         return f"It was made at {batch.endpoint}, and OPENAI_BASE_URL is {endpoint}: nothing here asks for it."
     if batch.status in ENDED_BATCHES:
-        return _why_it_is_not_taken_in(batch)
+        return _why_it_is_not_taken_in(batch, now)
     if batch.openai_batch_id is None:
         return _why_it_was_not_sent(batch, now)
     if batch.not_found_since is not None:
@@ -72,9 +74,17 @@ def why_it_stands_still(batch: BatchSituation, *, endpoint: str | None, now: dat
     return None
 
 
-def _why_it_is_not_taken_in(batch: BatchSituation) -> str:
-    if batch.short_downloads:
-        return f"Its result files came short {batch.short_downloads} times; they are asked for again."
+def _why_it_is_not_taken_in(batch: BatchSituation, now: datetime) -> str:
+    if batch.short_reason is not None:
+        ahead = batch.next_ingest_at is not None and batch.next_ingest_at > now
+        due = (
+            f"the next look is at {_shown(batch.next_ingest_at)}" if ahead and batch.next_ingest_at else "a look is due"
+        )
+        times = f", the same at {batch.short_downloads} looks" if batch.short_downloads > 1 else ""
+        return (
+            f"Its results are not whole: {batch.short_reason}{times}; {due}. If they are to count as they are: "
+            "`livedash ingest --accept-files` with its id."
+        )
     if batch.ingest_asks > 1:
         return f"Its results were asked for {batch.ingest_asks} times; `livedash ingest` shows what keeps them."
     return "Its results wait to be taken in: `livedash ingest`."

@@ -84,7 +84,8 @@ BATCH_MOVES: Mapping[BatchStatus, frozenset[BatchStatus]] = {
 
 _R = RequestStatus
 REQUEST_MOVES: Mapping[RequestStatus, frozenset[RequestStatus]] = {
-    _R.PENDING_BATCHING: frozenset({_R.BATCHING_IN_PROGRESS, _R.PROCESSING_FAILED}),
+    # To PROCESSING_COMPLETE by an answer that shows after its batch was settled: it is not bought again.
+    _R.PENDING_BATCHING: frozenset({_R.BATCHING_IN_PROGRESS, _R.PROCESSING_COMPLETE, _R.PROCESSING_FAILED}),
     _R.BATCHING_IN_PROGRESS: frozenset({_R.PENDING_BATCHING, _R.PROCESSING_COMPLETE, _R.PROCESSING_FAILED}),
     _R.PROCESSING_COMPLETE: frozenset(),
     # A kept answer that a later reader takes; or a requeue.

@@ -20,6 +20,7 @@ from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.core.states import BATCH_MOVES, LIVE_BATCHES, BatchStatus, sources_of
 from livedash_pipeline.core.transcripts import Message
 from livedash_pipeline.db.lost_inputs import fail_pending
+from livedash_pipeline.db.model_parameters import parameters_for
 from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import ai_batch_requests, ai_request_attempts, ai_surplus_batches, companies
 
@@ -102,7 +103,15 @@ def committed_eur(connection: Connection, company_id: UUID, *, month_start: date
     """
     connection.execute(select(companies.c.id).where(companies.c.id == company_id).with_for_update(key_share=True))
     attempts = ai_request_attempts.c
-    may_be_charged = attempts.outcome.is_(None) | attempts.outcome.in_((*PAID_OUTCOMES, Outcome.ARTIFACT_UNAVAILABLE))
+    late = ai_request_attempts.alias("late")
+    # What showed late is counted by the row of its own.
+    shown = (
+        select(late.c.id)
+        .where(late.c.request_id == attempts.request_id, late.c.batch_id == attempts.batch_id, late.c.is_late)
+        .exists()
+    )
+    given_up = (attempts.outcome == Outcome.ARTIFACT_UNAVAILABLE) & ~shown
+    may_be_charged = attempts.outcome.is_(None) | attempts.outcome.in_(PAID_OUTCOMES) | given_up
     reserved = case((may_be_charged, attempts.reserved_eur))
     query = (
         select(func.coalesce(func.sum(func.coalesce(attempts.total_cost_eur, reserved, 0)), 0))
@@ -141,6 +150,7 @@ def claim_batch(
         .values(
             company_id=group.company_id,
             model=group.model,
+            parameters=parameters_for(connection, group.model),
             endpoint=endpoint,
             key_fingerprint=key_fingerprint,
             request_count=0,
@@ -227,10 +237,10 @@ def batch_lines(engine: Engine, batch_id: UUID) -> Generator[tuple[UUID, UUID, s
             yield current
 
 
-def batch_model(connection: Connection, batch_id: UUID) -> str:
-    """The model of a batch."""
-    model: str = connection.execute(select(_batches.model).where(_batches.id == batch_id)).scalar_one()
-    return model
+def batch_model(connection: Connection, batch_id: UUID) -> tuple[str, dict[str, Any]]:
+    """The model of a batch, and the parameters of its lines: those of its claim, by which its cost is reserved."""
+    row = connection.execute(select(_batches.model, _batches.parameters).where(_batches.id == batch_id)).one()
+    return row.model, parameters_for(connection, row.model) if row.parameters is None else row.parameters
 
 
 def openai_id(connection: Connection, batch_id: UUID) -> str | None:
@@ -336,6 +346,18 @@ def renew_lease(connection: Connection, claim: Claim, *, lease: int, now: dateti
         _held(claim) & _batches.create_started_at.is_(None) & (_batches.lease_until > now),
         lease_until=now + timedelta(seconds=lease),
     )
+
+
+def count_doubtful(connection: Connection, endpoint: str) -> int:
+    """Batches whose create has no known outcome and of which the service's listing proves nothing; a person may decide."""
+    query = select(func.count()).where(
+        _batches.endpoint == endpoint,
+        _batches.openai_batch_id.is_(None),
+        _batches.processed_at.is_(None),
+        _batches.absence_doubt.is_not(None),
+        _batches.absence_believed_at.is_(None),
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def awaiting_recovery(connection: Connection, endpoint: str) -> tuple[int, datetime | None]:

@@ -11,10 +11,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, select, update
 
 from livedash_pipeline.core.batch_words import EndWord, end_word
 from livedash_pipeline.core.remote import RemoteError
+from livedash_pipeline.core.shared_refusal import Refused
+from livedash_pipeline.core.short_results import ShortLooks
 from livedash_pipeline.core.states import BatchStatus
 from livedash_pipeline.core.token_usage import TokenUsage
 from livedash_pipeline.db.statements import statement
@@ -46,8 +48,7 @@ class BatchToIngest:
     errors: tuple[RemoteError, ...]
     error_code: str | None
     error_message: str | None
-    short_downloads: int
-    short_download_hash: str | None
+    next_ingest_at: datetime | None
     submitted_at: datetime
     ended_at: datetime
 
@@ -67,9 +68,10 @@ class BatchToIngest:
         return self.error_file_id is None or self.reported_completed is None
 
 
-def read_batch(connection: Connection, batch_id: UUID) -> BatchToIngest | None:
-    """A batch that has ended and is not settled; None if it is, or goes on."""
-    row = connection.execute(statement("read_batch_to_ingest"), {"batch_id": batch_id}).mappings().one_or_none()
+def read_batch(connection: Connection, batch_id: UUID, *, settled: bool = False) -> BatchToIngest | None:
+    """A batch that has ended and is not settled, or is; None for any other."""
+    names = {"batch_id": batch_id, "settled": settled}
+    row = connection.execute(statement("read_batch_to_ingest"), names).mappings().one_or_none()
     if row is None:
         return None
     values: dict[str, Any] = dict(row)
@@ -108,19 +110,58 @@ def stage_faulty_lines(connection: Connection, batch_id: UUID, errors: Sequence[
     ).rowcount
 
 
-def note_short_download(connection: Connection, batch_id: UUID, digest: str) -> int:
-    """Counts equal short downloads in a row and returns the count."""
-    same = _batches.short_download_hash == digest
-    count: int = connection.execute(
+def staged_refusals(connection: Connection) -> list[Refused]:
+    """The refusals among staged lines, by the service's words."""
+    return [
+        Refused(row.error_code, row.error_message, row.lines)
+        for row in connection.execute(statement("find_staged_refusals"))
+    ]
+
+
+def release_refused(connection: Connection, said: Sequence[Refused]) -> None:
+    """Stages lines that were refused in these words as not run, which uses up nothing."""
+    connection.execute(
+        statement("release_staged_refusals"),
+        {"codes": [each.code for each in said], "messages": [each.message for each in said]},
+    )
+
+
+@dataclass(frozen=True)
+class StoredLooks:
+    """Looks in a row at a batch's incomplete results, and what names what they showed."""
+
+    looks: int
+    since: datetime
+    digest: str | None
+
+
+def lock_looks(connection: Connection, batch_id: UUID) -> StoredLooks | None:
+    """The looks so far, locked until the transaction ends; None before the first that counts."""
+    row = connection.execute(
+        select(_batches.short_downloads, _batches.short_since, _batches.short_download_hash)
+        .where(_batches.id == batch_id)
+        .with_for_update()
+    ).one()
+    if row.short_downloads == 0 or row.short_since is None:
+        return None
+    return StoredLooks(row.short_downloads, row.short_since, row.short_download_hash)
+
+
+def note_look(
+    connection: Connection, batch_id: UUID, looks: ShortLooks | None, *, digest: str, reason: str, next_at: datetime
+) -> None:
+    """Stores what a look at incomplete results showed, and before when nobody has to look again; None: it does not count."""
+    connection.execute(
         update(ai_batch_requests)
         .where(_batches.id == batch_id)
         .values(
-            short_downloads=case((func.coalesce(same, False), _batches.short_downloads + 1), else_=1),
+            short_downloads=looks.looks if looks else 0,
+            short_since=looks.since if looks else None,
             short_download_hash=digest,
+            short_reason=reason,
+            next_ingest_at=next_at,
         )
-        .returning(_batches.short_downloads)
-    ).scalar_one()
-    return count
+    )
 
 
 def batch_id_of(connection: Connection, name: str) -> UUID | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, func, select, true
+from sqlalchemy import ColumnElement, Connection, false, func, select, true
 
 from livedash_pipeline.core.states import ENDED_BATCHES, WORKING_COMPANIES, RequestStatus
 from livedash_pipeline.db.tables import (
@@ -22,11 +22,16 @@ from livedash_pipeline.db.tables import (
 
 @dataclass(frozen=True)
 class BatchesAtEndpoint:
-    """Batches at one service that have not been taken in; `ended` of them have nothing more to come."""
+    """Batches at one service that have not been taken in; `ended` of them have nothing more to come.
+
+    Of the others that have ended, `waiting` were not whole at the last look; the next one is at `next_look_at`.
+    """
 
     endpoint: str
     batches: int
     ended: int
+    waiting: int
+    next_look_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -47,14 +52,17 @@ class FailingCompany:
     next_import_at: datetime | None
 
 
-def unprocessed_batches(connection: Connection, company_id: UUID | None) -> list[BatchesAtEndpoint]:
+def unprocessed_batches(connection: Connection, company_id: UUID | None, *, now: datetime) -> list[BatchesAtEndpoint]:
     """Batches that have not been taken in, by endpoint."""
     table = ai_batch_requests.c
+    waits = table.status.in_(ENDED_BATCHES) & func.coalesce(table.next_ingest_at > now, false())
     query = (
         select(
             table.endpoint,
             func.count().label("batches"),
-            func.count().filter(table.status.in_(ENDED_BATCHES)).label("ended"),
+            func.count().filter(table.status.in_(ENDED_BATCHES), ~waits).label("ended"),
+            func.count().filter(waits).label("waiting"),
+            func.min(table.next_ingest_at).filter(waits).label("next_look_at"),
         )
         .where(table.processed_at.is_(None), _of(table.company_id, company_id))
         .group_by(table.endpoint)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, true, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from livedash_pipeline.core.judgement import VANISHED
@@ -96,8 +96,10 @@ def count_unended(connection: Connection, endpoint: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def finished_batches(connection: Connection, endpoint: str, company_id: UUID | None = None) -> list[UUID]:
-    """Batches that have ended and whose results have not been taken in, oldest first."""
+def finished_batches(
+    connection: Connection, endpoint: str, company_id: UUID | None = None, *, due_at: datetime | None = None
+) -> list[UUID]:
+    """Batches that have ended and whose results have not been taken in, oldest first; only those due by `due_at` if given."""
     query = (
         select(_batches.id)
         .where(_batches.endpoint == endpoint, _batches.status.in_(ENDED_BATCHES), _batches.processed_at.is_(None))
@@ -105,7 +107,36 @@ def finished_batches(connection: Connection, endpoint: str, company_id: UUID | N
     )
     if company_id is not None:
         query = query.where(_batches.company_id == company_id)
+    if due_at is not None:
+        query = query.where(_is_due(due_at))
     return list(connection.execute(query).scalars())
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return func.coalesce(_batches.next_ingest_at <= now, true())
+
+
+@dataclass(frozen=True)
+class WaitingForFiles:
+    """Batches that have ended and whose files were not whole: how many, and when the next is looked at again."""
+
+    batches: int
+    next_at: datetime | None
+
+
+def waiting_for_files(
+    connection: Connection, endpoint: str, company_id: UUID | None = None, *, now: datetime
+) -> WaitingForFiles:
+    """Batches whose next look lies ahead."""
+    query = (
+        select(func.count(), func.min(_batches.next_ingest_at))
+        .where(_batches.endpoint == endpoint, _batches.status.in_(ENDED_BATCHES), _batches.processed_at.is_(None))
+        .where(_batches.next_ingest_at > now)
+    )
+    if company_id is not None:
+        query = query.where(_batches.company_id == company_id)
+    count, next_at = connection.execute(query).one()
+    return WaitingForFiles(count, next_at)
 
 
 @dataclass(frozen=True)
@@ -117,8 +148,8 @@ class FinishedGroup:
     asks: int
 
 
-def finished_groups(connection: Connection, endpoint: str) -> list[FinishedGroup]:
-    """Batches that wait to be taken in, one group per company."""
+def finished_groups(connection: Connection, endpoint: str, *, now: datetime) -> list[FinishedGroup]:
+    """Batches that wait to be taken in and are due to be looked at, one group per company."""
     query = (
         select(
             companies.c.slug,
@@ -127,6 +158,7 @@ def finished_groups(connection: Connection, endpoint: str) -> list[FinishedGroup
         )
         .join(companies, companies.c.id == _batches.company_id)
         .where(_batches.endpoint == endpoint, _batches.status.in_(ENDED_BATCHES), _batches.processed_at.is_(None))
+        .where(_is_due(now))
         .group_by(companies.c.slug)
         .order_by(companies.c.slug)
     )

@@ -12,6 +12,7 @@ from uuid import UUID
 import dagster as dg
 from sqlalchemy import Engine
 
+from livedash_pipeline.core.short_results import describe_waiting
 from livedash_pipeline.db import polling
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.db.polling import BatchChange, FinishedGroup
@@ -92,7 +93,9 @@ def _poll(context: dg.SensorEvaluationContext, engine: Engine, openai_batch: Ope
     with openai_batch.context(engine, None) as batch_context:
         report = poll_batches(batch_context, rotation=turn)
     with engine.connect() as connection:
-        groups = polling.finished_groups(connection, openai_batch.endpoint)
+        now = database_now(connection)
+        groups = polling.finished_groups(connection, openai_batch.endpoint, now=now)
+        waiting = polling.waiting_for_files(connection, openai_batch.endpoint, now=now)
     asked = [
         group
         for group in groups
@@ -106,6 +109,8 @@ def _poll(context: dg.SensorEvaluationContext, engine: Engine, openai_batch: Ope
     state = f"{report.open} open, {report.finished} finished, {len(report.changes)} changed"
     if report.paused_until is not None:
         state += f"; nothing was asked, the service wants fewer calls until {report.paused_until.isoformat()}"
+    if waiting.next_at is not None:
+        state += f"; {describe_waiting(waiting.batches, waiting.next_at)}"
     return dg.SensorResult(
         run_requests=[_ingest_request(group) for group in asked],
         skip_reason=None if asked else state,

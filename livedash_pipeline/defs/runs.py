@@ -16,15 +16,15 @@ from typing import Any, Protocol
 import dagster as dg
 
 from livedash_pipeline.core.outcomes import Outcome
-from livedash_pipeline.db.connect import make_engine
-from livedash_pipeline.db.polling import finished_groups
+from livedash_pipeline.db.connect import database_now, make_engine
+from livedash_pipeline.db.polling import finished_groups, waiting_for_files
 from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.defs.identity import process_tags, report_dead_runs
 from livedash_pipeline.defs.names import PARTITIONS, TAG_COMPANY
 from livedash_pipeline.defs.reporting import REPORT_KEY
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.flow.context import configured_endpoint
-from livedash_pipeline.flow.documents import Document
+from livedash_pipeline.flow.documents import Document, moment
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.settings import Settings, merged_environ
 
@@ -88,24 +88,33 @@ def run_in_foreground(
 
 def ingest_all(environment: Environment) -> Document:
     """Takes in all finished batches, one run per company, and returns the sum of the documents."""
+    endpoint = configured_endpoint(environment.settings)
     engine = make_engine(environment.database_url)
     try:
         with engine.connect() as connection:
-            groups = finished_groups(connection, configured_endpoint(environment.settings))
+            groups = finished_groups(connection, endpoint, now=database_now(connection))
+        outcomes: Counter[str] = Counter({outcome.value: 0 for outcome in Outcome})
+        batches = 0
+        paused: list[str] = []
+        with open_instance(environment) as instance:
+            for group in groups:
+                document = _run(environment, instance, "ingest_results", group.company, None)
+                outcomes.update(document["outcomes"])
+                batches += document["batches"]
+                paused += [document["pausedUntil"]] if document["pausedUntil"] else []
+        with engine.connect() as connection:
+            waiting = waiting_for_files(connection, endpoint, now=database_now(connection))
     finally:
         engine.dispose()
-    outcomes: Counter[str] = Counter({outcome.value: 0 for outcome in Outcome})
-    batches = short = 0
-    paused: list[str] = []
-    with open_instance(environment) as instance:
-        for group in groups:
-            document = _run(environment, instance, "ingest_results", group.company, None)
-            outcomes.update(document["outcomes"])
-            batches += document["batches"]
-            short += document["short"]
-            paused += [document["pausedUntil"]] if document["pausedUntil"] else []
-    until = max(paused, default=None)
-    return {"ok": True, "batches": batches, "outcomes": dict(outcomes), "short": short, "pausedUntil": until}
+    return {
+        "ok": True,
+        "batches": batches,
+        "outcomes": dict(outcomes),
+        "waiting": waiting.batches,
+        "nextLookAt": moment(waiting.next_at),
+        "lateAnswers": 0,
+        "pausedUntil": max(paused, default=None),
+    }
 
 
 def _run(

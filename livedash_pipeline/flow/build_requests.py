@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.core.prompt import input_hash, prompt_version, transcript_data
 from livedash_pipeline.core.request_lines import RequestSizer
 from livedash_pipeline.core.states import StageStatus
-from livedash_pipeline.db import answers, lost_inputs, requests
+from livedash_pipeline.db import answers, lost_inputs, model_parameters, requests
 from livedash_pipeline.db.companies import Company, get_company
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.db.requests import BuiltRequest, RequestToRewrite, SessionToRequest, SessionWithoutQuestions
@@ -90,7 +90,7 @@ def build_requests(
         chunk_size: Sessions per transaction.
         clock: The time of a transaction.
     """
-    sizer = RequestSizer.for_model(company.model or default_model, count_tokens)
+    sizer = _sizer(engine, company.model or default_model, count_tokens)
     report = RequestReport(company.slug)
     for build_chunk in (_withdraw_chunk, _rewrite_chunk, _create_chunk, _question_chunk):
         report = _in_chunks(engine, partial(build_chunk, company, sizer), report, chunk_size, clock)
@@ -118,11 +118,16 @@ def rewrite_requests(
     clock: Callable[[Connection], datetime] = database_now,
 ) -> RequestReport:
     """Gives a company's unclaimed requests its present model, prompt and messages; makes none. As in `build_requests`."""
-    sizer = RequestSizer.for_model(company.model or default_model, count_tokens)
+    sizer = _sizer(engine, company.model or default_model, count_tokens)
     rewrite_chunk = partial(_rewrite_chunk, company, sizer)
     report = _in_chunks(engine, rewrite_chunk, RequestReport(company.slug), chunk_size, clock)
     log.info("requests rewritten", **asdict(report))
     return report
+
+
+def _sizer(engine: Engine, model: str, count_tokens: Callable[[str], int]) -> RequestSizer:
+    with engine.connect() as connection:
+        return RequestSizer.for_model(model, count_tokens, model_parameters.parameters_for(connection, model))
 
 
 def _in_chunks(

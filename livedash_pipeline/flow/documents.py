@@ -123,7 +123,9 @@ def ingest_document(report: IngestReport) -> Document:
         "ok": True,
         "batches": len(report.batches),
         "outcomes": {outcome.value: report.outcomes.get(outcome.value, 0) for outcome in Outcome},
-        "short": len(report.short),
+        "waiting": report.waiting,
+        "nextLookAt": moment(report.next_look_at),
+        "lateAnswers": report.late,
         "pausedUntil": moment(report.paused_until),
     }
 

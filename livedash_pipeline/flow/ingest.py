@@ -14,26 +14,30 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from livedash_pipeline.core import admission
-from livedash_pipeline.core.admission import HoldRule
 from livedash_pipeline.core.batch_words import EndWord
-from livedash_pipeline.core.failures import FailureKind, ValidationClass, classify_validation
-from livedash_pipeline.core.judgement import VANISHED, BatchEnd, judge_unanswered, validation_verdict
+from livedash_pipeline.core.failures import FailureKind, ValidationClass
+from livedash_pipeline.core.judgement import VANISHED, BatchEnd, Unanswered, judge_unanswered, validation_verdict
+from livedash_pipeline.core.outcomes import Outcome
 from livedash_pipeline.core.pricing import usage_exceeds
-from livedash_pipeline.core.result_lines import HOLD_BILLING, HOLD_QUOTA, hold_code
+from livedash_pipeline.core.short_results import describe_waiting
 from livedash_pipeline.db import holds, ingesting, polling, prices, settlement
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.ingesting import BatchToIngest
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.pacing import describe_pause, paused_until
 from livedash_pipeline.flow.result_files import LineCounts, ResultFiles, Tariff, fetch_files, staged_rows
+from livedash_pipeline.flow.result_holds import hold_after, hold_refused_model, release_shared_refusal
 from livedash_pipeline.flow.sending import allowances
-from livedash_pipeline.flow.short_downloads import is_believed, too_few
+from livedash_pipeline.flow.short_downloads import is_believed, note_unbelievable, why_too_few
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
 from livedash_pipeline.storage import writing
 
 log = get_logger(__name__)
+
+
+_CUT = "a file ends within a line"
+_ACCEPTED = "An operator took its result files for all there is, and they hold no line about this request."
 
 
 @dataclass
@@ -47,7 +51,10 @@ class IngestReport:
         repeated: Lines beyond the first about one request.
         unreadable: Lines that are not JSON.
         questions: Questions linked to their sessions.
-        short: Batches whose files did not come whole; they are asked for again.
+        short: Batches whose files were not whole; they are asked for again.
+        waiting: Batches whose files were not whole, and that are not due to be asked for again.
+        next_look_at: When the first of them is due.
+        late: Answers that were applied after their batch was settled.
         failures: Why files could not be fetched, by batch.
         cost_eur: What the answers cost; None if any of it is unknown.
         paused_until: The rest waits, since the service wants fewer calls until then.
@@ -60,22 +67,25 @@ class IngestReport:
     unreadable: int = 0
     questions: int = 0
     short: list[UUID] = field(default_factory=list)
+    waiting: int = 0
+    next_look_at: datetime | None = None
+    late: int = 0
     failures: list[BatchApiError] = field(default_factory=list)
     cost_eur: Decimal | None = Decimal(0)
     paused_until: datetime | None = None
 
 
 def ingest_finished(context: BatchContext, *, company_id: UUID | None = None) -> IngestReport:
-    """Takes in every finished batch of the endpoint, or of one company.
+    """Takes in every finished batch of the endpoint, or of one company, that is due to be looked at.
 
     Raises:
         BatchApiError: Nothing could be fetched, and nothing was taken in.
         StorageError: A file could not be stored; its batch and those after it stay as they are.
     """
     with context.engine.connect() as connection:
-        waiting = polling.finished_batches(connection, context.endpoint, company_id)
+        due = polling.finished_batches(connection, context.endpoint, company_id, due_at=context.now(connection))
     report = IngestReport()
-    for batch_id in waiting:
+    for batch_id in due:
         report.paused_until = paused_until(context)
         if report.paused_until is not None:
             log.warning("results left for later", reason=describe_pause(context.endpoint, report.paused_until))
@@ -85,24 +95,44 @@ def ingest_finished(context: BatchContext, *, company_id: UUID | None = None) ->
         except BatchApiError as error:
             log.warning("results not fetched", batch_id=str(batch_id), kind=error.failure.kind.value)
             report.failures.append(error)
+    note_waiting(context, report, company_id)
     if report.failures and not report.batches:
         raise report.failures[0]
     return report
 
 
-def ingest_batch(context: BatchContext, batch_id: UUID, report: IngestReport) -> bool:
-    """Takes one batch in; False if somebody else did, or if its files did not come whole."""
+def note_waiting(context: BatchContext, report: IngestReport, company_id: UUID | None) -> None:
+    """Says in the report which batches wait for whole files."""
+    with context.engine.connect() as connection:
+        waiting = polling.waiting_for_files(connection, context.endpoint, company_id, now=context.now(connection))
+    report.waiting, report.next_look_at = waiting.batches, waiting.next_at
+    if waiting.next_at is not None:
+        log.warning("results waited for", reason=describe_waiting(waiting.batches, waiting.next_at))
+
+
+def ingest_batch(context: BatchContext, batch_id: UUID, report: IngestReport, *, accept: bool = False) -> bool:
+    """Takes one batch in; False if somebody else did, or if its files are not whole.
+
+    Args:
+        context: Database and endpoint.
+        batch_id: A batch that has ended.
+        report: Where what was done is added.
+        accept: Take the files for all there is, whatever speaks against it: what has no line fails, and is not bought again.
+
+    Raises:
+        BatchApiError: A file could not be fetched now.
+    """
     batch = _read(context, batch_id)
     if batch is None:
         return False
     with writing("A result file", context.spool_dir, setting="TMPDIR"):
-        files = fetch_files(context, batch)
+        files = fetch_files(context, batch, give_up=accept)
     try:
-        if not files.whole and not _believed(context, batch, files.digest):
+        if not accept and not _believed(context, batch, files):
             report.short.append(batch.id)
             return False
         # The report is written after the commit: a transaction that is run again must not count twice.
-        taken = in_transaction(context.engine, lambda connection: _take_in(context, connection, batch, files))
+        taken = in_transaction(context.engine, lambda connection: _take_in(context, connection, batch, files, accept))
     finally:
         files.remove()
     if taken is None:
@@ -151,10 +181,13 @@ def _forgotten(context: BatchContext, batch_id: UUID) -> bool:
     return in_transaction(context.engine, write)
 
 
-def _believed(context: BatchContext, batch: BatchToIngest, digest: str) -> bool:
-    """Whether a short download has been the same often enough to be believed."""
-    with context.engine.begin() as connection:
-        return is_believed(context, connection, batch, digest)
+def _believed(context: BatchContext, batch: BatchToIngest, files: ResultFiles) -> bool:
+    """Whether the bytes that came may be read: never while they are not the ones that the service states."""
+    fault = files.transfer_fault
+    if fault is not None:
+        with context.engine.begin() as connection:
+            note_unbelievable(context, connection, batch, reason=fault)
+    return fault is None
 
 
 @dataclass(frozen=True)
@@ -169,25 +202,26 @@ class _Taken:
     cost_eur: Decimal | None = None
 
 
-def _take_in(context: BatchContext, connection: Connection, batch: BatchToIngest, files: ResultFiles) -> _Taken | None:
+def _take_in(
+    context: BatchContext, connection: Connection, batch: BatchToIngest, files: ResultFiles, accept: bool
+) -> _Taken | None:
     locked = settlement.lock_batch(connection, batch.id)
     if locked is None:
         return None
     now = context.now(connection)
-    tariff = _tariff(context, connection, batch, now)
+    tariff = tariff_of(context, connection, batch, now)
     counts = LineCounts()
     settlement.open_stage(connection)
     settlement.copy_results(
         connection, staged_rows(files, settlement.submitted_sessions(connection, batch.id), tariff, counts)
     )
     _, repeated = settlement.drop_repeated(connection, batch.id)
-    missing_is_failure = batch.usage is not None and usage_exceeds(batch.usage, ingesting.staged_usage(connection))
-    unanswered = _stage_unanswered(connection, batch, files, counts)
-    short = not files.gone and too_few(batch, lines=counts.lines, unanswered=unanswered)
-    if short and not is_believed(context, connection, batch, files.digest):
-        # The note about the short download is kept; nothing else was written.
+    unanswered = _stage_unanswered(connection, batch, files, counts, accept)
+    if not accept and not _enough(context, connection, batch, files, counts, unanswered):
+        # The note about the look is kept; nothing else was written.
         settlement.drop_stage(connection)
         return _Taken(short=True)
+    refusal = release_shared_refusal(connection, batch.request_count)
     outcomes = settlement.settle(
         connection,
         locked,
@@ -195,11 +229,12 @@ def _take_in(context: BatchContext, connection: Connection, batch: BatchToIngest
         now=now,
         pricing_id=tariff.pricing_id,
         usd_eur=tariff.usd_eur,
-        missing_is_failure=missing_is_failure,
+        missing_is_failure=_may_be_paid(connection, batch, counts),
     )
     if counts.succeeded:
         holds.raise_learned_limit(connection, context.endpoint, batch.model, now=now)
-    _hold_after(context, connection, batch, counts, now)
+    hold_after(context, connection, batch, counts.hold_codes, now=now)
+    hold_refused_model(context, connection, batch, refusal, now=now)
     return _Taken(
         outcomes=outcomes,
         counts=counts,
@@ -209,13 +244,44 @@ def _take_in(context: BatchContext, connection: Connection, batch: BatchToIngest
     )
 
 
-def _tariff(context: BatchContext, connection: Connection, batch: BatchToIngest, now: datetime) -> Tariff:
+def _enough(
+    context: BatchContext,
+    connection: Connection,
+    batch: BatchToIngest,
+    files: ResultFiles,
+    counts: LineCounts,
+    unanswered: int,
+) -> bool:
+    """Whether requests without a line may be believed to have none; where all have theirs, nothing else matters."""
+    fault = files.content_fault if unanswered else None
+    if fault is not None:
+        note_unbelievable(context, connection, batch, reason=fault)
+        return False
+    if files.gone:
+        return True
+    reason = why_too_few(batch, lines=counts.lines, unanswered=unanswered, sized=files.sized)
+    if unanswered and not files.ends_whole:
+        reason = _CUT
+    return reason is None or is_believed(context, connection, batch, digest=files.digest, reason=reason)
+
+
+def _may_be_paid(connection: Connection, batch: BatchToIngest, counts: LineCounts) -> bool:
+    """Whether a missing line may have been charged: by the batch's usage, or since it says that it answered more."""
+    if (batch.reported_completed or 0) > counts.answered:
+        return True
+    return batch.usage is not None and usage_exceeds(batch.usage, ingesting.staged_usage(connection))
+
+
+def tariff_of(context: BatchContext, connection: Connection, batch: BatchToIngest, now: datetime) -> Tariff:
+    """What a batch's answers cost: the price of when it was sent, the rate of now."""
     priced = prices.price_for(connection, batch.model, batch.submitted_at)
     rate = prices.rate_at(connection, now, context.settings.livedash_usd_eur)
     return Tariff(priced[0] if priced else None, priced[1] if priced else None, rate.usd_eur if rate else None)
 
 
-def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: ResultFiles, counts: LineCounts) -> int:
+def _stage_unanswered(
+    connection: Connection, batch: BatchToIngest, files: ResultFiles, counts: LineCounts, accept: bool
+) -> int:
     errors = batch.errors
     if batch.end is EndWord.FAILED and validation_verdict(errors) is ValidationClass.LINE_FAULT:
         # Where no named line is one of ours, nobody can be blamed, and the same file must not be sent for ever.
@@ -232,6 +298,8 @@ def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: Resul
         error_message=batch.error_message,
     )
     verdict = judge_unanswered(end)
+    if accept and verdict.outcome is Outcome.MISSING:
+        verdict = Unanswered(Outcome.ARTIFACT_UNAVAILABLE, "artifact_unavailable", _ACCEPTED)
     return settlement.stage_unanswered(
         connection,
         batch.id,
@@ -240,54 +308,6 @@ def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: Resul
         error_message=verdict.error_message,
         counted_release=verdict.counted_release,
     )
-
-
-def _hold_after(
-    context: BatchContext, connection: Connection, batch: BatchToIngest, counts: LineCounts, now: datetime
-) -> None:
-    """Keeps others from trying what the service has just refused, with the key that the batch was made with."""
-    causes = [(_ACCOUNT_HOLDS[code], code, message) for code, message in counts.hold_codes.items()]
-    if batch.end is EndWord.FAILED:
-        causes += _validation_causes(batch)
-    for rule, reason, message in causes:
-        if rule is admission.TOKEN_LIMIT_HOLD:
-            limit = admission.learned_limit(message, batch.token_estimate)
-            holds.lock_admission(connection, context.endpoint, batch.model, now=now)
-            holds.learn_limit(connection, context.endpoint, batch.model, limit=limit, now=now)
-        holds.place_hold(
-            connection,
-            endpoint=context.endpoint,
-            model=batch.model,
-            rule=rule,
-            reason=reason,
-            message=message[:500],
-            key_fingerprint=batch.key_fingerprint,
-            now=now,
-        )
-
-
-_ACCOUNT_HOLDS = {
-    HOLD_QUOTA: admission.hold_rule(FailureKind.QUOTA),
-    HOLD_BILLING: admission.hold_rule(FailureKind.BILLING),
-}
-_VALIDATION_HOLDS = {
-    ValidationClass.TOKEN_LIMIT: admission.TOKEN_LIMIT_HOLD,
-    ValidationClass.MODEL: admission.hold_rule(FailureKind.MODEL_NOT_FOUND),
-    ValidationClass.BILLING: admission.hold_rule(FailureKind.BILLING),
-}
-
-
-def _validation_causes(batch: BatchToIngest) -> list[tuple[HoldRule, str, str]]:
-    """The hold that a failed validation asks for, in the words of the entry that decided."""
-    verdict = validation_verdict(batch.errors)
-    rule = _VALIDATION_HOLDS.get(verdict)
-    if rule is None:
-        return []
-    error = next(error for error in batch.errors if classify_validation(error) is verdict)
-    code = error.code or verdict.value
-    if verdict is ValidationClass.BILLING:
-        rule = _ACCOUNT_HOLDS.get(hold_code(code) or "", rule)
-    return [(rule, code, error.message or f"Batch {batch.openai_batch_id} was refused.")]
 
 
 def _note(report: IngestReport, batch: BatchToIngest, taken: _Taken) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.endpoints import key_fingerprint
 from livedash_pipeline.core.nothing_sent import unknown_clause
+from livedash_pipeline.core.short_results import describe_waiting
 from livedash_pipeline.core.wording import plural, verb
 from livedash_pipeline.db import batches, obstacles, stages
 from livedash_pipeline.db.companies import optional_company_id
@@ -75,7 +76,7 @@ def _obstacles(connection: Connection, settings: Settings, company_id: UUID | No
     now = database_now(connection)
     yield from _of_imports(connection, settings, company_id, now)
     waiting = obstacles.pending_requests(connection, company_id)
-    sent = obstacles.unprocessed_batches(connection, company_id)
+    sent = obstacles.unprocessed_batches(connection, company_id, now=now)
     if (waiting or sent) and not settings.openai_api_key:
         yield Obstacle(
             "OPENAI_API_KEY is not set, so that nothing is sent or asked for.", "Set it where the daemon runs."
@@ -130,12 +131,14 @@ def _of_batches(
     endpoint = configured_endpoint(settings)
     awaiting, first = batches.awaiting_recovery(connection, endpoint)
     if awaiting:
-        clause = unknown_clause(awaiting, first)
-        # Before that a poll leaves them to whoever called create and may still hear of them.
-        is_due = first is None or first <= now
+        clause = unknown_clause(awaiting, first if first is not None and first > now else None)
+        yield Obstacle(f"{clause[0].upper()}{clause[1:]}.", "Nothing has to be done; `livedash poll` looks now.")
+    doubtful = batches.count_doubtful(connection, endpoint)
+    if doubtful:
+        which = plural(doubtful, "batch", "batches")
         yield Obstacle(
-            f"{clause[0].upper()}{clause[1:]}.",
-            "Nothing has to be done; `livedash poll` looks now." if is_due else "Nothing has to be done before that.",
+            f"The listing of {endpoint} proves neither that {which} {verb(doubtful, 'was', 'were')} bought nor the contrary.",
+            "Where you know that one was not: `livedash reconcile --believe-absence BATCH`. Why: `livedash batches`.",
         )
     for group in sent:
         if group.endpoint != endpoint:
@@ -144,7 +147,13 @@ def _of_batches(
                 f"{made} {verb(group.batches, 'was', 'were')} made at {group.endpoint}, and OPENAI_BASE_URL is {endpoint}.",
                 f"Poll and ingest {verb(group.batches, 'it', 'them')} with the former OPENAI_BASE_URL and its key.",
             )
-        elif group.ended:
+            continue
+        if group.next_look_at is not None:
+            yield Obstacle(
+                f"{describe_waiting(group.waiting, group.next_look_at)}.",
+                "Nothing has to be done; `livedash batches` says what is wrong with them.",
+            )
+        if group.ended:
             ended = plural(group.ended, "batch", "batches")
             yield Obstacle(
                 f"{ended} {verb(group.ended, 'has', 'have')} ended and {verb(group.ended, 'is', 'are')} not taken in.",

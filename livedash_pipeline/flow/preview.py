@@ -73,7 +73,7 @@ def preview_submit(
         preview.held += [_describe(hold) for hold in in_force]
         for group in _free_of(in_force, admission.take_turns(groups)):
             _foresee(preview, group)
-        standing = read_standing(connection, endpoint=endpoint, company_id=company_id)
+        standing = read_standing(connection, endpoint=endpoint, company_id=company_id, now=preview.now)
         connection.rollback()
     return _document(preview, standing)
 

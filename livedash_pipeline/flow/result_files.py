@@ -19,6 +19,7 @@ from livedash_pipeline.core.json_lines import find_ids
 from livedash_pipeline.core.judgement import VANISHED, judge_line
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES
 from livedash_pipeline.core.pricing import Cost, Price, cost_of, to_eur
+from livedash_pipeline.core.result_evidence import FileEvidence, content_fault, is_sized, transfer_fault
 from livedash_pipeline.core.result_lines import ResultLine, cut_line, last_line_parses, read_result_lines, split_lines
 from livedash_pipeline.core.text import storable_text
 from livedash_pipeline.db.ingesting import BatchToIngest
@@ -37,23 +38,48 @@ class ResultFiles:
         directory: Where they are; of this fetch alone, since two processes may take the same batch in.
         paths: What could be fetched, by `output` and `error`.
         gone: Which of the two the service no longer has.
-        whole: Whether every byte that the service states is here and the last lines parse.
+        evidence: What is known of each that was fetched, by name.
         digest: Names the content, so that equal short downloads are recognised.
     """
 
     directory: Path
     paths: dict[str, Path] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
-    whole: bool = True
+    evidence: dict[str, FileEvidence] = field(default_factory=dict)
     digest: str = ""
+
+    @property
+    def transfer_fault(self) -> str | None:
+        """Why the bytes are not believed, before a line is read."""
+        return next(filter(None, map(transfer_fault, self.evidence.values())), None)
+
+    @property
+    def content_fault(self) -> str | None:
+        """Why the lines are not believed, once all of them were read."""
+        return next(filter(None, map(content_fault, self.evidence.values())), None)
+
+    @property
+    def ends_whole(self) -> bool:
+        """Whether no file ends within a line."""
+        return all(file.ends_whole for file in self.evidence.values())
+
+    @property
+    def sized(self) -> bool:
+        """Whether the service states the size of every file."""
+        return all(map(is_sized, self.evidence.values()))
 
     def remove(self) -> None:
         """Deletes what was fetched."""
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def fetch_files(context: BatchContext, batch: BatchToIngest) -> ResultFiles:
+def fetch_files(context: BatchContext, batch: BatchToIngest, *, give_up: bool = False) -> ResultFiles:
     """Downloads both files of a batch.
+
+    Args:
+        context: Database and endpoint.
+        batch: A batch that has ended.
+        give_up: Take a file that the service does not give for gone.
 
     Raises:
         BatchApiError: A file could not be fetched now; one that is gone is no error.
@@ -63,18 +89,27 @@ def fetch_files(context: BatchContext, batch: BatchToIngest) -> ResultFiles:
     try:
         for name, file_id in (("output", batch.output_file_id), ("error", batch.error_file_id)):
             if file_id is not None:
-                _fetch(context, batch, name, file_id, files)
+                _fetch(context, batch, name, file_id, files, give_up)
     except BaseException:
         files.remove()
         raise
     return files
 
 
-def _fetch(context: BatchContext, batch: BatchToIngest, name: str, file_id: str, files: ResultFiles) -> None:
+# Failures that are about this file alone; the others are of the key, the network or the moment.
+_NOT_GIVEN = frozenset({FailureKind.NOT_FOUND, FailureKind.REFUSED, FailureKind.FORBIDDEN, FailureKind.BROKEN})
+
+
+def _fetch(
+    context: BatchContext, batch: BatchToIngest, name: str, file_id: str, files: ResultFiles, give_up: bool
+) -> None:
     path = files.directory / f"{name}.jsonl"
     try:
         download = context.gateway.download(file_id, path)
     except BatchApiError as error:
+        if give_up and error.failure.kind in _NOT_GIVEN:
+            files.gone.append(name)
+            return
         if error.failure.kind is not FailureKind.NOT_FOUND:
             raise
         with context.engine.connect() as connection:
@@ -85,7 +120,9 @@ def _fetch(context: BatchContext, batch: BatchToIngest, name: str, file_id: str,
         files.gone.append(name)
         return
     files.paths[name] = path
-    files.whole = files.whole and download.complete and _ends_whole(path)
+    files.evidence[name] = FileEvidence(
+        name, download.bytes, download.expected_bytes, download.broken_by is None, _ends_whole(path)
+    )
     files.digest += download.sha256
 
 
@@ -138,6 +175,7 @@ class LineCounts:
 
     lines: int = 0
     succeeded: int = 0
+    answered: int = 0
     unreadable: int = 0
     strangers: int = 0
     hold_codes: dict[str, str] = field(default_factory=dict)
@@ -146,11 +184,13 @@ class LineCounts:
 def staged_rows(
     files: ResultFiles, sessions: Mapping[UUID, UUID], tariff: Tariff, counts: LineCounts
 ) -> Iterator[tuple[Any, ...]]:
-    """A row for each line about one of our requests; what is not is counted.
+    """A row for each line about one of our requests; what is not is counted, and what each file holds is noted with it.
 
     A line of the output file that cannot be read is about the requests whose ids stand in it: it may be a paid answer.
     """
     for name, path in files.paths.items():
+        evidence = files.evidence[name]
+        evidence.lines = evidence.unreadable = evidence.ours = 0
         with path.open("rb") as source:
             for raw in split_lines(iter(lambda source=source: source.read(_CHUNK), b"")):  # type: ignore[misc]
                 lines = read_result_lines(raw)
@@ -158,6 +198,9 @@ def staged_rows(
                     lines = [cut_line(str(found), part) for found, part in find_ids(raw, sessions).items()] or lines
                 for line in lines:
                     counts.lines += 1
+                    evidence.lines += 1
+                    evidence.unreadable += line.unreadable
+                    evidence.ours += _request_id(line.custom_id) in sessions
                     yield from _row(line, sessions, tariff, counts)
 
 
@@ -187,6 +230,7 @@ def _row(
         counts.hold_codes.setdefault(line.hold_code, judged.error_message or line.hold_code)
     if line.succeeded:
         counts.succeeded += 1
+    counts.answered += judged.outcome in PAID_OUTCOMES
     cost, eur = tariff.cost(line)
     usage = line.usage
     yield (

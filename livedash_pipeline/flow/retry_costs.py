@@ -11,9 +11,9 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from livedash_pipeline.core import admission
-from livedash_pipeline.core.prompt import max_output_tokens, transcript_data
+from livedash_pipeline.core.prompt import transcript_data
 from livedash_pipeline.core.request_lines import RequestSizer
-from livedash_pipeline.db import prices, requests
+from livedash_pipeline.db import model_parameters, prices, requests
 from livedash_pipeline.db.companies import get_company
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.stage_retries import RetryEstimate, retry_estimates, unmeasured_sessions
@@ -39,9 +39,10 @@ def estimate_retries(connection: Connection, settings: Settings, count_tokens: C
         )
         if budget is None:
             return None
-        tokens = estimate.token_estimate + _measured(connection, estimate, RequestSizer.for_model(model, count_tokens))
+        sizer = RequestSizer.for_model(model, count_tokens, model_parameters.parameters_for(connection, model))
+        tokens = estimate.token_estimate + _measured(connection, estimate, sizer)
         total += tokens * budget.eur_per_input_token
-        total += estimate.sessions * max_output_tokens(model) * budget.eur_per_output_token
+        total += estimate.sessions * sizer.max_output_tokens * budget.eur_per_output_token
     return total
 
 

@@ -127,13 +127,13 @@ def write_input_file(context: BatchContext, batch_id: UUID, path: Path) -> int:
 
 def _lines(context: BatchContext, batch_id: UUID) -> Generator[bytes]:
     with context.engine.connect() as connection:
-        model = batches.batch_model(connection, batch_id)
+        model, parameters = batches.batch_model(connection, batch_id)
     version = prompt_version()
     changed: list[UUID] = []
     with closing(batches.batch_lines(context.engine, batch_id)) as requests:
         for request_id, session_id, named, messages in requests:
             if input_hash(transcript_hash(messages), version, model) == named:
-                yield build_line(request_id, session_id, model, messages)
+                yield build_line(request_id, session_id, model, messages, parameters)
             else:
                 changed.append(request_id)
     if changed:

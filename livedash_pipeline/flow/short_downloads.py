@@ -1,6 +1,7 @@
-"""When results that did not come whole are believed to be all there is: not while the service may still show more.
+"""Looks at results that are not whole: each is noted with when the next is due, and few enough are believed.
 
-Add a sign here that more may come. What is fetched is in `flow.result_files`, and what becomes of it in `flow.ingest`.
+Add a sign here that more may come. The rules are in `core.short_results` and `core.result_evidence`; what is fetched is in
+`flow.result_files`, and what becomes of it in `flow.ingest`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
+from livedash_pipeline.core import short_results
 from livedash_pipeline.core.judgement import VANISHED
+from livedash_pipeline.core.short_results import ShortLooks
 from livedash_pipeline.db import ingesting
 from livedash_pipeline.db.ingesting import BatchToIngest
 from livedash_pipeline.flow.context import BatchContext
@@ -17,26 +20,66 @@ from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
 
-# Equal short downloads in a row after which the service is believed to have no more.
-BELIEVED_AFTER = 3
+NO_FILE_NAMED = "the service names no file with answers"
 
 
 def may_still_show(context: BatchContext, connection: Connection, batch: BatchToIngest) -> bool:
     """Whether the batch ended so lately that the service may not show all of it yet: what is paid must not be given up."""
-    lag = timedelta(seconds=context.settings.livedash_visibility_lag)
-    return context.now(connection) < batch.ended_at + lag
+    return context.now(connection) < batch.ended_at + _lag(context)
 
 
-def too_few(batch: BatchToIngest, *, lines: int, unanswered: int) -> bool:
-    """Requests are missing, and the service says that it answered more than these lines, or may yet name a file."""
+def why_too_few(batch: BatchToIngest, *, lines: int, unanswered: int, sized: bool) -> str | None:
+    """Why requests without a line may yet get one; None where nothing speaks for it.
+
+    Args:
+        batch: The batch as it ended.
+        lines: Lines in its files.
+        unanswered: Requests that none of them is about.
+        sized: Whether the service states the size of every file: without it, a file may be cut between two lines.
+    """
     if unanswered == 0 or (batch.error_code == VANISHED and batch.output_file_id is None):
+        return None
+    if batch.may_name_answers:
+        return NO_FILE_NAMED
+    if lines < (batch.reported_completed or 0):
+        return f"its files hold {lines} lines, and the service says that it answered {batch.reported_completed}"
+    return None if sized else f"{unanswered} requests have no line, and the service states no size"
+
+
+def is_believed(
+    context: BatchContext, connection: Connection, batch: BatchToIngest, *, digest: str, reason: str
+) -> bool:
+    """Notes one more look that showed too little; True once it showed the same for long enough."""
+    return _note(context, connection, batch, digest=digest, reason=reason, believable=True)
+
+
+def note_unbelievable(context: BatchContext, connection: Connection, batch: BatchToIngest, *, reason: str) -> None:
+    """Notes one more look at bytes that are never believed; the waits grow for as long as there is the same wrong with them."""
+    _note(context, connection, batch, digest=f"not believed: {reason}", reason=reason, believable=False)
+
+
+def _note(
+    context: BatchContext, connection: Connection, batch: BatchToIngest, *, digest: str, reason: str, believable: bool
+) -> bool:
+    now = context.now(connection)
+    found = ingesting.lock_looks(connection, batch.id)
+    if batch.output_file_id is None and may_still_show(context, connection, batch):
+        # No look counts while the service may not have named the file yet; the next one is due once it should have.
+        ingesting.note_look(
+            connection, batch.id, None, digest=digest, reason=reason, next_at=batch.ended_at + _lag(context)
+        )
+        log.warning("results not shown yet", batch_id=str(batch.id), reason=reason)
         return False
-    return batch.may_name_answers or lines < (batch.reported_completed or 0)
+    step = short_results.after_look(
+        None if found is None else ShortLooks(found.looks, found.since),
+        same=found is not None and found.digest == digest,
+        believable=believable,
+        now=now,
+    )
+    ingesting.note_look(connection, batch.id, step.looks, digest=digest, reason=reason, next_at=step.next_at)
+    log.warning("results not whole", batch_id=str(batch.id), reason=reason, times=step.looks.looks)
+    return step.believed
 
 
-def is_believed(context: BatchContext, connection: Connection, batch: BatchToIngest, digest: str) -> bool:
-    """Whether a short download has been the same often enough; without a file with answers none counts while one may show."""
-    counts = batch.output_file_id is not None or not may_still_show(context, connection, batch)
-    times = ingesting.note_short_download(connection, batch.id, digest) if counts else 0
-    log.warning("download is short", batch_id=str(batch.id), times=times)
-    return times >= BELIEVED_AFTER
+def _lag(context: BatchContext) -> timedelta:
+    return timedelta(seconds=context.settings.livedash_visibility_lag)

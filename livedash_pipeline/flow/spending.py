@@ -14,8 +14,7 @@ from sqlalchemy import Connection
 
 from livedash_pipeline.core import admission
 from livedash_pipeline.core.admission import PendingGroup
-from livedash_pipeline.core.prompt import max_output_tokens
-from livedash_pipeline.db import prices
+from livedash_pipeline.db import model_parameters, prices
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.flow.build_requests import companies_to_rewrite
 from livedash_pipeline.settings import Settings
@@ -70,4 +69,4 @@ def _least_eur(connection: Connection, settings: Settings, model: str, now: date
         output_usd=priced[1].batch_output if priced else None,
         usd_eur=rate.usd_eur if rate else None,
     )
-    return None if budget is None else max_output_tokens(model) * budget.eur_per_output_token
+    return None if budget is None else model_parameters.output_maximum(connection, model) * budget.eur_per_output_token

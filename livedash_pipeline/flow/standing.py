@@ -5,6 +5,7 @@ Add a count when `core.nothing_sent` judges one more. Nothing is locked or chang
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -14,12 +15,14 @@ from livedash_pipeline.core.states import RequestStatus, Stage, StageStatus
 from livedash_pipeline.db import batches, obstacles, requests, stages
 
 
-def read_standing(connection: Connection, *, endpoint: str, company_id: UUID | None) -> Standing:
+def read_standing(connection: Connection, *, endpoint: str, company_id: UUID | None, now: datetime) -> Standing:
     """The counts over all companies, or of one; batches are those of the endpoint."""
     counts = requests.count_by_status(connection, company_id)
     status = stages.pipeline_status(connection, company_id)
     awaiting, looked_for_from = batches.awaiting_recovery(connection, endpoint)
-    at_endpoint = [each for each in obstacles.unprocessed_batches(connection, company_id) if each.endpoint == endpoint]
+    at_endpoint = [
+        each for each in obstacles.unprocessed_batches(connection, company_id, now=now) if each.endpoint == endpoint
+    ]
     pending = counts[RequestStatus.PENDING_BATCHING]
     return Standing(
         sessions=status.total_sessions,

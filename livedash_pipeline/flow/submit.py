@@ -94,7 +94,8 @@ def submit_pending(
     waiting = _waiting_groups(context, company_id, ignore_minimum, held_models)
     faults = _submit_in_turn(context, models, waiting, report)
     with context.engine.begin() as connection:
-        standing = read_standing(connection, endpoint=context.endpoint, company_id=company_id)
+        now = context.now(connection)
+        standing = read_standing(connection, endpoint=context.endpoint, company_id=company_id, now=now)
     report.awaiting_recovery, report.next_recovery_at = standing.awaiting, standing.looked_for_from
     if not (report.submitted or report.held):
         report.why = why_nothing_is_sent(standing)

@@ -221,11 +221,20 @@ class BatchGateway:
     def download(self, file_id: str, destination: Path) -> Download:
         """Fetch a file's content to `destination`, three times at most until its size is the one the service states.
 
+        Where the file cannot be looked up, its size is unknown: the content alone says whether the file is gone.
+
         Raises:
-            BatchApiError: Kind `not_found` if the file is gone; others if nothing of it could be fetched.
+            BatchApiError: Kind `not_found` if the content is gone; others if nothing of it could be fetched.
         """
-        expected = self.file(file_id).bytes
-        return store_download(destination, lambda: self._content(file_id), expected, self._sleep)
+        return store_download(destination, lambda: self._content(file_id), self._stated_size(file_id), self._sleep)
+
+    def _stated_size(self, file_id: str) -> int | None:
+        try:
+            return self.file(file_id).bytes
+        except BatchApiError as error:
+            if error.failure.kind not in _SAYS_NOTHING_OF_CONTENT:
+                raise
+            return None
 
     @contextmanager
     def _content(self, file_id: str) -> Iterator[Iterator[bytes]]:
@@ -296,6 +305,18 @@ def connect(
         )
         raise SettingsError(f"OPENAI_API_KEY {reason}.", remedy="Copy the key again from the service's key page.")
     return BatchGateway(Server(base_url, key, timeout), http_client, sleep, on_failure)
+
+
+# A gateway may serve a file's content without knowing the file. Other failures concern every call, or pass by themselves.
+_SAYS_NOTHING_OF_CONTENT = frozenset(
+    {
+        FailureKind.NOT_FOUND,
+        FailureKind.NO_SUCH_ROUTE,
+        FailureKind.REFUSED,
+        FailureKind.FORBIDDEN,
+        FailureKind.BROKEN,
+    }
+)
 
 
 def _is_stand_in(headers: Mapping[str, str]) -> bool:

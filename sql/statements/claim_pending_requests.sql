@@ -5,7 +5,8 @@ WITH locked AS MATERIALIZED (
         requests.id,
         requests.body_bytes,
         requests.token_estimate,
-        requests.max_output_tokens
+        requests.max_output_tokens,
+        requests.transcript_hash
     FROM ai_processing_requests AS requests
     JOIN sessions ON sessions.id = requests.session_id
     JOIN companies ON companies.id = requests.company_id AND companies.status IN ('ACTIVE', 'TRIAL')
@@ -41,6 +42,7 @@ summed AS (
         locked.id,
         locked.body_bytes,
         locked.token_estimate,
+        locked.transcript_hash,
         locked.token_estimate * CAST(:eur_per_input_token AS numeric)
         + locked.max_output_tokens * CAST(:eur_per_output_token AS numeric) AS reserved_eur,
         row_number() OVER (ORDER BY locked.id) AS place,
@@ -75,10 +77,11 @@ claimed AS (
 ),
 
 attempted AS (
-    INSERT INTO ai_request_attempts (request_id, batch_id, created_at, reserved_eur)
+    INSERT INTO ai_request_attempts (request_id, batch_id, transcript_hash, created_at, reserved_eur)
     SELECT
         chosen.id,
         :batch_id,
+        chosen.transcript_hash,
         :now,
         chosen.reserved_eur
     FROM chosen

@@ -13,7 +13,7 @@ WITH ranked AS (
         ) AS rank
     FROM staged_results
     LEFT JOIN ai_request_attempts AS attempts
-        ON attempts.batch_id = :batch_id AND attempts.request_id = staged_results.request_id
+        ON attempts.batch_id = :batch_id AND attempts.request_id = staged_results.request_id AND NOT attempts.is_late
 ),
 
 dropped AS (

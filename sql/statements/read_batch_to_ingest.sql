@@ -18,13 +18,12 @@ SELECT
     batches.errors,
     batches.error_code,
     batches.error_message,
-    batches.short_downloads,
-    batches.short_download_hash,
+    batches.next_ingest_at,
     coalesce(batches.submitted_at, batches.created_at) AS submitted_at,
     batches.status_changed_at AS ended_at
 FROM ai_batch_requests AS batches
 JOIN companies ON companies.id = batches.company_id
 WHERE
     batches.id = :batch_id
-    AND batches.processed_at IS NULL
-    AND batches.status IN ('COMPLETED', 'FAILED', 'CANCELLED')
+    AND (batches.processed_at IS NOT NULL) = :settled
+    AND batches.status IN ('COMPLETED', 'FAILED', 'CANCELLED', 'PROCESSED')

@@ -59,6 +59,13 @@ def test_adding_a_company_twice_changes_nothing_and_says_so(livedash: Run) -> No
         (("rate", "set", "2025-05-01", "0"), "0 is no exchange rate"),
         (("price", "set", "m", "--input", "1"), "--output"),
         (("price", "set", "m", "--input", "-1", "--output", "1"), "-1"),
+        (("model", "set", "m"), "--parameters"),
+        (("model", "set", "m", "--default", "--parameters", "{}"), "--parameters"),
+        (("model", "set", "m", "--parameters", '{"temperature": 0}'), "max_completion_tokens"),
+        (("model", "set", " ", "--default"), "no name"),
+        (("ingest", "--again", "batch_none"), "'batch_none'"),
+        (("ingest", "--again", "b", "--accept-files", "b"), "exclude each other"),
+        (("ingest", "--again", "b", "--company", "acme"), "exclude each other"),
     ],
 )
 def test_a_value_that_cannot_be_ends_with_2(refused: Run, arguments: tuple[str, ...], words: str) -> None:
@@ -79,6 +86,18 @@ def test_an_empty_list_says_what_to_do_next(refused: Run) -> None:
 def test_a_rate_is_stored(livedash: Run) -> None:
     result = livedash("rate", "set", "2025-05-01", "0.9200", "--json")
     assert document_of(result) == {"ok": True, "date": "2025-05-01", "usdEur": "0.92", "source": "operator"}
+
+
+def test_parameters_of_a_model_are_stored_listed_and_forgotten(livedash: Run) -> None:
+    parameters = '{"max_tokens": 77, "stop": ["[b]"]}'
+    stored = document_of(livedash("model", "set", "prod-x", "--parameters", parameters, "--json"))
+    assert (stored["parameters"], stored["maxOutputTokens"]) == ({"max_tokens": 77, "stop": ["[b]"]}, 77)
+    assert "[b]" in livedash("model", "set", "prod-x", "--parameters", parameters).stdout
+    listed = document_of(livedash("model", "list", "--json"))["models"]
+    assert [(each["model"], each["stored"]) for each in listed] == [("gpt-5-mini", False), ("prod-x", True)]
+    assert "by its name" in livedash("model", "list").stdout
+    forgotten = document_of(livedash("model", "set", "prod-x", "--default", "--json"))
+    assert (forgotten["stored"], forgotten["maxOutputTokens"]) == (False, 1000)
 
 
 def test_a_price_without_batch_rates_says_that_costs_stay_unknown(livedash: Run) -> None:

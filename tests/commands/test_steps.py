@@ -60,11 +60,18 @@ def test_people_are_told_what_happened_and_what_comes_next() -> None:
     assert "livedash ingest" in _drawn(draw_poll, polled)
     assert "livedash ingest" not in _drawn(draw_poll, polled | {"finished": 0})
     assert "Nothing was asked" in _drawn(draw_poll, polled | {"pausedUntil": "2025-05-01T12:00:00+00:00"})
-    document = {"batches": 1, "outcomes": {"parsed": 3, "refused": 0}, "short": 0, "pausedUntil": None}
+    document = {
+        "batches": 1, "outcomes": {"parsed": 3, "refused": 0}, "waiting": 0, "nextLookAt": None, "lateAnswers": 0,
+        "pausedUntil": None,
+    }  # fmt: skip
     ingested = _drawn(draw_ingest, document)
     assert "Took 1 batch in." in ingested
-    assert "refused" not in ingested
-    assert "1 batch left" in _drawn(draw_ingest, document | {"short": 1})
+    assert "refused" not in ingested and "wait" not in ingested
+    waiting = _drawn(
+        draw_ingest, document | {"waiting": 2, "nextLookAt": "2025-05-01T12:00:00+00:00", "lateAnswers": 1}
+    )
+    assert "1 request took an answer that shows only now." in waiting
+    assert "2 batches wait for whole files; the next look is at 2025-05-01 12:00:00" in waiting.replace("\n", " ")
     assert "The rest is left" in _drawn(draw_ingest, document | {"pausedUntil": "2025-05-01T12:00:00+00:00"})
 
 
@@ -77,7 +84,10 @@ def test_a_batch_without_an_answer_is_not_said_to_be_sent() -> None:
     said = _drawn(draw_submit, asked)
     assert "Sent" not in said
     assert "About 1 batch with 3 requests the service has not answered." in said
-    assert "took 1 batch: polls look for it from 2025-05-01 12:01:30 UTC on, and nothing is sent twice." in said
+    assert (
+        "took 1 batch: every poll looks for it, and nothing is sent twice; recovery goes on from 2025-05-01 12:01:30 UTC on."
+        in said
+    )
 
 
 def test_a_failed_import_is_named_beside_the_others() -> None:

@@ -30,13 +30,13 @@ _MOMENT = datetime(2025, 5, 1, 12, 1, 30, tzinfo=UTC)
         ),
         (
             replace(_DONE, at_service=3, awaiting=1),
-            ["it is not known whether the service took 1 batch: polls look for it, and nothing is sent twice"],
+            ["it is not known whether the service took 1 batch: every poll looks for it, and nothing is sent twice"],
         ),
         (
             replace(_DONE, at_service=3, awaiting=2, looked_for_from=_MOMENT, failed=1),
             [
-                "it is not known whether the service took 2 batches: polls look for them from 2025-05-01 12:01:30 UTC on, "
-                "and nothing is sent twice",
+                "it is not known whether the service took 2 batches: every poll looks for them, and nothing is sent twice; "
+                "recovery goes on from 2025-05-01 12:01:30 UTC on",
                 "1 request has failed: `livedash failed`",
             ],
         ),
@@ -47,5 +47,5 @@ def test_every_state_has_its_reason(standing: Standing, reasons: list[str]) -> N
 
 
 def test_a_clause_about_unknown_batches_agrees_with_their_number() -> None:
-    assert "1 batch: polls look for it," in unknown_clause(1, None)
-    assert "2 batches: polls look for them," in unknown_clause(2, None)
+    assert "1 batch: every poll looks for it," in unknown_clause(1, None)
+    assert "2 batches: every poll looks for them," in unknown_clause(2, None)

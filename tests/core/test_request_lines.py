@@ -8,7 +8,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.prompt import ENDPOINT, max_output_tokens, request_body, transcript_data
+from livedash_pipeline.core.model_parameters import default_parameters, maximum_of
+from livedash_pipeline.core.prompt import ENDPOINT, request_body, transcript_data
 from livedash_pipeline.core.request_lines import RequestSizer, build_line
 from livedash_pipeline.core.transcripts import Message
 
@@ -41,7 +42,7 @@ def test_the_measured_size_is_that_of_the_line_with_its_end(
 ) -> None:
     size = RequestSizer.for_model(model, words).measure(transcript_data(session, chat))
     assert size.body_bytes == len(build_line(request, session, model, chat)) + 1
-    assert size.max_output_tokens == max_output_tokens(model)
+    assert size.max_output_tokens == maximum_of(default_parameters(model))
 
 
 def test_a_text_without_line_ends_of_other_readers_is_not_escaped() -> None:

@@ -31,6 +31,8 @@ AT_WORK = BatchSituation(
     not_found_since=None,
     processed_at=None,
     short_downloads=0,
+    short_reason=None,
+    next_ingest_at=None,
     ingest_asks=0,
 )
 LOST = replace(
@@ -44,7 +46,17 @@ LOST = replace(
         (replace(AT_WORK, endpoint="127.0.0.1/v1"), "made at 127.0.0.1/v1"),
         (replace(AT_WORK, status=BatchStatus.COMPLETED), "livedash ingest"),
         (replace(AT_WORK, status=BatchStatus.FAILED, ingest_asks=4), "asked for 4 times"),
-        (replace(AT_WORK, status=BatchStatus.COMPLETED, short_downloads=2), "short 2 times"),
+        (replace(AT_WORK, status=BatchStatus.COMPLETED, short_reason="cut"), "cut; a look is due"),
+        (
+            replace(
+                AT_WORK,
+                status=BatchStatus.COMPLETED,
+                short_downloads=2,
+                short_reason="cut",
+                next_ingest_at=NOW + timedelta(hours=1),
+            ),
+            "cut, the same at 2 looks; the next look is at 2025-05-01 13:00:00",
+        ),
         (replace(AT_WORK, not_found_since=NOW), "does not know it since 2025-05-01 12:00:00"),
         (replace(AT_WORK, cancel_requested_at=NOW), "A cancel was asked for"),
         (replace(AT_WORK, expires_at=NOW - timedelta(seconds=1)), "It expired"),

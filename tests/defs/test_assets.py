@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
 import pytest
 
 from livedash_pipeline.core.outcomes import Outcome
 from livedash_pipeline.errors import SettingsError, SourceError, UsageError
+from livedash_pipeline.local.batch_api.faults import parse_script
 from livedash_pipeline.openai_batch.errors import BatchApiError
 from tests.defs.world import SESSIONS, SLUG, World
 
@@ -122,6 +125,30 @@ def test_submit_batches_of_one_company_leaves_the_others_waiting(world: World) -
     assert sent == [("globex",)]
 
 
+def test_ingest_results_accepts_files_and_takes_them_in_again(world: World) -> None:
+    world.run("import_sessions", SLUG)
+    world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}})
+    world.answer("poll_batches")
+    ((name,),) = world.sql("SELECT openai_batch_id FROM ai_batch_requests")
+    step = "ingested_results_and_questions"
+    refused = '[{"kind": "status", "operation": "download_file", "status": 403}]'
+    world.service.service.install_faults(parse_script(refused))
+    with pytest.raises(BatchApiError):
+        world.run("ingest_results", SLUG)
+    accepted = world.run("ingest_results", SLUG, ops={step: {"accept_files": name}})
+    report: Any = _metadata(accepted)["ingested_results"]["report"]
+    assert (report["batches"], report["outcomes"]["artifact_unavailable"]) == (1, SESSIONS)
+    world.service.service.install_faults(parse_script("[]"), replace=True)
+    again = world.run("ingest_results", SLUG, ops={step: {"again": name}})
+    report = _metadata(again)["ingested_results"]["report"]
+    assert (report["outcomes"]["parsed"], report["lateAnswers"]) == (SESSIONS, SESSIONS)
+    assert world.sql("SELECT count(*) FROM sessions WHERE analysed_at IS NOT NULL") == [(SESSIONS,)]
+    assert set(_checks(again).values()) == {True}
+    world.add_company("globex")
+    with pytest.raises(UsageError, match="is of acme, and this run is of globex"):
+        world.run("ingest_results", "globex", ops={step: {"again": name}})
+
+
 def test_ingest_results_takes_in_what_has_finished(world: World) -> None:
     world.run("import_sessions", SLUG)
     world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}})
@@ -134,7 +161,9 @@ def test_ingest_results_takes_in_what_has_finished(world: World) -> None:
         "ok": True,
         "batches": 1,
         "outcomes": {outcome.value: SESSIONS if outcome is Outcome.PARSED else 0 for outcome in Outcome},
-        "short": 0,
+        "waiting": 0,
+        "nextLookAt": None,
+        "lateAnswers": 0,
         "pausedUntil": None,
     }
     assert metadata["dagster/row_count"] == SESSIONS

@@ -277,6 +277,16 @@ def test_a_company_whose_results_are_being_taken_in_is_not_asked_for_again(world
     assert world.sql("SELECT ingest_asks FROM ai_batch_requests") == [(0,)]
 
 
+def test_no_run_is_started_for_a_batch_that_waits_for_whole_files(world: World) -> None:
+    _submitted(world)
+    world.sql("UPDATE ai_batch_requests SET next_ingest_at = clock_timestamp() + interval '1 hour'")
+    tick = world.tick("open_batch_sensor")
+    assert tick.run_requests == []
+    assert "1 batch waits for whole files; the next look is at " in tick.skip_message
+    world.sql("UPDATE ai_batch_requests SET next_ingest_at = clock_timestamp()")
+    assert [request.partition_key for request in world.tick("open_batch_sensor").run_requests] == [SLUG]
+
+
 def test_each_company_with_finished_batches_gets_one_run(world: World) -> None:
     world.add_company("globex")
     _submitted(world)

@@ -18,46 +18,67 @@ from tests.flow.rows import insert_company
 
 # Past LIVEDASH_VISIBILITY_LAG (120 s): what is not there by now is gone.
 SHOWN = timedelta(seconds=125)
+# The second and the third look after one at SHOWN, when they are due.
+SECOND, THIRD = SHOWN + timedelta(minutes=6), SHOWN + timedelta(minutes=67)
 
 
-def test_a_short_download_is_believed_when_it_was_the_same_three_times(begin: Begin) -> None:
-    going = begin(2)
-    going.end(output=[going.answer(going.ids[0])])
-    going.service.stated_bytes[f"file-output-{going.name}"] = 10**6
-    for _ in range(2):
-        report = going.ingest()
-        assert (report.batches, report.outcomes) == ([], {}) and len(report.short) == 1
-        assert batch_row(going.engine).processed_at is None
-    assert going.ingest().outcomes == {"parsed": 1, "missing": 1}
-
-
-def test_short_downloads_that_differ_are_asked_for_again(begin: Begin) -> None:
+def test_a_download_of_another_size_is_never_believed(begin: Begin) -> None:
     going = begin(2)
     going.end(output=[going.answer(going.ids[0])])
     name = f"file-output-{going.name}"
     going.service.stated_bytes[name] = 10**6
-    for _ in range(2):
-        assert len(going.ingest().short) == 1
+    for days in range(8):
+        report = going.ingest(timedelta(days=days))
+        assert (report.batches, report.outcomes) == ([], {}) and len(report.short) == 1
+    row = batch_row(going.engine)
+    assert row.processed_at is None and "the service states 1000000" in row.short_reason
     going.service.files[name] += json.dumps(going.answer(going.ids[1])).encode() + b"\n"
-    assert len(going.ingest().short) == 1
     del going.service.stated_bytes[name]
-    assert going.ingest().outcomes == {"parsed": 2}
+    assert going.ingest(timedelta(days=9)).outcomes == {"parsed": 2}
 
 
-def test_a_file_whose_last_line_is_cut_is_asked_for_again(begin: Begin) -> None:
-    going = begin(2)
-    going.end(output=[going.answer(going.ids[0]), b'{"custom_id": "' + going.ids[1].encode()])
-    assert len(going.ingest().short) == 1
-    assert going.outcomes() == dict.fromkeys(going.ids)
-
-
-def test_fewer_lines_than_the_service_answered_are_asked_for_again(begin: Begin) -> None:
+def test_looks_at_once_are_no_looks(begin: Begin) -> None:
     going = begin(2)
     going.end(output=[going.answer(going.ids[0])], request_counts={"total": 2, "completed": 2, "failed": 0})
-    for _ in range(2):
-        assert len(going.ingest().short) == 1
+    assert len(going.ingest(SHOWN).short) == 1
+    going.service.calls.clear()
+    for _ in range(3):
+        report = going.ingest(SHOWN)
+        assert (report.short, report.waiting) == ([], 1)
+        assert report.next_look_at == batch_row(going.engine).next_ingest_at
+    assert going.service.calls == []
+    assert batch_row(going.engine).short_downloads == 1
+
+
+def test_fewer_lines_than_the_service_answered_are_never_bought_again(begin: Begin) -> None:
+    going = begin(2)
+    going.end(output=[going.answer(going.ids[0])], request_counts={"total": 2, "completed": 2, "failed": 0})
+    for later in (SHOWN, SECOND):
+        assert len(going.ingest(later).short) == 1
         assert going.outcomes() == dict.fromkeys(going.ids)
-    assert going.ingest().outcomes == {"parsed": 1, "missing": 1}
+    assert going.ingest(THIRD).outcomes == {"parsed": 1, "missing": 1}
+    assert [row.processing_status for row in going.requests()] == ["PROCESSING_COMPLETE", "PROCESSING_FAILED"]
+
+
+def test_lines_that_differ_begin_the_count_anew(begin: Begin) -> None:
+    going = begin(3)
+    first, second, _third = going.ids
+    counts = {"total": 3, "completed": 3, "failed": 0}
+    going.end(output=[going.answer(first)], request_counts=counts)
+    for later in (SHOWN, SECOND):
+        assert len(going.ingest(later).short) == 1
+    going.service.files[f"file-output-{going.name}"] += json.dumps(going.answer(second)).encode() + b"\n"
+    assert len(going.ingest(THIRD).short) == 1
+    assert batch_row(going.engine).short_downloads == 1
+
+
+def test_a_file_of_the_stated_size_whose_last_line_is_cut_is_asked_for_again(begin: Begin) -> None:
+    going = begin(2)
+    going.end(output=[going.answer(going.ids[0]), b'{"custom_id": "' + going.ids[1].encode()])
+    for later in (SHOWN, SECOND):
+        assert len(going.ingest(later).short) == 1
+        assert going.outcomes() == dict.fromkeys(going.ids)
+    assert going.ingest(THIRD).outcomes == {"parsed": 1, "missing": 1}
 
 
 def no_file_named(going: Round) -> None:
@@ -76,17 +97,17 @@ def cancelled_with_answers(going: Round) -> None:
 def test_a_missing_file_is_not_believed_while_the_service_may_still_name_it(
     begin: Begin, end: Callable[[Round], None]
 ) -> None:
-    """Three asks within a few seconds say no more than one."""
+    """Looks before that do not count; what the service says it answered is not bought again."""
     going = begin(2)
     end(going)
-    for _ in range(4):
-        assert len(going.ingest().short) == 1
+    assert len(going.ingest().short) == 1
+    assert going.ingest().waiting == 1
     assert batch_row(going.engine).short_downloads == 0
-    for _ in range(2):
-        assert len(going.ingest(SHOWN).short) == 1
+    for later in (SHOWN, SECOND):
+        assert len(going.ingest(later).short) == 1
         assert going.outcomes() == dict.fromkeys(going.ids)
-    assert going.ingest(SHOWN).outcomes["missing"] >= 1
-    assert None not in going.outcomes().values()
+    assert going.ingest(THIRD).outcomes == {"missing": 2}
+    assert {row.processing_status for row in going.requests()} == {"PROCESSING_FAILED"}
 
 
 UNKNOWN_COUNTS = (None, {"total": 2, "completed": 0, "failed": 0}, {"total": 2, "completed": 0, "failed": 2})
@@ -99,11 +120,10 @@ def test_a_completed_batch_that_names_no_file_yet_is_asked_for_again_whatever_it
 ) -> None:
     going = begin(2)
     going.end(request_counts=counts, output_file_id=absent, error_file_id=absent)
-    for _ in range(4):
-        assert len(going.ingest().short) == 1
-        assert going.outcomes() == dict.fromkeys(going.ids)
+    assert len(going.ingest().short) == 1
+    assert going.outcomes() == dict.fromkeys(going.ids)
     going.service.end(going.name, output=[going.answer(each) for each in going.ids])
-    assert going.ingest().outcomes == {"parsed": 2}
+    assert going.ingest(SHOWN).outcomes == {"parsed": 2}
 
 
 def test_a_completed_batch_without_counts_that_names_its_error_file_first_is_asked_for_again(begin: Begin) -> None:
@@ -112,7 +132,7 @@ def test_a_completed_batch_without_counts_that_names_its_error_file_first_is_ask
     going.end(error=[refused(second, 400)])
     assert len(going.ingest().short) == 1
     going.service.end(going.name, output=[going.answer(first)])
-    assert going.ingest().outcomes == {"parsed": 1, "rejected": 1}
+    assert going.ingest(SHOWN).outcomes == {"parsed": 1, "rejected": 1}
 
 
 @pytest.mark.parametrize("counts", UNKNOWN_COUNTS)
@@ -121,9 +141,10 @@ def test_a_completed_batch_that_never_names_a_file_is_settled_after_three_looks(
 ) -> None:
     going = begin(2)
     going.end(request_counts=counts)
-    for _ in range(2):
-        assert len(going.ingest(SHOWN).short) == 1
-    assert going.ingest(SHOWN).outcomes == {"missing": 2}
+    for later in (SHOWN, SECOND):
+        assert len(going.ingest(later).short) == 1
+    assert going.ingest(THIRD).outcomes == {"missing": 2}
+    assert {row.processing_status for row in going.requests()} == {"PENDING_BATCHING"}
 
 
 @pytest.mark.parametrize(
@@ -163,7 +184,7 @@ def test_answers_whose_file_is_not_named_yet_are_waited_for(begin: Begin) -> Non
     assert len(going.ingest().short) == 1
     assert going.outcomes() == dict.fromkeys(going.ids)
     going.service.end(going.name, output=[going.answer(each) for each in going.ids])
-    assert going.ingest().outcomes == {"parsed": 2}
+    assert going.ingest(SHOWN).outcomes == {"parsed": 2}
 
 
 def test_missing_lines_that_the_batch_was_charged_for_fail(begin: Begin) -> None:
@@ -203,7 +224,7 @@ def test_files_that_another_projects_key_does_not_see_are_not_gone(begin: Begin)
     stranger = replace(
         going.context, settings=going.context.settings.model_copy(update={"openai_api_key": "another-key"})
     )
-    going.service.on |= {"file": refusal(404), "retrieve": refusal(404)}
+    going.service.on |= {"content": refusal(404), "retrieve": refusal(404)}
     stranger = at(stranger, SHOWN)
     with pytest.raises(BatchApiError):
         ingest_finished(stranger)
@@ -220,8 +241,8 @@ def test_a_failed_fetch_leaves_its_batch_for_later_and_the_others_go_on(begin: B
     other = begin(1, other_company)
     for each in (going, other):
         each.end(output=[each.answer(each.ids[0])])
-    broken = f"/v1/files/file-output-{going.name}"
-    going.service.on["file"] = lambda request: (
+    broken = f"/v1/files/file-output-{going.name}/content"
+    going.service.on["content"] = lambda request: (
         refusal(503) if request.url.path == broken else going.service.proceed(request)
     )
     report = going.ingest()

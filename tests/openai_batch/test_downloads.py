@@ -73,7 +73,7 @@ def test_size_that_is_not_stated_is_not_compared(tmp_path: Path) -> None:
     assert (found.expected_bytes, found.complete) == (None, True)
 
 
-@pytest.mark.parametrize("answers", [(refusal(404),), (ok(FILE), refusal(404))])
+@pytest.mark.parametrize("answers", [(refusal(404), refusal(404)), (ok(FILE), refusal(404))])
 def test_file_that_is_gone_is_an_error_at_once(tmp_path: Path, answers: tuple[httpx2.Response, ...]) -> None:
     script = Script(*answers)
     with script.gateway() as gateway, pytest.raises(BatchApiError) as raised:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine, text
 
 from livedash_pipeline.core import recovery as rules
+from livedash_pipeline.core import short_results
 from livedash_pipeline.db import batches, ingesting, recovery, requests, settlement, statements
 from livedash_pipeline.db.tables import ai_batch_requests
-from livedash_pipeline.flow import ingest, result_files, short_downloads, surplus
+from livedash_pipeline.flow import ingest, result_files, surplus
 from tests.simulation.runner import Sabotage
 
 Mutation = Callable[[Engine], AbstractContextManager[Sabotage]]
@@ -163,12 +165,18 @@ def _no_wish_check(_engine: Engine) -> AbstractContextManager[Sabotage]:
     return _replaced(batches, "start_create", start)
 
 
-def _short_believed(_engine: Engine) -> AbstractContextManager[Sabotage]:
-    return _replaced(short_downloads, "BELIEVED_AFTER", 1)
+@contextmanager
+def _short_believed(_engine: Engine) -> Iterator[Sabotage]:
+    def at_once(before: Any, *, same: bool, believable: bool, now: Any) -> Any:
+        return replace(after_look(before, same=same, believable=believable, now=now), believed=believable)
+
+    after_look = short_results.after_look
+    with _replaced(short_results, "after_look", at_once), _replaced(result_files, "transfer_fault", lambda _file: None):
+        yield Sabotage()
 
 
 def _missing_bought_again(_engine: Engine) -> AbstractContextManager[Sabotage]:
-    return _replaced(ingest, "usage_exceeds", lambda _usage, _lines: False)
+    return _replaced(ingest, "_may_be_paid", lambda _connection, _batch, _counts: False)
 
 
 def _surplus_ignored(_engine: Engine) -> AbstractContextManager[Sabotage]:
@@ -200,7 +208,7 @@ MUTATIONS: dict[str, Mutation] = {
     "two requests of a session may be open": _no_open_index,
     "nobody waits for a batch to show after its input file was deleted": _no_waiting,
     "a wish to cancel is not asked for before create": _no_wish_check,
-    "one short download is believed": _short_believed,
+    "one download is believed, whatever its size": _short_believed,
     "a missing answer that was charged is bought again": _missing_bought_again,
     "surplus batches are not looked for": _surplus_ignored,
     "partial results are thrown away": _expired_forgotten,

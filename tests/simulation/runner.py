@@ -219,6 +219,7 @@ class _Run:
             cast(BatchGateway, gateway),
             self._settings,
             now=lambda _connection: self._clock.now(),
+            sleep=self._clock.advance,
             spool_dir=self._place / "spool" / worker.name.replace(" ", "-"),
         )
 

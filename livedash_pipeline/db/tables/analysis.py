@@ -68,6 +68,8 @@ ai_batch_requests = Table(
     moment("absence_believed_at"),
     # The id under which the service's listing shows the batch, where it is another than the one that create answered.
     Column("listed_batch_id", Text),
+    # What its lines were sent with (`core.model_parameters`); null for batches that were claimed before they were kept.
+    Column("parameters", JSONB),
     # The fence that a lease cannot be: the deleted input file, on which a late create fails unbilled. The file's own time is
     # the service's clock; the deletion counts only with the key that had seen the file.
     moment("input_file_created_at"),
@@ -103,8 +105,9 @@ ai_batch_requests = Table(
     Column("ingest_asks", Integer, nullable=False, server_default=text("0")),
     Column("short_downloads", Integer, nullable=False, server_default=text("0")),
     Column("short_download_hash", Text),
-    # Since when they have been equal, and before when they are not fetched again.
+    # Since when they have been equal, what was wrong with them, and before when they are not fetched again.
     moment("short_since"),
+    Column("short_reason", Text),
     moment("next_ingest_at"),
     Column("errors", JSONB, nullable=False, server_default=text("'[]'")),
     Column("error_code", Text),
@@ -183,6 +186,10 @@ ai_request_attempts = Table(
     # Null only for tries of the system that the rows were taken over from.
     reference("batch_id", "ai_batch_requests.id", nullable=True),
     Column("legacy_id", Text, unique=True),
+    # An answer that showed after its try was settled for want of one: a row of its own, since a settled one never changes.
+    Column("is_late", Boolean, nullable=False, server_default=text("false")),
+    # The messages that this try asks about: its request may be given others once it waits again.
+    Column("transcript_hash", Text),
     moment("created_at", nullable=False),
     moment("settled_at"),
     # What the claim set aside of the company's monthly cap: input as estimated, output at its maximum.
@@ -212,7 +219,7 @@ ai_request_attempts = Table(
     Column("total_cost_usd", MONEY),
     Column("usd_eur", RATE),
     Column("total_cost_eur", MONEY),
-    UniqueConstraint("request_id", "batch_id"),
+    UniqueConstraint("request_id", "batch_id", "is_late"),
     CheckConstraint("(outcome IS NULL) = (settled_at IS NULL)", name="settled_with_outcome"),
     CheckConstraint("batch_id IS NOT NULL OR legacy_id IS NOT NULL", name="batch_unless_legacy"),
     CheckConstraint(

@@ -9,18 +9,20 @@ import dagster as dg
 from pydantic import Field
 
 from livedash_pipeline.core.wording import plural
-from livedash_pipeline.db.companies import get_company
+from livedash_pipeline.db.companies import Company, get_company
 from livedash_pipeline.defs.assets.sessions import sessions_and_messages
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import GROUP_ANALYSIS, IMPORT_MAX_RUNTIME, OWNERS, POOL_OPENAI, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.partitions import company_partitions
 from livedash_pipeline.defs.reporting import column_schema, counts, document_metadata, table
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
-from livedash_pipeline.errors import LivedashError
+from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.flow.build_requests import build_requests
+from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.documents import ingest_document, money, submit_document
 from livedash_pipeline.flow.freeing import free_stuck
-from livedash_pipeline.flow.ingest import ingest_finished
+from livedash_pipeline.flow.ingest import IngestReport, ingest_finished
+from livedash_pipeline.flow.named_batch import accept_files, ingest_again, named_batch
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.openai_batch.tokens import count_tokens
 
@@ -150,6 +152,7 @@ openai_batches = dg.AssetSpec(
     description="The batches as the service sees them; `open_batch_sensor` looks at them and reports every change.",
 )
 
+
 _RESULT_COLUMNS = {
     "request_id": "uuid",
     "batch_id": "uuid",
@@ -158,6 +161,33 @@ _RESULT_COLUMNS = {
     "completion_tokens": "bigint",
     "total_cost_eur": "numeric",
 }
+
+
+class IngestConfig(dg.Config):
+    """What is taken in: by default, every finished batch of the company that is due."""
+
+    again: str | None = Field(
+        None,
+        description="Only this settled batch, by our id or OpenAI's: what its files show of requests that were given up.",
+    )
+    accept_files: str | None = Field(
+        None,
+        description="Only this finished batch: its files count as they are, and requests without a line fail.",
+    )
+
+
+def _ingest(context: BatchContext, config: IngestConfig, company: Company) -> IngestReport:
+    named = config.again or config.accept_files
+    if named is None:
+        return ingest_finished(context, company_id=company.id)
+    if config.again and config.accept_files:
+        raise UsageError("again and accept_files exclude each other.", remedy="Give one of them.")
+    owner = named_batch(context.engine, named).company
+    if owner != company.slug:
+        raise UsageError(
+            f"Batch {named!r} is of {owner}, and this run is of {company.slug}.", remedy=f"Choose partition {owner}."
+        )
+    return ingest_again(context, named) if config.again else accept_files(context, named)
 
 
 @dg.multi_asset(
@@ -196,6 +226,7 @@ _RESULT_COLUMNS = {
 )
 def ingested_results_and_questions(
     context: dg.AssetExecutionContext,
+    config: IngestConfig,
     postgres: dg.ResourceParam[Postgres],
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> Iterator[dg.MaterializeResult[None]]:
@@ -203,7 +234,7 @@ def ingested_results_and_questions(
     with batch_run(context, postgres, openai_batch) as batch_context:
         with batch_context.engine.connect() as connection:
             company = get_company(connection, context.partition_key)
-        report = ingest_finished(batch_context, company_id=company.id)
+        report = _ingest(batch_context, config, company)
     metadata = document_metadata(ingest_document(report), row_count=sum(report.outcomes.values()))
     yield dg.MaterializeResult(
         asset_key="ingested_results",

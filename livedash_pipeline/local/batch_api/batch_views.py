@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from livedash_pipeline.local.batch_api.batch_faults import BatchFaults, faults_of
-from livedash_pipeline.local.batch_api.fault_kinds import Dialect, UnknownState, WrongCounts
+from livedash_pipeline.local.batch_api.fault_kinds import Dialect, LateOutputFile, UnknownState, WrongCounts
 from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord, FileRecord
 from livedash_pipeline.local.batch_api.shown_kinds import (
     ChangedMetadata,
@@ -36,6 +36,9 @@ def show_batch(batch: BatchRecord, now: float, by: ShownBy) -> dict[str, Any]:
         _rename_end(document, word)
     for wrong in faults.all(WrongCounts):
         document["request_counts"] = _wrong_counts(document["request_counts"], wrong)
+    ended = batch.completed_at or batch.expired_at or batch.cancelled_at
+    if any(late.seconds is None or now < (ended or now) + late.seconds for late in faults.all(LateOutputFile)):
+        document["output_file_id"] = None
     for unknown in faults.all(UnknownState):
         lasts = math.inf if unknown.seconds is None else unknown.seconds
         if batch.status not in ENDED and now < batch.created_at + lasts:

@@ -34,7 +34,8 @@ def check_chat_request(body: Mapping[str, Any], catalogue: Catalogue) -> Model:
         raise model_not_found(str(name))
     _check_messages(body.get("messages"))
     _check_limits(body, model)
-    _check_response_format(body)
+    _check_effort(body.get("reasoning_effort"), model)
+    _check_response_format(body, model)
     if body.get("stream"):
         message = "Unsupported value: 'stream' does not support true with this local stand-in."
         raise Refusal(400, message, code="unsupported_value", param="stream")
@@ -99,13 +100,30 @@ def _check_fixed_parameters(body: Mapping[str, Any]) -> None:
             raise Refusal(400, message, code="unsupported_value", param=name)
 
 
-def _check_response_format(body: Mapping[str, Any]) -> None:
+def _check_effort(effort: object, model: Model) -> None:
+    name = "reasoning_effort"
+    if effort is None or model.efforts is None or effort in model.efforts:
+        return
+    if model.efforts:
+        message = f"Unsupported value: '{name}' does not support {effort!r} with this model. "
+        message += f"Supported values are: {', '.join(map(repr, model.efforts))}."
+        raise Refusal(400, message, code="unsupported_value", param=name)
+    if model.reasoning:
+        message = f"Unsupported parameter: '{name}' is not supported with this model."
+        raise Refusal(400, message, code="unsupported_parameter", param=name)
+    raise Refusal(400, f"Unrecognized request argument supplied: {name}")
+
+
+def _check_response_format(body: Mapping[str, Any], model: Model) -> None:
     wanted = body.get("response_format")
     if wanted is None:
         return
     if not isinstance(wanted, Mapping):
         raise wrong_type("response_format", "an object", wanted)
     kind = wanted.get("type")
+    if kind == "json_schema" and not model.schemas:
+        message = "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model."
+        raise Refusal(400, message, param="response_format")
     if kind == "json_schema":
         _check_json_schema(wanted.get("json_schema"))
     elif kind == "json_object":

@@ -144,6 +144,53 @@ class EmptyErrorFile(Base):
     kind: Literal["empty_error_file"]
 
 
+class OddFile(Base):
+    """A result file is served as something else than its lines, until `seconds` after the end (None: for ever).
+
+    `html_page`, `json_error`, `plain_text`: what a proxy says with status 200. `empty_body`; `binary_body`: bytes of no meaning;
+    `gzip_bytes`: compressed and not said to be; `utf16_body`: in another encoding; `longer_body`: with more behind it;
+    `other_batch`: lines about requests of another batch.
+
+    Attributes:
+        file: which of the two.
+        seconds: how long.
+        sized: whether the File object states the size of what is served.
+    """
+
+    kind: Literal[
+        "html_page",
+        "json_error",
+        "plain_text",
+        "empty_body",
+        "binary_body",
+        "gzip_bytes",
+        "utf16_body",
+        "longer_body",
+        "other_batch",
+    ]
+    file: Literal["output", "error", "both"] = "output"
+    seconds: Seconds | None = None
+    sized: bool = False
+
+
+class OtherSize(Base):
+    """The File object of a result file states another size: `bytes`, or `by` more than it has; null with `unknown`."""
+
+    kind: Literal["other_size"]
+    file: Literal["output", "error", "both"] = "output"
+    bytes: Annotated[int, Field(ge=0)] | None = None
+    by: int = 0
+    unknown: bool = False
+    seconds: Seconds | None = None
+
+
+class LateOutputFile(Base):
+    """The batch names its output file only `seconds` after its end; None: never."""
+
+    kind: Literal["late_output_file"]
+    seconds: Seconds | None = None
+
+
 class Dialect(Base):
     """The batch object, and the `created_at` of its input file, are written as other vendors write them."""
 
@@ -329,12 +376,15 @@ BatchFault = (
     | FailValidation
     | SplitLines
     | EmptyErrorFile
+    | OddFile
+    | OtherSize
+    | LateOutputFile
     | Dialect
     | UnknownState
     | SurvivingInput
     | ShownFault
 )
-"""Of one batch; acted on by `runs.py`, shown by `batch_faults.py` and `batch_views.py`."""
+"""Of one batch; acted on by `runs.py`, shown by `batch_faults.py` and `batch_views.py`, its files by `odd_files.py`."""
 
 AnswerFault = (
     RefusedAnswer | CutAnswer | InvalidJson | OffSchema | OtherSession | OddText | LineShape | UsageShape | AnswerShape

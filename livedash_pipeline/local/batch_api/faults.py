@@ -135,4 +135,4 @@ def _shown(value: Any) -> str:
 
 def _kinds() -> list[str]:
     models = get_args(FaultKind)
-    return [get_args(model.model_fields["kind"].annotation)[0] for model in models]
+    return [kind for model in models for kind in get_args(model.model_fields["kind"].annotation)]

@@ -26,8 +26,9 @@ from livedash_pipeline.local.batch_api.file_shelf import FileShelf, deleted
 from livedash_pipeline.local.batch_api.journal import Entry, Journal
 from livedash_pipeline.local.batch_api.line_runs import Answering
 from livedash_pipeline.local.batch_api.listing_faults import FaultyListing
+from livedash_pipeline.local.batch_api.odd_files import odd_content, show_result_file
 from livedash_pipeline.local.batch_api.pace import Pace
-from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord
+from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord, FileRecord
 from livedash_pipeline.local.batch_api.refusals import (
     Refusal,
     model_not_found,
@@ -37,6 +38,7 @@ from livedash_pipeline.local.batch_api.runs import BatchRuns
 from livedash_pipeline.local.batch_api.shown_kinds import ShownBy
 from livedash_pipeline.local.batch_api.store import Store
 from livedash_pipeline.local.batch_api.upstream import Upstream
+from livedash_pipeline.local.private_files import open_private
 from livedash_pipeline.openai_batch.tokens import load_encoding
 
 
@@ -176,12 +178,24 @@ class BatchService:
     def get_file(self, file_id: str) -> dict[str, Any]:
         """Return a File object."""
         self._look()
-        return show_file(self._files.one(file_id))
+        file = self._files.one(file_id)
+        batch = self._batch_of(file)
+        if batch is None:
+            return show_file(file)
+        return show_result_file(file, batch, self._store.content_path(file.id).read_bytes, self._clock())
 
     def file_content(self, file_id: str) -> Path:
         """Return the path under which a file's content can be read."""
         self._look()
-        return self._store.content_path(self._files.one(file_id).id)
+        file = self._files.one(file_id)
+        batch, path = self._batch_of(file), self._store.content_path(file.id)
+        odd = None if batch is None else odd_content(file, batch, path.read_bytes, self._clock())
+        if odd is None:
+            return path
+        served = self._store.content_path(f"{file.id}.odd")
+        with open_private(served, "wb") as target:
+            target.write(odd)
+        return served
 
     def delete_file(self, file_id: str) -> dict[str, Any]:
         """Delete a file. A batch that is past validation does not miss it."""
@@ -320,6 +334,11 @@ class BatchService:
         if not answers_to(record, batch_id):
             raise _no_batch(batch_id)
         return record
+
+    def _batch_of(self, file: FileRecord) -> BatchRecord | None:
+        """Return the batch whose results a file holds, if any fault struck it."""
+        batch = self._store.batch(file.filename.rpartition("_")[0]) if file.purpose == "batch_output" else None
+        return batch if batch is not None and batch.faults else None
 
     def _named(self, name: str) -> BatchRecord:
         """Return the batch with an id or an alias, whether or not it can be retrieved by it."""

@@ -14,7 +14,7 @@ depends_on = None
 # As the first migration made it.
 OLD_LANGUAGE_FORM = "ck_sessions_ck_sessions_language_form"
 LANGUAGE_FORM = "ck_sessions_language_form"
-BATCH_TEXTS = ("create_nonce", "purchase_guard", "listed_batch_id", "absence_doubt")
+BATCH_TEXTS = ("create_nonce", "purchase_guard", "listed_batch_id", "absence_doubt", "short_reason")
 BATCH_MOMENTS = ("changed_at", "retrieved_at", "absence_believed_at", "short_since", "next_ingest_at")
 
 
@@ -23,6 +23,7 @@ def upgrade() -> None:
         op.add_column("ai_batch_requests", sa.Column(name, sa.Text(), nullable=True))
     for name in BATCH_MOMENTS:
         op.add_column("ai_batch_requests", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
+    op.add_column("ai_batch_requests", sa.Column("parameters", postgresql.JSONB(), nullable=True))
     op.create_check_constraint(
         op.f("ck_ai_batch_requests_purchase_guard_known"),
         "ai_batch_requests",
@@ -35,6 +36,7 @@ def upgrade() -> None:
     _take_languages(OLD_LANGUAGE_FORM, LANGUAGE_FORM, "^[a-z]{2,3}$")
     _create_traits()
     _create_probes()
+    _mark_late_attempts()
     op.create_table(
         "model_parameters",
         sa.Column("model", sa.Text(), nullable=False),
@@ -48,6 +50,19 @@ def _take_languages(old_name: str, name: str, form: str) -> None:
     # Three letters for languages that have no code of two.
     op.drop_constraint(op.f(old_name), "sessions")
     op.create_check_constraint(op.f(name), "sessions", f"language ~ '{form}'")
+
+
+def _mark_late_attempts() -> None:
+    op.add_column(
+        "ai_request_attempts", sa.Column("is_late", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    )
+    op.add_column("ai_request_attempts", sa.Column("transcript_hash", sa.Text(), nullable=True))
+    op.drop_constraint("uq_ai_request_attempts_request_id_batch_id", "ai_request_attempts")
+    op.create_unique_constraint(
+        op.f("uq_ai_request_attempts_request_id_batch_id_is_late"),
+        "ai_request_attempts",
+        ["request_id", "batch_id", "is_late"],
+    )
 
 
 def _create_traits() -> None:
@@ -107,6 +122,13 @@ def _create_probes() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM ai_request_attempts WHERE is_late")
+    op.drop_constraint(op.f("uq_ai_request_attempts_request_id_batch_id_is_late"), "ai_request_attempts")
+    op.create_unique_constraint(
+        "uq_ai_request_attempts_request_id_batch_id", "ai_request_attempts", ["request_id", "batch_id"]
+    )
+    for name in ("transcript_hash", "is_late"):
+        op.drop_column("ai_request_attempts", name)
     op.drop_table("model_parameters")
     op.drop_table("endpoint_probes")
     op.drop_table("endpoint_traits")
@@ -114,5 +136,5 @@ def downgrade() -> None:
     _take_languages(LANGUAGE_FORM, OLD_LANGUAGE_FORM, "^[a-z]{2}$")
     op.drop_column("companies", "allowed_addresses")
     op.drop_constraint(op.f("ck_ai_batch_requests_purchase_guard_known"), "ai_batch_requests")
-    for name in (*BATCH_MOMENTS, *BATCH_TEXTS):
+    for name in (*BATCH_MOMENTS, *BATCH_TEXTS, "parameters"):
         op.drop_column("ai_batch_requests", name)

@@ -105,9 +105,10 @@ def test_prompt_beyond_the_model_is_refused(requests):
 
 @pytest.mark.parametrize("model", KNOWN_MODELS, ids=lambda model: model.alias)
 def test_reply_names_the_dated_snapshot(requests, model):
-    replies = [complete(requests.body(model=name))["model"] for name in (model.alias, model.snapshot)]
+    shape = {} if model.schemas else {"response_format": None}
+    replies = [complete(requests.body(model=name, **shape))["model"] for name in (model.alias, model.snapshot)]
     assert replies == [model.snapshot, model.snapshot]
-    assert model.snapshot.startswith(f"{model.alias}-20")
+    assert model.snapshot.startswith(model.alias)
 
 
 def test_usage_is_counted_from_the_text(requests):

@@ -1,0 +1,71 @@
+-- What was paid for and shows late: it settles its request where that still waits or has failed, asks about the same messages and
+-- is the session's newest. What has gone out again goes on, what was answered meanwhile stays so; there the answer is only kept.
+WITH judged AS (
+    SELECT
+        requests.id,
+        staged.outcome,
+        staged.error_message,
+        staged.openai_request_id,
+        staged.raw_answer,
+        staged.parsed_answer,
+        coalesce(staged.answer_flags, '{}') AS answer_flags,
+        requests.processing_status IN ('PENDING_BATCHING', 'PROCESSING_FAILED')
+        AND NOT staged.is_erased
+        -- Tries of before the hash was kept count where their request was not touched since.
+        AND coalesce(
+            attempts.transcript_hash = requests.transcript_hash, requests.updated_at <= attempts.settled_at
+        )
+        AND NOT EXISTS (
+            SELECT 1
+            FROM ai_processing_requests AS other
+            WHERE
+                other.session_id = requests.session_id
+                AND other.processing_type = requests.processing_type
+                -- Not by id alone: see find_sessions_to_request.
+                AND (other.requested_at, other.id) > (requests.requested_at, requests.id)
+        ) AS applies
+    FROM staged_results AS staged
+    JOIN ai_processing_requests AS requests ON requests.id = staged.request_id
+    JOIN ai_request_attempts AS attempts
+        ON attempts.request_id = requests.id AND attempts.batch_id = :batch_id AND NOT attempts.is_late
+    WHERE staged.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')
+),
+
+applied AS (
+    UPDATE ai_processing_requests AS requests
+    SET
+        processing_status = CASE judged.outcome WHEN 'parsed' THEN 'PROCESSING_COMPLETE' ELSE 'PROCESSING_FAILED' END,
+        batch_id = :batch_id,
+        error_code = CASE WHEN judged.outcome <> 'parsed' THEN judged.outcome END,
+        error_message = CASE WHEN judged.outcome <> 'parsed' THEN judged.error_message END,
+        openai_request_id = coalesce(judged.openai_request_id, requests.openai_request_id),
+        raw_answer = coalesce(judged.raw_answer, requests.raw_answer),
+        parsed_answer = coalesce(judged.parsed_answer, requests.parsed_answer),
+        answer_flags = judged.answer_flags,
+        completed_at = greatest(CAST(:now AS timestamptz), requests.requested_at),
+        updated_at = :now
+    FROM judged
+    WHERE
+        requests.id = judged.id
+        AND judged.applies
+        AND requests.processing_status IN ('PENDING_BATCHING', 'PROCESSING_FAILED')
+    RETURNING requests.id, requests.processing_status
+),
+
+kept AS (
+    UPDATE ai_processing_requests AS requests
+    SET raw_answer = coalesce(judged.raw_answer, judged.parsed_answer::text)
+    FROM judged
+    WHERE
+        requests.id = judged.id
+        AND NOT judged.applies
+        AND requests.raw_answer IS NULL
+        -- Not once more what this batch has answered.
+        AND (requests.processing_status <> 'PROCESSING_COMPLETE' OR requests.batch_id IS DISTINCT FROM :batch_id)
+)
+
+SELECT
+    applied.id,
+    applied.processing_status
+FROM applied
+ORDER BY applied.id

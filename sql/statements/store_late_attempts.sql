@@ -1,0 +1,74 @@
+-- The ledger of late answers: what was settled stays as it is, and what shows of it later is a row of its own, once. The batch's
+-- lines count it as well, so that they add up to what the service reports.
+WITH stored AS (
+    INSERT INTO ai_request_attempts (
+        request_id, batch_id, is_late, transcript_hash, created_at, settled_at, outcome, error_code, error_message, http_status,
+        finish_reason, openai_request_id, model, service_tier, system_fingerprint, prompt_tokens, completion_tokens, total_tokens,
+        cached_tokens, cache_write_tokens, audio_tokens_prompt, reasoning_tokens, audio_tokens_completion,
+        accepted_prediction_tokens, rejected_prediction_tokens, pricing_id, prompt_cost_usd, completion_cost_usd, total_cost_usd,
+        usd_eur, total_cost_eur
+    )
+    SELECT
+        staged.request_id,
+        :batch_id,
+        true,
+        settled.transcript_hash,
+        :now,
+        :now,
+        staged.outcome,
+        staged.error_code,
+        staged.error_message,
+        staged.http_status,
+        staged.finish_reason,
+        staged.openai_request_id,
+        staged.model,
+        staged.service_tier,
+        staged.system_fingerprint,
+        staged.prompt_tokens,
+        staged.completion_tokens,
+        staged.total_tokens,
+        staged.cached_tokens,
+        staged.cache_write_tokens,
+        staged.audio_tokens_prompt,
+        staged.reasoning_tokens,
+        staged.audio_tokens_completion,
+        staged.accepted_prediction_tokens,
+        staged.rejected_prediction_tokens,
+        CASE WHEN staged.total_cost_usd IS NOT null THEN CAST(:pricing_id AS uuid) END,
+        staged.prompt_cost_usd,
+        staged.completion_cost_usd,
+        staged.total_cost_usd,
+        CASE WHEN staged.total_cost_eur IS NOT null THEN CAST(:usd_eur AS numeric) END,
+        staged.total_cost_eur
+    FROM staged_results AS staged
+    JOIN ai_request_attempts AS settled
+        ON settled.request_id = staged.request_id AND settled.batch_id = :batch_id AND NOT settled.is_late
+    WHERE staged.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')
+    ORDER BY staged.request_id
+    ON CONFLICT (request_id, batch_id, is_late) DO NOTHING
+    RETURNING outcome, prompt_tokens, completion_tokens
+),
+
+totals AS (
+    SELECT
+        count(*) AS answers,
+        coalesce(sum(prompt_tokens), 0) AS input_tokens,
+        coalesce(sum(completion_tokens), 0) AS output_tokens
+    FROM stored
+),
+
+counted AS (
+    UPDATE ai_batch_requests AS batches
+    SET
+        lines_succeeded = coalesce(batches.lines_succeeded, 0) + totals.answers,
+        lines_input_tokens = coalesce(batches.lines_input_tokens, 0) + totals.input_tokens,
+        lines_output_tokens = coalesce(batches.lines_output_tokens, 0) + totals.output_tokens
+    FROM totals
+    WHERE batches.id = :batch_id AND totals.answers > 0
+)
+
+SELECT
+    stored.outcome,
+    count(*) AS answers
+FROM stored
+GROUP BY stored.outcome
