@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from livedash_pipeline.core.failures import ApiFailure, FailureKind
 from livedash_pipeline.core.remote import RemoteBatch
 
 CONTRADICTION = "listing_contradiction"
@@ -17,6 +18,16 @@ CONTRADICTION = "listing_contradiction"
 
 # `created_at` has whole seconds, and order within one is not promised.
 _TOLERANCE = timedelta(seconds=1)
+
+
+# Answers of services that have no such listing, or take none of our words for it.
+_NO_LISTING = frozenset({400, 404, 405, 501})
+
+
+def tells_nothing(failure: ApiFailure) -> bool:
+    """Whether a listing failed in a way that waiting does not mend: it contradicts itself, makes no sense, or is not there."""
+    senseless = failure.kind is FailureKind.BROKEN and failure.status is None
+    return failure.code == CONTRADICTION or senseless or failure.status in _NO_LISTING
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.core.evidence import PurchaseGuard
@@ -164,6 +164,11 @@ def update_probe(connection: Connection, probe: Probe, **values: Any) -> None:
     connection.execute(
         update(endpoint_probes).where(_probes.id == probe.id, _probes.ended_at.is_(None)).values(**values)
     )
+
+
+def drop_probe(connection: Connection, probe: Probe) -> None:
+    """Forgets a probe whose create was never answered."""
+    connection.execute(delete(endpoint_probes).where(_probes.id == probe.id, _probes.ended_at.is_(None)))
 
 
 def end_probe(connection: Connection, probe: Probe, outcome: ProbeOutcome, reason: str, *, now: datetime) -> bool:

@@ -260,7 +260,8 @@ def _enough(
     if files.gone:
         return True
     reason = why_too_few(batch, lines=counts.lines, unanswered=unanswered, sized=files.sized)
-    if unanswered and not files.ends_whole:
+    if not files.ends_whole and (unanswered or counts.unreadable):
+        # The line that is cut may be whole at the next look; until then it is not judged.
         reason = _CUT
     return reason is None or is_believed(context, connection, batch, digest=files.digest, reason=reason)
 

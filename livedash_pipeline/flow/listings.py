@@ -1,6 +1,7 @@
 """Reads the service's listing of batches as evidence: what it shows, and how it contradicts itself.
 
-Only a listing that could not be asked for raises; one that contradicts itself is returned with what it showed before.
+Only a listing that could not be asked for now raises; one that contradicts itself, or that the service does not have, is returned
+with what it showed before.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from livedash_pipeline.core.listing import CONTRADICTION, Listing, ListingWatch
+from livedash_pipeline.core.listing import CONTRADICTION, Listing, ListingWatch, tells_nothing
 from livedash_pipeline.core.remote import RemoteBatch
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.openai_batch.errors import BatchApiError
@@ -42,7 +43,10 @@ def read_listing(
     try:
         batches.extend(context.gateway.list_batches(until=until, timeout=timeout))
     except BatchApiError as error:
-        if error.failure.code != CONTRADICTION:
+        if not tells_nothing(error.failure):
             raise
-        return Listing(batches, watch.flaw or error.failure.message.removeprefix("the listing "))
+        said = error.failure.message.removeprefix("the listing ")
+        return Listing(
+            batches, watch.flaw or (said if error.failure.code == CONTRADICTION else f"cannot be read: {said}")
+        )
     return Listing(batches, watch.flaw)

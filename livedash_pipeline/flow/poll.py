@@ -153,13 +153,15 @@ def poll_batches(
         finished,
         tuple(changes),
         looked_up=len(found) + len(unknown),
-        failed=len(failures)
-        + refused
-        + sum(error is not None for error in (view.error, recovery_error, adoption_error)),
+        failed=len(failures) + refused + _count(view.error, view.flaw, recovery_error, adoption_error),
         recovered=recovered.recovered + adopted,
         adopted=adopted,
         surplus=surplus + recovered.surplus,
     )
+
+
+def _count(*failures: object) -> int:
+    return sum(failure is not None for failure in failures)
 
 
 def _put_off(context: BatchContext, until: datetime) -> PollReport:
@@ -184,11 +186,12 @@ def _recovered(
 
 @dataclass(frozen=True)
 class _View:
-    """What the listing showed: our open batches by id, everything, and the failure that ended it early."""
+    """What the listing showed: our open batches by id, everything, the failure that ended it early, and its contradiction."""
 
     ours: dict[str, RemoteBatch] = field(default_factory=dict)
     listed: Sequence[RemoteBatch] = ()
     error: BatchApiError | None = None
+    flaw: str | None = None
 
 
 def _listed(
@@ -219,7 +222,7 @@ def _listed(
         return _View(seen, listed, error)
     if flaw is not None:
         log.warning("listing contradicts itself", reason=flaw, seen=len(seen))
-    return _View(seen, listed)
+    return _View(seen, listed, flaw=flaw)
 
 
 def _adopted(

@@ -138,7 +138,8 @@ def _begin(context: BatchContext, kind: ProbeKind, at_once: bool) -> tuple[Probe
         place = (context.endpoint, context.key_fingerprint, kind)
         stale = traits.open_probe(connection, *place)
         if stale is not None and now >= stale.started_at + patience(context):
-            traits.end_probe(connection, stale, ProbeOutcome.UNKNOWN, "The probe was never answered.", now=now)
+            # Nobody knows whether it was made, and it proves nothing either way: another one takes its place.
+            traits.drop_probe(connection, stale)
         silent = traits.last_silent(connection, *place, since=now - _REPEATED_AFTER)
         if silent is not None and not at_once:
             return None, silent

@@ -68,30 +68,35 @@ class Calls:
         return repeated(lambda: self.once(operation, send), self._sleep, tries)
 
     def pages(self, operation: str, send: Callable[[str | None], RawAnswer], *, tries: int) -> Iterator[list[Document]]:
-        """The pages of a listing, each fetched when it is asked for.
+        """The pages of a listing, each fetched when it is asked for (`walk_pages`)."""
+        return walk_pages(operation, lambda after: self.safely(operation, lambda: send(after), tries=tries)[0])
 
-        A server without `has_more` is asked until a page is empty or comes twice. One that claims to have more and sends an
-        empty page, or the same page again, contradicts itself: ending quietly would make batches look absent that are not.
 
-        Raises:
-            BatchApiError: While iterating; with the code `CONTRADICTION` where the pages contradict themselves.
-        """
-        after: str | None = None
-        while True:
-            document, _ = self.safely(operation, lambda position=after: send(position), tries=tries)  # type: ignore[misc]
-            items = _items(operation, document)
-            last = read_text(items[-1].get("id")) if items else None
-            more = document.get("has_more")
-            if after is not None and last == after:
-                if more is True:
-                    raise contradiction(operation, f"does not go on after {after!r}")
-                return
-            yield items
-            if last is None and more is True:
-                raise contradiction(operation, "claims to have more after an empty page")
-            if more is False or last is None:
-                return
-            after = last
+def walk_pages(operation: str, fetch: Callable[[str | None], Document]) -> Iterator[list[Document]]:
+    """The items of a listing page by page, from the documents that `fetch` gives for the id after which a page begins.
+
+    A server without `has_more` is asked until a page is empty or comes twice. One that claims to have more and sends an
+    empty page, or the same page again, contradicts itself: ending quietly would make batches look absent that are not.
+
+    Raises:
+        BatchApiError: While iterating; with the code `CONTRADICTION` where the pages contradict themselves.
+    """
+    after: str | None = None
+    while True:
+        document = fetch(after)
+        items = _items(operation, document)
+        last = read_text(items[-1].get("id")) if items else None
+        more = document.get("has_more")
+        if after is not None and last == after:
+            if more is True:
+                raise contradiction(operation, f"does not go on after {after!r}")
+            return
+        yield items
+        if last is None and more is True:
+            raise contradiction(operation, "claims to have more after an empty page")
+        if more is False or last is None:
+            return
+        after = last
 
 
 def contradiction(operation: str, what: str) -> BatchApiError:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import httpx2
 
@@ -226,15 +226,7 @@ class BatchGateway:
         Raises:
             BatchApiError: Kind `not_found` if the content is gone; others if nothing of it could be fetched.
         """
-        return store_download(destination, lambda: self._content(file_id), self._stated_size(file_id), self._sleep)
-
-    def _stated_size(self, file_id: str) -> int | None:
-        try:
-            return self.file(file_id).bytes
-        except BatchApiError as error:
-            if error.failure.kind not in _SAYS_NOTHING_OF_CONTENT:
-                raise
-            return None
+        return store_download(destination, lambda: self._content(file_id), stated_size(self, file_id), self._sleep)
 
     @contextmanager
     def _content(self, file_id: str) -> Iterator[Iterator[bytes]]:
@@ -270,6 +262,25 @@ class BatchGateway:
             return
         with self._server.connections(watch) as http:
             yield self._server.client(http)
+
+
+class _FileLookUp(Protocol):
+    def file(self, file_id: str) -> RemoteFile:
+        """The file object."""
+
+
+def stated_size(gateway: _FileLookUp, file_id: str) -> int | None:
+    """The size that a file's object states; None where it cannot be looked up, which says nothing of the content.
+
+    Raises:
+        BatchApiError: The service could not be asked.
+    """
+    try:
+        return gateway.file(file_id).bytes
+    except BatchApiError as error:
+        if error.failure.kind not in _SAYS_NOTHING_OF_CONTENT:
+            raise
+        return None
 
 
 def connect(

@@ -78,7 +78,7 @@ def test_a_file_of_the_stated_size_whose_last_line_is_cut_is_asked_for_again(beg
     for later in (SHOWN, SECOND):
         assert len(going.ingest(later).short) == 1
         assert going.outcomes() == dict.fromkeys(going.ids)
-    assert going.ingest(THIRD).outcomes == {"parsed": 1, "missing": 1}
+    assert going.ingest(THIRD).outcomes == {"parsed": 1, "invalid_output": 1}
 
 
 def no_file_named(going: Round) -> None:

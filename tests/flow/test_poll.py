@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from threading import Barrier, Thread
 from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
 from livedash_pipeline.core.states import BatchStatus
 from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests
+from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, endpoint_traits
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.poll import PollReport, poll_batches
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.openai_batch.errors import BatchApiError
+from tests.flow.batch_round import at
 from tests.flow.batch_service import BatchService, ok, refusal
 from tests.flow.rows import insert_company, insert_requests, rows_of
 
@@ -261,3 +263,69 @@ def test_rows_without_an_id_count_as_open_and_other_endpoints_do_not(
         )
     assert poll_batches(scripted).open == 2
     assert service.calls == ["list"]
+
+
+@pytest.fixture
+def frozen(service: BatchService, submitted: list[str]) -> None:
+    """From now on the listing shows every batch as it is, for ever."""
+    answer = service.proceed(httpx2.Request("GET", "https://api.example.org/v1/batches?limit=100")).content
+    service.on["list"] = httpx2.Response(200, content=answer)
+
+
+@pytest.mark.usefixtures("frozen")
+def test_a_batch_that_the_listing_shows_unchanged_is_asked_for_after_a_while(
+    engine: Engine, scripted: BatchContext, service: BatchService, submitted: list[str]
+) -> None:
+    service.end(submitted[0], request_counts={"total": 1, "completed": 1, "failed": 0})
+    early = poll_batches(at(scripted, timedelta(minutes=4)))
+    assert (early.finished, service.calls) == (0, ["list"])
+    report = poll_batches(at(scripted, timedelta(minutes=6)))
+    assert (report.finished, report.looked_up) == (1, 3)
+    assert states(engine)[submitted[0]] == ("COMPLETED", "completed")
+
+
+@pytest.mark.usefixtures("frozen")
+def test_a_listing_that_lags_behind_is_learned_and_no_longer_waited_for(
+    engine: Engine, scripted: BatchContext, service: BatchService, submitted: list[str]
+) -> None:
+    service.end(submitted[0], request_counts={"total": 1, "completed": 1, "failed": 0})
+    poll_batches(at(scripted, timedelta(minutes=6)))
+    with engine.connect() as connection:
+        assert connection.execute(select(endpoint_traits.c.listing_lags)).scalar_one()
+    service.end(submitted[1], request_counts={"total": 1, "completed": 1, "failed": 0})
+    assert poll_batches(at(scripted, timedelta(minutes=7))).finished == 2
+
+
+def test_a_batch_that_moves_on_between_listing_and_look_up_teaches_nothing(
+    engine: Engine, scripted: BatchContext, service: BatchService, submitted: list[str]
+) -> None:
+    def list_and_move(request: httpx2.Request) -> httpx2.Response:
+        answer = service.proceed(request)
+        service.batches[submitted[0]]["status"] = "in_progress"
+        return answer
+
+    service.on["list"] = list_and_move
+    poll_batches(at(scripted, timedelta(minutes=6)))
+    assert states(engine)[submitted[0]][0] == "IN_PROGRESS"
+    with engine.connect() as connection:
+        assert connection.execute(select(endpoint_traits)).all() == []
+
+
+def test_an_end_in_an_unknown_word_is_not_believed_of_the_listing_alone(
+    engine: Engine, scripted: BatchContext, service: BatchService, submitted: list[str]
+) -> None:
+    service.batches[submitted[0]] |= {"status": "resting", "completed_at": 5}
+    service.on["retrieve"] = refusal(503)
+    assert poll_batches(scripted).finished == 0
+    del service.on["retrieve"]
+    assert poll_batches(scripted).finished == 1
+
+
+def test_a_listing_that_cannot_be_read_leaves_the_batches_to_be_asked_for(
+    engine: Engine, scripted: BatchContext, service: BatchService, submitted: list[str]
+) -> None:
+    service.end(submitted[0], request_counts={"total": 1, "completed": 1, "failed": 0})
+    for answer in (ok({"object": "list", "data": [], "has_more": True}), ok({"data": "none"}), refusal(405)):
+        service.on["list"] = answer
+        report = poll_batches(scripted)
+        assert (report.finished, report.failed) == (1, 1)

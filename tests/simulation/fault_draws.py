@@ -155,7 +155,7 @@ _FAULTS: tuple[tuple[Draw, int], ...] = (
 
 # Kinds that take the service's word away: listings that hide, rename or contradict themselves, fences that do not hold.
 # Each holds for a whole class of calls or batches, since a gateway that does such a thing does it every time.
-DRAWS_SHOWN = False
+DRAWS_SHOWN = True
 
 _SHOWN: tuple[Draw, ...] = (
     lambda random: {"kind": "renamed_id", "accepts": random.choice(("renamed", "both"))},

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from livedash_pipeline.core.failures import ApiFailure, FailureKind, classify_api_error, no_answer
-from livedash_pipeline.core.remote import RemoteBatch, RemoteFile, read_remote_batch, read_remote_file
+from livedash_pipeline.core.remote import METADATA_NONCE, RemoteBatch, RemoteFile, read_remote_batch, read_remote_file
 from livedash_pipeline.local.batch_api.faulty_service import FaultyService, ReplyLost
 from livedash_pipeline.local.batch_api.records import BatchRecord
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.service import BatchService
+from livedash_pipeline.openai_batch.calls import Document, walk_pages
 from livedash_pipeline.openai_batch.downloads import Download, store_download
 from livedash_pipeline.openai_batch.errors import BatchApiError
-from livedash_pipeline.openai_batch.gateway import BATCH_URL, COMPLETION_WINDOW, ModelCheck
+from livedash_pipeline.openai_batch.gateway import BATCH_URL, COMPLETION_WINDOW, ModelCheck, stated_size
 from livedash_pipeline.openai_batch.retries import ATTEMPTS, repeated
 from tests.simulation.clock import Clock
 from tests.simulation.workers import Worker
@@ -73,6 +74,7 @@ class SimulatedGateway:
         endpoint: As batches record it.
         create_tries: How often a create is sent that fails in passing; more than once is sabotage.
         deletes: Whether files are deleted; if not, it only says so.
+        names_creates: Whether creates carry their names; if not, it is sabotage.
         on_failure: Told of every call that failed.
     """
 
@@ -85,12 +87,14 @@ class SimulatedGateway:
         *,
         create_tries: int = 1,
         deletes: bool = True,
+        names_creates: bool = True,
         on_failure: Callable[[ApiFailure], None] = lambda _failure: None,
     ) -> None:
         self.endpoint = endpoint
         self._create_tries = create_tries
         self._on_failure = on_failure
         self._deletes = deletes
+        self._names_creates = names_creates
         self._service = service
         self._worker = worker
         self._clock = clock
@@ -121,7 +125,7 @@ class SimulatedGateway:
             "input_file_id": input_file_id,
             "endpoint": BATCH_URL,
             "completion_window": COMPLETION_WINDOW,
-            "metadata": dict(metadata),
+            "metadata": {key: value for key, value in metadata.items() if self._names_creates or key != METADATA_NONCE},
         }
 
         def create() -> dict[str, Any]:
@@ -183,7 +187,7 @@ class SimulatedGateway:
 
     def download(self, file_id: str, destination: Path) -> Download:
         """As `BatchGateway.download`."""
-        expected = self.file(file_id).bytes
+        expected = stated_size(self, file_id)
 
         @contextmanager
         def content() -> Iterator[Iterator[bytes]]:
@@ -193,15 +197,8 @@ class SimulatedGateway:
 
     def _pages(
         self, operation: str, send: Callable[[str | None], dict[str, Any]], timeout: float | None
-    ) -> Iterator[list[dict[str, Any]]]:
-        after: str | None = None
-        while True:
-            document = self._safely(operation, lambda position=after: send(position), timeout)  # type: ignore[misc]
-            yield document["data"]
-            # As the client's own paging: an empty page ends it, and a missing word does not.
-            if document.get("has_more") is False or not document["data"]:
-                return
-            after = document["data"][-1]["id"]
+    ) -> Iterator[list[Document]]:
+        return walk_pages(operation, lambda after: self._safely(operation, lambda: send(after), timeout))
 
     def _safely(self, operation: str, act: Callable[[], _T], timeout: float | None = None) -> _T:
         return repeated(lambda: self._once(operation, act), self._pause, ATTEMPTS if timeout is None else 1)

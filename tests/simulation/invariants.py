@@ -22,6 +22,7 @@ from uuid import UUID
 from sqlalchemy import Engine, Table, select
 
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES
+from livedash_pipeline.core.remote import METADATA_PROBE
 from livedash_pipeline.core.result_lines import UNREADABLE_LINE
 from livedash_pipeline.db.tables import (
     ai_batch_requests,
@@ -38,6 +39,7 @@ from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord
 
 # Short downloads in a row that are believed: three tries each (`openai_batch.retries`), three times (`flow.ingest`).
 _BELIEVED_AFTER = 9
+_UNPROVABLE = ('"hidden_batch"', '"changed_metadata"')
 _ANSWER_OF = {
     "refusal": "refused",
     "length": "truncated",
@@ -89,6 +91,17 @@ class _Books:
     """Batches that a gateway made by sending a create again: nobody could prevent that they ran."""
     cancelled: frozenset[str]
     """Batches that somebody cancelled."""
+    unfenced: bool
+    """A deleted input file did not stop a create here: a twin is found and cancelled, and what it ran by then is paid."""
+    unprovable: bool
+    """The service hides or unmarks batches for good: what it does not show is nobody's to conclude from."""
+
+    @property
+    def doubtful(self) -> set[UUID]:
+        """Batches whose create has no known outcome and that wait for a person, as they say."""
+        return {
+            batch.id for batch in self.batches if batch.processed_at is None and batch.absence_doubt and self.unprovable
+        }
 
     def own_id(self, name: str) -> str:
         """The service's own id of a batch that the listing may call otherwise."""
@@ -136,22 +149,29 @@ def _read(engine: Engine, service: ServiceBooks) -> _Books:
             "sessions": rows(sessions),
             "stages": rows(session_processing_status),
         }
-    records = {record.id: record for record in service.records()}
+    # Probes ask nothing of a model: whatever became of them is nobody's loss.
+    everything = list(service.records())
+    probes = {record.id for record in everything if METADATA_PROBE in (record.metadata or {})}
+    records = {record.id: record for record in everything if record.id not in probes}
     journal = service.journal()
     named = {row.openai_batch_id for row in (*tables["batches"], *tables["surplus"])}
     # Batches that the service forgot before anybody could learn of them: nobody can know that they were charged.
-    forgotten = {record.id for record in records.values() if record.vanishes_at is not None} - named
+    # Nor of one that is hidden for good while everything else is shown.
+    unseen = {
+        record.id for record in records.values() if record.vanishes_at is not None or '"hidden_batch"' in record.faults
+    }
+    forgotten = {name for name in unseen if not (named - {None}) & {name, records[name].alias}}
     bill = {
         (line["batch_id"], line["custom_id"]): (line["input_tokens"], line["output_tokens"])
         for line in journal["bill"]
-        if line["batch_id"] not in forgotten
+        if line["batch_id"] not in forgotten | probes
     }
     records = {name: record for name, record in records.items() if name not in forgotten}
     short = Counter(entry["file_id"] for entry in journal["entries"] if entry["fault"] == "truncate")
 
     def acted_on(*operations: str) -> frozenset[str]:
         ids = (each["batch_id"] for each in journal["entries"] if each["operation"] in operations and each["acted"])
-        return frozenset(filter(None, ids))
+        return frozenset(filter(None, ids)) - probes - forgotten
 
     return _Books(
         **tables,
@@ -161,15 +181,19 @@ def _read(engine: Engine, service: ServiceBooks) -> _Books:
         inputs=service.inputs,
         repeated=acted_on("repeat_create", "delayed_repeat_create"),
         cancelled=acted_on("cancel_batch", "delayed_cancel_batch"),
+        unfenced=_is_unfenced(everything, journal["entries"]),
+        unprovable=any(kind in each.faults for each in everything for kind in _UNPROVABLE),
     )
 
 
 def _stuck(books: _Books) -> Iterator[str]:
     for request in books.requests:
+        if request.batch_id in books.doubtful:
+            continue
         if request.processing_status not in ("PROCESSING_COMPLETE", "PROCESSING_FAILED"):
             yield f"request {_short(request.id)} is stuck in {request.processing_status}"
     for attempt in books.attempts:
-        if attempt.outcome is None:
+        if attempt.outcome is None and attempt.batch_id not in books.doubtful:
             yield f"request {_short(attempt.request_id)} has no outcome in batch {_short(attempt.batch_id)}"
     yield from _stuck_batches(books)
     for surplus in books.surplus:
@@ -182,6 +206,8 @@ def _stuck(books: _Books) -> Iterator[str]:
 
 def _stuck_batches(books: _Books) -> Iterator[str]:
     for batch in books.batches:
+        if batch.id in books.doubtful:
+            continue
         if batch.processed_at is None:
             yield f"batch {_short(batch.id)} is stuck in {batch.status} ({batch.openai_batch_id})"
         elif batch.lease_until is not None:
@@ -195,6 +221,8 @@ def _sessions(books: _Books) -> Iterator[str]:
     newest = {request.session_id: request for request in books.requests}
     for session in books.sessions:
         status, request = stages.get((session.import_id, "AI_ANALYSIS")), newest.get(session.id)
+        if request is not None and request.batch_id in books.doubtful:
+            continue
         if session.stale:
             yield f"session {_short(session.id)} is still stale"
         if request is None:
@@ -231,6 +259,8 @@ def _outcomes(books: _Books) -> Iterator[str]:
         parsed = sum(attempt.outcome == "parsed" for attempt in tried)
         if parsed != (request.processing_status == "PROCESSING_COMPLETE"):
             yield f"request {_short(request.id)} is {request.processing_status} with {parsed} parsed attempts"
+        if request.batch_id in books.doubtful:
+            continue
         counted = sum(attempt.outcome != "not_run" for attempt in tried)
         if request.attempts != counted:
             yield f"request {_short(request.id)} counts {request.attempts} attempts, its ledger {counted}"
@@ -290,7 +320,11 @@ def _surplus(books: _Books) -> Iterator[str]:
     for surplus in books.surplus:
         own_id = books.own_id(surplus.openai_batch_id)
         charged = [tokens for (remote, _), tokens in books.bill.items() if remote == own_id]
-        if charged and not (own_id in books.records and books.repeats(_mark(books.records[own_id]))):
+        if (
+            charged
+            and not books.unfenced
+            and not (own_id in books.records and books.repeats(_mark(books.records[own_id])))
+        ):
             yield f"surplus batch {surplus.openai_batch_id} was charged for {len(charged)} requests"
         told = surplus.usage or {}
         if surplus.ended_at and sum(tokens[0] for tokens in charged) != told.get("input_tokens", 0):
@@ -301,8 +335,14 @@ def _charges(books: _Books, observed: Observed) -> Iterator[str]:
     """A request is charged once and once per requeue; one input is answered once."""
     charges = Counter(custom_id for _, custom_id in books.bill)
     again = Counter(asked for each in books.repeated for asked in books.inputs[books.records[each].input_file_id])
+    twins = Counter(
+        custom_id
+        for each in books.surplus
+        for remote, custom_id in books.bill
+        if books.unfenced and remote == books.own_id(each.openai_batch_id)
+    )
     for custom_id, times in charges.items():
-        if times > 1 + again[custom_id] + observed.requeues[UUID(custom_id)]:
+        if times > 1 + again[custom_id] + twins[custom_id] + observed.requeues[UUID(custom_id)]:
             yield f"request {custom_id[-4:]} was charged {times} times"
     answered: Counter[str] = Counter()
     for attempt in books.attempts:
@@ -324,7 +364,8 @@ def _doubles(books: _Books) -> Iterator[str]:
         if record.id not in known:
             yield f"remote batch {record.id} ({record.status}) is neither ours nor surplus"
     for mark, remotes in ran.items():
-        if len(remotes) > 1 + books.repeats(mark):
+        twins = sum(str(each.batch_id) == mark for each in books.surplus) if books.unfenced else 0
+        if len(remotes) > 1 + books.repeats(mark) + twins:
             yield f"batch {mark[-4:]} ran {len(remotes)} times at the service: {', '.join(remotes)}"
 
 
@@ -333,6 +374,12 @@ def _cancelled(books: _Books) -> Iterator[str]:
     for batch in books.batches:
         if batch.cancel_requested_at is None and books.own_id(batch.openai_batch_id or "") in books.cancelled:
             yield f"batch {_short(batch.id)} was cancelled ({batch.openai_batch_id}), and nobody wished it"
+
+
+def _is_unfenced(records: Iterable[BatchRecord], entries: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the service was told not to delete files, or to run batches on deleted ones."""
+    kept = any(each["operation"] == "delete_file" and each["fault"] in ("pretend", "status") for each in entries)
+    return kept or any('"surviving_input"' in record.faults for record in records)
 
 
 def _mark(record: BatchRecord) -> str:

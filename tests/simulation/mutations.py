@@ -16,9 +16,11 @@ from sqlalchemy import Engine, text
 
 from livedash_pipeline.core import recovery as rules
 from livedash_pipeline.core import short_results
+from livedash_pipeline.core.evidence import Absence, Proof
+from livedash_pipeline.core.twins import Verdict
 from livedash_pipeline.db import batches, ingesting, recovery, requests, settlement, statements
 from livedash_pipeline.db.tables import ai_batch_requests
-from livedash_pipeline.flow import ingest, result_files, surplus
+from livedash_pipeline.flow import find_surplus, ingest, proof, result_files
 from tests.simulation.runner import Sabotage
 
 Mutation = Callable[[Engine], AbstractContextManager[Sabotage]]
@@ -104,7 +106,7 @@ def _no_error_file(_engine: Engine) -> AbstractContextManager[Sabotage]:
 
 
 def _no_adoption(_engine: Engine) -> AbstractContextManager[Sabotage]:
-    return _replaced(rules, "choose_ours", lambda _listed, _file: [])
+    return _replaced(rules, "choose_ours", lambda _listed, _tag: [])
 
 
 def _settled_again(_engine: Engine) -> AbstractContextManager[Sabotage]:
@@ -153,11 +155,15 @@ def _no_waiting(_engine: Engine) -> Iterator[Sabotage]:
 
 
 def _no_wish_check(_engine: Engine) -> AbstractContextManager[Sabotage]:
-    def start(connection: Any, claim: Any, *, key_fingerprint: str, lease: int, now: Any) -> bool:
+    def start(
+        connection: Any, claim: Any, *, key_fingerprint: str, nonce: str, guard: str, lease: int, now: Any
+    ) -> bool:
         return batches._write(
             connection,
             batches._held(claim) & (_batches.status == "UPLOADING"),
             create_started_at=now,
+            create_nonce=nonce,
+            purchase_guard=guard,
             key_fingerprint=key_fingerprint,
             lease_until=now + timedelta(seconds=lease),
         )
@@ -180,7 +186,21 @@ def _missing_bought_again(_engine: Engine) -> AbstractContextManager[Sabotage]:
 
 
 def _surplus_ignored(_engine: Engine) -> AbstractContextManager[Sabotage]:
-    return _replaced(surplus, "_is_surplus", lambda _remote, _rows: False)
+    return _replaced(find_surplus, "judge_twin", lambda *_looks: Verdict.UNCLEAR)
+
+
+def _no_witness(_engine: Engine) -> AbstractContextManager[Sabotage]:
+    """Whatever a listing leaves out is believed not to exist."""
+    return _replaced(proof, "judge_absence", lambda *_looked, **_known: Absence(Proof.ABSENT))
+
+
+def _no_nonce(_engine: Engine) -> AbstractContextManager[Sabotage]:
+    return _given(Sabotage(names_creates=False))
+
+
+def _no_look_before_cancel(_engine: Engine) -> AbstractContextManager[Sabotage]:
+    """What a listing shows beside the id that its row tracks is surplus at once."""
+    return _replaced(find_surplus, "_look", lambda *_looked: Verdict.SURPLUS)
 
 
 def _expired_forgotten(_engine: Engine) -> AbstractContextManager[Sabotage]:
@@ -212,4 +232,7 @@ MUTATIONS: dict[str, Mutation] = {
     "a missing answer that was charged is bought again": _missing_bought_again,
     "surplus batches are not looked for": _surplus_ignored,
     "partial results are thrown away": _expired_forgotten,
+    "absence is believed without a witness": _no_witness,
+    "no create carries a name": _no_nonce,
+    "surplus is cancelled without a look at what its row tracks": _no_look_before_cancel,
 }

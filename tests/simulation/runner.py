@@ -10,6 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
@@ -64,6 +65,7 @@ class Sabotage:
     keep_commit: KeepCommit = lambda _name: True
     create_tries: int = 1
     deletes: bool = True
+    names_creates: bool = True
 
 
 @dataclass
@@ -212,6 +214,7 @@ class _Run:
             endpoint,
             create_tries=self._sabotage.create_tries,
             deletes=self._sabotage.deletes,
+            names_creates=self._sabotage.names_creates,
             on_failure=pausing(engine, endpoint, lambda _connection: self._clock.now()),
         )
         return BatchContext(
@@ -276,7 +279,7 @@ class _Run:
             self._act(self._last, "poll", turn)
             self._act(self._last, "ingest", 0)
             unfinished = count_unfinished(self._database.engine)
-            if unfinished == 0 and not self._alive():
+            if (unfinished == 0 and not self._alive()) or self._all_wait_for_a_person():
                 break
             if turn % 2 or unfinished == 0:
                 self._act(self._last, "reconcile", ACCEPTS_VANISHED if turn >= _BELIEVES_VANISHED_FROM else 0)
@@ -291,6 +294,18 @@ class _Run:
         self._clock.advance(_LONGEST_DELAY)
         self._act(self._last, "reconcile", 0)
         self._clock.advance(life)
+
+    def _all_wait_for_a_person(self) -> bool:
+        """Whether nothing is open but creates of which the service proves nothing, and that is not because of a lag."""
+        batches = ai_batch_requests.c
+        open_batches = select(batches.absence_doubt, batches.create_started_at).where(batches.processed_at.is_(None))
+        waiting = ai_processing_requests.c.processing_status == RequestStatus.PENDING_BATCHING
+        with self._database.engine.connect() as connection:
+            found = connection.execute(open_batches).all()
+            pending = connection.execute(select(ai_processing_requests.c.id).where(waiting).limit(1)).first()
+        longest = self._clock.now() - timedelta(hours=6)
+        doubted = all(row.absence_doubt and row.create_started_at < longest for row in found)
+        return bool(found) and doubted and pending is None and not self._alive()
 
     def _alive(self) -> bool:
         return any(record.status not in ENDED for record in self._service.records())

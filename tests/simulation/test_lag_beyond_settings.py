@@ -32,7 +32,7 @@ def hidden_for_an_hour(running: float) -> Schedule:
             Step("wait", seconds=130.0),
             *whole(0, "submit"),
             Step("wait", seconds=4000.0),
-            *whole(1, "poll"),
+            *whole(1, "reconcile"),
         ),
     )
 
@@ -45,7 +45,7 @@ def test_what_shows_after_it_was_bought_again_is_cancelled_and_stands_in_the_led
     with simulation.engine.connect() as connection:
         (surplus,) = connection.execute(select(ai_surplus_batches)).all()
         (batch,) = connection.execute(select(ai_batch_requests)).all()
-    assert (surplus.openai_batch_id, batch.openai_batch_id) == ("batch_0001", "batch_0002")
+    assert (surplus.openai_batch_id, batch.openai_batch_id) == ("batch_0001", "batch_0004"), "two probes came between"
     assert (surplus.openai_status, batch.status) == (ended, "PROCESSED")
     assert surplus.ended_at is not None
     # What had run by the time it was cancelled was bought twice, and the ledger says so.

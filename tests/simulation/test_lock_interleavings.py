@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, func, select, text, update
 
 from livedash_pipeline.core.admission import Budget
 from livedash_pipeline.core.prompt import prompt_version
-from livedash_pipeline.db import batches, holds, polling, recovery, requests, settlement
+from livedash_pipeline.db import batches, holds, polling, recovery, requests, settlement, surplus
 from livedash_pipeline.db.batches import Claim, ClaimLimits
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
@@ -171,14 +171,14 @@ def test_two_workers_that_make_requests_at_once_make_each_once(engine: Engine, c
 
 def test_a_surplus_batch_that_two_find_at_once_is_new_to_one_of_them(engine: Engine, company: Company) -> None:
     batch_id = claimed_batch(engine, company, status="VALIDATING", openai_batch_id="batch_1")
-    found = recovery.SurplusBatch("batch_2", batch_id, "validating", "file-1")
+    found = surplus.SurplusBatch("batch_2", batch_id, "validating", "file-1")
 
     def second() -> bool:
         with engine.begin() as connection:
-            return recovery.record_surplus(connection, found, endpoint=ENDPOINT, now=NOW)
+            return surplus.record_surplus(connection, found, endpoint=ENDPOINT, now=NOW)
 
     with transaction(engine) as connection:
-        assert recovery.record_surplus(connection, found, endpoint=ENDPOINT, now=NOW)
+        assert surplus.record_surplus(connection, found, endpoint=ENDPOINT, now=NOW)
         waiting = meanwhile(second)
         until_waiting(engine)
     assert waiting() is False
