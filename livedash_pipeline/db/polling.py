@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, case, func, select, true, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from livedash_pipeline.core.judgement import VANISHED
@@ -22,6 +22,11 @@ from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import ai_batch_requests, companies
 
 _batches = ai_batch_requests.c
+# Of a batch whose last change was seen by asking for it, not by listing: nothing keeps the next poll from asking again.
+_looked_at = case(
+    (_batches.changed_at == _batches.retrieved_at, _batches.created_at),
+    else_=func.greatest(_batches.status_changed_at, _batches.changed_at, _batches.retrieved_at),
+)
 _FORGOTTEN = "The service does not know this batch any more; its results can no longer be had."
 _MOVES = json.dumps({before: sorted(after) for before, after in BATCH_MOVES.items()})
 
@@ -30,7 +35,8 @@ _MOVES = json.dumps({before: sorted(after) for before, after in BATCH_MOVES.item
 class OpenBatch:
     """A batch that the service has, as far as we know, not finished; `hinted` if it said that there is news.
 
-    `looked_at` is when anything of it last changed, or when it was last asked for by its id.
+    `looked_at` is when anything of it last changed, or when it was last asked for by its id; its creation where the last
+    change was seen by asking, since the listing then may not show the next one either.
     """
 
     id: UUID
@@ -62,7 +68,7 @@ def open_batches(connection: Connection, endpoint: str) -> list[OpenBatch]:
             _batches.openai_batch_id,
             _batches.created_at,
             _batches.poll_hinted_at.is_not(None).label("hinted"),
-            func.greatest(_batches.status_changed_at, _batches.changed_at, _batches.retrieved_at).label("looked_at"),
+            _looked_at.label("looked_at"),
         )
         .where(_batches.endpoint == endpoint, _batches.openai_batch_id.is_not(None))
         .where(_batches.status.in_(LIVE_BATCHES), _batches.processed_at.is_(None))

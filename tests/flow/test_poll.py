@@ -329,3 +329,19 @@ def test_a_listing_that_cannot_be_read_leaves_the_batches_to_be_asked_for(
         service.on["list"] = answer
         report = poll_batches(scripted)
         assert (report.finished, report.failed) == (1, 1)
+
+
+def test_a_change_that_only_asking_showed_is_followed_by_asking_again(
+    scripted: BatchContext, service: BatchService, submitted: list[str]
+) -> None:
+    words = iter(("in_progress", "finalizing", "completed"))
+
+    def move(request: httpx2.Request) -> httpx2.Response:
+        name = request.url.path.rpartition("/")[2]
+        if name == submitted[0]:
+            service.batches[name]["status"] = next(words)
+        return service.proceed(request)
+
+    service.on["retrieve"] = move
+    later = [poll_batches(at(scripted, timedelta(minutes=6, seconds=seconds))).looked_up for seconds in (0, 30, 60, 90)]
+    assert later == [3, 1, 1, 0]

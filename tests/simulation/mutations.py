@@ -98,9 +98,9 @@ def _no_fence(_engine: Engine) -> Iterator[Sabotage]:
 def _no_error_file(_engine: Engine) -> AbstractContextManager[Sabotage]:
     fetch = result_files._fetch
 
-    def only_output(context: Any, batch: Any, name: str, file_id: str, files: Any) -> None:
+    def only_output(context: Any, batch: Any, name: str, *file: Any) -> None:
         if name == "output":
-            fetch(context, batch, name, file_id, files)
+            fetch(context, batch, name, *file)
 
     return _replaced(result_files, "_fetch", only_output)
 
@@ -207,8 +207,8 @@ def _expired_forgotten(_engine: Engine) -> AbstractContextManager[Sabotage]:
     """Batches that expired or were cancelled are not asked for their partial results."""
     fetch = result_files.fetch_files
 
-    def nothing(context: Any, batch: Any) -> Any:
-        files = fetch(context, batch)
+    def nothing(context: Any, batch: Any, **how: Any) -> Any:
+        files = fetch(context, batch, **how)
         if batch.openai_status in ("expired", "cancelled"):
             files.paths.clear()
         return files
