@@ -55,6 +55,7 @@ class OwnBatch:
     openai_batch_id: str
     tag: Tag
     made_at: datetime
+    is_probe: bool = False
 
 
 class Proof(StrEnum):
@@ -67,16 +68,15 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True)
 class Absence:
-    """A verdict, and why, as the end of a sentence about the listing; `witness` is the batch that it shows where it must."""
+    """A verdict, and why, as the end of a sentence about the listing."""
 
     proof: Proof
     reason: str = ""
-    witness: str | None = None
 
 
 @dataclass(frozen=True)
 class Witnesses:
-    """Batches of ours around a create: those made after it began, and the newest ones made before it, newest first."""
+    """Batches of ours around a create: the first few made after it began and the newest probe, and the newest made before it."""
 
     later: Sequence[OwnBatch] = ()
     earlier: Sequence[OwnBatch] = ()
@@ -121,15 +121,17 @@ def judge_absence(
             Proof.CONTRADICTED,
             f"does not show batch {missing.openai_batch_id}, which the service knows when it is asked for it",
         )
-    # A listing that is cut off after its newest batches shows the later ones and not what lies before them.
-    wanted = witnesses.earlier or witnesses.later
-    for own in wanted:
-        remote = shown_as(listing, own)
-        if remote is None:
-            continue
-        if not own.tag.is_on(remote):
+    # A stale listing shows what was made before the create and not what came after; one that is cut off after its newest
+    # batches shows the later ones and not what lies before them.
+    later = next(filter(None, (shown_as(listing, own) for own in witnesses.later)), None)
+    earlier = next(filter(None, (shown_as(listing, own) for own in witnesses.earlier)), None)
+    if later is None or (witnesses.earlier and earlier is None):
+        return Absence(
+            Proof.NO_WITNESS, note or "shows no batch of ours where it must, so that its silence proves nothing"
+        )
+    for remote in filter(None, (later, earlier)):
+        if not any(own.tag.is_on(remote) for own in (*witnesses.later, *witnesses.earlier)):
             return Absence(
                 Proof.CONTRADICTED, f"shows batch {remote.id} without the marks by which a lost one is found"
             )
-        return Absence(Proof.ABSENT, witness=own.openai_batch_id)
-    return Absence(Proof.NO_WITNESS, note or "shows no other batch of ours, so that its silence proves nothing")
+    return Absence(Proof.ABSENT)

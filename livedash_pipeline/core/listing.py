@@ -37,10 +37,19 @@ class Listing:
     Attributes:
         batches: All that was read, in the listing's order.
         flaw: How it contradicts itself, as the end of a sentence about it; None for a sound one.
+        is_exhausted: It was read to its end.
     """
 
     batches: Sequence[RemoteBatch]
     flaw: str | None = None
+    is_exhausted: bool = False
+
+    def covers(self, made: datetime | None) -> bool:
+        """Whether it would show a batch made at a moment of the service's clock: it is sound and was read beyond that."""
+        if self.flaw is not None:
+            return False
+        beyond = (remote.created_at for remote in self.batches if remote.created_at is not None)
+        return self.is_exhausted or (made is not None and any(older < made - _TOLERANCE for older in beyond))
 
     def with_id(self, batch_id: str) -> RemoteBatch | None:
         """The batch of an id."""

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from livedash_pipeline.core.batch_words import is_known
 from livedash_pipeline.core.remote import RemoteBatch, local_status
-from livedash_pipeline.core.states import BATCH_MOVES, ENDED_BATCHES
+from livedash_pipeline.core.states import BATCH_MOVES, ENDED_BATCHES, BatchStatus
 
 UNCHANGED_FOR = timedelta(minutes=5)
 """A batch of which the listing has shown nothing new for so long is asked for by its id."""
@@ -23,15 +23,15 @@ MOST_UNCHANGED = 5
 
 
 class Polled(Protocol):
-    """An open batch, as far as it matters to whom to ask for."""
+    """What a poll knows of an open batch when it decides which ones to ask for."""
 
     @property
     def id(self) -> UUID:
-        """Of its row."""
+        """The id of its row."""
 
     @property
     def openai_batch_id(self) -> str:
-        """Of the service."""
+        """The id at the service that its row tracks."""
 
     @property
     def hinted(self) -> bool:
@@ -78,6 +78,11 @@ def _rotated(batches: Sequence[Polled], rotation: int) -> list[Polled]:
 def is_doubtful(remote: RemoteBatch | None) -> bool:
     """Whether a listing shows an end in a word that nobody knows, which is looked into before it is believed."""
     return remote is not None and not is_known(remote.status) and local_status(remote) in ENDED_BATCHES
+
+
+def has_moved(listed: RemoteBatch, before: BatchStatus) -> bool:
+    """Whether a listing shows a batch further on than its row was."""
+    return local_status(listed) in BATCH_MOVES[before]
 
 
 def is_behind(listed: RemoteBatch, itself: RemoteBatch) -> bool:

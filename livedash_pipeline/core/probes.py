@@ -7,12 +7,14 @@ deleting a file is a fence against a create that comes late. Add what a service 
 from __future__ import annotations
 
 import json
+import re
 from enum import StrEnum
 
 from livedash_pipeline.core.batch_words import EndWord
 from livedash_pipeline.core.failures import ApiFailure, FailureKind, ValidationClass, validation_class
 from livedash_pipeline.core.remote import RemoteBatch, RemoteError, remote_end
 
+_FILENAME = re.compile(r"livedash-probe-([0-9a-f]+)\.jsonl")
 PROBE_MODEL = "livedash-probe"
 """No service has a model of this name, so that the one line of a probe cannot run."""
 
@@ -44,13 +46,18 @@ def probe_filename(nonce: str) -> str:
     return f"livedash-probe-{nonce}.jsonl"
 
 
+def probe_nonce(filename: str) -> str | None:
+    """The nonce of the probe whose input file has a name; None for any other file."""
+    found = _FILENAME.fullmatch(filename)
+    return None if found is None else found[1]
+
+
 def judge_refusal(kind: ProbeKind, failure: ApiFailure) -> tuple[ProbeOutcome, str]:
     """What a refused create shows: a fence that holds, where it is the missing file that was refused."""
-    said = f"The service refused the probe: {failure.message}"
-    about_file = failure.status in (400, 404, 422) and failure.kind is not FailureKind.MODEL_NOT_FOUND
-    if kind is ProbeKind.FENCE and about_file:
+    about_file = failure.status in (400, 404, 422) and "file" in f"{failure.code} {failure.message}".lower()
+    if kind is ProbeKind.FENCE and about_file and failure.kind is not FailureKind.MODEL_NOT_FOUND:
         return ProbeOutcome.PROVEN, "A create on a deleted input file is refused."
-    return ProbeOutcome.UNKNOWN, said
+    return ProbeOutcome.UNKNOWN, f"The service refused the probe: {failure.message}"
 
 
 def judge_fence(remote: RemoteBatch) -> tuple[ProbeOutcome, str] | None:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from livedash_pipeline.core.evidence import Absence, Proof, Tag
+from livedash_pipeline.core.failures import ApiFailure, FailureKind
 from livedash_pipeline.core.remote import RemoteBatch, local_status
 from livedash_pipeline.core.states import BatchStatus
 
@@ -130,6 +131,16 @@ def next_step(
 def overdue_at(create_started_at: datetime, clock: RecoveryClock) -> datetime:
     """When a create has either been shown or never will be, as far as time alone can tell."""
     return create_started_at + clock.deadline + clock.lag
+
+
+_OF_ONE_BATCH = frozenset(
+    {FailureKind.NOT_FOUND, FailureKind.NO_SUCH_ROUTE, FailureKind.REFUSED, FailureKind.CONFLICT, FailureKind.BROKEN}
+)
+
+
+def concerns_one_batch(failure: ApiFailure) -> bool:
+    """Whether a failed look-up says nothing of the key, the network or the endpoint: other batches can still be recovered."""
+    return failure.kind in _OF_ONE_BATCH
 
 
 def _doubt(batch: UnfinishedBatch, absence: Absence) -> Step | None:

@@ -68,7 +68,7 @@ def why_it_stands_still(batch: BatchSituation, *, endpoint: str | None, now: dat
     if batch.expires_at is not None and batch.expires_at < now:
         return f"It expired at {_shown(batch.expires_at)}, and no poll has seen that yet: is open_batch_sensor running?"
     if batch.openai_status and not is_known(batch.openai_status.lower()):
-        return f"The service calls its state {batch.openai_status[:40]!r}, which says nothing here; every poll asks for it."
+        return f"The service calls its state {batch.openai_status[:40]!r}, which says nothing here; it goes on being asked for."
     if batch.status is BatchStatus.VALIDATING and now - batch.status_changed_at > _LONG_VALIDATION:
         return "The service has not begun with it; it may be busy, or no poll has looked."
     return None
@@ -105,7 +105,7 @@ def _why_its_create_is_unknown(batch: BatchSituation) -> str:
             f"say that it was not: `livedash reconcile --believe-absence {batch.id}`."
         )
     if batch.input_delete_requested_at is not None:
-        return "Whether it was bought is not known; its input file is deleted, so that a late create cannot count."
+        return "Whether it was bought is not known; its input file is being deleted, so that a late create fails."
     return "Create was called and its answer is not known; every poll looks for it, and nothing is sent twice."
 
 

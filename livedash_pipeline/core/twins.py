@@ -34,6 +34,7 @@ class NamedRow:
         model: Of its requests.
         openai_batch_id: The batch at the service that it tracks; None where it has none, or where that one has vanished.
         listed_batch_id: The id under which the listing shows that one, where it is another.
+        is_lost: The service did not know the tracked id when it was last asked for it.
         tag: By what its present create is recognised.
         is_closed: Nobody waits for a batch of it any more.
     """
@@ -44,26 +45,34 @@ class NamedRow:
     listed_batch_id: str | None
     tag: Tag
     is_closed: bool
+    is_lost: bool = False
 
 
-def first_sight(remote: RemoteBatch, row: NamedRow | None, tracked: Collection[str]) -> Verdict | None:
-    """What can be told without asking; None where the batch may be surplus and has to be looked at.
+def first_sight(
+    remote: RemoteBatch, row: NamedRow | None, tracked: Collection[str], listed_ids: Collection[str] = ()
+) -> Verdict | None:
+    """What can be told without asking; None where the batch has to be looked at.
 
     Args:
         remote: As it is listed, with our mark.
         row: The row that it names; None if there is none.
         tracked: All ids of the service that any row names, under which the listing may show them.
+        listed_ids: All ids of the listing: one that shows a batch and what was taken for its other id shows two batches.
     """
     if row is None:
         return Verdict.UNCLEAR
-    if remote.id in (row.openai_batch_id, row.listed_batch_id) or remote.id in tracked:
+    if remote.id == row.openai_batch_id:
+        return Verdict.OURS
+    if remote.id == row.listed_batch_id:
+        return None if row.is_lost or row.openai_batch_id in listed_ids else Verdict.OURS
+    if remote.id in tracked:
         return Verdict.OURS
     if row.openai_batch_id is not None or row.is_closed:
         return None
     if row.tag.is_on(remote):
         return Verdict.OURS
     # Without the name of its create it may be the one that recovery looks for, in a listing that renames files.
-    return None if remote.our_nonce is not None or row.tag.nonce is None else Verdict.UNCLEAR
+    return None if remote.our_nonce is not None else Verdict.UNCLEAR
 
 
 @dataclass(frozen=True)
@@ -75,12 +84,14 @@ class Looks:
         itself: As a look-up by that id shows it; None if the service does not know it.
         tracked: As a look-up of the id that its row tracks shows that one; None if unknown, or if the row tracks none.
         both_listed: The same listing shows the tracked id as well.
+        is_whole: That listing is sound and was read so far back that it would show the tracked id.
     """
 
     listed: RemoteBatch
     itself: RemoteBatch | None
     tracked: RemoteBatch | None
     both_listed: bool
+    is_whole: bool = True
 
 
 def judge_twin(looks: Looks, row: NamedRow, tracked: Collection[str]) -> Verdict:
@@ -96,10 +107,12 @@ def judge_twin(looks: Looks, row: NamedRow, tracked: Collection[str]) -> Verdict
     if looks.tracked.id == looks.listed.id:
         return Verdict.ALIAS
     itself = looks.itself
-    if itself is not None and (itself.id == looks.tracked.id or itself.id in tracked):
+    if itself is not None and itself.id == looks.tracked.id:
         return Verdict.ALIAS
+    if itself is not None and itself.id in tracked:
+        return Verdict.UNCLEAR
     if row.tag.is_on(looks.listed) and not looks.both_listed:
-        return Verdict.ALIAS
+        return Verdict.ALIAS if looks.is_whole else Verdict.UNCLEAR
     return Verdict.SURPLUS if itself is not None and _agree(looks.listed, itself) else Verdict.UNCLEAR
 
 

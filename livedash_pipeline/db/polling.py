@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, case, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, case, false, func, select, true, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from livedash_pipeline.core.judgement import VANISHED
@@ -41,6 +41,8 @@ class OpenBatch:
 
     id: UUID
     openai_batch_id: str
+    listed_batch_id: str | None
+    status: BatchStatus
     created_at: datetime
     hinted: bool
     looked_at: datetime
@@ -66,6 +68,8 @@ def open_batches(connection: Connection, endpoint: str) -> list[OpenBatch]:
         select(
             _batches.id,
             _batches.openai_batch_id,
+            _batches.listed_batch_id,
+            _batches.status,
             _batches.created_at,
             _batches.poll_hinted_at.is_not(None).label("hinted"),
             _looked_at.label("looked_at"),
@@ -74,7 +78,10 @@ def open_batches(connection: Connection, endpoint: str) -> list[OpenBatch]:
         .where(_batches.status.in_(LIVE_BATCHES), _batches.processed_at.is_(None))
         .order_by(_batches.created_at, _batches.id)
     )
-    return [OpenBatch(**row) for row in connection.execute(query).mappings()]
+    return [
+        OpenBatch(**(dict(row) | {"status": BatchStatus(row["status"])}))
+        for row in connection.execute(query).mappings()
+    ]
 
 
 def count_hints(connection: Connection, endpoint: str, *, since: datetime) -> int:
@@ -326,10 +333,13 @@ def mark_vanished(
         .where(visible.c.key_fingerprint == _batches.key_fingerprint, visible.c.openai_batch_id.in_(list(seen)))
         .exists()
     )
+    is_seen = _batches.openai_batch_id.in_(list(seen)) | func.coalesce(
+        _batches.listed_batch_id.in_(list(seen)), false()
+    )
     gone = (
         update(ai_batch_requests)
         .where(_batches.endpoint == endpoint, _batches.status.in_(LIVE_BATCHES), _batches.processed_at.is_(None))
-        .where(_batches.openai_batch_id.is_not(None), _batches.openai_batch_id.not_in(list(seen)))
+        .where(_batches.openai_batch_id.is_not(None), ~is_seen)
         .where(_batches.not_found_since <= since)
         .values(
             status=BatchStatus.FAILED,

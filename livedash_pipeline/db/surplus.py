@@ -35,6 +35,7 @@ def named_rows(connection: Connection, batch_ids: Iterable[UUID], *, lock: bool 
             _batches.create_nonce,
             _batches.input_file_id,
             (_batches.processed_at.is_not(None) | _batches.status.in_(ENDED_BATCHES)).label("is_closed"),
+            _batches.not_found_since.is_not(None).label("is_lost"),
         )
         .where(_batches.id.in_(list(batch_ids)))
         .order_by(_batches.id)
@@ -48,23 +49,31 @@ def named_rows(connection: Connection, batch_ids: Iterable[UUID], *, lock: bool 
             row.listed_batch_id,
             Tag(row.create_nonce, row.input_file_id),
             row.is_closed,
+            row.is_lost,
         )
         for row in rows
     }
 
 
-def tracked_ids(connection: Connection, endpoint: str, openai_batch_ids: Iterable[str]) -> frozenset[str]:
-    """Those of some ids of the service that a row tracks, or under which the listing shows what a row tracks."""
+def tracked_ids(
+    connection: Connection, endpoint: str, openai_batch_ids: Iterable[str], *, apart_from: UUID | None = None
+) -> frozenset[str]:
+    """Those of some ids of the service that a row tracks, or under which the listing shows what a row tracks.
+
+    `apart_from` is a row whose own ids are being judged.
+    """
     wanted = list(openai_batch_ids)
     query = select(_batches.openai_batch_id, _batches.listed_batch_id).where(
         _batches.endpoint == endpoint,
         _batches.openai_batch_id.in_(wanted) | _batches.listed_batch_id.in_(wanted),
     )
+    if apart_from is not None:
+        query = query.where(_batches.id != apart_from)
     return frozenset(name for row in connection.execute(query) for name in row if name is not None)
 
 
-def note_alias(connection: Connection, row: NamedRow, listed_batch_id: str) -> bool:
-    """Remembers under which other id the listing shows the batch that a row tracks."""
+def note_alias(connection: Connection, row: NamedRow, listed_batch_id: str | None) -> bool:
+    """Remembers under which other id the listing shows the batch that a row tracks; None: under its own."""
     changed = (
         update(ai_batch_requests)
         .where(_batches.id == row.id, _batches.openai_batch_id == row.openai_batch_id)

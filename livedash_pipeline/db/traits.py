@@ -5,12 +5,13 @@ Rows are written when something is learned, which is rare. What a probe's end me
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.core.evidence import PurchaseGuard
@@ -21,6 +22,9 @@ from livedash_pipeline.db.tables import ai_batch_requests, endpoint_probes, endp
 _batches = ai_batch_requests.c
 _probes = endpoint_probes.c
 _traits = endpoint_traits.c
+
+UNSETTLED = "The probe did not end in time."
+"""Said of a probe that showed nothing; another one takes its place at once."""
 
 _GUARD = {"proven": PurchaseGuard.TAG_FENCE}
 
@@ -142,7 +146,16 @@ def last_silent(
         .limit(1)
     )
     row = connection.execute(query).one_or_none()
-    return row.reason or "" if row is not None and row.outcome == ProbeOutcome.UNKNOWN else None
+    is_silent = row is not None and row.outcome == ProbeOutcome.UNKNOWN and row.reason != UNSETTLED
+    return (row.reason or "") if row is not None and is_silent else None
+
+
+def ended_probe_nonces(connection: Connection, endpoint: str, nonces: Iterable[str]) -> set[str]:
+    """Those of some nonces whose probes have ended: nobody needs their input files any more."""
+    query = select(_probes.nonce).where(
+        _probes.endpoint == endpoint, _probes.nonce.in_(list(nonces)), _probes.ended_at.is_not(None)
+    )
+    return set(connection.execute(query).scalars())
 
 
 def begin_probe(
@@ -164,11 +177,6 @@ def update_probe(connection: Connection, probe: Probe, **values: Any) -> None:
     connection.execute(
         update(endpoint_probes).where(_probes.id == probe.id, _probes.ended_at.is_(None)).values(**values)
     )
-
-
-def drop_probe(connection: Connection, probe: Probe) -> None:
-    """Forgets a probe whose create was never answered."""
-    connection.execute(delete(endpoint_probes).where(_probes.id == probe.id, _probes.ended_at.is_(None)))
 
 
 def end_probe(connection: Connection, probe: Probe, outcome: ProbeOutcome, reason: str, *, now: datetime) -> bool:

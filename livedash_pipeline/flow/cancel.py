@@ -6,7 +6,7 @@ What was finished before the cancel took effect is kept and paid for; what becom
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
@@ -91,5 +91,10 @@ def carry_out_cancels(
             failed += 1
             continue
         with context.engine.begin() as connection:
-            apply_observations(connection, [remote], endpoint=context.endpoint, now=context.now(connection))
+            apply_observations(
+                connection,
+                [replace(remote, id=openai_batch_id)],
+                endpoint=context.endpoint,
+                now=context.now(connection),
+            )
     return failed

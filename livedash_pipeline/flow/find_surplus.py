@@ -11,13 +11,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from livedash_pipeline.core.failures import FailureKind
+from livedash_pipeline.core.listing import Listing
 from livedash_pipeline.core.remote import RemoteBatch
 from livedash_pipeline.core.twins import Looks, NamedRow, Verdict, first_sight, judge_twin
 from livedash_pipeline.db import surplus, traits
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.surplus import SurplusBatch
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.lookups import look_up
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
 
@@ -47,7 +48,7 @@ class SurplusReport:
 
 def find_surplus(
     context: BatchContext,
-    listed: Sequence[RemoteBatch],
+    listing: Listing,
     *,
     timeout: float | None = None,
     time_left: Callable[[], bool] = lambda: True,
@@ -56,19 +57,21 @@ def find_surplus(
 
     A batch that cannot be asked for now, or that no time is left for, is left to the next look.
     """
-    marked = [remote for remote in listed if remote.our_batch_id is not None]
-    foreign = sum(remote.our_batch_id is None and not remote.is_probe for remote in listed)
+    marked = [remote for remote in listing.batches if remote.our_batch_id is not None]
+    foreign = sum(remote.our_batch_id is None and not remote.is_probe for remote in listing.batches)
     if not marked:
         return SurplusReport(strangers=foreign)
     rows, tracked, recorded = _read(context, marked)
     foreign += sum(_mark(remote) not in rows for remote in marked)
     found = unclear = 0
-    ids = {remote.id for remote in listed}
+    ids = {remote.id for remote in listing.batches}
     for remote in marked:
         row = rows.get(_mark(remote))
-        if row is None or remote.id in recorded or first_sight(remote, row, tracked) is Verdict.OURS:
+        if row is None or remote.id in recorded:
             continue
-        verdict = _look(context, remote, row, ids, tracked, timeout) if time_left() else Verdict.UNCLEAR
+        verdict = first_sight(remote, row, tracked, ids)
+        if verdict is None:
+            verdict = _look(context, remote, row, listing, timeout) if time_left() else Verdict.UNCLEAR
         found += _act(context, remote, row, verdict)
         unclear += verdict is Verdict.UNCLEAR
     return SurplusReport(found, foreign, unclear)
@@ -95,35 +98,21 @@ def _mark(remote: RemoteBatch) -> UUID:
 
 
 def _look(
-    context: BatchContext,
-    remote: RemoteBatch,
-    row: NamedRow,
-    listed_ids: set[str],
-    tracked: frozenset[str],
-    timeout: float | None,
+    context: BatchContext, remote: RemoteBatch, row: NamedRow, listing: Listing, timeout: float | None
 ) -> Verdict:
     """The verdict after asking for the batch and for the one that its row tracks."""
-    if first_sight(remote, row, tracked) is Verdict.UNCLEAR:
-        return Verdict.UNCLEAR
     try:
-        itself = _retrieved(context, remote.id, timeout)
-        rival = None if row.openai_batch_id is None else _retrieved(context, row.openai_batch_id, timeout)
+        itself = look_up(context, remote.id, timeout=timeout)
+        rival = None if row.openai_batch_id is None else look_up(context, row.openai_batch_id, timeout=timeout)
     except BatchApiError as error:
         log.warning("twin not looked up", openai_batch_id=remote.id, kind=error.failure.kind.value)
         return Verdict.UNCLEAR
     with context.engine.connect() as connection:
         ids = [found.id for found in (remote, itself) if found is not None]
-        tracked = surplus.tracked_ids(connection, context.endpoint, ids)
-    return judge_twin(Looks(remote, itself, rival, row.openai_batch_id in listed_ids), row, tracked)
-
-
-def _retrieved(context: BatchContext, batch_id: str, timeout: float | None) -> RemoteBatch | None:
-    try:
-        return context.gateway.retrieve_batch(batch_id, timeout=timeout)
-    except BatchApiError as error:
-        if error.failure.kind is FailureKind.NOT_FOUND:
-            return None
-        raise
+        tracked = surplus.tracked_ids(connection, context.endpoint, ids, apart_from=row.id)
+    both = row.openai_batch_id is not None and listing.with_id(row.openai_batch_id) is not None
+    is_whole = listing.covers(None if rival is None else rival.created_at)
+    return judge_twin(Looks(remote, itself, rival, both, is_whole), row, tracked)
 
 
 def _act(context: BatchContext, remote: RemoteBatch, seen: NamedRow, verdict: Verdict) -> int:
@@ -134,13 +123,18 @@ def _act(context: BatchContext, remote: RemoteBatch, seen: NamedRow, verdict: Ve
     def write(connection: Connection) -> bool:
         now = context.now(connection)
         row = surplus.named_rows(connection, [seen.id], lock=True).get(seen.id)
-        if row != seen or surplus.tracked_ids(connection, context.endpoint, [remote.id]):
+        if row != seen or surplus.tracked_ids(connection, context.endpoint, [remote.id], apart_from=seen.id):
             return False
         if verdict is Verdict.MOVED:
             return surplus.follow_move(connection, row, remote.id)
+        if verdict is Verdict.ALIAS and row.listed_batch_id == remote.id:
+            return False
         if verdict is Verdict.ALIAS:
             traits.note_habit(connection, context.endpoint, context.key_fingerprint, renames_ids=True, now=now)
             return surplus.note_alias(connection, row, remote.id)
+        if row.listed_batch_id == remote.id:
+            # It was taken for the tracked one under another id, and is another batch after all.
+            surplus.note_alias(connection, row, None)
         found = SurplusBatch(remote.id, row.id, remote.status_word, remote.input_file_id)
         return surplus.record_surplus(connection, found, endpoint=context.endpoint, now=now)
 

@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 
 from livedash_pipeline.core import recovery as rules
 from livedash_pipeline.core.evidence import Absence, Proof
-from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.judgement import VANISHED
 from livedash_pipeline.core.outcomes import Outcome
 from livedash_pipeline.core.recovery import Step
@@ -23,10 +22,10 @@ from livedash_pipeline.db import polling, recovery, settlement
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.recovery import TakenOver
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.lookups import look_up
 from livedash_pipeline.flow.recovery_view import RecoveryView, recovery_clock
 from livedash_pipeline.flow.sending import allowances
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.openai_batch.errors import BatchApiError
 from livedash_pipeline.settings import CREATE_LEASE_MARGIN
 
 log = get_logger(__name__)
@@ -43,23 +42,13 @@ def give_up_forgotten(context: BatchContext, listed: Sequence[RemoteBatch]) -> i
     seen = {remote.id for remote in listed}
     with context.engine.connect() as connection:
         waiting = polling.awaiting_files(connection, context.endpoint)
-    gone = [batch_id for batch_id, name in waiting if name not in seen and _is_unknown(context, name)]
+    gone = [batch_id for batch_id, name in waiting if name not in seen and look_up(context, name) is None]
     if not gone:
         return 0
     forgotten = in_transaction(context.engine, lambda connection: polling.mark_forgotten(connection, gone))
     for batch_id in forgotten:
         log.error("ended batch vanished", batch_id=str(batch_id))
     return len(forgotten)
-
-
-def _is_unknown(context: BatchContext, openai_batch_id: str) -> bool:
-    try:
-        context.gateway.retrieve_batch(openai_batch_id)
-    except BatchApiError as error:
-        if error.failure.kind is FailureKind.NOT_FOUND:
-            return True
-        raise
-    return False
 
 
 def give_up_unseen(context: BatchContext) -> int:
@@ -86,7 +75,8 @@ def _stops(context: BatchContext, taken: TakenOver, now: datetime) -> bool:
         return False
     view = RecoveryView(context, taken)
     visible, since = view.input_file(file_id)
-    if visible or rules.choose_ours(view.list_since(since).batches, taken.tag):
+    listing = view.list_since(since)
+    if visible or listing.flaw is not None or rules.choose_ours(listing.batches, taken.tag):
         return False
     step = rules.next_step(
         taken.unfinished,

@@ -35,10 +35,13 @@ def read_listing(
     """
     watch = ListingWatch(since)
     batches: list[RemoteBatch] = []
+    stopped = False
 
     def until(remote: RemoteBatch) -> bool:
+        nonlocal stopped
         reached = watch.reached_the_end(remote)
-        return enough(remote) or reached
+        stopped |= enough(remote) or reached
+        return stopped
 
     try:
         batches.extend(context.gateway.list_batches(until=until, timeout=timeout))
@@ -49,4 +52,4 @@ def read_listing(
         return Listing(
             batches, watch.flaw or (said if error.failure.code == CONTRADICTION else f"cannot be read: {said}")
         )
-    return Listing(batches, watch.flaw)
+    return Listing(batches, watch.flaw, is_exhausted=not stopped)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
 from livedash_pipeline.core import looking as rules
-from livedash_pipeline.core.failures import FailureKind
+from livedash_pipeline.core.listing import Listing
 from livedash_pipeline.core.remote import RemoteBatch
 from livedash_pipeline.db import polling, recovery, traits
 from livedash_pipeline.db.connect import in_transaction
@@ -25,6 +25,7 @@ from livedash_pipeline.flow.cancel import carry_out_cancels
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.find_surplus import find_surplus
 from livedash_pipeline.flow.listings import read_listing
+from livedash_pipeline.flow.lookups import look_up
 from livedash_pipeline.flow.pacing import describe_pause, paused_until, unpaused
 from livedash_pipeline.flow.probe import known_traits
 from livedash_pipeline.flow.recover import RecoveryReport, recover_batches
@@ -118,7 +119,7 @@ def poll_batches(
     remotes = [*listed, *found]
     if waiting and not remotes and not unknown and (view.error or failures):
         raise view.error or failures[0]
-    _note_lag(context, view, found, call_timeout)
+    _note_lag(context, waiting, view, found, call_timeout)
 
     def write(connection: Connection) -> tuple[list[BatchChange], int, int]:
         now = context.now(connection)
@@ -146,14 +147,17 @@ def poll_batches(
             after=change.status.value,
             openai_status=change.openai_status,
         )
-    surplus = find_surplus(context, view.listed, timeout=call_timeout, time_left=going_on(1)).found
-    follow_surplus(context, view.listed, timeout=call_timeout, time_left=going_on(1))
+    surplus = find_surplus(context, view.listing, timeout=call_timeout, time_left=going_on(1)).found
+    follow_surplus(context, view.listing.batches, timeout=call_timeout, time_left=going_on(1))
     return PollReport(
         still_open,
         finished,
         tuple(changes),
         looked_up=len(found) + len(unknown),
-        failed=len(failures) + refused + _count(view.error, view.flaw, recovery_error, adoption_error),
+        failed=len(failures)
+        + len(recovered.failures)
+        + refused
+        + _count(view.error or view.listing.flaw, recovery_error, adoption_error),
         recovered=recovered.recovered + adopted,
         adopted=adopted,
         surplus=surplus + recovered.surplus,
@@ -186,12 +190,11 @@ def _recovered(
 
 @dataclass(frozen=True)
 class _View:
-    """What the listing showed: our open batches by id, everything, the failure that ended it early, and its contradiction."""
+    """What the listing showed: everything, our open batches by the id that their rows track, and the failure that ended it."""
 
+    listing: Listing = field(default_factory=lambda: Listing(()))
     ours: dict[str, RemoteBatch] = field(default_factory=dict)
-    listed: Sequence[RemoteBatch] = ()
     error: BatchApiError | None = None
-    flaw: str | None = None
 
 
 def _listed(
@@ -204,25 +207,27 @@ def _listed(
     """Reads the listing no further back than the oldest of our open batches and unknown creates."""
     if not waiting and not unknown:
         return _View()
-    wanted = {batch.openai_batch_id for batch in waiting}
+    names = {batch.openai_batch_id: batch.openai_batch_id for batch in waiting}
+    names |= {batch.listed_batch_id: batch.openai_batch_id for batch in waiting if batch.listed_batch_id is not None}
     oldest = min([batch.created_at for batch in waiting] + [taken.created_at for taken in unknown]) - CLOCK_SLACK
     seen: dict[str, RemoteBatch] = {}
     listed: list[RemoteBatch] = []
 
     def enough(remote: RemoteBatch) -> bool:
         listed.append(remote)
-        if remote.id in wanted:
-            seen[remote.id] = remote
-        return (len(seen) == len(wanted) and not unknown) or not time_left()
+        name = names.get(remote.id)
+        if name is not None:
+            seen[name] = replace(remote, id=name)
+        return (len(seen) == len(waiting) and not unknown) or not time_left()
 
     try:
-        flaw = read_listing(context, oldest, timeout=call_timeout, enough=enough).flaw
+        listing = read_listing(context, oldest, timeout=call_timeout, enough=enough)
     except BatchApiError as error:
         log.warning("listing failed", kind=error.failure.kind.value, seen=len(seen))
-        return _View(seen, listed, error)
-    if flaw is not None:
-        log.warning("listing contradicts itself", reason=flaw, seen=len(seen))
-    return _View(seen, listed, flaw=flaw)
+        return _View(Listing(listed, "ended early"), seen, error)
+    if listing.flaw is not None:
+        log.warning("listing contradicts itself", reason=listing.flaw, seen=len(seen))
+    return _View(listing, seen)
 
 
 def _adopted(
@@ -230,7 +235,7 @@ def _adopted(
 ) -> tuple[int, BatchApiError | None]:
     """Adopts what the listing shows of creates without a known outcome, whatever their lease."""
     try:
-        return adopt_found(context, unknown, view.listed, timeout=call_timeout), None
+        return adopt_found(context, unknown, view.listing.batches, timeout=call_timeout), None
     except BatchApiError as error:
         log.warning("adoption put off", kind=error.failure.kind.value)
         return 0, error
@@ -247,25 +252,44 @@ def _to_ask(
     return [named[batch_id] for batch_id in asked]
 
 
-def _note_lag(context: BatchContext, view: _View, found: Sequence[RemoteBatch], call_timeout: float) -> None:
-    """Remembers of an endpoint that its listing goes on showing states which a look-up has gone beyond."""
+def _note_lag(
+    context: BatchContext,
+    waiting: Sequence[OpenBatch],
+    view: _View,
+    found: Sequence[RemoteBatch],
+    call_timeout: float,
+) -> None:
+    """Remembers of an endpoint that its listing goes on showing states which a look-up has gone beyond; and forgets it again."""
+    known = known_traits(context).listing_lags
     behind = [remote for remote in found if remote.id in view.ours and rules.is_behind(view.ours[remote.id], remote)]
-    if not behind or known_traits(context).listing_lags:
+    if not behind:
+        before = {batch.openai_batch_id: batch.status for batch in waiting}
+        keeps_up = any(rules.has_moved(remote, before[name]) for name, remote in view.ours.items())
+        if known and keeps_up:
+            _set_lag(context, lags=False)
         return
-    late = behind[0]
+    if known or not _still_behind(context, behind[0], call_timeout):
+        return
+    log.warning("listing lags behind look-ups", openai_batch_id=behind[0].id, batches=len(behind))
+    _set_lag(context, lags=True)
+
+
+def _still_behind(context: BatchContext, late: RemoteBatch, call_timeout: float) -> bool:
+    """Reads the listing once more, since the batch may have moved on between the listing and the look-up."""
     try:
-        # Read once more, since the batch may have moved on between the listing and the look-up.
-        since = late.created_at or _EPOCH
-        again = read_listing(context, since, timeout=call_timeout, enough=lambda remote: remote.id == late.id)
+        again = read_listing(
+            context, late.created_at or _EPOCH, timeout=call_timeout, enough=lambda remote: remote.id == late.id
+        )
     except BatchApiError:
-        return
+        return False
     shown = again.with_id(late.id)
-    if shown is None or not rules.is_behind(shown, late):
-        return
-    log.warning("listing lags behind look-ups", openai_batch_id=late.id, batches=len(behind))
+    return shown is not None and rules.is_behind(shown, late)
+
+
+def _set_lag(context: BatchContext, *, lags: bool) -> None:
     with context.engine.begin() as connection:
         now = context.now(connection)
-        traits.note_habit(connection, context.endpoint, context.key_fingerprint, listing_lags=True, now=now)
+        traits.note_habit(connection, context.endpoint, context.key_fingerprint, listing_lags=lags, now=now)
 
 
 def _looked_up(
@@ -280,10 +304,13 @@ def _looked_up(
             log.info("poll ended early", left=len(missing) - len(found) - len(unknown) - len(failures))
             break
         try:
-            found.append(context.gateway.retrieve_batch(batch.openai_batch_id, timeout=call_timeout))
+            remote = look_up(context, batch.openai_batch_id, timeout=call_timeout)
         except BatchApiError as error:
-            if error.failure.kind is FailureKind.NOT_FOUND:
-                unknown.append(batch)
-            else:
-                failures.append(error)
+            failures.append(error)
+            continue
+        if remote is None:
+            unknown.append(batch)
+        else:
+            # Some services answer with another id than they were asked for.
+            found.append(replace(remote, id=batch.openai_batch_id))
     return found, unknown, failures

@@ -7,11 +7,9 @@ probe's end is in `core.probes`, what absence needs in `core.evidence`.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from sqlalchemy import Connection
 
-from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.probes import (
     ProbeKind,
     ProbeOutcome,
@@ -25,6 +23,7 @@ from livedash_pipeline.db import traits
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.traits import Probe, Traits
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.lookups import look_up
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
 
@@ -61,14 +60,14 @@ def make_probe(context: BatchContext, kind: ProbeKind, *, at_once: bool = False)
     if probe is None:
         return why_not
     try:
-        return _send(context, kind, probe)
-    except BatchApiError as error:
-        if not error.failure.definite_refusal:
-            # Whether the probe exists is not known, and does not matter: it is made anew when its time is over.
-            return f"The probe has no known answer: {error.failure.message}"
-        outcome, reason = judge_refusal(kind, error.failure)
-        _end(context, kind, probe, outcome, reason)
-        return "" if outcome is ProbeOutcome.PROVEN else reason
+        file_id = _upload(context, kind, probe)
+        return _create(context, kind, probe, file_id)
+    except (BatchApiError, OSError) as error:
+        # Whether the probe exists does not matter: it asks nothing, and another one takes its place when its time is over.
+        said = (
+            error.failure.message if isinstance(error, BatchApiError) else f"{type(error).__name__}: {error.strerror}"
+        )
+        return f"No probe could be made: {said}"
 
 
 def settle_fence(context: BatchContext, *, timeout: float | None = None) -> bool:
@@ -85,7 +84,7 @@ def settle_fence(context: BatchContext, *, timeout: float | None = None) -> bool
     found = _judge_fence(context, probe, timeout)
     if found is None and now < probe.started_at + patience(context):
         return True
-    outcome, reason = found or (ProbeOutcome.UNKNOWN, "The probe did not end in time.")
+    outcome, reason = found or (ProbeOutcome.UNKNOWN, traits.UNSETTLED)
     _end(context, ProbeKind.FENCE, probe, outcome, reason)
     return False
 
@@ -124,12 +123,8 @@ def _note_no_fence(context: BatchContext, message: str) -> None:
 def _judge_fence(context: BatchContext, probe: Probe, timeout: float | None) -> tuple[ProbeOutcome, str] | None:
     if probe.openai_batch_id is None:
         return None
-    try:
-        return judge_fence(context.gateway.retrieve_batch(probe.openai_batch_id, timeout=timeout))
-    except BatchApiError as error:
-        if error.failure.kind is FailureKind.NOT_FOUND:
-            return None
-        raise
+    remote = look_up(context, probe.openai_batch_id, timeout=timeout)
+    return None if remote is None else judge_fence(remote)
 
 
 def _begin(context: BatchContext, kind: ProbeKind, at_once: bool) -> tuple[Probe | None, str]:
@@ -138,8 +133,7 @@ def _begin(context: BatchContext, kind: ProbeKind, at_once: bool) -> tuple[Probe
         place = (context.endpoint, context.key_fingerprint, kind)
         stale = traits.open_probe(connection, *place)
         if stale is not None and now >= stale.started_at + patience(context):
-            # Nobody knows whether it was made, and it proves nothing either way: another one takes its place.
-            traits.drop_probe(connection, stale)
+            traits.end_probe(connection, stale, ProbeOutcome.UNKNOWN, traits.UNSETTLED, now=now)
         silent = traits.last_silent(connection, *place, since=now - _REPEATED_AFTER)
         if silent is not None and not at_once:
             return None, silent
@@ -149,18 +143,35 @@ def _begin(context: BatchContext, kind: ProbeKind, at_once: bool) -> tuple[Probe
     return in_transaction(context.engine, work)
 
 
-def _send(context: BatchContext, kind: ProbeKind, probe: Probe) -> str:
+def _upload(context: BatchContext, kind: ProbeKind, probe: Probe) -> str:
+    """The probe's input file at the service, which for a fence probe is deleted again at once."""
     path = context.spool_dir / probe_filename(probe.nonce)
-    file_id = _upload(context, path, probe)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.write_bytes(probe_line(probe.nonce))
+        file_id = context.gateway.upload_input(path, path.name).id
+    finally:
+        path.unlink(missing_ok=True)
     with context.engine.begin() as connection:
         traits.update_probe(connection, probe, input_file_id=file_id)
     if kind is ProbeKind.FENCE:
         context.gateway.delete_file(file_id)
-    remote = context.gateway.create_batch(
-        file_id,
-        metadata={METADATA_PROBE: probe.nonce, METADATA_NONCE: probe.nonce},
-        deadline=float(context.settings.livedash_create_deadline),
-    )
+    return file_id
+
+
+def _create(context: BatchContext, kind: ProbeKind, probe: Probe, file_id: str) -> str:
+    try:
+        remote = context.gateway.create_batch(
+            file_id,
+            metadata={METADATA_PROBE: probe.nonce, METADATA_NONCE: probe.nonce},
+            deadline=float(context.settings.livedash_create_deadline),
+        )
+    except BatchApiError as error:
+        if not error.failure.definite_refusal:
+            raise
+        outcome, reason = judge_refusal(kind, error.failure)
+        _end(context, kind, probe, outcome, reason)
+        return "" if outcome is ProbeOutcome.PROVEN else reason
     with context.engine.begin() as connection:
         traits.update_probe(connection, probe, openai_batch_id=remote.id, made_at=context.now(connection))
     log.info("probe made", kind=kind.value, openai_batch_id=remote.id)
@@ -169,15 +180,6 @@ def _send(context: BatchContext, kind: ProbeKind, probe: Probe) -> str:
         _end(context, kind, probe, ProbeOutcome.PROVEN, "The probe was made.")
         context.gateway.delete_file(file_id)
     return ""
-
-
-def _upload(context: BatchContext, path: Path, probe: Probe) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        path.write_bytes(probe_line(probe.nonce))
-        return context.gateway.upload_input(path, path.name).id
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _end(context: BatchContext, kind: ProbeKind, probe: Probe, outcome: ProbeOutcome, reason: str) -> None:

@@ -16,11 +16,10 @@ from livedash_pipeline.core.evidence import (
     judge_absence,
     shown_as,
 )
-from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.listing import Listing
 from livedash_pipeline.db import traits
 from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.flow.lookups import look_up
 
 _LEARNED = {Proof.ABSENT: "proven", Proof.CONTRADICTED: "contradicted"}
 
@@ -48,28 +47,19 @@ def prove_absence(
         BatchApiError: A batch that the listing leaves out could not be looked up.
     """
     left_out = hidden(listing, witnesses, settled_before=settled_before)
-    known = [own for own in left_out if service_knows(context, own.openai_batch_id, timeout)]
-    forgotten = {own.openai_batch_id for own in left_out} - {own.openai_batch_id for own in known}
+    known: list[OwnBatch] = []
+    forgotten: set[str] = set()
+    for own in left_out:
+        if look_up(context, own.openai_batch_id, timeout=timeout) is not None:
+            # One is enough to contradict the listing.
+            known.append(own)
+            break
+        forgotten.add(own.openai_batch_id)
     earlier = [own for own in witnesses.earlier if own.openai_batch_id not in forgotten]
     absence = judge_absence(listing, Witnesses(witnesses.later, earlier), known_and_hidden=known, note=note)
     renamed = any(_is_renamed(listing, own) for own in (*witnesses.later, *earlier))
     _keep(context, absence, renamed=renamed)
     return absence
-
-
-def service_knows(context: BatchContext, openai_batch_id: str, timeout: float | None) -> bool:
-    """Whether the service answers for a batch with the present key.
-
-    Raises:
-        BatchApiError: It could not be asked.
-    """
-    try:
-        context.gateway.retrieve_batch(openai_batch_id, timeout=timeout)
-    except BatchApiError as error:
-        if error.failure.kind is FailureKind.NOT_FOUND:
-            return False
-        raise
-    return True
 
 
 def _is_renamed(listing: Listing, own: OwnBatch) -> bool:

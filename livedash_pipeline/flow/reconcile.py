@@ -13,8 +13,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from livedash_pipeline.core.probes import probe_nonce
 from livedash_pipeline.core.remote import RemoteBatch, RemoteFile
-from livedash_pipeline.db import polling, remote_files
+from livedash_pipeline.db import polling, remote_files, traits
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.flow.absence import accept_absence
 from livedash_pipeline.flow.context import BatchContext
@@ -96,7 +97,7 @@ def reconcile_batches(
     report.poll = poll_batches(context)
     listing = read_listing(context, _EVERYTHING)
     listed = listing.batches
-    found = find_surplus(context, listed)
+    found = find_surplus(context, listing)
     follow_surplus(context, listed)
     report.adopted = report.recovery.adopted + report.poll.adopted
     report.surplus_cancelled = found.found + report.recovery.surplus + report.poll.surplus
@@ -160,6 +161,9 @@ def _remove_files(context: BatchContext) -> int:
         removable = remote_files.removable(
             connection, context.endpoint, _named(files), settled_before=now - FILES_KEPT, now=now
         )
+        nonces = {nonce: file.id for file in files if (nonce := probe_nonce(file.filename)) is not None}
+        ended = traits.ended_probe_nonces(connection, context.endpoint, nonces)
+    removable += sorted(nonces[nonce] for nonce in ended)
     removed = sum(context.gateway.delete_file(file_id) for file_id in removable)
     if removable:
         with context.engine.begin() as connection:

@@ -32,6 +32,7 @@ from livedash_pipeline.flow.recovery_view import RecoveryView, recovery_clock
 from livedash_pipeline.flow.sending import InputChangedError, SubmittedBatch
 from livedash_pipeline.flow.surplus import follow_surplus
 from livedash_pipeline.logs import get_logger
+from livedash_pipeline.openai_batch.errors import BatchApiError
 
 log = get_logger(__name__)
 
@@ -55,6 +56,7 @@ class RecoveryReport:
         next_at: When the first of them is worth another look.
         problems: What a person has to know.
         doubts: Batches of which the service proves neither that they exist nor that they do not.
+        failures: Why single batches could not be looked at; the others were.
     """
 
     adopted: int = 0
@@ -65,6 +67,7 @@ class RecoveryReport:
     next_at: datetime | None = None
     problems: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    failures: list[BatchApiError] = field(default_factory=list)
 
     @property
     def recovered(self) -> int:
@@ -103,9 +106,18 @@ def recover_batches(
         if not taken:
             break
         _Recovery(context, taken[0], may_buy, timeout, report).run()
+    _learn_of_fence(context, timeout, report)
     with context.engine.connect() as connection:
         report.waiting, report.next_at = batches.awaiting_recovery(connection, context.endpoint)
     return report
+
+
+def _learn_of_fence(context: BatchContext, timeout: float | None, report: RecoveryReport) -> None:
+    """A fence probe that is under way is learned from, whatever became of the batch that it was made for."""
+    try:
+        settle_fence(context, timeout=timeout)
+    except BatchApiError as error:
+        report.failures.append(error)
 
 
 @dataclass
@@ -122,7 +134,7 @@ class _Recovery:
     def run(self) -> None:
         step = rules.first_step(self.taken.unfinished)
         if step is Step.LOOK:
-            step = self._look()
+            step = self._seen()
         log.info("recovery", batch_id=str(self.taken.claim.batch_id), company=self.taken.claim.company, step=step.value)
         acts: dict[Step, Callable[[], None]] = {
             Step.CANCEL: self._cancel,
@@ -137,6 +149,17 @@ class _Recovery:
         if step in acts:
             acts[step]()
 
+    def _seen(self) -> Step:
+        """What follows from a look; one that fails because of this batch alone leaves the others to be recovered."""
+        try:
+            return self._look()
+        except BatchApiError as error:
+            if not rules.concerns_one_batch(error.failure):
+                raise
+            self.report.failures.append(error)
+            self._doubt = f"cannot be put to the test: {error.failure.message}"
+            return Step.UNPROVEN
+
     def _look(self) -> Step:
         """Asks for the input file and for the batches since it was made; adopts what it finds."""
         file_id = self.taken.input_file_id
@@ -150,10 +173,12 @@ class _Recovery:
         found = adopt_found(self.context, [self.taken], listing.batches, timeout=self.timeout) > 0
         self.report.adopted += found
         self._follow_surplus(listing)
-        shown = bool(rules.choose_ours(listing.batches, self.taken.tag))
-        if found or shown:
-            # Shown and not adopted: it could not be looked up, or it is another row's; the next look asks again.
-            return Step.ADOPT if found else Step.WAIT
+        if found:
+            return Step.ADOPT
+        ours = rules.choose_ours(listing.batches, self.taken.tag)
+        if ours and self.taken.unfinished.absence_believed_at is None:
+            self._doubt = f"shows batch {ours[0].id}, which by a look-up is another one"
+            return Step.UNPROVEN
         return self._judge(listing, witnesses, since, visible, now)
 
     def _judge(self, listing: Listing, witnesses: Witnesses, since: datetime, visible: bool, now: datetime) -> Step:
@@ -174,7 +199,7 @@ class _Recovery:
         if step(Absence(Proof.NO_WITNESS)) is not Step.PROBE:
             return step(Absence(Proof.NO_WITNESS))
         absence = self._view.absence(listing, witnesses)
-        if step(absence) is Step.PROBE and not witnesses.later:
+        if step(absence) is Step.PROBE and not any(own.is_probe for own in witnesses.later):
             note = make_probe(self.context, ProbeKind.LISTING)
             witnesses = self._view.witnesses()
             absence = self._view.absence(self._view.list_since(since, witnesses), witnesses, note=note)
@@ -182,7 +207,7 @@ class _Recovery:
         return step(absence)
 
     def _follow_surplus(self, listing: Listing) -> None:
-        surplus = find_surplus(self.context, listing.batches, timeout=self.timeout).found
+        surplus = find_surplus(self.context, listing, timeout=self.timeout).found
         if surplus:
             follow_surplus(self.context, listing.batches, timeout=self.timeout)
         self.report.surplus += surplus
@@ -226,7 +251,15 @@ class _Recovery:
             )
         if not held or file_id is None:
             return
-        delete_fence(self.context, file_id)
+        try:
+            delete_fence(self.context, file_id)
+        except BatchApiError as error:
+            if not rules.concerns_one_batch(error.failure):
+                raise
+            self.report.failures.append(error)
+            self._doubt = f"shows nothing of it, and its input file could not be deleted: {error.failure.message}"
+            self._wait_for_proof()
+            return
         with self.context.engine.begin() as connection:
             recovery.record_input_deleted(connection, claim, lag=self._clock.lag, now=self.context.now(connection))
 

@@ -19,7 +19,8 @@ from livedash_pipeline.db.witnesses import read_witnesses
 from livedash_pipeline.flow.adopt import CLOCK_SLACK
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.listings import read_listing
-from livedash_pipeline.flow.proof import prove_absence, service_knows
+from livedash_pipeline.flow.lookups import look_up
+from livedash_pipeline.flow.proof import prove_absence
 from livedash_pipeline.openai_batch.errors import BatchApiError
 
 
@@ -77,4 +78,4 @@ class RecoveryView:
             known = recovery.made_with_key(connection, self.context.endpoint, deleted_with)
         if known is None:
             return False
-        return service_knows(self.context, known, self.timeout)
+        return look_up(self.context, known, timeout=self.timeout) is not None

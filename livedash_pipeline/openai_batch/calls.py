@@ -82,6 +82,7 @@ def walk_pages(operation: str, fetch: Callable[[str | None], Document]) -> Itera
         BatchApiError: While iterating; with the code `CONTRADICTION` where the pages contradict themselves.
     """
     after: str | None = None
+    used: set[str] = set()
     while True:
         document = fetch(after)
         items = _items(operation, document)
@@ -96,6 +97,9 @@ def walk_pages(operation: str, fetch: Callable[[str | None], Document]) -> Itera
             raise contradiction(operation, "claims to have more after an empty page")
         if more is False or last is None:
             return
+        if last in used:
+            raise contradiction(operation, f"begins again after {after!r}")
+        used.add(last)
         after = last
 
 

@@ -98,15 +98,16 @@ EARLIER, LATER = own("earlier", -30), own("later", 30)
 @pytest.mark.parametrize(
     ("batches", "witnesses", "proof"),
     [
-        # A witness from before the create shows that the listing reaches back.
-        ([shown("earlier")], Witnesses((), (EARLIER,)), Proof.ABSENT),
+        # One from before the create shows that the listing reaches back, one from after it that it is not stale.
         ([shown("later"), shown("earlier")], Witnesses((LATER,), (EARLIER,)), Proof.ABSENT),
+        ([shown("earlier")], Witnesses((), (EARLIER,)), Proof.NO_WITNESS),
+        ([shown("earlier")], Witnesses((LATER,), (EARLIER,)), Proof.NO_WITNESS),
         # Where there was none before, one from after it will do.
         ([shown("later")], Witnesses((LATER,), ()), Proof.ABSENT),
         # Under another id, or with another file: the name of its create is enough.
-        ([remote("x", nonce="nonce-earlier")], Witnesses((), (EARLIER,)), Proof.ABSENT),
-        ([remote("earlier", nonce="nonce-earlier", file="renamed")], Witnesses((), (EARLIER,)), Proof.ABSENT),
-        ([remote("earlier", file="file-earlier")], Witnesses((), (EARLIER,)), Proof.ABSENT),
+        ([remote("x", nonce="nonce-later")], Witnesses((LATER,), ()), Proof.ABSENT),
+        ([remote("later", nonce="nonce-later", file="renamed")], Witnesses((LATER,), ()), Proof.ABSENT),
+        ([remote("later", file="file-later")], Witnesses((LATER,), ()), Proof.ABSENT),
         # Nothing of ours is there to be shown.
         ([], Witnesses(), Proof.NO_WITNESS),
         ([shown("theirs")], Witnesses(), Proof.NO_WITNESS),
@@ -114,7 +115,8 @@ EARLIER, LATER = own("earlier", -30), own("later", 30)
         # Cut off after the newest: what lies before them is not shown.
         ([shown("later")], Witnesses((LATER,), (EARLIER,)), Proof.NO_WITNESS),
         # A lost batch would not be recognised either.
-        ([remote("earlier")], Witnesses((), (EARLIER,)), Proof.CONTRADICTED),
+        ([remote("later")], Witnesses((LATER,), ()), Proof.CONTRADICTED),
+        ([shown("later"), remote("earlier")], Witnesses((LATER,), (EARLIER,)), Proof.CONTRADICTED),
     ],
 )
 def test_absence_needs_a_witness_where_it_must_be(

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from livedash_pipeline.core.failures import classify_api_error
-from livedash_pipeline.core.probes import ProbeKind, ProbeOutcome, judge_fence, judge_refusal, probe_line
+from livedash_pipeline.core.probes import (
+    ProbeKind,
+    ProbeOutcome,
+    judge_fence,
+    judge_refusal,
+    probe_filename,
+    probe_line,
+    probe_nonce,
+)
 from livedash_pipeline.core.remote import read_remote_batch
 
 P = ProbeOutcome
@@ -49,23 +57,29 @@ def test_a_create_on_a_deleted_file_shows_whether_the_fence_holds(
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "fence"),
+    ("status", "code", "message", "fence"),
     [
-        (400, "bad_request", P.PROVEN),
-        (404, None, P.PROVEN),
-        (422, None, P.PROVEN),
-        (404, "model_not_found", P.UNKNOWN),
-        (401, None, P.UNKNOWN),
-        (403, None, P.UNKNOWN),
-        (429, "insufficient_quota", P.UNKNOWN),
+        (400, "bad_request", "Input file 'f' not found.", P.PROVEN),
+        (404, None, "No such File object: f", P.PROVEN),
+        (422, "missing_file", "x", P.PROVEN),
+        (400, None, "Unknown model livedash-probe.", P.UNKNOWN),
+        (404, "model_not_found", "No such model in the file.", P.UNKNOWN),
+        (401, None, "No access to the file.", P.UNKNOWN),
+        (403, None, "No access to the file.", P.UNKNOWN),
+        (429, "insufficient_quota", "No quota for the file.", P.UNKNOWN),
     ],
 )
 def test_a_refused_create_shows_a_fence_only_where_the_file_is_refused(
-    status: int, code: str | None, fence: ProbeOutcome
+    status: int, code: str | None, message: str, fence: ProbeOutcome
 ) -> None:
-    failure = classify_api_error(status, code, None, "Input file 'f' not found.")
+    failure = classify_api_error(status, code, None, message)
     assert judge_refusal(ProbeKind.FENCE, failure)[0] is fence
     assert judge_refusal(ProbeKind.LISTING, failure)[0] is P.UNKNOWN
+
+
+def test_input_files_of_probes_are_known_by_their_names() -> None:
+    assert probe_nonce(probe_filename("0a1b")) == "0a1b"
+    assert [probe_nonce(name) for name in ("livedash-0a1b.jsonl", "my-livedash-probe-0a.jsonl", "x")] == [None] * 3
 
 
 def test_the_line_of_a_probe_asks_a_model_that_does_not_exist_for_one_token() -> None:

@@ -70,7 +70,7 @@ LOST = replace(
         (replace(LOST, absence_doubt="shows batch b twice"), f"--believe-absence {ID}"),
         (replace(LOST, absence_doubt="shows batch b twice", absence_believed_at=NOW), "its answer is not known"),
         (replace(AT_WORK, openai_status="Resting"), "calls its state 'Resting'"),
-        (replace(LOST, input_delete_requested_at=NOW), "input file is deleted"),
+        (replace(LOST, input_delete_requested_at=NOW), "input file is being deleted"),
         (replace(LOST, create_started_at=None), "submitter is gone"),
     ],
 )

@@ -41,7 +41,10 @@ def row(openai_batch_id: str | None = "T", *, closed: bool = False, **changes: A
         (remote("R", None, "f"), row(None), set(), V.OURS),
         (remote("R", "earlier", "f"), row(None), set(), None),
         (remote("R", None, "earlier"), row(None), set(), V.UNCLEAR),
-        (remote("R", None, "earlier"), row(None, tag=Tag(None, "f")), set(), None),
+        # A row and a batch of before creates had names.
+        (remote("R", None, "earlier"), row(None, tag=Tag(None, "f")), set(), V.UNCLEAR),
+        # What was taken for the tracked one is looked at again once that is lost.
+        (remote("x"), row(listed_batch_id="x", is_lost=True), {"T", "x"}, None),
     ],
 )
 def test_what_can_be_told_without_asking(
@@ -63,6 +66,7 @@ LATE = remote("R", "earlier", "earlier")
         (R, None, T, False, V.ALIAS),
         (R, R, T, False, V.ALIAS),
         (R, T, T, False, V.ALIAS),
+        (R, remote("U"), T, False, V.UNCLEAR),
         (R, T, T, True, V.ALIAS),
         (R, R, R, False, V.ALIAS),
         # A create that came late, on an earlier file.
@@ -84,7 +88,19 @@ LATE = remote("R", "earlier", "earlier")
 def test_a_twin_of_a_tracked_batch(
     listed: RemoteBatch, itself: RemoteBatch | None, tracked: RemoteBatch | None, both: bool, verdict: Verdict
 ) -> None:
-    assert judge_twin(Looks(listed, itself, tracked, both), row(), set()) is verdict
+    assert judge_twin(Looks(listed, itself, tracked, both), row(), {"U"}) is verdict
+
+
+def test_one_look_that_does_not_show_the_tracked_batch_is_no_alias() -> None:
+    """A listing that was cut, or contradicts itself, leaves out what is there."""
+    assert judge_twin(Looks(R, None, T, both_listed=False, is_whole=False), row(), set()) is V.UNCLEAR
+
+
+def test_an_alias_that_is_listed_beside_the_tracked_batch_is_looked_at_again() -> None:
+    known = row(listed_batch_id="R")
+    assert first_sight(R, known, {"T", "R"}, {"R"}) is V.OURS
+    assert first_sight(R, known, {"T", "R"}, {"R", "T"}) is None
+    assert judge_twin(Looks(R, R, T, both_listed=True), known, set()) is V.SURPLUS
 
 
 @pytest.mark.parametrize(
