@@ -33,8 +33,8 @@ FRAMEWORKS = {
     "fastapi": {"api", "local"},
     "click": {"commands", "cli", "local"},
 }
-# iso639 is a table of data.
-CORE_MAY_IMPORT = {"pydantic", "livedash_pipeline", "iso639"}
+# iso639 and idna are tables of data.
+CORE_MAY_IMPORT = {"pydantic", "livedash_pipeline", "iso639", "idna"}
 CORE_MAY_NOT_IMPORT = {"os", "time", "socket", "subprocess", "urllib.request", "tempfile", "shutil", "random"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -17,7 +17,8 @@ RENDERER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 LINKED = re.compile(r"(?:https?|ftp)://|www\.|[-.\w+]+@[-\w]+(?:\.[-\w]+)+", re.IGNORECASE)
 ADDRESSES = [
     "https://evil.example/login", "see HTTP://evil.example.", "(https://evil.example)", "ftp://evil.example/x",
-    "www.evil.example", "WWW.evil.example/a_b", "a@b.example", "a_@b.example", "mailto:a.b+c@d.example", "xmpp:a@b.example/x", "*www.evil.example*",
+    "www.evil.example", "WWW.evil.example/a_b", "a@b.example", "a_@b.example",
+    "mailto:a.b+c@d.example", "xmpp:a@b.example/x", "*www.evil.example*",
     "http\\://evil.example", "http&#58;//evil.example", "http:/\u2060/evil.example", "https:https://evil.example", "@b.example",
 ]  # fmt: skip
 ATTACKS = [
