@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from livedash_pipeline.core.addresses import read_network
 from livedash_pipeline.errors import SettingsError
 
 # A create call may still take effect after its deadline; the lease outlasts the deadline by this much (seconds).
@@ -162,10 +162,12 @@ def parse_networks(text: str) -> tuple[str, ...]:
     """`"10.1.2.3, 10.2.0.0/16"` as addresses and networks in CIDR notation."""
     networks = []
     for part in filter(None, (piece.strip() for piece in text.split(","))):
-        try:
-            networks.append(str(ip_network(part)))
-        except ValueError:
-            raise ValueError(f"{part!r} is neither an address nor a network such as 10.2.0.0/16") from None
+        network = read_network(part)
+        if network is None:
+            raise ValueError(
+                f"{part!r} is neither an address nor a network such as 10.2.0.0/16, or holds all addresses"
+            )
+        networks.append(str(network))
     return tuple(networks)
 
 

@@ -285,6 +285,13 @@ def test_documents_name_no_package_registry_and_no_path_of_a_machine(document: P
     assert re.findall(r"(?<![\w.])/(?:work|root|home|Users|opt)/\S*", text) == []
 
 
+@pytest.mark.parametrize(
+    "path", [*DOCUMENTS, PACKAGE / "commands/machine.py", ROOT / "workspace.yaml"], ids=lambda path: path.name
+)
+def test_nothing_starts_the_ui_without_its_guard(path: Path) -> None:
+    assert not re.search(r"dagster-webserver +-", path.read_text(encoding="utf-8"))
+
+
 def test_every_document_is_linked_from_another() -> None:
     linked = {
         (document.parent / target.partition("#")[0]).resolve()

@@ -53,6 +53,8 @@ def test_isolated_settings_take_nothing_but_the_home_from_the_environment(tmp_pa
         ("LIVEDASH_LOG_FORMAT", "xml"),
         ("LIVEDASH_ALERT_URL", "ftp://hooks.example.com/x"),
         ("LIVEDASH_ALERT_ALLOW_ADDRESS", "10.1.2.3, hooks.internal"),
+        ("LIVEDASH_ALERT_ALLOW_ADDRESS", "10.1.2.3, 0.0.0.0/0"),
+        ("LIVEDASH_ALERT_ALLOW_ADDRESS", "::/0"),
         ("LIVEDASH_ALERT_URL", "https:///no-host"),
         ("LIVEDASH_MAX_FAILURE_RATIO", "2"),
     ],

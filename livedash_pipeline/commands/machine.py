@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-@command("env", example=('eval "$(livedash env)"', "dagster-webserver -w workspace.yaml"))
+@command(
+    "env",
+    example=(
+        'eval "$(livedash env)"',
+        "python -m livedash_pipeline.defs.webserver --workspace workspace.yaml --port 3000",
+    ),
+)
 def env() -> Answer:
     """Print the variables that Dagster's own processes need, for a shell to evaluate."""
     exports = ready_environment().exports()

@@ -87,11 +87,15 @@ def is_within(address: Address, networks: Iterable[Network]) -> bool:
 
 
 def read_network(text: str) -> Network | None:
-    """`10.0.0.7`, `10.0.0.0/8` or `fd00::/8` as a network; None where it is none or has bits set behind its prefix."""
+    """What people may allow, as a network: `10.0.0.7`, `10.0.0.0/8` or `fd00::/8`.
+
+    None where it is none, has bits set behind its prefix, or holds all addresses.
+    """
     try:
-        return ip_network(text.strip())
+        network = ip_network(text.strip())
     except ValueError:
         return None
+    return network if network.prefixlen else None
 
 
 def _named_kind(address: Address) -> str | None:

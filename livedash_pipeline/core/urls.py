@@ -13,12 +13,18 @@ from pathlib import PurePosixPath
 from typing import Literal
 from urllib.parse import unquote, urljoin, urlsplit
 
+import idna
+
 from livedash_pipeline.core.addresses import Address, Network, is_within, read_address, read_network, special_kind
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Backslashes and control characters are read differently by different parsers, which is how allow-lists are passed by.
 _DECEPTIVE = re.compile(r"[\x00-\x1f\x7f\\]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+# Letters of host names and IPv6 addresses. What messages give as a command holds hosts, so nothing else may pass.
+_HOST = re.compile(r"[a-z0-9_.:-]+")
+# RFC 1035: longer names cannot be asked for.
+_LONGEST_LABEL, _LONGEST_NAME = 63, 253
 
 UrlProblem = Literal[
     "bad_url",
@@ -195,10 +201,13 @@ def _allowed_host(text: str) -> tuple[str, int | None] | None:
 def _plain_host(host: str) -> str | None:
     plain = host.lower().rstrip(".")
     try:
-        plain = plain if plain.isascii() else plain.encode("idna").decode("ascii")
-    except UnicodeError:
+        # IDNA 2008, as the HTTP client reads a name. The codec of that name is of 2003 and makes another host of some.
+        plain = plain if plain.isascii() else idna.encode(plain).decode("ascii")
+    except UnicodeError:  # idna's own errors are such.
         return None
-    return plain if plain and not re.search(r"[\s/?#@%]", plain) else None
+    longest = max(map(len, plain.split(".")))
+    exists = longest <= _LONGEST_LABEL and len(plain) <= _LONGEST_NAME
+    return plain if exists and _HOST.fullmatch(plain) else None
 
 
 def _file_path(text: str) -> str:

@@ -164,7 +164,7 @@ def _checked_host(host: str) -> str:
 
 def _checked_network(text: str) -> str:
     network = read_network(text)
-    if network is None or network.prefixlen == 0:
+    if network is None:
         raise UsageError(
             f"{text!r} is no address or network that can be allowed.",
             remedy="Use an address or a network in CIDR notation, such as 10.1.2.3 or 10.1.2.0/24; not all of them.",

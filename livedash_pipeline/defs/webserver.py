@@ -24,7 +24,7 @@ from dagster_webserver.cli import (
     DEFAULT_POOL_RECYCLE,
 )
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from livedash_pipeline.core.ui_requests import UiRequest, local_origins, plain_origin, refuse_ui_request
@@ -33,10 +33,12 @@ _HOST = "127.0.0.1"
 _POLL_MILLISECONDS = 2000
 # RFC 6455: a policy is violated.
 _POLICY_VIOLATION = 1008
+# A page that shows the UI in a frame could lead a click to one of its buttons. A second policy narrows Dagster's own.
+_UNFRAMED = ((b"x-frame-options", b"DENY"), (b"content-security-policy", b"frame-ancestors 'none'"))
 
 
 class UiGuard:
-    """ASGI middleware that passes on what `refuse_ui_request` lets through.
+    """ASGI middleware that passes on what `refuse_ui_request` lets through, and lets no page show an answer in a frame.
 
     Args:
         app: Dagster's web application.
@@ -53,11 +55,11 @@ class UiGuard:
             return
         refusal = refuse_ui_request(_head(scope), self._origins)
         if refusal is None:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _unframed(send))
         elif scope["type"] == "websocket":
             await WebSocketClose(_POLICY_VIOLATION, refusal.message)(scope, receive, send)
         else:
-            await PlainTextResponse(refusal.message, refusal.status)(scope, receive, send)
+            await PlainTextResponse(refusal.message, refusal.status)(scope, receive, _unframed(send))
 
 
 def run_webserver(workspace: str, *, host: str, port: int, origins: Collection[str]) -> None:
@@ -92,6 +94,15 @@ def _head(scope: Scope) -> UiRequest:
         headers[name.decode("latin-1").lower()].append(value.decode("latin-1"))
     method = "WEBSOCKET" if scope["type"] == "websocket" else scope["method"].upper()
     return UiRequest(method, scope["path"], scope["query_string"].decode("latin-1"), headers)
+
+
+def _unframed(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *_UNFRAMED]}
+        await send(message)
+
+    return sending
 
 
 @asynccontextmanager

@@ -23,12 +23,13 @@ from livedash_pipeline.db.connect import check_reachable, database_now
 from livedash_pipeline.db.faults import explain
 from livedash_pipeline.db.migrate import check_current, head_revision
 from livedash_pipeline.db.traits import Traits
-from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError
+from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, SourceError
 from livedash_pipeline.flow.context import configured_endpoint, require_api_key
 from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.openai_batch.gateway import ModelCheck, connect
 from livedash_pipeline.openai_batch.service_clock import service_time
 from livedash_pipeline.settings import Settings
+from livedash_pipeline.sources.alert_webhook import AlertWebhook
 
 # A clock of a second's resolution, asked over a network, may seem a few seconds off; expiry and recovery count minutes.
 _SKEW_WARNING = timedelta(seconds=5)
@@ -48,6 +49,7 @@ NAMES = (
     "service_clock",
     "listing",
     "fence",
+    "alert_url",
 )
 
 
@@ -99,7 +101,7 @@ class _Findings:
 
 
 def examine(patient: Patient) -> Document:
-    """All checks, in the order of `NAMES`; `ok` is false as soon as one is."""
+    """All checks, in the order of `NAMES`; `ok` is false as soon as one is. Without a webhook there is no `alert_url`."""
     findings = _Findings(models=(patient.settings.openai_model,))
     try:
         _examine_database(patient, findings)
@@ -111,8 +113,13 @@ def examine(patient: Patient) -> Document:
         findings.checks = [check for check in findings.checks if check.name != "database"]
         findings.checks.append(_failed("database", refused))
     _examine_service(patient, findings)
+    settings = patient.settings
+    if settings.livedash_alert_url:
+        findings.checks.append(
+            _check_webhook(AlertWebhook(settings.livedash_alert_url, allowed_addresses=settings.alert_addresses))
+        )
     by_name = {check.name: check for check in findings.checks}
-    checks = [by_name.get(name, _not_checked(name)) for name in NAMES]
+    checks = [by_name.get(name, _not_checked(name)) for name in NAMES if name in by_name or name != "alert_url"]
     return {
         "ok": all(check.ok for check in checks),
         "checks": [
@@ -196,7 +203,8 @@ def _check_listing(endpoint: str, known: Traits) -> Check:
         *(["shows batches under other ids than create answered"] if known.renames_ids else []),
         *(["shows states that look-ups have gone beyond"] if known.listing_lags else []),
     ]
-    also = f" It {' and '.join(habits)}; both are coped with." if habits else ""
+    coped = "both are" if len(habits) > 1 else "this is"
+    also = f" It {' and '.join(habits)}; {coped} coped with." if habits else ""
     if known.listing == "contradicted":
         said = f"The listing of {endpoint} {known.listing_reason}, so that a batch whose answer is lost waits for a person."
         cure = (
@@ -218,6 +226,18 @@ def _check_fence(endpoint: str, known: Traits) -> Check:
         return Check("fence", CheckStatus.WARNING, said, "Nothing to do; `livedash batches` shows each batch's guard.")
     said = f"Whether {endpoint} refuses a create on a deleted file is not known yet: {words}."
     return Check("fence", CheckStatus.WARNING, said, _PROBE)
+
+
+def _check_webhook(webhook: AlertWebhook) -> Check:
+    """By look-up only: an alert that means nothing would wake somebody."""
+    try:
+        webhook.look_up()
+    except SourceError as error:
+        said = f"Alerts cannot be delivered: {error.message}"
+        return Check("alert_url", CheckStatus.FAILED, said, error.remedy or "Check LIVEDASH_ALERT_URL.")
+    return Check(
+        "alert_url", CheckStatus.OK, "The host of LIVEDASH_ALERT_URL leads to an address that may be posted to."
+    )
 
 
 def _check_prices(connection: Connection, models: Iterable[str], now: datetime) -> Check:

@@ -75,22 +75,35 @@ class PinnedTransport(httpx2.BaseTransport):
             SourceError: Host or address are not allowed.
             httpx2.HTTPError: As the client's own transport does.
         """
-        origin = origin_of(f"{request.url.scheme}://{request.url.netloc.decode('ascii')}")
-        if origin is None or not self._rules.trusts(origin):
-            raise SourceError(
-                f"{self._shown(str(request.url))} names a host and port that are not allowed.",
-                reason="host_not_allowed",
-                retryable=False,
-                remedy=host_remedy(origin, self._rules) if origin else "",
-            )
+        origin, addresses = self.look_up(request.url)
         failure: httpx2.ConnectError | httpx2.ConnectTimeout | None = None
-        for address in self._addresses(request, origin):
+        for address in addresses:
             try:
                 return self._send(request, origin.host, origin.port, address)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 failure = error
                 self._resolved.pop((origin.host, origin.port), None)
+        # There is one: `look_up` answers with no empty list.
         raise failure or httpx2.ConnectError(f"{origin.host} has no address", request=request)
+
+    def look_up(self, url: httpx2.URL) -> tuple[Origin, Sequence[str]]:
+        """Where a request for a URL would be sent: its origin and the allowed addresses, one at least. Nothing is sent.
+
+        Raises:
+            SourceError: Host or address are not allowed, or the host name cannot exist.
+            httpx2.ConnectError: The name cannot be resolved.
+        """
+        origin = origin_of(f"{url.scheme}://{url.netloc.decode('ascii')}")
+        if origin is None:
+            raise self._no_such_host(str(url))
+        if not self._rules.trusts(origin):
+            raise SourceError(
+                f"{self._shown(str(url))} names a host and port that are not allowed.",
+                reason="host_not_allowed",
+                retryable=False,
+                remedy=host_remedy(origin, self._rules),
+            )
+        return origin, self._addresses(str(url), origin)
 
     def __exit__(
         self,
@@ -107,27 +120,38 @@ class PinnedTransport(httpx2.BaseTransport):
             pool.close()
         self._pools.clear()
 
-    def _addresses(self, request: httpx2.Request, origin: Origin) -> Sequence[str]:
+    def _addresses(self, url: str, origin: Origin) -> Sequence[str]:
         place = (origin.host, origin.port)
         found_at, addresses = self._resolved.get(place, (float("-inf"), ()))
         if self._clock() - found_at > _REMEMBER_SECONDS:
-            try:
-                addresses = self._resolver(*place)
-            except (OSError, UnicodeError) as error:  # A label of more than 63 letters is no Unicode error for people.
-                raise httpx2.ConnectError(f"{origin.host} cannot be resolved", request=request) from error
+            addresses = self._resolve(url, place)
             self._resolved[place] = (self._clock(), addresses)
         problems = {address: address_problem(address, origin, self._rules) for address in addresses}
         allowed = [address for address, problem in problems.items() if problem is None]
-        if addresses and not allowed:
+        if not allowed:
             address, problem = next(iter(problems.items()))
             raise SourceError(
-                f"{self._shown(str(request.url))} leads to {address}, {problem}; it was not asked for.",
+                f"{self._shown(url)} leads to {address}, {problem}; it was not asked for.",
                 reason="private_address",
                 retryable=False,
                 # A network has no interface: what follows a % cannot be allowed.
                 remedy=self._remedy(address.partition("%")[0], self._rules),
             )
         return allowed
+
+    def _resolve(self, url: str, place: tuple[str, int]) -> Sequence[str]:
+        try:
+            addresses = self._resolver(*place)
+            if not addresses:
+                raise socket.gaierror(socket.EAI_NONAME, "the resolver answered with no address")
+        except OSError as error:
+            raise httpx2.ConnectError(f"{place[0]} cannot be resolved") from error
+        except UnicodeError:  # So the resolver calls an empty label, or one of more than 63 letters.
+            raise self._no_such_host(url) from None
+        return addresses
+
+    def _no_such_host(self, url: str) -> SourceError:
+        return SourceError(f"{self._shown(url)} has a host name that cannot exist.", reason="bad_url", retryable=False)
 
     def _send(self, request: httpx2.Request, host: str, port: int, address: str) -> httpx2.Response:
         pool = self._pools.get((host, address, port))

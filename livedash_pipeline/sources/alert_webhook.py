@@ -75,6 +75,18 @@ class AlertWebhook:
             raise
         self._failing = False
 
+    def look_up(self) -> None:
+        """Resolves the host as a delivery would, and posts nothing.
+
+        Raises:
+            SourceError: Its name cannot be resolved, or leads to an address that is not allowed; the message names the host only.
+        """
+        try:
+            with self._transport() as transport:
+                transport.look_up(httpx2.URL(self._url))
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise source_error_for(error, shown_webhook(self._url)) from None
+
     def _pause(self, seconds: float) -> None:
         # A sensor's tick cannot wait for as long as a server may ask.
         self._sleep(min(seconds, _LONGEST_PAUSE))
@@ -90,8 +102,8 @@ class AlertWebhook:
             if not response.is_success:
                 raise source_error_for(response, shown)
 
-    def _client(self, seconds: float) -> httpx2.Client:
-        transport = PinnedTransport(
+    def _transport(self) -> PinnedTransport:
+        return PinnedTransport(
             self._rules,
             httpx2.create_ssl_context(),
             resolver=self._resolver,
@@ -99,9 +111,14 @@ class AlertWebhook:
             remedy=_address_remedy,
             shown=shown_webhook,
         )
+
+    def _client(self, seconds: float) -> httpx2.Client:
         # A proxy of the environment would connect to an address that nobody checked.
         return httpx2.Client(
-            transport=transport, trust_env=False, timeout=httpx2.Timeout(seconds), headers={"User-Agent": USER_AGENT}
+            transport=self._transport(),
+            trust_env=False,
+            timeout=httpx2.Timeout(seconds),
+            headers={"User-Agent": USER_AGENT},
         )
 
 

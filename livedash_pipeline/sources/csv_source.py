@@ -143,7 +143,13 @@ class _Fetch:
         with (
             Deadline(limits.total_seconds) as deadline,
             SourceClient(
-                self.rules, self.credentials, limits, context, accept=_ACCEPTED, resolver=source.resolver
+                self.rules,
+                self.credentials,
+                limits,
+                context,
+                accept=_ACCEPTED,
+                fetches_csv=True,
+                resolver=source.resolver,
             ) as client,
             client.open(place, deadline, headers=self.conditions) as (answered, response),
         ):

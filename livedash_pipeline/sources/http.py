@@ -33,6 +33,8 @@ _BACK_OFF = wait_exponential(multiplier=0.5, max=10) + wait_random(0, 0.5)
 LONGEST_RETRY_AFTER = 30.0
 _RETRYABLE_STATUSES = frozenset({408, 425, 429})
 _PIECE = 1 << 16
+# Longer addresses are cut in messages, which are stored and posted as well.
+_SHOWN_LETTERS = 200
 # Exception, reason, whether waiting may help, and what follows the URL in the sentence. The first that fits counts.
 _TRANSPORT_FAILURES: tuple[tuple[type[BaseException], str, bool, str], ...] = (
     (socket.gaierror, "domain_not_found", True, "has a host name that cannot be resolved"),
@@ -106,12 +108,19 @@ def find_credentials(
 
 
 def shown_url(url: str) -> str:
-    """A URL for messages and logs: without user, password, query and fragment."""
+    """A URL for messages and logs: without user, password, query and fragment, printable, and of 200 characters at most."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return "(an address that cannot be read)"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    # Escaping makes it longer, never shorter.
+    printable = "".join(map(_printable, shown[: _SHOWN_LETTERS + 1]))
+    return printable if len(printable) <= _SHOWN_LETTERS else f"{printable[: _SHOWN_LETTERS - 1]}…"
+
+
+def _printable(letter: str) -> str:
+    return letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
 
 
 def classify_status(code: int) -> tuple[str, bool]:

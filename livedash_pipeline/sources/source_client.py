@@ -6,6 +6,7 @@ one connected to is `sources.addresses`; what is done with a body is the caller'
 
 from __future__ import annotations
 
+import shlex
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -33,8 +34,10 @@ from livedash_pipeline.sources.http import USER_AGENT, Credentials, FetchLimits,
 MAX_REDIRECTS = 5
 # 300, 304 to 306 and the header Refresh lead nowhere: what comes with them is the answer.
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ASKS_FOR_CREDENTIALS = frozenset({"http_401", "http_403"})
+_WITHHELD = "the company's credentials were not sent there: they go to the CSV's own scheme, host and port only"
 _REFUSALS: dict[UrlProblem, str] = {
-    "bad_url": "is not an http:// or https:// address",
+    "bad_url": "is not an http:// or https:// address of a host that can exist",
     "credentials_in_url": "carries a user name or password, which are not followed",
     "host_not_allowed": "names a host and port that are neither the CSV's own nor allowed for the company",
     "file_not_allowed": "names a file, and the company's CSV is not one",
@@ -52,6 +55,7 @@ class SourceClient:
         limits: Times of one fetch, redirects included.
         ssl_context: For https.
         accept: The header of that name.
+        fetches_csv: Whether it is the CSV itself that is asked for, so that another address of it is a remedy.
         resolver: Addresses of a host; given by tests.
         clock: Monotonic seconds.
     """
@@ -64,10 +68,12 @@ class SourceClient:
         ssl_context: ssl.SSLContext,
         *,
         accept: str,
+        fetches_csv: bool = False,
         resolver: Resolver = resolve,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rules = rules
+        self._fetches_csv = fetches_csv
         self._credentials = credentials
         self._client = httpx2.Client(
             transport=PinnedTransport(rules, ssl_context, resolver=resolver, clock=clock),
@@ -98,13 +104,14 @@ class SourceClient:
         """
         place = start
         for hop in range(MAX_REDIRECTS + 1):
-            with _naming_hop(start, hop), self._ask(place, deadline, headers) as response:
+            with self._explaining(start, place, hop), self._ask(place, deadline, headers) as response:
                 if response.status_code not in _REDIRECTS:
                     yield place.url, response
                     return
-                found = redirected(place, response.headers.get("location", ""), self._rules)
+                location = response.headers.get("location", "").strip()
+                found = redirected(place, location, self._rules)
             if isinstance(found, RefusedPlace):
-                raise _refused_hop(found.reason, place, response.headers.get("location", ""), self._rules, hop + 1)
+                raise self._refused_hop(found.reason, place, location, hop + 1)
             place = found
         raise refusal("too_many_redirects", start.url, self._rules)
 
@@ -113,10 +120,42 @@ class SourceClient:
         self, place: HttpPlace, deadline: Deadline, headers: Mapping[str, str] | None
     ) -> Iterator[httpx2.Response]:
         _require_one_reading(place, self._rules)
-        own = place.origin == self._rules.csv_origin
-        credentials = self._credentials if own else None
+        credentials = self._credentials if place.origin == self._rules.csv_origin else None
         with open_response(self._client, place.url, deadline, headers=headers, credentials=credentials) as response:
             yield response
+
+    @contextmanager
+    def _explaining(self, start: HttpPlace, place: HttpPlace, hop: int) -> Iterator[None]:
+        """Adds to an error which redirect led to it, and that credentials were withheld where those were asked for."""
+        try:
+            yield
+        except SourceError as error:
+            if hop:
+                error.message = _joined(error, f" (hop {hop} of the redirects from {shown_url(start.url)})")
+            withheld = self._credentials is not None and place.origin != self._rules.csv_origin
+            if withheld and error.reason in _ASKS_FOR_CREDENTIALS:
+                error.message = _joined(error, f"; {_WITHHELD}")
+                error.remedy = (
+                    _moved_remedy(place.url, self._rules)
+                    if self._fetches_csv
+                    else "Have it published where the CSV is, or where no credentials are asked for."
+                )
+            raise
+
+    def _refused_hop(self, reason: UrlProblem, place: HttpPlace, location: str, hop: int) -> SourceError:
+        try:
+            target = urljoin(place.url, location)
+        except ValueError:
+            target = ""
+        if location:
+            led = f"to {shown_url(target) or 'nowhere'} (hop {hop}), which {_REFUSALS[reason]}; it was not asked for"
+        else:
+            led = f"without saying where (hop {hop})"
+        remedy = _remedy(reason, target, self._rules)
+        # The port is another one, so that the answer could come from another server: people have to say so.
+        if self._fetches_csv and reason == "host_not_allowed" and _is_own_by_https(target, place, self._rules):
+            remedy = _moved_remedy(target, self._rules)
+        return SourceError(f"{shown_url(place.url)} redirects {led}.", reason=reason, retryable=False, remedy=remedy)
 
 
 def allowed_place(url: str, rules: SourceRules) -> HttpPlace | FilePlace:
@@ -138,20 +177,6 @@ def refusal(reason: UrlProblem, url: str, rules: SourceRules) -> SourceError:
     )
 
 
-def _refused_hop(reason: UrlProblem, place: HttpPlace, location: str, rules: SourceRules, hop: int) -> SourceError:
-    try:
-        target = urljoin(place.url, location.strip())
-    except ValueError:
-        target = ""
-    return SourceError(
-        f"{shown_url(place.url)} redirects to {shown_url(target) or 'nowhere'} (hop {hop}), which {_REFUSALS[reason]}; "
-        "it was not asked for.",
-        reason=reason,
-        retryable=False,
-        remedy=_remedy(reason, target, rules),
-    )
-
-
 def _remedy(reason: UrlProblem, url: str, rules: SourceRules) -> str:
     origin = origin_of(url)
     if reason == "host_not_allowed" and origin is not None:
@@ -159,6 +184,24 @@ def _remedy(reason: UrlProblem, url: str, rules: SourceRules) -> str:
     if reason == "insecure_redirect":
         return "Have its publisher keep to https."
     return "Have its publisher correct the address."
+
+
+def _is_own_by_https(target: str, place: HttpPlace, rules: SourceRules) -> bool:
+    origin = origin_of(target)
+    if origin is None or place.origin != rules.csv_origin:
+        return False
+    return (place.origin.scheme, origin.scheme, origin.host) == ("http", "https", place.origin.host)
+
+
+def _moved_remedy(url: str, rules: SourceRules) -> str:
+    return (
+        f"If that is where the CSV is now, say so: `livedash company set {rules.company} "
+        f"--csv-url {shlex.quote(shown_url(url))}`."
+    )
+
+
+def _joined(error: SourceError, more: str) -> str:
+    return f"{error.message.removesuffix('.')}{more}."
 
 
 def _require_one_reading(place: HttpPlace, rules: SourceRules) -> None:
@@ -170,15 +213,3 @@ def _require_one_reading(place: HttpPlace, rules: SourceRules) -> None:
         read = None
     if read != place.origin:
         raise refusal("bad_url", place.url, rules)
-
-
-@contextmanager
-def _naming_hop(start: HttpPlace, hop: int) -> Iterator[None]:
-    try:
-        yield
-    except SourceError as error:
-        if hop:
-            error.message = (
-                f"{error.message.removesuffix('.')} (hop {hop} of the redirects from {shown_url(start.url)})."
-            )
-        raise

@@ -11,12 +11,16 @@ import pytest
 from click.testing import Result
 from sqlalchemy import Engine
 
+from livedash_pipeline.core.endpoints import key_fingerprint
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.prices import seed_prices, set_rate
+from livedash_pipeline.db.traits import note_habit
+from livedash_pipeline.flow.context import configured_endpoint
 from livedash_pipeline.flow.doctor import NAMES, Patient, examine
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.settings import Settings
 from tests.commands.conftest import Run, document_of
+from tests.sources.alert_receiver import alert_receiver
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,10 @@ def money(engine: Engine) -> None:
 
 def _checks(result: Result) -> dict[str, dict[str, Any]]:
     document = document_of(result)
-    assert [check["name"] for check in document["checks"]] == list(NAMES)
+    assert [check["name"] for check in document["checks"]] in (
+        [*NAMES],
+        [name for name in NAMES if name != "alert_url"],
+    )
     assert document["ok"] == all(check["ok"] for check in document["checks"])
     assert all(check["remedy"] for check in document["checks"] if not check["ok"])
     return {check["name"]: check for check in document["checks"]}
@@ -91,6 +98,32 @@ def test_without_key_price_and_rate_each_says_what_to_do(livedash: Run) -> None:
     assert "livedash rate set" in checks["exchange_rate"]["remedy"]
     assert "livedash price set" in checks["price"]["remedy"]
     assert checks["service_clock"]["status"] == "not_checked"
+
+
+def test_the_webhook_of_alerts_is_looked_up_and_nothing_is_posted(livedash: Run) -> None:
+    with alert_receiver() as receiver:
+        by_name = {"LIVEDASH_ALERT_URL": receiver.url.replace("127.0.0.1", "localhost")}
+        refused = _checks(livedash("doctor", "--json", **by_name))["alert_url"]
+        assert refused["status"] == "failed" and "a loopback address" in refused["message"]
+        assert "LIVEDASH_ALERT_ALLOW_ADDRESS" in refused["remedy"] and "secret-token" not in str(refused)
+        allowed = livedash("doctor", "--json", **by_name, LIVEDASH_ALERT_ALLOW_ADDRESS="127.0.0.1,::1")
+        assert _checks(allowed)["alert_url"]["status"] == "ok"
+        assert receiver.posted == []
+    assert "alert_url" not in _checks(livedash("doctor", "--json"))
+
+
+@pytest.mark.usefixtures("money")
+def test_habits_of_a_listing_are_counted_in_words(engine: Engine, server: RunningServer) -> None:
+    settings = Settings(openai_base_url=server.base_url, openai_api_key="good")
+    for habit, says in (
+        ("renames_ids", "answered; this is coped with."),
+        ("listing_lags", "beyond; both are coped with."),
+    ):
+        with engine.begin() as connection:
+            now = database_now(connection)
+            note_habit(connection, configured_endpoint(settings), key_fingerprint("good"), now=now, **{habit: True})
+        checks = examine(Patient(settings, engine, lambda: datetime.now(UTC)))["checks"]
+        assert [check["message"].endswith(says) for check in checks if check["name"] == "listing"] == [True]
 
 
 def test_an_unreachable_or_empty_database_is_a_finding(livedash: Run, empty_database_url: str) -> None:

@@ -110,8 +110,11 @@ def test_a_network_holds_what_leads_into_it(address: str, network: str, held: bo
     assert is_within(ip_address(address), [allowed]) is held
 
 
-@pytest.mark.parametrize("text", ["", "10.0.0.7/8", "10.0.0", "0x7f.1", "localhost", "fe80::1%eth0/64", "10.0.0.0/33"])
-def test_what_is_no_network_is_none(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["", "10.0.0.7/8", "10.0.0", "0x7f.1", "localhost", "fe80::1%eth0/64", "10.0.0.0/33", "0.0.0.0/0", "::/0"],
+)
+def test_what_is_no_network_or_all_of_them_is_none(text: str) -> None:
     assert read_network(text) is None
 
 

@@ -67,6 +67,19 @@ def test_another_name_that_leads_here_is_refused(method: str, host: str) -> None
     assert refused(method, host=host, content_type="application/json") == 421
 
 
+@pytest.mark.parametrize("host", ["10.1.2.3:3000", "dagster", ""])
+def test_a_probe_of_the_servers_health_may_come_by_any_name(host: str) -> None:
+    assert refused("GET", "/server_info", host=host) is None
+    assert refused("GET", "/server_info", host=host, origin="http://evil.example") == 403
+    for method, target in (
+        ("POST", "/server_info"),
+        ("GET", "/server_info/"),
+        ("GET", "/runs"),
+        ("GET", "/x/server_info"),
+    ):
+        assert refused(method, target, host=host, content_type="application/json") == 421
+
+
 def test_a_request_has_one_host() -> None:
     assert refused("GET", host=["127.0.0.1:3000", "127.0.0.1:3000"]) == 421
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,6 +95,32 @@ def test_origin_fills_in_the_default_port() -> None:
     assert origin_of("http://A.example/x") == Origin("http", "a.example", 80)
     assert origin_of("https://bücher.example") == Origin("https", "xn--bcher-kva.example", 443)
     assert origin_of("mailto:x@a.example") is None
+
+
+@pytest.mark.parametrize(
+    ("host", "read"),
+    [
+        ("straße.de", "xn--strae-oqa.de"),
+        ("FAß.example", "xn--fa-hia.example"),
+        ("βόλος.example", "xn--nxasmm1c.example"),
+        ("\u2603.net", None),
+        ("\u2460\u2461\u2466.0.0.1", None),
+        ("xn--strae-oqa.de", "xn--strae-oqa.de"),
+        ("snake_case.example", "snake_case.example"),
+        ("a" * 63 + ".example", "a" * 63 + ".example"),
+        ("a" * 64 + ".example", None),
+        ("a." * 127 + "b", None),
+        ("$(reboot).example", None),
+        ("a`b.example", None),
+        ("a;b.example", None),
+    ],
+)
+def test_a_host_is_read_as_the_client_reads_it_or_not_at_all(host: str, read: str | None) -> None:
+    origin = origin_of(f"https://{host}/x.csv")
+    assert (origin.host if origin else None) == read
+    if origin:
+        assert httpx2.URL(f"https://{host}/x.csv").raw_host.decode() == read
+        assert isinstance(locate(f"https://{host}/x.csv", source_rules(f"https://{host}/y.csv", [])), HttpPlace)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,20 @@ def test_a_request_that_another_page_could_send_reaches_nothing(served: str) -> 
         assert client.post("/graphql", json=QUERY, headers={"Host": "evil.example"}).status_code == 421
 
 
+def test_no_answer_is_shown_in_a_frame(served: str) -> None:
+    with httpx2.Client(base_url=served, trust_env=False) as client:
+        own = client.get("/runs")
+        refused = client.get("/runs", headers={"Host": "evil.example"})
+        for answer in (own, refused, client.get("/server_info"), client.post("/graphql", json=QUERY)):
+            assert answer.headers.get_list("X-Frame-Options") == ["DENY"]
+            assert answer.headers.get_list("Content-Security-Policy")[-1] == "frame-ancestors 'none'"
+        assert "script-src" in own.headers.get_list("Content-Security-Policy")[0], "Dagster's own policy stays"
+
+
+def test_a_load_balancer_sees_by_address_that_the_server_lives(served: str) -> None:
+    assert httpx2.get(f"{served}/server_info", headers={"Host": "10.1.2.3"}, trust_env=False).status_code == 200
+
+
 def test_subscriptions_pass_for_its_own_pages_only(served: str) -> None:
     address = served.replace("http", "ws") + "/graphql"
     protocols = [Subprotocol("graphql-ws")]

@@ -90,6 +90,20 @@ def test_a_webhook_by_name_is_posted_to_an_address_that_is_allowed(receiver: Ale
     assert receiver.posted == [DOCUMENT]
 
 
+def test_a_look_up_judges_the_address_and_posts_nothing(receiver: AlertReceiver) -> None:
+    url = receiver.url.replace("127.0.0.1", "hooks.invalid")
+    AlertWebhook(receiver.url).look_up()
+    AlertWebhook(url, allowed_addresses=["127.0.0.1"], resolver=lambda _host, _port: ["127.0.0.1"]).look_up()
+    found: dict[str, list[str]] = {"leads to 127.0.0.1": ["127.0.0.1"], "cannot be resolved": []}
+    for says, addresses in found.items():
+        with pytest.raises(SourceError, match=says) as caught:
+            AlertWebhook(url, resolver=lambda _host, _port, given=addresses: given).look_up()
+        assert "secret-token" not in str(caught.value)
+    with pytest.raises(SourceError, match="has a host name that cannot exist"):
+        AlertWebhook(f"https://{'a' * 70}.example/hook").look_up()
+    assert receiver.posted == []
+
+
 def test_an_alert_is_not_carried_along_a_redirect(receiver: AlertReceiver) -> None:
     with alert_receiver() as elsewhere:
         for status in (301, 302, 303, 307, 308):

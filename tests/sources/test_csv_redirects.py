@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,7 +89,9 @@ def test_a_redirect_to_another_port_of_this_machine_is_never_asked_for(
         ("http://127.0.0.1:{own}@127.0.0.1:{port}/", "credentials_in_url"),
         ("http://127.0.0.1:{own}\\@127.0.0.1:{port}/", "bad_url"),
         ("http://127.0.0.1:{own}#@127.0.0.1:{port}/", "http_404"),
-        ("http://\u2460\u2461\u2466.0.0.1:{port}/", "host_not_allowed"),
+        ("http://\u2460\u2461\u2466.0.0.1:{port}/", "bad_url"),
+        ("http://" + "a" * 70 + ".example:{port}/", "bad_url"),
+        ("http://127.0.0.1;reboot:{port}/", "bad_url"),
         ("http://xn--bcher-kva.example:{port}/", "host_not_allowed"),
         ("https://127.0.0.1:{port}/", "host_not_allowed"),
         ("file:///etc/passwd", "file_not_allowed"),
@@ -105,6 +108,70 @@ def test_no_spelling_of_a_redirect_reaches_another_server(
     site.answers |= {"/x.csv": plain(b"", 302, Location=spelled), "/": plain(b"", 404)}
     assert _error(_source(tmp_path), f"{site.url}/x.csv").reason == reason
     assert local.asked == []
+
+
+def test_a_redirect_of_the_csv_to_https_of_its_host_says_how_to_give_that_address(
+    site: Site, local: Site, tmp_path: Path
+) -> None:
+    target = f"https://127.0.0.1:{local.url.rpartition(':')[2]}"
+    site.answers["/x.csv"] = plain(b"", 301, Location=f"{target}/x';reboot.csv?key=s3cret")
+    error = _error(_source(tmp_path), f"{site.url}/x.csv")
+    assert (error.reason, local.asked) == ("host_not_allowed", [])
+    command = error.remedy.split("`")[1]
+    assert shlex.split(command) == ["livedash", "company", "set", "acme", "--csv-url", f"{target}/x';reboot.csv"]
+    # The same from elsewhere, or to elsewhere, is no move of the CSV.
+    for location in (target.replace("127.0.0.1", "chats.invalid"), local.url):
+        site.answers["/x.csv"] = plain(b"", 301, Location=location)
+        assert "--transcript-host" in _error(_source(tmp_path), f"{site.url}/x.csv").remedy
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_says_that_credentials_were_withheld(site: Site, local: Site, tmp_path: Path, status: int) -> None:
+    site.answers["/x.csv"] = plain(b"", 302, Location=f"{local.url}/?key=s3cret")
+    local.answers["/"] = plain(b"", status)
+    error = _error(_source(tmp_path), f"{site.url}/x.csv", local.url.removeprefix("http://"))
+    assert (
+        f"(hop 1 of the redirects from {site.url}/x.csv); the company's credentials were not sent there"
+        in error.message
+    )
+    assert f"livedash company set acme --csv-url {local.url}/`" in error.remedy
+    site.answers["/x.csv"] = plain(b"", status)
+    own = _error(_source(tmp_path), f"{site.url}/x.csv")
+    assert "not sent" not in own.message and "Check the credentials" in own.remedy
+
+
+def test_a_redirect_without_a_target_says_so(site: Site, tmp_path: Path) -> None:
+    for answer in (plain(b"", 302), plain(b"", 302, Location="  ")):
+        site.answers["/x.csv"] = answer
+        error = _error(_source(tmp_path), f"{site.url}/x.csv")
+        assert error.message == f"{site.url}/x.csv redirects without saying where (hop 1)."
+
+
+def test_a_target_is_shown_short_and_printable(site: Site, tmp_path: Path) -> None:
+    for path in ("a" * 5000, "\x1b[2J" * 100, "\x1b]0;x\x07", "\u202etxt.csv".encode().decode("latin-1")):
+        site.answers["/x.csv"] = plain(b"", 302, Location=f"http://other.example/{path}")
+        error = _error(_source(tmp_path), f"{site.url}/x.csv")
+        assert str(error).isprintable() and len(str(error)) < 600
+        assert "redirects to http://other.example/" in error.message
+
+
+@pytest.mark.parametrize(
+    ("host", "answer", "reason", "says"),
+    [
+        ("a" * 70 + ".example", None, "bad_url", "of a host that can exist"),
+        ("a..example", None, "bad_url", "has a host name that cannot exist"),
+        ("\u2603.example", None, "bad_url", "of a host that can exist"),
+        ("empty.example", [], "domain_not_found", "has a host name that cannot be resolved"),
+    ],
+)
+def test_a_host_that_is_none_is_called_so(
+    tmp_path: Path, host: str, answer: list[str] | None, reason: str, says: str
+) -> None:
+    source = _source(tmp_path, resolve if answer is None else lambda _host, _port: answer)
+    with pytest.raises(SourceError, match=says) as caught:
+        _fetch(source, f"http://{host}/x.csv")
+    # Only what a name server says can change.
+    assert (caught.value.reason, caught.value.retryable) == (reason, reason == "domain_not_found")
 
 
 def test_what_is_no_redirect_is_not_followed(site: Site, local: Site, tmp_path: Path) -> None:

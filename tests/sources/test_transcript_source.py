@@ -178,6 +178,19 @@ def test_redirect_to_an_allowed_host_is_followed_without_credentials(
     assert ["authorization" in each.headers for each in site.asked + other.asked] == [True, True, False]
 
 
+def test_a_transcript_that_asks_for_the_withheld_credentials_says_so(
+    site: TranscriptSite, other: TranscriptSite, stack: ExitStack
+) -> None:
+    other.answers["/a.txt"] = Answer(status=401)
+    rules = rules_of(site, f"127.0.0.1:{other.port}")
+    source = open_source(stack, rules, credentials=Credentials("acme", "secret"))
+    with pytest.raises(SourceError, match="the company's credentials were not sent there") as caught:
+        source.fetch(f"{other.url}/a.txt")
+    assert "--csv-url" not in caught.value.remedy, "where the CSV is does not matter"
+    with pytest.raises(SourceError, match=r"answered 401 Unauthorized\. Check the credentials"):
+        open_source(stack, rules).fetch(f"{other.url}/a.txt")
+
+
 @pytest.mark.parametrize(
     "target", ["http://127.0.0.1:{port}/c.txt", "http://localhost:{port}/c.txt", "http://169.254.169.254/meta"]
 )
