@@ -24,6 +24,7 @@ _REASONS: Mapping[int, tuple[str, str, bool]] = MappingProxyType(
         errno.EIO: ("the device reports an error", "Look at the disk and the system's log", True),
         errno.EMFILE: ("this process has too many files open", "Raise `ulimit -n`", True),
         errno.ENFILE: ("this machine has too many files open", "Close some, or raise fs.file-max", True),
+        errno.EBADF: ("it is not open for writing", "Name a place that can be written to", False),
         errno.EROFS: ("the file system is read-only", _PLACE, False),
         errno.EACCES: ("permission is denied", _PLACE, False),
         errno.EPERM: ("permission is denied", _PLACE, False),
@@ -37,7 +38,7 @@ _REASONS: Mapping[int, tuple[str, str, bool]] = MappingProxyType(
     }
 )
 # Any program may meet these about anything; they tell of a failed write only where it is known that something was written.
-_AMBIGUOUS = frozenset({errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.EPERM, errno.EIO})
+_AMBIGUOUS = frozenset({errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.EPERM, errno.EIO, errno.EBADF})
 
 
 @contextmanager
