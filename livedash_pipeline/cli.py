@@ -16,6 +16,7 @@ import click
 
 from livedash_pipeline.commands.command import ExampleMixin, GlobalOptions
 from livedash_pipeline.commands.guard import exit_status
+from livedash_pipeline.streams import open_closed_streams
 
 SECTIONS = {
     "The flow, in its order": {
@@ -132,6 +133,7 @@ def cli(options: GlobalOptions, verbose: bool, quiet: bool, debug: bool) -> None
 
 def main() -> None:
     """Entry point of the script `livedash`."""
+    open_closed_streams()
     if isinstance(sys.stdout, TextIOWrapper):
         # A terminal or a file that takes ASCII only gets an escape for a name's accent, not an error.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -5,7 +5,7 @@
     ├── UsageError              an argument names nothing that exists; exit status 2
     ├── DatabaseNotReadyError   unreachable, not migrated, or newer than this program; exit status 2
     │   └── DatabaseFaultError  the database refuses or lacks something; exit status 1 where that passes by itself
-    ├── StorageError            a file cannot be written; exit status 2 where a setting names its place
+    ├── StorageError            a file cannot be written or opened; exit status 2 where a setting names its place
     ├── SourceError             a CSV or transcript source cannot be read now; `retryable` says whether waiting helps
     ├── RejectedImportError     too many records of a file cannot be read
     └── BatchApiError           the Batch API refused; raised by `openai_batch`

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import sys
 
+from livedash_pipeline.streams import open_closed_streams
+
 
 def main() -> None:
     """Loads and runs the command line; its own interrupts are handled by `commands.guard`."""
+    open_closed_streams()
     try:
         from livedash_pipeline.cli import main as run
     except KeyboardInterrupt:

@@ -24,6 +24,7 @@ _REASONS: Mapping[int, tuple[str, str, bool]] = MappingProxyType(
         errno.EIO: ("the device reports an error", "Look at the disk and the system's log", True),
         errno.EMFILE: ("this process has too many files open", "Raise `ulimit -n`", True),
         errno.ENFILE: ("this machine has too many files open", "Close some, or raise fs.file-max", True),
+        errno.EBADF: ("it is not open for writing", "Name a place that can be written to", False),
         errno.EROFS: ("the file system is read-only", _PLACE, False),
         errno.EACCES: ("permission is denied", _PLACE, False),
         errno.EPERM: ("permission is denied", _PLACE, False),
@@ -37,7 +38,10 @@ _REASONS: Mapping[int, tuple[str, str, bool]] = MappingProxyType(
     }
 )
 # Any program may meet these about anything; they tell of a failed write only where it is known that something was written.
-_AMBIGUOUS = frozenset({errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.EPERM, errno.EIO})
+_AMBIGUOUS = frozenset({errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.EPERM, errno.EIO, errno.EBADF})
+
+# These say that something was written; whoever reads a file may meet any other one.
+_OF_WRITES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
 @contextmanager
@@ -63,18 +67,27 @@ def writing(what: str, place: Path | str, *, setting: str = "") -> Iterator[None
 
 def storage_error(error: OSError, what: str, place: Path | str, *, setting: str = "") -> StorageError:
     """The refusal of a write that is known as one."""
+    return _refusal(error, f"{what} could not be written to {place}", setting)
+
+
+def failed_write(error: BaseException) -> StorageError | None:
+    """What an error that nobody explained says about a file; None where it may be of something else, such as a connection.
+
+    Only where its errno tells of a write, the sentence does.
+    """
+    if not isinstance(error, OSError) or error.errno not in _REASONS or error.errno in _AMBIGUOUS:
+        return None
+    if error.errno in _OF_WRITES:
+        return storage_error(error, "A file", error.filename or "where it belongs")
+    return _refusal(error, f"{error.filename or 'A file'} could not be opened")
+
+
+def _refusal(error: OSError, beginning: str, setting: str = "") -> StorageError:
     default = ((error.strerror or type(error).__name__).lower(), _PLACE, False)
     reason, remedy, passes = _REASONS.get(error.errno or 0, default)
     name = f" ({setting})" if setting else ""
-    failed = StorageError(f"{what} could not be written to {place}: {reason}.", remedy=f"{remedy}{name}.")
+    failed = StorageError(f"{beginning}: {reason}.", remedy=f"{remedy}{name}.")
     failed.errno = error.errno
     if setting and not passes:
         failed.exit_status = 2
     return failed
-
-
-def failed_write(error: BaseException) -> StorageError | None:
-    """What an error that nobody explained says about a write; None where it tells of none, such as a refused connection."""
-    if not isinstance(error, OSError) or error.errno not in _REASONS or error.errno in _AMBIGUOUS:
-        return None
-    return storage_error(error, "A file", error.filename or "where it belongs")

@@ -32,6 +32,16 @@ def few_open_files(most: int = _FILES) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
+def closed_streams(*numbers: int) -> Callable[[], None]:
+    """Closes standard streams, as `>&-` (1) and `2>&-` (2) of a shell do."""
+
+    def limit() -> None:
+        for number in numbers:
+            os.close(number)
+
+    return limit
+
+
 def run_limited(
     command: Sequence[str],
     *,

@@ -43,6 +43,23 @@ def test_every_refusal_names_what_where_and_why(number: int, is_setting: bool) -
     assert storage_error(OSError(number, ""), "A spool", "/tmp/x").exit_status == 1
 
 
+@pytest.mark.parametrize(
+    "number", [errno.EACCES, errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE]
+)
+def test_an_unexplained_error_that_does_not_tell_of_a_write_says_opened(number: int) -> None:
+    for named, subject in ((("/etc/secret",), "/etc/secret"), ((), "A file")):
+        failed = failed_write(OSError(number, "x", *named))
+        assert failed is not None
+        assert failed.message.startswith(f"{subject} could not be opened: ")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])
+def test_an_unexplained_error_that_tells_of_a_write_says_written(number: int) -> None:
+    failed = failed_write(OSError(number, "x", "/data/file"))
+    assert failed is not None
+    assert failed.message.startswith("A file could not be written to /data/file: ")
+
+
 def test_only_what_tells_of_a_write_is_taken_for_one() -> None:
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENAMETOOLONG, errno.EFBIG):
         assert isinstance(failed_write(OSError(number, "x")), StorageError)

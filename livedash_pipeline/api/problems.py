@@ -183,7 +183,9 @@ def _of_machine(error: Exception) -> Problem | None:
 
 def _of_storage() -> Problem:
     # Where it lies is nobody's business but the operator's; the log has the errno.
-    return unavailable("The server cannot write to its disk now; nothing was stored.", seconds=_STORAGE_SECONDS)
+    return unavailable(
+        "The server cannot read or write a file of its own now; nothing was stored.", seconds=_STORAGE_SECONDS
+    )
 
 
 def _of_framework(error: HTTPException) -> Problem:

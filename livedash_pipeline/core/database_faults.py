@@ -62,6 +62,12 @@ _LOGIN = DatabaseFault(
     "Correct user and password in the address, or let the user in by pg_hba.conf.",
     is_passing=False,
 )
+_ENTRY = DatabaseFault(
+    _LOGIN.code,
+    f"{DATABASE} refuses the login: pg_hba.conf does not let this user in from here without TLS.",
+    "Let the user in by pg_hba.conf, or connect with TLS (sslmode=require), if the entry asks for it.",
+    is_passing=False,
+)
 TOO_MANY_CONNECTIONS = DatabaseFault(
     "database_too_many_connections",
     f"{DATABASE} has no connection left for this user: there are too many clients already.",
@@ -134,6 +140,12 @@ _MACHINE = DatabaseFault(
     "Look at the server's log and its disk, and repeat the command.",
     is_passing=True,
 )
+_PROTOCOL = DatabaseFault(
+    "database_protocol",
+    f"{DATABASE} broke the protocol or refused, or a pooler before it did.",
+    f"Look at the log of the pooler, if there is one, and of the server, and repeat the command: {_UNDONE}.",
+    is_passing=True,
+)
 _INTERNAL = DatabaseFault(
     "database_internal_error",
     f"{DATABASE} reports an error of its own, or damaged data.",
@@ -167,7 +179,8 @@ _HOST = DatabaseFault(
 
 FAULTS: Mapping[str, DatabaseFault] = MappingProxyType(
     {
-        "08P01": _INTERNAL,
+        # PgBouncer refuses with it, as at query_wait_timeout.
+        "08P01": _PROTOCOL,
         "08": GONE,
         "22P05": _ENCODING,
         "22021": _ENCODING,
@@ -206,9 +219,16 @@ _REFUSALS: tuple[tuple[str, DatabaseFault], ...] = (
     ("no password supplied", _LOGIN),
     ("authentication failed", _LOGIN),
     ("is not permitted to log in", _LOGIN),
-    ("ssl off", _TLS),
-    ("no encryption", _TLS),
+    # With sslmode=prefer there are two lines: what the server says with TLS, and then without.
+    ("requires a valid client certificate", _TLS),
+    ("ssl error", _TLS),
+    ("ssl on", _LOGIN),
+    ("ssl encryption", _LOGIN),
+    # The server ends so whatever it says about a connection without TLS, whether an entry asks for TLS or not.
+    ("ssl off", _ENTRY),
+    ("no encryption", _ENTRY),
     ("no pg_hba.conf entry", _LOGIN),
+    ("pg_hba.conf rejects", _LOGIN),
     ("permission denied for database", _PRIVILEGE),
     ("unrecognized configuration parameter", OPTIONS),
     ("invalid command-line argument", OPTIONS),
@@ -219,7 +239,6 @@ _REFUSALS: tuple[tuple[str, DatabaseFault], ...] = (
     ("invalid integer value", OPTIONS),
     ("connection is bad: invalid", OPTIONS),
     ("does not support ssl", _TLS),
-    ("ssl error", _TLS),
     ("certificate", _TLS),
     ("server does not support", _TLS),
     ("sslmode", _TLS),

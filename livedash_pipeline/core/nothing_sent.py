@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from livedash_pipeline.core.short_results import describe_waiting
 from livedash_pipeline.core.wording import plural, verb
 
 
@@ -21,8 +22,11 @@ class Standing:
         sessions: Imported sessions.
         pending: Requests that wait to be sent.
         idle: Companies that are not worked for, each with its status and its requests among those.
-        at_service: Requests in batches that have not been ingested.
-        ended: Batches that have ended and are not ingested.
+        at_service: Requests in batches that have not ended, at the service that is asked.
+        elsewhere: Batches of another service that have not been ingested.
+        ended: Batches that have ended and can be ingested now.
+        waiting: Batches that have ended and whose files were not whole at the last look.
+        next_look_at: When the first of these is looked at again; None without any.
         awaiting: Batches of which it is not known whether the service took them.
         looked_for_from: When recovery goes on with the first of these; None for by the next poll.
         failed: Requests that have failed.
@@ -33,7 +37,10 @@ class Standing:
     pending: int = 0
     idle: Sequence[tuple[str, str, int]] = ()
     at_service: int = 0
+    elsewhere: int = 0
     ended: int = 0
+    waiting: int = 0
+    next_look_at: datetime | None = None
     awaiting: int = 0
     looked_for_from: datetime | None = None
     failed: int = 0
@@ -73,17 +80,26 @@ def _without_pending(at: Standing) -> Iterator[str]:
     if not at.sessions:
         yield "no session has been imported: `livedash import`"
         return
-    if at.ended:
-        ended = plural(at.ended, "batch", "batches")
-        yield f"{ended} {verb(at.ended, 'has', 'have')} ended and {verb(at.ended, 'is', 'are')} not ingested: `livedash ingest`"
-    elif at.at_service and not at.awaiting:
-        bought = plural(at.at_service, "request")
-        yield f"{bought} {verb(at.at_service, 'is', 'are')} at the service: `livedash poll`"
+    yield from _in_batches(at)
     if at.failed:
         yield f"{plural(at.failed, 'request')} {verb(at.failed, 'has', 'have')} failed: `livedash failed`"
     if at.unready:
         yield (
             f"{plural(at.unready, 'session')} {verb(at.unready, 'is', 'are')} not ready for the analysis: `livedash status`"
         )
-    if not (at.ended or at.at_service or at.failed or at.unready):
+    if not (at.ended or at.waiting or at.at_service or at.awaiting or at.elsewhere or at.failed or at.unready):
         yield f"nothing is left to ask: {plural(at.sessions, 'session')} {verb(at.sessions, 'is', 'are')} done"
+
+
+def _in_batches(at: Standing) -> Iterator[str]:
+    if at.ended:
+        ended = plural(at.ended, "batch", "batches")
+        yield f"{ended} {verb(at.ended, 'has', 'have')} ended and {verb(at.ended, 'is', 'are')} not ingested: `livedash ingest`"
+    elif at.at_service and not at.awaiting:
+        bought = plural(at.at_service, "request")
+        yield f"{bought} {verb(at.at_service, 'is', 'are')} at the service: `livedash poll`"
+    if at.next_look_at is not None:
+        yield describe_waiting(at.waiting, at.next_look_at)
+    if at.elsewhere:
+        made = plural(at.elsewhere, "batch", "batches")
+        yield f"{made} {verb(at.elsewhere, 'was', 'were')} made at another OPENAI_BASE_URL: `livedash status`"

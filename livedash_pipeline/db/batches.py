@@ -360,14 +360,18 @@ def count_doubtful(connection: Connection, endpoint: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def awaiting_recovery(connection: Connection, endpoint: str) -> tuple[int, datetime | None]:
-    """Batches whose create has no known outcome: how many, and when the first lease runs out."""
+def awaiting_recovery(
+    connection: Connection, endpoint: str, company_id: UUID | None = None
+) -> tuple[int, datetime | None]:
+    """Batches whose create has no known outcome, of all companies or of one: how many, and when the first lease runs out."""
     query = select(func.count(), func.min(_batches.lease_until)).where(
         _batches.endpoint == endpoint,
         _batches.openai_batch_id.is_(None),
         _batches.create_started_at.is_not(None),
         _batches.processed_at.is_(None),
     )
+    if company_id is not None:
+        query = query.where(_batches.company_id == company_id)
     count, first = connection.execute(query).one()
     return count, first
 

@@ -105,6 +105,7 @@ def erase_imports(
         connection.execute(statement("erase_messages"))
         for name in ("erase_requests", "erase_stages"):
             connection.execute(statement(name), {"reason": ERASED, "now": now})
+        connection.execute(statement("erase_attempts"))
         connection.execute(statement("erase_rejects"), rejected)
         if counts.questions:
             _erase_questions(connection)

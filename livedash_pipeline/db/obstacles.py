@@ -24,7 +24,8 @@ from livedash_pipeline.db.tables import (
 class BatchesAtEndpoint:
     """Batches at one service that have not been taken in; `ended` of them have nothing more to come.
 
-    Of the others that have ended, `waiting` were not whole at the last look; the next one is at `next_look_at`.
+    Of the others that have ended, `waiting` were not whole at the last look; the next one is at `next_look_at`. The batches that
+    have not ended have `live_requests`.
     """
 
     endpoint: str
@@ -32,6 +33,7 @@ class BatchesAtEndpoint:
     ended: int
     waiting: int
     next_look_at: datetime | None
+    live_requests: int
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ def unprocessed_batches(connection: Connection, company_id: UUID | None, *, now:
             func.count().filter(table.status.in_(ENDED_BATCHES), ~waits).label("ended"),
             func.count().filter(waits).label("waiting"),
             func.min(table.next_ingest_at).filter(waits).label("next_look_at"),
+            func.coalesce(func.sum(table.request_count).filter(table.status.not_in(ENDED_BATCHES)), 0).label(
+                "live_requests"
+            ),
         )
         .where(table.processed_at.is_(None), _of(table.company_id, company_id))
         .group_by(table.endpoint)

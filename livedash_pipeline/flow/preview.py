@@ -74,8 +74,9 @@ def preview_submit(
         for group in _free_of(in_force, admission.take_turns(groups)):
             _foresee(preview, group)
         standing = read_standing(connection, endpoint=endpoint, company_id=company_id, now=preview.now)
+        awaiting = batches.awaiting_recovery(connection, endpoint)
         connection.rollback()
-    return _document(preview, standing)
+    return _document(preview, standing, awaiting)
 
 
 def _holds(preview: _Preview, fingerprint: str) -> list[holds.Hold]:
@@ -159,7 +160,7 @@ def _budget(preview: _Preview, group: PendingGroup) -> Budget | None:
     )
 
 
-def _document(preview: _Preview, standing: Standing) -> Document:
+def _document(preview: _Preview, standing: Standing, awaiting: tuple[int, datetime | None]) -> Document:
     reserved = [claim.reserved_eur for claim in preview.claims]
     return {
         "ok": True,
@@ -168,8 +169,8 @@ def _document(preview: _Preview, standing: Standing) -> Document:
         # As in a submit: what reserves nothing has no known price, and a sum without it would be a lie.
         "estimatedCostEur": money(sum(reserved, Decimal(0)) if all(reserved) else None),
         "recovered": 0,
-        "awaitingRecovery": standing.awaiting,
-        "nextRecoveryAt": moment(standing.looked_for_from),
+        "awaitingRecovery": awaiting[0],
+        "nextRecoveryAt": moment(awaiting[1]),
         "unansweredBatches": 0,
         "unansweredRequests": 0,
         "held": preview.held,

@@ -16,20 +16,22 @@ from livedash_pipeline.db import batches, obstacles, requests, stages
 
 
 def read_standing(connection: Connection, *, endpoint: str, company_id: UUID | None, now: datetime) -> Standing:
-    """The counts over all companies, or of one; batches are those of the endpoint."""
+    """The counts over all companies, or of one; batches are those of the endpoint, save `elsewhere`."""
     counts = requests.count_by_status(connection, company_id)
     status = stages.pipeline_status(connection, company_id)
-    awaiting, looked_for_from = batches.awaiting_recovery(connection, endpoint)
-    at_endpoint = [
-        each for each in obstacles.unprocessed_batches(connection, company_id, now=now) if each.endpoint == endpoint
-    ]
+    awaiting, looked_for_from = batches.awaiting_recovery(connection, endpoint, company_id)
+    unprocessed = obstacles.unprocessed_batches(connection, company_id, now=now)
+    here = next((group for group in unprocessed if group.endpoint == endpoint), None)
     pending = counts[RequestStatus.PENDING_BATCHING]
     return Standing(
         sessions=status.total_sessions,
         pending=pending,
         idle=[(each.company, each.status, each.requests) for each in obstacles.idle_companies(connection, company_id)],
-        at_service=counts[RequestStatus.BATCHING_IN_PROGRESS],
-        ended=sum(each.ended for each in at_endpoint),
+        at_service=here.live_requests if here else 0,
+        elsewhere=sum(group.batches for group in unprocessed if group.endpoint != endpoint),
+        ended=here.ended if here else 0,
+        waiting=here.waiting if here else 0,
+        next_look_at=here.next_look_at if here else None,
         awaiting=awaiting,
         looked_for_from=looked_for_from,
         failed=counts[RequestStatus.PROCESSING_FAILED],

@@ -96,7 +96,8 @@ def submit_pending(
     with context.engine.begin() as connection:
         now = context.now(connection)
         standing = read_standing(connection, endpoint=context.endpoint, company_id=company_id, now=now)
-    report.awaiting_recovery, report.next_recovery_at = standing.awaiting, standing.looked_for_from
+        # Recovery looks after every company of the endpoint, whichever one this submit is for.
+        report.awaiting_recovery, report.next_recovery_at = batches.awaiting_recovery(connection, context.endpoint)
     if not (report.submitted or report.held):
         report.why = why_nothing_is_sent(standing)
     reserved = [batch.reserved_eur for batch in report.submitted]

@@ -15,7 +15,7 @@ from livedash_pipeline.db.companies import Company, update_company
 from livedash_pipeline.db.company_values import CompanyChanges
 from livedash_pipeline.db.connect import database_now
 from tests.commands.conftest import Run, document_of
-from tests.machine_limits import few_open_files, full_device, no_large_files, run_limited, unwritable
+from tests.machine_limits import closed_streams, few_open_files, full_device, no_large_files, run_limited, unwritable
 
 LIVEDASH = [sys.executable, "-m", "livedash_pipeline.cli"]
 _ROW = "chat-{},2025-05-01 10:00:00,2025-05-01 10:05:00,,,,,,,,,,,,,\n"
@@ -69,6 +69,32 @@ def test_a_full_stdout_ends_a_command_with_a_sentence(process_env: dict[str, str
             f"error: {what} could not be written to stdout: no space is left there. "
             "Free some space there, or name another place."
         ]
+
+
+def test_a_closed_stdout_or_stderr_keeps_the_status_and_the_sentence(
+    process_env: dict[str, str], quiet_database_url: str, tmp_path: Path
+) -> None:
+    nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    there = {"DATABASE_URL": quiet_database_url}
+    for arguments, environ, closed, status, said in (
+        (["nosuch"], nowhere, [1], 2, "nosuch"),
+        (["nosuch", "--json"], nowhere, [1], 2, "nosuch"),
+        (["company", "list"], nowhere, [1], 2, "DATABASE_URL"),
+        (["company", "list"], nowhere, [0, 1], 2, "DATABASE_URL"),
+        (["company", "list"], there, [1], 1, "could not be written to stdout: it is not open for writing"),
+        (["export"], there, [1], 1, "could not be written to stdout: it is not open for writing"),
+        (["nosuch"], nowhere, [2], 2, ""),
+        (["--debug", "company", "list"], nowhere, [2], 2, ""),
+        (["company", "list"], there, [2], 0, ""),
+        (["company", "list"], nowhere, [0, 1, 2], 2, ""),
+    ):
+        done = run_limited(
+            [*LIVEDASH, *arguments], environ=process_env | environ, directory=tmp_path, limit=closed_streams(*closed)
+        )
+        case = (arguments, closed, done.stderr)
+        assert done.returncode == status, case
+        assert "Traceback" not in done.stderr, case
+        assert (len(_errors(done)), said in done.stderr) == (1 if said else 0, True), case
 
 
 def test_too_few_open_files_are_named(process_env: dict[str, str], tmp_path: Path) -> None:

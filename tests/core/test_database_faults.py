@@ -28,6 +28,8 @@ OWN_WORDS = {
     "25P03": "ended the session",
 }
 
+_NO_ENTRY = 'FATAL:  no pg_hba.conf entry for host "10.0.0.5", user "app", database "live"'
+
 
 def test_every_fault_is_a_sentence_with_a_remedy_and_a_code() -> None:
     for state, fault in FAULTS.items():
@@ -68,6 +70,10 @@ def test_faults_of_statements_are_left_to_whoever_wrote_them() -> None:
         ("fe_sendauth: no password supplied", "28P01"),
         ('FATAL:  role "x" does not exist', "28000"),
         ('FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "x", database "y", SSL on', "28000"),
+        ('FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "x", database "y", SSL encryption', "28000"),
+        ('FATAL:  pg_hba.conf rejects connection for host "10.0.0.1", user "x", database "y", SSL encryption', "28000"),
+        (f"{_NO_ENTRY}, SSL encryption\n{_NO_ENTRY}, no encryption", "28000"),
+        (f'FATAL:  password authentication failed for user "x"\n{_NO_ENTRY}, no encryption', "28P01"),
         ('FATAL:  database "y" does not exist', "3D000"),
         ('FATAL:  permission denied for database "y"', "42501"),
         ("FATAL:  sorry, too many clients already", "53300"),
@@ -90,7 +96,8 @@ def test_a_refused_connection_means_what_its_state_would(words: str, state: str)
         ('FATAL:  invalid value for parameter "statement_timeout": "soon"', "database_bad_address"),
         ("server does not support SSL, but SSL was required", "database_tls"),
         ("SSL error: certificate verify failed", "database_tls"),
-        ('FATAL:  no pg_hba.conf entry for host "10.0.0.1", user "x", database "y", no encryption', "database_tls"),
+        (f"FATAL:  connection requires a valid client certificate\n{_NO_ENTRY}, no encryption", "database_tls"),
+        (f"SSL error: no protocols available\n{_NO_ENTRY}, no encryption", "database_tls"),
         ("failed to resolve host 'nohost': [Errno -2] Name or service not known", "database_unknown_host"),
         ("could not create socket: Too many open files", "too_many_open_files"),
     ],
@@ -99,6 +106,23 @@ def test_a_connection_that_cannot_be_made_says_why(words: str, code: str) -> Non
     fault = fault_of_refusal(words)
     assert fault is not None
     assert fault.code == code
+
+
+@pytest.mark.parametrize("ending", ["no encryption", "SSL off"])
+@pytest.mark.parametrize("beginning", ["no pg_hba.conf entry for", "pg_hba.conf rejects connection for"])
+def test_a_login_without_tls_that_no_entry_lets_in_is_a_refused_login(beginning: str, ending: str) -> None:
+    fault = fault_of_refusal(f'FATAL:  {beginning} host "10.0.0.5", user "app", database "live", {ending}')
+    assert fault is not None
+    assert (fault.code, fault.is_passing) == ("database_login_refused", False)
+    assert "TLS" in fault.remedy
+
+
+def test_what_a_pooler_refuses_is_no_damaged_data() -> None:
+    fault = fault_of_state("08P01")
+    assert fault is not None
+    assert (fault.code, fault.is_passing, fault.exit_status) == ("database_protocol", True, 1)
+    assert "pooler" in fault.message
+    assert "backup" not in fault.remedy
 
 
 @pytest.mark.parametrize(

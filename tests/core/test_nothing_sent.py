@@ -21,6 +21,18 @@ _MOMENT = datetime(2025, 5, 1, 12, 1, 30, tzinfo=UTC)
         (Standing(sessions=1), ["nothing is left to ask: 1 session is done"]),
         (replace(_DONE, at_service=1), ["1 request is at the service: `livedash poll`"]),
         (replace(_DONE, at_service=2, ended=1), ["1 batch has ended and is not ingested: `livedash ingest`"]),
+        (
+            replace(_DONE, waiting=1, next_look_at=_MOMENT),
+            ["1 batch waits for whole files; the next look is at 2025-05-01 12:01:30 UTC"],
+        ),
+        (
+            replace(_DONE, at_service=1, waiting=2, next_look_at=_MOMENT),
+            [
+                "1 request is at the service: `livedash poll`",
+                "2 batches wait for whole files; the next look is at 2025-05-01 12:01:30 UTC",
+            ],
+        ),
+        (replace(_DONE, elsewhere=2), ["2 batches were made at another OPENAI_BASE_URL: `livedash status`"]),
         (replace(_DONE, failed=2), ["2 requests have failed: `livedash failed`"]),
         (replace(_DONE, unready=1), ["1 session is not ready for the analysis: `livedash status`"]),
         (replace(_DONE, pending=2), ["2 requests wait, and none of them may be sent now"]),

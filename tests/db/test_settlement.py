@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from alembic import command
 from sqlalchemy import Connection, Engine, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
@@ -16,6 +17,7 @@ from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Disposition, Outcome,
 from livedash_pipeline.core.states import LIVE_BATCHES, RequestStatus
 from livedash_pipeline.db import settlement
 from livedash_pipeline.db.companies import Company
+from livedash_pipeline.db.migrate import alembic_config, upgrade
 from livedash_pipeline.db.settlement import Allowances
 from livedash_pipeline.db.tables import (
     ai_batch_requests,
@@ -195,6 +197,42 @@ def test_a_settled_attempt_never_changes(engine: Engine, company: Company) -> No
             connection.execute(update(ai_request_attempts).values(**change))
     (attempt,) = rows_of(engine, ai_request_attempts)
     assert (attempt.outcome, attempt.settled_at) == ("refused", LATER)
+
+
+def test_the_former_schema_keeps_the_message_and_an_upgrade_erases_it(engine: Engine, company: Company) -> None:
+    batch_id, (request_id,) = batch_of(engine, company, 1)
+    settle_rows(engine, batch_id, [{"request_id": request_id, "outcome": "refused", "error_message": "I cannot."}])
+    clear = text("UPDATE ai_request_attempts SET error_message = NULL")
+    for erased, left in (("NULL", "I cannot."), ("now()", None)):
+        with engine.connect() as connection:
+            command.downgrade(alembic_config(connection), "0006_audit_retention")
+        with pytest.raises(DBAPIError, match="a settled attempt never changes"), engine.begin() as connection:
+            connection.execute(clear)
+        with engine.begin() as connection:
+            connection.execute(text(f"UPDATE session_imports SET erased_at = {erased}"))
+        upgrade(engine)
+        assert rows_of(engine, ai_request_attempts)[0].error_message == left
+
+
+def test_a_settled_attempt_may_lose_its_message_and_nothing_else(engine: Engine, company: Company) -> None:
+    batch_id, (request_id,) = batch_of(engine, company, 1)
+    settle_rows(engine, batch_id, [{"request_id": request_id, "outcome": "refused", "error_message": "I cannot."}])
+    (before,) = rows_of(engine, ai_request_attempts)
+    for change in (
+        {"error_message": "Another."},
+        {"error_message": ""},
+        {"error_message": None, "outcome": "parsed"},
+        {"error_message": None, "total_cost_eur": 1},
+        {"error_message": None, "error_code": "x"},
+    ):
+        with pytest.raises(DBAPIError, match="a settled attempt never changes"), engine.begin() as connection:
+            connection.execute(update(ai_request_attempts).values(**change))
+    for _ in range(2):
+        with engine.begin() as connection:
+            connection.execute(update(ai_request_attempts).values(error_message=None))
+    (after,) = rows_of(engine, ai_request_attempts)
+    assert before.error_message == "I cannot."
+    assert after._mapping == {**before._mapping, "error_message": None}
 
 
 def test_a_settled_batch_is_not_settled_again(engine: Engine, company: Company) -> None:

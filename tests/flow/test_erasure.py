@@ -23,7 +23,7 @@ from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.operations import requeue_requests
 from livedash_pipeline.flow.poll import poll_batches
 from livedash_pipeline.flow.reconcile import reconcile_batches
-from tests.flow.batch_service import BatchService
+from tests.flow.batch_service import BatchService, refused
 from tests.flow.chats import ENDED, Chats, running_chats, word_of
 from tests.sources.csv_site import plain
 
@@ -334,6 +334,28 @@ def test_a_claimed_batch_that_was_not_uploaded_lets_go_of_an_erased_session(
     assert [len(service.requests_of(name)) for name in service.batches] == [1]
     assert chats.request_of("bert").processing_status == "BATCHING_IN_PROGRESS"
     assert_forgotten(chats, "anna")
+
+
+def test_an_error_that_quotes_an_erased_chat_leaves_the_ledger(scripted_chats: Chats, service: BatchService) -> None:
+    chats = scripted_chats
+    (batch,) = chats.submit().submitted
+    name = batch.openai_batch_id or ""
+    for chat in ("anna", "bert"):
+        assert str(chats.request_of(chat).id) in service.requests_of(name)
+    lines = [
+        refused(str(chats.request_of(chat).id), 400, "bad", f"Cannot read: {word_of(chat)}")
+        for chat in ("anna", "bert")
+    ]
+    service.end(name, error=lines)
+    poll_batches(chats.context)
+    chats.ingest()
+    assert "ai_request_attempts" in chats.places_of(word_of("anna"))
+    columns = "request_id, outcome, error_code, http_status, total_cost_eur, settled_at"
+    ledger = chats.sql(f"SELECT {columns} FROM ai_request_attempts ORDER BY id")
+    erase(chats, "anna")
+    assert_forgotten(chats, "anna")
+    assert "ai_request_attempts" in chats.places_of(word_of("bert"))
+    assert chats.sql(f"SELECT {columns} FROM ai_request_attempts ORDER BY id") == ledger
 
 
 @pytest.mark.parametrize("choice", ["expired", "cancelled"])

@@ -71,6 +71,8 @@ class Observed:
 
     requeues: Counter[UUID] = field(default_factory=Counter)
     taken_in: Counter[UUID] = field(default_factory=Counter)
+    unfenced: bool = False
+    """The service was told not to delete files, or to run batches on deleted ones."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class _Books:
 
 def find_violations(engine: Engine, service: ServiceBooks, observed: Observed) -> list[str]:
     """Everything that does not hold, one sentence each."""
-    books = _read(engine, service)
+    books = _read(engine, service, observed)
     checks: tuple[Iterable[str], ...] = (
         _stuck(books),
         _sessions(books),
@@ -135,7 +137,7 @@ def find_violations(engine: Engine, service: ServiceBooks, observed: Observed) -
     return [violation for check in checks for violation in check]
 
 
-def _read(engine: Engine, service: ServiceBooks) -> _Books:
+def _read(engine: Engine, service: ServiceBooks, observed: Observed) -> _Books:
     with engine.connect() as connection:
 
         def rows(table: Table) -> list[Any]:
@@ -181,7 +183,7 @@ def _read(engine: Engine, service: ServiceBooks) -> _Books:
         inputs=service.inputs,
         repeated=acted_on("repeat_create", "delayed_repeat_create"),
         cancelled=acted_on("cancel_batch", "delayed_cancel_batch"),
-        unfenced=_is_unfenced(everything, journal["entries"]),
+        unfenced=observed.unfenced,
         unprovable=any(kind in each.faults for each in everything for kind in _UNPROVABLE),
     )
 
@@ -374,12 +376,6 @@ def _cancelled(books: _Books) -> Iterator[str]:
     for batch in books.batches:
         if batch.cancel_requested_at is None and books.own_id(batch.openai_batch_id or "") in books.cancelled:
             yield f"batch {_short(batch.id)} was cancelled ({batch.openai_batch_id}), and nobody wished it"
-
-
-def _is_unfenced(records: Iterable[BatchRecord], entries: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether the service was told not to delete files, or to run batches on deleted ones."""
-    kept = any(each["operation"] == "delete_file" and each["fault"] in ("pretend", "status") for each in entries)
-    return kept or any('"surviving_input"' in record.faults for record in records)
 
 
 def _mark(record: BatchRecord) -> str:

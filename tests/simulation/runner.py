@@ -8,11 +8,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Engine, select
 
@@ -112,7 +112,7 @@ class _Run:
         self._outcome = Result()
         self._place = place
         self._clock = Clock(skew=schedule.world.skew)
-        self._observed = Observed()
+        self._observed = Observed(unfenced=any(map(_breaks_the_fence, schedule.faults)))
         self._settings = _settings(schedule)
         self._service = _service(schedule, place, self._clock)
         self._connection = FaultyService(self._service)
@@ -309,6 +309,11 @@ class _Run:
 
     def _alive(self) -> bool:
         return any(record.status not in ENDED for record in self._service.records())
+
+
+def _breaks_the_fence(fault: Mapping[str, Any]) -> bool:
+    is_of_deletion = fault.get("operation") == "delete_file" and fault["kind"] in ("pretend", "status")
+    return is_of_deletion or fault["kind"] == "surviving_input"
 
 
 def _settings(schedule: Schedule) -> Settings:

@@ -1,7 +1,7 @@
 """Tables of the analysis: requests, batches, and the ledger of what was tried and what it cost.
 
 Add what a request or a batch has to remember. `ai_request_attempts` and `ai_surplus_batches` are the ledger: an outcome,
-once written, never changes (a trigger of the first migration keeps it so).
+once written, never changes (a trigger keeps it so); only an erasure empties `error_message` of an attempt.
 """
 
 from __future__ import annotations

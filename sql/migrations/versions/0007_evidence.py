@@ -17,6 +17,37 @@ LANGUAGE_FORM = "ck_sessions_language_form"
 BATCH_TEXTS = ("create_nonce", "purchase_guard", "listed_batch_id", "absence_doubt", "short_reason")
 BATCH_MOMENTS = ("changed_at", "retrieved_at", "absence_believed_at", "short_since", "next_ingest_at")
 
+# An erasure takes the service's words from a settled attempt; they may quote the chat.
+KEEP_OUTCOME = """
+CREATE OR REPLACE FUNCTION livedash_keep_outcome() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    without_words ai_request_attempts%ROWTYPE := old;
+BEGIN
+    without_words.error_message := NULL;
+    IF new IS NOT DISTINCT FROM without_words THEN
+        RETURN new;
+    END IF;
+    RAISE EXCEPTION 'attempt % is settled as %, and a settled attempt never changes', old.id, old.outcome;
+END
+$$
+"""
+# As the first migration made it.
+OLD_KEEP_OUTCOME = """
+CREATE OR REPLACE FUNCTION livedash_keep_outcome() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'attempt % is settled as %, and a settled attempt never changes', old.id, old.outcome;
+END
+$$
+"""
+# Sessions that were erased before their attempts lost these words.
+ERASE_ATTEMPTS = """
+UPDATE ai_request_attempts AS attempts SET error_message = NULL
+FROM ai_processing_requests AS requests
+JOIN sessions ON sessions.id = requests.session_id
+JOIN session_imports AS imports ON imports.id = sessions.import_id
+WHERE requests.id = attempts.request_id AND imports.erased_at IS NOT NULL AND attempts.error_message IS NOT NULL
+"""
+
 
 def upgrade() -> None:
     for name in BATCH_TEXTS:
@@ -37,6 +68,8 @@ def upgrade() -> None:
     _create_traits()
     _create_probes()
     _mark_late_attempts()
+    op.execute(KEEP_OUTCOME)
+    op.execute(ERASE_ATTEMPTS)
     op.create_table(
         "model_parameters",
         sa.Column("model", sa.Text(), nullable=False),
@@ -122,6 +155,7 @@ def _create_probes() -> None:
 
 
 def downgrade() -> None:
+    op.execute(OLD_KEEP_OUTCOME)
     op.execute("DELETE FROM ai_request_attempts WHERE is_late")
     op.drop_constraint(op.f("uq_ai_request_attempts_request_id_batch_id_is_late"), "ai_request_attempts")
     op.create_unique_constraint(
