@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from livedash_pipeline.core.evidence import Witnesses
 from livedash_pipeline.core.probes import (
     ProbeKind,
     ProbeOutcome,
@@ -46,6 +47,12 @@ def patience(context: BatchContext) -> timedelta:
     """How long a probe may take: as long as a create, and twice as long as the service may take to show it."""
     settings = context.settings
     return timedelta(seconds=settings.livedash_create_deadline + 2 * settings.livedash_visibility_lag)
+
+
+def needs_probe(context: BatchContext, witnesses: Witnesses, now: datetime) -> bool:
+    """Whether a listing that proves nothing needs another probe: there is none, or the service has had time and forgot it."""
+    stands_for = max(patience(context), _REPEATED_AFTER)
+    return not any(own.is_probe and now < own.made_at + stands_for for own in witnesses.later)
 
 
 def make_probe(context: BatchContext, kind: ProbeKind, *, at_once: bool = False) -> str:

@@ -27,7 +27,7 @@ from livedash_pipeline.flow import sending
 from livedash_pipeline.flow.adopt import adopt_found
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.find_surplus import find_surplus
-from livedash_pipeline.flow.probe import delete_fence, make_probe, settle_fence
+from livedash_pipeline.flow.probe import delete_fence, make_probe, needs_probe, settle_fence
 from livedash_pipeline.flow.recovery_view import RecoveryView, recovery_clock
 from livedash_pipeline.flow.sending import InputChangedError, SubmittedBatch
 from livedash_pipeline.flow.surplus import follow_surplus
@@ -199,7 +199,7 @@ class _Recovery:
         if step(Absence(Proof.NO_WITNESS)) is not Step.PROBE:
             return step(Absence(Proof.NO_WITNESS))
         absence = self._view.absence(listing, witnesses)
-        if step(absence) is Step.PROBE and not any(own.is_probe for own in witnesses.later):
+        if step(absence) is Step.PROBE and needs_probe(self.context, witnesses, now):
             note = make_probe(self.context, ProbeKind.LISTING)
             witnesses = self._view.witnesses()
             absence = self._view.absence(self._view.list_since(since, witnesses), witnesses, note=note)

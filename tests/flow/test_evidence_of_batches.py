@@ -176,6 +176,24 @@ def test_a_probe_that_cannot_be_written_keeps_no_poll_from_looking(
     assert "No probe could be made" in batch_row(engine).absence_doubt
 
 
+def test_a_probe_that_the_service_forgets_is_replaced_after_an_hour(
+    engine: Engine, scripted: BatchContext, service: BatchService
+) -> None:
+    unanswered(scripted, service)
+    service.on["list"] = ok({"data": [], "has_more": False})
+    submit(at(scripted, OVERDUE))
+    del service.on["list"]
+    for name in [name for name in service.batches if name.startswith("probe_")]:
+        del service.batches[name]
+    submit(at(scripted, timedelta(minutes=40)))
+    assert (service.probes, batch_row(engine).input_deleted_at) == (1, None)
+    assert "shows no batch of ours" in batch_row(engine).absence_doubt
+    submit(at(scripted, timedelta(minutes=70)))
+    assert batch_row(engine).input_deleted_at is not None, "the second probe is shown"
+    submit(at(scripted, timedelta(minutes=100)))
+    assert batch_row(engine).openai_batch_id is not None, "it is bought anew behind its fence"
+
+
 def test_a_cut_listing_costs_one_look_up_however_many_batches_it_leaves_out(
     engine: Engine, scripted: BatchContext, service: BatchService
 ) -> None:

@@ -55,6 +55,8 @@ _BASE_URL = "https://simulation.test/v1"
 # Seconds that pass between the rounds of the fault-free end: holds, leases and stalls are over sooner or later.
 _ROUNDS = (60.0, 1000.0, 1000.0, 4000.0, 8000.0, 30_000.0, 60_000.0, 90_000.0, 90_000.0, 90_000.0, 90_000.0, 90_000.0)
 _BELIEVES_VANISHED_FROM = 7
+# A probe that came to nothing has been replaced by then, so that what still waits for a proof waits for a person.
+_WAITS_FOR_A_PERSON_FROM = 6
 _LONGEST_DELAY = 200_000.0
 
 
@@ -279,7 +281,9 @@ class _Run:
             self._act(self._last, "poll", turn)
             self._act(self._last, "ingest", 0)
             unfinished = count_unfinished(self._database.engine)
-            if (unfinished == 0 and not self._alive()) or self._all_wait_for_a_person():
+            if unfinished == 0 and not self._alive():
+                break
+            if turn >= _WAITS_FOR_A_PERSON_FROM and self._all_wait_for_a_person():
                 break
             if turn % 2 or unfinished == 0:
                 self._act(self._last, "reconcile", ACCEPTS_VANISHED if turn >= _BELIEVES_VANISHED_FROM else 0)
