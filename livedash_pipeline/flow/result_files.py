@@ -175,18 +175,18 @@ class LineCounts:
 
     lines: int = 0
     succeeded: int = 0
-    answered: int = 0
     unreadable: int = 0
     strangers: int = 0
     hold_codes: dict[str, str] = field(default_factory=dict)
 
 
 def staged_rows(
-    files: ResultFiles, sessions: Mapping[UUID, UUID], tariff: Tariff, counts: LineCounts
+    files: ResultFiles, sessions: Mapping[UUID, UUID], tariff: Tariff, counts: LineCounts, *, unreadable: bool = True
 ) -> Iterator[tuple[Any, ...]]:
     """A row for each line about one of our requests; what is not is counted, and what each file holds is noted with it.
 
-    A line of the output file that cannot be read is about the requests whose ids stand in it: it may be a paid answer.
+    A line of the output file that cannot be read is about the requests whose ids stand in it: it may be a paid answer. Without
+    `unreadable` it is about none.
     """
     for name, path in files.paths.items():
         evidence = files.evidence[name]
@@ -194,7 +194,7 @@ def staged_rows(
         with path.open("rb") as source:
             for raw in split_lines(iter(lambda source=source: source.read(_CHUNK), b"")):  # type: ignore[misc]
                 lines = read_result_lines(raw)
-                if lines[0].unreadable and name == "output":
+                if unreadable and lines[0].unreadable and name == "output":
                     lines = [cut_line(str(found), part) for found, part in find_ids(raw, sessions).items()] or lines
                 for line in lines:
                     counts.lines += 1
@@ -230,7 +230,6 @@ def _row(
         counts.hold_codes.setdefault(line.hold_code, judged.error_message or line.hold_code)
     if line.succeeded:
         counts.succeeded += 1
-    counts.answered += judged.outcome in PAID_OUTCOMES
     cost, eur = tariff.cost(line)
     usage = line.usage
     yield (
