@@ -15,12 +15,11 @@ from typing import Any
 from uuid import UUID
 
 from livedash_pipeline.core.failures import FailureKind
-from livedash_pipeline.core.json_lines import find_ids
 from livedash_pipeline.core.judgement import VANISHED, judge_line
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES
 from livedash_pipeline.core.pricing import Cost, Price, cost_of, to_eur
 from livedash_pipeline.core.result_evidence import FileEvidence, content_fault, is_sized, transfer_fault
-from livedash_pipeline.core.result_lines import ResultLine, cut_line, last_line_parses, read_result_lines, split_lines
+from livedash_pipeline.core.result_lines import ResultLine, last_line_parses, read_result_lines, split_lines
 from livedash_pipeline.core.text import storable_text
 from livedash_pipeline.db.ingesting import BatchToIngest
 from livedash_pipeline.flow.context import BatchContext
@@ -193,10 +192,7 @@ def staged_rows(
         evidence.lines = evidence.unreadable = evidence.ours = 0
         with path.open("rb") as source:
             for raw in split_lines(iter(lambda source=source: source.read(_CHUNK), b"")):  # type: ignore[misc]
-                lines = read_result_lines(raw)
-                if unreadable and lines[0].unreadable and name == "output":
-                    lines = [cut_line(str(found), part) for found, part in find_ids(raw, sessions).items()] or lines
-                for line in lines:
+                for line in read_result_lines(raw, sessions if unreadable and name == "output" else ()):
                     counts.lines += 1
                     evidence.lines += 1
                     evidence.unreadable += line.unreadable
