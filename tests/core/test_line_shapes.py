@@ -241,7 +241,7 @@ def test_one_bad_object_costs_no_other_on_its_line() -> None:
         (a[:-9] + b, [], [SECOND], [FIRST]),
         (a.replace(b'": {', b'" {', 1) + b, [], [SECOND], [FIRST]),
         (b"data: " + a, [], [FIRST], []),
-        (b"data: " + a + b"data: " + b[:-9], [], [], [FIRST, SECOND]),
+        (b"data: " + a + b"data: " + b[:-9], [], [FIRST], [SECOND]),
     ]
     for line, read_now, read_later, kept in table:
         found = read_result_lines(line, {FIRST, SECOND})
