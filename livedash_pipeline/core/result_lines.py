@@ -168,21 +168,6 @@ def _read_document(document: Mapping[str, Any]) -> ResultLine:
     return _read_body(custom_id if isinstance(custom_id, str) else None, document, find_body(document))
 
 
-def prefer(first: ResultLine, second: ResultLine) -> ResultLine:
-    """Which of two lines with the same id counts, in one file or in both.
-
-    An answer beats a paid line without one, which beats a line that was not charged: what was paid for is never thrown
-    away for the sake of an error. Of two equal ones the first counts.
-    """
-    return second if _worth(second) > _worth(first) else first
-
-
-def _worth(line: ResultLine) -> int:
-    if line.outcome is Outcome.PARSED:
-        return 2
-    return 1 if line.outcome in PAID_OUTCOMES else 0
-
-
 @dataclass(frozen=True, slots=True)
 class _Error:
     code: str | None
@@ -315,7 +300,6 @@ __all__ = [
     "cut_line",
     "hold_code",
     "last_line_parses",
-    "prefer",
     "read_result_line",
     "read_result_lines",
     "split_lines",

@@ -8,13 +8,17 @@ from typing import Any
 
 from sqlalchemy import update
 
+from livedash_pipeline.core.result_lines import read_result_lines
 from livedash_pipeline.core.states import StageStatus
 from livedash_pipeline.db import checks
-from livedash_pipeline.db.tables import session_processing_status, sessions
+from livedash_pipeline.db.tables import ai_batch_requests, session_processing_status, sessions
 from livedash_pipeline.flow.named_batch import ingest_again
 from tests.flow.batch_round import Begin, Round, at
 from tests.flow.batch_service import answered, refused
 from tests.flow.rows import rows_of, stage_counts
+
+STATUSES = (200, 201, None, 500, 302)
+
 
 LOOKS = (timedelta(minutes=3), timedelta(minutes=9), timedelta(minutes=70))
 
@@ -86,3 +90,24 @@ def test_a_refused_request_that_states_tokens_has_no_price_to_miss(begin: Begin)
     going.end(output=[going.answer(going.ids[0])], error=[line])
     assert going.ingest().outcomes == {"parsed": 1, "rejected": 1}
     assert problems(going) == []
+
+
+def test_a_success_is_the_same_to_the_reader_a_settlement_and_what_shows_late(begin: Begin) -> None:
+    counts = {"total": len(STATUSES), "completed": len(STATUSES), "failed": 0}
+    found = []
+    for is_late in (False, True):
+        going = begin(len(STATUSES))
+        lines = [going.answer(each) for each in going.ids]
+        for line, status in zip(lines, STATUSES, strict=True):
+            line["response"]["status_code"] = status
+        going.end(output=[] if is_late else lines, request_counts=counts)
+        for later in LOOKS:
+            going.ingest(later)
+        raw = [json.dumps(line).encode() for line in lines]
+        if is_late:
+            going.service.files[f"file-output-{going.name}"] = b"\n".join(raw) + b"\n"
+            ingest_again(at(going.context, timedelta(days=1)), going.name)
+        (row,) = [each for each in rows_of(going.engine, ai_batch_requests) if each.openai_batch_id == going.name]
+        succeeded = sum(line.succeeded for each in raw for line in read_result_lines(each))
+        found.append((row.lines_succeeded, row.lines_failed) == (succeeded, len(STATUSES) - succeeded))
+    assert found == [True, True] and 0 < succeeded < len(STATUSES)
