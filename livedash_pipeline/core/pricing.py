@@ -103,13 +103,6 @@ def price_names(model: str) -> tuple[str, ...]:
     return (model,) if family in (model, "") else (model, family)
 
 
-def usage_agrees(sum_of_lines: TokenUsage, batch_usage: TokenUsage) -> bool:
-    """Whether lines and batch report the same input and output; a count that the batch lacks cannot disagree."""
-    return _agrees(sum_of_lines.prompt_tokens, batch_usage.prompt_tokens) and _agrees(
-        sum_of_lines.completion_tokens, batch_usage.completion_tokens
-    )
-
-
 def usage_exceeds(batch_usage: TokenUsage, sum_of_lines: TokenUsage) -> bool:
     """Whether the batch was charged for more than its lines show, so that a missing line may have been paid."""
     if batch_usage.prompt_tokens is None and batch_usage.completion_tokens is None:
@@ -124,10 +117,6 @@ def _billed_parts(usage: TokenUsage) -> tuple[int | None, int | None]:
     if usage.prompt_tokens is None and usage.completion_tokens is None and usage.total_tokens is not None:
         return usage.total_tokens, 0
     return usage.prompt_tokens, usage.completion_tokens
-
-
-def _agrees(lines: int | None, batch: int | None) -> bool:
-    return batch is None or (lines or 0) == batch
 
 
 def _exceeds(batch: int | None, lines: int | None) -> bool:

@@ -7,12 +7,13 @@ Add what a line says around its body; where the body stands is found in `core.li
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from livedash_pipeline.core.answer_bodies import Answer, read_answer
-from livedash_pipeline.core.json_lines import objects_on
+from livedash_pipeline.core.json_lines import find_ids, objects_on, read_objects
 from livedash_pipeline.core.line_bodies import UNUSUAL_LINE, LineBody, find_body
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.core.token_usage import NO_USAGE, TokenUsage
@@ -99,6 +100,9 @@ class ResultLine:
         return self.outcome is Outcome.NOT_RUN and self.hold_code is None
 
 
+_UNREADABLE = ResultLine(unreadable=True)
+
+
 def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     r"""Lines of a byte stream without their line ends, blank ones left out; holds one line at a time.
 
@@ -130,12 +134,19 @@ def read_result_line(line: bytes) -> ResultLine:
     return read_result_lines(line)[0]
 
 
-def read_result_lines(line: bytes) -> list[ResultLine]:
+def read_result_lines(line: bytes, known: Container[UUID] = ()) -> list[ResultLine]:
     """What the results on one line say, one of them as a rule; never raises.
 
-    Some writers lose line ends, so that several objects follow each other, or write them as one list.
+    Args:
+        line: One line, whatever it holds. Some writers lose line ends, so that several objects follow each other, or write
+            them as one list.
+        known: Ids of requests; what cannot be read is about those that stand in it.
     """
-    return [_read_document(document) for document in objects_on(line)] or [ResultLine(unreadable=True)]
+    found, rest = read_objects(line)
+    read = [_read_document(document) for document in found]
+    if read and not rest:
+        return read
+    return read + ([cut_line(str(each), part) for each, part in find_ids(rest, known).items()] or [_UNREADABLE])
 
 
 def cut_line(custom_id: str, part: bytes) -> ResultLine:
@@ -155,21 +166,6 @@ def _read_document(document: Mapping[str, Any]) -> ResultLine:
     if type(custom_id) is int:
         custom_id = str(custom_id)
     return _read_body(custom_id if isinstance(custom_id, str) else None, document, find_body(document))
-
-
-def prefer(first: ResultLine, second: ResultLine) -> ResultLine:
-    """Which of two lines with the same id counts, in one file or in both.
-
-    An answer beats a paid line without one, which beats a line that was not charged: what was paid for is never thrown
-    away for the sake of an error. Of two equal ones the first counts.
-    """
-    return second if _worth(second) > _worth(first) else first
-
-
-def _worth(line: ResultLine) -> int:
-    if line.outcome is Outcome.PARSED:
-        return 2
-    return 1 if line.outcome in PAID_OUTCOMES else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +300,6 @@ __all__ = [
     "cut_line",
     "hold_code",
     "last_line_parses",
-    "prefer",
     "read_result_line",
     "read_result_lines",
     "split_lines",

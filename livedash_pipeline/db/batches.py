@@ -108,10 +108,11 @@ def committed_eur(connection: Connection, company_id: UUID, *, month_start: date
     shown = (
         select(late.c.id)
         .where(late.c.request_id == attempts.request_id, late.c.batch_id == attempts.batch_id, late.c.is_late)
+        .where(late.c.total_cost_eur.is_not(None))
         .exists()
     )
-    given_up = (attempts.outcome == Outcome.ARTIFACT_UNAVAILABLE) & ~shown
-    may_be_charged = attempts.outcome.is_(None) | attempts.outcome.in_(PAID_OUTCOMES) | given_up
+    charged = attempts.outcome.in_(PAID_OUTCOMES | {Outcome.ARTIFACT_UNAVAILABLE}) & ~shown
+    may_be_charged = attempts.outcome.is_(None) | charged
     reserved = case((may_be_charged, attempts.reserved_eur))
     query = (
         select(func.coalesce(func.sum(func.coalesce(attempts.total_cost_eur, reserved, 0)), 0))

@@ -59,11 +59,16 @@ class BatchToIngest:
 
     @property
     def may_name_answers(self) -> bool:
-        """Whether a completed batch may yet name a file with answers: it names none, and nothing proves that there is none.
+        """Whether a batch may yet name a file with answers: it names none, and nothing proves that there is none.
 
-        Its counts are no proof, since they may come as late as the names do.
+        The counts of a completed batch are no proof, since they may come as late as the names do; those of one that expired or
+        was cancelled are.
         """
-        if self.status is not BatchStatus.COMPLETED or self.output_file_id is not None or self.reported_total == 0:
+        if self.output_file_id is not None or self.reported_total == 0:
+            return False
+        if self.end in (EndWord.EXPIRED, EndWord.CANCELLED):
+            return self.openai_batch_id is not None and self.reported_completed is None
+        if self.status is not BatchStatus.COMPLETED:
             return False
         return self.error_file_id is None or self.reported_completed is None
 

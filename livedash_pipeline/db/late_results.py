@@ -23,10 +23,13 @@ _batches = ai_batch_requests.c
 
 @dataclass(frozen=True)
 class Late:
-    """What was taken in: new answers in the ledger by outcome, and requests that are complete because of one."""
+    """What was taken in: new answers in the ledger by outcome, requests that are complete because of one, and what those answers
+    cost, None if that of any is unknown.
+    """
 
     outcomes: dict[str, int]
     completed: int
+    cost_eur: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def apply(
     stored = connection.execute(
         statement("store_late_attempts"),
         {"batch_id": batch_id, "now": now, "pricing_id": pricing_id, "usd_eur": usd_eur},
-    )
+    ).all()
     outcomes = {row.outcome: row.answers for row in stored}
     applied = connection.execute(statement("apply_late_results"), {"batch_id": batch_id, "now": now}).all()
     complete = [row.id for row in applied if row.processing_status == RequestStatus.PROCESSING_COMPLETE]
@@ -86,4 +89,5 @@ def apply(
         answers.apply_kept_answers(connection, complete, now=now)
     if failed:
         connection.execute(statement("fail_late_stages"), {"request_ids": failed, "now": now})
-    return Late(outcomes, len(complete))
+    cost = None if any(row.without_cost for row in stored) else sum((row.cost_eur for row in stored), Decimal(0))
+    return Late(outcomes, len(complete), cost)

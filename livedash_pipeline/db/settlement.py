@@ -82,6 +82,20 @@ def drop_repeated(connection: Connection, batch_id: UUID) -> tuple[int, int]:
     return row.strangers, row.repeated
 
 
+@dataclass(frozen=True)
+class StagedAnswers:
+    """Requests with a paid line, and those of them whose line cannot be read."""
+
+    paid: int
+    unreadable: int
+
+
+def count_answers(connection: Connection) -> StagedAnswers:
+    """What is staged, to be asked once repeated lines were dropped."""
+    row = connection.execute(statement("count_staged_answers")).one()
+    return StagedAnswers(row.paid, row.unreadable)
+
+
 def stage_unanswered(
     connection: Connection,
     batch_id: UUID,

@@ -23,6 +23,7 @@ from livedash_pipeline.core.short_results import describe_waiting
 from livedash_pipeline.db import holds, ingesting, polling, prices, settlement
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.ingesting import BatchToIngest
+from livedash_pipeline.db.settlement import StagedAnswers
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.pacing import describe_pause, paused_until
 from livedash_pipeline.flow.result_files import LineCounts, ResultFiles, Tariff, fetch_files, staged_rows
@@ -36,7 +37,7 @@ from livedash_pipeline.storage import writing
 log = get_logger(__name__)
 
 
-_CUT = "a file ends within a line"
+CUT = "a file ends within a line"
 _ACCEPTED = "An operator took its result files for all there is, and they hold no line about this request."
 
 
@@ -216,8 +217,9 @@ def _take_in(
         connection, staged_rows(files, settlement.submitted_sessions(connection, batch.id), tariff, counts)
     )
     _, repeated = settlement.drop_repeated(connection, batch.id)
+    answers = settlement.count_answers(connection)
     unanswered = _stage_unanswered(connection, batch, files, counts, accept)
-    if not accept and not _enough(context, connection, batch, files, counts, unanswered):
+    if not accept and not _enough(context, connection, batch, files, answers, unanswered):
         # The note about the look is kept; nothing else was written.
         settlement.drop_stage(connection)
         return _Taken(short=True)
@@ -229,7 +231,7 @@ def _take_in(
         now=now,
         pricing_id=tariff.pricing_id,
         usd_eur=tariff.usd_eur,
-        missing_is_failure=_may_be_paid(connection, batch, counts),
+        missing_is_failure=_may_be_paid(connection, batch, answers),
     )
     if counts.succeeded:
         holds.raise_learned_limit(connection, context.endpoint, batch.model, now=now)
@@ -249,26 +251,28 @@ def _enough(
     connection: Connection,
     batch: BatchToIngest,
     files: ResultFiles,
-    counts: LineCounts,
+    answers: StagedAnswers,
     unanswered: int,
 ) -> bool:
-    """Whether requests without a line may be believed to have none; where all have theirs, nothing else matters."""
-    fault = files.content_fault if unanswered else None
+    """Whether requests may be believed to have no line, or none that can be read; where all have theirs, nothing else matters."""
+    if not (unanswered or answers.unreadable):
+        return True
+    fault = files.content_fault
     if fault is not None:
         note_unbelievable(context, connection, batch, reason=fault)
         return False
+    if not files.ends_whole:
+        # The line that is cut may be whole at the next look; until then it is not judged.
+        return is_believed(context, connection, batch, digest=files.digest, reason=CUT)
     if files.gone:
         return True
-    reason = why_too_few(batch, lines=counts.lines, unanswered=unanswered, sized=files.sized)
-    if not files.ends_whole and (unanswered or counts.unreadable):
-        # The line that is cut may be whole at the next look; until then it is not judged.
-        reason = _CUT
+    reason = why_too_few(batch, answers=answers.paid, unanswered=unanswered, sized=files.sized)
     return reason is None or is_believed(context, connection, batch, digest=files.digest, reason=reason)
 
 
-def _may_be_paid(connection: Connection, batch: BatchToIngest, counts: LineCounts) -> bool:
+def _may_be_paid(connection: Connection, batch: BatchToIngest, answers: StagedAnswers) -> bool:
     """Whether a missing line may have been charged: by the batch's usage, or since it says that it answered more."""
-    if (batch.reported_completed or 0) > counts.answered:
+    if (batch.reported_completed or 0) > answers.paid:
         return True
     return batch.usage is not None and usage_exceeds(batch.usage, ingesting.staged_usage(connection))
 

@@ -16,10 +16,11 @@ from livedash_pipeline.db.ingesting import BatchToIngest
 from livedash_pipeline.db.late_results import Late, NamedBatch
 from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import IngestReport, ingest_batch, note_waiting, tariff_of
+from livedash_pipeline.flow.ingest import CUT, IngestReport, ingest_batch, note_waiting, tariff_of
 from livedash_pipeline.flow.result_files import LineCounts, ResultFiles, fetch_files, staged_rows
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.storage import writing
 
 log = get_logger(__name__)
 
@@ -63,11 +64,13 @@ def ingest_again(context: BatchContext, name: str) -> IngestReport:
     Raises:
         UsageError: There is no such batch, or it is not settled.
         BatchApiError: A file could not be fetched.
-        LivedashError: The service has none of its files.
+        LivedashError: The service has none of its files, or gives what are not all of their bytes.
+        StorageError: A file could not be stored.
     """
     found = _of_this_service(context, name)
     batch = _settled(context, found.id, name)
-    files = fetch_files(context, batch)
+    with writing("A result file", context.spool_dir, setting="TMPDIR"):
+        files = fetch_files(context, batch)
     try:
         if not files.paths:
             raise LivedashError(
@@ -75,11 +78,12 @@ def ingest_again(context: BatchContext, name: str) -> IngestReport:
                 remedy="Ask again while it may still show one; what was given up can be bought again: `livedash requeue`.",
                 code="artifact_unavailable",
             )
+        _require_whole(files, name)
         late = in_transaction(context.engine, lambda connection: _take_in(context, connection, batch, files))
     finally:
         files.remove()
     log.info("late results taken in", batch_id=str(batch.id), completed=late.completed, **late.outcomes)
-    report = IngestReport(batches=[batch.id], late=late.completed)
+    report = IngestReport(batches=[batch.id], late=late.completed, cost_eur=late.cost_eur)
     report.outcomes.update(late.outcomes)
     note_waiting(context, report, None)
     return report
@@ -116,12 +120,27 @@ def _settled(context: BatchContext, batch_id: UUID, name: str) -> BatchToIngest:
         return ingesting.read_batch(connection, batch_id, settled=True) or batch
 
 
+def _require_whole(files: ResultFiles, name: str) -> None:
+    """What is not whole now may be at another time, and an answer counts once.
+
+    Raises:
+        LivedashError: The bytes are not the ones that the service states, or end within a line.
+    """
+    fault = files.transfer_fault or (None if files.ends_whole else CUT)
+    if fault is not None:
+        raise LivedashError(
+            f"The files of batch {name!r} are not whole: {fault}.",
+            remedy="Nothing was changed. Ask again later: `livedash ingest --again`.",
+            code="short_download",
+        )
+
+
 def _take_in(context: BatchContext, connection: Connection, batch: BatchToIngest, files: ResultFiles) -> Late:
     wanted = late_results.lock_candidates(connection, batch.id)
     now = context.now(connection)
     tariff = tariff_of(context, connection, batch, now)
     settlement.open_stage(connection)
-    settlement.copy_results(connection, staged_rows(files, wanted, tariff, LineCounts()))
+    settlement.copy_results(connection, staged_rows(files, wanted, tariff, LineCounts(), unreadable=False))
     settlement.drop_repeated(connection, batch.id)
     late = late_results.apply(connection, batch.id, now=now, pricing_id=tariff.pricing_id, usd_eur=tariff.usd_eur)
     settlement.drop_stage(connection)

@@ -6,54 +6,22 @@ are written as a settlement writes them; the ledger of tries stays as it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from uuid import UUID
+from sqlalchemy import Engine
 
-from sqlalchemy import Connection, Engine
-
-from livedash_pipeline.core.answer_reading import Answer
-from livedash_pipeline.core.judgement import judge_kept
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
+from livedash_pipeline.core.states import RequestStatus
 from livedash_pipeline.db import kept_answers
 from livedash_pipeline.db.companies import optional_company_id
-from livedash_pipeline.db.connect import database_now, in_transaction
-from livedash_pipeline.db.kept_answers import AcceptedAnswer, KeptAnswer
+from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.flow.documents import Document
+from livedash_pipeline.flow.kept_answers import CHUNK, FIRST, RereadReport, judge_answers
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
 
 OUTCOMES = tuple(outcome for outcome in Outcome if outcome in PAID_OUTCOMES and outcome is not Outcome.PARSED)
 """Outcomes that were paid for and brought no answer."""
-
-REREAD = "reread"
-"""The flag of an answer that a later reader took."""
-
-_CHUNK = 1000
-_FIRST = UUID(int=0)
-
-
-@dataclass
-class RereadReport:
-    """What was read again.
-
-    Attributes:
-        accepted: Answers that the present reader takes.
-        still_refused: Texts that it refuses, too.
-        without_text: Failed requests whose text was deleted, or never kept.
-        outdated: Failed requests whose session has gone on: other messages, a newer request, or an analysis.
-    """
-
-    accepted: int = 0
-    still_refused: int = 0
-    without_text: int = 0
-    outdated: int = 0
-
-    @property
-    def read(self) -> int:
-        """Texts that were judged."""
-        return self.accepted + self.still_refused
 
 
 def reread_answers(
@@ -62,7 +30,7 @@ def reread_answers(
     company: str | None = None,
     outcome: str | None = None,
     dry_run: bool = True,
-    chunk_size: int = _CHUNK,
+    chunk_size: int = CHUNK,
 ) -> Document:
     """Judges kept answers of failed requests again, a chunk and a transaction at a time.
 
@@ -79,7 +47,7 @@ def reread_answers(
     outcomes = _read_outcomes(outcome)
     with engine.connect() as connection:
         company_id = optional_company_id(connection, company)
-    report, place = RereadReport(), _FIRST
+    report, place = RereadReport(), FIRST
     while True:
         with engine.connect() as connection:
             found = kept_answers.find_requests(
@@ -88,37 +56,17 @@ def reread_answers(
         if not found:
             return _document(report, dry_run=dry_run)
         chunk = found
-        _add(report, in_transaction(engine, lambda connection, ids=chunk: _judge(connection, ids, dry_run=dry_run)))  # type: ignore[misc]
+        judged = in_transaction(
+            engine,
+            lambda connection, ids=chunk: judge_answers(
+                connection, ids, RequestStatus.PROCESSING_FAILED, dry_run=dry_run
+            ),  # type: ignore[misc]
+        )
+        _add(report, judged)
         place = found[-1]
         log.info(
             "kept answers read", read=report.read, accepted=report.accepted, outdated=report.outdated, dry_run=dry_run
         )
-
-
-def _judge(connection: Connection, request_ids: list[UUID], *, dry_run: bool) -> RereadReport:
-    if not dry_run:
-        kept_answers.lock_requests(connection, request_ids)
-    report, accepted = RereadReport(), []
-    for kept in kept_answers.read_answers(connection, request_ids):
-        if kept.text is None:
-            report.without_text += 1
-        elif not kept.is_current:
-            report.outdated += 1
-        elif (answer := _accept(kept, kept.text)) is None:
-            report.still_refused += 1
-        else:
-            report.accepted += 1
-            accepted.append(answer)
-    if accepted and not dry_run:
-        kept_answers.accept_answers(connection, accepted, now=database_now(connection))
-    return report
-
-
-def _accept(kept: KeptAnswer, text: str) -> AcceptedAnswer | None:
-    answer = judge_kept(text, str(kept.session_id))
-    if not isinstance(answer, Answer):
-        return None
-    return AcceptedAnswer(kept.request_id, answer.analysis.model_dump_json(), (*answer.flags, REREAD))
 
 
 def _read_outcomes(outcome: str | None) -> tuple[str, ...]:

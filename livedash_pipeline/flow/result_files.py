@@ -15,12 +15,11 @@ from typing import Any
 from uuid import UUID
 
 from livedash_pipeline.core.failures import FailureKind
-from livedash_pipeline.core.json_lines import find_ids
 from livedash_pipeline.core.judgement import VANISHED, judge_line
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES
 from livedash_pipeline.core.pricing import Cost, Price, cost_of, to_eur
 from livedash_pipeline.core.result_evidence import FileEvidence, content_fault, is_sized, transfer_fault
-from livedash_pipeline.core.result_lines import ResultLine, cut_line, last_line_parses, read_result_lines, split_lines
+from livedash_pipeline.core.result_lines import ResultLine, last_line_parses, read_result_lines, split_lines
 from livedash_pipeline.core.text import storable_text
 from livedash_pipeline.db.ingesting import BatchToIngest
 from livedash_pipeline.flow.context import BatchContext
@@ -175,28 +174,25 @@ class LineCounts:
 
     lines: int = 0
     succeeded: int = 0
-    answered: int = 0
     unreadable: int = 0
     strangers: int = 0
     hold_codes: dict[str, str] = field(default_factory=dict)
 
 
 def staged_rows(
-    files: ResultFiles, sessions: Mapping[UUID, UUID], tariff: Tariff, counts: LineCounts
+    files: ResultFiles, sessions: Mapping[UUID, UUID], tariff: Tariff, counts: LineCounts, *, unreadable: bool = True
 ) -> Iterator[tuple[Any, ...]]:
     """A row for each line about one of our requests; what is not is counted, and what each file holds is noted with it.
 
-    A line of the output file that cannot be read is about the requests whose ids stand in it: it may be a paid answer.
+    A line of the output file that cannot be read is about the requests whose ids stand in it: it may be a paid answer. Without
+    `unreadable` it is about none.
     """
     for name, path in files.paths.items():
         evidence = files.evidence[name]
         evidence.lines = evidence.unreadable = evidence.ours = 0
         with path.open("rb") as source:
             for raw in split_lines(iter(lambda source=source: source.read(_CHUNK), b"")):  # type: ignore[misc]
-                lines = read_result_lines(raw)
-                if lines[0].unreadable and name == "output":
-                    lines = [cut_line(str(found), part) for found, part in find_ids(raw, sessions).items()] or lines
-                for line in lines:
+                for line in read_result_lines(raw, sessions if unreadable and name == "output" else ()):
                     counts.lines += 1
                     evidence.lines += 1
                     evidence.unreadable += line.unreadable
@@ -230,7 +226,6 @@ def _row(
         counts.hold_codes.setdefault(line.hold_code, judged.error_message or line.hold_code)
     if line.succeeded:
         counts.succeeded += 1
-    counts.answered += judged.outcome in PAID_OUTCOMES
     cost, eur = tariff.cost(line)
     usage = line.usage
     yield (

@@ -28,21 +28,22 @@ def may_still_show(context: BatchContext, connection: Connection, batch: BatchTo
     return context.now(connection) < batch.ended_at + _lag(context)
 
 
-def why_too_few(batch: BatchToIngest, *, lines: int, unanswered: int, sized: bool) -> str | None:
+def why_too_few(batch: BatchToIngest, *, answers: int, unanswered: int, sized: bool) -> str | None:
     """Why requests without a line may yet get one; None where nothing speaks for it.
 
     Args:
         batch: The batch as it ended.
-        lines: Lines in its files.
-        unanswered: Requests that none of them is about.
+        answers: Requests that its files hold a paid line about: what a service counts as completed are those, neither lines
+            nor failed requests.
+        unanswered: Requests that no line is about.
         sized: Whether the service states the size of every file: without it, a file may be cut between two lines.
     """
     if unanswered == 0 or (batch.error_code == VANISHED and batch.output_file_id is None):
         return None
     if batch.may_name_answers:
         return NO_FILE_NAMED
-    if lines < (batch.reported_completed or 0):
-        return f"its files hold {lines} lines, and the service says that it answered {batch.reported_completed}"
+    if answers < (batch.reported_completed or 0):
+        return f"its files hold {answers} answers, and the service says that it answered {batch.reported_completed}"
     return None if sized else f"{unanswered} requests have no line, and the service states no size"
 
 

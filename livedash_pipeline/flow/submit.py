@@ -36,7 +36,7 @@ from livedash_pipeline.flow.recover import recover_batches
 from livedash_pipeline.flow.sending import InputChangedError, SubmittedBatch, log_claim, release, send
 from livedash_pipeline.flow.spending import models_to_pay, require_payable
 from livedash_pipeline.flow.standing import read_standing
-from livedash_pipeline.flow.unclaimed import bring_up_to_date, drop_lost_inputs
+from livedash_pipeline.flow.unclaimed import bring_up_to_date, drop_lost_inputs, use_kept_answers
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.errors import BatchApiError
 from livedash_pipeline.storage import storage_error
@@ -155,6 +155,7 @@ def _submit_in_turn(
             # Once a group and not once a batch: it reads everything that waits.
             report.too_long += _fail_oversized(context, group)
             drop_lost_inputs(context, group.company_id, group.company)
+            use_kept_answers(context, group.company_id, group.company)
             begun.add(group)
         try:
             claim = _claim(context, group, report)

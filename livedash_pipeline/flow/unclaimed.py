@@ -14,6 +14,7 @@ from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.flow.build_requests import rewrite_requests
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.kept_answers import take_kept_answers
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
@@ -30,6 +31,13 @@ def drop_lost_inputs(context: BatchContext, company_id: UUID, company: str) -> N
     deleted, outdated = in_transaction(context.engine, work)
     if deleted or outdated:
         log.warning("inputs lost", company=company, deleted=deleted, outdated=outdated)
+
+
+def use_kept_answers(context: BatchContext, company_id: UUID, company: str) -> None:
+    """Completes requests whose answer was paid for and can be read, so that it is not bought again."""
+    taken = take_kept_answers(context.engine, company_id)
+    if taken:
+        log.info("kept answers used", company=company, requests=taken)
 
 
 def bring_up_to_date(context: BatchContext, company: Company) -> None:

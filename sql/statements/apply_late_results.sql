@@ -1,5 +1,6 @@
 -- What was paid for and shows late: it settles its request where that still waits or has failed, asks about the same messages and
 -- is the session's newest. What has gone out again goes on, what was answered meanwhile stays so; there the answer is only kept.
+-- An answer whose cost is not the ledger's changes nothing: another one was stored for it before.
 WITH judged AS (
     SELECT
         requests.id,
@@ -9,6 +10,7 @@ WITH judged AS (
         staged.raw_answer,
         staged.parsed_answer,
         coalesce(staged.answer_flags, '{}') AS answer_flags,
+        coalesce(attempts.error_code = 'unreadable_line', false) AS was_unreadable,
         requests.processing_status IN ('PENDING_BATCHING', 'PROCESSING_FAILED')
         AND NOT staged.is_erased
         -- Tries of before the hash was kept count where their request was not touched since.
@@ -28,6 +30,13 @@ WITH judged AS (
     JOIN ai_processing_requests AS requests ON requests.id = staged.request_id
     JOIN ai_request_attempts AS attempts
         ON attempts.request_id = requests.id AND attempts.batch_id = :batch_id AND NOT attempts.is_late
+    JOIN ai_request_attempts AS late
+        ON
+            late.request_id = requests.id AND late.batch_id = :batch_id AND late.is_late
+            AND late.openai_request_id IS NOT DISTINCT FROM staged.openai_request_id
+            AND late.prompt_tokens IS NOT DISTINCT FROM staged.prompt_tokens
+            AND late.completion_tokens IS NOT DISTINCT FROM staged.completion_tokens
+            AND late.total_tokens IS NOT DISTINCT FROM staged.total_tokens
     WHERE staged.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')
 ),
 
@@ -59,7 +68,8 @@ kept AS (
     WHERE
         requests.id = judged.id
         AND NOT judged.applies
-        AND requests.raw_answer IS NULL
+        -- A good answer takes the place of the line that could not be read.
+        AND (requests.raw_answer IS null OR (judged.was_unreadable AND judged.outcome = 'parsed'))
         -- Not once more what this batch has answered.
         AND (requests.processing_status <> 'PROCESSING_COMPLETE' OR requests.batch_id IS DISTINCT FROM :batch_id)
 )

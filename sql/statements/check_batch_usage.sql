@@ -1,5 +1,6 @@
 -- Batches whose lines do not add up to the tokens that the service reports, and answers whose cost is unknown (those of a system
--- that was taken over have no batch, and nobody can price them any more). A batch may state nothing but a total.
+-- that was taken over have no batch, and nobody can price them any more). A batch may state nothing but a total,
+-- and so may its lines; what was not paid has no cost, whatever it says of tokens.
 SELECT
     batches.id AS batch_id,
     'tokens differ from batch.usage' AS problem
@@ -12,7 +13,11 @@ WHERE
         OR (batches.usage ->> 'output_tokens')::bigint <> batches.lines_output_tokens
         OR (
             batches.usage ->> 'input_tokens' IS NULL
-            AND (batches.usage ->> 'total_tokens')::bigint <> batches.lines_input_tokens + batches.lines_output_tokens
+            AND (batches.usage ->> 'total_tokens')::bigint <> (
+                SELECT coalesce(sum(coalesce(lines.prompt_tokens + lines.completion_tokens, lines.total_tokens)), 0)
+                FROM ai_request_attempts AS lines
+                WHERE lines.batch_id = batches.id
+            )
         )
     )
 UNION ALL
@@ -22,6 +27,7 @@ SELECT DISTINCT
 FROM ai_request_attempts AS attempts
 WHERE
     attempts.batch_id IS NOT NULL
+    AND attempts.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')
     AND (attempts.prompt_tokens IS NOT NULL OR attempts.total_tokens IS NOT NULL)
     AND attempts.total_cost_eur IS NULL
 LIMIT 1000

@@ -21,5 +21,12 @@ SELECT
     'missing from both result files'
 FROM ai_request_attempts AS attempts
 JOIN ai_processing_requests AS requests ON requests.id = attempts.request_id
-WHERE attempts.outcome = 'missing' AND requests.processing_status <> 'PROCESSING_COMPLETE'
+WHERE
+    attempts.outcome = 'missing'
+    AND requests.processing_status <> 'PROCESSING_COMPLETE'
+    -- What showed late has an outcome of its own.
+    AND NOT EXISTS (
+        SELECT 1 FROM ai_request_attempts AS late
+        WHERE late.request_id = attempts.request_id AND late.batch_id = attempts.batch_id AND late.is_late
+    )
 LIMIT 1000

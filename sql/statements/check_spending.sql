@@ -10,13 +10,14 @@ WITH counted AS (
             CASE
                 WHEN
                     attempts.outcome IS NULL
-                    OR attempts.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')
                     -- What showed late is counted by the row of its own.
                     OR (
-                        attempts.outcome = 'artifact_unavailable'
+                        attempts.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output', 'artifact_unavailable')
                         AND NOT EXISTS (
                             SELECT 1 FROM ai_request_attempts AS late
-                            WHERE late.request_id = attempts.request_id AND late.batch_id = attempts.batch_id AND late.is_late
+                            WHERE
+                                late.request_id = attempts.request_id AND late.batch_id = attempts.batch_id AND late.is_late
+                                AND late.total_cost_eur IS NOT NULL
                         )
                     )
                     THEN attempts.reserved_eur

@@ -1,4 +1,5 @@
--- One line per request: an answer that was paid for beats a line without one, else the first line counts.
+-- One line per request: an answer that was paid for beats a line without one, what can be read beats what
+-- cannot, else the first line counts.
 -- Lines about requests that are not of this batch are dropped as well; both are counted for the report.
 WITH ranked AS (
     SELECT
@@ -9,6 +10,7 @@ WITH ranked AS (
             ORDER BY
                 (staged_results.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')) DESC,
                 (staged_results.outcome = 'parsed') DESC,
+                (staged_results.error_code IS DISTINCT FROM 'unreadable_line') DESC,
                 staged_results.line_order
         ) AS rank
     FROM staged_results

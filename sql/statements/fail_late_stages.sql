@@ -1,4 +1,5 @@
--- The analysis of sessions whose late answer is of no use: it was paid for, so a person decides.
+-- The analysis of sessions whose late answer is of no use: it was paid for, so a person decides. Not of one whose messages have
+-- changed meanwhile: the answer is about others.
 UPDATE session_processing_status AS stage_row
 SET
     status = 'FAILED',
@@ -9,6 +10,7 @@ FROM ai_processing_requests AS requests
 JOIN sessions ON sessions.id = requests.session_id
 WHERE
     requests.id = ANY(CAST(:request_ids AS uuid[]))
+    AND requests.transcript_hash = sessions.transcript_hash
     AND stage_row.import_id = sessions.import_id
     AND stage_row.stage = 'AI_ANALYSIS'
     AND stage_row.status IN ('PENDING', 'FAILED')

@@ -1,11 +1,11 @@
--- Requests of a settled batch that were given up for want of a line, locked after their sessions and in id order, as everybody
--- locks them.
+-- Requests of a settled batch that were given up for want of a line that can be read, locked after their sessions and in id
+-- order, as everybody locks them.
 WITH given_up AS (
     SELECT attempts.request_id
     FROM ai_request_attempts AS attempts
     WHERE
         attempts.batch_id = :batch_id
-        AND attempts.outcome IN ('missing', 'artifact_unavailable')
+        AND (attempts.outcome IN ('missing', 'artifact_unavailable') OR attempts.error_code = 'unreadable_line')
         AND NOT attempts.is_late
 ),
 

@@ -1,5 +1,6 @@
--- Raw answers of failed requests. `is_current` is what a settlement asks for, and that nobody has gone on meanwhile: the same
--- messages, no newer request and none that is open, an analysis that is neither complete nor skipped, and that nobody wants anew.
+-- Raw answers of requests in a state. `is_current` is what a settlement asks for, and that nobody has gone on meanwhile: the same
+-- messages, no newer request and no other that is open, an analysis that is neither complete nor skipped, and that nobody wants
+-- anew.
 SELECT
     requests.id,
     requests.session_id,
@@ -13,12 +14,22 @@ SELECT
             FROM ai_processing_requests AS other
             WHERE
                 other.session_id = requests.session_id
+                AND other.id <> requests.id
                 AND other.processing_type = requests.processing_type
                 AND (
                     -- Not by id alone: see find_sessions_to_request.
                     (other.requested_at, other.id) > (requests.requested_at, requests.id)
                     OR other.processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
                 )
+        )
+        -- The text may be an answer about the messages of before.
+        AND NOT EXISTS (
+            SELECT 1
+            FROM ai_request_attempts AS attempts
+            WHERE
+                attempts.request_id = requests.id
+                AND attempts.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')
+                AND attempts.transcript_hash <> requests.transcript_hash
         )
     ) AS is_current
 FROM ai_processing_requests AS requests
@@ -28,5 +39,5 @@ LEFT JOIN session_processing_status AS analysis
     ON analysis.import_id = sessions.import_id AND analysis.stage = 'AI_ANALYSIS'
 WHERE
     requests.id = ANY(CAST(:request_ids AS uuid[]))
-    AND requests.processing_status = 'PROCESSING_FAILED'
+    AND requests.processing_status = :status
 ORDER BY requests.id

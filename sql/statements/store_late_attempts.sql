@@ -46,21 +46,34 @@ WITH stored AS (
     WHERE staged.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')
     ORDER BY staged.request_id
     ON CONFLICT (request_id, batch_id, is_late) DO NOTHING
-    RETURNING outcome, prompt_tokens, completion_tokens
+    RETURNING request_id, outcome, error_code, http_status, prompt_tokens, completion_tokens, total_cost_eur
 ),
 
 totals AS (
     SELECT
         count(*) AS answers,
-        coalesce(sum(prompt_tokens), 0) AS input_tokens,
-        coalesce(sum(completion_tokens), 0) AS output_tokens
+        -- What a success is says `finish_batch`.
+        count(*) FILTER (
+            WHERE coalesce(
+                stored.http_status BETWEEN 200 AND 299, stored.error_code IS DISTINCT FROM 'unreadable_line'
+            )
+        ) AS succeeded,
+        -- Their lines were there, and counted as failed since nobody could read them.
+        count(*) FILTER (WHERE settled.error_code = 'unreadable_line') AS were_unreadable,
+        coalesce(sum(stored.prompt_tokens), 0) AS input_tokens,
+        coalesce(sum(stored.completion_tokens), 0) AS output_tokens
     FROM stored
+    JOIN ai_request_attempts AS settled
+        ON settled.request_id = stored.request_id AND settled.batch_id = :batch_id AND NOT settled.is_late
 ),
 
 counted AS (
     UPDATE ai_batch_requests AS batches
     SET
-        lines_succeeded = coalesce(batches.lines_succeeded, 0) + totals.answers,
+        lines_succeeded = coalesce(batches.lines_succeeded, 0) + totals.succeeded,
+        lines_failed = greatest(
+            coalesce(batches.lines_failed, 0) + totals.answers - totals.succeeded - totals.were_unreadable, 0
+        ),
         lines_input_tokens = coalesce(batches.lines_input_tokens, 0) + totals.input_tokens,
         lines_output_tokens = coalesce(batches.lines_output_tokens, 0) + totals.output_tokens
     FROM totals
@@ -69,6 +82,8 @@ counted AS (
 
 SELECT
     stored.outcome,
-    count(*) AS answers
+    count(*) AS answers,
+    count(*) FILTER (WHERE stored.total_cost_eur IS null) AS without_cost,
+    coalesce(sum(stored.total_cost_eur), 0) AS cost_eur
 FROM stored
 GROUP BY stored.outcome

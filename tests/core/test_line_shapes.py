@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from livedash_pipeline.core.answer_reading import Answer
 from livedash_pipeline.core.json_lines import find_ids, objects_on
 from livedash_pipeline.core.judgement import judge_kept, judge_line
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
@@ -225,7 +226,31 @@ def test_our_ids_are_found_on_a_line_that_is_no_json() -> None:
     assert find_ids(whole, {SECOND}) == {}
     assert find_ids(f"{FOREIGN} {FIRST} ".encode() + whole, {FIRST}) == {FIRST: f"{FOREIGN} {FIRST} ".encode() + whole}
     both = f"a {FIRST} b {SECOND} c {FIRST}".encode()
-    assert find_ids(both, {FIRST, SECOND}) == {FIRST: f"{FIRST} b ".encode(), SECOND: f"{SECOND} c {FIRST}".encode()}
+    assert find_ids(both, {FIRST, SECOND}) == {FIRST: f"a {FIRST} b ".encode(), SECOND: f"{SECOND} c {FIRST}".encode()}
+
+
+def test_one_bad_object_costs_no_other_on_its_line() -> None:
+    """Objects on a line, good ones and bad ones, and who is read, kept to be read later, or kept."""
+    a, b = (json.dumps(in_response(chat()) | {"custom_id": str(each)}).encode() for each in (FIRST, SECOND))
+    table: list[tuple[bytes, list[UUID], list[UUID], list[UUID]]] = [
+        (a + b[:-9], [FIRST], [], [SECOND]),
+        (b"[" + a + b"," + b[:-9], [FIRST], [], [SECOND]),
+        (b"[" + a + b", 1]", [FIRST], [], []),
+        (a + b" 1", [FIRST], [], []),
+        (a + b"<html>" + b, [FIRST], [SECOND], []),
+        (a[:-9] + b, [], [SECOND], [FIRST]),
+        (a.replace(b'": {', b'" {', 1) + b, [], [SECOND], [FIRST]),
+        (b"data: " + a, [], [FIRST], []),
+        (b"data: " + a + b"data: " + b[:-9], [], [FIRST], [SECOND]),
+    ]
+    for line, read_now, read_later, kept in table:
+        found = read_result_lines(line, {FIRST, SECOND})
+        assert [each.custom_id for each in found if not each.unreadable] == [str(each) for each in read_now], line
+        assert any(each.unreadable for each in found), line
+        parts = {UUID(each.custom_id): each.raw or "" for each in found if each.unreadable and each.custom_id}
+        assert sorted(parts) == sorted(read_later + kept), line
+        readable = [each for each in parts if isinstance(judge_kept(parts[each], SESSION), Answer)]
+        assert sorted(readable) == read_later, line
 
 
 def test_a_line_that_is_cut_is_paid_and_kept() -> None:

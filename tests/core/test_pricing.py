@@ -15,7 +15,6 @@ from livedash_pipeline.core.pricing import (
     estimate_cost,
     price_names,
     to_eur,
-    usage_agrees,
     usage_exceeds,
 )
 from livedash_pipeline.core.token_usage import TokenUsage
@@ -125,15 +124,6 @@ def test_euro_are_unknown_without_a_rate() -> None:
 )
 def test_snapshot_is_looked_up_by_its_model_too(model: str, names: tuple[str, ...]) -> None:
     assert price_names(model) == names
-
-
-def test_usage_is_compared_exactly() -> None:
-    lines = TokenUsage(prompt_tokens=100, completion_tokens=10)
-    assert usage_agrees(lines, TokenUsage(100, 10, 110))
-    assert not usage_agrees(lines, TokenUsage(101, 10))
-    assert not usage_agrees(lines, TokenUsage(100, 9))
-    assert not usage_agrees(TokenUsage(), TokenUsage(1, 0))
-    assert usage_agrees(lines, TokenUsage())
 
 
 def test_batch_that_was_charged_for_more_than_its_lines_is_noticed() -> None:

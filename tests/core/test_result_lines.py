@@ -14,7 +14,6 @@ from livedash_pipeline.core.result_lines import (
     ResultLine,
     TokenUsage,
     last_line_parses,
-    prefer,
     read_result_line,
     split_lines,
 )
@@ -317,21 +316,3 @@ def test_only_one_line_is_held() -> None:
 )
 def test_cut_off_last_line_is_noticed(tail: bytes, whole: bool) -> None:
     assert last_line_parses(tail) is whole
-
-
-def of(outcome: Outcome | None, name: str) -> ResultLine:
-    return ResultLine(custom_id="r-1", outcome=outcome, content=name)
-
-
-def test_answer_beats_an_error_from_either_side() -> None:
-    answer, error = of(Outcome.PARSED, "answer"), of(Outcome.TRANSIENT, "error")
-    assert prefer(error, answer) is answer
-    assert prefer(answer, error) is answer
-    assert prefer(of(Outcome.TRUNCATED, "half"), answer) is answer
-    assert prefer(error, paid := of(Outcome.REFUSED, "paid")) is paid
-
-
-@pytest.mark.parametrize("outcome", Outcome)
-def test_first_of_two_equal_lines_counts(outcome: Outcome) -> None:
-    first = of(outcome, "first")
-    assert prefer(first, of(outcome, "second")) is first

@@ -32,6 +32,7 @@ LEASE_OVER = timedelta(seconds=95)
 OVERDUE = timedelta(seconds=185)
 LAG = timedelta(seconds=125)
 LOST = httpx2.ReadError("the connection broke")
+NONE_RAN = {"total": 3, "completed": 0, "failed": 0}
 CHOICES: list[Unfinished] = ["pending", "failed"]
 
 
@@ -134,7 +135,7 @@ def test_a_batch_with_an_unknown_answer_is_adopted_and_then_cancelled(
     assert (row(engine).status, in_progress(engine)) == ("UPLOADING", 3), "it may have been bought"
     poll_batches(at(scripted, LEASE_OVER))
     assert (row(engine).openai_batch_id, row(engine).openai_status) == ("batch_0", "cancelling")
-    service.end("batch_0", "cancelled")
+    service.end("batch_0", "cancelled", request_counts=NONE_RAN)
     poll_batches(scripted)
     ingest_finished(scripted)
     assert (row(engine).status, service.calls.count("create")) == ("CANCELLED", 1)
@@ -238,7 +239,7 @@ def test_a_requeue_never_meets_a_live_batch(engine: Engine, scripted: BatchConte
             return requests.requeue(connection, ids, now=database_now(connection), dry_run=False).requeued
 
     assert requeue() == 0, "the service may still answer them"
-    service.end("batch_0", "cancelled")
+    service.end("batch_0", "cancelled", request_counts=NONE_RAN)
     poll_batches(scripted)
     assert requeue() == 0, "what it answered is not taken in yet"
     ingest_finished(scripted)

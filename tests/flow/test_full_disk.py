@@ -14,6 +14,7 @@ from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.errors import StorageError
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.import_csv import ImportRules, import_company
+from livedash_pipeline.flow.named_batch import ingest_again
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.csv_source import CsvSource
@@ -74,6 +75,8 @@ def test_an_ingest_without_room_leaves_its_batch(begin: Begin, tmp_path: Path) -
     assert set(going.outcomes().values()) == {None}
     assert len(going.ingest().batches) == 1
     assert set(going.outcomes().values()) == {"parsed"}
+    with small_files(100), pytest.raises(StorageError, match=_TOO_LARGE):
+        ingest_again(good, going.name)
 
 
 def test_an_import_without_room_says_so_in_its_run_and_goes_on_later(

@@ -10,11 +10,17 @@ from datetime import timedelta
 import pytest
 
 from livedash_pipeline.db.companies import Company
+from livedash_pipeline.db.tables import ai_batch_requests
 from livedash_pipeline.flow.ingest import ingest_finished
 from livedash_pipeline.openai_batch.errors import BatchApiError
 from tests.flow.batch_round import Begin, Round, at, batch_row
 from tests.flow.batch_service import refusal, refused
-from tests.flow.rows import insert_company
+from tests.flow.rows import insert_company, rows_of
+
+
+def batch_rows_that_wait(going: Round) -> set[str | None]:
+    return {row.short_reason for row in rows_of(going.engine, ai_batch_requests) if row.processed_at is None}
+
 
 # Past LIVEDASH_VISIBILITY_LAG (120 s): what is not there by now is gone.
 SHOWN = timedelta(seconds=125)
@@ -154,7 +160,7 @@ def test_a_completed_batch_that_never_names_a_file_is_settled_after_three_looks(
         ("failed", None, "transient"),
         ("failed", {"total": 0, "completed": 0, "failed": 0}, "transient"),
         ("expired", {"total": 2, "completed": 0, "failed": 0}, "not_run"),
-        ("cancelled", None, "not_run"),
+        ("cancelled", {"total": 2, "completed": 0, "failed": 0}, "not_run"),
     ],
 )
 def test_a_batch_that_ran_nothing_is_settled_at_the_first_look(
@@ -165,6 +171,21 @@ def test_a_batch_that_ran_nothing_is_settled_at_the_first_look(
     going.service.calls.clear()
     assert going.ingest().outcomes == {outcome: 2}
     assert going.service.calls == []
+
+
+@pytest.mark.parametrize("status", ["expired", "cancelled"])
+def test_a_batch_that_ended_early_and_counts_nothing_may_name_its_answers_late(begin: Begin, status: str) -> None:
+    going, other = begin(2), begin(2)
+    for each in (going, other):
+        each.end(status)
+    for later in (timedelta(0), SHOWN, SECOND):
+        assert going.ingest(later).outcomes == {}
+    assert batch_rows_that_wait(going) == {"the service names no file with answers"}
+    # One names its file now.
+    going.service.end(going.name, status, output=[going.answer(each) for each in going.ids])
+    assert going.ingest(THIRD).outcomes == {"parsed": 2, "not_run": 2}
+    waiting = {row.processing_status for row in going.requests() if str(row.id) in other.ids}
+    assert waiting == {"PENDING_BATCHING"}
 
 
 def test_a_batch_whose_every_line_was_refused_is_not_looked_up_again(begin: Begin) -> None:
