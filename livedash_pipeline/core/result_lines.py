@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from livedash_pipeline.core.answer_bodies import Answer, read_answer
+from livedash_pipeline.core.answer_bodies import Answer, as_json, read_answer
 from livedash_pipeline.core.json_lines import objects_on
 from livedash_pipeline.core.line_bodies import UNUSUAL_LINE, LineBody, find_body
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
@@ -61,7 +61,8 @@ class ResultLine:
         outcome: `parsed` is provisional: there is an answer, and its content is judged elsewhere. None only for
             an unreadable line.
         content: The assistant's text, or its refusal where it refused.
-        raw: What else there is of a line that ran and has no such text: its body as JSON.
+        raw: What else there is of a line that ran and has no such text: its body as JSON. All of a line that says nothing
+            of how its request ended: an answer may stand anywhere in it.
         flags: What was unusual about where the answer stands, and `usage_disagrees`.
         error_code: The service's code, or its type where it gave no code.
         error_message: The service's message, cut to 500 characters.
@@ -196,7 +197,7 @@ def _read_body(custom_id: str | None, document: Mapping[str, Any], found: LineBo
         custom_id=custom_id,
         outcome=outcome,
         content=answer.content,
-        raw=found.as_text(document) if outcome in PAID_OUTCOMES and answer.content is None else None,
+        raw=_kept(document, found, answer, outcome, says_nothing=status is None and error == _NO_ERROR),
         flags=_flags(answer, found),
         error_code=error.code or error.kind,
         error_message=None if message is None else message[:MESSAGE_LENGTH],
@@ -209,6 +210,14 @@ def _read_body(custom_id: str | None, document: Mapping[str, Any], found: LineBo
         usage=found.usage,
         hold_code=hold,
     )
+
+
+def _kept(
+    document: Mapping[str, Any], found: LineBody, answer: Answer, outcome: Outcome, *, says_nothing: bool
+) -> str | None:
+    if outcome is Outcome.TRANSIENT and says_nothing:
+        return as_json(document)
+    return found.as_text(document) if outcome in PAID_OUTCOMES and answer.content is None else None
 
 
 def _error_of(document: Mapping[str, Any], found: LineBody) -> _Error:
@@ -229,7 +238,7 @@ def _succeeded(status: int | None, answer: Answer, error: _Error, found: LineBod
     An answer without a status counts, and so does one with a stray error; a 200 with nothing but an error does not.
     """
     fine = status is not None and 200 <= status < 300
-    if found.usage.shows_work or (answer.outcome is Outcome.PARSED and (fine or status is None)):
+    if found.usage.shows_work or (answer.content is not None and (fine or status is None)):
         return True
     return not error.names and (fine or found.ran)
 
