@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, select
@@ -22,7 +23,7 @@ from livedash_pipeline.flow.submit import submit_pending
 from tests.flow.batch_round import Begin
 from tests.flow.batch_service import refused
 from tests.flow.rows import insert_company, insert_requests, rows_of
-from tests.flow.test_result_evidence import World, _world
+from tests.flow.test_result_evidence import World, _requeue, _world
 
 # Names as people use them, and the model that the server runs under each.
 NAMES = [
@@ -125,6 +126,28 @@ def test_parameters_reach_lines_reservations_and_lists_and_buy_nothing(world: Wo
     assert submit_pending(world.context, ignore_minimum=True).submitted == []
     (listed,) = list_models(world.engine, "gpt-5-mini")["models"]
     assert (listed["stored"], listed["maxOutputTokens"]) == (True, 12345)
+
+
+def test_parameters_reach_requests_in_flight_that_wait_again(world: World) -> None:
+    world.faults({"kind": "refusal"})
+    (first,) = world.send(1)
+    (before,), size = world.requests(), _size(world, first)
+    set_parameters(
+        world.engine, "gpt-5-mini", '{"max_completion_tokens": 16000, "user": "much longer lines than before"}'
+    )
+    world.ingest()
+    _requeue(world)
+    (sent,) = submit_pending(world.context, ignore_minimum=True).submitted
+    (row,) = world.requests()
+    assert (row.batch_id, row.max_output_tokens) == (sent.batch_id, 16000)
+    assert row.body_bytes - before.body_bytes == _size(world, sent.batch_id) - size > 0
+
+
+def _size(world: World, batch_id: UUID) -> int:
+    """Bytes of the input file of a batch with one request."""
+    path = world.context.spool_dir / "again.jsonl"
+    assert write_input_file(world.context, batch_id, path) == 1
+    return path.stat().st_size
 
 
 @pytest.mark.parametrize(
