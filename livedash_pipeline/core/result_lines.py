@@ -23,6 +23,7 @@ HOLD_BILLING = "billing"
 UNREADABLE_LINE = "unreadable_line"
 """The error code of a request whose line of the output file is no JSON."""
 
+_LONGEST_EMPTY = 20
 _NOT_RUN_CODES = frozenset({"batch_expired", "batch_cancelled"})
 _QUOTA_CODES = frozenset({"insufficient_quota", "quota_exceeded"})
 _PAYMENT_REQUIRED = 402
@@ -101,7 +102,7 @@ class ResultLine:
 
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    r"""Lines of a byte stream without their line ends, blank ones left out; holds one line at a time.
+    r"""Lines of a byte stream without their line ends, blank and empty ones left out; holds one line at a time.
 
     Cuts at the byte `\n` only: `splitlines` also cuts at U+2028, U+2029 and U+0085, which may stand unescaped inside
     JSON strings.
@@ -123,7 +124,7 @@ def last_line_parses(tail: bytes) -> bool:
         tail: The end of the file, from the last line's start or earlier.
     """
     last = tail.rstrip().rpartition(b"\n")[2]
-    return not last or bool(objects_on(last))
+    return not last or _is_empty(last) or bool(objects_on(last))
 
 
 def read_result_line(line: bytes) -> ResultLine:
@@ -269,8 +270,13 @@ def hold_code(code: str) -> str | None:
 
 def _line_of(pieces: list[bytes]) -> Iterator[bytes]:
     line = b"".join(pieces)
-    if line and not line.isspace():
+    if line and not line.isspace() and not _is_empty(line):
         yield line
+
+
+def _is_empty(line: bytes) -> bool:
+    """Whether a line says in JSON that there is nothing, as some services write into a file without results."""
+    return len(line) <= _LONGEST_EMPTY and b"".join(line.split()) in (b"[]", b"{}", b"null")
 
 
 def _line_status(response: Mapping[str, Any], document: Mapping[str, Any]) -> int | None:
