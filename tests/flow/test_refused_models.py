@@ -159,6 +159,26 @@ def test_parameters_that_cannot_be_used_are_refused(engine: Engine, model: str, 
     assert list_models(engine, "gpt-5-mini")["models"][0]["stored"] is False
 
 
+@pytest.mark.parametrize("status", [400, None])
+def test_refusals_without_a_status_or_for_what_a_request_holds_are_their_own(begin: Begin, status: int | None) -> None:
+    going = begin(20)
+    code = "context_length_exceeded" if status else "unsupported_value"
+    going.end(error=[refused(each, 400, code) | _said_outside(status, code) for each in going.ids])
+    assert going.ingest().outcomes == {"rejected": 20}
+    assert going.holds() == []
+
+
+def _said_outside(status: int | None, code: str) -> dict[str, Any]:
+    return {} if status else {"response": None, "error": {"code": code, "message": "No."}}
+
+
+def test_lines_that_validation_named_fail_and_hold_nothing(begin: Begin) -> None:
+    errors = [{"code": "invalid_url", "message": "No.", "param": None, "line": number} for number in range(1, 21)]
+    going = begin(20).end("failed", errors={"data": errors})
+    assert going.ingest().outcomes == {"rejected": 20}
+    assert going.holds() == []
+
+
 @pytest.mark.parametrize(
     ("lines", "others", "outcomes"),
     [
