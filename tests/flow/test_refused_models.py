@@ -151,7 +151,17 @@ def _size(world: World, batch_id: UUID) -> int:
 
 
 @pytest.mark.parametrize(
-    ("model", "text"), [(" ", '{"max_tokens": 1}'), ("m", "{}"), ("m", "nonsense"), ("m", '{"model": "x"}')]
+    ("model", "text"),
+    [
+        (" ", '{"max_tokens": 1}'),
+        ("m", "{}"),
+        ("m", "nonsense"),
+        ("m", '{"model": "x"}'),
+        ("m", r'{"max_tokens": 5, "user": "a\u0000b"}'),
+        ("m", '{"max_tokens": 5, "user": "@transcript@"}'),
+        ("@transcript@", '{"max_tokens": 5}'),
+        ("a\udcffb", '{"max_tokens": 5}'),
+    ],
 )
 def test_parameters_that_cannot_be_used_are_refused(engine: Engine, model: str, text: str) -> None:
     with pytest.raises(UsageError):
