@@ -74,7 +74,7 @@ def test_without_errors_a_file_that_names_no_request_is_not_believed(begin: Begi
 @pytest.mark.parametrize("line", [b"[]", b"{}", b"null"])
 def test_a_line_that_says_that_there_is_nothing_is_none(begin: Begin, line: bytes) -> None:
     going = begin(2)
-    going.end("expired", error=[line])
+    going.end("expired", error=[line], request_counts={"total": 2, "completed": 0, "failed": 0})
     assert going.ingest(timedelta(minutes=3)).outcomes == {"not_run": 2}
 
 
