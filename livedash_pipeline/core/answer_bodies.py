@@ -23,6 +23,8 @@ _STOP_WORDS = {
     "max_tokens": "length",
     "model_length": "length",
     "safety": "content_filter",
+    "refusal": "content_filter",
+    "end_turn": "stop",
 }
 _THOUGHTS = frozenset({"reasoning", "thinking", "reasoning_text", "summary_text"})
 
@@ -57,13 +59,20 @@ def is_completion(body: Mapping[str, Any]) -> bool:
     return isinstance(body.get("choices"), list | dict) or isinstance(body.get("output"), list | dict)
 
 
+def is_message(body: Mapping[str, Any]) -> bool:
+    """Whether an object is a message by itself, as some services answer: it has text, and no choices around it."""
+    return any(text.strip() for text in (*_texts(body.get("content")), _json_text(body.get("output_text"))))
+
+
 def read_answer(body: Mapping[str, Any]) -> Answer:
-    """The answer in the body of a chat completion or of a response; never raises.
+    """The answer in the body of a chat completion or of a response, or in a message by itself; never raises.
 
     A body with neither is `invalid_output`: it was charged, and there is nothing in it.
     """
     if isinstance(body.get("output"), list | dict):
         return _judge(_read_response_object(body), _stop_reason(body))
+    if not is_completion(body) and is_message(body):
+        return _judge(_read_message(body), _stop_word(body.get("stop_reason", body.get("finish_reason"))))
     choice, unusual = _choice(body.get("choices"))
     found = _read_choice(choice)
     if unusual and found.content and found.flag is None:
@@ -107,6 +116,13 @@ def _read_choice(choice: Mapping[str, Any]) -> _Found:
     # Plain completions have `text`.
     text = next((word for word in (message, choice.get("text")) if isinstance(word, str)), "")
     return _Found(text, flag=UNUSUAL_BODY)
+
+
+def _read_message(message: Mapping[str, Any]) -> _Found:
+    content, refusal = _texts(message.get("content"))
+    if not (content.strip() or refusal.strip()):
+        content = _json_text(message.get("output_text"))
+    return _Found(content, refusal, UNUSUAL_BODY)
 
 
 def _aside(message: Mapping[str, Any], content: str) -> _Found:

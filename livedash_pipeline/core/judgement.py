@@ -41,7 +41,10 @@ def judge_line(line: ResultLine, session_id: str) -> JudgedLine | None:
     text = line.raw if line.content is None else line.content
     raw = None if text is None else storable_text(text)[0]
     message = None if line.error_message is None else storable_text(line.error_message)[0]
-    if line.outcome is Outcome.PARSED or (line.outcome is Outcome.INVALID_OUTPUT and not line.unreadable):
+    if line.outcome is Outcome.TRANSIENT:
+        # Kept only where nothing says how the request ended; by its session's id an answer in it is certain.
+        raw = None
+    if _may_hold_answer(line):
         answer = read_answer(text or "", session_id)
         if isinstance(answer, Answer):
             # An answer that stands where no text of it was expected.
@@ -50,6 +53,12 @@ def judge_line(line: ResultLine, session_id: str) -> JudgedLine | None:
         if line.outcome is Outcome.PARSED:
             return JudgedLine(Outcome.INVALID_OUTPUT, "invalid_output", answer.reason, line.flags, None, raw)
     return JudgedLine(line.outcome, line.error_code, message, line.flags, None, raw)
+
+
+def _may_hold_answer(line: ResultLine) -> bool:
+    if line.outcome is Outcome.TRANSIENT:
+        return line.raw is not None
+    return line.outcome is Outcome.PARSED or (line.outcome is Outcome.INVALID_OUTPUT and not line.unreadable)
 
 
 def _parsed(answer: Answer, flags: tuple[str, ...]) -> JudgedLine:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from livedash_pipeline.core.answer_bodies import as_json, is_completion
+from livedash_pipeline.core.answer_bodies import as_json, is_completion, is_message
 from livedash_pipeline.core.token_usage import NO_USAGE, TokenUsage, read_usage
 
 UNUSUAL_LINE = "unusual_line"
 
 _NOTHING: Mapping[str, Any] = {}
 # Words under which services and gateways nest the answer once more.
-_NESTED = ("body", "response", "result", "data")
+_NESTED = ("body", "response", "result", "data", "message")
 _DEPTH = 3
 _USAGE = ("usage", "usageMetadata")
 
@@ -62,13 +62,21 @@ def find_body(document: Mapping[str, Any]) -> LineBody:
     body, text = _read_object(response.get("body"))
     text = text or said
     if not is_completion(body):
-        elsewhere = _distinct(found for found in _nested(document) if is_completion(found))
+        elsewhere = _answers_in(document)
         if len(elsewhere) > 1:
             return LineBody(response, _NOTHING, None, _usage(document, body), ambiguous=True)
         if elsewhere:
             # A status or an error that stands in the body's place is still read from the response.
             return LineBody(response, elsewhere[0], None, _usage(document, elsewhere[0]), unusual=True)
     return LineBody(response, body, text, _usage(document, body))
+
+
+def _answers_in(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The different answers anywhere in a line; a message by itself counts only where no error stands beside it."""
+    completions = _distinct(found for found in _nested(document) if is_completion(found))
+    if completions or any(place.get("error") for place in _nested(document)):
+        return completions
+    return _distinct(found for found in _nested(document) if is_message(found))
 
 
 def _usage(document: Mapping[str, Any], body: Mapping[str, Any]) -> TokenUsage:

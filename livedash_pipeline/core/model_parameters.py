@@ -7,8 +7,9 @@ Add a family to `_FAMILIES` when a model is seen to refuse what its name gets he
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,10 @@ _FAMILIES = tuple(
 MAXIMUM_NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens", "max_new_tokens")
 """The names under which services take the most output tokens of an answer."""
 
+PLACE = "@transcript@"
+"""Stands for the transcript in the frame of a line."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _RESERVED = frozenset({"model", "messages", "stream", "stream_options", "n", "input"})
 _LONGEST = 10_000
 _LARGEST_MAXIMUM = 1_000_000
@@ -117,11 +122,40 @@ def read_parameters(text: str) -> dict[str, Any]:
     reserved = sorted(_RESERVED & found.keys())
     if reserved:
         raise ValueError(f"{', '.join(map(repr, reserved))} is set by the pipeline")
+    for each in _texts_in(found):
+        check_text(each)
     _check_maximum(found)
     shape = found.get("response_format", {"type": "json_object"})
     if shape is not None and not (isinstance(shape, dict) and isinstance(shape.get("type"), str)):
         raise ValueError("'response_format' has to be an object with a type, or null to leave it out")
     return found
+
+
+def check_text(text: str) -> None:
+    """Refuses text that cannot be stored, or sent, as a part of what goes with every request.
+
+    Raises:
+        ValueError: As `read_parameters` raises it.
+    """
+    if PLACE in text:
+        raise ValueError(f"{PLACE!r} stands for the transcript and may be no part of any text")
+    if "\0" in text or _SURROGATE.search(text):
+        raise ValueError(f"{text[:100]!r} holds a character that is no text (NUL or half of a surrogate pair)")
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    """Keys and values that are text, however deep; refuses numbers beyond every bound."""
+    left = [value]
+    while left:
+        found = left.pop()
+        if isinstance(found, str):
+            yield found
+        elif isinstance(found, dict):
+            left += [*found.keys(), *found.values()]
+        elif isinstance(found, list):
+            left += found
+        elif isinstance(found, float) and math.isinf(found):
+            raise ValueError("a number is too large to be written")
 
 
 def _check_maximum(found: Parameters) -> None:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from livedash_pipeline.core.model_parameters import Parameters, default_parameters, maximum_of
+from livedash_pipeline.core.model_parameters import PLACE, Parameters, default_parameters, maximum_of
 from livedash_pipeline.core.prompt import ENDPOINT, request_body, transcript_data
 from livedash_pipeline.core.transcripts import Message
 
@@ -23,7 +23,6 @@ MAX_FILE_BYTES = 190_000_000
 # A line above this cannot be answered by any model on offer (1,050,000 tokens of context); it fails before purchase.
 MAX_REQUEST_TOKENS = 1_000_000
 
-_PLACE = "@transcript@"
 # Where some servers end a line, though JSON takes them unescaped in strings; JSON itself escapes the others of that kind.
 _LINE_ENDS = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"}
 
@@ -73,13 +72,13 @@ def line_frame(model: str, parameters: Parameters | None = None) -> LineFrame:
 @lru_cache(maxsize=64)
 def _frame(model: str, parameters: str) -> LineFrame:
     document = {
-        "custom_id": _PLACE,
+        "custom_id": PLACE,
         "method": "POST",
         "url": ENDPOINT,
-        "body": request_body(model, _PLACE, json.loads(parameters)),
+        "body": request_body(model, PLACE, json.loads(parameters)),
     }
     text = _as_json(document)
-    before_id, between, after = text.split(_PLACE)
+    before_id, between, after = text.split(PLACE)
     # The quotes around the transcript belong to its own serialisation.
     return LineFrame(model, before_id.encode(), between[:-1].encode(), after[1:].encode())
 

@@ -22,6 +22,8 @@ class FileEvidence:
         lines: Lines that are not blank.
         unreadable: Lines that are no JSON object.
         ours: Lines about requests of the batch.
+        needed: Whether its lines are the word about the requests: an error file beside the errors of a failed validation
+            often repeats those, and names no request.
     """
 
     name: str
@@ -32,6 +34,12 @@ class FileEvidence:
     lines: int = 0
     unreadable: int = 0
     ours: int = 0
+    needed: bool = True
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it holds a line that counts: some services name a file for every batch."""
+        return (self.lines if self.needed else self.ours) > 0
 
 
 def transfer_fault(file: FileEvidence) -> str | None:
@@ -47,6 +55,8 @@ def transfer_fault(file: FileEvidence) -> str | None:
 
 def content_fault(file: FileEvidence) -> str | None:
     """Why the lines of a file are not believed; None where they may be. A file without lines is no fault of its own."""
+    if not file.needed:
+        return None
     if file.lines and file.unreadable == file.lines:
         return f"the {file.name} file holds no JSON lines"
     if file.lines and not file.ours:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from livedash_pipeline.core.answer_bodies import Answer, read_answer
+from livedash_pipeline.core.answer_bodies import Answer, as_json, read_answer
 from livedash_pipeline.core.json_lines import find_ids, objects_on, read_objects
 from livedash_pipeline.core.line_bodies import UNUSUAL_LINE, LineBody, find_body
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
@@ -24,6 +24,7 @@ HOLD_BILLING = "billing"
 UNREADABLE_LINE = "unreadable_line"
 """The error code of a request whose line of the output file is no JSON."""
 
+_LONGEST_EMPTY = 20
 _NOT_RUN_CODES = frozenset({"batch_expired", "batch_cancelled"})
 _QUOTA_CODES = frozenset({"insufficient_quota", "quota_exceeded"})
 _PAYMENT_REQUIRED = 402
@@ -62,7 +63,8 @@ class ResultLine:
         outcome: `parsed` is provisional: there is an answer, and its content is judged elsewhere. None only for
             an unreadable line.
         content: The assistant's text, or its refusal where it refused.
-        raw: What else there is of a line that ran and has no such text: its body as JSON.
+        raw: What else there is of a line that ran and has no such text: its body as JSON. All of a line that says nothing
+            of how its request ended: an answer may stand anywhere in it.
         flags: What was unusual about where the answer stands, and `usage_disagrees`.
         error_code: The service's code, or its type where it gave no code.
         error_message: The service's message, cut to 500 characters.
@@ -104,7 +106,7 @@ _UNREADABLE = ResultLine(unreadable=True)
 
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    r"""Lines of a byte stream without their line ends, blank ones left out; holds one line at a time.
+    r"""Lines of a byte stream without their line ends, blank and empty ones left out; holds one line at a time.
 
     Cuts at the byte `\n` only: `splitlines` also cuts at U+2028, U+2029 and U+0085, which may stand unescaped inside
     JSON strings.
@@ -126,7 +128,7 @@ def last_line_parses(tail: bytes) -> bool:
         tail: The end of the file, from the last line's start or earlier.
     """
     last = tail.rstrip().rpartition(b"\n")[2]
-    return not last or bool(objects_on(last))
+    return not last or _is_empty(last) or bool(objects_on(last))
 
 
 def read_result_line(line: bytes) -> ResultLine:
@@ -192,7 +194,7 @@ def _read_body(custom_id: str | None, document: Mapping[str, Any], found: LineBo
         custom_id=custom_id,
         outcome=outcome,
         content=answer.content,
-        raw=found.as_text(document) if outcome in PAID_OUTCOMES and answer.content is None else None,
+        raw=_kept(document, found, answer, outcome, says_nothing=status is None and error == _NO_ERROR),
         flags=_flags(answer, found),
         error_code=error.code or error.kind,
         error_message=None if message is None else message[:MESSAGE_LENGTH],
@@ -205,6 +207,14 @@ def _read_body(custom_id: str | None, document: Mapping[str, Any], found: LineBo
         usage=found.usage,
         hold_code=hold,
     )
+
+
+def _kept(
+    document: Mapping[str, Any], found: LineBody, answer: Answer, outcome: Outcome, *, says_nothing: bool
+) -> str | None:
+    if outcome is Outcome.TRANSIENT and says_nothing:
+        return as_json(document)
+    return found.as_text(document) if outcome in PAID_OUTCOMES and answer.content is None else None
 
 
 def _error_of(document: Mapping[str, Any], found: LineBody) -> _Error:
@@ -225,7 +235,7 @@ def _succeeded(status: int | None, answer: Answer, error: _Error, found: LineBod
     An answer without a status counts, and so does one with a stray error; a 200 with nothing but an error does not.
     """
     fine = status is not None and 200 <= status < 300
-    if found.usage.shows_work or (answer.outcome is Outcome.PARSED and (fine or status is None)):
+    if found.usage.shows_work or (answer.content is not None and (fine or status is None)):
         return True
     return not error.names and (fine or found.ran)
 
@@ -256,8 +266,13 @@ def hold_code(code: str) -> str | None:
 
 def _line_of(pieces: list[bytes]) -> Iterator[bytes]:
     line = b"".join(pieces)
-    if line and not line.isspace():
+    if line and not line.isspace() and not _is_empty(line):
         yield line
+
+
+def _is_empty(line: bytes) -> bool:
+    """Whether a line says in JSON that there is nothing, as some services write into a file without results."""
+    return len(line) <= _LONGEST_EMPTY and b"".join(line.split()) in (b"[]", b"{}", b"null")
 
 
 def _line_status(response: Mapping[str, Any], document: Mapping[str, Any]) -> int | None:

@@ -6,6 +6,7 @@ time of a look comes in.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +18,7 @@ BELIEVED_SPAN = timedelta(hours=1)
 
 # A download that broke is soon whole; what was short for an hour seldom changes within the next one.
 _WAITS = (timedelta(minutes=5), timedelta(hours=1), timedelta(hours=2), timedelta(hours=4))
+_FIGURES = re.compile(r"[0-9]+")
 _LONGEST_WAIT = timedelta(hours=6)
 
 
@@ -49,6 +51,11 @@ def after_look(before: ShortLooks | None, *, same: bool, believable: bool, now: 
     looks = ShortLooks(before.looks + 1, before.since) if before is not None and same else ShortLooks(1, now)
     believed = believable and looks.looks >= BELIEVED_AFTER and now - looks.since >= BELIEVED_SPAN
     return NextStep(looks, now + wait_after(looks.looks), believed)
+
+
+def kind_of_fault(reason: str) -> str:
+    """What is wrong with bytes that are not believed, without its figures: each look may count other ones."""
+    return _FIGURES.sub("#", reason)
 
 
 def wait_after(looks: int) -> timedelta:

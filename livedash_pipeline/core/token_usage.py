@@ -7,7 +7,7 @@ cost stands in `core.pricing`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 # No count of tokens comes near it, and sums over a batch still fit a Postgres bigint.
@@ -86,7 +86,7 @@ def read_usage(usage: object) -> TokenUsage:
 
     The total decides: of several figures, and of counts that may stand inside or outside of others, those are taken that add
     up to it. What is left of a greater total is completion, since thinking is what services leave out. A total that is smaller
-    than every reading of the parts lowers nothing.
+    than every reading of the parts lowers nothing, and one of 0 beside parts says nothing.
     """
     if not isinstance(usage, Mapping):
         return NO_USAGE
@@ -104,7 +104,8 @@ def read_usage(usage: object) -> TokenUsage:
         written or 0,
         reasoning or 0,
     )
-    given, made, disagrees = _reconcile(parts)
+    unsaid = parts.total == 0 and any((*parts.prompts, *parts.completions))
+    given, made, disagrees = _reconcile(replace(parts, total=None) if unsaid else parts)
     return TokenUsage(
         prompt_tokens=given,
         completion_tokens=made,
@@ -116,7 +117,7 @@ def read_usage(usage: object) -> TokenUsage:
         audio_tokens_completion=_first_count((completion,), ("audio_tokens", "audio")),
         accepted_prediction_tokens=_first_count((completion,), ("accepted_prediction_tokens",)),
         rejected_prediction_tokens=_first_count((completion,), ("rejected_prediction_tokens",)),
-        disagrees=disagrees,
+        disagrees=disagrees or unsaid,
     )
 
 

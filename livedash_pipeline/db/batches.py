@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Engine, Row, case, func, insert, select, update
 
 from livedash_pipeline.core.admission import Budget, PendingGroup
+from livedash_pipeline.core.model_parameters import maximum_of
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.core.states import BATCH_MOVES, LIVE_BATCHES, BatchStatus, sources_of
 from livedash_pipeline.core.transcripts import Message
@@ -146,12 +147,13 @@ def claim_batch(
     dagster_run_id: str | None,
 ) -> Claim | None:
     """Inserts a PENDING batch row and claims what fits into it; None where nothing did (roll back then)."""
+    parameters = parameters_for(connection, group.model)
     batch_id: UUID = connection.execute(
         insert(ai_batch_requests)
         .values(
             company_id=group.company_id,
             model=group.model,
-            parameters=parameters_for(connection, group.model),
+            parameters=parameters,
             endpoint=endpoint,
             key_fingerprint=key_fingerprint,
             request_count=0,
@@ -171,6 +173,7 @@ def claim_batch(
             "company_id": group.company_id,
             "model": group.model,
             "prompt_version": prompt_version,
+            "max_output_tokens": maximum_of(parameters),
             "max_lines": limits.max_lines,
             "max_bytes": limits.max_bytes,
             "max_tokens": limits.max_tokens,

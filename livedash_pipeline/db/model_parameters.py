@@ -52,7 +52,9 @@ def output_maximum(connection: Connection, model: str) -> int:
 def store_parameters(
     connection: Connection, model: str, parameters: Parameters | None, *, more_bytes: int, now: datetime
 ) -> int:
-    """Stores parameters, or forgets them (None), and returns how many waiting requests take their maximum.
+    """Stores parameters, or forgets them (None), and returns how many requests wait to be sent with them.
+
+    Sizes change with them, also those of requests in flight or failed, which may wait again. What a batch has reserved stays.
 
     Args:
         connection: A transaction.
@@ -71,11 +73,15 @@ def store_parameters(
             .on_conflict_do_update(index_elements=["model"], set_=values)
         )
     maximum = maximum_of(default_parameters(model) if parameters is None else parameters)
-    return connection.execute(
+    connection.execute(
         update(ai_processing_requests)
-        .where(_requests.model == model, _requests.processing_status == RequestStatus.PENDING_BATCHING)
+        .where(_requests.model == model, _requests.processing_status != RequestStatus.PROCESSING_COMPLETE)
         .values(max_output_tokens=maximum, body_bytes=func.greatest(_requests.body_bytes + more_bytes, 0))
-    ).rowcount
+    )
+    waiting = select(func.count()).where(
+        _requests.model == model, _requests.processing_status == RequestStatus.PENDING_BATCHING
+    )
+    return int(connection.execute(waiting).scalar_one())
 
 
 def list_models(connection: Connection, default_model: str) -> list[ModelRow]:

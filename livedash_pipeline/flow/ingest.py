@@ -218,7 +218,7 @@ def _take_in(
     )
     _, repeated = settlement.drop_repeated(connection, batch.id)
     answers = settlement.count_answers(connection)
-    unanswered = _stage_unanswered(connection, batch, files, counts, accept)
+    unanswered = _stage_unanswered(connection, batch, files, accept)
     if not accept and not _enough(context, connection, batch, files, answers, unanswered):
         # The note about the look is kept; nothing else was written.
         settlement.drop_stage(connection)
@@ -284,18 +284,15 @@ def tariff_of(context: BatchContext, connection: Connection, batch: BatchToInges
     return Tariff(priced[0] if priced else None, priced[1] if priced else None, rate.usd_eur if rate else None)
 
 
-def _stage_unanswered(
-    connection: Connection, batch: BatchToIngest, files: ResultFiles, counts: LineCounts, accept: bool
-) -> int:
+def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: ResultFiles, accept: bool) -> int:
     errors = batch.errors
     if batch.end is EndWord.FAILED and validation_verdict(errors) is ValidationClass.LINE_FAULT:
         # Where no named line is one of ours, nobody can be blamed, and the same file must not be sent for ever.
         errors = errors if ingesting.stage_faulty_lines(connection, batch.id, errors) else ()
     end = BatchEnd(
         end=batch.end,
-        # An error file without a line says nothing: some services name one for every batch.
         has_output=bool(batch.output_file_id),
-        has_files=bool(batch.output_file_id) or counts.lines > 0,
+        has_files=bool(batch.output_file_id) or files.says_something,
         gone=files.gone,
         errors=errors,
         reported_completed=batch.reported_completed,

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from livedash_pipeline.core.model_parameters import default_parameters, maximum_of, read_parameters
+from livedash_pipeline.core.model_parameters import check_text, default_parameters, maximum_of, read_parameters
 from livedash_pipeline.core.request_lines import line_frame
 from livedash_pipeline.db import model_parameters
 from livedash_pipeline.db.connect import database_now, in_transaction
@@ -28,6 +28,10 @@ def set_parameters(engine: Engine, model: str, text: str | None) -> Document:
     name = model.strip()
     if not name:
         raise UsageError("The model has no name.", remedy="Name it as OPENAI_MODEL or the company does.")
+    try:
+        check_text(name)
+    except ValueError as error:
+        raise UsageError(f"Model {name!r}: {error}.", remedy="Name it as OPENAI_MODEL or the company does.") from None
     try:
         parameters = None if text is None else read_parameters(text)
     except ValueError as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from livedash_pipeline.core.batch_words import EndWord
 from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.judgement import VANISHED, judge_line
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES
@@ -58,9 +59,14 @@ class ResultFiles:
         return next(filter(None, map(content_fault, self.evidence.values())), None)
 
     @property
+    def says_something(self) -> bool:
+        """Whether a file holds a line that counts, once all of them were read."""
+        return any(file.says_something for file in self.evidence.values())
+
+    @property
     def ends_whole(self) -> bool:
-        """Whether no file ends within a line."""
-        return all(file.ends_whole for file in self.evidence.values())
+        """Whether no file that is needed ends within a line."""
+        return all(file.ends_whole or not file.needed for file in self.evidence.values())
 
     @property
     def sized(self) -> bool:
@@ -122,6 +128,7 @@ def _fetch(
     files.evidence[name] = FileEvidence(
         name, download.bytes, download.expected_bytes, download.broken_by is None, _ends_whole(path)
     )
+    files.evidence[name].needed = name == "output" or batch.end is not EndWord.FAILED or not batch.errors
     files.digest += download.sha256
 
 

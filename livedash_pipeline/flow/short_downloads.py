@@ -56,7 +56,8 @@ def is_believed(
 
 def note_unbelievable(context: BatchContext, connection: Connection, batch: BatchToIngest, *, reason: str) -> None:
     """Notes one more look at bytes that are never believed; the waits grow for as long as there is the same wrong with them."""
-    _note(context, connection, batch, digest=f"not believed: {reason}", reason=reason, believable=False)
+    digest = f"not believed: {short_results.kind_of_fault(reason)}"
+    _note(context, connection, batch, digest=digest, reason=reason, believable=False)
 
 
 def _note(

@@ -5,7 +5,8 @@ WITH locked AS MATERIALIZED (
         requests.id,
         requests.body_bytes,
         requests.token_estimate,
-        requests.max_output_tokens,
+        -- What the lines of this batch ask for may be more than what the requests were built with.
+        greatest(requests.max_output_tokens, CAST(:max_output_tokens AS integer)) AS max_output_tokens,
         requests.transcript_hash
     FROM ai_processing_requests AS requests
     JOIN sessions ON sessions.id = requests.session_id
@@ -30,7 +31,8 @@ WITH locked AS MATERIALIZED (
         AND (
             CAST(:max_request_eur AS numeric) IS NULL
             OR requests.token_estimate * CAST(:eur_per_input_token AS numeric)
-            + requests.max_output_tokens * CAST(:eur_per_output_token AS numeric) <= :max_request_eur
+            + greatest(requests.max_output_tokens, CAST(:max_output_tokens AS integer))
+            * CAST(:eur_per_output_token AS numeric) <= :max_request_eur
         )
     ORDER BY requests.id
     LIMIT :max_lines

@@ -97,6 +97,28 @@ ANSWERS: list[tuple[str, dict[str, Any], str]] = [
     ("a call in the output", in_response({"output": [{"type": "function_call", "arguments": TEXT}]}), "answer_in_call"),
     ("the answer as body", in_response(GOOD), "unusual_body"),
     ("the answer in the body", in_response({"result": {"answer": GOOD}}), "unusual_body wrapped"),
+    (
+        "a message in the result",
+        {"custom_id": "r-1", "result": {"type": "succeeded", "message": {"content": [{"type": "text", "text": TEXT}]}}},
+        "unusual_body unusual_line",
+    ),
+    (
+        "a message in the response",
+        {"custom_id": "r-1", "response": {"message": {"role": "assistant", "content": TEXT}}},
+        "unusual_body unusual_line",
+    ),
+    ("content in the response", {"custom_id": "r-1", "response": {"content": TEXT}}, "unusual_body unusual_line"),
+    ("output_text", {"custom_id": "r-1", "response": {"output_text": TEXT}}, "unusual_body unusual_line"),
+    ("content in the line", {"custom_id": "r-1", "content": TEXT}, "unusual_body unusual_line"),
+    ("content in the body", in_response({"content": TEXT}), "unusual_body unusual_line"),
+    ("the answer as response", {"custom_id": "r-1", "response": TEXT}, "json_in_text unusual_body wrapped"),
+    (
+        "text as response",
+        {"custom_id": "r-1", "response": f"Sure: {TEXT}"},
+        "json_in_text text_around unusual_body wrapped",
+    ),
+    ("the answer as its own field", {"custom_id": "r-1", "answer": GOOD}, "unusual_body wrapped"),
+    ("in other words", {"custom_id": "r-1", "outputs": [{"generated": TEXT}]}, "json_in_text unusual_body wrapped"),
     ("a body that is its text", in_response(f"Sure: {TEXT}"), "text_around unusual_body"),
 ]
 
@@ -141,6 +163,17 @@ UNREADABLE: list[tuple[str, dict[str, Any], str]] = [
     ("usage and an error", in_response({"error": {"code": "server_error"}, "usage": USED}), "invalid_output"),
     ("choices without a status", {"custom_id": "r-1", "response": {"choices": [{"message": EMPTY}]}}, "invalid_output"),
     ("an empty body", in_response({}), "invalid_output"),
+    ("a message in prose", {"custom_id": "r-1", "response": {"message": {"content": "Hm."}}}, "invalid_output"),
+    (
+        "a message that is cut off",
+        {"custom_id": "r-1", "result": {"message": {"content": [{"text": "{"}], "stop_reason": "max_tokens"}}},
+        "truncated",
+    ),
+    (
+        "two different messages",
+        {"custom_id": "r-1", "result": {"content": TEXT}, "response": {"content": OTHER}},
+        "invalid_output",
+    ),
     ("null as body", in_response(None), "invalid_output"),
     ("text as body", in_response("oops"), "invalid_output"),
     ("a list as body", in_response([1]), "invalid_output"),
@@ -168,12 +201,17 @@ def test_what_ran_and_cannot_be_read_is_kept_whole_and_not_bought_again(document
     assert (judged.outcome, judged.outcome in PAID_OUTCOMES) == (outcome, True)
     assert judged.raw_answer
     # The service's words are no place for a model's text.
-    assert judged.error_message is None
+    assert judged.error_message in (None, "the answer is not JSON")
 
 
 NOT_RUN = [
     ({"custom_id": "r-1"}, "transient"),
     ({"custom_id": "r-1", "response": "upstream connect error"}, "transient"),
+    ({"custom_id": "r-1", "response": {"message": "upstream connect error"}}, "transient"),
+    ({"custom_id": "r-1", "response": {"content": ""}}, "transient"),
+    ({"custom_id": "r-1", "response": {"content": "Busy.", "error": {"code": "server_error"}}}, "transient"),
+    (in_response({"content": "Bad gateway"}, status_code=502), "transient"),
+    ({"custom_id": "r-1", "response": json.dumps(GOOD | {"session_id": str(UUID(int=9))})}, "transient"),
     ({"custom_id": "r-1", "response": {"choices": []}}, "transient"),
     (in_response({"choices": []}, status_code=500), "transient"),
     (in_response({"error": {"code": "server_error"}, "usage": {"prompt_tokens": 0}}), "transient"),
@@ -186,7 +224,9 @@ NOT_RUN = [
 
 @pytest.mark.parametrize(("document", "outcome"), NOT_RUN)
 def test_what_shows_no_work_is_judged_by_its_error(document: dict[str, Any], outcome: str) -> None:
-    assert read(document).outcome == outcome
+    judged = judge_line(read(document), SESSION)
+    assert judged is not None
+    assert (judged.outcome, judged.raw_answer, judged.parsed_answer) == (outcome, None, None)
 
 
 def test_usage_is_found_outside_of_the_body() -> None:

@@ -100,6 +100,12 @@ def test_parameters_with_a_maximum_are_taken(text: str) -> None:
         ('{"max_tokens": 1, "model": "x"}', "'model' is set by the pipeline"),
         ('{"max_tokens": 1, "messages": [], "stream": true}', "'messages', 'stream' is set"),
         ('{"max_tokens": 1, "n": 5}', "'n' is set"),
+        *(
+            (f'{{"max_tokens": 1, {held}}}', said)
+            for text, said in ((r"a\u0000b", "NUL"), (r"\ud800", "surrogate"), ("<@transcript@>", "transcript"))
+            for held in (f'"user": "{text}"', f'"{text}": 1', f'"stop": ["{text}"]', f'"metadata": {{"a": ["{text}"]}}')
+        ),
+        ('{"max_tokens": 1, "temperature": 1e400}', "too large"),
         ('{"max_tokens": 1, "response_format": "json"}', "'response_format'"),
         ('{"max_tokens": 1, "stop": "' + "x" * 10_000 + '"}', "characters are too many"),
     ],

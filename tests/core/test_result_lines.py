@@ -282,10 +282,16 @@ def test_lines_are_cut_at_the_byte_10_only() -> None:
     assert list(split_lines([text])) == ["a\u2028\u0085\x0b\x0c\x1cb\r".encode(), b"second", b"third"]
 
 
+def test_lines_that_say_that_there_is_nothing_are_left_out() -> None:
+    assert list(split_lines([b'[]\n{}\r\n null \n[ ]\n{"a": 1}\n[{}]\nnulls\n'])) == [b'{"a": 1}', b"[{}]", b"nulls"]
+
+
 @given(st.lists(st.binary()))
 def test_lines_do_not_depend_on_where_the_stream_is_cut(chunks: list[bytes]) -> None:
     whole = b"".join(chunks)
-    assert list(split_lines(chunks)) == [piece for piece in whole.split(b"\n") if piece.strip()]
+    assert list(split_lines(chunks)) == [
+        piece for piece in whole.split(b"\n") if b"".join(piece.split()) not in (b"", b"[]", b"{}", b"null")
+    ]
 
 
 def test_only_one_line_is_held() -> None:
@@ -309,6 +315,10 @@ def test_only_one_line_is_held() -> None:
         (b"\n\n", True),
         (b'{"a": 1}', True),
         (b'cut {"a": 1}\n{"b": 2}\n', True),
+        (b"[]\n", True),
+        (b"null", True),
+        (b'{"a": 1}\n{}', True),
+        (b"nul", False),
         (b'{"a": 1}\n{"b": ', False),
         (b'{"a": 1}\n{"b": \n', False),
         (b'{"a": 1}\n7', False),

@@ -9,6 +9,17 @@ from livedash_pipeline.core.shared_refusal import Refused, describe_shared, shar
 UNSUPPORTED = "Unsupported parameter: 'max_tokens' is not supported with this model."
 OTHER = "Unsupported parameter: 'temperature' is not supported with this model."
 
+BLAMING = [
+    *("context_length_exceeded", "string_above_max_length", "array_above_max_length", "invalid_prompt"),
+    *("content_policy_violation", "content_filter", "ResponsibleAIPolicyViolation", "duplicate_custom_id"),
+]
+LONG = [
+    "This model's maximum context length is 4096 tokens. However, you requested 5000.",
+    "The prompt is too long: 210000 tokens > 200000 maximum",
+    "The response was filtered due to the prompt triggering the service's content management policy.",
+]
+NO_ROOM = "'max_tokens' is too large: 16000. This model's maximum context length is 4096 tokens."
+
 
 def refused(lines: int, message: str | None = UNSUPPORTED, code: str | None = "unsupported_parameter") -> Refused:
     return Refused(code, message, lines)
@@ -32,6 +43,15 @@ def refused(lines: int, message: str | None = UNSUPPORTED, code: str | None = "u
         (1000, [refused(949), refused(51, code="other")], None),
         (20, [refused(10), refused(10, OTHER)], None),
         (20, [refused(10), refused(10, code="unsupported_value")], None),
+        # What blames a request.
+        *((20, [refused(20, code=code)], None) for code in BLAMING),
+        *(
+            (20, [refused(20, message, code)], None)
+            for message in LONG
+            for code in ("400", "invalid_request_error", None)
+        ),
+        (20, [refused(20, NO_ROOM, "400")], 20),
+        (20, [refused(19), refused(1, code="context_length_exceeded")], 19),
         (20, [], None),
         (0, [], None),
     ],

@@ -13,6 +13,7 @@ from livedash_pipeline.core.short_results import (
     ShortLooks,
     after_look,
     describe_waiting,
+    kind_of_fault,
     wait_after,
 )
 from tests.conftest import NOW
@@ -42,6 +43,11 @@ def test_three_equal_looks_over_an_hour_are_believed(
     step = after_look(before, same=same, believable=believable, now=NOW)
     assert (step.looks.looks, step.believed) == (left, believed)
     assert step.next_at == NOW + wait_after(left)
+
+
+def test_a_fault_is_the_same_whatever_it_counts() -> None:
+    said = "{} bytes of the output file came, and the service states {}"
+    assert kind_of_fault(said.format(17, 20)) == kind_of_fault(said.format(1999, 2000)) == said.format("#", "#")
 
 
 def test_waits_grow_up_to_six_hours() -> None:

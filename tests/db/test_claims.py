@@ -22,6 +22,7 @@ from livedash_pipeline.db.tables import (
     ai_processing_requests,
     ai_request_attempts,
     companies,
+    model_parameters,
     sessions,
 )
 from tests.conftest import NOW
@@ -109,6 +110,17 @@ def test_what_is_set_aside_is_the_input_and_the_most_output(engine: Engine, comp
         made = claim(connection, company, replace(OPEN, budget=Budget(Decimal("0.001"), Decimal("0.01"), None)))
     assert made is not None and made.reserved_eur == Decimal("80.2")
     assert {row.reserved_eur for row in rows_of(engine, ai_request_attempts)} == {Decimal("40.1")}
+
+
+def test_what_is_set_aside_is_what_the_lines_ask_for(engine: Engine, company: Company) -> None:
+    budget = Budget(Decimal("0.001"), Decimal("0.01"), None)
+    with engine.begin() as connection:
+        insert_requests(connection, company, 1, token_estimate=100, max_output_tokens=4000)
+        parameters = {"max_completion_tokens": 16000}
+        connection.execute(model_parameters.insert().values(model=MODEL, parameters=parameters, updated_at=NOW))
+        assert claim(connection, company, replace(OPEN, budget=budget, max_request_eur=Decimal(160))) is None
+        made = claim(connection, company, replace(OPEN, budget=budget, max_request_eur=Decimal(161)))
+    assert made is not None and made.reserved_eur == Decimal("160.1")
 
 
 def test_two_claimers_take_disjoint_requests(engine: Engine, company: Company) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 from livedash_pipeline.db.connect import make_engine
 from livedash_pipeline.db.migrate import alembic_config, check_current, current_revision, head_revision, upgrade
 from livedash_pipeline.errors import DatabaseNotReadyError
+from tests.flow.rows import insert_company, insert_requests
 
 
 def test_migrations_and_tables_agree(engine: Engine) -> None:
@@ -21,6 +22,23 @@ def test_every_migration_can_be_taken_back(engine: Engine) -> None:
         command.downgrade(alembic_config(connection), "base")
     assert current_revision(engine) is None
     assert upgrade(engine) == (None, head_revision())
+
+
+def test_taking_back_three_letters_leaves_kept_answers_that_can_be_applied(engine: Engine) -> None:
+    kept = {"language": "fil", "summary": "A summary."}
+    with engine.begin() as connection:
+        company = insert_company(connection)
+        for answer in (kept, kept | {"language": "nl"}, None):
+            insert_requests(connection, company, parsed_answer=answer)
+        connection.execute(text("UPDATE sessions SET language = 'fil'"))
+    with engine.connect() as connection:
+        command.downgrade(alembic_config(connection), "0006_audit_retention")
+    with engine.begin() as connection:
+        rows = connection.execute(text("SELECT parsed_answer FROM ai_processing_requests ORDER BY id"))
+        assert list(rows.scalars()) == [kept | {"language": None}, kept | {"language": "nl"}, None]
+        applied = text("UPDATE sessions SET language = parsed_answer ->> 'language' FROM ai_processing_requests")
+        connection.execute(applied)
+    assert upgrade(engine) == ("0006_audit_retention", head_revision())
 
 
 def test_an_upgrade_of_a_current_database_changes_nothing(engine: Engine) -> None:

@@ -19,6 +19,7 @@ from livedash_pipeline.db import settlement
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.migrate import alembic_config, upgrade
 from livedash_pipeline.db.settlement import Allowances
+from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import (
     ai_batch_requests,
     ai_processing_requests,
@@ -303,3 +304,22 @@ def test_the_cost_of_a_batch_is_unknown_if_that_of_a_paid_answer_is(engine: Engi
         assert settlement.batch_cost(connection, batch_id) == Decimal("0.5")
         assert settlement.batch_cost(connection, other) is None
     assert Outcome.TRUNCATED in PAID_OUTCOMES
+
+
+def test_refusals_in_as_many_words_as_lines_are_not_compared_one_by_one(engine: Engine) -> None:
+    said = [f"No. (req_{number})" for number in range(2000)]
+    release = statement("release_staged_refusals")
+    with engine.begin() as connection:
+        settlement.open_stage(connection)
+        connection.execute(
+            text(
+                "INSERT INTO staged_results (line_order, request_id, outcome, counted_release, error_message, http_status)"
+                " SELECT 1, gen_random_uuid(), 'rejected', false, said, 400 FROM unnest(CAST(:said AS text[])) AS said"
+            ),
+            {"said": said},
+        )
+        connection.execute(text("ANALYZE staged_results"))
+        values = {"codes": [None] * len(said), "messages": said}
+        plan = "\n".join(connection.execute(text(f"EXPLAIN {release.text}"), values).scalars())
+        assert "Update on staged_results" in plan and "Nested Loop" not in plan
+        assert connection.execute(release, values).rowcount == len(said)

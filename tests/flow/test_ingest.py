@@ -123,7 +123,7 @@ def test_what_is_not_ours_is_counted_and_changes_nothing(begin: Begin) -> None:
         {**going.answer(second), "custom_id": "not an id"},
         {**going.answer(second), "custom_id": None},
         b'{"broken": ',
-        b"[]",
+        b"[7]",
         going.answer(second),
     ]
     report = going.end(output=output, error=[refused(first, 500), refused(second, 500)]).ingest()

@@ -48,6 +48,36 @@ def test_a_line_fault_rejects_its_lines_and_releases_the_others(begin: Begin) ->
     assert going.holds() == []
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [{"error": {"code": "model_not_found", "message": "No such model."}}],
+        [{"custom_id": None, "error": {"code": "model_not_found"}}, {"custom_id": "another"}],
+        [b"The model does not exist."],
+        *([line] for line in (b"[]", b"{}", b"null")),
+        [],
+    ],
+)
+def test_an_error_file_that_names_no_request_does_not_hide_a_failed_validation(begin: Begin, lines: list[Any]) -> None:
+    errors = {"data": [entry("model_not_found")]}
+    going = begin(2).end("failed", errors=errors, error=lines)
+    assert going.ingest(timedelta(minutes=3)).outcomes == {"not_run": 2}
+    assert [hold.reason for hold in going.holds()] == ["model_not_found"]
+
+
+def test_without_errors_a_file_that_names_no_request_is_not_believed(begin: Begin) -> None:
+    going = begin(2).end("failed", error=[{"error": {"code": "model_not_found"}}])
+    for later in (3, 9, 70, 10_000):
+        assert len(going.ingest(timedelta(minutes=later)).short) == 1
+
+
+@pytest.mark.parametrize("line", [b"[]", b"{}", b"null"])
+def test_a_line_that_says_that_there_is_nothing_is_none(begin: Begin, line: bytes) -> None:
+    going = begin(2)
+    going.end("expired", error=[line], request_counts={"total": 2, "completed": 0, "failed": 0})
+    assert going.ingest(timedelta(minutes=3)).outcomes == {"not_run": 2}
+
+
 @pytest.mark.parametrize("line", [0, 4, None])
 def test_a_fault_of_no_line_of_ours_uses_up_an_attempt(begin: Begin, line: int | None) -> None:
     """Else the same file would be sent again for ever."""

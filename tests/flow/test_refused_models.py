@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, select
@@ -22,7 +23,7 @@ from livedash_pipeline.flow.submit import submit_pending
 from tests.flow.batch_round import Begin
 from tests.flow.batch_service import refused
 from tests.flow.rows import insert_company, insert_requests, rows_of
-from tests.flow.test_result_evidence import World, _world
+from tests.flow.test_result_evidence import World, _requeue, _world
 
 # Names as people use them, and the model that the server runs under each.
 NAMES = [
@@ -127,13 +128,65 @@ def test_parameters_reach_lines_reservations_and_lists_and_buy_nothing(world: Wo
     assert (listed["stored"], listed["maxOutputTokens"]) == (True, 12345)
 
 
+def test_parameters_reach_requests_in_flight_that_wait_again(world: World) -> None:
+    world.faults({"kind": "refusal"})
+    (first,) = world.send(1)
+    (before,), size = world.requests(), _size(world, first)
+    set_parameters(
+        world.engine, "gpt-5-mini", '{"max_completion_tokens": 16000, "user": "much longer lines than before"}'
+    )
+    world.ingest()
+    _requeue(world)
+    (sent,) = submit_pending(world.context, ignore_minimum=True).submitted
+    (row,) = world.requests()
+    assert (row.batch_id, row.max_output_tokens) == (sent.batch_id, 16000)
+    assert row.body_bytes - before.body_bytes == _size(world, sent.batch_id) - size > 0
+
+
+def _size(world: World, batch_id: UUID) -> int:
+    """Bytes of the input file of a batch with one request."""
+    path = world.context.spool_dir / "again.jsonl"
+    assert write_input_file(world.context, batch_id, path) == 1
+    return path.stat().st_size
+
+
 @pytest.mark.parametrize(
-    ("model", "text"), [(" ", '{"max_tokens": 1}'), ("m", "{}"), ("m", "nonsense"), ("m", '{"model": "x"}')]
+    ("model", "text"),
+    [
+        (" ", '{"max_tokens": 1}'),
+        ("m", "{}"),
+        ("m", "nonsense"),
+        ("m", '{"model": "x"}'),
+        ("m", r'{"max_tokens": 5, "user": "a\u0000b"}'),
+        ("m", '{"max_tokens": 5, "user": "@transcript@"}'),
+        ("@transcript@", '{"max_tokens": 5}'),
+        ("a\udcffb", '{"max_tokens": 5}'),
+    ],
 )
 def test_parameters_that_cannot_be_used_are_refused(engine: Engine, model: str, text: str) -> None:
     with pytest.raises(UsageError):
         set_parameters(engine, model, text)
     assert list_models(engine, "gpt-5-mini")["models"][0]["stored"] is False
+
+
+@pytest.mark.parametrize("status", [400, None])
+def test_refusals_without_a_status_or_for_what_a_request_holds_are_their_own(begin: Begin, status: int | None) -> None:
+    going = begin(20)
+    code = "context_length_exceeded" if status else "unsupported_value"
+    going.end(error=[refused(each, 400, code) | _said_outside(status, code) for each in going.ids])
+    assert going.ingest().outcomes == {"rejected": 20}
+    assert going.holds() == []
+
+
+def _said_outside(status: int | None, code: str) -> dict[str, Any]:
+    return {} if status else {"response": None, "error": {"code": code, "message": "No."}}
+
+
+def test_lines_that_validation_named_fail_and_hold_nothing(begin: Begin) -> None:
+    errors = [{"code": "invalid_url", "message": "No.", "param": None, "line": number} for number in range(1, 21)]
+    going = begin(20).end("failed", errors={"data": errors})
+    assert going.ingest().outcomes == {"rejected": 20}
+    assert going.holds() == []
 
 
 @pytest.mark.parametrize(

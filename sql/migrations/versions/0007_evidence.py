@@ -167,6 +167,11 @@ def downgrade() -> None:
     op.drop_table("endpoint_probes")
     op.drop_table("endpoint_traits")
     op.execute("UPDATE sessions SET language = NULL WHERE length(language) = 3")
+    # Kept answers are applied to sessions again, under the old check.
+    op.execute(
+        "UPDATE ai_processing_requests SET parsed_answer = jsonb_set(parsed_answer, '{language}', 'null')"
+        " WHERE length(parsed_answer ->> 'language') = 3"
+    )
     _take_languages(LANGUAGE_FORM, OLD_LANGUAGE_FORM, "^[a-z]{2}$")
     op.drop_column("companies", "allowed_addresses")
     op.drop_constraint(op.f("ck_ai_batch_requests_purchase_guard_known"), "ai_batch_requests")
