@@ -149,7 +149,7 @@ def test_an_ended_batch_that_cannot_be_asked_for_now_is_not_given_up(begin: Begi
 
 def test_an_ended_batch_whose_settlement_needs_no_service_is_released_as_ever(begin: Begin) -> None:
     going = begin(1)
-    going.end("cancelled")
+    going.end("cancelled", request_counts={"total": 1, "completed": 0, "failed": 0})
     going.service.batches.clear()
     assert reconcile_batches(going.context, accept_vanished=True).vanished == 0
     assert going.ingest().outcomes == {"not_run": 1}

@@ -365,7 +365,7 @@ def test_a_batch_that_ends_without_an_answer_does_not_ask_about_an_erased_sessio
     chats = scripted_chats
     (batch,) = chats.submit().submitted
     erase(chats, "anna")
-    service.end(batch.openai_batch_id or "", choice)
+    service.end(batch.openai_batch_id or "", choice, request_counts={"total": 2, "completed": 0, "failed": 0})
     poll_batches(chats.context)
     chats.ingest()
     assert (chats.request_of("anna").processing_status, chats.request_of("anna").error_code) == (
