@@ -72,6 +72,16 @@ def test_without_a_size_no_line_that_cannot_be_read_is_final(
     assert going.ingest(timedelta(days=4)).outcomes == {"parsed": 4}
 
 
+def test_a_damaged_line_that_names_the_only_request_is_settled_where_the_size_is_right(begin: Begin) -> None:
+    going = begin(1)
+    (line,) = lines(going)
+    going.end(output=[b"data: " + line[:-5]])
+    for later in LOOKS:
+        going.ingest(later)
+    assert list(going.outcomes().values()) == ["invalid_output"]
+    assert len(going.service.batches) == 1, "it may have been paid, and is not bought again"
+
+
 def test_a_cut_line_is_waited_for_though_the_other_file_is_gone(begin: Begin) -> None:
     going = begin(2)
     going.end(output=lines(going), error=[])
