@@ -102,8 +102,29 @@ def hidden(listing: Listing, witnesses: Witnesses, *, settled_before: datetime) 
     return [own for own in (*due, *witnesses.earlier[:1]) if shown_as(listing, own) is None]
 
 
+def nameless(listing: Listing, witnesses: Witnesses, *, since: datetime) -> RemoteBatch | None:
+    """A batch that could be the one in question, since the listing shows neither whose it is nor what it was made of.
+
+    Args:
+        listing: What was read.
+        witnesses: Batches of ours that are known by their ids.
+        since: When the input file in question was made, by the service's clock; older batches are none of it.
+    """
+    known = {own.openai_batch_id for own in (*witnesses.later, *witnesses.earlier)}
+    for remote in listing.batches:
+        is_later = remote.created_at is None or remote.created_at >= since
+        if is_later and remote.id not in known and remote.is_nameless:
+            return remote
+    return None
+
+
 def judge_absence(
-    listing: Listing, witnesses: Witnesses, *, known_and_hidden: Iterable[OwnBatch] = (), note: str = ""
+    listing: Listing,
+    witnesses: Witnesses,
+    *,
+    known_and_hidden: Iterable[OwnBatch] = (),
+    candidate: RemoteBatch | None = None,
+    note: str = "",
 ) -> Absence:
     """What a look that did not find a batch proves of it.
 
@@ -111,6 +132,7 @@ def judge_absence(
         listing: What was read, back to the earlier witnesses.
         witnesses: Batches around the create in question; earlier ones that the service has forgotten are left out.
         known_and_hidden: Those of `hidden` that the service knows when it is asked for them by id.
+        candidate: A batch that is `nameless`.
         note: Why there is no probe, where one could not be made.
     """
     if listing.flaw is not None:
@@ -120,6 +142,11 @@ def judge_absence(
         return Absence(
             Proof.CONTRADICTED,
             f"does not show batch {missing.openai_batch_id}, which the service knows when it is asked for it",
+        )
+    if candidate is not None:
+        return Absence(
+            Proof.CONTRADICTED,
+            f"shows batch {candidate.id} without an input file and without a name, so that it may be this one",
         )
     # A stale listing shows what was made before the create and not what came after; one that is cut off after its newest
     # batches shows the later ones and not what lies before them.

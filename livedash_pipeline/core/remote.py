@@ -115,8 +115,20 @@ class RemoteBatch:
 
     @property
     def our_nonce(self) -> str | None:
-        """The name of the one create that made it, from the metadata."""
-        return self.metadata.get(METADATA_NONCE)
+        """The name of the one create that made it, from the metadata; None where it is absent or not whole.
+
+        A gateway that cuts values off leaves a name that nobody gave; the batch is known by its input file then.
+        """
+        try:
+            return UUID(self.metadata.get(METADATA_NONCE, "")).hex
+        except ValueError:
+            return None
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether nothing tells whose it is: no input file, no whole name of ours, and no metadata of anybody else's."""
+        marked = any(key in self.metadata for key in (METADATA_BATCH_ID, METADATA_NONCE))
+        return not self.input_file_id and self.our_nonce is None and (marked or not self.metadata)
 
     @property
     def is_probe(self) -> bool:

@@ -14,6 +14,7 @@ from livedash_pipeline.core.evidence import (
     Witnesses,
     hidden,
     judge_absence,
+    nameless,
     shown_as,
 )
 from livedash_pipeline.core.listing import Listing
@@ -30,6 +31,7 @@ def prove_absence(
     witnesses: Witnesses,
     *,
     settled_before: datetime,
+    since: datetime | None = None,
     timeout: float | None = None,
     note: str = "",
 ) -> Absence:
@@ -40,6 +42,7 @@ def prove_absence(
         listing: What was read, back to the earlier witnesses.
         witnesses: Batches of ours that it may show.
         settled_before: Batches made later may not be shown yet (the database's clock).
+        since: When the input file in question was made (the service's clock); None where no batch is in question.
         timeout: Seconds for each look-up, which is then tried once.
         note: Why there is no probe, where one could not be made.
 
@@ -56,7 +59,10 @@ def prove_absence(
             break
         forgotten.add(own.openai_batch_id)
     earlier = [own for own in witnesses.earlier if own.openai_batch_id not in forgotten]
-    absence = judge_absence(listing, Witnesses(witnesses.later, earlier), known_and_hidden=known, note=note)
+    candidate = None if since is None else nameless(listing, witnesses, since=since)
+    absence = judge_absence(
+        listing, Witnesses(witnesses.later, earlier), known_and_hidden=known, candidate=candidate, note=note
+    )
     renamed = any(_is_renamed(listing, own) for own in (*witnesses.later, *earlier))
     _keep(context, absence, renamed=renamed)
     return absence

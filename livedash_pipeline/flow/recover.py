@@ -198,11 +198,11 @@ class _Recovery:
 
         if step(Absence(Proof.NO_WITNESS)) is not Step.PROBE:
             return step(Absence(Proof.NO_WITNESS))
-        absence = self._view.absence(listing, witnesses)
+        absence = self._view.absence(listing, witnesses, since)
         if step(absence) is Step.PROBE and needs_probe(self.context, witnesses, now):
             note = make_probe(self.context, ProbeKind.LISTING)
             witnesses = self._view.witnesses()
-            absence = self._view.absence(self._view.list_since(since, witnesses), witnesses, note=note)
+            absence = self._view.absence(self._view.list_since(since, witnesses), witnesses, since, note=note)
         self._doubt = absence.reason
         return step(absence)
 

@@ -63,11 +63,16 @@ class RecoveryView:
         back = min([since, *(own.made_at - CLOCK_SLACK for own in earlier)])
         return read_listing(self.context, back, timeout=self.timeout)
 
-    def absence(self, listing: Listing, witnesses: Witnesses, *, note: str = "") -> Absence:
-        """What it proves that a listing does not show the batch; asks for those of ours that it does not show either."""
+    def absence(self, listing: Listing, witnesses: Witnesses, since: datetime, *, note: str = "") -> Absence:
+        """What it proves that a listing does not show the batch; asks for those of ours that it does not show either.
+
+        `since` is when its input file was made, by the service's clock.
+        """
         with self.context.engine.connect() as connection:
             settled = self.context.now(connection) - recovery_clock(self.context).lag
-        return prove_absence(self.context, listing, witnesses, settled_before=settled, timeout=self.timeout, note=note)
+        return prove_absence(
+            self.context, listing, witnesses, settled_before=settled, since=since, timeout=self.timeout, note=note
+        )
 
     def sees_project(self) -> bool:
         """Whether this key deleted the input file, or else sees a batch that was made with the key that did."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.evidence import OwnBatch, Proof, Tag, Witnesses, hidden, judge_absence, shown_as
+from livedash_pipeline.core.evidence import OwnBatch, Proof, Tag, Witnesses, hidden, judge_absence, nameless, shown_as
 from livedash_pipeline.core.listing import Listing, ListingWatch
 from livedash_pipeline.core.remote import RemoteBatch, read_remote_batch
 from tests.conftest import NOW
@@ -18,13 +19,18 @@ from tests.conftest import NOW
 SINCE = datetime.fromtimestamp(1_000, UTC)
 
 
+def named(word: str) -> str:
+    """The name of a create, as creates are named."""
+    return uuid5(NAMESPACE_OID, word).hex
+
+
 def remote(name: str, made: int | None = 1_000, *, nonce: str | None = None, file: str = "") -> RemoteBatch:
-    metadata = {} if nonce is None else {"livedash_create": nonce}
+    metadata = {} if nonce is None else {"livedash_create": named(nonce)}
     return read_remote_batch({"id": name, "created_at": made, "input_file_id": file, "metadata": metadata})
 
 
 def own(name: str, minutes: int = 0) -> OwnBatch:
-    return OwnBatch(name, Tag(f"nonce-{name}", f"file-{name}"), NOW + timedelta(minutes=minutes))
+    return OwnBatch(name, Tag(named(f"nonce-{name}"), f"file-{name}"), NOW + timedelta(minutes=minutes))
 
 
 def shown(name: str, **how: Any) -> RemoteBatch:
@@ -43,7 +49,20 @@ def shown(name: str, **how: Any) -> RemoteBatch:
     ],
 )
 def test_a_create_is_known_by_its_name_or_its_file(nonce: str | None, file: str, is_on: bool) -> None:
-    assert Tag("n", "f").is_on(remote("b", nonce=nonce, file=file)) is is_on
+    assert Tag(named("n"), "f").is_on(remote("b", nonce=nonce, file=file)) is is_on
+
+
+@pytest.mark.parametrize("shown", [named("n")[:8], named("n")[:-1], "", "livedash", named("n") + "0"])
+def test_a_name_that_is_not_whole_counts_as_none(shown: str) -> None:
+    batch = read_remote_batch({"id": "b", "input_file_id": "f", "metadata": {"livedash_create": shown}})
+    assert batch.our_nonce is None
+    assert Tag(named("n"), "f").is_on(batch)
+    assert not Tag(named("n"), "another").is_on(batch)
+
+
+def test_a_name_in_capitals_is_the_same_name() -> None:
+    batch = read_remote_batch({"id": "b", "metadata": {"livedash_create": named("n").upper()}})
+    assert Tag(named("n"), None).is_on(batch)
 
 
 def test_a_create_without_a_name_is_known_by_its_file() -> None:
@@ -123,6 +142,35 @@ def test_absence_needs_a_witness_where_it_must_be(
     batches: list[RemoteBatch], witnesses: Witnesses, proof: Proof
 ) -> None:
     assert judge_absence(Listing(batches), witnesses).proof is proof
+
+
+def listed(name: str, made: int | None = 1_100, *, file: str | None = None, **metadata: str) -> RemoteBatch:
+    return read_remote_batch({"id": name, "created_at": made, "input_file_id": file, "metadata": metadata})
+
+
+@pytest.mark.parametrize(
+    ("batch", "may_be_ours"),
+    [
+        (listed("b"), True),
+        (listed("b", None), True),
+        (listed("b", livedash_create=named("n")[:8]), True),
+        (listed("b", livedash_batch_id="0196a1b2", livedash_create=""), True),
+        # Made before the input file, or marked as somebody's, or made of somebody's file.
+        (listed("b", 999), False),
+        (listed("b", livedash_create=named("n")), False),
+        (listed("b", team="another"), False),
+        (listed("b", file="theirs"), False),
+        (listed("later"), False),
+    ],
+)
+def test_a_batch_of_which_nothing_is_told_may_be_the_lost_one(batch: RemoteBatch, may_be_ours: bool) -> None:
+    listing = Listing([shown("later"), batch] if batch.id != "later" else [batch])
+    candidate = nameless(listing, Witnesses((LATER,), ()), since=SINCE)
+    assert (candidate is not None) is may_be_ours
+    if candidate is not None:
+        absence = judge_absence(listing, Witnesses((LATER,), ()), candidate=candidate)
+        assert absence.proof is Proof.CONTRADICTED
+        assert "without an input file" in absence.reason
 
 
 def test_a_listing_that_contradicts_itself_proves_nothing() -> None:

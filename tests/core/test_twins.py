@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import pytest
 
@@ -15,13 +15,18 @@ ROW = UUID("0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b")
 V = Verdict
 
 
+def named(word: str) -> str:
+    """The name of a create, as creates are named."""
+    return uuid5(NAMESPACE_OID, word).hex
+
+
 def remote(name: str, nonce: str | None = "n", file: str = "f", mark: object = ROW) -> RemoteBatch:
-    metadata = {"livedash_batch_id": str(mark)} | ({} if nonce is None else {"livedash_create": nonce})
+    metadata = {"livedash_batch_id": str(mark)} | ({} if nonce is None else {"livedash_create": named(nonce)})
     return read_remote_batch({"id": name, "input_file_id": file, "metadata": metadata})
 
 
 def row(openai_batch_id: str | None = "T", *, closed: bool = False, **changes: Any) -> NamedRow:
-    values: dict[str, Any] = {"listed_batch_id": None, "tag": Tag("n", "f")} | changes
+    values: dict[str, Any] = {"listed_batch_id": None, "tag": Tag(named("n"), "f")} | changes
     return NamedRow(id=ROW, model="m", openai_batch_id=openai_batch_id, is_closed=closed, **values)
 
 

@@ -157,7 +157,7 @@ def test_a_batch_that_by_its_look_up_is_another_waits_for_a_person_and_says_so(
     row = batch_row(engine)
     marks = {"livedash_batch_id": str(row.id), "livedash_create": row.create_nonce}
     service.batches["other"] = {"id": "other", "status": "in_progress", "input_file_id": "file-x", "metadata": marks}
-    other = service.batches["other"] | {"metadata": marks | {"livedash_create": "another"}}
+    other = service.batches["other"] | {"metadata": marks | {"livedash_create": "a" * 32}}
     service.on["retrieve"] = ok(other)
     service.calls.clear()
     submit(at(scripted, OVERDUE))

@@ -98,6 +98,8 @@ SHOWN: dict[str, tuple[list[Fault], str, str]] = {
         "bought",
     ),
     "no metadata in the listing": ([{"kind": "changed_metadata", "change": "missing"}], "found", "bought"),
+    "metadata cut off in the listing": ([{"kind": "changed_metadata", "change": "cut"}], "found", "bought"),
+    "metadata in capitals": ([{"kind": "changed_metadata", "change": "upper_case"}], "found", "bought"),
     "oldest first": ([{"kind": "listing_order", "order": "oldest_first"}], "found", "bought"),
     "no time of creation": ([{"kind": "wrong_created_at", "says": "missing"}], "found", "bought"),
     "no word of more pages": ([{"kind": "odd_has_more", "says": "missing"}], "found", "bought"),

@@ -80,7 +80,7 @@ def plant(
     *,
     file: str,
     status: str = "in_progress",
-    nonce: str = "another",
+    nonce: str = "a" * 32,
     **more: Any,
 ) -> None:
     """A batch at the service that carries our mark and the name of a create."""

@@ -158,10 +158,8 @@ def _read(engine: Engine, service: ServiceBooks, observed: Observed) -> _Books:
     journal = service.journal()
     named = {row.openai_batch_id for row in (*tables["batches"], *tables["surplus"])}
     # Batches that the service forgot before anybody could learn of them: nobody can know that they were charged.
-    # Nor of one that is hidden for good while everything else is shown.
-    unseen = {
-        record.id for record in records.values() if record.vanishes_at is not None or '"hidden_batch"' in record.faults
-    }
+    # Nor of one that is hidden or shown as another's for good while everything else is shown as it is.
+    unseen = {record.id for record in records.values() if record.vanishes_at is not None or _is_disguised(record)}
     forgotten = {name for name in unseen if not (named - {None}) & {name, records[name].alias}}
     bill = {
         (line["batch_id"], line["custom_id"]): (line["input_tokens"], line["output_tokens"])
@@ -186,6 +184,12 @@ def _read(engine: Engine, service: ServiceBooks, observed: Observed) -> _Books:
         unfenced=observed.unfenced,
         unprovable=any(kind in each.faults for each in everything for kind in _UNPROVABLE),
     )
+
+
+def _is_disguised(record: BatchRecord) -> bool:
+    """Hidden, or with somebody else's input file and none of our marks; one that is shown without any file is doubted."""
+    renamed = '"renamed_input_file"' in record.faults and '"prefix":null' not in record.faults.replace(" ", "")
+    return '"hidden_batch"' in record.faults or (renamed and '"changed_metadata"' in record.faults)
 
 
 def _stuck(books: _Books) -> Iterator[str]:
@@ -304,6 +308,8 @@ def _ledger(books: _Books) -> Iterator[str]:
     for (remote, custom_id), tokens in books.bill.items():
         attempt = attempts.get((owners[remote], custom_id)) if remote in owners else None
         if attempt is None:
+            if UUID(_mark(books.records[remote])) in books.doubtful:
+                continue
             if remote not in {books.own_id(surplus.openai_batch_id) for surplus in books.surplus}:
                 yield f"{remote} was charged for {custom_id[-4:]}, and no ledger names it"
         elif attempt.error_code == UNREADABLE_LINE:
@@ -363,7 +369,7 @@ def _doubles(books: _Books) -> Iterator[str]:
     for record in books.records.values():
         if record.in_progress_at is not None:
             ran[_mark(record)].append(record.id)
-        if record.id not in known:
+        if record.id not in known and UUID(_mark(record)) not in books.doubtful:
             yield f"remote batch {record.id} ({record.status}) is neither ours nor surplus"
     for mark, remotes in ran.items():
         twins = sum(str(each.batch_id) == mark for each in books.surplus) if books.unfenced else 0
