@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from livedash_pipeline.flow.documents import Document
+from livedash_pipeline.core.values import Document
 
 _TAGGED = "application/json"
 

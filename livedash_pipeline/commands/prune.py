@@ -97,8 +97,8 @@ def prune_run(request: PruneRequest) -> ForegroundRun:
 
 
 def _erase(request: PruneRequest) -> Document:
-    from livedash_pipeline.flow.documents import prune_document
     from livedash_pipeline.flow.prune import prune as flow_prune
+    from livedash_pipeline.flow.prune import prune_document
 
     with ready_engine() as (_, engine):
         return prune_document(flow_prune(engine, request))

@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, localcontext
 
 from livedash_pipeline.core.token_usage import TokenUsage
+
+PACKAGE = "genai-prices"
+"""Where published prices come from; the sources of its rows begin with its name."""
+
+PROVIDER = "openai"
+"""Whose prices are taken from it."""
 
 _SNAPSHOT_DATE = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")
 # 18 digits of tokens times 14 of price and 6 of factor fit; the default of 28 would round.
@@ -43,6 +50,15 @@ class Price:
     long_context_tokens: int | None = None
     long_input_factor: Decimal | None = None
     long_output_factor: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatedPrice:
+    """A model's price from a moment on."""
+
+    model: str
+    effective_from: datetime
+    price: Price
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,8 @@ Add what a newer release of the package says in another way. Nothing here touche
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from importlib.metadata import version
 
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import (
@@ -21,28 +19,12 @@ from genai_prices.types import (
     TimeOfDateConstraint,
 )
 
-from livedash_pipeline.core.pricing import Price
+from livedash_pipeline.core.pricing import PROVIDER, DatedPrice, Price
 
-PACKAGE = "genai-prices"
-PROVIDER = "openai"
 # A price without a start of its own: older than any batch that this program can have made.
 _FIRST_DAY = date(2025, 1, 1)
 _BATCH = {"processing": "batch"}
 _STEP = Decimal("0.000001")
-
-
-@dataclass(frozen=True, slots=True)
-class DatedPrice:
-    """A model's price from a moment on."""
-
-    model: str
-    effective_from: datetime
-    price: Price
-
-
-def package_source() -> str:
-    """The source that rows from the installed release carry."""
-    return f"{PACKAGE} {version(PACKAGE)}"
 
 
 def package_prices() -> list[DatedPrice]:

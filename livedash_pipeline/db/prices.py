@@ -11,19 +11,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from importlib.metadata import version
 from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.core.livedash_companies import PRICE_SOURCE
-from livedash_pipeline.core.pricing import Price, price_names
-from livedash_pipeline.db.package_prices import PACKAGE, PROVIDER, DatedPrice, package_prices, package_source
+from livedash_pipeline.core.pricing import PACKAGE, PROVIDER, DatedPrice, Price, price_names
+from livedash_pipeline.db.properties import read_property, store_property
 from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import ai_model_pricing, ai_models, exchange_rates
 from livedash_pipeline.errors import UsageError
 
 OPERATOR = "operator"
+# The property that names the release whose prices are stored.
+_SEEDED = "package_prices"
 FALLBACK_SOURCE = "LIVEDASH_USD_EUR"
 
 # Held while prices are written, so that two processes that seed at once do not both see an old row as the newest.
@@ -62,9 +65,17 @@ def seed_prices(connection: Connection, *, now: datetime) -> int:
 
     A model without rows of the package gets its whole history. Where the package's last figures differ from the newest
     stored ones, the old row ends and a new one begins at `now`, or later where the package says so. Rows that a
-    person set stay as they are.
+    person set stay as they are. A release whose prices are stored is not read again: every command comes by here, and the
+    package takes as long to load as the rest of a command.
     """
-    return store_package_prices(connection, package_prices(), source=package_source(), now=now)
+    source = f"{PACKAGE} {version(PACKAGE)}"
+    if read_property(connection, _SEEDED) == source:
+        return 0
+    from livedash_pipeline.db.package_prices import package_prices
+
+    stored = store_package_prices(connection, package_prices(), source=source, now=now)
+    store_property(connection, _SEEDED, source, now=now)
+    return stored
 
 
 def store_package_prices(connection: Connection, prices: Iterable[DatedPrice], *, source: str, now: datetime) -> int:

@@ -30,6 +30,13 @@ def record_property(connection: Connection, name: str, value: str, *, now: datet
     return read_property(connection, name) or value
 
 
+def store_property(connection: Connection, name: str, value: str, *, now: datetime) -> None:
+    """Records a fact in place of what was recorded before."""
+    row = {"value": value, "recorded_at": now}
+    statement = insert(database_properties).values(name=name, **row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
+
+
 def require_endpoint_kind(connection: Connection, *, stand_in: bool, now: datetime) -> None:
     """A database belongs to a stand-in or to a real service, as its first submit records; the other kind is refused.
 

@@ -15,11 +15,11 @@ from livedash_pipeline.core import health as rules
 from livedash_pipeline.core.alerts import remedy_for_check
 from livedash_pipeline.core.health import Level, worst
 from livedash_pipeline.core.judgement import month_of
+from livedash_pipeline.core.values import money
 from livedash_pipeline.db import health
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.defs.reporting import check_result, table
 from livedash_pipeline.defs.resources import Postgres
-from livedash_pipeline.flow.documents import money
 from livedash_pipeline.settings import Settings
 
 # Assets of the checks below: they are left out of the jobs that make these assets.

@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy import Engine
 
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db.companies import Company, due_companies, list_companies
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.defs.identity import identified_run
@@ -17,9 +18,9 @@ from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, PARTITIONS, TAG_MAX
 from livedash_pipeline.defs.reporting import answer, document_metadata
 from livedash_pipeline.defs.resources import HttpSource, Postgres
 from livedash_pipeline.errors import LivedashError
-from livedash_pipeline.flow.documents import Document, import_document, imports_document
 from livedash_pipeline.flow.freeing import free_abandoned
-from livedash_pipeline.flow.import_company import CompanyImport, import_whole_company
+from livedash_pipeline.flow.import_company import CompanyImport, import_whole_company, imports_document
+from livedash_pipeline.flow.import_csv import import_document
 from livedash_pipeline.openai_batch.tokens import count_tokens
 from livedash_pipeline.scratch import scratch_directory
 from livedash_pipeline.sources.csv_source import CsvSource

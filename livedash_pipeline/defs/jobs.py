@@ -22,11 +22,13 @@ from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
 from livedash_pipeline.flow import operations
 from livedash_pipeline.flow.cancel import cancel_batches as cancel
-from livedash_pipeline.flow.documents import cancel_document, poll_document, reconcile_document
+from livedash_pipeline.flow.cancel import cancel_document
 from livedash_pipeline.flow.pages import DEFAULT_PAGE, MAX_PAGE
 from livedash_pipeline.flow.pipeline_report import report_status
 from livedash_pipeline.flow.poll import poll_batches as poll
+from livedash_pipeline.flow.poll import poll_document
 from livedash_pipeline.flow.reconcile import reconcile_batches as reconcile
+from livedash_pipeline.flow.reconcile import reconcile_document
 from livedash_pipeline.flow.reread import reread_answers
 
 

@@ -18,7 +18,7 @@ from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.defs.run_records import delete_old_runs
 from livedash_pipeline.flow import prune as flow
-from livedash_pipeline.flow.documents import prune_document
+from livedash_pipeline.flow.prune import prune_document
 
 
 class PruneConfig(dg.Config):

@@ -1,6 +1,6 @@
 """Reports as Dagster shows them: the document itself, a small table, and the counts that the UI draws.
 
-Only counts, ids and names pass through here, never anybody's words. What a document says is decided in `flow.documents`.
+Only counts, ids and names pass through here, never anybody's words. What a document says is decided beside its report, in `flow`.
 """
 
 from __future__ import annotations

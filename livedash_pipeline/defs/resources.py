@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from livedash_pipeline.core.endpoints import endpoint_of
 from livedash_pipeline.db.connect import make_engine
-from livedash_pipeline.db.migrate import check_current
+from livedash_pipeline.db.revisions import check_current
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.service_context import service_context

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import dagster as dg
 
 from livedash_pipeline.core.outcomes import Outcome
+from livedash_pipeline.core.values import Document, moment
 from livedash_pipeline.db.connect import database_now, make_engine
 from livedash_pipeline.db.polling import finished_groups, waiting_for_files
 from livedash_pipeline.defs.build import build_defs
@@ -24,7 +25,6 @@ from livedash_pipeline.defs.names import PARTITIONS, TAG_COMPANY
 from livedash_pipeline.defs.reporting import REPORT_KEY
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.flow.context import configured_endpoint
-from livedash_pipeline.flow.documents import Document, moment
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.settings import Settings, merged_environ
 

@@ -15,12 +15,12 @@ from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.access import SCOPES, Caller, Role, hash_token, make_token, token_prefix, unknown_scopes
 from livedash_pipeline.core.cursors import make_cursor, read_cursor
+from livedash_pipeline.core.values import Document, moment
 from livedash_pipeline.db import access
 from livedash_pipeline.db.access import LAST_USE_PRECISION, AuditEntry, ListedEntry, ListedToken
 from livedash_pipeline.db.companies import get_company, optional_company_id
 from livedash_pipeline.db.connect import autocommitted, database_now, in_transaction
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.documents import Document, moment
 from livedash_pipeline.flow.pages import DEFAULT_PAGE, cut_page, page_start
 
 COMMAND_LINE = "command line"

@@ -11,11 +11,11 @@ from sqlalchemy import Engine
 
 from livedash_pipeline.core.cursors import make_cursor, read_cursor
 from livedash_pipeline.core.standstill import why_it_stands_still
+from livedash_pipeline.core.values import Document, moment
 from livedash_pipeline.db import batch_listing
 from livedash_pipeline.db.batch_listing import ListedBatch
 from livedash_pipeline.db.companies import optional_company_id
 from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.flow.documents import Document, moment
 from livedash_pipeline.flow.pages import DEFAULT_PAGE, cut_page, page_start
 
 

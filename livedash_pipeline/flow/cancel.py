@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db import cancelling
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.ingesting import batch_id_of
@@ -98,3 +99,13 @@ def carry_out_cancels(
                 now=context.now(connection),
             )
     return failed
+
+
+def cancel_document(report: CancelReport) -> Document:
+    """What came of a cancel."""
+    return {
+        "ok": True,
+        "cancelRequestedCount": report.requested,
+        "alreadyEndedCount": report.already_ended,
+        "notFoundCount": report.not_found,
+    }

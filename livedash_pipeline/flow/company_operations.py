@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
+from livedash_pipeline.core.values import Document, moment
 from livedash_pipeline.db import companies
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.company_values import CompanyChanges
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.documents import Document, moment
 
 
 def company_values(company: Company) -> Document:

@@ -15,9 +15,10 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.cursors import make_moment_cursor, read_moment_cursor
+from livedash_pipeline.core.values import Document, moment
 from livedash_pipeline.db.company_results import CompanyResult, find_company_results, find_results_horizon
 from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.flow.documents import Document, analysis_document, moment
+from livedash_pipeline.flow.analysis_document import analysis_document
 from livedash_pipeline.flow.pages import DEFAULT_PAGE, page_start
 
 # Between reading the clock and the first lock, a settlement cannot be seen.

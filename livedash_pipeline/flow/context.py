@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
@@ -18,9 +19,11 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.core.endpoints import endpoint_of, key_fingerprint
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.errors import SettingsError
-from livedash_pipeline.openai_batch.gateway import BatchGateway
 from livedash_pipeline.openai_batch.tokens import count_tokens
 from livedash_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from livedash_pipeline.openai_batch.gateway import BatchGateway
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,15 @@ from sqlalchemy.exc import DBAPIError
 from livedash_pipeline.core.endpoints import key_fingerprint
 from livedash_pipeline.core.evidence import GUARD_WORDS
 from livedash_pipeline.core.failures import FailureKind, remedy
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db import prices, traits
 from livedash_pipeline.db.companies import list_companies
 from livedash_pipeline.db.connect import check_reachable, database_now
 from livedash_pipeline.db.faults import explain
-from livedash_pipeline.db.migrate import check_current, head_revision
+from livedash_pipeline.db.revisions import check_current, head_revision
 from livedash_pipeline.db.traits import Traits
 from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, SourceError
 from livedash_pipeline.flow.context import configured_endpoint, require_api_key
-from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.openai_batch.gateway import ModelCheck, connect
 from livedash_pipeline.openai_batch.service_clock import service_time
 from livedash_pipeline.settings import Settings

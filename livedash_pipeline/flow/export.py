@@ -16,9 +16,9 @@ from typing import Any, TextIO
 from sqlalchemy import Engine
 
 from livedash_pipeline.core.spreadsheet import cell
+from livedash_pipeline.core.values import Document, moment, money
 from livedash_pipeline.db.companies import get_company
 from livedash_pipeline.db.exporting import stream_analyses
-from livedash_pipeline.flow.documents import Document, moment, money
 
 FORMATS = ("csv", "json")
 # Columns whose values are words of an enum: lower-case in JSON, as everywhere.

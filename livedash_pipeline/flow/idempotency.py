@@ -13,10 +13,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.db.idempotency import delete_old_keys, find_key, finish_key, forget_key, key_lock, start_key
 from livedash_pipeline.errors import LivedashError
-from livedash_pipeline.flow.documents import Document
 
 KEPT = timedelta(hours=24)
 

@@ -5,11 +5,12 @@ The steps are the assets' own; here they only follow each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.flow.build_requests import RequestReport, build_requests
 from livedash_pipeline.flow.derive_sessions import DeriveReport, derive_sessions
@@ -49,3 +50,8 @@ def import_whole_company(
         derive_sessions(engine, company),
         build_requests(engine, company, default_model=settings.openai_model, count_tokens=count_tokens),
     )
+
+
+def imports_document(companies: Sequence[Document]) -> Document:
+    """What imports of several companies did; not ok as soon as one failed."""
+    return {"ok": all(company["ok"] for company in companies), "companies": list(companies)}

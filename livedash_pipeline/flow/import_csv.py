@@ -22,12 +22,12 @@ from livedash_pipeline.core.csv_rejects import (
     RejectReason,
     too_many_rejects,
 )
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db import imports
 from livedash_pipeline.db.companies import Company, get_company
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.faults import explain
 from livedash_pipeline.errors import RejectedImportError, SourceError, UsageError
-from livedash_pipeline.flow.csv_columns import ColumnReader
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.csv_source import CsvDownload, CsvSource, NotModified
@@ -222,6 +222,9 @@ class _Import:
         return self._report(counts)
 
     def _stage(self, download: CsvDownload) -> None:
+        # It loads pandas, which most processes that load this never need.
+        from livedash_pipeline.flow.csv_columns import ColumnReader
+
         reader = ColumnReader(ZoneInfo(self.company.time_zone))
         for block in gather(split_records(download.pieces()), self.chunk_records):
             typed = reader.read(block)
@@ -291,3 +294,16 @@ class _Import:
             counts.rejected,
             not_modified,
         )
+
+
+def import_document(report: ImportReport) -> Document:
+    """What an import of one company did."""
+    return {
+        "ok": True,
+        "company": report.company,
+        "rows": report.rows,
+        "new": report.new,
+        "changed": report.changed,
+        "unchanged": report.unchanged,
+        "rejected": report.rejected,
+    }

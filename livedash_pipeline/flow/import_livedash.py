@@ -21,12 +21,12 @@ from livedash_pipeline.core.livedash_chats import ChatRules, SourceChat, move_ch
 from livedash_pipeline.core.livedash_companies import MovedCompany, move_company, move_model, move_price
 from livedash_pipeline.core.livedash_requests import OldBatch, RequestEnd, request_end
 from livedash_pipeline.core.livedash_values import Note, text, word
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db import livedash_companies as companies_here
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.livedash_chats import create_stage, store_chats
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.flow.livedash_accounts import JudgedChat, count_read, count_stored
 from livedash_pipeline.flow.livedash_report import MoveReport
 from livedash_pipeline.logs import get_logger

@@ -20,6 +20,7 @@ from livedash_pipeline.core.judgement import VANISHED, BatchEnd, Unanswered, jud
 from livedash_pipeline.core.outcomes import Outcome
 from livedash_pipeline.core.pricing import usage_exceeds
 from livedash_pipeline.core.short_results import describe_waiting
+from livedash_pipeline.core.values import Document, moment
 from livedash_pipeline.db import holds, ingesting, polling, prices, settlement
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.ingesting import BatchToIngest
@@ -333,3 +334,16 @@ def _note(report: IngestReport, batch: BatchToIngest, taken: _Taken) -> None:
 
 def _total(total: Decimal | None, cost: Decimal | None) -> Decimal | None:
     return None if total is None or cost is None else total + cost
+
+
+def ingest_document(report: IngestReport) -> Document:
+    """What was taken in, how many batches' files came short, and until when the rest is left, if the service wants that."""
+    return {
+        "ok": True,
+        "batches": len(report.batches),
+        "outcomes": {outcome.value: report.outcomes.get(outcome.value, 0) for outcome in Outcome},
+        "waiting": report.waiting,
+        "nextLookAt": moment(report.next_look_at),
+        "lateAnswers": report.late,
+        "pausedUntil": moment(report.paused_until),
+    }

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.core.cursors import make_cursor, read_cursor
 from livedash_pipeline.core.ids import read_id
 from livedash_pipeline.core.outcomes import Outcome
+from livedash_pipeline.core.values import Document, moment, money
 from livedash_pipeline.db import batch_listing, inspections, request_history
 from livedash_pipeline.db.companies import optional_company_id
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.ingesting import batch_id_of
 from livedash_pipeline.flow.batch_operations import batch_document
-from livedash_pipeline.flow.documents import Document, moment, money
 from livedash_pipeline.flow.pages import DEFAULT_PAGE, cut_page, page_start
 from livedash_pipeline.flow.request_documents import attempt_document, whole_request_document
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from livedash_pipeline.core.livedash_values import Note
-from livedash_pipeline.flow.documents import Document, money
+from livedash_pipeline.core.values import Document, money
 
 # Our name of each table in the report, by the source's.
 TABLES = {

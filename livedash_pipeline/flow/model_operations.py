@@ -11,10 +11,10 @@ from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.model_parameters import check_text, default_parameters, maximum_of, read_parameters
 from livedash_pipeline.core.request_lines import line_frame
+from livedash_pipeline.core.values import Document, moment
 from livedash_pipeline.db import model_parameters
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.documents import Document, moment
 
 _EXAMPLE = """livedash model set NAME --parameters '{"max_completion_tokens": 4000, "reasoning_effort": "low"}'"""
 

@@ -12,9 +12,9 @@ from decimal import Decimal
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.pricing import Price
+from livedash_pipeline.core.values import Document, moment, money
 from livedash_pipeline.db import prices
 from livedash_pipeline.db.connect import database_now, in_transaction
-from livedash_pipeline.flow.documents import Document, moment, money
 
 _FIGURES = (
     "input",

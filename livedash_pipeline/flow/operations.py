@@ -1,11 +1,11 @@
 """What an engineer asks of the pipeline while it runs: counts, lists, and putting failed requests back.
 
-Jobs, commands and HTTP call these and answer with the same documents. Arguments are checked here, once.
+Jobs, commands and HTTP call these and answer with the same  Arguments are checked here, once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from sqlalchemy import Connection, Engine
@@ -13,15 +13,14 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.core.cursors import make_cursor, read_cursor
 from livedash_pipeline.core.ids import read_ids
 from livedash_pipeline.core.states import RequestStatus
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db import requests
 from livedash_pipeline.db.companies import optional_company_id
 from livedash_pipeline.db.connect import autocommitted, database_now, in_transaction
 from livedash_pipeline.db.request_history import read_requests
 from livedash_pipeline.db.requests import Requeued
-from livedash_pipeline.db.stages import pipeline_status
+from livedash_pipeline.db.stages import PipelineStatus, pipeline_status
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow import documents
-from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.flow.pages import DEFAULT_PAGE, cut_page, page_start
 from livedash_pipeline.flow.request_documents import requests_document
 
@@ -33,14 +32,14 @@ def summarise(engine: Engine, company: str | None = None) -> Document:
     """Requests per status, over all companies or of one."""
     with autocommitted(engine) as connection:
         company_id = optional_company_id(connection, company)
-        return documents.summary_document(requests.count_by_status(connection, company_id))
+        return summary_document(requests.count_by_status(connection, company_id))
 
 
 def report_pipeline(engine: Engine, company: str | None = None) -> Document:
     """Sessions per stage and status, over all companies or of one."""
     with engine.connect() as connection:
         company_id = optional_company_id(connection, company)
-        return documents.pipeline_document(pipeline_status(connection, company_id))
+        return pipeline_document(pipeline_status(connection, company_id))
 
 
 def read_status(text: str) -> RequestStatus:
@@ -104,7 +103,7 @@ def requeue_requests(
     if given and filtered:
         raise UsageError("Both ids and a filter are given.", remedy="Give ids, or a filter, not both.")
     if not given and not filtered:
-        return documents.requeue_document(Requeued(0, 0, 0), dry_run=bool(dry_run))
+        return requeue_document(Requeued(0, 0, 0), dry_run=bool(dry_run))
     only_count = filtered if dry_run is None else dry_run
     ids, unreadable = read_ids(given)
 
@@ -121,4 +120,32 @@ def requeue_requests(
 
     done = in_transaction(engine, work)
     counted = Requeued(done.requeued, done.not_found + unreadable, done.not_failed)
-    return documents.requeue_document(counted, dry_run=only_count)
+    return requeue_document(counted, dry_run=only_count)
+
+
+def summary_document(counts: Mapping[RequestStatus, int]) -> Document:
+    """Requests per status, in the order of the user's plan."""
+    return {"ok": True, "summary": {status.lower(): counts[status] for status in RequestStatus}}
+
+
+def requeue_document(requeued: Requeued, *, dry_run: bool) -> Document:
+    """What a requeue did, or would do."""
+    document: Document = {
+        "ok": True,
+        "requeuedCount": requeued.requeued,
+        "notFoundCount": requeued.not_found,
+        "notFailedCount": requeued.not_failed,
+    }
+    return document | ({"dryRun": True} if dry_run else {})
+
+
+def pipeline_document(status: PipelineStatus) -> Document:
+    """Sessions per stage and status."""
+    return {
+        "ok": True,
+        "totalSessions": status.total_sessions,
+        "stages": {
+            stage.lower(): {state.lower(): count for state, count in counts.items()}
+            for stage, counts in status.stages.items()
+        },
+    }

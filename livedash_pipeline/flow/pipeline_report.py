@@ -16,13 +16,13 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.core.endpoints import key_fingerprint
 from livedash_pipeline.core.nothing_sent import unknown_clause
 from livedash_pipeline.core.short_results import describe_waiting
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.core.wording import plural, verb
 from livedash_pipeline.db import batches, obstacles, stages
 from livedash_pipeline.db.companies import optional_company_id
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.flow.context import configured_endpoint
-from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.flow.operations import report_pipeline
 from livedash_pipeline.flow.preview import preview_submit
 from livedash_pipeline.settings import Settings

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from livedash_pipeline.core import looking as rules
 from livedash_pipeline.core.listing import Listing
 from livedash_pipeline.core.remote import RemoteBatch
+from livedash_pipeline.core.values import Document, moment
 from livedash_pipeline.db import polling, recovery, traits
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.polling import BatchChange, OpenBatch
@@ -314,3 +315,14 @@ def _looked_up(
             # Some services answer with another id than they were asked for.
             found.append(replace(remote, id=batch.openai_batch_id))
     return found, unknown, failures
+
+
+def poll_document(report: PollReport) -> Document:
+    """What a poll saw; where the service wants fewer calls, nothing was asked, and the counts are what is known already."""
+    return {
+        "ok": True,
+        "open": report.open,
+        "changed": len(report.changes),
+        "finished": report.finished,
+        "pausedUntil": moment(report.paused_until),
+    }

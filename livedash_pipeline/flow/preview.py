@@ -20,10 +20,10 @@ from livedash_pipeline.core.judgement import month_of
 from livedash_pipeline.core.nothing_sent import Standing, why_nothing_is_sent
 from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.core.request_lines import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
+from livedash_pipeline.core.values import Document, moment, money
 from livedash_pipeline.db import batches, holds, previews, prices
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.previews import ForeseenClaim, foresee_claim, learned_token_limit
-from livedash_pipeline.flow.documents import Document, moment, money
 from livedash_pipeline.flow.spending import models_to_pay, require_payable
 from livedash_pipeline.flow.standing import read_standing
 from livedash_pipeline.settings import Settings

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.ids import read_ids
 from livedash_pipeline.core.retention import Cutoffs, PruneRequest, find_fault, reject_patterns, url_patterns
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db import erasure, retention
 from livedash_pipeline.db.companies import Company, get_company, list_companies
 from livedash_pipeline.db.connect import database_now, in_transaction
@@ -270,3 +271,15 @@ def _delete_runs(engine: Engine, days: int, dry_run: bool, delete_runs: RunsDele
             )
     log.info("records of runs deleted", dry_run=dry_run, runs=deleted)
     return deleted
+
+
+def prune_document(report: PruneReport) -> Document:
+    """What was deleted, or would be."""
+    return {
+        "ok": True,
+        "dryRun": report.dry_run,
+        "companies": [{"company": slug} | asdict(counts) for slug, counts in sorted(report.companies.items())],
+        "erased": {"sessions": report.sessions, "inFlight": report.in_flight, "notFound": report.not_found},
+        "dagsterRuns": report.dagster_runs,
+        "auditEntries": report.audit_entries,
+    }

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from livedash_pipeline.core.probes import probe_nonce
 from livedash_pipeline.core.remote import RemoteBatch, RemoteFile
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db import polling, remote_files, traits
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.flow.absence import accept_absence
@@ -173,3 +174,36 @@ def _remove_files(context: BatchContext) -> int:
 
 def _named(files: list[RemoteFile]) -> dict[str, str]:
     return {file.id: file.filename for file in files}
+
+
+def reconcile_document(report: ReconcileReport) -> Document:
+    """What reconciling did; not ok where a batch may have been bought, and the service shows this key neither yes nor no."""
+    document: Document = {
+        "ok": not report.problems and not report.doubts,
+        "adopted": report.adopted,
+        "surplusCancelled": report.surplus_cancelled,
+        "strangers": report.strangers,
+        "filesRemoved": report.files_removed,
+        "vanished": report.vanished,
+    }
+    if report.paused_until is not None:
+        document["error"] = {
+            "code": "paused",
+            "message": " ".join(report.problems),
+            "remedy": "Nothing was compared. Run `livedash reconcile` again after that.",
+        }
+    elif report.problems:
+        document["error"] = {
+            "code": "input_file_not_visible",
+            "message": " ".join(report.problems),
+            "remedy": "Set OPENAI_API_KEY to a key of the project that they were made with; until then they wait. Where no such "
+            "key is left: `livedash reconcile --accept-vanished`, after which their requests fail.",
+        }
+    elif report.doubts:
+        document["error"] = {
+            "code": "listing_unproven",
+            "message": " ".join(report.doubts),
+            "remedy": "They are looked for until the listing proves itself. Where you know that a batch was not made, say so: "
+            "`livedash reconcile --believe-absence BATCH`.",
+        }
+    return document

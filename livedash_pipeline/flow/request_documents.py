@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+from livedash_pipeline.core.values import Document, moment, money
 from livedash_pipeline.db.request_history import AttemptRow, RequestRow
-from livedash_pipeline.flow.documents import Document, moment, money
 
 
 def requests_document(requests: Iterable[RequestRow], next_cursor: str | None) -> Document:

@@ -10,11 +10,11 @@ from sqlalchemy import Engine
 
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.core.states import RequestStatus
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db import kept_answers
 from livedash_pipeline.db.companies import optional_company_id
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.flow.kept_answers import CHUNK, FIRST, RereadReport, judge_answers
 from livedash_pipeline.logs import get_logger
 

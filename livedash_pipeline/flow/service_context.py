@@ -9,7 +9,6 @@ from sqlalchemy import Engine
 
 from livedash_pipeline.flow.context import BatchContext, configured_endpoint, require_api_key
 from livedash_pipeline.flow.pacing import pausing
-from livedash_pipeline.openai_batch.gateway import connect
 from livedash_pipeline.scratch import scratch_directory
 from livedash_pipeline.settings import Settings
 
@@ -26,6 +25,9 @@ def service_context(engine: Engine, settings: Settings, run_id: str | None = Non
     Raises:
         SettingsError: There is no API key.
     """
+    # The SDK takes half a second to load, and most processes that load this never call the service.
+    from livedash_pipeline.openai_batch.gateway import connect
+
     key = require_api_key(settings)
     noted = pausing(engine, configured_endpoint(settings))
     with (

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Engine, RowMapping
 
 from livedash_pipeline.core.ids import read_id
 from livedash_pipeline.core.states import StageStatus
+from livedash_pipeline.core.values import Document, moment, money
 from livedash_pipeline.db import request_history, session_history
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.documents import Document, analysis_document, moment, money
+from livedash_pipeline.flow.analysis_document import analysis_document
 from livedash_pipeline.flow.request_documents import attempt_document, request_document
 
 

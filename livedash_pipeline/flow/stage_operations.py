@@ -16,12 +16,12 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.core.cursors import make_row_cursor, read_row_cursor
 from livedash_pipeline.core.ids import read_ids
 from livedash_pipeline.core.states import Stage
+from livedash_pipeline.core.values import Document, money
 from livedash_pipeline.db import session_history, stage_retries, stages
 from livedash_pipeline.db.companies import optional_company_id
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.db.stage_retries import RetryCounts
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.documents import Document, money
 from livedash_pipeline.flow.freeing import free_stuck
 from livedash_pipeline.flow.pages import DEFAULT_PAGE, cut_page, page_start
 from livedash_pipeline.flow.retry_costs import estimate_retries

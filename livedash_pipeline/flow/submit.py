@@ -22,6 +22,7 @@ from livedash_pipeline.core.judgement import month_of
 from livedash_pipeline.core.nothing_sent import why_nothing_is_sent
 from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.core.request_lines import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
+from livedash_pipeline.core.values import Document, moment, money
 from livedash_pipeline.db import batches, holds, previews, prices
 from livedash_pipeline.db.batches import Claim, ClaimLimits
 from livedash_pipeline.db.companies import Company
@@ -346,3 +347,21 @@ def _cap_reasons(connection: Connection, group: PendingGroup, limits: ClaimLimit
     for reason in reasons:
         log.warning("held back", company=group.company, model=group.model, reason=reason)
     return reasons
+
+
+def submit_document(report: SubmitReport) -> Document:
+    """What a submit did and left. Batches include those whose create was called and has no known answer."""
+    unanswered = [batch for batch in report.submitted if batch.openai_batch_id is None]
+    return {
+        "ok": True,
+        "batches": len(report.submitted),
+        "requests": sum(batch.requests for batch in report.submitted),
+        "estimatedCostEur": money(report.estimated_cost_eur),
+        "recovered": report.recovered,
+        "awaitingRecovery": report.awaiting_recovery,
+        "nextRecoveryAt": moment(report.next_recovery_at),
+        "unansweredBatches": len(unanswered),
+        "unansweredRequests": sum(batch.requests for batch in unanswered),
+        "held": report.held,
+        "why": report.why,
+    }

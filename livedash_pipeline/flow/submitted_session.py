@@ -13,11 +13,12 @@ from sqlalchemy import Connection, Engine, RowMapping
 
 from livedash_pipeline.core.retention import PruneRequest
 from livedash_pipeline.core.states import Stage, StageStatus
+from livedash_pipeline.core.values import Document, moment
 from livedash_pipeline.db import session_history
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.company_results import find_import_id, find_summary
 from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.flow.documents import Document, analysis_document, moment
+from livedash_pipeline.flow.analysis_document import analysis_document
 from livedash_pipeline.flow.prune import prune
 
 _OVER = {StageStatus.COMPLETED, StageStatus.SKIPPED}

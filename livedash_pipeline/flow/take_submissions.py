@@ -26,11 +26,11 @@ from livedash_pipeline.core.submissions import (
     repeated,
     too_large,
 )
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.db.submissions import MergeOutcome, merge_submissions
 from livedash_pipeline.errors import LivedashError
-from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)

@@ -9,9 +9,9 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, Engine
 
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.db.webhooks import delete_old_deliveries, hint_poll, store_delivery
-from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.openai_batch.webhooks import WebhookEvent
 

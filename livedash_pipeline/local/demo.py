@@ -18,12 +18,12 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from livedash_pipeline.core.endpoints import endpoint_of
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db.companies import add_company, list_companies, update_company
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.demo import due_now
 from livedash_pipeline.db.prices import set_rate
 from livedash_pipeline.errors import LivedashError, UsageError
-from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.local.batch_api.server import running_server
 from livedash_pipeline.local.demo_display import Display, demo_document, print_tables
 from livedash_pipeline.local.demo_progress import Progress, read_progress

@@ -15,10 +15,11 @@ from rich.table import Table
 from sqlalchemy import Engine
 
 from livedash_pipeline.core.states import RequestStatus, StageStatus
+from livedash_pipeline.core.values import Document, money
 from livedash_pipeline.db import demo
 from livedash_pipeline.db.requests import count_by_status
 from livedash_pipeline.db.stages import pipeline_status
-from livedash_pipeline.flow.documents import Document, money, pipeline_document, summary_document
+from livedash_pipeline.flow.operations import pipeline_document, summary_document
 from livedash_pipeline.local.demo_progress import Progress
 
 

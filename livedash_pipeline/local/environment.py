@@ -17,9 +17,9 @@ from typing import Any
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
-from livedash_pipeline.db.connect import database_now, make_engine
-from livedash_pipeline.db.migrate import check_current, upgrade
+from livedash_pipeline.db.connect import check_reachable, database_now, make_engine
 from livedash_pipeline.db.prices import seed_prices
+from livedash_pipeline.db.revisions import check_current, current_revision, head_revision
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.local.postgres import (
     EmbeddedPostgres,
@@ -178,7 +178,13 @@ def prepare(settings: Settings) -> Environment:
 
 def bring_up_to_date(engine: Engine) -> tuple[str | None, str]:
     """Migrates and stores the prices that the installed package knows; returns the revisions before and after."""
-    revisions = upgrade(engine)
+    check_reachable(engine)
+    head = head_revision()
+    revisions: tuple[str | None, str] = (head, head)
+    if current_revision(engine) != head:
+        from livedash_pipeline.db.migrate import upgrade
+
+        revisions = upgrade(engine)
     with engine.begin() as connection:
         seed_prices(connection, now=database_now(connection))
     return revisions

@@ -13,8 +13,7 @@ from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.holds import learn_limit
 from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, sessions
-from livedash_pipeline.flow.documents import submit_document
-from livedash_pipeline.flow.submit import SubmitReport
+from livedash_pipeline.flow.submit import SubmitReport, submit_document
 from tests.commands.conftest import Run, document_of
 from tests.conftest import NOW
 from tests.flow.imported import add_request

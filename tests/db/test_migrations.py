@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
 from livedash_pipeline.db.connect import make_engine
-from livedash_pipeline.db.migrate import alembic_config, check_current, current_revision, head_revision, upgrade
+from livedash_pipeline.db.migrate import alembic_config, upgrade
+from livedash_pipeline.db.revisions import check_current, current_revision, head_revision, known_revisions
 from livedash_pipeline.errors import DatabaseNotReadyError
 from tests.flow.rows import insert_company, insert_requests
 
@@ -15,6 +17,12 @@ from tests.flow.rows import insert_company, insert_requests
 def test_migrations_and_tables_agree(engine: Engine) -> None:
     with engine.connect() as connection:
         command.check(alembic_config(connection))
+
+
+def test_revisions_are_named_as_their_files_in_order() -> None:
+    script = ScriptDirectory.from_config(alembic_config())
+    assert [each.revision for each in script.walk_revisions()] == list(reversed(known_revisions()))
+    assert script.get_current_head() == head_revision()
 
 
 def test_every_migration_can_be_taken_back(engine: Engine) -> None:

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import OperationalError
 
-from livedash_pipeline.core.pricing import Price, cost_of
+from livedash_pipeline.core.pricing import DatedPrice, Price, cost_of
 from livedash_pipeline.core.token_usage import TokenUsage
-from livedash_pipeline.db.package_prices import DatedPrice, package_prices
+from livedash_pipeline.db.package_prices import package_prices
 from livedash_pipeline.db.prices import (
     Rate,
     price_for,

@@ -21,10 +21,9 @@ from livedash_pipeline.db.tables import (
 )
 from livedash_pipeline.flow.cancel import cancel_batches
 from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.documents import reconcile_document
 from livedash_pipeline.flow.ingest import ingest_finished
 from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.reconcile import reconcile_batches
+from livedash_pipeline.flow.reconcile import reconcile_batches, reconcile_document
 from livedash_pipeline.flow.recover import recover_batches
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.openai_batch.errors import BatchApiError

@@ -17,9 +17,8 @@ from livedash_pipeline.db import requests
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
-from livedash_pipeline.flow.cancel import CancelReport, Unfinished, cancel_batches
+from livedash_pipeline.flow.cancel import CancelReport, Unfinished, cancel_batches, cancel_document
 from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.documents import cancel_document
 from livedash_pipeline.flow.ingest import ingest_finished
 from livedash_pipeline.flow.poll import poll_batches
 from livedash_pipeline.flow.recover import recover_batches

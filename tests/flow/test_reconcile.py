@@ -24,10 +24,9 @@ from livedash_pipeline.db.tables import (
     ai_surplus_batches,
 )
 from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.documents import reconcile_document
 from livedash_pipeline.flow.ingest import ingest_finished
 from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.reconcile import FILES_KEPT, reconcile_batches
+from livedash_pipeline.flow.reconcile import FILES_KEPT, reconcile_batches, reconcile_document
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.openai_batch.errors import BatchApiError
 from tests.flow.batch_round import at

@@ -20,8 +20,7 @@ from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_request
 from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.flow.batch_operations import list_batches
 from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.documents import ingest_document
-from livedash_pipeline.flow.ingest import IngestReport, ingest_finished
+from livedash_pipeline.flow.ingest import IngestReport, ingest_document, ingest_finished
 from livedash_pipeline.flow.named_batch import accept_files, ingest_again
 from livedash_pipeline.flow.operations import requeue_requests
 from livedash_pipeline.flow.pipeline_report import report_status

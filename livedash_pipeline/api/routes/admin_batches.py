@@ -20,10 +20,9 @@ from livedash_pipeline.api.routes.admin_requests import PREFIX
 from livedash_pipeline.api.schemas import Batches, Cancelled, OneBatch, Reconciled, answers
 from livedash_pipeline.api.services import services_of
 from livedash_pipeline.flow import batch_operations, inspections
-from livedash_pipeline.flow.cancel import cancel_batches
+from livedash_pipeline.flow.cancel import cancel_batches, cancel_document
 from livedash_pipeline.flow.context import configured_endpoint
-from livedash_pipeline.flow.documents import cancel_document, reconcile_document
-from livedash_pipeline.flow.reconcile import reconcile_batches
+from livedash_pipeline.flow.reconcile import reconcile_batches, reconcile_document
 from livedash_pipeline.flow.service_context import service_context
 
 _CANCEL = admin_write("cancel", body="optional json")

@@ -17,8 +17,8 @@ from livedash_pipeline.api.problems import not_found
 from livedash_pipeline.api.responses import answer
 from livedash_pipeline.api.schemas import OneRequest, Rejects, Requests, Requeued, Reread, Stages, Summary, answers
 from livedash_pipeline.api.services import services_of
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.flow import inspections, operations
-from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.flow.pipeline_report import report_status
 from livedash_pipeline.flow.reread import reread_answers
 

@@ -17,7 +17,7 @@ from livedash_pipeline.api.metrics import MEDIA_TYPE
 from livedash_pipeline.api.responses import answer
 from livedash_pipeline.api.schemas import Health, answers
 from livedash_pipeline.api.services import services_of
-from livedash_pipeline.db.migrate import check_current
+from livedash_pipeline.db.revisions import check_current
 from livedash_pipeline.flow.figures import read_figures
 
 _ANYBODY = Access(None)

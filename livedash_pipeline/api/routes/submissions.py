@@ -47,10 +47,10 @@ from livedash_pipeline.core.access import Role, Scope
 from livedash_pipeline.core.json_items import ArraySplitter, LineSplitter
 from livedash_pipeline.core.rfc3339 import parse_moment
 from livedash_pipeline.core.submissions import MAX_ITEM_BYTES, AcceptedItem, RefusedItem, read_item
+from livedash_pipeline.core.values import Document
 from livedash_pipeline.db.companies import Company, get_company
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.flow import company_results, submitted_session
-from livedash_pipeline.flow.documents import Document
 from livedash_pipeline.flow.idempotency import OnceAnswer, RequestKey
 from livedash_pipeline.flow.pages import DEFAULT_PAGE, MAX_PAGE
 from livedash_pipeline.flow.take_submissions import MAX_ITEMS, RefusedBatch, TakenItem, take_batch, take_one

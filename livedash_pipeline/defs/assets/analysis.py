@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
+from livedash_pipeline.core.values import money
 from livedash_pipeline.core.wording import plural
 from livedash_pipeline.db.companies import Company, get_company
 from livedash_pipeline.defs.assets.sessions import sessions_and_messages
@@ -19,11 +20,10 @@ from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
 from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.flow.build_requests import build_requests
 from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.documents import ingest_document, money, submit_document
 from livedash_pipeline.flow.freeing import free_stuck
-from livedash_pipeline.flow.ingest import IngestReport, ingest_finished
+from livedash_pipeline.flow.ingest import IngestReport, ingest_document, ingest_finished
 from livedash_pipeline.flow.named_batch import accept_files, ingest_again, named_batch
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.flow.submit import submit_document, submit_pending
 from livedash_pipeline.openai_batch.tokens import count_tokens
 
 

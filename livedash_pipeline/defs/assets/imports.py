@@ -11,9 +11,8 @@ from livedash_pipeline.defs.names import GROUP_IMPORT, IMPORT_MAX_RUNTIME, OWNER
 from livedash_pipeline.defs.partitions import company_partitions
 from livedash_pipeline.defs.reporting import column_schema, counts, document_metadata
 from livedash_pipeline.defs.resources import HttpSource, Postgres
-from livedash_pipeline.flow.documents import import_document
 from livedash_pipeline.flow.fetch_transcripts import fetch_transcripts
-from livedash_pipeline.flow.import_csv import ImportRules, import_company
+from livedash_pipeline.flow.import_csv import ImportRules, import_company, import_document
 from livedash_pipeline.scratch import scratch_directory
 from livedash_pipeline.sources.csv_source import CsvSource
 

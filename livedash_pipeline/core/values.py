@@ -1,0 +1,25 @@
+"""Values in the documents that commands, jobs and HTTP answer with: money and times as text.
+
+Keys are camelCase, those of the seed come first and in its order; counts are 0 and never absent. Each document is made
+beside the report that it shows. Add a form of a value here, never in a shell, so that all shells answer alike.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+Document = dict[str, Any]
+
+
+def money(amount: Decimal | None) -> str | None:
+    """Euro as a decimal string without trailing zeros and without an exponent; None where it is unknown."""
+    if amount is None:
+        return None
+    return f"{amount.normalize():f}" if amount else "0"
+
+
+def moment(value: datetime | None) -> str | None:
+    """ISO 8601."""
+    return None if value is None else value.isoformat()
