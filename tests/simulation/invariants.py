@@ -22,7 +22,7 @@ from uuid import UUID
 from sqlalchemy import Engine, Table, select
 
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES
-from livedash_pipeline.core.remote import METADATA_PROBE
+from livedash_pipeline.core.remote import METADATA_NONCE, METADATA_PROBE
 from livedash_pipeline.core.result_lines import UNREADABLE_LINE
 from livedash_pipeline.db.tables import (
     ai_batch_requests,
@@ -159,7 +159,13 @@ def _read(engine: Engine, service: ServiceBooks, observed: Observed) -> _Books:
     named = {row.openai_batch_id for row in (*tables["batches"], *tables["surplus"])}
     # Batches that the service forgot before anybody could learn of them: nobody can know that they were charged.
     # Nor of one that is hidden or shown as another's for good while everything else is shown as it is.
-    unseen = {record.id for record in records.values() if record.vanishes_at is not None or _is_disguised(record)}
+    # A twin that a gateway made, while the one that we follow is hidden, passes for that one under another id.
+    twins = {_create(record) for record in records.values() if _is_disguised(record)} - {""}
+    unseen = {
+        record.id
+        for record in records.values()
+        if record.vanishes_at is not None or _is_disguised(record) or _create(record) in twins
+    }
     forgotten = {name for name in unseen if not (named - {None}) & {name, records[name].alias}}
     bill = {
         (line["batch_id"], line["custom_id"]): (line["input_tokens"], line["output_tokens"])
@@ -387,6 +393,11 @@ def _cancelled(books: _Books) -> Iterator[str]:
 def _mark(record: BatchRecord) -> str:
     """The batch of ours that a batch of the service is for."""
     return (record.metadata or {}).get("livedash_batch_id", "")
+
+
+def _create(record: BatchRecord) -> str:
+    """The name of the create that made it; a gateway that repeats a create makes two of one name."""
+    return (record.metadata or {}).get(METADATA_NONCE, "")
 
 
 def _unbought(books: _Books) -> Iterator[str]:

@@ -58,6 +58,8 @@ _BELIEVES_VANISHED_FROM = 7
 # A probe that came to nothing has been replaced by then, so that what still waits for a proof waits for a person.
 _WAITS_FOR_A_PERSON_FROM = 6
 _LONGEST_DELAY = 200_000.0
+# What a late call makes is retrieved at most so often until it has ended and is settled.
+_LATE_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -298,6 +300,13 @@ class _Run:
         self._clock.advance(_LONGEST_DELAY)
         self._act(self._last, "reconcile", 0)
         self._clock.advance(life)
+        # One that somebody waited for is found now, and is brought to its end.
+        for turn in range(_LATE_ROUNDS):
+            if count_unfinished(self._database.engine) == 0:
+                break
+            self._act(self._last, "poll", turn)
+            self._act(self._last, "ingest", 0)
+            self._clock.advance(life)
 
     def _all_wait_for_a_person(self) -> bool:
         """Whether nothing is open but creates of which the service proves nothing, and that is not because of a lag."""
