@@ -10,16 +10,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import settings
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError
 
 from livedash_pipeline.db.connect import make_engine
 from livedash_pipeline.db.migrate import upgrade
@@ -43,6 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The process that started pytest stops the server and removes its home."""
+    for keeper in _keepers.values():
+        keeper.close()
     if not hasattr(config, "workerinput"):
         home = Path(os.environ[_HOME])
         remove_postgres(home)
@@ -72,9 +75,13 @@ def postgres_template() -> str:
 @pytest.fixture
 def empty_database_url(postgres_template: str) -> Iterator[str]:
     """URL of a database without any table."""
-    name = _create(postgres_template, "template0")
-    yield postgres_template.replace("DATABASE", name)
-    _drop(postgres_template, name)
+    name = _empty.pop() if _empty else _create(postgres_template, "template0")
+    url = postgres_template.replace("DATABASE", name)
+    yield url
+    if _cleaned(url, _without_schemas):
+        _empty.append(name)
+    else:
+        _drop(postgres_template, name)
 
 
 @contextmanager
@@ -83,7 +90,7 @@ def migrated_database(postgres_template: str) -> Iterator[str]:
     name = _clean.pop() if _clean else _create(postgres_template, "template_livedash")
     url = postgres_template.replace("DATABASE", name)
     yield url
-    if _emptied(url):
+    if _cleaned(url, _without_rows):
         _clean.append(name)
     else:
         _drop(postgres_template, name)
@@ -104,11 +111,14 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-# Databases of this worker that nobody uses.
+# Databases of this worker that nobody uses: migrated ones, and ones without any table.
 _clean: list[str] = []
+_empty: list[str] = []
+# One connection to each of them: a new one reads the catalogue anew, which takes longer than to empty a database.
+_keepers: dict[str, psycopg.Connection] = {}
 
 # Whatever a test could change of a schema; compared with what the migrations leave.
-_FINGERPRINT = text("""
+_FINGERPRINT = """
     SELECT md5(string_agg(part, ';' ORDER BY part)) FROM (
         SELECT concat(relname, relkind, relhastriggers) FROM pg_class WHERE relnamespace = 'public'::regnamespace
         UNION ALL SELECT concat(attrelid::regclass, attname, atttypid, attnotnull, attisdropped)
@@ -121,8 +131,8 @@ _FINGERPRINT = text("""
         UNION ALL SELECT version_num FROM alembic_version
         UNION ALL SELECT concat(name, position) FROM processing_stages
     ) AS parts (part)
-""")
-_EMPTY = text("""
+"""
+_EMPTY = """
     DO $$
     DECLARE
         target text;
@@ -142,12 +152,27 @@ _EMPTY = text("""
         END LOOP;
     END
     $$
-""")
+"""
 # Of a process that a test has killed, the server goes on for a moment with what it was asked.
-_TERMINATE = text("""
+_TERMINATE = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
-""")
+"""
+_DROP_SCHEMAS = """
+    DO $$
+    DECLARE
+        target text;
+    BEGIN
+        SET LOCAL lock_timeout = '3s';
+        FOR target IN
+            SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+        LOOP
+            EXECUTE format('DROP SCHEMA %I CASCADE', target);
+        END LOOP;
+        CREATE SCHEMA public;
+    END
+    $$
+"""
 _fingerprint_of_template: list[str] = []
 
 
@@ -160,39 +185,49 @@ def _create(template_url: str, template: str) -> str:
     if template == "template_livedash" and not _fingerprint_of_template:
         engine = create_engine(template_url.replace("DATABASE", name))
         with engine.connect() as connection:
-            _fingerprint_of_template.append(connection.execute(_FINGERPRINT).scalar_one())
+            _fingerprint_of_template.append(connection.execute(text(_FINGERPRINT)).scalar_one())
         engine.dispose()
     return name
 
 
-def _emptied(url: str) -> bool:
-    """Empties a database; False if it is not as the migrations left it, or if somebody still holds a lock there."""
-    engine = create_engine(url)
+def _cleaned(url: str, clean: Callable[[psycopg.Connection], bool]) -> bool:
+    """Cleans a database; False if it is not as the migrations left it, or if somebody still holds a lock there."""
     try:
-        if not _is_left(engine):
-            return False
-        with engine.begin() as connection:
-            if connection.execute(_FINGERPRINT).scalar_one() != _fingerprint_of_template[0]:
-                return False
-            connection.execute(_EMPTY)
-    except DBAPIError:
+        if url not in _keepers:
+            _keepers[url] = psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+        return _is_left(_keepers[url]) and clean(_keepers[url])
+    except psycopg.Error:
         return False
-    finally:
-        engine.dispose()
+
+
+def _without_rows(connection: psycopg.Connection) -> bool:
+    """Deletes all rows of a database whose schema nobody has changed."""
+    found = connection.execute(_FINGERPRINT).fetchone()
+    if found != (_fingerprint_of_template[0],):
+        return False
+    connection.execute(_EMPTY)
     return True
 
 
-def _is_left(engine: Engine) -> bool:
+def _without_schemas(connection: psycopg.Connection) -> bool:
+    """Takes back whatever a test has made in a database without any table."""
+    connection.execute(_DROP_SCHEMAS)
+    return True
+
+
+def _is_left(connection: psycopg.Connection) -> bool:
     """Whether nobody else is connected any more, or within some seconds."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for _ in range(1000):
-            if not connection.execute(_TERMINATE).scalar_one():
-                return True
-            connection.execute(text("SELECT pg_sleep(0.003)"))
+    for _ in range(1000):
+        if connection.execute(_TERMINATE).fetchone() == (0,):
+            return True
+        time.sleep(0.003)
     return False
 
 
 def _drop(template_url: str, name: str) -> None:
+    keeper = _keepers.pop(template_url.replace("DATABASE", name), None)
+    if keeper is not None:
+        keeper.close()
     admin = create_engine(template_url.replace("DATABASE", "postgres"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))

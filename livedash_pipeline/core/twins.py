@@ -83,7 +83,7 @@ class Looks:
         listed: As the listing shows it.
         itself: As a look-up by that id shows it; None if the service does not know it.
         tracked: As a look-up of the id that its row tracks shows that one; None if unknown, or if the row tracks none.
-        both_listed: The same listing shows the tracked id as well.
+        both_listed: The same listing shows the tracked one as well, under its id or under one by which a look-up finds it.
         is_whole: That listing is sound and was read so far back that it would show the tracked id.
     """
 
@@ -132,5 +132,11 @@ def _without_rival(looks: Looks, row: NamedRow, tracked: Collection[str]) -> Ver
 
 
 def _agree(listed: RemoteBatch, itself: RemoteBatch) -> bool:
-    """Whether listing and look-up speak of one batch: both carry the mark of one row and one create."""
-    return (itself.our_batch_id, itself.our_nonce) == (listed.our_batch_id, listed.our_nonce)
+    """Whether listing and look-up speak of one batch: both carry the mark of one row and one create.
+
+    Where either of them leaves the marks out, both show one input file.
+    """
+    marks = [(remote.our_batch_id, remote.our_nonce) for remote in (listed, itself)]
+    if (None, None) in marks and listed.input_file_id:
+        return listed.input_file_id == itself.input_file_id
+    return marks[0] == marks[1]

@@ -55,6 +55,14 @@ def named_rows(connection: Connection, batch_ids: Iterable[UUID], *, lock: bool 
     }
 
 
+def rows_of_files(connection: Connection, endpoint: str, input_file_ids: Iterable[str]) -> dict[str, UUID]:
+    """The rows whose present input file is one of some; an id of a file cannot be guessed, so it marks what was made of it."""
+    query = select(_batches.input_file_id, _batches.id).where(
+        _batches.endpoint == endpoint, _batches.input_file_id.in_(list(input_file_ids))
+    )
+    return {row.input_file_id: row.id for row in connection.execute(query)}
+
+
 def tracked_ids(
     connection: Connection, endpoint: str, openai_batch_ids: Iterable[str], *, apart_from: UUID | None = None
 ) -> frozenset[str]:

@@ -5,7 +5,7 @@ Nothing is cancelled here; what is in the ledger as surplus is followed by `flow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -57,16 +57,17 @@ def find_surplus(
 
     A batch that cannot be asked for now, or that no time is left for, is left to the next look.
     """
-    marked = [remote for remote in listing.batches if remote.our_batch_id is not None]
-    foreign = sum(remote.our_batch_id is None and not remote.is_probe for remote in listing.batches)
+    marks = _marks(context, listing)
+    marked = [remote for remote in listing.batches if remote.id in marks]
+    foreign = sum(remote.id not in marks and not remote.is_probe for remote in listing.batches)
     if not marked:
         return SurplusReport(strangers=foreign)
-    rows, tracked, recorded = _read(context, marked)
-    foreign += sum(_mark(remote) not in rows for remote in marked)
+    rows, tracked, recorded = _read(context, marks)
+    foreign += sum(marks[remote.id] not in rows for remote in marked)
     found = unclear = 0
     ids = {remote.id for remote in listing.batches}
     for remote in marked:
-        row = rows.get(_mark(remote))
+        row = rows.get(marks[remote.id])
         if row is None or remote.id in recorded:
             continue
         verdict = first_sight(remote, row, tracked, ids)
@@ -77,24 +78,27 @@ def find_surplus(
     return SurplusReport(found, foreign, unclear)
 
 
+def _marks(context: BatchContext, listing: Listing) -> dict[str, UUID]:
+    """The rows that listed batches are of, by the batches' ids: as their metadata say, or else as their input files do."""
+    named = {remote.id: remote.our_batch_id for remote in listing.batches}
+    unnamed = {remote.id: remote.input_file_id for remote in listing.batches if named[remote.id] is None}
+    with context.engine.connect() as connection:
+        made_of = surplus.rows_of_files(connection, context.endpoint, filter(None, unnamed.values()))
+    found = named | {batch_id: made_of.get(file_id) for batch_id, file_id in unnamed.items()}
+    return {batch_id: row_id for batch_id, row_id in found.items() if row_id is not None}
+
+
 def _read(
-    context: BatchContext, marked: Sequence[RemoteBatch]
+    context: BatchContext, marks: Mapping[str, UUID]
 ) -> tuple[dict[UUID, NamedRow], frozenset[str], frozenset[str]]:
     """The rows that are named, read after the listing, and which of the listed ids are known already."""
-    ids = [remote.id for remote in marked]
+    ids = list(marks)
     with context.engine.connect() as connection:
         return (
-            surplus.named_rows(connection, {_mark(remote) for remote in marked}),
+            surplus.named_rows(connection, set(marks.values())),
             surplus.tracked_ids(connection, context.endpoint, ids),
             surplus.recorded_ids(connection, ids),
         )
-
-
-def _mark(remote: RemoteBatch) -> UUID:
-    mark = remote.our_batch_id
-    if mark is None:
-        raise AssertionError("only marked batches are looked at")
-    return mark
 
 
 def _look(
@@ -104,15 +108,31 @@ def _look(
     try:
         itself = look_up(context, remote.id, timeout=timeout)
         rival = None if row.openai_batch_id is None else look_up(context, row.openai_batch_id, timeout=timeout)
+        both = _lists_rival(context, remote, row, listing, timeout)
     except BatchApiError as error:
         log.warning("twin not looked up", openai_batch_id=remote.id, kind=error.failure.kind.value)
         return Verdict.UNCLEAR
     with context.engine.connect() as connection:
         ids = [found.id for found in (remote, itself) if found is not None]
         tracked = surplus.tracked_ids(connection, context.endpoint, ids, apart_from=row.id)
-    both = row.openai_batch_id is not None and listing.with_id(row.openai_batch_id) is not None
     is_whole = listing.covers(None if rival is None else rival.created_at)
     return judge_twin(Looks(remote, itself, rival, both, is_whole), row, tracked)
+
+
+def _lists_rival(
+    context: BatchContext, remote: RemoteBatch, row: NamedRow, listing: Listing, timeout: float | None
+) -> bool:
+    """Whether the listing shows the tracked batch beside this one, under its id or one by which a look-up finds it."""
+    if row.openai_batch_id is None:
+        return False
+    if listing.with_id(row.openai_batch_id) is not None:
+        return True
+    for other in listing.batches:
+        if other.id != remote.id and row.tag.is_on(other):
+            found = look_up(context, other.id, timeout=timeout)
+            if found is not None and found.id == row.openai_batch_id:
+                return True
+    return False
 
 
 def _act(context: BatchContext, remote: RemoteBatch, seen: NamedRow, verdict: Verdict) -> int:

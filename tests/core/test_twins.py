@@ -85,6 +85,12 @@ LATE = remote("R", "earlier", "earlier")
         (R, None, None, False, V.UNCLEAR),
         (LATE, LATE, None, False, V.UNCLEAR),
         (LATE, None, T, True, V.UNCLEAR),
+        # A listing without marks: what is made of the row's input file is of that row.
+        (remote("R", None, mark=""), R, T, True, V.SURPLUS),
+        (remote("R", None, mark=""), remote("R", None, mark=""), T, True, V.SURPLUS),
+        (remote("R", None, mark=""), remote("R", None, "another", ""), T, True, V.UNCLEAR),
+        (remote("R", None, "", ""), remote("R", None, "", UUID(int=1)), T, True, V.UNCLEAR),
+        (remote("R", None, mark=""), R, T, False, V.ALIAS),
         # Listing and look-up speak of different things.
         (LATE, remote("R", "n", "f", UUID(int=1)), T, True, V.UNCLEAR),
         (LATE, remote("R", "another"), T, True, V.UNCLEAR),

@@ -194,9 +194,14 @@ def test_a_renamed_batch_is_no_surplus_and_is_ingested(world: World) -> None:
 
 
 @pytest.mark.parametrize("answered", ["first", "second"])
-def test_of_a_create_that_a_proxy_repeats_one_lives_and_the_other_is_cancelled(world: World, answered: str) -> None:
+@pytest.mark.parametrize("change", [None, "missing", "cut"])
+def test_of_a_create_that_a_proxy_repeats_one_lives_and_the_other_is_cancelled(
+    world: World, answered: str, change: str | None
+) -> None:
     world.misbehave(
-        {"kind": "repeated_create", "answered": answered}, {"kind": "stuck", "state": "validating", "seconds": 60}
+        {"kind": "repeated_create", "answered": answered},
+        {"kind": "stuck", "state": "validating", "seconds": 60},
+        *([{"kind": "changed_metadata", "change": change}] if change else []),
     )
     submit_pending(world.context, ignore_minimum=True)
     poll_batches(world.context)

@@ -6,6 +6,7 @@ Changing anything here gives every seed another schedule: what was found is kept
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 from tests.simulation.fault_draws import draw_fault
 from tests.simulation.plots import PLOTS
@@ -13,8 +14,11 @@ from tests.simulation.scenes import PLACES, SCENES
 from tests.simulation.schedule import MOST_REQUESTS, WORKERS, Schedule, Step, World
 from tests.simulation.workers import ALL
 
+Fault = dict[str, Any]
+
 _ACTIONS = {"submit": 30, "poll": 22, "ingest": 14, "build": 8, "reconcile": 8, "cancel": 9}
 _PLOTTED = 0.12
+_STANDING_STILL = frozenset({"moves_when_retrieved", "frozen_listing"})
 _WAITS = (5.0, 40.0, 95.0, 130.0, 300.0, 1000.0, 4000.0, 30_000.0, 90_000.0)
 
 
@@ -27,7 +31,16 @@ def draw_schedule(seed: int) -> Schedule:
     if random.random() < _PLOTTED:
         needed, played = random.choice(PLOTS)(random)
         faults, steps = (*needed, *faults), [*steps, *played]
-    return Schedule(seed, world, faults, (*steps, *_draw_steps(random)))
+    return Schedule(seed, world, _followable(faults), (*steps, *_draw_steps(random)))
+
+
+def _followable(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """Without listings that stand still, where batches are known only by ids that the listing does not tell.
+
+    After a lost reply nobody could learn from such a service how a batch goes on.
+    """
+    unnamed = any(fault["kind"] == "renamed_id" and fault["accepts"] == "own" for fault in faults)
+    return tuple(fault for fault in faults if not (unnamed and fault["kind"] in _STANDING_STILL))
 
 
 def _draw_world(random: Random) -> World:

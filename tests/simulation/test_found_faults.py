@@ -27,6 +27,39 @@ FOUND = {
         ({"kind": "empty_error_file", "match": {"nth": 1}},),
         (*SUBMITTED, *whole(1, "cancel")),
     ),
+    "a batch on our file whose name is cut off is ours": Schedule(
+        100146,
+        World(sessions=(1,)),
+        (
+            {"kind": "delay", "operation": "create_batch", "seconds": 170.0, "match": {"nth": 1}},
+            {"kind": "changed_metadata", "change": "cut"},
+        ),
+        (*SUBMITTED, Step("wait", seconds=121.0), *whole(0, "submit")),
+    ),
+    "nothing is bought again while a nameless batch is listed": Schedule(
+        100691,
+        World(sessions=(1,)),
+        ({"kind": "renamed_input_file", "prefix": None}, {"kind": "changed_metadata", "change": "cut"}),
+        (*whole(0, "build"), Step("start", 0, "submit"), Step("die", 0, number=ALL, place="call create_batch: after")),
+    ),
+    "a twin is found where the listing leaves our marks out": Schedule(
+        300612,
+        World(sessions=(1,)),
+        (
+            {"kind": "repeated_create", "answered": "second", "seconds": 0.0, "match": {"nth": 1}},
+            {"kind": "changed_metadata", "change": "dropped"},
+        ),
+        SUBMITTED,
+    ),
+    "a twin is found where the listing renames all": Schedule(
+        300398,
+        World(sessions=(1,)),
+        (
+            {"kind": "repeated_create", "answered": "second", "seconds": 0.0, "match": {"nth": 1}},
+            {"kind": "renamed_id", "by": ["list"], "accepts": "both"},
+        ),
+        SUBMITTED,
+    ),
 }
 
 
