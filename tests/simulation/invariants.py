@@ -73,6 +73,8 @@ class Observed:
     taken_in: Counter[UUID] = field(default_factory=Counter)
     unfenced: bool = False
     """The service was told not to delete files, or to run batches on deleted ones."""
+    limited: bool = False
+    """The model takes so few tokens at once that a batch that waits for a person keeps others waiting."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class _Books:
     """Batches that somebody cancelled."""
     unfenced: bool
     """A deleted input file did not stop a create here: a twin is found and cancelled, and what it ran by then is paid."""
+    limited: bool
     unprovable: bool
     """The service hides or unmarks batches for good: what it does not show is nobody's to conclude from."""
 
@@ -112,6 +115,11 @@ class _Books:
     def repeats(self, mark: str) -> int:
         """How often a create for a batch of ours was sent again."""
         return sum(_mark(self.records[each]) == mark for each in self.repeated)
+
+    def waits_for_a_person(self, request: Any) -> bool:
+        """Whether a request is in a batch that waits for one, or waits for the tokens that such a batch reserves."""
+        behind = self.limited and bool(self.doubtful) and request.processing_status == "PENDING_BATCHING"
+        return behind or request.batch_id in self.doubtful
 
     @property
     def remote_of(self) -> dict[UUID, str | None]:
@@ -188,6 +196,7 @@ def _read(engine: Engine, service: ServiceBooks, observed: Observed) -> _Books:
         repeated=acted_on("repeat_create", "delayed_repeat_create"),
         cancelled=acted_on("cancel_batch", "delayed_cancel_batch"),
         unfenced=observed.unfenced,
+        limited=observed.limited,
         unprovable=any(kind in each.faults for each in everything for kind in _UNPROVABLE),
     )
 
@@ -200,7 +209,7 @@ def _is_disguised(record: BatchRecord) -> bool:
 
 def _stuck(books: _Books) -> Iterator[str]:
     for request in books.requests:
-        if request.batch_id in books.doubtful:
+        if books.waits_for_a_person(request):
             continue
         if request.processing_status not in ("PROCESSING_COMPLETE", "PROCESSING_FAILED"):
             yield f"request {_short(request.id)} is stuck in {request.processing_status}"
@@ -233,7 +242,7 @@ def _sessions(books: _Books) -> Iterator[str]:
     newest = {request.session_id: request for request in books.requests}
     for session in books.sessions:
         status, request = stages.get((session.import_id, "AI_ANALYSIS")), newest.get(session.id)
-        if request is not None and request.batch_id in books.doubtful:
+        if request is not None and books.waits_for_a_person(request):
             continue
         if session.stale:
             yield f"session {_short(session.id)} is still stale"

@@ -116,7 +116,9 @@ class _Run:
         self._outcome = Result()
         self._place = place
         self._clock = Clock(skew=schedule.world.skew)
-        self._observed = Observed(unfenced=any(map(_breaks_the_fence, schedule.faults)))
+        self._observed = Observed(
+            unfenced=any(map(_breaks_the_fence, schedule.faults)), limited=bool(schedule.world.token_limit)
+        )
         self._settings = _settings(schedule)
         self._service = _service(schedule, place, self._clock)
         self._connection = FaultyService(self._service)
