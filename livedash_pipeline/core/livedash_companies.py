@@ -18,7 +18,6 @@ from uuid import UUID
 from livedash_pipeline.core.livedash_values import Note, Row, decimal, kept_id, moment, text, truth, whole, word
 from livedash_pipeline.core.states import CompanyStatus
 
-PRICE_SOURCE = "livedash"
 _LONGEST_SLUG = 63
 _MILLION = 1_000_000
 _PRICE_STEP = Decimal("0.000001")

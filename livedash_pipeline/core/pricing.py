@@ -19,6 +19,9 @@ PACKAGE = "genai-prices"
 PROVIDER = "openai"
 """Whose prices are taken from it."""
 
+PRICE_SOURCE = "livedash"
+"""The source of prices that came with the old system's data."""
+
 _SNAPSHOT_DATE = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")
 # 18 digits of tokens times 14 of price and 6 of factor fit; the default of 28 would round.
 _DIGITS = 60

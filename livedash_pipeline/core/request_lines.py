@@ -17,12 +17,6 @@ from livedash_pipeline.core.model_parameters import PLACE, Parameters, default_p
 from livedash_pipeline.core.prompt import ENDPOINT, request_body, transcript_data
 from livedash_pipeline.core.transcripts import Message
 
-# The service takes 50,000 lines and 200 MB (reference: Batch API, A5); 190 MB stays below both readings of "MB".
-MAX_LINES = 50_000
-MAX_FILE_BYTES = 190_000_000
-# A line above this cannot be answered by any model on offer (1,050,000 tokens of context); it fails before purchase.
-MAX_REQUEST_TOKENS = 1_000_000
-
 # Where some servers end a line, though JSON takes them unescaped in strings; JSON itself escapes the others of that kind.
 _LINE_ENDS = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"}
 

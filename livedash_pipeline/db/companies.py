@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from livedash_pipeline.core.retention import Retention
+from livedash_pipeline.core.retention_periods import Retention
 from livedash_pipeline.core.states import WORKING_COMPANIES, CompanyStatus
 from livedash_pipeline.core.urls import SourceRules, source_rules
 from livedash_pipeline.db.company_values import CompanyChanges, checked_values

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from livedash_pipeline.core.addresses import read_network
-from livedash_pipeline.core.retention import FOREVER, LONGEST_DAYS, read_days
+from livedash_pipeline.core.retention_periods import FOREVER, LONGEST_DAYS, read_days
 from livedash_pipeline.core.states import CompanyStatus
 from livedash_pipeline.errors import UsageError
 

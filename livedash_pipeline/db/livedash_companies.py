@@ -16,13 +16,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from livedash_pipeline.core.livedash_companies import (
-    PRICE_SOURCE,
     MovedCompany,
     MovedModel,
     MovedPrice,
     credential_variables,
     free_slug,
 )
+from livedash_pipeline.core.pricing import PRICE_SOURCE
 from livedash_pipeline.db.companies import DEFAULT_TIME_ZONE, Company, get_company
 from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import ai_model_pricing, ai_models, companies, company_ai_models

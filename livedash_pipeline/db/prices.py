@@ -17,8 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
-from livedash_pipeline.core.livedash_companies import PRICE_SOURCE
-from livedash_pipeline.core.pricing import PACKAGE, PROVIDER, DatedPrice, Price, price_names
+from livedash_pipeline.core.pricing import PACKAGE, PRICE_SOURCE, PROVIDER, DatedPrice, Price, price_names
 from livedash_pipeline.db.properties import read_property, store_property
 from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import ai_model_pricing, ai_models, exchange_rates

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select, text, update
 
-from livedash_pipeline.core.retention import Cutoffs
+from livedash_pipeline.core.retention_periods import Cutoffs
 from livedash_pipeline.db.sessions import lock_derivation
 from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import audit_log, prune_runs

@@ -17,7 +17,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.ids import read_ids
-from livedash_pipeline.core.retention import Cutoffs, PruneRequest, find_fault, reject_patterns, url_patterns
+from livedash_pipeline.core.retention import PruneRequest, find_fault, reject_patterns, url_patterns
+from livedash_pipeline.core.retention_periods import Cutoffs
 from livedash_pipeline.core.values import Document
 from livedash_pipeline.db import erasure, retention
 from livedash_pipeline.db.companies import Company, get_company, list_companies

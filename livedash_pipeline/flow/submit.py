@@ -17,11 +17,11 @@ from sqlalchemy import Connection
 
 from livedash_pipeline.core import admission
 from livedash_pipeline.core.admission import PendingGroup
+from livedash_pipeline.core.batch_limits import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
 from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.judgement import month_of
 from livedash_pipeline.core.nothing_sent import why_nothing_is_sent
 from livedash_pipeline.core.prompt import prompt_version
-from livedash_pipeline.core.request_lines import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
 from livedash_pipeline.core.values import Document, moment, money
 from livedash_pipeline.db import batches, holds, previews, prices
 from livedash_pipeline.db.batches import Claim, ClaimLimits

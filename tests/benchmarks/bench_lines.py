@@ -11,8 +11,8 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from livedash_pipeline.core.admission import Budget
+from livedash_pipeline.core.batch_limits import MAX_FILE_BYTES
 from livedash_pipeline.core.prompt import prompt_version
-from livedash_pipeline.core.request_lines import MAX_FILE_BYTES
 from livedash_pipeline.db.batches import Claim, ClaimLimits, claim_batch, pending_groups
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.flow.context import BatchContext

@@ -6,13 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.retention import (
-    LONGEST_DAYS,
-    PruneRequest,
-    Retention,
-    find_fault,
-    read_days,
-)
+from livedash_pipeline.core.retention import PruneRequest, find_fault
+from livedash_pipeline.core.retention_periods import LONGEST_DAYS, Retention, read_days
 from tests.conftest import NOW
 
 
