@@ -207,6 +207,12 @@ def _is_disguised(record: BatchRecord) -> bool:
     return '"hidden_batch"' in record.faults or (renamed and '"changed_metadata"' in record.faults)
 
 
+def _cannot_be_asked_for(record: BatchRecord) -> bool:
+    """Listed under an id that a look-up does not take."""
+    faults = record.faults.replace(" ", "")
+    return '"renamed_id"' in faults and '"accepts":"own"' in faults
+
+
 def _stuck(books: _Books) -> Iterator[str]:
     for request in books.requests:
         if books.waits_for_a_person(request):
@@ -384,6 +390,9 @@ def _doubles(books: _Books) -> Iterator[str]:
     for record in books.records.values():
         if record.in_progress_at is not None:
             ran[_mark(record)].append(record.id)
+        if record.in_progress_at is None and _cannot_be_asked_for(record):
+            # It ran nothing, and what cannot be looked up by its listed id is left alone.
+            continue
         if record.id not in known and UUID(_mark(record)) not in books.doubtful:
             yield f"remote batch {record.id} ({record.status}) is neither ours nor surplus"
     for mark, remotes in ran.items():
