@@ -114,7 +114,8 @@ def engine(database_url: str) -> Iterator[Engine]:
 # Databases of this worker that nobody uses: migrated ones, and ones without any table.
 _clean: list[str] = []
 _empty: list[str] = []
-# One connection to each of them: a new one reads the catalogue anew, which takes longer than to empty a database.
+KEEPER = "tests"
+# One connection to each of them, which calls itself so: a new one reads the catalogue anew, which takes longer than to empty a database.
 _keepers: dict[str, psycopg.Connection] = {}
 
 # Whatever a test could change of a schema; compared with what the migrations leave.
@@ -194,7 +195,7 @@ def _cleaned(url: str, clean: Callable[[psycopg.Connection], bool]) -> bool:
     """Cleans a database; False if it is not as the migrations left it, or if somebody still holds a lock there."""
     try:
         if url not in _keepers:
-            _keepers[url] = psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+            _keepers[url] = psycopg.connect(url.replace("+psycopg", ""), autocommit=True, application_name=KEEPER)
         return _is_left(_keepers[url]) and clean(_keepers[url])
     except psycopg.Error:
         return False

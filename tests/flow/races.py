@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, text
 
+from tests.conftest import KEEPER
+
 _Result = TypeVar("_Result")
 # Of this database: others of the same server belong to other tests.
 _WAITS = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
@@ -42,11 +44,12 @@ def deadlocks(engine: Engine) -> int:
     others = text("""
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+            AND application_name <> :keeper
     """)
     # A session tells its figures at its end at the latest.
     engine.dispose()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        while connection.execute(others).scalar_one():
+        while connection.execute(others, {"keeper": KEEPER}).scalar_one():
             connection.execute(text("SELECT pg_sleep(0.01)"))
         counted = connection.execute(text("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"))
         return int(counted.scalar_one())

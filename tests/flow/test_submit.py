@@ -372,7 +372,9 @@ def test_a_real_endpoint_is_refused_by_a_database_of_the_stand_in(
 ) -> None:
     assert len(submit(context).submitted) == 1
     with engine.begin() as connection:
-        kept = connection.execute(select(database_properties.c.value)).scalar_one()
+        kept = connection.execute(
+            select(database_properties.c.value).where(database_properties.c.name == "endpoint_kind")
+        ).scalar_one()
         insert_requests(connection, insert_company(connection, "other"))
     assert kept == "stand-in"
     with pytest.raises(SettingsError, match="belongs to a stand-in one"):
