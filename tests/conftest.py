@@ -115,7 +115,8 @@ def engine(database_url: str) -> Iterator[Engine]:
 _clean: list[str] = []
 _empty: list[str] = []
 KEEPER = "tests"
-# One connection to each of them, which calls itself so: a new one reads the catalogue anew, which takes longer than to empty a database.
+# One connection to each of them, which calls itself so: a new one reads the catalogue anew, which takes longer than to empty
+# a database.
 _keepers: dict[str, psycopg.Connection] = {}
 
 # Whatever a test could change of a schema; compared with what the migrations leave.

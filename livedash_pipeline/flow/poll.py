@@ -116,7 +116,13 @@ def poll_batches(
     asked = _to_ask(context, waiting, view, began, rotation)
     found, unknown, failures = _looked_up(context, asked, call_timeout, going_on(1))
     singly = {remote.id for remote in found}
-    listed = [remote for name, remote in view.ours.items() if name not in singly and not rules.is_doubtful(remote)]
+    # What the service knows in its listing alone can be looked into nowhere else.
+    nowhere = {batch.openai_batch_id for batch in unknown} if view.listing.flaw is None else set()
+    listed = [
+        remote
+        for name, remote in view.ours.items()
+        if name not in singly and (name in nowhere or not rules.is_doubtful(remote))
+    ]
     remotes = [*listed, *found]
     if waiting and not remotes and not unknown and (view.error or failures):
         raise view.error or failures[0]

@@ -215,6 +215,17 @@ def test_of_a_create_that_a_proxy_repeats_one_lives_and_the_other_is_cancelled(
     assert set(world.cancelled()) == {surplus.openai_batch_id}
 
 
+def test_a_batch_that_only_the_listing_knows_is_finished_by_what_it_shows(world: World) -> None:
+    world.misbehave(
+        REPLY_LOST, {"kind": "renamed_id", "accepts": "renamed"}, {"kind": "end_word", "word": "x-unheard-of"}
+    )
+    world.submit_and_go_on()
+    assert [batch_row(world.engine).openai_batch_id] == world.made()
+    poll_batches(world.context)
+    ingest_finished(world.context)
+    assert batch_row(world.engine).status == "PROCESSED"
+
+
 def test_a_batch_that_moves_only_when_it_is_asked_for_is_finished(world: World) -> None:
     world.misbehave({"kind": "moves_when_retrieved", "retrievals": 2})
     submit_pending(world.context, ignore_minimum=True)

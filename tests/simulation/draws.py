@@ -35,11 +35,11 @@ def draw_schedule(seed: int) -> Schedule:
 
 
 def _followable(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
-    """Without listings that stand still, where batches are known only by ids that the listing does not tell.
+    """Without listings that stand still, where a look-up takes only ids that the listing, or the create, does not tell.
 
     After a lost reply nobody could learn from such a service how a batch goes on.
     """
-    unnamed = any(fault["kind"] == "renamed_id" and fault["accepts"] == "own" for fault in faults)
+    unnamed = any(fault["kind"] == "renamed_id" and fault["accepts"] != "both" for fault in faults)
     return tuple(fault for fault in faults if not (unnamed and fault["kind"] in _STANDING_STILL))
 
 

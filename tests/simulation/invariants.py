@@ -116,6 +116,14 @@ class _Books:
         """How often a create for a batch of ours was sent again."""
         return sum(_mark(self.records[each]) == mark for each in self.repeated)
 
+    def is_left_alone(self, record: BatchRecord) -> bool:
+        """Whether nobody can tell what it is: its row waits for a person, or it cannot be looked up by its listed id.
+
+        The latter holds of what ran nothing, and of what a gateway made beside the one that we follow.
+        """
+        beside = record.in_progress_at is None or record.id in self.repeated
+        return UUID(_mark(record)) in self.doubtful or (beside and _cannot_be_asked_for(record))
+
     def waits_for_a_person(self, request: Any) -> bool:
         """Whether a request is in a batch that waits for one, or waits for the tokens that such a batch reserves."""
         behind = self.limited and bool(self.doubtful) and request.processing_status == "PENDING_BATCHING"
@@ -329,7 +337,7 @@ def _ledger(books: _Books) -> Iterator[str]:
     for (remote, custom_id), tokens in books.bill.items():
         attempt = attempts.get((owners[remote], custom_id)) if remote in owners else None
         if attempt is None:
-            if UUID(_mark(books.records[remote])) in books.doubtful:
+            if books.is_left_alone(books.records[remote]):
                 continue
             if remote not in {books.own_id(surplus.openai_batch_id) for surplus in books.surplus}:
                 yield f"{remote} was charged for {custom_id[-4:]}, and no ledger names it"
@@ -390,10 +398,7 @@ def _doubles(books: _Books) -> Iterator[str]:
     for record in books.records.values():
         if record.in_progress_at is not None:
             ran[_mark(record)].append(record.id)
-        if record.in_progress_at is None and _cannot_be_asked_for(record):
-            # It ran nothing, and what cannot be looked up by its listed id is left alone.
-            continue
-        if record.id not in known and UUID(_mark(record)) not in books.doubtful:
+        if record.id not in known and not books.is_left_alone(record):
             yield f"remote batch {record.id} ({record.status}) is neither ours nor surplus"
     for mark, remotes in ran.items():
         twins = sum(str(each.batch_id) == mark for each in books.surplus) if books.unfenced else 0

@@ -51,6 +51,16 @@ FOUND = {
         ),
         SUBMITTED,
     ),
+    "what only the listing knows ends by what it shows": Schedule(
+        400922,
+        World(sessions=(1,)),
+        (
+            {"kind": "end_word", "word": "x-unheard-of"},
+            {"kind": "status", "operation": "create_batch", "status": 503, "acted": True, "match": {"nth": 1}},
+            {"kind": "renamed_id", "accepts": "renamed"},
+        ),
+        (*whole(0, "build"), *whole(1, "submit", 1)),
+    ),
     "a twin is found where the listing renames all": Schedule(
         300398,
         World(sessions=(1,)),
