@@ -166,7 +166,8 @@ def _is_dropped(key: str, keys: tuple[str, ...]) -> bool:
 
 
 def _change_created_at(document: dict[str, Any], wrong: WrongCreatedAt) -> None:
-    if wrong.says == "missing":
+    if wrong.says == "missing" or "created_at" not in document:
+        # Another such fault may have left it out already.
         document.pop("created_at", None)
         return
     true = document["created_at"]
