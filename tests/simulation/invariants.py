@@ -36,6 +36,7 @@ from livedash_pipeline.local.batch_api.batch_faults import faults_of
 from livedash_pipeline.local.batch_api.fault_kinds import AnswerShape, LineShape
 from livedash_pipeline.local.batch_api.line_shapes import UNREADABLE
 from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord
+from livedash_pipeline.local.batch_api.shown_kinds import RenamedId
 
 # Short downloads in a row that are believed: three tries each (`openai_batch.retries`), three times (`flow.ingest`).
 _BELIEVED_AFTER = 9
@@ -121,7 +122,7 @@ class _Books:
 
         The latter holds of what ran nothing, and of what a gateway made beside the one that we follow.
         """
-        beside = record.in_progress_at is None or record.id in self.repeated
+        beside = record.in_progress_at is None or self.repeats(_mark(record)) > 0
         return UUID(_mark(record)) in self.doubtful or (beside and _cannot_be_asked_for(record))
 
     def waits_for_a_person(self, request: Any) -> bool:
@@ -217,8 +218,9 @@ def _is_disguised(record: BatchRecord) -> bool:
 
 def _cannot_be_asked_for(record: BatchRecord) -> bool:
     """Listed under an id that a look-up does not take."""
-    faults = record.faults.replace(" ", "")
-    return '"renamed_id"' in faults and '"accepts":"own"' in faults
+    return any(
+        fault.accepts == ("own" if "list" in fault.by else "renamed") for fault in faults_of(record).all(RenamedId)
+    )
 
 
 def _stuck(books: _Books) -> Iterator[str]:
