@@ -50,10 +50,11 @@ def _probe(engine: Engine | LivedashError, settings: Settings) -> None:
     from livedash_pipeline.errors import LivedashError
     from livedash_pipeline.flow.probe_endpoint import probe_endpoint
     from livedash_pipeline.flow.service_context import service_context
+    from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 
     if isinstance(engine, LivedashError):
         raise engine
-    with service_context(engine, settings) as context:
+    with service_context(engine, settings, SESSION_ANALYSIS) as context:
         probe_endpoint(context, progress=lambda said: click.echo(said, err=True))
 
 

@@ -112,6 +112,7 @@ def _preview(company: str | None, *, unhold: bool) -> Document:
     from livedash_pipeline.db.companies import optional_company_id
     from livedash_pipeline.flow.context import configured_endpoint
     from livedash_pipeline.flow.preview import preview_submit
+    from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 
     with ready_engine() as (settings, engine):
         with engine.connect() as connection:
@@ -119,6 +120,7 @@ def _preview(company: str | None, *, unhold: bool) -> Document:
         return preview_submit(
             engine,
             settings,
+            SESSION_ANALYSIS,
             endpoint=configured_endpoint(settings),
             key_fingerprint=key_fingerprint(settings.openai_api_key) if settings.openai_api_key else None,
             company_id=company_id,

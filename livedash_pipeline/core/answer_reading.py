@@ -23,6 +23,7 @@ from livedash_pipeline.core.analysis import (
 )
 from livedash_pipeline.core.answer_language import read_language
 from livedash_pipeline.core.answer_text import NoObject, find_object
+from livedash_pipeline.core.answers import UnusableAnswer, UsableAnswer
 from livedash_pipeline.core.text import storable_text
 
 _KEYS = tuple(SessionAnalysis.model_fields)
@@ -52,6 +53,14 @@ class InvalidAnswer:
     """Text that is not the answer that was asked for; `reason` names the key or the fault and quotes nothing."""
 
     reason: str
+
+
+def read_analysis(content: str, session_id: str) -> UsableAnswer | UnusableAnswer:
+    """`read_answer` as the ledger stores it: JSON of the eight keys, or why there are none."""
+    found = read_answer(content, session_id)
+    if isinstance(found, InvalidAnswer):
+        return UnusableAnswer(found.reason)
+    return UsableAnswer(found.analysis.model_dump_json(), found.flags)
 
 
 def read_answer(content: str, session_id: str) -> Answer | InvalidAnswer:

@@ -1,6 +1,6 @@
 """Turns a line of a result file into the final outcome of its request, and into what is stored of it.
 
-`core.result_lines` says what kind of line it is and `core.answer_reading` whether an answer is usable; here the two meet.
+`core.result_lines` says what kind of line it is, and the kind of request whether an answer is usable; here the two meet.
 Applying outcomes to rows is `db.settlement`.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from livedash_pipeline.core import answer_bodies
-from livedash_pipeline.core.answer_reading import Answer, InvalidAnswer, read_answer
+from livedash_pipeline.core.answers import AnswerReader, UnusableAnswer, UsableAnswer
 from livedash_pipeline.core.batch_words import EndWord
 from livedash_pipeline.core.failures import ValidationClass, classify_validation
 from livedash_pipeline.core.json_lines import objects_on
@@ -24,7 +24,7 @@ from livedash_pipeline.core.text import storable_text
 
 @dataclass(frozen=True)
 class JudgedLine:
-    """The outcome of one line: `parsed_answer` is JSON of the eight keys, `raw_answer` is kept where it was unusable."""
+    """The outcome of one line; `parsed_answer` is JSON as the kind of request reads it, `raw_answer` what was unusable."""
 
     outcome: Outcome
     error_code: str | None
@@ -34,19 +34,19 @@ class JudgedLine:
     raw_answer: str | None
 
 
-def judge_line(line: ResultLine, session_id: str) -> JudgedLine | None:
-    """The final outcome of a line about a session; None for a line that cannot be read."""
+def judge_line(line: ResultLine, subject_id: str, read_answer: AnswerReader) -> JudgedLine | None:
+    """The final outcome of a line about a subject; None for a line that cannot be read."""
     if line.outcome is None:
         return None
     text = line.raw if line.content is None else line.content
     raw = None if text is None else storable_text(text)[0]
     message = None if line.error_message is None else storable_text(line.error_message)[0]
     if line.outcome is Outcome.TRANSIENT:
-        # Kept only where nothing says how the request ended; by its session's id an answer in it is certain.
+        # Kept only where nothing says how the request ended; by its subject's id an answer in it is certain.
         raw = None
     if _may_hold_answer(line):
-        answer = read_answer(text or "", session_id)
-        if isinstance(answer, Answer):
+        answer = read_answer(text or "", subject_id)
+        if isinstance(answer, UsableAnswer):
             # An answer that stands where no text of it was expected.
             place = () if line.content else (answer_bodies.UNUSUAL_BODY,)
             return _parsed(answer, line.flags + place)
@@ -61,19 +61,19 @@ def _may_hold_answer(line: ResultLine) -> bool:
     return line.outcome is Outcome.PARSED or (line.outcome is Outcome.INVALID_OUTPUT and not line.unreadable)
 
 
-def _parsed(answer: Answer, flags: tuple[str, ...]) -> JudgedLine:
+def _parsed(answer: UsableAnswer, flags: tuple[str, ...]) -> JudgedLine:
     merged = tuple(sorted({*answer.flags, *flags}))
-    return JudgedLine(Outcome.PARSED, None, None, merged, answer.analysis.model_dump_json(), None)
+    return JudgedLine(Outcome.PARSED, None, None, merged, answer.document, None)
 
 
-def judge_kept(text: str, session_id: str) -> Answer | InvalidAnswer:
+def judge_kept(text: str, subject_id: str, read_answer: AnswerReader) -> UsableAnswer | UnusableAnswer:
     """The verdict of the present reader on a kept raw answer: the text of one, or the body of a line without text."""
     for document in objects_on(text.encode("utf-8", errors="replace")):
         body = answer_bodies.read_answer(find_body({"response": {"body": document}}).body)
-        found = read_answer(body.content or "", session_id)
-        if isinstance(found, Answer):
-            return Answer(found.analysis, tuple(sorted({*found.flags, *body.flags})))
-    return read_answer(text, session_id)
+        found = read_answer(body.content or "", subject_id)
+        if isinstance(found, UsableAnswer):
+            return UsableAnswer(found.document, tuple(sorted({*found.flags, *body.flags})))
+    return read_answer(text, subject_id)
 
 
 # Our word for a batch that the service does not have any more; what it had bought, if anything, nobody can tell.

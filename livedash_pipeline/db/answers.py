@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 
+from livedash_pipeline.core.states import RequestStatus
 from livedash_pipeline.db.statements import statement
+from livedash_pipeline.db.tables import ai_processing_requests, session_questions
 
 
 def apply_kept_answers(connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> int:
@@ -33,9 +35,17 @@ def apply_kept_questions(connection: Connection, request_ids: Sequence[UUID], *,
     return completed
 
 
-def stage_batch_answers(connection: Connection, batch_id: UUID) -> None:
-    """Stages the answers that a batch brought, for this transaction."""
+def apply_batch_answers(connection: Connection, batch_id: UUID, *, now: datetime) -> None:
+    """Writes the answers that a batch brought to their sessions, and to stages how its other requests ended."""
     connection.execute(statement("create_staged_answers"), {"batch_id": batch_id, "request_ids": []})
+    write_staged_answers(connection, now=now)
+    connection.execute(statement("settle_stages"), {"batch_id": batch_id, "now": now})
+    connection.execute(text("DROP TABLE staged_answers"))
+
+
+def fail_late_stages(connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Fails the analysis of sessions whose requests failed by what showed late."""
+    connection.execute(statement("fail_late_stages"), {"request_ids": list(request_ids), "now": now})
 
 
 def write_staged_answers(connection: Connection, *, now: datetime) -> int:
@@ -46,3 +56,16 @@ def write_staged_answers(connection: Connection, *, now: datetime) -> int:
     connection.execute(statement("insert_session_questions"))
     connection.execute(statement("complete_answer_stages"), {"now": now})
     return written
+
+
+def batch_questions(connection: Connection, batch_id: UUID) -> int:
+    """How many questions the sessions of a batch's answers have."""
+    linked = session_questions.c
+    requests = ai_processing_requests.c
+    query = (
+        select(func.count())
+        .select_from(session_questions)
+        .join(ai_processing_requests, requests.session_id == linked.session_id)
+        .where(requests.batch_id == batch_id, requests.processing_status == RequestStatus.PROCESSING_COMPLETE)
+    )
+    return int(connection.execute(query).scalar_one())

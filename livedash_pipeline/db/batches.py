@@ -6,20 +6,18 @@ quietly, because somebody else has taken the batch over. Polling and settling ar
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, func, insert, select, update
 
 from livedash_pipeline.core.admission import Budget, PendingGroup
 from livedash_pipeline.core.model_parameters import maximum_of
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.core.states import BATCH_MOVES, LIVE_BATCHES, BatchStatus, sources_of
-from livedash_pipeline.core.transcripts import Message
 from livedash_pipeline.db.lost_inputs import fail_pending
 from livedash_pipeline.db.model_parameters import parameters_for
 from livedash_pipeline.db.statements import statement
@@ -218,27 +216,6 @@ def fail_oversized(
     }
     found = connection.execute(statement("find_oversized_requests"), values)
     return fail_pending(connection, {row.id: row.reason for row in found}, "input_too_long", now=now)
-
-
-def batch_lines(engine: Engine, batch_id: UUID) -> Generator[tuple[UUID, UUID, str, list[Message]]]:
-    """Request id, session id, input hash and messages (none, if there are none) of a batch's requests, in id order."""
-    # The result is closed here: a reader that stops early would leave the server's cursor to the garbage collector.
-    with (
-        engine.connect() as connection,
-        connection.execution_options(yield_per=5000).execute(
-            statement("find_batch_lines"), {"batch_id": batch_id}
-        ) as rows,
-    ):
-        current: tuple[UUID, UUID, str, list[Message]] | None = None
-        for request_id, session_id, named, role, content, sent_at in rows:
-            if current is None or current[0] != request_id:
-                if current is not None:
-                    yield current
-                current = (request_id, session_id, named, [])
-            if role is not None:
-                current[3].append(Message(role, content, sent_at))
-        if current is not None:
-            yield current
 
 
 def batch_model(connection: Connection, batch_id: UUID) -> tuple[str, dict[str, Any]]:

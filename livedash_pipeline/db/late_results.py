@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select, update
 
 from livedash_pipeline.core.states import RequestStatus
-from livedash_pipeline.db import answers
+from livedash_pipeline.db.request_kind import RequestKind
 from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import ai_batch_requests, companies
 
@@ -73,7 +73,13 @@ def lock_candidates(connection: Connection, batch_id: UUID) -> dict[UUID, UUID]:
 
 
 def apply(
-    connection: Connection, batch_id: UUID, *, now: datetime, pricing_id: UUID | None, usd_eur: Decimal | None
+    connection: Connection,
+    batch_id: UUID,
+    *,
+    kind: RequestKind,
+    now: datetime,
+    pricing_id: UUID | None,
+    usd_eur: Decimal | None,
 ) -> Late:
     """Writes what is staged into the ledger, and to the requests and sessions that it is still an answer for."""
     connection.execute(statement("erase_staged_results"))
@@ -86,8 +92,8 @@ def apply(
     complete = [row.id for row in applied if row.processing_status == RequestStatus.PROCESSING_COMPLETE]
     failed = [row.id for row in applied if row.processing_status == RequestStatus.PROCESSING_FAILED]
     if complete:
-        answers.apply_kept_answers(connection, complete, now=now)
+        kind.apply_kept(connection, complete, now=now)
     if failed:
-        connection.execute(statement("fail_late_stages"), {"request_ids": failed, "now": now})
+        kind.fail_late(connection, failed, now=now)
     cost = None if any(row.without_cost for row in stored) else sum((row.cost_eur for row in stored), Decimal(0))
     return Late(outcomes, len(complete), cost)

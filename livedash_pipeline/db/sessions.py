@@ -7,6 +7,7 @@ function runs on the caller's transaction, and the order of the locks (company, 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -187,3 +188,12 @@ def reset_analysis(connection: Connection, words: Mapping[UUID, str]) -> int:
     values = {"import_ids": list(words), "words_hashes": list(words.values())}
     rows = connection.execute(statement("reset_analysis"), values)
     return sum(row.stage == "AI_ANALYSIS" for row in rows)
+
+
+def messages_by_session(connection: Connection, session_ids: Sequence[UUID]) -> dict[UUID, list[Message]]:
+    """Messages of the given sessions in their order; sessions without any are absent."""
+    rows = connection.execute(statement("find_session_messages"), {"session_ids": list(session_ids)})
+    grouped: dict[UUID, list[Message]] = defaultdict(list)
+    for session_id, role, content, sent_at in rows:
+        grouped[session_id].append(Message(role, content, sent_at))
+    return grouped

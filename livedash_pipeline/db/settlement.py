@@ -1,4 +1,4 @@
-"""Settling a batch: every request, attempt, session, question and stage of it, in one transaction of the caller.
+"""Settling a batch: every request and attempt of it, and what its kind of request writes, in one transaction of the caller.
 
 The order is: `lock_batch`, `open_stage`, `copy_results` and `stage_unanswered`, then `settle`. What each outcome leads to is
 decided in `core.outcomes`; here it is applied to all rows at once.
@@ -16,11 +16,11 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select, text
 
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
-from livedash_pipeline.core.states import BatchStatus, RequestStatus
-from livedash_pipeline.db import answers
+from livedash_pipeline.core.states import BatchStatus
 from livedash_pipeline.db.copying import copy_rows
+from livedash_pipeline.db.request_kind import RequestKind
 from livedash_pipeline.db.statements import statement
-from livedash_pipeline.db.tables import ai_processing_requests, ai_request_attempts, session_questions
+from livedash_pipeline.db.tables import ai_processing_requests, ai_request_attempts
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,7 @@ def settle(
     connection: Connection,
     batch: LockedBatch,
     *,
+    kind: RequestKind,
     allowances: Allowances,
     now: datetime,
     pricing_id: UUID | None = None,
@@ -146,12 +147,9 @@ def settle(
             "cancel_unfinished": batch.cancel_unfinished if batch.cancel_requested_at else None,
         },
     )
-    answers.stage_batch_answers(connection, batch_id)
-    answers.write_staged_answers(connection, now=now)
-    connection.execute(statement("settle_stages"), {"batch_id": batch_id, "now": now})
+    kind.apply_batch(connection, batch_id, now=now)
     counted = {row.outcome: row.requests for row in connection.execute(statement("count_outcomes"))}
     connection.execute(statement("finish_batch"), {"batch_id": batch_id, "now": now})
-    connection.execute(text("DROP TABLE staged_answers"))
     drop_stage(connection)
     return counted
 
@@ -168,16 +166,3 @@ def batch_cost(connection: Connection, batch_id: UUID) -> Decimal | None:
     query = select(unknown, func.coalesce(func.sum(attempts.total_cost_eur), 0)).where(attempts.batch_id == batch_id)
     missing, total = connection.execute(query).one()
     return None if missing else Decimal(total)
-
-
-def batch_questions(connection: Connection, batch_id: UUID) -> int:
-    """How many questions the sessions of a batch's answers have."""
-    linked = session_questions.c
-    requests = ai_processing_requests.c
-    query = (
-        select(func.count())
-        .select_from(session_questions)
-        .join(ai_processing_requests, requests.session_id == linked.session_id)
-        .where(requests.batch_id == batch_id, requests.processing_status == RequestStatus.PROCESSING_COMPLETE)
-    )
-    return int(connection.execute(query).scalar_one())

@@ -18,6 +18,7 @@ from livedash_pipeline.db.revisions import check_current
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.service_context import service_context
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.settings import Settings
 
 
@@ -59,7 +60,7 @@ class OpenAIBatch:
         Raises:
             SettingsError: There is no API key.
         """
-        return service_context(engine, self.settings, run_id)
+        return service_context(engine, self.settings, SESSION_ANALYSIS, run_id)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
 from livedash_pipeline.defs.ticks import is_active, next_turn
 from livedash_pipeline.flow.context import require_api_key
 from livedash_pipeline.flow.freeing import free_abandoned
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.flow.spending import models_to_pay, require_payable
 from livedash_pipeline.settings import Settings
 
@@ -134,7 +135,9 @@ def _pending_request_sensor(settings: Settings) -> dg.SensorDefinition:
             if not groups and not settings.openai_api_key:
                 return dg.SensorResult(skip_reason="0 requests wait, and OPENAI_API_KEY is not set")
             fingerprint = key_fingerprint(require_api_key(settings))
-            require_payable(connection, settings, models_to_pay(connection, settings, groups), now=now)
+            require_payable(
+                connection, settings, models_to_pay(connection, settings, SESSION_ANALYSIS, groups), now=now
+            )
             held = holds.holds_in_force(connection, openai_batch.endpoint, key_fingerprint=fingerprint, now=now)
             abandoned = recovery.count_without_owner(connection, openai_batch.endpoint, now=now)
         models_held = {hold.model for hold in held}

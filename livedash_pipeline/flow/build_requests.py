@@ -19,10 +19,16 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.core.prompt import input_hash, prompt_version, transcript_data
 from livedash_pipeline.core.request_lines import RequestSizer
 from livedash_pipeline.core.states import StageStatus
-from livedash_pipeline.db import answers, lost_inputs, model_parameters, requests
+from livedash_pipeline.db import analysis_requests, answers, lost_inputs, model_parameters
+from livedash_pipeline.db.analysis_requests import (
+    BuiltRequest,
+    RequestToRewrite,
+    SessionToRequest,
+    SessionWithoutQuestions,
+)
 from livedash_pipeline.db.companies import Company, get_company
 from livedash_pipeline.db.connect import database_now, in_transaction
-from livedash_pipeline.db.requests import BuiltRequest, RequestToRewrite, SessionToRequest, SessionWithoutQuestions
+from livedash_pipeline.db.sessions import messages_by_session
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
@@ -102,7 +108,7 @@ def companies_to_rewrite(
     connection: Connection, *, default_model: str, company_id: UUID | None = None
 ) -> list[Company]:
     """Working companies whose unclaimed requests name another model or prompt than the present ones; none, as a rule."""
-    slugs = requests.find_companies_to_rewrite(
+    slugs = analysis_requests.find_companies_to_rewrite(
         connection, default_model=default_model, prompt_version=prompt_version(), company_id=company_id
     )
     return [get_company(connection, slug) for slug in slugs]
@@ -163,7 +169,7 @@ def _rewrite_chunk(
     connection: Connection,
 ) -> tuple[RequestReport, UUID | None]:
     model, version = sizer.frame.model, prompt_version()
-    found = requests.find_requests_to_rewrite(
+    found = analysis_requests.find_requests_to_rewrite(
         connection, company.id, model=model, prompt_version=version, after_id=after, chunk_size=chunk_size
     )
     if not found:
@@ -171,13 +177,13 @@ def _rewrite_chunk(
     now = clock(connection)
     kept = {row.request_id: row.kept_request_id for row in found if row.kept_request_id is not None}
     reapplied = answers.apply_kept_answers(connection, list(kept.values()), now=now) if kept else 0
-    requests.close_answered_requests(connection, list(kept), reason=ANSWERED_BEFORE, now=now)
+    analysis_requests.close_answered_requests(connection, list(kept), reason=ANSWERED_BEFORE, now=now)
     changed = [row for row in found if row.kept_request_id is None]
     built = _build(connection, changed, sizer, owner=lambda row: row.request_id)
-    rewritten = requests.rewrite_requests(connection, built, model=model, prompt_version=version, now=now)
+    rewritten = analysis_requests.rewrite_requests(connection, built, model=model, prompt_version=version, now=now)
     asked = {request.owner_id for request in built}
     emptied = [row.request_id for row in changed if row.request_id not in asked]
-    closed = requests.close_requests_without_messages(connection, emptied, reason=NO_MESSAGES, now=now)
+    closed = analysis_requests.close_requests_without_messages(connection, emptied, reason=NO_MESSAGES, now=now)
     return report.plus(rewritten=rewritten, reapplied=reapplied, skipped=closed), found[-1].request_id
 
 
@@ -190,18 +196,18 @@ def _create_chunk(
     clock: Callable[[Connection], datetime],
     connection: Connection,
 ) -> tuple[RequestReport, UUID | None]:
-    found = requests.find_sessions_to_request(connection, company.id, after_id=after, chunk_size=chunk_size)
+    found = analysis_requests.find_sessions_to_request(connection, company.id, after_id=after, chunk_size=chunk_size)
     if not found:
         return report, None
     now = clock(connection)
     kept = [row.kept_request_id for row in found if row.kept_request_id is not None]
     reapplied = answers.apply_kept_answers(connection, kept, now=now) if kept else 0
     built = _build(connection, [row for row in found if row.kept_request_id is None], sizer, owner=_session_of)
-    created = requests.insert_requests(
+    created = analysis_requests.insert_requests(
         connection, company.id, built, model=sizer.frame.model, prompt_version=prompt_version(), now=now
     )
     empty = _without_messages(found, built)
-    skipped = requests.skip_analysis(connection, empty, reason=NO_MESSAGES, now=now)
+    skipped = analysis_requests.skip_analysis(connection, empty, reason=NO_MESSAGES, now=now)
     return report.plus(created=created, reapplied=reapplied, skipped=skipped), found[-1].session_id
 
 
@@ -215,14 +221,16 @@ def _question_chunk(
     connection: Connection,
 ) -> tuple[RequestReport, UUID | None]:
     """Sessions that were analysed without questions take them from the answer that was kept, or do without."""
-    found = requests.find_sessions_without_questions(connection, company.id, after_id=after, chunk_size=chunk_size)
+    found = analysis_requests.find_sessions_without_questions(
+        connection, company.id, after_id=after, chunk_size=chunk_size
+    )
     if not found:
         return report, None
     now = clock(connection)
     kept = [row.kept_request_id for row in found if row.kept_request_id is not None]
     extracted = answers.apply_kept_questions(connection, kept, now=now) if kept else 0
     reasons = {row.import_id: _reason(row) for row in found if row.kept_request_id is None}
-    requests.skip_questions(connection, reasons, now=now)
+    analysis_requests.skip_questions(connection, reasons, now=now)
     return report.plus(extracted=extracted, without_questions=len(reasons)), found[-1].session_id
 
 
@@ -245,7 +253,7 @@ def _build(
     connection: Connection, rows: Sequence[_Row], sizer: RequestSizer, *, owner: Callable[[_Row], UUID]
 ) -> list[BuiltRequest]:
     """Measures the request of each session that has messages."""
-    messages = requests.messages_by_session(connection, [row.session_id for row in rows])
+    messages = messages_by_session(connection, [row.session_id for row in rows])
     built = []
     for row in rows:
         if row.session_id not in messages or row.transcript_hash is None:

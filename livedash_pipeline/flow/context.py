@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.endpoints import endpoint_of, key_fingerprint
 from livedash_pipeline.db.connect import database_now
+from livedash_pipeline.db.request_kind import RequestKind
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.openai_batch.tokens import count_tokens
 from livedash_pipeline.settings import Settings
@@ -33,6 +34,7 @@ class BatchContext:
     Attributes:
         engine: Our database.
         gateway: The Batch API.
+        kind: What the requests ask.
         settings: All settings.
         run_id: Dagster's run, kept with the rows that it writes.
         now: The clock; in production the database's.
@@ -44,6 +46,7 @@ class BatchContext:
 
     engine: Engine
     gateway: BatchGateway
+    kind: RequestKind
     settings: Settings
     run_id: str | None = None
     now: Callable[[Connection], datetime] = database_now

@@ -28,8 +28,14 @@ from livedash_pipeline.core.transcripts import (
 from livedash_pipeline.db import sessions
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import database_now, in_transaction
-from livedash_pipeline.db.requests import messages_by_session
-from livedash_pipeline.db.sessions import DueSession, MadeSession, RefusedSession, SessionSource, StoredSession
+from livedash_pipeline.db.sessions import (
+    DueSession,
+    MadeSession,
+    RefusedSession,
+    SessionSource,
+    StoredSession,
+    messages_by_session,
+)
 from livedash_pipeline.db.transcripts import import_pages
 from livedash_pipeline.logs import get_logger
 

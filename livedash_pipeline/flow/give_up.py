@@ -116,4 +116,4 @@ def _settle(context: BatchContext, connection: Connection, batch_id: UUID, now: 
     settlement.stage_unanswered(
         connection, batch_id, Outcome.ARTIFACT_UNAVAILABLE, error_code=VANISHED, error_message=_UNSEEN
     )
-    settlement.settle(connection, locked, allowances=allowances(context), now=now)
+    settlement.settle(connection, locked, kind=context.kind, allowances=allowances(context), now=now)

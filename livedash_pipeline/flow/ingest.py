@@ -7,6 +7,7 @@ stays as it is and is asked for again.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -52,7 +53,7 @@ class IngestReport:
         strangers: Lines about requests that are not of their batch.
         repeated: Lines beyond the first about one request.
         unreadable: Lines that are not JSON.
-        questions: Questions linked to their sessions.
+        details: Counts of what came of the answers, by name, as the kind of request tells them.
         short: Batches whose files were not whole; they are asked for again.
         waiting: Batches whose files were not whole, and that are not due to be asked for again.
         next_look_at: When the first of them is due.
@@ -67,7 +68,7 @@ class IngestReport:
     strangers: int = 0
     repeated: int = 0
     unreadable: int = 0
-    questions: int = 0
+    details: Counter[str] = field(default_factory=Counter)
     short: list[UUID] = field(default_factory=list)
     waiting: int = 0
     next_look_at: datetime | None = None
@@ -200,7 +201,7 @@ class _Taken:
     outcomes: dict[str, int] = field(default_factory=dict)
     counts: LineCounts = field(default_factory=LineCounts)
     repeated: int = 0
-    questions: int = 0
+    details: Mapping[str, int] = field(default_factory=dict)
     cost_eur: Decimal | None = None
 
 
@@ -212,11 +213,10 @@ def _take_in(
         return None
     now = context.now(connection)
     tariff = tariff_of(context, connection, batch, now)
-    counts = LineCounts()
+    counts, read_answer = LineCounts(), context.kind.read_answer
     settlement.open_stage(connection)
-    settlement.copy_results(
-        connection, staged_rows(files, settlement.submitted_sessions(connection, batch.id), tariff, counts)
-    )
+    lines = staged_rows(files, settlement.submitted_sessions(connection, batch.id), tariff, counts, read_answer)
+    settlement.copy_results(connection, lines)
     _, repeated = settlement.drop_repeated(connection, batch.id)
     answers = settlement.count_answers(connection)
     unanswered = _stage_unanswered(connection, batch, files, accept)
@@ -228,6 +228,7 @@ def _take_in(
     outcomes = settlement.settle(
         connection,
         locked,
+        kind=context.kind,
         allowances=allowances(context),
         now=now,
         pricing_id=tariff.pricing_id,
@@ -242,7 +243,7 @@ def _take_in(
         outcomes=outcomes,
         counts=counts,
         repeated=repeated,
-        questions=settlement.batch_questions(connection, batch.id),
+        details=context.kind.details(connection, batch.id),
         cost_eur=settlement.batch_cost(connection, batch.id),
     )
 
@@ -320,7 +321,7 @@ def _note(report: IngestReport, batch: BatchToIngest, taken: _Taken) -> None:
     report.strangers += counts.strangers
     report.repeated += taken.repeated
     report.unreadable += counts.unreadable
-    report.questions += taken.questions
+    report.details.update(taken.details)
     report.cost_eur = _total(report.cost_eur, taken.cost_eur)
     log.info(
         "results taken in",

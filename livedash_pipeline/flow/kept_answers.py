@@ -10,7 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from livedash_pipeline.core.answer_reading import Answer
+from livedash_pipeline.core.answer_reading import read_analysis
+from livedash_pipeline.core.answers import UsableAnswer
 from livedash_pipeline.core.judgement import judge_kept
 from livedash_pipeline.core.states import RequestStatus
 from livedash_pipeline.db import kept_answers
@@ -92,7 +93,7 @@ def judge_answers(
 
 
 def _accept(kept: KeptAnswer, text: str) -> AcceptedAnswer | None:
-    answer = judge_kept(text, str(kept.session_id))
-    if not isinstance(answer, Answer):
+    answer = judge_kept(text, str(kept.session_id), read_analysis)
+    if not isinstance(answer, UsableAnswer):
         return None
-    return AcceptedAnswer(kept.request_id, answer.analysis.model_dump_json(), (*answer.flags, REREAD))
+    return AcceptedAnswer(kept.request_id, answer.document, (*answer.flags, REREAD))

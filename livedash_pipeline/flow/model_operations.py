@@ -10,16 +10,16 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.core.model_parameters import check_text, default_parameters, maximum_of, read_parameters
-from livedash_pipeline.core.request_lines import line_frame
 from livedash_pipeline.core.values import Document, moment
 from livedash_pipeline.db import model_parameters
 from livedash_pipeline.db.connect import database_now, in_transaction
+from livedash_pipeline.db.request_kind import RequestKind
 from livedash_pipeline.errors import UsageError
 
 _EXAMPLE = """livedash model set NAME --parameters '{"max_completion_tokens": 4000, "reasoning_effort": "low"}'"""
 
 
-def set_parameters(engine: Engine, model: str, text: str | None) -> Document:
+def set_parameters(engine: Engine, kind: RequestKind, model: str, text: str | None) -> Document:
     """Stores what requests for a model are sent with, from the next batch on; None: what its name suggests again.
 
     Raises:
@@ -38,8 +38,8 @@ def set_parameters(engine: Engine, model: str, text: str | None) -> Document:
         raise UsageError(f"--parameters: {error}.", remedy=f"Such as: {_EXAMPLE}") from None
 
     def work(connection: Connection) -> int:
-        before = line_frame(name, model_parameters.parameters_for(connection, name)).fixed_bytes
-        more = line_frame(name, parameters).fixed_bytes - before
+        before = kind.fixed_bytes(name, model_parameters.parameters_for(connection, name))
+        more = kind.fixed_bytes(name, parameters) - before
         now = database_now(connection)
         return model_parameters.store_parameters(connection, name, parameters, more_bytes=more, now=now)
 

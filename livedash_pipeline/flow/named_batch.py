@@ -140,8 +140,12 @@ def _take_in(context: BatchContext, connection: Connection, batch: BatchToIngest
     now = context.now(connection)
     tariff = tariff_of(context, connection, batch, now)
     settlement.open_stage(connection)
-    settlement.copy_results(connection, staged_rows(files, wanted, tariff, LineCounts(), unreadable=False))
+    settlement.copy_results(
+        connection, staged_rows(files, wanted, tariff, LineCounts(), context.kind.read_answer, unreadable=False)
+    )
     settlement.drop_repeated(connection, batch.id)
-    late = late_results.apply(connection, batch.id, now=now, pricing_id=tariff.pricing_id, usd_eur=tariff.usd_eur)
+    late = late_results.apply(
+        connection, batch.id, kind=context.kind, now=now, pricing_id=tariff.pricing_id, usd_eur=tariff.usd_eur
+    )
     settlement.drop_stage(connection)
     return late

@@ -25,6 +25,7 @@ from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.flow.context import configured_endpoint
 from livedash_pipeline.flow.operations import report_pipeline
 from livedash_pipeline.flow.preview import preview_submit
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.settings import Settings
 
 
@@ -63,6 +64,7 @@ def _held_back(engine: Engine, settings: Settings, company_id: UUID | None) -> l
         preview = preview_submit(
             engine,
             settings,
+            SESSION_ANALYSIS,
             endpoint=configured_endpoint(settings),
             key_fingerprint=key_fingerprint(settings.openai_api_key) if settings.openai_api_key else None,
             company_id=company_id,

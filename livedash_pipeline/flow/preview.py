@@ -19,11 +19,11 @@ from livedash_pipeline.core.admission import Budget, PendingGroup
 from livedash_pipeline.core.batch_limits import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
 from livedash_pipeline.core.judgement import month_of
 from livedash_pipeline.core.nothing_sent import Standing, why_nothing_is_sent
-from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.core.values import Document, moment, money
 from livedash_pipeline.db import batches, holds, previews, prices
 from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.previews import ForeseenClaim, foresee_claim, learned_token_limit
+from livedash_pipeline.db.request_kind import RequestKind
 from livedash_pipeline.flow.spending import models_to_pay, require_payable
 from livedash_pipeline.flow.standing import read_standing
 from livedash_pipeline.settings import Settings
@@ -35,6 +35,7 @@ class _Preview:
 
     connection: Connection
     settings: Settings
+    kind: RequestKind
     endpoint: str
     now: datetime
     free: dict[str, int | None] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class _Preview:
 def preview_submit(
     engine: Engine,
     settings: Settings,
+    kind: RequestKind,
     *,
     endpoint: str,
     key_fingerprint: str | None = None,
@@ -57,6 +59,7 @@ def preview_submit(
     Args:
         engine: Our database.
         settings: Limits, cap and fallback rate.
+        kind: What the requests ask.
         endpoint: Where it would go.
         key_fingerprint: With whose key; without one, holds that end with a change of key are not counted.
         company_id: Only this company's requests.
@@ -66,9 +69,11 @@ def preview_submit(
         SettingsError: The spending cap is below the price of one request.
     """
     with engine.connect() as connection:
-        preview = _Preview(connection, settings, endpoint, database_now(connection))
+        preview = _Preview(connection, settings, kind, endpoint, database_now(connection))
         groups = batches.pending_groups(connection, company_id)
-        require_payable(connection, settings, models_to_pay(connection, settings, groups, company_id), now=preview.now)
+        require_payable(
+            connection, settings, models_to_pay(connection, settings, kind, groups, company_id), now=preview.now
+        )
         in_force = [] if unhold else _holds(preview, key_fingerprint or "")
         preview.held += [_describe(hold) for hold in in_force]
         for group in _free_of(in_force, admission.take_turns(groups)):
@@ -105,7 +110,7 @@ def _foresee(preview: _Preview, group: PendingGroup) -> None:
     claim = foresee_claim(
         preview.connection,
         group,
-        prompt_version=prompt_version(),
+        prompt_version=preview.kind.version(),
         max_bytes=MAX_FILE_BYTES,
         max_request_tokens=min(MAX_REQUEST_TOKENS, longest),
         max_tokens=free,
@@ -129,7 +134,7 @@ def _cap_reasons(preview: _Preview, group: PendingGroup, budget: Budget) -> list
     if cap is None or left is None:
         return []
     waiting = previews.capped_requests(
-        preview.connection, group, prompt_version=prompt_version(), budget=budget, cap=cap
+        preview.connection, group, prompt_version=preview.kind.version(), budget=budget, cap=cap
     )
     return admission.cap_reasons(group, cap, left, waiting)
 

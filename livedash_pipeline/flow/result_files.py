@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from livedash_pipeline.core.answers import AnswerReader
 from livedash_pipeline.core.batch_words import EndWord
 from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.judgement import VANISHED, judge_line
@@ -187,7 +188,13 @@ class LineCounts:
 
 
 def staged_rows(
-    files: ResultFiles, sessions: Mapping[UUID, UUID], tariff: Tariff, counts: LineCounts, *, unreadable: bool = True
+    files: ResultFiles,
+    sessions: Mapping[UUID, UUID],
+    tariff: Tariff,
+    counts: LineCounts,
+    read_answer: AnswerReader,
+    *,
+    unreadable: bool = True,
 ) -> Iterator[tuple[Any, ...]]:
     """A row for each line about one of our requests; what is not is counted, and what each file holds is noted with it.
 
@@ -204,7 +211,7 @@ def staged_rows(
                     evidence.lines += 1
                     evidence.unreadable += line.unreadable
                     evidence.ours += _request_id(line.custom_id) in sessions
-                    yield from _row(line, sessions, tariff, counts)
+                    yield from _row(line, sessions, tariff, counts, read_answer)
 
 
 def _request_id(custom_id: str | None) -> UUID | None:
@@ -219,14 +226,18 @@ def _storable(text: str | None) -> str | None:
 
 
 def _row(
-    line: ResultLine, sessions: Mapping[UUID, UUID], tariff: Tariff, counts: LineCounts
+    line: ResultLine,
+    sessions: Mapping[UUID, UUID],
+    tariff: Tariff,
+    counts: LineCounts,
+    read_answer: AnswerReader,
 ) -> Iterator[tuple[Any, ...]]:
     request_id = _request_id(line.custom_id)
     counts.unreadable += line.unreadable
     if request_id is None or request_id not in sessions:
         counts.strangers += not line.unreadable
         return
-    judged = judge_line(line, str(sessions[request_id]))
+    judged = judge_line(line, str(sessions[request_id]), read_answer)
     if judged is None:
         return
     if line.hold_code is not None:

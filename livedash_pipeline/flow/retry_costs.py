@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 from livedash_pipeline.core import admission
 from livedash_pipeline.core.prompt import transcript_data
 from livedash_pipeline.core.request_lines import RequestSizer
-from livedash_pipeline.db import model_parameters, prices, requests
+from livedash_pipeline.db import model_parameters, prices
 from livedash_pipeline.db.companies import get_company
 from livedash_pipeline.db.connect import database_now
+from livedash_pipeline.db.sessions import messages_by_session
 from livedash_pipeline.db.stage_retries import RetryEstimate, retry_estimates, unmeasured_sessions
 from livedash_pipeline.settings import Settings
 
@@ -52,6 +53,6 @@ def _measured(connection: Connection, estimate: RetryEstimate, sizer: RequestSiz
         return 0
     tokens = 0
     for chunk in unmeasured_sessions(connection, estimate.company):
-        for session_id, messages in requests.messages_by_session(connection, chunk).items():
+        for session_id, messages in messages_by_session(connection, chunk).items():
             tokens += sizer.measure(transcript_data(session_id, messages)).token_estimate
     return tokens

@@ -18,11 +18,8 @@ from sqlalchemy import Connection
 
 from livedash_pipeline.core import admission
 from livedash_pipeline.core.outcomes import Outcome
-from livedash_pipeline.core.prompt import input_hash, prompt_version
 from livedash_pipeline.core.remote import METADATA_BATCH_ID, METADATA_NONCE
-from livedash_pipeline.core.request_lines import build_line
-from livedash_pipeline.core.transcripts import transcript_hash
-from livedash_pipeline.db import batches, holds, lost_inputs, recovery, settlement, traits
+from livedash_pipeline.db import batches, holds, recovery, settlement, traits
 from livedash_pipeline.db.batches import Claim
 from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.leases import Heartbeat
@@ -128,14 +125,13 @@ def write_input_file(context: BatchContext, batch_id: UUID, path: Path) -> int:
 def _lines(context: BatchContext, batch_id: UUID) -> Generator[bytes]:
     with context.engine.connect() as connection:
         model, parameters = batches.batch_model(connection, batch_id)
-    version = prompt_version()
     changed: list[UUID] = []
-    with closing(batches.batch_lines(context.engine, batch_id)) as requests:
-        for request_id, session_id, named, messages in requests:
-            if input_hash(transcript_hash(messages), version, model) == named:
-                yield build_line(request_id, session_id, model, messages, parameters)
-            else:
+    with closing(context.kind.lines(context.engine, batch_id, model, parameters)) as lines:
+        for request_id, line in lines:
+            if line is None:
                 changed.append(request_id)
+            else:
+                yield line
     if changed:
         # All of them are named, so that what can never be asked is given up at once and not one a submit.
         error = InputChangedError(
@@ -216,7 +212,7 @@ def _release(context: BatchContext, connection: Connection, claim: Claim, error_
         connection, claim, error_code=error_code, error_message=error_message[:500], now=now
     )
     if ours:
-        _settle_unbought(connection, claim.batch_id, error_code, allowances=allowances(context), now=now)
+        _settle_unbought(context, connection, claim.batch_id, error_code, now=now)
     return ours
 
 
@@ -227,7 +223,7 @@ def cancel_unbought(context: BatchContext, claim: Claim) -> bool:
         now = context.now(connection)
         ours = recovery.cancel_unbought(connection, claim, now=now)
         if ours:
-            _settle_unbought(connection, claim.batch_id, "cancelled", allowances=allowances(context), now=now)
+            _settle_unbought(context, connection, claim.batch_id, "cancelled", now=now)
         return ours
 
     return in_transaction(context.engine, work)
@@ -259,12 +255,11 @@ def _refuse(context: BatchContext, claim: Claim, error: LivedashError) -> None:
 def _give_up_lost_inputs(context: BatchContext, connection: Connection, claim: Claim, error: InputChangedError) -> None:
     """Fails what was released and would be claimed again just as it is, only to be released again."""
     now = context.now(connection)
-    lost_inputs.fail_deleted_inputs(connection, claim.company_id, now=now)
-    lost_inputs.fail_changed_inputs(connection, error.request_ids, prompt_version=prompt_version(), now=now)
+    context.kind.give_up_lost_inputs(connection, claim.company_id, error.request_ids, now=now)
 
 
 def _settle_unbought(
-    connection: Connection, batch_id: UUID, error_code: str, *, allowances: Allowances, now: datetime
+    context: BatchContext, connection: Connection, batch_id: UUID, error_code: str, *, now: datetime
 ) -> int:
     """Releases all requests of a batch of which nothing was bought, without using up anything."""
     locked = settlement.lock_batch(connection, batch_id)
@@ -274,7 +269,7 @@ def _settle_unbought(
     released = settlement.stage_unanswered(
         connection, batch_id, Outcome.NOT_RUN, error_code=error_code, error_message=None, counted_release=False
     )
-    settlement.settle(connection, locked, allowances=allowances, now=now)
+    settlement.settle(connection, locked, kind=context.kind, allowances=allowances(context), now=now)
     return released
 
 

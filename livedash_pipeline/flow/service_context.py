@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine
 
+from livedash_pipeline.db.request_kind import RequestKind
 from livedash_pipeline.flow.context import BatchContext, configured_endpoint, require_api_key
 from livedash_pipeline.flow.pacing import pausing
 from livedash_pipeline.scratch import scratch_directory
@@ -14,12 +15,15 @@ from livedash_pipeline.settings import Settings
 
 
 @contextmanager
-def service_context(engine: Engine, settings: Settings, run_id: str | None = None) -> Iterator[BatchContext]:
+def service_context(
+    engine: Engine, settings: Settings, kind: RequestKind, run_id: str | None = None
+) -> Iterator[BatchContext]:
     """A gateway and a spool directory, both gone afterwards.
 
     Args:
         engine: Our database.
         settings: The service's address and key.
+        kind: What the requests ask.
         run_id: Dagster's run, kept with the rows that it writes.
 
     Raises:
@@ -34,4 +38,4 @@ def service_context(engine: Engine, settings: Settings, run_id: str | None = Non
         scratch_directory("spool") as spool,
         connect(settings.openai_base_url, key, on_failure=noted) as gateway,
     ):
-        yield BatchContext(engine, gateway, settings, run_id, spool_dir=spool)
+        yield BatchContext(engine, gateway, kind, settings, run_id, spool_dir=spool)

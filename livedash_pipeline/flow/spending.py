@@ -15,19 +15,23 @@ from sqlalchemy import Connection
 from livedash_pipeline.core import admission
 from livedash_pipeline.core.admission import PendingGroup
 from livedash_pipeline.db import model_parameters, prices
+from livedash_pipeline.db.request_kind import RequestKind
 from livedash_pipeline.errors import SettingsError
-from livedash_pipeline.flow.build_requests import companies_to_rewrite
 from livedash_pipeline.settings import Settings
 
 
 def models_to_pay(
-    connection: Connection, settings: Settings, groups: Iterable[PendingGroup], company_id: UUID | None = None
+    connection: Connection,
+    settings: Settings,
+    kind: RequestKind,
+    groups: Iterable[PendingGroup],
+    company_id: UUID | None = None,
 ) -> set[str]:
     """Models that requests wait for, and those that a submit takes instead where a company's model has changed since."""
     waiting = {group.model for group in groups}
     if settings.livedash_monthly_cap_eur is None:
         return waiting
-    outdated = companies_to_rewrite(connection, default_model=settings.openai_model, company_id=company_id)
+    outdated = kind.outdated_companies(connection, default_model=settings.openai_model, company_id=company_id)
     return waiting | {company.model or settings.openai_model for company in outdated}
 
 

@@ -21,7 +21,6 @@ from livedash_pipeline.core.batch_limits import MAX_FILE_BYTES, MAX_LINES, MAX_R
 from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.core.judgement import month_of
 from livedash_pipeline.core.nothing_sent import why_nothing_is_sent
-from livedash_pipeline.core.prompt import prompt_version
 from livedash_pipeline.core.values import Document, moment, money
 from livedash_pipeline.db import batches, holds, previews, prices
 from livedash_pipeline.db.batches import Claim, ClaimLimits
@@ -30,7 +29,6 @@ from livedash_pipeline.db.connect import in_transaction
 from livedash_pipeline.db.properties import require_endpoint_kind
 from livedash_pipeline.db.recovery import TakenOver
 from livedash_pipeline.errors import LivedashError
-from livedash_pipeline.flow.build_requests import companies_to_rewrite
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.pacing import describe_pause, paused_until, unpaused
 from livedash_pipeline.flow.recover import recover_batches
@@ -84,7 +82,7 @@ def submit_pending(
             holds.lift_holds(connection, context.endpoint)
         report.held, held_models = _holds(context, connection)
         groups = batches.pending_groups(connection, company_id)
-        to_pay = models_to_pay(connection, context.settings, groups, company_id)
+        to_pay = models_to_pay(connection, context.settings, context.kind, groups, company_id)
         require_payable(connection, context.settings, to_pay, now=context.now(connection))
     models = _Models(context)
     go_on = unpaused(context)
@@ -202,7 +200,7 @@ def _waiting_groups(
 
     def work(connection: Connection) -> tuple[list[Company], deque[PendingGroup]]:
         default_model = context.settings.openai_model
-        outdated = companies_to_rewrite(connection, default_model=default_model, company_id=company_id)
+        outdated = context.kind.outdated_companies(connection, default_model=default_model, company_id=company_id)
         return outdated, _due_groups(context, connection, company_id, ignore_minimum, held_models)
 
     outdated, waiting = in_transaction(context.engine, work)
@@ -287,7 +285,7 @@ def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> 
                 limits,
                 endpoint=context.endpoint,
                 key_fingerprint=context.key_fingerprint,
-                prompt_version=prompt_version(),
+                prompt_version=context.kind.version(),
                 lease=context.settings.livedash_lease,
                 now=now,
                 dagster_run_id=context.run_id,
@@ -295,7 +293,7 @@ def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> 
             if claim is None:
                 savepoint.rollback()
         if claim is None:
-            report.held += _cap_reasons(connection, group, limits)
+            report.held += _cap_reasons(context, connection, group, limits)
         return claim
 
     claim = in_transaction(context.engine, work)
@@ -335,13 +333,13 @@ def _limits(context: BatchContext, connection: Connection, group: PendingGroup, 
     )
 
 
-def _cap_reasons(connection: Connection, group: PendingGroup, limits: ClaimLimits) -> list[str]:
+def _cap_reasons(context: BatchContext, connection: Connection, group: PendingGroup, limits: ClaimLimits) -> list[str]:
     """Why the spending cap keeps what is left of a group waiting; said in the log as well, where a command shows it."""
     cap, left = limits.max_request_eur, limits.budget.left
     if cap is None or left is None:
         return []
     waiting = previews.capped_requests(
-        connection, group, prompt_version=prompt_version(), budget=limits.budget, cap=cap
+        connection, group, prompt_version=context.kind.version(), budget=limits.budget, cap=cap
     )
     reasons = admission.cap_reasons(group, cap, left, waiting)
     for reason in reasons:

@@ -9,12 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from livedash_pipeline.db import lost_inputs
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.connect import in_transaction
-from livedash_pipeline.flow.build_requests import rewrite_requests
 from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.kept_answers import take_kept_answers
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
@@ -24,9 +21,7 @@ def drop_lost_inputs(context: BatchContext, company_id: UUID, company: str) -> N
     """Ends requests whose messages were deleted, or may be older than the chat, since they were built."""
 
     def work(connection: Connection) -> tuple[int, int]:
-        now = context.now(connection)
-        deleted = lost_inputs.fail_deleted_inputs(connection, company_id, now=now)
-        return deleted, lost_inputs.withdraw_outdated(connection, company_id, now=now)
+        return context.kind.drop_lost_inputs(connection, company_id, now=context.now(connection))
 
     deleted, outdated = in_transaction(context.engine, work)
     if deleted or outdated:
@@ -35,7 +30,7 @@ def drop_lost_inputs(context: BatchContext, company_id: UUID, company: str) -> N
 
 def use_kept_answers(context: BatchContext, company_id: UUID, company: str) -> None:
     """Completes requests whose answer was paid for and can be read, so that it is not bought again."""
-    taken = take_kept_answers(context.engine, company_id)
+    taken = context.kind.take_kept_answers(context.engine, company_id)
     if taken:
         log.info("kept answers used", company=company, requests=taken)
 
@@ -44,7 +39,7 @@ def bring_up_to_date(context: BatchContext, company: Company) -> None:
     """Gives a company's unclaimed requests its present model and prompt."""
     # First what has lost its messages, which else would count as a session without any.
     drop_lost_inputs(context, company.id, company.slug)
-    rewrite_requests(
+    context.kind.bring_up_to_date(
         context.engine,
         company,
         default_model=context.settings.openai_model,

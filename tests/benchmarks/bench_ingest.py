@@ -12,6 +12,7 @@ from sqlalchemy import Engine, event
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.ingest import ingest_finished
 from livedash_pipeline.flow.poll import poll_batches
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.openai_batch.gateway import BatchGateway, connect
 from livedash_pipeline.settings import isolated_settings
@@ -38,7 +39,7 @@ def measure(site: Site, size: int) -> list[Figure]:
     watch, held = Stopwatch(), list[float]()
     with batch_api(site, speed=0) as server, connect(server.url, "bench") as gateway:
         settings = isolated_settings({}, openai_base_url=server.url, openai_api_key="bench")
-        context = BatchContext(site.engine, gateway, settings, spool_dir=site.scratch / "spool")
+        context = BatchContext(site.engine, gateway, SESSION_ANALYSIS, settings, spool_dir=site.scratch / "spool")
         names = _answered(context)
         settle_down(site)
         with _transactions(site.engine, held), watch.running():

@@ -17,6 +17,7 @@ from livedash_pipeline.db.batches import Claim, ClaimLimits, claim_batch, pendin
 from livedash_pipeline.db.connect import database_now, in_transaction
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.sending import write_input_file
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.openai_batch.gateway import connect
 from livedash_pipeline.settings import isolated_settings
 from tests.benchmarks.data import BATCH, IN_FLIGHT, fill_requests
@@ -35,7 +36,7 @@ def measure(site: Site, size: int) -> list[Figure]:
     claiming, building, dumping, lines = Stopwatch(), Stopwatch(), 0.0, 0
     settings = isolated_settings({}, openai_base_url=_NOBODY, openai_api_key="bench")
     with connect(_NOBODY, "bench") as gateway:
-        context = BatchContext(site.engine, gateway, settings, spool_dir=site.scratch)
+        context = BatchContext(site.engine, gateway, SESSION_ANALYSIS, settings, spool_dir=site.scratch)
         while True:
             with claiming.running():
                 claim = in_transaction(site.engine, lambda connection: _claim(connection, context))

@@ -15,6 +15,7 @@ from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.tables import ai_batch_requests
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.poll import poll_batches
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.openai_batch.gateway import BatchGateway, connect
 from livedash_pipeline.settings import isolated_settings
 from tests.benchmarks.data import MODEL
@@ -35,7 +36,7 @@ def measure(site: Site, size: int) -> list[Figure]:
     watch = Stopwatch()
     with batch_api(site, speed=_SPEED) as server, _counted(server.url, calls) as gateway:
         settings = isolated_settings({}, openai_base_url=server.url, openai_api_key="bench")
-        context = BatchContext(site.engine, gateway, settings, spool_dir=site.scratch)
+        context = BatchContext(site.engine, gateway, SESSION_ANALYSIS, settings, spool_dir=site.scratch)
         _open_batches(context, company, count)
         settle_down(site)
         calls.clear()

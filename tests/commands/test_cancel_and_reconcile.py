@@ -17,6 +17,7 @@ from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.prices import seed_prices
 from livedash_pipeline.db.tables import ai_batch_requests
 from livedash_pipeline.flow.context import BatchContext
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.local.batch_api.server import running_server
 from livedash_pipeline.openai_batch.gateway import connect
@@ -66,7 +67,9 @@ def service_url(
         insert_requests(connection, insert_company(connection), 2)
     with running_server(tmp_path / "batch-api", speed=1) as server, connect(server.base_url, "test-key") as gateway:
         settings = Settings(openai_base_url=server.base_url, openai_api_key="test-key")
-        submit_pending(BatchContext(engine, gateway, settings, spool_dir=tmp_path), ignore_minimum=True)
+        submit_pending(
+            BatchContext(engine, gateway, SESSION_ANALYSIS, settings, spool_dir=tmp_path), ignore_minimum=True
+        )
         yield server.base_url
 
 

@@ -27,6 +27,7 @@ from livedash_pipeline.flow.build_requests import NO_QUESTIONS, build_requests
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.ingest import ingest_finished
 from livedash_pipeline.flow.poll import poll_batches
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.local.batch_api.server import running_server
 from livedash_pipeline.openai_batch.gateway import connect
@@ -50,7 +51,7 @@ def context(engine: Engine, tmp_path: Path) -> Iterator[BatchContext]:
     with running_server(tmp_path / "batch-api", speed=0) as server:
         settings = Settings(openai_base_url=server.base_url, openai_api_key="test-key")
         with connect(server.base_url, "test-key") as gateway:
-            yield BatchContext(engine, gateway, settings, spool_dir=tmp_path / "spool")
+            yield BatchContext(engine, gateway, SESSION_ANALYSIS, settings, spool_dir=tmp_path / "spool")
 
 
 def _imports(connection: Connection) -> dict[uuid.UUID, uuid.UUID]:

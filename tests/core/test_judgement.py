@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from livedash_pipeline.core.answer_reading import read_analysis
 from livedash_pipeline.core.batch_words import EndWord
 from livedash_pipeline.core.failures import ValidationClass
 from livedash_pipeline.core.judgement import (
@@ -42,27 +43,29 @@ def error(code: str | None, *, param: str | None = None, line: int | None = None
 
 
 def test_a_usable_answer_is_parsed_and_kept_without_its_raw_text() -> None:
-    judged = judge_line(ResultLine(outcome=Outcome.PARSED, content=json.dumps(GOOD)), SESSION)
+    judged = judge_line(ResultLine(outcome=Outcome.PARSED, content=json.dumps(GOOD)), SESSION, read_analysis)
     assert judged is not None and judged.parsed_answer is not None
     assert (judged.outcome, judged.error_code, judged.raw_answer) == (Outcome.PARSED, None, None)
     assert json.loads(judged.parsed_answer) == GOOD
 
 
 def test_another_sessions_answer_is_invalid_output_and_its_text_is_kept() -> None:
-    judged = judge_line(ResultLine(outcome=Outcome.PARSED, content=json.dumps(GOOD)), "another")
+    judged = judge_line(ResultLine(outcome=Outcome.PARSED, content=json.dumps(GOOD)), "another", read_analysis)
     assert judged is not None
     assert (judged.outcome, judged.error_code) == (Outcome.INVALID_OUTPUT, "invalid_output")
     assert judged.raw_answer == json.dumps(GOOD)
 
 
 def test_kept_text_can_be_stored() -> None:
-    judged = judge_line(ResultLine(outcome=Outcome.REFUSED, content="a\x00b\ud800", error_message="c\x00"), SESSION)
+    judged = judge_line(
+        ResultLine(outcome=Outcome.REFUSED, content="a\x00b\ud800", error_message="c\x00"), SESSION, read_analysis
+    )
     assert judged is not None
     assert (judged.raw_answer, judged.error_message) == ("a\ufffdb\ufffd", "c\ufffd")
 
 
 def test_an_unreadable_line_has_no_outcome() -> None:
-    assert judge_line(ResultLine(unreadable=True), SESSION) is None
+    assert judge_line(ResultLine(unreadable=True), SESSION, read_analysis) is None
 
 
 @pytest.mark.parametrize(

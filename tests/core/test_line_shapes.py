@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from livedash_pipeline.core.answer_reading import Answer
+from livedash_pipeline.core.answer_reading import read_analysis
+from livedash_pipeline.core.answers import UnusableAnswer, UsableAnswer
 from livedash_pipeline.core.json_lines import find_ids, objects_on
 from livedash_pipeline.core.judgement import judge_kept, judge_line
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
@@ -125,7 +126,7 @@ ANSWERS: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("document", "flags"), [case[1:] for case in ANSWERS], ids=[case[0] for case in ANSWERS])
 def test_an_answer_is_found_wherever_it_stands(document: dict[str, Any], flags: str) -> None:
-    judged = judge_line(read(document), SESSION)
+    judged = judge_line(read(document), SESSION, read_analysis)
     assert judged is not None and judged.outcome is Outcome.PARSED, judged
     assert judged.flags == tuple(flags.split())
     assert json.loads(judged.parsed_answer or "") == GOOD
@@ -196,7 +197,7 @@ UNREADABLE: list[tuple[str, dict[str, Any], str]] = [
 )
 def test_what_ran_and_cannot_be_read_is_kept_whole_and_not_bought_again(document: dict[str, Any], outcome: str) -> None:
     line = read(document)
-    judged = judge_line(line, SESSION)
+    judged = judge_line(line, SESSION, read_analysis)
     assert judged is not None
     assert (judged.outcome, judged.outcome in PAID_OUTCOMES) == (outcome, True)
     assert judged.raw_answer
@@ -224,7 +225,7 @@ NOT_RUN = [
 
 @pytest.mark.parametrize(("document", "outcome"), NOT_RUN)
 def test_what_shows_no_work_is_judged_by_its_error(document: dict[str, Any], outcome: str) -> None:
-    judged = judge_line(read(document), SESSION)
+    judged = judge_line(read(document), SESSION, read_analysis)
     assert judged is not None
     assert (judged.outcome, judged.raw_answer, judged.parsed_answer) == (outcome, None, None)
 
@@ -238,7 +239,7 @@ def test_usage_is_found_outside_of_the_body() -> None:
 def test_usage_that_disagrees_is_flagged_on_every_outcome() -> None:
     odd = USED | {"total_tokens": 5000}
     for message, outcome in ((None, "parsed"), ({"refusal": "No."}, "refused"), (EMPTY, "invalid_output")):
-        judged = judge_line(read(in_response(chat(message, usage=odd))), SESSION)
+        judged = judge_line(read(in_response(chat(message, usage=odd))), SESSION, read_analysis)
         assert judged is not None
         assert (judged.outcome, judged.flags) == (outcome, ("usage_disagrees",))
 
@@ -289,12 +290,12 @@ def test_one_bad_object_costs_no_other_on_its_line() -> None:
         assert any(each.unreadable for each in found), line
         parts = {UUID(each.custom_id): each.raw or "" for each in found if each.unreadable and each.custom_id}
         assert sorted(parts) == sorted(read_later + kept), line
-        readable = [each for each in parts if isinstance(judge_kept(parts[each], SESSION), Answer)]
+        readable = [each for each in parts if isinstance(judge_kept(parts[each], SESSION, read_analysis), UsableAnswer)]
         assert sorted(readable) == read_later, line
 
 
 def test_a_line_that_is_cut_is_paid_and_kept() -> None:
-    judged = judge_line(cut_line(str(FIRST), b'{"custom_id": "\xff'), SESSION)
+    judged = judge_line(cut_line(str(FIRST), b'{"custom_id": "\xff'), SESSION, read_analysis)
     assert judged is not None
     assert (judged.outcome, judged.error_code) == (Outcome.INVALID_OUTPUT, "unreadable_line")
     assert judged.raw_answer == '{"custom_id": "\ufffd'
@@ -314,12 +315,13 @@ DRAFT = {"content": TEXT, "reasoning_content": OTHER}
     ],
 )
 def test_a_kept_text_or_body_is_judged_again(kept: str) -> None:
-    answer = judge_kept(kept, SESSION)
-    assert getattr(answer, "analysis", answer).model_dump(mode="json") == GOOD
+    answer = judge_kept(kept, SESSION, read_analysis)
+    assert isinstance(answer, UsableAnswer)
+    assert json.loads(answer.document) == GOOD
 
 
 @pytest.mark.parametrize(
     "kept", ["", "No.", TEXT[:50], json.dumps(chat(EMPTY)), json.dumps({"response": {}}), "[" * 10_000]
 )
 def test_a_kept_text_that_still_has_no_answer_is_refused(kept: str) -> None:
-    assert not hasattr(judge_kept(kept, SESSION), "analysis")
+    assert isinstance(judge_kept(kept, SESSION, read_analysis), UnusableAnswer)

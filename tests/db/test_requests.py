@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, Insert, TextClause, insert, select, text
 
 from livedash_pipeline.core.states import RequestStatus
-from livedash_pipeline.db import requests
+from livedash_pipeline.db import analysis_requests, requests
 from livedash_pipeline.db.companies import Company
 from livedash_pipeline.db.requests import Requeued
 from livedash_pipeline.db.tables import ai_processing_requests
@@ -176,8 +176,10 @@ def test_a_session_has_one_open_request_at_most(engine: Engine, company: Company
     with engine.begin() as connection:
         (open_one,) = insert_requests(connection, company)
         session_id = connection.execute(select(ai_processing_requests.c.session_id)).scalar_one()
-        built = requests.BuiltRequest(session_id, "t", "i", 1, 1, 1)
-        made = requests.insert_requests(connection, company.id, [built], model="m", prompt_version="p", now=NOW)
+        built = analysis_requests.BuiltRequest(session_id, "t", "i", 1, 1, 1)
+        made = analysis_requests.insert_requests(
+            connection, company.id, [built], model="m", prompt_version="p", now=NOW
+        )
     assert made == 0
     assert [row.id for row in rows_of(engine, ai_processing_requests)] == [open_one]
 

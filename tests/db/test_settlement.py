@@ -26,6 +26,7 @@ from livedash_pipeline.db.tables import (
     ai_request_attempts,
     session_processing_status,
 )
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 from tests.conftest import NOW
 from tests.db.test_states_in_database import insert_batch
 from tests.flow.rows import insert_company, insert_requests, rows_of, stage_counts
@@ -94,6 +95,7 @@ def settle_rows(
         return settlement.settle(
             connection,
             locked,
+            kind=SESSION_ANALYSIS,
             allowances=Allowances(max_attempts, max_releases),
             now=LATER,
             missing_is_failure=missing_is_failure,

@@ -316,7 +316,7 @@ def test_questions_are_kept_once_per_company(begin: Begin, engine: Engine) -> No
         rows = connection.execute(select(questions.c.company_id, questions.c.content)).all()
         links = len(connection.execute(select(session_questions)).all())
     assert Counter(row.content for row in rows)["Where?"] == 2
-    assert (len(rows), links, report.questions) == (2 + 4, 8, 8)
+    assert (len(rows), links, report.details["questions"]) == (2 + 4, 8, 8)
 
 
 def ended(

@@ -25,6 +25,7 @@ from livedash_pipeline.flow.named_batch import accept_files, ingest_again
 from livedash_pipeline.flow.operations import requeue_requests
 from livedash_pipeline.flow.pipeline_report import report_status
 from livedash_pipeline.flow.poll import poll_batches
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.local.batch_api.faults import parse_script
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
@@ -96,7 +97,7 @@ def _world(engine: Engine, company: Company, directory: Path, **server: Any) -> 
     with running_server(directory / "batch-api", speed=0, clock=lambda: time.time() + ahead[0], **server) as running:
         settings = Settings(openai_base_url=running.base_url, openai_api_key="test-key")
         with connect(running.base_url, "test-key", sleep=lambda _: None) as gateway:
-            context = BatchContext(engine, gateway, settings, spool_dir=directory / "spool")
+            context = BatchContext(engine, gateway, SESSION_ANALYSIS, settings, spool_dir=directory / "spool")
             yield World(engine, company, context, running, ahead)
 
 

@@ -15,6 +15,7 @@ from livedash_pipeline.db.tables import ai_processing_requests, ai_surplus_batch
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.preview import preview_submit
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.flow.submit import SubmitReport, submit_pending
 from tests.flow.batch_service import BatchService
 from tests.flow.rows import insert_requests, rows_of
@@ -32,7 +33,7 @@ def submit(context: BatchContext) -> SubmitReport:
 
 
 def preview(context: BatchContext) -> dict[str, Any]:
-    return preview_submit(context.engine, context.settings, endpoint=context.endpoint)
+    return preview_submit(context.engine, context.settings, SESSION_ANALYSIS, endpoint=context.endpoint)
 
 
 def statuses(engine: Engine) -> list[str]:

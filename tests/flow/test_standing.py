@@ -14,6 +14,7 @@ from livedash_pipeline.db.connect import database_now
 from livedash_pipeline.db.tables import ai_batch_requests
 from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.preview import preview_submit
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.flow.submit import submit_pending
 from tests.conftest import NOW
 from tests.flow.rows import insert_company, insert_requests
@@ -52,7 +53,9 @@ def add_batch(engine: Engine, context: BatchContext, company: Company, **values:
 def why(engine: Engine, context: BatchContext, company: Company | None = None) -> list[str]:
     """The reasons of a dry run, which are those of a submit."""
     company_id = company.id if company else None
-    document = preview_submit(engine, context.settings, endpoint=context.endpoint, company_id=company_id)
+    document = preview_submit(
+        engine, context.settings, SESSION_ANALYSIS, endpoint=context.endpoint, company_id=company_id
+    )
     return list(document["why"])
 
 
@@ -88,7 +91,9 @@ def test_the_reasons_of_one_company_do_not_name_unknown_batches_of_another(
     add_batch(engine, scripted, company, **SERVED)
     own, foreign = "2 requests are at the service: `livedash poll`", "it is not known whether the service took 1 batch"
     if dry_run:
-        document = preview_submit(engine, scripted.settings, endpoint=scripted.endpoint, company_id=company.id)
+        document = preview_submit(
+            engine, scripted.settings, SESSION_ANALYSIS, endpoint=scripted.endpoint, company_id=company.id
+        )
         said, awaiting = document["why"], document["awaitingRecovery"]
         assert why(engine, scripted, other)[0].startswith(foreign)
     else:

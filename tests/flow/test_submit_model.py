@@ -21,6 +21,7 @@ from livedash_pipeline.flow.context import BatchContext
 from livedash_pipeline.flow.ingest import ingest_finished
 from livedash_pipeline.flow.poll import poll_batches
 from livedash_pipeline.flow.preview import preview_submit
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.flow.submit import SubmitReport, submit_pending
 from livedash_pipeline.openai_batch.errors import BatchApiError
 from livedash_pipeline.openai_batch.tokens import count_tokens
@@ -215,7 +216,7 @@ def test_a_cap_is_measured_by_the_model_that_is_taken_instead(
     waiting(engine, company)
     capped = with_settings(scripted, livedash_monthly_cap_eur=Decimal("0.003"))
     set_model(engine, company, NEW)
-    assert preview_submit(engine, capped.settings, endpoint=capped.endpoint)["requests"] == 0
+    assert preview_submit(engine, capped.settings, SESSION_ANALYSIS, endpoint=capped.endpoint)["requests"] == 0
     assert [batch.model for batch in submit(capped).submitted] == [NEW]
 
 
@@ -223,7 +224,7 @@ def test_the_preview_of_a_submit_rewrites_nothing(engine: Engine, company: Compa
     waiting(engine, company)
     set_model(engine, company, NEW)
     before = rows_of(engine, ai_processing_requests)
-    assert preview_submit(engine, scripted.settings, endpoint=scripted.endpoint)["requests"] == 1
+    assert preview_submit(engine, scripted.settings, SESSION_ANALYSIS, endpoint=scripted.endpoint)["requests"] == 1
     assert rows_of(engine, ai_processing_requests) == before
 
 

@@ -30,6 +30,7 @@ from livedash_pipeline.flow.ingest import ingest_finished
 from livedash_pipeline.flow.pacing import pausing
 from livedash_pipeline.flow.poll import poll_batches
 from livedash_pipeline.flow.reconcile import reconcile_batches
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.flow.submit import submit_pending
 from livedash_pipeline.local.batch_api.faults import FaultScript
 from livedash_pipeline.local.batch_api.faulty_service import FaultyService
@@ -226,6 +227,7 @@ class _Run:
         return BatchContext(
             engine,
             cast(BatchGateway, gateway),
+            SESSION_ANALYSIS,
             self._settings,
             now=lambda _connection: self._clock.now(),
             sleep=self._clock.advance,

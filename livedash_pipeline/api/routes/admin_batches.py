@@ -24,6 +24,7 @@ from livedash_pipeline.flow.cancel import cancel_batches, cancel_document
 from livedash_pipeline.flow.context import configured_endpoint
 from livedash_pipeline.flow.reconcile import reconcile_batches, reconcile_document
 from livedash_pipeline.flow.service_context import service_context
+from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
 
 _CANCEL = admin_write("cancel", body="optional json")
 _RECONCILE = admin_write("reconcile", body="optional json")
@@ -92,7 +93,7 @@ def _add_cancel(routes: APIRouter) -> None:
             raise _no_batch(batch_id)
         unfinished = (body or CancelBody()).unfinished
         end = services.monotonic() + _CANCEL_SECONDS
-        with service_context(services.engine, services.settings) as context:
+        with service_context(services.engine, services.settings, SESSION_ANALYSIS) as context:
             report = cancel_batches(
                 context,
                 [str(found)],
@@ -120,7 +121,7 @@ def _add_reconcile(routes: APIRouter) -> None:
         if not services.reconciling.acquire(blocking=False):
             raise Problem("conflict", "A reconcile is running already.", remedy="Wait for its end.")
         try:
-            with service_context(services.engine, services.settings) as context:
+            with service_context(services.engine, services.settings, SESSION_ANALYSIS) as context:
                 wanted = body or ReconcileBody()
                 believed = None if wanted.believe_absence is None else str(wanted.believe_absence)
                 report = reconcile_batches(context, accept_vanished=wanted.accept_vanished, believe_absence=believed)

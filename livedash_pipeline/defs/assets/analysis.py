@@ -247,7 +247,9 @@ def ingested_results_and_questions(
             ),
         },
     )
-    yield dg.MaterializeResult(asset_key="session_questions", metadata={"dagster/row_count": report.questions})
+    yield dg.MaterializeResult(
+        asset_key="session_questions", metadata={"dagster/row_count": report.details["questions"]}
+    )
     if report.failures:
         raise LivedashError(
             f"The results of {plural(len(report.failures), 'batch', 'batches')} could not be fetched: "
