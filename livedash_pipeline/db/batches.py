@@ -18,8 +18,8 @@ from livedash_pipeline.core.admission import Budget, PendingGroup
 from livedash_pipeline.core.model_parameters import maximum_of
 from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.core.states import BATCH_MOVES, LIVE_BATCHES, BatchStatus, sources_of
-from livedash_pipeline.db.lost_inputs import fail_pending
 from livedash_pipeline.db.model_parameters import parameters_for
+from livedash_pipeline.db.requests import fail_pending
 from livedash_pipeline.db.statements import statement
 from livedash_pipeline.db.tables import ai_batch_requests, ai_request_attempts, ai_surplus_batches, companies
 

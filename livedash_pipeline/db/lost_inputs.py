@@ -6,12 +6,13 @@ has no message at all `db.requests.close_requests_without_messages`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
 
+from livedash_pipeline.db.requests import fail_pending
 from livedash_pipeline.db.statements import statement
 
 INPUT_ERASED = "The messages that it would ask about were deleted, by age or on request."
@@ -41,11 +42,3 @@ def withdraw_outdated(connection: Connection, company_id: UUID, *, most: int | N
     """
     values = {"company_id": company_id, "most": most, "reason": INPUT_OUTDATED, "now": now}
     return len(connection.execute(statement("withdraw_requests"), values).all())
-
-
-def fail_pending(connection: Connection, reasons: Mapping[UUID, str], code: str, *, now: datetime) -> int:
-    """Fails pending requests that the caller has locked, each for its own reason; returns how many."""
-    if reasons:
-        ids = {"request_ids": list(reasons), "reasons": list(reasons.values())}
-        connection.execute(statement("fail_pending_requests"), {**ids, "error_code": code, "now": now})
-    return len(reasons)

@@ -6,7 +6,7 @@ Every function runs on the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -73,3 +73,11 @@ def failed_request_ids(
     if completed_before is not None:
         query = query.where(table.completed_at < completed_before)
     return list(connection.execute(query).scalars())
+
+
+def fail_pending(connection: Connection, reasons: Mapping[UUID, str], code: str, *, now: datetime) -> int:
+    """Fails pending requests that the caller has locked, each for its own reason; returns how many."""
+    if reasons:
+        ids = {"request_ids": list(reasons), "reasons": list(reasons.values())}
+        connection.execute(statement("fail_pending_requests"), {**ids, "error_code": code, "now": now})
+    return len(reasons)
