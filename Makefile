@@ -52,7 +52,7 @@ soak-kills: $(STAMP) ## Run ROUNDS=50 rounds of real commands that are killed, w
 soak-http: $(STAMP) ## Send CASES=5000 good and bad calls to every route of the HTTP API, from SEED=0 on
 	@$(BIN)/python -m tests.api.soak --cases $(or $(CASES),5000) --seed $(or $(SEED),0)
 
-diagrams: $(STAMP) ## Draw the state diagrams of docs/data-model.md from core/states.py
+diagrams: $(STAMP) ## Draw the state diagrams of docs/data-model.md from base/rules/states.py
 	@$(BIN)/python -m tests.state_diagrams
 
 format: $(STAMP) ## Format Python

@@ -10,8 +10,8 @@ import os
 import dagster as dg
 
 from livedash_pipeline.defs.build import build_defs
-from livedash_pipeline.local.environment import resolve_environment
 from livedash_pipeline.logs import configure_logging
+from livedash_pipeline.runtime.environment import resolve_environment
 from livedash_pipeline.settings import load_settings, merged_environ
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from livedash_pipeline.core.addresses import read_network
+from livedash_pipeline.base.rules.addresses import read_network
 from livedash_pipeline.errors import SettingsError
 
 # A create call may still take effect after its deadline; the lease outlasts the deadline by this much (seconds).

@@ -22,9 +22,9 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine, create_engine, text
 
-from livedash_pipeline.db.connect import make_engine
-from livedash_pipeline.db.migrate import upgrade
-from livedash_pipeline.local.postgres import ensure_database, remove_postgres, start_postgres
+from livedash_pipeline.base.store.connect import make_engine
+from livedash_pipeline.base.store.migrate import upgrade
+from livedash_pipeline.embedded_postgres.server import ensure_database, remove_postgres, start_postgres
 
 # No test asserts a time, and a first example may have tables to load.
 settings.register_profile("livedash", deadline=None)

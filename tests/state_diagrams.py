@@ -1,4 +1,4 @@
-"""The state diagrams of `docs/data-model.md`, generated from `core/states.py`: `make diagrams` writes them.
+"""The state diagrams of `docs/data-model.md`, generated from `base/rules/states.py`: `make diagrams` writes them.
 
 A test compares what stands there with what would be written. Add a table of moves by its heading.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from livedash_pipeline.core.states import BATCH_MOVES, REQUEST_MOVES, STAGE_MOVES
+from livedash_pipeline.base.rules.states import BATCH_MOVES, REQUEST_MOVES, STAGE_MOVES
 
 PAGE = Path(__file__).parent.parent / "docs/data-model.md"
 DIAGRAMS: Mapping[str, Mapping[Any, frozenset[Any]]] = {

@@ -14,17 +14,17 @@ import click
 import dagster as dg
 import pytest
 
-from livedash_pipeline.cli import cli
-from livedash_pipeline.core.csv_fields import COLUMNS
-from livedash_pipeline.core.csv_rejects import RejectReason
-from livedash_pipeline.core.outcomes import SETTLEMENT_RULES, Outcome
-from livedash_pipeline.core.states import (
+from livedash_pipeline.base.rules.outcomes import SETTLEMENT_RULES, Outcome
+from livedash_pipeline.base.rules.states import (
     CompanyStatus,
     Stage,
 )
-from livedash_pipeline.core.urls import UrlProblem
-from livedash_pipeline.db.tables import metadata
+from livedash_pipeline.base.rules.urls import UrlProblem
+from livedash_pipeline.base.store.tables import metadata
+from livedash_pipeline.cli import cli
 from livedash_pipeline.defs.build import build_defs
+from livedash_pipeline.intake.rules.csv_fields import COLUMNS
+from livedash_pipeline.intake.rules.csv_rejects import RejectReason
 from livedash_pipeline.settings import Settings, isolated_settings
 from tests.state_diagrams import with_diagrams
 
@@ -41,7 +41,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 _LARGEST_PICTURE = 300_000
 # A path in backticks that begins like one of these is a promise that it exists, here or in the package.
-_PATH_STARTS = ("core", "db", "openai_batch", "sources", "flow", "defs", "commands", "local")
+_PATH_STARTS = (
+    *("base", "access", "money", "ledger", "intake", "analysis", "retention", "overview", "submissions", "takeover"),
+    *("services", "sources", "defs", "api", "commands", "local", "runtime", "embedded_postgres", "core", "db", "flow"),
+)
 
 
 def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
@@ -220,7 +223,7 @@ def test_every_reason_to_refuse_an_address_has_a_runbook() -> None:
 
 
 def test_every_error_of_a_request_is_explained_and_has_a_runbook() -> None:
-    statements = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "sql/statements").glob("*.sql"))
+    statements = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "sql/statements").rglob("*.sql"))
     own = set(re.findall(r"error_code = '(\w+)'", statements)) | {"cancelled", "input_too_long"}
     own |= {"input_erased", "input_changed"}
     assert own >= {"input_too_long", "no_messages"}

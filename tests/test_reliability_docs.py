@@ -36,7 +36,7 @@ def tests() -> set[str]:
 
 @pytest.fixture(scope="module")
 def functions() -> set[str]:
-    statements = {path.stem for path in (ROOT / "sql/statements").glob("*.sql")}
+    statements = {path.stem for path in (ROOT / "sql/statements").rglob("*.sql")}
     return statements | _defined(ROOT / "livedash_pipeline")
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 
-from livedash_pipeline.core.access import Role, Scope
+from livedash_pipeline.access.rules.tokens import Role, Scope
 
 MAX_JSON_BODY = 1024 * 1024
 BODY_SECONDS = 15.0

@@ -21,22 +21,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from livedash_pipeline.api.facts import path_of
+from livedash_pipeline.access.steps.token_key import token_key
+from livedash_pipeline.api.http.facts import path_of
 from livedash_pipeline.api.metrics import Metrics
 from livedash_pipeline.api.middleware import Surroundings
 from livedash_pipeline.api.openapi import describe
 from livedash_pipeline.api.problems import Problem, internal, problem_of
-from livedash_pipeline.api.routes import admin_batches, admin_requests, health, submissions, webhooks
+from livedash_pipeline.api.routes import health, webhooks
+from livedash_pipeline.api.routes.admin import batches
+from livedash_pipeline.api.routes.admin import requests as admin_requests
+from livedash_pipeline.api.routes.companies import submissions
 from livedash_pipeline.api.services import make_services
-from livedash_pipeline.db.connect import make_engine
+from livedash_pipeline.base.store.connect import make_engine
 from livedash_pipeline.errors import SettingsError
-from livedash_pipeline.flow.token_key import token_key
 from livedash_pipeline.logs import configure_logging
-from livedash_pipeline.openai_batch.webhooks import WebhookReader
+from livedash_pipeline.services.openai.webhooks import WebhookReader
 from livedash_pipeline.settings import Settings, load_settings
 
 # Connections of one process, and threads that wait for them: a thread never waits for a connection that others hold, unless it
-# holds one itself, as work with an Idempotency-Key does (`api.routes.submissions` bounds how many do).
+# holds one itself, as work with an Idempotency-Key does (`api.routes.companies.submissions` bounds how many do).
 POOL_SIZE = 8
 THREADS = 2 * POOL_SIZE
 POOL_SECONDS = 5.0
@@ -44,7 +47,7 @@ POOL_SECONDS = 5.0
 
 def routers() -> list[APIRouter]:
     """All routers, in the order of the description."""
-    return [admin_requests.router(), admin_batches.router(), submissions.router(), webhooks.router(), health.router()]
+    return [admin_requests.router(), batches.router(), submissions.router(), webhooks.router(), health.router()]
 
 
 def create_app(

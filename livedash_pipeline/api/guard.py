@@ -16,15 +16,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from livedash_pipeline.access.rules.tokens import Caller, Role, Scope, read_bearer
+from livedash_pipeline.access.steps import tokens as access_operations
+from livedash_pipeline.access.store.tokens import AuditEntry
 from livedash_pipeline.api.access import Access, allowed_names
-from livedash_pipeline.api.bodies import read_body
-from livedash_pipeline.api.facts import address_of, log_unforeseen, machine_facts, network_of, path_of
+from livedash_pipeline.api.http.bodies import read_body
+from livedash_pipeline.api.http.facts import address_of, log_unforeseen, machine_facts, network_of, path_of
+from livedash_pipeline.api.http.responses import with_etag
 from livedash_pipeline.api.problems import Problem, internal, invalid, problem_of, too_many
-from livedash_pipeline.api.responses import with_etag
 from livedash_pipeline.api.services import Services, services_of
-from livedash_pipeline.core.access import Caller, Role, Scope, read_bearer
-from livedash_pipeline.db.access import AuditEntry
-from livedash_pipeline.flow import access_operations
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)

@@ -15,7 +15,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from livedash_pipeline.api.facts import address_of, log_unforeseen, network_of, path_of
+from livedash_pipeline.api.http.facts import address_of, log_unforeseen, network_of, path_of
 from livedash_pipeline.api.problems import Problem, internal, too_many, unavailable
 from livedash_pipeline.api.services import Services
 from livedash_pipeline.logs import get_logger

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from livedash_pipeline.api.access import Access
 from livedash_pipeline.api.guard import access_of
 from livedash_pipeline.api.problems import MEDIA_TYPE, TITLES
-from livedash_pipeline.api.schemas import ProblemDetails
+from livedash_pipeline.api.routes.admin.schemas import ProblemDetails
 
 TOKEN_SCHEME = "token"  # noqa: S105 - the name of the scheme
 _RETRIED = {429, 503}

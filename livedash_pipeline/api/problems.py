@@ -17,12 +17,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from livedash_pipeline.core.causes import causes_of
-from livedash_pipeline.core.database_faults import DATABASE
-from livedash_pipeline.core.failures import FailureKind
-from livedash_pipeline.db.faults import database_fault_of
+from livedash_pipeline.base.rules.causes import causes_of
+from livedash_pipeline.base.rules.database_faults import DATABASE
+from livedash_pipeline.base.store.faults import database_fault_of
 from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, SettingsError, StorageError, UsageError
-from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.services.openai.errors import BatchApiError
 from livedash_pipeline.storage import failed_write
 
 MEDIA_TYPE = "application/problem+json"

@@ -1,7 +1,7 @@
 """HTTP on a connection, with an end to waiting: for the head of a request, and for a client that does not read its answer.
 
 Uvicorn bounds neither, so that a handful of silent connections could stay for ever. Bodies have deadlines of their own
-(`api.limits`). Add what concerns a connection as such.
+(`api.http.limits`). Add what concerns a connection as such.
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ from typing import cast
 from fastapi import Request
 from sqlalchemy import Engine
 
-from livedash_pipeline.api.limits import TokenBuckets
+from livedash_pipeline.api.http.limits import TokenBuckets
+from livedash_pipeline.api.http.recent import RecentAnswers
 from livedash_pipeline.api.metrics import Metrics
-from livedash_pipeline.api.recent import RecentAnswers
-from livedash_pipeline.openai_batch.webhooks import WebhookReader
+from livedash_pipeline.services.openai.webhooks import WebhookReader
 from livedash_pipeline.settings import Settings
 
 # Refused calls are written to the audit log, so a flood of them is met without the database: 429 and no line. No setting lifts

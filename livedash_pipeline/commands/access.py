@@ -1,6 +1,6 @@
 """`livedash token` and `livedash audit`: who may use the HTTP API, and what was changed and refused there.
 
-Add options here when a token gets another property. Rules and documents are those of `flow.access_operations`.
+Add options here when a token gets another property. Rules and documents are those of `access.steps.tokens`.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def token() -> None:
 @click.option("--days", type=int, help="It expires after so many days; without this, never.")
 def create(name: str, role: str | None, company: str | None, scopes: tuple[str, ...], days: int | None) -> Answer:
     """Make a token, which is shown once: only a hash of it is kept."""
-    from livedash_pipeline.core.access import SECRET_BYTES
-    from livedash_pipeline.flow.access_operations import create_token
-    from livedash_pipeline.flow.token_key import token_key
+    from livedash_pipeline.access.rules.tokens import SECRET_BYTES
+    from livedash_pipeline.access.steps.token_key import token_key
+    from livedash_pipeline.access.steps.tokens import create_token
 
     if role is None and company is None:
         raise click.UsageError("Give --company SLUG, or --role platform_admin.")
@@ -68,7 +68,7 @@ def create(name: str, role: str | None, company: str | None, scopes: tuple[str, 
 @token.command("list", example="livedash token list --json")
 def list_all() -> Answer:
     """List all tokens, expired and revoked ones included."""
-    from livedash_pipeline.flow.access_operations import list_tokens
+    from livedash_pipeline.access.steps.tokens import list_tokens
 
     with ready_engine() as (_, engine):
         document = list_tokens(engine)
@@ -79,7 +79,7 @@ def list_all() -> Answer:
 @click.argument("token_id", metavar="TOKEN")
 def revoke(token_id: str) -> Answer:
     """End TOKEN at once, named by its id or by the beginning that the list shows."""
-    from livedash_pipeline.flow.access_operations import revoke_token
+    from livedash_pipeline.access.steps.tokens import revoke_token
 
     with ready_engine() as (_, engine):
         document = revoke_token(engine, token_id)
@@ -97,7 +97,7 @@ def revoke(token_id: str) -> Answer:
 @click.option("--action", help="Such as requeue, cancel, or 'token create'.")
 def audit(limit: int, cursor: str | None, company: str | None, outcome: str | None, action: str | None) -> Answer:
     """List what was changed and refused over HTTP, and the tokens made and revoked, newest first."""
-    from livedash_pipeline.flow.access_operations import list_audit
+    from livedash_pipeline.access.steps.tokens import list_audit
 
     with ready_engine() as (_, engine):
         document = list_audit(engine, limit=limit, cursor=cursor, company=company, outcome=outcome, action=action)

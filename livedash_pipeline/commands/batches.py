@@ -1,7 +1,7 @@
 """`livedash batches`, `batch`, `cancel` and `reconcile`: what was sent to the service, ending it, and comparing both sides.
 
-Add commands about batches. What is shown is decided in `flow.batch_operations` and `flow.inspections`; cancelling and
-reconciling are jobs, run in the foreground as the steps of `commands.pipeline` are.
+Add commands about batches. What is shown is decided in `ledger.steps.batches.listing` and `overview.steps.inspections`;
+cancelling and reconciling are jobs, run in the foreground as the steps of `commands.pipeline` are.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from livedash_pipeline.base.rules.wording import plural
 from livedash_pipeline.commands.command import Answer, Document, command, company_option, page_options
 from livedash_pipeline.commands.context import ready_engine
 from livedash_pipeline.commands.output import draw_facts, draw_more, draw_table, show, show_moment, show_span
 from livedash_pipeline.commands.pipeline import ForegroundRun, run_step
-from livedash_pipeline.core.wording import plural
 from livedash_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ _HEADER = (
 @company_option()
 def batches(limit: int, cursor: str | None, company: str | None) -> Answer:
     """List batches, newest first, with their age and why they stand still."""
-    from livedash_pipeline.flow.batch_operations import list_batches
-    from livedash_pipeline.flow.context import configured_endpoint
+    from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
+    from livedash_pipeline.ledger.steps.batches.listing import list_batches
 
     with ready_engine() as (settings, engine):
         document = list_batches(
@@ -45,8 +45,8 @@ def batches(limit: int, cursor: str | None, company: str | None) -> Answer:
 @click.argument("batch_id", metavar="BATCH_ID")
 def batch(batch_id: str) -> Answer:
     """Show one batch in full, named by our id or OpenAI's: its files, times, counts, outcomes and cost."""
-    from livedash_pipeline.flow.context import configured_endpoint
-    from livedash_pipeline.flow.inspections import describe_batch
+    from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
+    from livedash_pipeline.overview.steps.inspections import describe_batch
 
     with ready_engine() as (settings, engine):
         document = describe_batch(engine, batch_id, endpoint=configured_endpoint(settings))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livedash_pipeline.flow.pages import DEFAULT_PAGE, MAX_PAGE
+from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
 
 if TYPE_CHECKING:
     from rich.console import Console

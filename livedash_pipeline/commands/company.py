@@ -1,6 +1,6 @@
 """`livedash company`: the companies whose chats are imported, added, changed and listed.
 
-Add an option here when a company's row gets a value that people set. What a value may be is checked in `db.companies`.
+Add an option here when a company's row gets a value that people set. What a value may be is checked in `base.store.companies`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from livedash_pipeline.commands.output import draw_table, show, show_moment
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from livedash_pipeline.db.company_values import CompanyChanges
+    from livedash_pipeline.base.store.company_values import CompanyChanges
 
 _OPTIONS = (
     click.option("--csv-url", metavar="URL|PATH", help="Where its CSV is: an address or a file."),
@@ -66,7 +66,7 @@ def _values(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _changes(**given: Any) -> CompanyChanges:
     """The options as changes: what was not given stays, a single empty text empties a list."""
-    from livedash_pipeline.db.company_values import CompanyChanges
+    from livedash_pipeline.base.store.company_values import CompanyChanges
 
     for name in ("transcript_hosts", "allowed_addresses", "bot_names"):
         listed = given[name]
@@ -93,7 +93,7 @@ def add(slug: str, **given: Any) -> Answer:
 
     Credentials of its CSV are taken from environment variables when they are needed; only the names of these are stored.
     """
-    from livedash_pipeline.flow.company_operations import add_company
+    from livedash_pipeline.base.steps.companies import add_company
 
     with ready_engine() as (_, engine):
         document = add_company(engine, slug, _changes(**given))
@@ -111,7 +111,7 @@ def change(slug: str, **given: Any) -> Answer:
     An empty text clears a variable's name, the model, or a list. Texts are deleted by `livedash prune`, which also runs every
     night: what was deleted by then does not come back when they are to be kept longer.
     """
-    from livedash_pipeline.flow.company_operations import change_company
+    from livedash_pipeline.base.steps.companies import change_company
 
     with ready_engine() as (_, engine):
         document = change_company(engine, slug, _changes(**given))
@@ -121,7 +121,7 @@ def change(slug: str, **given: Any) -> Answer:
 @company.command("list", example="livedash company list --json")
 def list_all() -> Answer:
     """List all companies."""
-    from livedash_pipeline.flow.company_operations import list_companies
+    from livedash_pipeline.base.steps.companies import list_companies
 
     with ready_engine() as (_, engine):
         document = list_companies(engine)

@@ -18,7 +18,7 @@ from livedash_pipeline.commands.command import GlobalOptions
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from livedash_pipeline.local.environment import Environment
+    from livedash_pipeline.runtime.environment import Environment
     from livedash_pipeline.settings import Settings
 
 
@@ -54,7 +54,7 @@ def ready_environment() -> Environment:
     Raises:
         LivedashError: A setting is wrong, or the database is unreachable or not at this program's schema.
     """
-    from livedash_pipeline.local.environment import prepare
+    from livedash_pipeline.runtime.environment import prepare
 
     return prepare(start())
 
@@ -62,7 +62,7 @@ def ready_environment() -> Environment:
 @contextmanager
 def ready_engine() -> Iterator[tuple[Settings, Engine]]:
     """Settings, and an engine on our database that is closed afterwards."""
-    from livedash_pipeline.local.environment import opened_engine
+    from livedash_pipeline.runtime.environment import opened_engine
 
     environment = ready_environment()
     with opened_engine(environment) as engine:

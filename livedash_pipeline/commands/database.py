@@ -1,6 +1,6 @@
 """`livedash db`: the schema of the database, and the embedded server.
 
-Add what is done to a database as a whole. The server itself is `local.postgres`, the schema is in `sql/migrations`.
+Add what is done to a database as a whole. The server itself is `embedded_postgres.server`, the schema is in `sql/migrations`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def db() -> None:
 @db.command("upgrade", works=True, example="livedash db upgrade")
 def upgrade() -> Answer:
     """Bring the database of DATABASE_URL, or the embedded one, to this program's schema, and store known prices."""
-    from livedash_pipeline.local.environment import (
+    from livedash_pipeline.runtime.environment import (
         bring_up_to_date,
         opened_engine,
         resolve_environment,
@@ -39,7 +39,7 @@ def upgrade() -> Answer:
 def start_server() -> Answer:
     """Start the embedded server and bring its database up to date; it runs until `livedash db stop`."""
     from livedash_pipeline.errors import SettingsError
-    from livedash_pipeline.local.environment import prepare
+    from livedash_pipeline.runtime.environment import prepare
 
     settings = start()
     if settings.database_url is not None:
@@ -62,7 +62,7 @@ def start_server() -> Answer:
 @db.command("stop", example="livedash db stop")
 def stop_server() -> Answer:
     """Stop the embedded server of LIVEDASH_HOME; open transactions are rolled back."""
-    from livedash_pipeline.local.postgres import stop_postgres
+    from livedash_pipeline.embedded_postgres.server import stop_postgres
 
     stopped = stop_postgres(start().home)
     said = "Stopped." if stopped else "It was not running."

@@ -1,6 +1,6 @@
 """`livedash doctor`: whether everything that a run needs is there.
 
-Nothing is added here: checks are functions of `flow.doctor`.
+Nothing is added here: checks are functions of `overview.steps.doctor`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FOUND = {"failed": "failed", "warning": "to look at", "not_checked": "not looke
 )
 def doctor(probe: bool) -> Answer:
     """Check key, model, money, database, clocks and what the service has proven; spends nothing."""
-    from livedash_pipeline.flow.doctor import Patient, examine
+    from livedash_pipeline.overview.steps.doctor import Patient, examine
 
     settings = start()
     with _database(settings) as engine:
@@ -47,10 +47,10 @@ def doctor(probe: bool) -> Answer:
 
 def _probe(engine: Engine | LivedashError, settings: Settings) -> None:
     """Makes the probes; what they show is told by the checks."""
+    from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
     from livedash_pipeline.errors import LivedashError
-    from livedash_pipeline.flow.probe_endpoint import probe_endpoint
-    from livedash_pipeline.flow.service_context import service_context
-    from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
+    from livedash_pipeline.ledger.steps.batches.service_context import service_context
+    from livedash_pipeline.ledger.steps.recovery.probe_endpoint import probe_endpoint
 
     if isinstance(engine, LivedashError):
         raise engine
@@ -62,7 +62,7 @@ def _probe(engine: Engine | LivedashError, settings: Settings) -> None:
 def _database(settings: Settings) -> Iterator[Engine | LivedashError]:
     """Our database whatever its state, or why there is none; the embedded one is brought up to date, as by any command."""
     from livedash_pipeline.errors import LivedashError
-    from livedash_pipeline.local.environment import bring_up_to_date, opened_engine, resolve_environment
+    from livedash_pipeline.runtime.environment import bring_up_to_date, opened_engine, resolve_environment
 
     try:
         environment = resolve_environment(settings)

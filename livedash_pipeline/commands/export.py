@@ -1,6 +1,7 @@
 """`livedash export`: sessions with their analyses, as CSV or JSON on stdout.
 
-Add an export. What it holds is decided in `flow.export`; it is written while it is read, so that no answer is ever held.
+Add an export. What it holds is decided in `overview.steps.export`; it is written while it is read, so that no answer is ever
+held.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def export(ctx: click.Context, file_format: str | None, company: str | None) -> 
 
     CSV is UTF-8 with a header and safe to open in a spreadsheet: text that begins like a formula gets an apostrophe before it.
     """
-    from livedash_pipeline.flow.export import export_analyses
+    from livedash_pipeline.overview.steps.export import export_analyses
 
     as_json = ctx.meta[AS_JSON]
     if as_json and file_format == "csv":

@@ -13,10 +13,10 @@ from contextlib import suppress
 
 import click
 
+from livedash_pipeline.base.rules.causes import causes_of
+from livedash_pipeline.base.store.faults import explain
 from livedash_pipeline.commands.command import GlobalOptions
 from livedash_pipeline.commands.output import print_document, show
-from livedash_pipeline.core.causes import causes_of
-from livedash_pipeline.db.faults import explain
 from livedash_pipeline.errors import LivedashError, UsageError
 
 INTERRUPTED = 130

@@ -1,6 +1,6 @@
 """`livedash import-livedash`: an existing LiveDash database, moved into ours.
 
-What is moved and how stands in `flow.import_livedash`; add here only what people are told about it.
+What is moved and how stands in `takeover.steps.run`; add here only what people are told about it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from livedash_pipeline.base.rules.wording import plural
 from livedash_pipeline.commands.command import Answer, Document, command
 from livedash_pipeline.commands.context import ready_engine
 from livedash_pipeline.commands.output import draw_table, show
-from livedash_pipeline.core.wording import plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,8 +36,8 @@ def import_livedash(source: str | None, dry_run: bool) -> Answer:
     Nothing becomes pending that was analysed there, or that is in one of its open batches. Run it again as often as you like: it
     takes what is new.
     """
-    from livedash_pipeline.flow.import_livedash import SOURCE_VARIABLE, require_address
-    from livedash_pipeline.flow.import_livedash import import_livedash as run
+    from livedash_pipeline.takeover.steps.run import SOURCE_VARIABLE, require_address
+    from livedash_pipeline.takeover.steps.run import import_livedash as run
 
     with ready_engine() as (settings, engine):
         url = require_address(source or settings.livedash_source_url, SOURCE_VARIABLE)

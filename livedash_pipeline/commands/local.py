@@ -40,7 +40,7 @@ def demo(ctx: click.Context, real: bool, plain: bool) -> None:
 
 
 def _own_settings() -> Settings:
-    from livedash_pipeline.flow.context import require_api_key
+    from livedash_pipeline.ledger.steps.batches.context import require_api_key
 
     settings = start()
     require_api_key(settings)

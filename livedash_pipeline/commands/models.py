@@ -1,6 +1,7 @@
 """`livedash model`: what requests for a model are sent with beside the question.
 
-Add an option when a model needs something that is no parameter of a request. The defaults are in `core.model_parameters`.
+Add an option when a model needs something that is no parameter of a request. The defaults are in
+`ledger.rules.admission.model_parameters`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ import json
 
 import click
 
+from livedash_pipeline.base.rules.wording import plural
 from livedash_pipeline.commands.command import Answer, CommandGroup
 from livedash_pipeline.commands.context import ready_engine
 from livedash_pipeline.commands.output import draw_table, show_moment
-from livedash_pipeline.core.wording import plural
 
 _EXAMPLE = """livedash model set prod-gpt5 --parameters '{"max_completion_tokens": 4000, "reasoning_effort": "low"}'"""
 
@@ -31,8 +32,8 @@ def set_parameters(name: str, parameters: str | None, default: bool) -> Answer:
 
     A maximum of output tokens has to be among them, since costs are reserved by it. Nothing that was analysed is asked again.
     """
-    from livedash_pipeline.flow import model_operations
-    from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
+    from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+    from livedash_pipeline.ledger.steps.batches import models as model_operations
 
     if (parameters is None) is not default:
         raise click.UsageError("Give either --parameters or --default.")
@@ -48,7 +49,7 @@ def set_parameters(name: str, parameters: str | None, default: bool) -> Answer:
 @model.command("list", example="livedash model list")
 def list_models() -> Answer:
     """List the models in use, and what their requests are sent with."""
-    from livedash_pipeline.flow import model_operations
+    from livedash_pipeline.ledger.steps.batches import models as model_operations
 
     with ready_engine() as (settings, engine):
         document = model_operations.list_models(engine, settings.openai_model)

@@ -1,6 +1,6 @@
 """`livedash rate` and `livedash price`: the figures that costs are worked out with.
 
-Add an option when a price gets another rate. What tokens cost is `core.pricing`'s business.
+Add an option when a price gets another rate. What tokens cost is `money.rules.pricing`'s business.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def rate() -> None:
 @click.argument("usd_eur", metavar="USD_EUR", type=_number)
 def set_rate(day: datetime, usd_eur: Decimal) -> Answer:
     """Store the euro that one US dollar buys from DATE on, until a later date's rate."""
-    from livedash_pipeline.flow import money_operations
+    from livedash_pipeline.money.steps import prices as money_operations
 
     with ready_engine() as (_, engine):
         document = money_operations.set_rate(engine, day.date(), usd_eur)
@@ -73,8 +73,8 @@ def set_price(model: str, start: datetime | None, **figures: Any) -> Answer:
 
     Stored prices never change, since costs refer to them: a new figure is a new price from a later moment on.
     """
-    from livedash_pipeline.core.pricing import Price
-    from livedash_pipeline.flow import money_operations
+    from livedash_pipeline.money.rules.pricing import Price
+    from livedash_pipeline.money.steps import prices as money_operations
 
     with ready_engine() as (_, engine):
         document = money_operations.set_price(

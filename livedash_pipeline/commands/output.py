@@ -1,6 +1,6 @@
 """Printing: documents for programs, and tables and sentences for people.
 
-Add a way to show a kind of value. Nothing here knows a command; what a document holds is decided in `flow`.
+Add a way to show a kind of value. Nothing here knows a command; what a document holds is decided by steps.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`livedash import`, `submit`, `poll` and `ingest`: one step each, run to its end in the foreground as a Dagster run.
 
-Add a step as a `ForegroundRun`. What a step does is in `flow`; how it becomes a run is in `defs.runs`.
+Add a step as a `ForegroundRun`. What a step does is in `steps`; how it becomes a run is in `defs.runs`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.commands.command import Answer, Document, command, company_option
 from livedash_pipeline.commands.context import ready_engine, ready_environment
 from livedash_pipeline.commands.output import draw_table, show, show_bound, show_moment
-from livedash_pipeline.core.nothing_sent import unknown_clause
-from livedash_pipeline.core.wording import plural, verb
+from livedash_pipeline.ledger.rules.admission.nothing_sent import unknown_clause
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from livedash_pipeline.local.environment import Environment
+    from livedash_pipeline.runtime.environment import Environment
 
 _STEP_REASON = "Slug of one company; without it, all that are worked for."
 
@@ -75,9 +75,9 @@ def _dagster() -> Iterator[None]:
 
 def _checked_environment(company: str | None, *, needs_key: bool) -> Environment:
     """A ready machine; what is missing is said before a run is started that could only fail."""
-    from livedash_pipeline.flow.company_operations import require_company
-    from livedash_pipeline.flow.context import require_api_key
-    from livedash_pipeline.local.environment import opened_engine
+    from livedash_pipeline.base.steps.companies import require_company
+    from livedash_pipeline.ledger.steps.batches.context import require_api_key
+    from livedash_pipeline.runtime.environment import opened_engine
 
     environment = ready_environment()
     if company is not None:
@@ -108,11 +108,11 @@ def submit(company: str | None, dry_run: bool, unhold: bool) -> Answer:
 
 
 def _preview(company: str | None, *, unhold: bool) -> Document:
-    from livedash_pipeline.core.endpoints import key_fingerprint
-    from livedash_pipeline.db.companies import optional_company_id
-    from livedash_pipeline.flow.context import configured_endpoint
-    from livedash_pipeline.flow.preview import preview_submit
-    from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
+    from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+    from livedash_pipeline.base.rules.endpoints import key_fingerprint
+    from livedash_pipeline.base.store.companies import optional_company_id
+    from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
+    from livedash_pipeline.ledger.steps.batches.preview import preview_submit
 
     with ready_engine() as (settings, engine):
         with engine.connect() as connection:
@@ -163,7 +163,7 @@ def ingest(company: str | None, again: str | None, accept_files: str | None) -> 
 
 
 def _ingest_named(config: dict[str, str]) -> ForegroundRun:
-    from livedash_pipeline.flow.named_batch import named_batch
+    from livedash_pipeline.ledger.steps.batches.named_batch import named_batch
 
     (name,) = config.values()
     with ready_engine() as (_, engine):

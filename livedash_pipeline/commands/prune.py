@@ -1,6 +1,6 @@
 """`livedash prune`: deletes texts by age, or what named sessions or a person said, and old records of runs and of audit.
 
-Add an option here and to `core.retention.PruneRequest`. What is deleted is decided in `flow.prune`.
+Add an option here and to `retention.rules.retention.PruneRequest`. What is deleted is decided in `retention.steps.prune`.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from livedash_pipeline.base.rules.wording import plural
 from livedash_pipeline.commands.command import Answer, Document, command, company_option
 from livedash_pipeline.commands.context import ready_engine
 from livedash_pipeline.commands.output import draw_table
 from livedash_pipeline.commands.pipeline import ForegroundRun, run_step
-from livedash_pipeline.core.wording import plural
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from livedash_pipeline.core.retention import PruneRequest
+    from livedash_pipeline.retention.rules.retention import PruneRequest
 
 
 @command(
@@ -67,8 +67,8 @@ def prune(
     With --dagster-older-than and --audit-older-than, old records as well.
     Ids, times, categories, tokens and costs stay. What was deleted is recorded as counts and does not come back.
     """
-    from livedash_pipeline.core.retention import PruneRequest
-    from livedash_pipeline.flow.prune import checked
+    from livedash_pipeline.retention.rules.retention import PruneRequest
+    from livedash_pipeline.retention.steps.prune import checked
 
     asked = PruneRequest(
         company=company,
@@ -97,8 +97,8 @@ def prune_run(request: PruneRequest) -> ForegroundRun:
 
 
 def _erase(request: PruneRequest) -> Document:
-    from livedash_pipeline.flow.prune import prune as flow_prune
-    from livedash_pipeline.flow.prune import prune_document
+    from livedash_pipeline.retention.steps.prune import prune as flow_prune
+    from livedash_pipeline.retention.steps.prune import prune_document
 
     with ready_engine() as (_, engine):
         return prune_document(flow_prune(engine, request))

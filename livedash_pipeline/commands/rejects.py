@@ -1,6 +1,6 @@
 """`livedash rejects`: the records of CSVs that could not be read.
 
-Add options here when rejects can be asked for by something else. What is listed is decided in `flow.inspections`.
+Add options here when rejects can be asked for by something else. What is listed is decided in `overview.steps.inspections`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--show-text", is_flag=True, help="Also the beginning of each record, which may hold people's data.")
 def rejects(limit: int, cursor: str | None, company: str | None, show_text: bool) -> Answer:
     """List records of CSVs that could not be read, newest import first, each with its line and the reason."""
-    from livedash_pipeline.flow.inspections import list_rejects
+    from livedash_pipeline.overview.steps.inspections import list_rejects
 
     with ready_engine() as (_, engine):
         document = list_rejects(engine, limit=limit, cursor=cursor, company=company, show_text=show_text)

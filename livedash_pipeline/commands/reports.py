@@ -1,6 +1,6 @@
 """`livedash summary` and `livedash status`: where requests and sessions stand.
 
-Add commands that count. What is counted is decided in `flow.operations` and `flow.pipeline_report`.
+Add commands that count. What is counted is decided in `ledger.steps.batches.requests` and `overview.steps.pipeline_report`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from livedash_pipeline.base.rules.wording import plural
 from livedash_pipeline.commands.command import AS_JSON, Answer, Document, command, company_option
 from livedash_pipeline.commands.context import ready_engine
 from livedash_pipeline.commands.output import draw_table, show
-from livedash_pipeline.core.wording import plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +30,7 @@ _ORDER = ("completed", "in_progress", "pending", "failed", "skipped")
 @company_option()
 def summary(company: str | None) -> Answer:
     """Count requests per status."""
-    from livedash_pipeline.flow.operations import summarise
+    from livedash_pipeline.ledger.steps.batches.requests import summarise
 
     with ready_engine() as (_, engine):
         document = summarise(engine, company)
@@ -50,7 +50,7 @@ def summary(company: str | None) -> Answer:
 @click.pass_context
 def status(ctx: click.Context, company: str | None, watch: bool, interval: float) -> Answer:
     """Count sessions per stage and status, and say what stands in the way."""
-    from livedash_pipeline.flow.pipeline_report import report_status
+    from livedash_pipeline.overview.steps.pipeline_report import report_status
 
     if watch and ctx.meta[AS_JSON]:
         raise click.UsageError("--watch and --json exclude each other: one command answers with one document.")
@@ -65,7 +65,7 @@ def status(ctx: click.Context, company: str | None, watch: bool, interval: float
 def _watch(engine: Engine, settings: Settings, company: str | None, interval: float) -> None:
     from livedash_pipeline.commands.output import make_console
     from livedash_pipeline.commands.watch import redraw_until
-    from livedash_pipeline.flow.pipeline_report import count_unfinished, report_status
+    from livedash_pipeline.overview.steps.pipeline_report import count_unfinished, report_status
 
     redraw_until(
         lambda console: _draw(console, report_status(engine, settings, company)),

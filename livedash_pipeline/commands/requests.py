@@ -1,7 +1,7 @@
 """`livedash requests`, `request`, `requeue` and `reread`: lists of requests, one of them, and failed ones tried or read again.
 
-Add commands about requests. Rules and counts are those of `flow.operations` and `flow.reread`, one request is that of
-`flow.inspections`.
+Add commands about requests. Rules and counts are those of `ledger.steps.batches.requests` and `analysis.steps.reread`, one
+request is that of `overview.steps.inspections`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LONGEST_HOURS = 1_000_000
 @company_option()
 def requests(status: str, limit: int, cursor: str | None, company: str | None) -> Answer:
     """List requests of one status, in the order of their ids."""
-    from livedash_pipeline.flow.operations import list_requests
+    from livedash_pipeline.ledger.steps.batches.requests import list_requests
 
     with ready_engine() as (_, engine):
         document = list_requests(engine, status=status, limit=limit, cursor=cursor, company=company)
@@ -51,7 +51,7 @@ def requests(status: str, limit: int, cursor: str | None, company: str | None) -
 @click.option("--show-text", is_flag=True, help="Also what the model answered, as it was kept.")
 def request(request_id: str, show_text: bool) -> Answer:
     """Show one request with every try: its batch, outcome, tokens and cost."""
-    from livedash_pipeline.flow.inspections import describe_request
+    from livedash_pipeline.overview.steps.inspections import describe_request
 
     with ready_engine() as (_, engine):
         document = describe_request(engine, request_id, show_text=show_text)
@@ -83,7 +83,7 @@ def requeue(
     dry_run: bool | None,
 ) -> Answer:
     """Put failed requests back to pending: by ID, or by a filter."""
-    from livedash_pipeline.flow.operations import requeue_requests
+    from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 
     if older_than is not None and not 0 <= older_than <= _LONGEST_HOURS:
         shown = "no number" if math.isnan(older_than) else f"{older_than:g}"
@@ -115,7 +115,7 @@ def requeue(
 @click.option("--dry-run/--no-dry-run", default=True, show_default=True, help="Only count.")
 def reread(company: str | None, outcome: str | None, dry_run: bool) -> Answer:
     """Judge kept answers of failed requests again with the present reader; nothing is bought."""
-    from livedash_pipeline.flow.reread import reread_answers
+    from livedash_pipeline.analysis.steps.reread import reread_answers
 
     with ready_engine() as (_, engine):
         document = reread_answers(engine, company=company, outcome=outcome, dry_run=dry_run)

@@ -43,10 +43,10 @@ def serve(ctx: click.Context, host: str, port: int, workers: int, trusted_proxie
     It runs until SIGTERM (exit status 0) or Ctrl-C (130); requests under way are finished first. It speaks plain HTTP: put a
     proxy with TLS in front of it wherever others can reach it. With --json, the document is printed as soon as it listens.
     """
+    from livedash_pipeline.access.steps.token_key import token_key
     from livedash_pipeline.api import server
     from livedash_pipeline.errors import LivedashError, UsageError
-    from livedash_pipeline.flow.token_key import token_key
-    from livedash_pipeline.openai_batch.webhooks import WebhookReader
+    from livedash_pipeline.services.openai.webhooks import WebhookReader
 
     environment = ready_environment()
     # Worker processes find the same database and the same key. What is wrong with keys and secrets is said before they start,

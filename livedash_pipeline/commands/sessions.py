@@ -1,6 +1,6 @@
 """`livedash failed`, `retry` and `session`: sessions that failed, trying a stage again, and one session's history.
 
-Add commands about sessions. Rules and counts are those of `flow.stage_operations` and `flow.session_report`.
+Add commands about sessions. Rules and counts are those of `overview.steps.stages` and `overview.steps.session_report`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from livedash_pipeline.base.rules.wording import plural
 from livedash_pipeline.commands.command import Answer, Document, command, company_option, page_options
 from livedash_pipeline.commands.context import ready_engine
 from livedash_pipeline.commands.output import draw_facts, draw_more, draw_table, show, show_bound, show_moment
-from livedash_pipeline.core.wording import plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @page_options("Sessions", "stage and company")
 def failed(stage: str | None, company: str | None, limit: int, cursor: str | None) -> Answer:
     """List sessions that failed, each with its stage and the reason."""
-    from livedash_pipeline.flow.stage_operations import failed_sessions
+    from livedash_pipeline.overview.steps.stages import failed_sessions
 
     with ready_engine() as (_, engine):
         document = failed_sessions(engine, stage=stage, company=company, limit=limit, cursor=cursor)
@@ -53,7 +53,7 @@ def retry(
     session_ids: tuple[str, ...], stage: str, company: str | None, reanalyse: bool, dry_run: bool | None
 ) -> Answer:
     """Try a failed stage again: of sessions by their id or that of their import, or of all that failed there."""
-    from livedash_pipeline.flow.stage_operations import retry_stage
+    from livedash_pipeline.overview.steps.stages import retry_stage
 
     with ready_engine() as (settings, engine):
         document = retry_stage(
@@ -73,7 +73,7 @@ def retry(
 @click.option("--show-text", is_flag=True, help="Also messages, summary, questions, IP address and transcript address.")
 def session(session_id: str, show_text: bool) -> Answer:
     """Show everything known about one session, by its id or that of its import."""
-    from livedash_pipeline.flow.session_report import describe_session
+    from livedash_pipeline.overview.steps.session_report import describe_session
 
     with ready_engine() as (_, engine):
         document = describe_session(engine, session_id, show_text=show_text)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 
 import dagster as dg
 
-from livedash_pipeline.defs.alerts import build_alert_sensors
 from livedash_pipeline.defs.assets.analysis import (
     ingested_results_and_questions,
     openai_batches,
@@ -17,10 +16,11 @@ from livedash_pipeline.defs.assets.analysis import (
 )
 from livedash_pipeline.defs.assets.imports import company_csv, session_imports, transcripts
 from livedash_pipeline.defs.assets.sessions import sessions_and_messages
-from livedash_pipeline.defs.checks import build_checks
-from livedash_pipeline.defs.health import health_checks, health_checks_schedule, with_freshness
-from livedash_pipeline.defs.import_companies import import_companies
-from livedash_pipeline.defs.jobs import (
+from livedash_pipeline.defs.checks.alerts import build_alert_sensors
+from livedash_pipeline.defs.checks.health import health_checks, health_checks_schedule, with_freshness
+from livedash_pipeline.defs.checks.rules import build_checks
+from livedash_pipeline.defs.jobs.import_companies import import_companies
+from livedash_pipeline.defs.jobs.operations import (
     import_sessions,
     ingest_results,
     op_job,
@@ -28,13 +28,13 @@ from livedash_pipeline.defs.jobs import (
     reconcile_schedule,
     submit_batches,
 )
-from livedash_pipeline.defs.livedash_job import import_livedash
+from livedash_pipeline.defs.jobs.prune import prune_job, prune_schedule
+from livedash_pipeline.defs.jobs.stages import stage_jobs
+from livedash_pipeline.defs.jobs.takeover import import_livedash
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME
-from livedash_pipeline.defs.prune_job import prune_job, prune_schedule
 from livedash_pipeline.defs.resources import HttpSource, OpenAIBatch, Postgres
-from livedash_pipeline.defs.sensors import build_sensors
-from livedash_pipeline.defs.stage_jobs import stage_jobs
-from livedash_pipeline.defs.submissions import build_submission_sensor, take_submissions
+from livedash_pipeline.defs.sensors.companies import build_sensors
+from livedash_pipeline.defs.sensors.submissions import build_submission_sensor, take_submissions
 from livedash_pipeline.settings import Settings
 
 ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [

@@ -15,7 +15,7 @@ import dagster as dg
 import psutil
 import structlog
 
-from livedash_pipeline.db.faults import explain
+from livedash_pipeline.base.store.faults import explain
 from livedash_pipeline.defs.names import TAG_HOST, TAG_PID, TAG_RUN, TAG_STARTED
 
 # NOT_STARTED as well: a command that is killed between creating its run and beginning it leaves it so, and without a daemon

@@ -1,6 +1,6 @@
 """Reports as Dagster shows them: the document itself, a small table, and the counts that the UI draws.
 
-Only counts, ids and names pass through here, never anybody's words. What a document says is decided beside its report, in `flow`.
+Only counts, ids and names pass through here, never anybody's words. What a document says is decided beside its report, in a step.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from uuid import UUID
 
 import dagster as dg
 
-from livedash_pipeline.core.health import Level
-from livedash_pipeline.core.markdown import escape_markdown
+from livedash_pipeline.base.rules.markdown import escape_markdown
+from livedash_pipeline.overview.rules.health import Level
 
 REPORT_KEY = "report"
 # A red check shows so many rows and names so many ids.

@@ -12,13 +12,13 @@ from contextlib import AbstractContextManager, contextmanager
 import dagster as dg
 from sqlalchemy import Engine
 
-from livedash_pipeline.core.endpoints import endpoint_of
-from livedash_pipeline.db.connect import make_engine
-from livedash_pipeline.db.revisions import check_current
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.rules.endpoints import endpoint_of
+from livedash_pipeline.base.store.connect import make_engine
+from livedash_pipeline.base.store.revisions import check_current
 from livedash_pipeline.defs.identity import identified_run
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.service_context import service_context
-from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.service_context import service_context
 from livedash_pipeline.settings import Settings
 
 

@@ -15,16 +15,16 @@ from typing import Any, Protocol
 
 import dagster as dg
 
-from livedash_pipeline.core.outcomes import Outcome
-from livedash_pipeline.core.values import Document, moment
-from livedash_pipeline.db.connect import database_now, make_engine
-from livedash_pipeline.db.polling import finished_groups, waiting_for_files
+from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.base.rules.values import Document, moment
+from livedash_pipeline.base.store.connect import database_now, make_engine
 from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.defs.identity import process_tags, report_dead_runs
 from livedash_pipeline.defs.names import PARTITIONS, TAG_COMPANY
 from livedash_pipeline.defs.reporting import REPORT_KEY
 from livedash_pipeline.errors import LivedashError
-from livedash_pipeline.flow.context import configured_endpoint
+from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
+from livedash_pipeline.ledger.store.results.observations import finished_groups, waiting_for_files
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.settings import Settings, merged_environ
 
@@ -41,7 +41,7 @@ _STEP = {
 
 
 class Environment(Protocol):
-    """What a foreground run needs to know of its machine; `local.environment` prepares one."""
+    """What a foreground run needs to know of its machine; `runtime.environment` prepares one."""
 
     @property
     def settings(self) -> Settings:

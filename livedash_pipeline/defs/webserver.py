@@ -1,7 +1,8 @@
 """Dagster's webserver behind a layer that refuses what another page could have sent.
 
 `python -m livedash_pipeline.defs.webserver --workspace FILE --port 3000`; `livedash dev` starts it so, and a deployment may.
-Which requests are refused is `core.ui_requests`. Add what surrounds Dagster's web application here; its pages are Dagster's own.
+Which requests are refused is `overview.rules.ui_requests`. Add what surrounds Dagster's web application here; its pages are
+Dagster's own.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from livedash_pipeline.core.ui_requests import UiRequest, local_origins, plain_origin, refuse_ui_request
+from livedash_pipeline.overview.rules.ui_requests import UiRequest, local_origins, plain_origin, refuse_ui_request
 
 _HOST = "127.0.0.1"
 _POLL_MILLISECONDS = 2000

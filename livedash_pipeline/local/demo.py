@@ -17,21 +17,21 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from livedash_pipeline.core.endpoints import endpoint_of
-from livedash_pipeline.core.values import Document
-from livedash_pipeline.db.companies import add_company, list_companies, update_company
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.demo import due_now
-from livedash_pipeline.db.prices import set_rate
+from livedash_pipeline.base.rules.endpoints import endpoint_of
+from livedash_pipeline.base.rules.values import Document
+from livedash_pipeline.base.store.companies import add_company, list_companies, update_company
+from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.local.batch_api.server import running_server
 from livedash_pipeline.local.demo_display import Display, demo_document, print_tables
 from livedash_pipeline.local.demo_progress import Progress, read_progress
 from livedash_pipeline.local.demo_source import CREATED_BY, demo_changes, demo_credentials, demo_source, kept_port
-from livedash_pipeline.local.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
 from livedash_pipeline.local.processes import StartedProcess, interrupted_by_signals, started
 from livedash_pipeline.local.sample_data.demo_set import demo_companies
 from livedash_pipeline.local.sample_data.source_server import RunningSource
+from livedash_pipeline.money.store.prices import set_rate
+from livedash_pipeline.overview.store.demo import due_now
+from livedash_pipeline.runtime.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
 from livedash_pipeline.settings import Settings, isolated_settings
 
 STAND_IN_SPEED = 4.0

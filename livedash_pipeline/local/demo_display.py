@@ -14,13 +14,13 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from sqlalchemy import Engine
 
-from livedash_pipeline.core.states import RequestStatus, StageStatus
-from livedash_pipeline.core.values import Document, money
-from livedash_pipeline.db import demo
-from livedash_pipeline.db.requests import count_by_status
-from livedash_pipeline.db.stages import pipeline_status
-from livedash_pipeline.flow.operations import pipeline_document, summary_document
+from livedash_pipeline.base.rules.states import RequestStatus, StageStatus
+from livedash_pipeline.base.rules.values import Document, money
+from livedash_pipeline.base.store.stages import pipeline_status
+from livedash_pipeline.ledger.steps.batches.requests import pipeline_document, summary_document
+from livedash_pipeline.ledger.store.batches.requests import count_by_status
 from livedash_pipeline.local.demo_progress import Progress
+from livedash_pipeline.overview.store import demo
 
 
 class Display:

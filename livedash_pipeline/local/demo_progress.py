@@ -10,11 +10,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from livedash_pipeline.core.states import RequestStatus, StageStatus
-from livedash_pipeline.db.demo import companies_to_import
-from livedash_pipeline.db.polling import count_unended, finished_batches
-from livedash_pipeline.db.requests import count_by_status
-from livedash_pipeline.db.stages import PipelineStatus, count_unsettled_sessions, pipeline_status
+from livedash_pipeline.base.rules.states import RequestStatus, StageStatus
+from livedash_pipeline.base.store.stages import PipelineStatus, count_unsettled_sessions, pipeline_status
+from livedash_pipeline.ledger.store.batches.requests import count_by_status
+from livedash_pipeline.ledger.store.results.observations import count_unended, finished_batches
+from livedash_pipeline.overview.store.demo import companies_to_import
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from livedash_pipeline.db.company_values import CompanyChanges
+from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.local.ports import free_port, is_free
 from livedash_pipeline.local.sample_data.demo_set import demo_companies, demo_sources
 from livedash_pipeline.local.sample_data.generate import SampleCompany

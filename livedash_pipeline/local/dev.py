@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from livedash_pipeline.db.companies import list_companies, update_company
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.prices import price_for, rate_at
+from livedash_pipeline.base.store.companies import list_companies, update_company
+from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.local.batch_api.server import running_server
 from livedash_pipeline.local.demo_source import CREATED_BY, demo_changes, demo_credentials, demo_source
-from livedash_pipeline.local.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
 from livedash_pipeline.local.ports import free_port, is_free
 from livedash_pipeline.local.processes import StartedProcess, interrupted_by_signals, started
 from livedash_pipeline.local.sample_data.demo_set import demo_companies
+from livedash_pipeline.money.store.prices import price_for, rate_at
+from livedash_pipeline.runtime.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
 from livedash_pipeline.settings import Settings, merged_environ
 
 UI_HOST = "127.0.0.1"

@@ -2,7 +2,7 @@
 
 A name can answer with another address at every look-up, so checking a name and then connecting to it by name proves
 nothing: here a name is resolved once, its addresses are checked, and the connection is made to one of those by number, with
-the name in the Host header and in the TLS handshake. Which addresses are allowed is decided in `core.urls`.
+the name in the Host header and in the TLS handshake. Which addresses are allowed is decided in `base.rules.urls`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx2
 
-from livedash_pipeline.core.urls import Origin, SourceRules, address_problem, origin_of
+from livedash_pipeline.base.rules.urls import Origin, SourceRules, address_problem, origin_of
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.http import shown_url
 

@@ -2,7 +2,7 @@
 
 Whoever knows a webhook's path can post there, so paths and queries are kept out of messages. An address that is not public is
 connected to only where the setting is written with it, or allows it. Add other ways of delivery here; what an alert says is
-`core.alerts`, and when one is sent is decided in `defs.alerts`.
+`overview.rules.alerts`, and when one is sent is decided in `defs.checks.alerts`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from livedash_pipeline.core.urls import SourceRules, source_rules
+from livedash_pipeline.base.rules.urls import SourceRules, source_rules
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import PinnedTransport, Resolver, resolve
 from livedash_pipeline.sources.deadline import Deadline

@@ -1,7 +1,7 @@
 """Opens a company's CSV, over HTTP or from this machine, as a temporary file on disk.
 
 Everything that can be wrong with the source itself ends here, as a SourceError of one sentence. What is in the file is the
-business of `core.csv_records`; when it is asked for again, of `flow.import_csv`.
+business of `intake.rules.csv_records`; when it is asked for again, of `intake.steps.import_csv`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from urllib.request import url2pathname
 
 import httpx2
 
-from livedash_pipeline.core.urls import FilePlace, SourceRules, source_rules
+from livedash_pipeline.base.rules.urls import FilePlace, SourceRules, source_rules
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
 from livedash_pipeline.sources.deadline import Deadline

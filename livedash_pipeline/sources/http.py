@@ -20,7 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
-from livedash_pipeline.core.causes import causes_of
+from livedash_pipeline.base.rules.causes import causes_of
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.scratch import temporary_directory
 from livedash_pipeline.sources.deadline import Deadline

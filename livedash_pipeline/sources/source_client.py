@@ -1,7 +1,7 @@
 """Asks for what a company publishes: one GET, and every redirect judged by the company's rules before it is followed.
 
-Used for CSVs and transcripts alike. Which addresses the rules permit is `core.urls`; that the address which was checked is the
-one connected to is `sources.addresses`; what is done with a body is the caller's business.
+Used for CSVs and transcripts alike. Which addresses the rules permit is `base.rules.urls`; that the address which was checked
+is the one connected to is `sources.addresses`; what is done with a body is the caller's business.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 
 import httpx2
 
-from livedash_pipeline.core.urls import (
+from livedash_pipeline.base.rules.urls import (
     FilePlace,
     HttpPlace,
     RefusedPlace,

@@ -1,7 +1,7 @@
 """Fetches one transcript, over HTTP or from a file, under the rules of its company, and turns the bytes into text.
 
 Add ways in which a transcript may be served. Which transcripts are due, what is stored and when a failed one is tried again
-is decided in `flow.fetch_transcripts`; which addresses may be asked at all, in `core.urls`.
+is decided in `intake.steps.fetch_transcripts`; which addresses may be asked at all, in `base.rules.urls`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 
-from livedash_pipeline.core.text import storable_text
-from livedash_pipeline.core.urls import FilePlace, RefusedPlace, SourceRules, locate
+from livedash_pipeline.base.rules.text import storable_text
+from livedash_pipeline.base.rules.urls import FilePlace, RefusedPlace, SourceRules, locate
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
 from livedash_pipeline.sources.deadline import Deadline

@@ -1,4 +1,4 @@
-"""Alembic's environment: runs migrations on the connection that `livedash_pipeline.db.migrate` hands over.
+"""Alembic's environment: runs migrations on the connection that `livedash_pipeline.base.store.migrate` hands over.
 
 Every migration waits at most `LOCK_TIMEOUT` for a lock, so that an upgrade beside a running pipeline fails and is tried
 again instead of queueing everybody behind it. Index builds on large tables go into an autocommit block, CONCURRENTLY.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import text
 
-from livedash_pipeline.db.tables import metadata
+from livedash_pipeline.base.store.tables import metadata
 
 LOCK_TIMEOUT = "10s"
 

@@ -10,7 +10,7 @@ import pytest
 import structlog
 from sqlalchemy import Engine
 
-from livedash_pipeline.db.connect import make_engine
+from livedash_pipeline.base.store.connect import make_engine
 from livedash_pipeline.logs import configure_logging
 from tests.api.world import Api, add_requests, api_settings, running_api
 from tests.conftest import migrated_database

@@ -18,7 +18,7 @@ import schemathesis
 from schemathesis.engine import events, from_schema
 from sqlalchemy import Engine, insert, text
 
-from livedash_pipeline.db.tables import import_rejects, import_runs
+from livedash_pipeline.base.store.tables import import_rejects, import_runs
 from livedash_pipeline.local.batch_api.server import running_server
 from tests.api.world import Api, add_requests, api_settings, running_api
 from tests.conftest import NOW

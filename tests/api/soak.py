@@ -12,9 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from livedash_pipeline.db.connect import make_engine
-from livedash_pipeline.db.migrate import upgrade
-from livedash_pipeline.local.postgres import ensure_database, remove_postgres, start_postgres
+from livedash_pipeline.base.store.connect import make_engine
+from livedash_pipeline.base.store.migrate import upgrade
+from livedash_pipeline.embedded_postgres.server import ensure_database, remove_postgres, start_postgres
 from livedash_pipeline.logs import configure_logging
 from tests.api.explore import Tried, explore, site, unique_home
 

@@ -11,10 +11,10 @@ from typing import Any
 import httpx2
 from sqlalchemy import Engine, insert
 
+from livedash_pipeline.access.steps.tokens import create_token
 from livedash_pipeline.api.app import create_app
-from livedash_pipeline.db.companies import Company, get_company
-from livedash_pipeline.db.tables import companies
-from livedash_pipeline.flow.access_operations import create_token
+from livedash_pipeline.base.store.companies import Company, get_company
+from livedash_pipeline.base.store.tables import companies
 from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
 from livedash_pipeline.settings import Settings
 from tests.conftest import NOW

@@ -12,12 +12,12 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Engine, text
 from starlette.responses import Response
 
+from livedash_pipeline.access.rules.tokens import Role, Scope
 from livedash_pipeline.api.access import Access
 from livedash_pipeline.api.app import api_routes, routers
 from livedash_pipeline.api.guard import access_of, allow, caller_of, company_of, guarded_router
-from livedash_pipeline.api.responses import answer
-from livedash_pipeline.core.access import Role, Scope
-from livedash_pipeline.core.states import RequestStatus
+from livedash_pipeline.api.http.responses import answer
+from livedash_pipeline.base.rules.states import RequestStatus
 from tests.api.world import ADMIN, Api, add_requests, api_settings, running_api
 
 SUMMARY = f"{ADMIN}/summary"

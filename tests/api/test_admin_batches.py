@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.core.endpoints import endpoint_of
+from livedash_pipeline.base.rules.endpoints import endpoint_of
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from tests.api.world import ADMIN, Api, add_batch, add_requests, api_settings, running_api
 from tests.conftest import NOW

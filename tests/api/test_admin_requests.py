@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
-from livedash_pipeline.db.tables import ai_request_attempts, import_rejects, import_runs
+from livedash_pipeline.base.store.tables import ai_request_attempts, import_rejects, import_runs
 from tests.api.world import ADMIN, Api, add_batch, add_requests
 from tests.conftest import NOW
 

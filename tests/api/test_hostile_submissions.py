@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from livedash_pipeline.db.connect import make_engine
-from livedash_pipeline.db.tables import session_imports
+from livedash_pipeline.base.store.connect import make_engine
+from livedash_pipeline.base.store.tables import session_imports
 from tests.api.submission_site import NDJSON, Site, running_site
 from tests.conftest import migrated_database
 from tests.flow.imported import count

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from livedash_pipeline.access.rules.tokens import Scope
 from livedash_pipeline.api.access import MAX_JSON_BODY
 from livedash_pipeline.api.app import THREADS, api_routes, routers
 from livedash_pipeline.api.metrics import Metrics
 from livedash_pipeline.api.middleware import MAX_HEAD_BYTES, MAX_HEADERS, MAX_IN_FLIGHT, MAX_TARGET
 from livedash_pipeline.api.problems import TITLES
-from livedash_pipeline.core.access import Scope
-from livedash_pipeline.core.json_text import MAX_DEPTH
-from livedash_pipeline.core.states import BatchStatus, RequestStatus
-from livedash_pipeline.flow.figures import PipelineFigures
+from livedash_pipeline.base.rules.json_text import MAX_DEPTH
+from livedash_pipeline.base.rules.states import BatchStatus, RequestStatus
+from livedash_pipeline.overview.steps.figures import PipelineFigures
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/http-api.md").read_text(encoding="utf-8")
 

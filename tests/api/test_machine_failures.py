@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 from structlog.testing import capture_logs
 
-from livedash_pipeline.db.connect import make_engine
+from livedash_pipeline.base.store.connect import make_engine
 from tests.api.submission_site import running_site
 from tests.api.world import api_settings, make_token, running_api
 from tests.machine_limits import unwritable

@@ -13,16 +13,16 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Engine, text
 from starlette.responses import Response
 
+from livedash_pipeline.access.rules.tokens import Role, Scope
 from livedash_pipeline.api import protocol
 from livedash_pipeline.api.access import Access
-from livedash_pipeline.api.facts import network_of
 from livedash_pipeline.api.guard import allow, guarded_router
-from livedash_pipeline.api.limits import TokenBuckets
+from livedash_pipeline.api.http.facts import network_of
+from livedash_pipeline.api.http.limits import TokenBuckets
+from livedash_pipeline.api.http.recent import RecentAnswers
+from livedash_pipeline.api.http.responses import answer
 from livedash_pipeline.api.middleware import MAX_HEADERS
-from livedash_pipeline.api.recent import RecentAnswers
-from livedash_pipeline.api.responses import answer
-from livedash_pipeline.core.access import Role, Scope
-from livedash_pipeline.db.connect import make_engine
+from livedash_pipeline.base.store.connect import make_engine
 from tests.api.world import ADMIN, Api, api_settings, make_token, running_api
 
 SUMMARY = f"{ADMIN}/summary"

@@ -17,7 +17,7 @@ import httpx2
 from sqlalchemy import Engine, text
 
 from livedash_pipeline.api.app import create_app
-from livedash_pipeline.db.tables import session_imports
+from livedash_pipeline.base.store.tables import session_imports
 from livedash_pipeline.local.ports import free_port
 from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
 from tests.api.submission_site import KEY, NDJSON, add_companies, make_token, site_settings

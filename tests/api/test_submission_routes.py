@@ -11,11 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text, update
 
-from livedash_pipeline.core.submissions import MAX_ITEM_BYTES
-from livedash_pipeline.db.connect import make_engine
-from livedash_pipeline.db.idempotency import key_lock
-from livedash_pipeline.db.sessions import lock_derivation
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.base.store.connect import make_engine
+from livedash_pipeline.base.store.tables import (
     api_tokens,
     audit_log,
     companies,
@@ -24,7 +21,10 @@ from livedash_pipeline.db.tables import (
     session_imports,
     sessions,
 )
-from livedash_pipeline.flow.derive_sessions import derive_sessions
+from livedash_pipeline.intake.steps.derive_sessions import derive_sessions
+from livedash_pipeline.intake.store.sessions import lock_derivation
+from livedash_pipeline.submissions.rules.items import MAX_ITEM_BYTES
+from livedash_pipeline.submissions.store.idempotency import key_lock
 from tests.api.submission_site import NDJSON, Site, running_site
 from tests.conftest import migrated_database
 from tests.flow.imported import count, rows_of, set_stage

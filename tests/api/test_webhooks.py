@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from livedash_pipeline.errors import SettingsError
-from livedash_pipeline.openai_batch.webhooks import WebhookReader
+from livedash_pipeline.services.openai.webhooks import WebhookReader
 from tests.api.world import Api, add_batch, add_requests, api_settings, running_api
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of the webhook").decode()

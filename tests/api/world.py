@@ -16,13 +16,13 @@ import uvicorn
 from fastapi import APIRouter
 from sqlalchemy import Engine, insert, select
 
+from livedash_pipeline.access.rules.tokens import SECRET_BYTES
+from livedash_pipeline.access.steps.token_key import token_key
+from livedash_pipeline.access.steps.tokens import create_token
 from livedash_pipeline.api.app import create_app, routers
-from livedash_pipeline.api.limits import TokenBuckets
+from livedash_pipeline.api.http.limits import TokenBuckets
 from livedash_pipeline.api.server import listening, origin_of, server_options
-from livedash_pipeline.core.access import SECRET_BYTES
-from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, audit_log
-from livedash_pipeline.flow.access_operations import create_token
-from livedash_pipeline.flow.token_key import token_key
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, audit_log
 from livedash_pipeline.settings import Settings, make_settings
 from tests.conftest import NOW
 from tests.flow.rows import CHAT, insert_company, insert_sessions

@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx2
 from sqlalchemy import text
 
-from livedash_pipeline.core.cursors import make_cursor
+from livedash_pipeline.base.rules.cursors import make_cursor
 from tests.api.submission_site import make_token
 from tests.benchmarks.data import fill_requests
 from tests.benchmarks.figures import Figure, percentile

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from livedash_pipeline.db.companies import get_company
-from livedash_pipeline.flow.import_csv import ImportReport, ImportRules, import_company
+from livedash_pipeline.base.store.companies import get_company
+from livedash_pipeline.intake.steps.import_csv import ImportReport, ImportRules, import_company
 from livedash_pipeline.sources.csv_source import CsvSource
 from tests.benchmarks.copying import Input, Rows, seconds_of_copy
 from tests.benchmarks.data import write_csv

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine, event
 
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
-from livedash_pipeline.flow.submit import submit_pending
-from livedash_pipeline.openai_batch.gateway import BatchGateway, connect
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.services.openai.gateway import BatchGateway, connect
 from livedash_pipeline.settings import isolated_settings
 from tests.benchmarks.copying import Input, Rows, seconds_of_copy
 from tests.benchmarks.data import BATCH, IN_FLIGHT, fill_requests

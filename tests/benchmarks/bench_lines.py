@@ -10,15 +10,15 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from livedash_pipeline.core.admission import Budget
-from livedash_pipeline.core.batch_limits import MAX_FILE_BYTES
-from livedash_pipeline.core.prompt import prompt_version
-from livedash_pipeline.db.batches import Claim, ClaimLimits, claim_batch, pending_groups
-from livedash_pipeline.db.connect import database_now, in_transaction
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.sending import write_input_file
-from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
-from livedash_pipeline.openai_batch.gateway import connect
+from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.store.connect import database_now, in_transaction
+from livedash_pipeline.ledger.rules.admission.admission import Budget
+from livedash_pipeline.ledger.rules.admission.limits import MAX_FILE_BYTES
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.send import write_input_file
+from livedash_pipeline.ledger.store.batches.claims import Claim, ClaimLimits, claim_batch, pending_groups
+from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.settings import isolated_settings
 from tests.benchmarks.data import BATCH, IN_FLIGHT, fill_requests
 from tests.benchmarks.figures import Figure

@@ -9,14 +9,14 @@ from datetime import datetime
 import httpx2
 from sqlalchemy import insert
 
-from livedash_pipeline.core.states import BatchStatus
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.tables import ai_batch_requests
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
-from livedash_pipeline.openai_batch.gateway import BatchGateway, connect
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.rules.states import BatchStatus
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import ai_batch_requests
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.services.openai.gateway import BatchGateway, connect
 from livedash_pipeline.settings import isolated_settings
 from tests.benchmarks.data import MODEL
 from tests.benchmarks.figures import Figure

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from livedash_pipeline.db.connect import database_now, in_transaction
-from livedash_pipeline.db.transcripts import (
+from livedash_pipeline.base.store.connect import database_now, in_transaction
+from livedash_pipeline.intake.steps.derive_sessions import derive_sessions
+from livedash_pipeline.intake.steps.transcript_workers import TranscriptLimits
+from livedash_pipeline.intake.store.transcripts import (
     DueTranscript,
     FetchResult,
     ImportPage,
@@ -16,8 +18,6 @@ from livedash_pipeline.db.transcripts import (
     import_pages,
     store_transcripts,
 )
-from livedash_pipeline.flow.derive_sessions import derive_sessions
-from livedash_pipeline.flow.transcript_workers import TranscriptLimits
 from tests.benchmarks.copying import Input, Rows, seconds_of_copy
 from tests.benchmarks.data import fill_imports, number_of, sample_texts, write_lines
 from tests.benchmarks.figures import Figure

@@ -15,7 +15,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from livedash_pipeline.db.connect import make_engine
+from livedash_pipeline.base.store.connect import make_engine
 from tests.benchmarks.site import Site
 
 _PIECE = 1 << 18

@@ -23,7 +23,7 @@ from typing import Any, TextIO
 
 import psutil
 
-from livedash_pipeline.local.postgres import remove_postgres, start_postgres
+from livedash_pipeline.embedded_postgres.server import remove_postgres, start_postgres
 from tests.benchmarks.apart import NAMES
 from tests.benchmarks.figures import Figure, growths, line, shown_size, table
 from tests.e2e.programs import clean_environ

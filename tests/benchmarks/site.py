@@ -16,13 +16,13 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.db.companies import Company, add_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.connect import database_now, make_engine
-from livedash_pipeline.db.migrate import upgrade
-from livedash_pipeline.db.prices import seed_prices, set_rate
-from livedash_pipeline.db.tables import metadata
-from livedash_pipeline.local.postgres import ensure_database, start_postgres
+from livedash_pipeline.base.store.companies import Company, add_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import database_now, make_engine
+from livedash_pipeline.base.store.migrate import upgrade
+from livedash_pipeline.base.store.tables import metadata
+from livedash_pipeline.embedded_postgres.server import ensure_database, start_postgres
+from livedash_pipeline.money.store.prices import seed_prices, set_rate
 
 _NOWHERE = "http://127.0.0.1:9/x.csv"
 

@@ -15,10 +15,10 @@ import structlog
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.cli import cli
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.prices import seed_prices, set_rate
+from livedash_pipeline.money.store.prices import seed_prices, set_rate
 from livedash_pipeline.settings import Settings
 from tests.conftest import migrated_database
 from tests.flow.rows import insert_company

@@ -12,15 +12,15 @@ import pytest
 from rich.console import Console
 from sqlalchemy import Engine
 
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import ai_batch_requests
 from livedash_pipeline.commands.batches import draw_cancel, draw_reconcile
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.prices import seed_prices
-from livedash_pipeline.db.tables import ai_batch_requests
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.local.batch_api.server import running_server
-from livedash_pipeline.openai_batch.gateway import connect
+from livedash_pipeline.money.store.prices import seed_prices
+from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.settings import Settings
 from tests.commands.conftest import Run, document_of
 from tests.flow.rows import insert_company, insert_requests, rows_of

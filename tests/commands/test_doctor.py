@@ -11,13 +11,13 @@ import pytest
 from click.testing import Result
 from sqlalchemy import Engine
 
-from livedash_pipeline.core.endpoints import key_fingerprint
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.prices import seed_prices, set_rate
-from livedash_pipeline.db.traits import note_habit
-from livedash_pipeline.flow.context import configured_endpoint
-from livedash_pipeline.flow.doctor import NAMES, Patient, examine
+from livedash_pipeline.base.rules.endpoints import key_fingerprint
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
+from livedash_pipeline.ledger.store.recovery.traits import note_habit
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
+from livedash_pipeline.money.store.prices import seed_prices, set_rate
+from livedash_pipeline.overview.steps.doctor import NAMES, Patient, examine
 from livedash_pipeline.settings import Settings
 from tests.commands.conftest import Run, document_of
 from tests.sources.alert_receiver import alert_receiver

@@ -9,10 +9,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Engine, insert, select
 
-from livedash_pipeline.core.cursors import make_cursor
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import ai_batch_requests, ai_request_attempts, import_rejects, import_runs
-from livedash_pipeline.flow.inspections import describe_batch, describe_request, list_rejects
+from livedash_pipeline.base.rules.cursors import make_cursor
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_request_attempts, import_rejects, import_runs
+from livedash_pipeline.overview.steps.inspections import describe_batch, describe_request, list_rejects
 from tests.commands.conftest import Run, document_of
 from tests.conftest import NOW
 from tests.flow.imported import add_request

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, update
 
-from livedash_pipeline.core.endpoints import endpoint_of
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import companies
+from livedash_pipeline.base.rules.endpoints import endpoint_of
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import companies
 from tests.api.world import add_batch
 from tests.flow.rows import insert_requests
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.db.companies import Company, update_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.connect import database_now
+from livedash_pipeline.base.store.companies import Company, update_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import database_now
 from tests.commands.conftest import Run, document_of
 from tests.machine_limits import closed_streams, few_open_files, full_device, no_large_files, run_limited, unwritable
 
@@ -101,7 +101,7 @@ def test_too_few_open_files_are_named(process_env: dict[str, str], tmp_path: Pat
     script = (
         "import sys, os\n"
         "from livedash_pipeline.cli import main\n"
-        "import livedash_pipeline.commands.reports, livedash_pipeline.local.environment, psycopg, sqlalchemy\n"
+        "import livedash_pipeline.commands.reports, livedash_pipeline.runtime.environment, psycopg, sqlalchemy\n"
         "import sqlalchemy.dialects.postgresql.psycopg\n"
         "held = []\n"
         "try:\n"

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from livedash_pipeline.commands.output import show_span
-from livedash_pipeline.core.prompt import prompt_version
-from livedash_pipeline.core.transcripts import transcript_hash
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.analysis.steps.build_requests import NO_QUESTIONS, build_requests
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
     ai_holds,
     ai_processing_requests,
@@ -23,15 +23,15 @@ from livedash_pipeline.db.tables import (
     session_processing_status,
     sessions,
 )
-from livedash_pipeline.flow.build_requests import NO_QUESTIONS, build_requests
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.commands.output import show_span
+from livedash_pipeline.intake.rules.transcripts import transcript_hash
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from livedash_pipeline.local.batch_api.server import running_server
-from livedash_pipeline.openai_batch.gateway import connect
-from livedash_pipeline.openai_batch.tokens import count_tokens
+from livedash_pipeline.services.openai.gateway import connect
+from livedash_pipeline.services.openai.tokens import count_tokens
 from livedash_pipeline.settings import Settings
 from tests.commands.conftest import Run, document_of
 from tests.conftest import NOW

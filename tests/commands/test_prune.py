@@ -15,12 +15,12 @@ import pytest
 from rich.console import Console
 from sqlalchemy import Engine, select, text, update
 
+from livedash_pipeline.access.store.tokens import AuditEntry, write_audit
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import messages, session_imports, session_processing_status
 from livedash_pipeline.commands.pipeline import ForegroundRun
 from livedash_pipeline.commands.prune import draw_prune, prune_run
-from livedash_pipeline.core.retention import PruneRequest
-from livedash_pipeline.db.access import AuditEntry, write_audit
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import messages, session_imports, session_processing_status
+from livedash_pipeline.retention.rules.retention import PruneRequest
 from tests.commands.conftest import Run, document_of
 from tests.flow.rows import CHAT, insert_company, insert_sessions
 

@@ -8,12 +8,12 @@ from decimal import Decimal
 
 from sqlalchemy import Engine, update
 
+from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, sessions
 from livedash_pipeline.commands.reports import stage_line
-from livedash_pipeline.core.prompt import prompt_version
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.holds import learn_limit
-from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, sessions
-from livedash_pipeline.flow.submit import SubmitReport, submit_document
+from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_document
+from livedash_pipeline.ledger.store.admission.holds import learn_limit
 from tests.commands.conftest import Run, document_of
 from tests.conftest import NOW
 from tests.flow.imported import add_request

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, select, update
 
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import (
     ai_processing_requests,
     ai_request_attempts,
     processing_stages,

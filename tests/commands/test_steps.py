@@ -25,7 +25,7 @@ from livedash_pipeline.commands.pipeline import (
     import_run,
     submit_run,
 )
-from livedash_pipeline.local.postgres import remove_postgres, running_postgres
+from livedash_pipeline.embedded_postgres.server import remove_postgres, running_postgres
 from tests.commands.conftest import Run, document_of
 
 LIVEDASH = [str(Path(sys.executable).with_name("livedash"))]

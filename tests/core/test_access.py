@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.access import (
+from livedash_pipeline.access.rules.tokens import (
     PREFIX_LENGTH,
     SCOPES,
     SECRET_BYTES,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.addresses import Network, is_within, read_address, read_network, special_kind
+from livedash_pipeline.base.rules.addresses import Network, is_within, read_address, read_network, special_kind
 
 SPECIAL = {
     "loopback": ("127.0.0.0/8", "::1/128"),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.admission import (
+from livedash_pipeline.ledger.rules.admission.admission import (
     Budget,
     HoldRule,
     HoldScope,
@@ -24,7 +24,7 @@ from livedash_pipeline.core.admission import (
     learned_limit,
     take_turns,
 )
-from livedash_pipeline.core.failures import FailureKind
+from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from tests.conftest import NOW
 
 LIMIT_REACHED = (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.alerts import (
+from livedash_pipeline.overview.rules.alerts import (
     CHECK_REMEDIES,
     ERROR_REMEDIES,
     JOB_REMEDIES,
@@ -20,7 +20,7 @@ from livedash_pipeline.core.alerts import (
     remedy_for_run,
     turned_worse,
 )
-from livedash_pipeline.core.health import Level
+from livedash_pipeline.overview.rules.health import Level
 
 RUN = Alert(
     kind="run_failed",

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.analysis import Category, Sentiment, answer_schema
-from livedash_pipeline.core.answer_reading import Answer, InvalidAnswer, read_answer
+from livedash_pipeline.analysis.rules.answer import Category, Sentiment, answer_schema
+from livedash_pipeline.analysis.rules.answer_reading import Answer, InvalidAnswer, read_answer
 
 SESSION = "0b8f7d6e-0000-7000-8000-000000000001"
 GOOD: dict[str, Any] = {

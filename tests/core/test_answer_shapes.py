@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.answer_reading import Answer, InvalidAnswer, read_answer
-from livedash_pipeline.core.answer_text import FoundObject, NoObject, find_object
+from livedash_pipeline.analysis.rules.answer_reading import Answer, InvalidAnswer, read_answer
+from livedash_pipeline.analysis.rules.answer_text import FoundObject, NoObject, find_object
 from tests.core.test_analysis import GOOD, SESSION
 
 TEXT = json.dumps(GOOD)

@@ -6,9 +6,15 @@ from typing import Any
 
 import pytest
 
-from livedash_pipeline.core.batch_words import EndWord, end_word, is_known
-from livedash_pipeline.core.remote import RemoteBatch, end_reason, local_status, read_remote_batch, remote_end
-from livedash_pipeline.core.states import BatchStatus
+from livedash_pipeline.base.rules.states import BatchStatus
+from livedash_pipeline.ledger.rules.service.batch_words import EndWord, end_word, is_known
+from livedash_pipeline.ledger.rules.service.remote import (
+    RemoteBatch,
+    end_reason,
+    local_status,
+    read_remote_batch,
+    remote_end,
+)
 
 B = BatchStatus
 HALF = {"total": 4, "completed": 2, "failed": 0}

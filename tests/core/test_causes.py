@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.causes import causes_of
+from livedash_pipeline.base.rules.causes import causes_of
 
 _SIZE = 12
 _LINKS = st.lists(

@@ -5,8 +5,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from livedash_pipeline.core.csv_fields import COLUMNS, BadField, RecordTimes, content_hash, is_number, read_record
-from livedash_pipeline.core.local_time import parse_local_time
+from livedash_pipeline.base.rules.local_time import parse_local_time
+from livedash_pipeline.intake.rules.csv_fields import (
+    COLUMNS,
+    BadField,
+    RecordTimes,
+    content_hash,
+    is_number,
+    read_record,
+)
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 FIELDS = (

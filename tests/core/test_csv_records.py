@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.csv_records import Block, gather, read_again, split_records
-from livedash_pipeline.core.csv_rejects import (
+from livedash_pipeline.intake.rules.csv_records import Block, gather, read_again, split_records
+from livedash_pipeline.intake.rules.csv_rejects import (
     MAX_RECORD_LENGTH,
     REJECT_EXPLANATIONS,
     RejectReason,

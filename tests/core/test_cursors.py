@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.cursors import make_cursor, make_row_cursor, read_cursor, read_row_cursor
+from livedash_pipeline.base.rules.cursors import make_cursor, make_row_cursor, read_cursor, read_row_cursor
 
 FILTERS = {"list": "failed_sessions", "stage": None, "company": "acme"}
 

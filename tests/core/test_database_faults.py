@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg.errors import _sqlcodes
 
-from livedash_pipeline.core.database_faults import DATABASE, FAULTS, GONE, fault_of_refusal, fault_of_state
+from livedash_pipeline.base.rules.database_faults import DATABASE, FAULTS, GONE, fault_of_refusal, fault_of_state
 
 # What must not be called "went away": each has its own words.
 OWN_WORDS = {

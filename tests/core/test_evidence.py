@@ -11,9 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.evidence import OwnBatch, Proof, Tag, Witnesses, hidden, judge_absence, nameless, shown_as
-from livedash_pipeline.core.listing import Listing, ListingWatch
-from livedash_pipeline.core.remote import RemoteBatch, read_remote_batch
+from livedash_pipeline.ledger.rules.recovery.evidence import (
+    OwnBatch,
+    Proof,
+    Tag,
+    Witnesses,
+    hidden,
+    judge_absence,
+    nameless,
+    shown_as,
+)
+from livedash_pipeline.ledger.rules.service.listing import Listing, ListingWatch
+from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, read_remote_batch
 from tests.conftest import NOW
 
 SINCE = datetime.fromtimestamp(1_000, UTC)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.failures import (
+from livedash_pipeline.ledger.rules.service.failures import (
     ApiFailure,
     FailureKind,
     ValidationClass,
@@ -16,7 +16,7 @@ from livedash_pipeline.core.failures import (
     remedy,
     validation_class,
 )
-from livedash_pipeline.core.remote import RemoteError
+from livedash_pipeline.ledger.rules.service.remote import RemoteError
 
 K = FailureKind
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.health import (
+from livedash_pipeline.overview.rules.health import (
     Level,
     failure_level,
     import_freshness,

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from livedash_pipeline.core.json_brackets import after_brackets, bracket_steps, count_brackets, mark_steps
-from livedash_pipeline.core.json_items import ArraySplitter, ItemSplitter, LineSplitter
-from livedash_pipeline.core.json_text import JsonFault, deeper_than, read_json
-from livedash_pipeline.core.submission_fields import SubmittedSession
-from livedash_pipeline.core.submission_parts import judged_parts
-from livedash_pipeline.core.submissions import ERRORS_TOLD, AcceptedItem, RefusedItem, read_item
+from livedash_pipeline.base.rules.json_brackets import after_brackets, bracket_steps, count_brackets, mark_steps
+from livedash_pipeline.base.rules.json_text import JsonFault, deeper_than, read_json
+from livedash_pipeline.submissions.rules.fields import SubmittedSession
+from livedash_pipeline.submissions.rules.items import ERRORS_TOLD, AcceptedItem, RefusedItem, read_item
+from livedash_pipeline.submissions.rules.json_items import ArraySplitter, ItemSplitter, LineSplitter
+from livedash_pipeline.submissions.rules.parts import judged_parts
 
 SIZE = 200_000
 PIECE = 8_192

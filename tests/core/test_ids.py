@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.ids import read_id, read_ids
+from livedash_pipeline.base.rules.ids import read_id, read_ids
 
 
 @given(st.uuids(), st.sampled_from(["", " ", "\n"]))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.json_items import ArraySplitter, BodyFault, ItemSplitter, LineSplitter
+from livedash_pipeline.submissions.rules.json_items import ArraySplitter, BodyFault, ItemSplitter, LineSplitter
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(['"', "\\", '\\"', "]", "}{", "[,", "\n"]),

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from livedash_pipeline.core.answer_reading import read_analysis
-from livedash_pipeline.core.batch_words import EndWord
-from livedash_pipeline.core.failures import ValidationClass
-from livedash_pipeline.core.judgement import (
+from livedash_pipeline.analysis.rules.answer_reading import read_analysis
+from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.ledger.rules.results.judgement import (
     BatchEnd,
     Unanswered,
     judge_line,
@@ -19,9 +18,10 @@ from livedash_pipeline.core.judgement import (
     month_of,
     validation_verdict,
 )
-from livedash_pipeline.core.outcomes import Outcome
-from livedash_pipeline.core.remote import RemoteError
-from livedash_pipeline.core.result_lines import ResultLine
+from livedash_pipeline.ledger.rules.results.result_lines import ResultLine
+from livedash_pipeline.ledger.rules.service.batch_words import EndWord
+from livedash_pipeline.ledger.rules.service.failures import ValidationClass
+from livedash_pipeline.ledger.rules.service.remote import RemoteError
 from tests.core.test_analysis import GOOD, SESSION
 
 

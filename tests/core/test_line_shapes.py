@@ -8,12 +8,17 @@ from uuid import UUID
 
 import pytest
 
-from livedash_pipeline.core.answer_reading import read_analysis
-from livedash_pipeline.core.answers import UnusableAnswer, UsableAnswer
-from livedash_pipeline.core.json_lines import find_ids, objects_on
-from livedash_pipeline.core.judgement import judge_kept, judge_line
-from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
-from livedash_pipeline.core.result_lines import ResultLine, cut_line, read_result_line, read_result_lines
+from livedash_pipeline.analysis.rules.answer_reading import read_analysis
+from livedash_pipeline.base.rules.json_lines import find_ids, objects_on
+from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Outcome
+from livedash_pipeline.ledger.rules.results.answers import UnusableAnswer, UsableAnswer
+from livedash_pipeline.ledger.rules.results.judgement import judge_kept, judge_line
+from livedash_pipeline.ledger.rules.results.result_lines import (
+    ResultLine,
+    cut_line,
+    read_result_line,
+    read_result_lines,
+)
 from tests.core.test_analysis import GOOD, SESSION
 
 TEXT = json.dumps(GOOD)

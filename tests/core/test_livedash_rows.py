@@ -13,9 +13,10 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.csv_fields import content_hash
-from livedash_pipeline.core.livedash_chats import ChatRules, SourceChat, move_chat
-from livedash_pipeline.core.livedash_companies import (
+from livedash_pipeline.base.rules.states import CompanyStatus, Stage, StageStatus
+from livedash_pipeline.intake.rules.csv_fields import content_hash
+from livedash_pipeline.takeover.rules.chats import ChatRules, SourceChat, move_chat
+from livedash_pipeline.takeover.rules.companies import (
     MovedCompany,
     credential_variables,
     free_slug,
@@ -24,10 +25,9 @@ from livedash_pipeline.core.livedash_companies import (
     move_price,
     slug_of,
 )
-from livedash_pipeline.core.livedash_requests import OldBatch, RequestEnd, request_end
-from livedash_pipeline.core.livedash_stages import Evidence, move_stages, text_without_unstorable
-from livedash_pipeline.core.livedash_values import Note, complaint, decimal_text, kept_id, moment
-from livedash_pipeline.core.states import CompanyStatus, Stage, StageStatus
+from livedash_pipeline.takeover.rules.requests import OldBatch, RequestEnd, request_end
+from livedash_pipeline.takeover.rules.stages import Evidence, move_stages, text_without_unstorable
+from livedash_pipeline.takeover.rules.values import Note, complaint, decimal_text, kept_id, moment
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 BATCHES = {"open": OldBatch("batch_1", "COMPLETED"), "over": OldBatch("batch_2", "PROCESSED")}

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from livedash_pipeline.core.looking import MOST_UNCHANGED, UNCHANGED_FOR, is_behind, to_ask
-from livedash_pipeline.core.remote import RemoteBatch, read_remote_batch
+from livedash_pipeline.ledger.rules.recovery.looking import MOST_UNCHANGED, UNCHANGED_FOR, is_behind, to_ask
+from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, read_remote_batch
 from tests.conftest import NOW
 
 

@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.model_parameters import MAXIMUM_NAMES, default_parameters, maximum_of, read_parameters
+from livedash_pipeline.ledger.rules.admission.model_parameters import (
+    MAXIMUM_NAMES,
+    default_parameters,
+    maximum_of,
+    read_parameters,
+)
 
 PLAIN = {"max_tokens": 1000, "temperature": 0}
 REASONING = {"max_completion_tokens": 4000, "reasoning_effort": "low"}

@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.cursors import make_cursor, make_moment_cursor, read_cursor, read_moment_cursor
+from livedash_pipeline.base.rules.cursors import make_cursor, make_moment_cursor, read_cursor, read_moment_cursor
 
 FILTERS = {"feed": "results", "since": None}
 MOMENTS = st.integers(-(10**15), 10**16).map(lambda n: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=n))
@@ -36,7 +36,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_a_moment_beyond_the_calendar_is_refused() -> None:
     import base64
 
-    from livedash_pipeline.core.cursors import _hash
+    from livedash_pipeline.base.rules.cursors import _hash
 
     raw = (2**62).to_bytes(8, signed=True) + bytes(16) + _hash(FILTERS)
     assert read_moment_cursor(base64.urlsafe_b64encode(raw).decode().rstrip("="), FILTERS) is None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from livedash_pipeline.core.nothing_sent import Standing, unknown_clause, why_nothing_is_sent
+from livedash_pipeline.ledger.rules.admission.nothing_sent import Standing, unknown_clause, why_nothing_is_sent
 
 _DONE = Standing(sessions=3)
 _MOMENT = datetime(2025, 5, 1, 12, 1, 30, tzinfo=UTC)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.outcomes import SETTLEMENT_RULES, Disposition, Outcome, Settlement, settle
-from livedash_pipeline.db.tables import ai_request_attempts
+from livedash_pipeline.base.rules.outcomes import SETTLEMENT_RULES, Disposition, Outcome, Settlement, settle
+from livedash_pipeline.base.store.tables import ai_request_attempts
 
 COMPLETE, FAILED, RELEASED = Disposition.COMPLETE, Disposition.FAILED, Disposition.RELEASED
 

@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.failures import ApiFailure, FailureKind, classify_api_error, no_answer
-from livedash_pipeline.core.pacing import LONGEST_ASKED, LONGEST_PAUSE, Pause, asks_for_pause, next_pause
+from livedash_pipeline.ledger.rules.admission.pauses import (
+    LONGEST_ASKED,
+    LONGEST_PAUSE,
+    Pause,
+    asks_for_pause,
+    next_pause,
+)
+from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind, classify_api_error, no_answer
 from tests.conftest import NOW
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.pricing import (
+from livedash_pipeline.base.rules.token_usage import TokenUsage
+from livedash_pipeline.money.rules.pricing import (
     Price,
     cost_of,
     estimate_cost,
@@ -17,7 +18,6 @@ from livedash_pipeline.core.pricing import (
     to_eur,
     usage_exceeds,
 )
-from livedash_pipeline.core.token_usage import TokenUsage
 
 D = Decimal
 GPT_4O_MINI = Price(

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from livedash_pipeline.core.failures import classify_api_error
-from livedash_pipeline.core.probes import (
+from livedash_pipeline.ledger.rules.recovery.probes import (
     ProbeKind,
     ProbeOutcome,
     judge_fence,
@@ -17,7 +16,8 @@ from livedash_pipeline.core.probes import (
     probe_line,
     probe_nonce,
 )
-from livedash_pipeline.core.remote import read_remote_batch
+from livedash_pipeline.ledger.rules.service.failures import classify_api_error
+from livedash_pipeline.ledger.rules.service.remote import read_remote_batch
 
 P = ProbeOutcome
 FILE_GONE = {"code": "invalid_request", "param": "file_id", "message": "No such file.", "line": None}

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core import prompt
-from livedash_pipeline.core.analysis import Category
-from livedash_pipeline.core.model_parameters import default_parameters, maximum_of
-from livedash_pipeline.core.prompt import (
+from livedash_pipeline.analysis.rules import prompt
+from livedash_pipeline.analysis.rules.answer import Category
+from livedash_pipeline.analysis.rules.prompt import (
     INSTRUCTIONS,
     input_hash,
     prompt_version,
     request_body,
     transcript_data,
 )
-from livedash_pipeline.core.transcripts import Message
+from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.ledger.rules.admission.model_parameters import default_parameters, maximum_of
 
 SESSION = UUID("0b8f7d6e-0000-7000-8000-000000000001")
 messages = st.builds(
@@ -89,7 +89,7 @@ def test_parameters_that_are_given_replace_the_defaults() -> None:
 
 
 def test_the_version_is_the_same_in_every_process() -> None:
-    source = "from livedash_pipeline.core.prompt import prompt_version; print(prompt_version())"
+    source = "from livedash_pipeline.analysis.rules.prompt import prompt_version; print(prompt_version())"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == prompt_version()
 

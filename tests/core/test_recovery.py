@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.evidence import Absence, Proof, Tag
-from livedash_pipeline.core.recovery import (
+from livedash_pipeline.ledger.rules.recovery.evidence import Absence, Proof, Tag
+from livedash_pipeline.ledger.rules.recovery.recovery import (
     RecoveryClock,
     Step,
     UnfinishedBatch,
@@ -20,7 +20,7 @@ from livedash_pipeline.core.recovery import (
     look_again_at,
     next_step,
 )
-from livedash_pipeline.core.remote import RemoteBatch, read_remote_batch
+from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, read_remote_batch
 from tests.conftest import NOW
 
 CLOCK = RecoveryClock(deadline=timedelta(seconds=60), lag=timedelta(seconds=120))

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.endpoints import endpoint_of, is_loopback, key_fingerprint
-from livedash_pipeline.core.remote import (
+from livedash_pipeline.base.rules.endpoints import endpoint_of, is_loopback, key_fingerprint
+from livedash_pipeline.base.rules.states import BatchStatus
+from livedash_pipeline.ledger.rules.service.remote import (
     METADATA_BATCH_ID,
     RemoteError,
     RemoteUsage,
@@ -20,8 +21,13 @@ from livedash_pipeline.core.remote import (
     read_remote_batch,
     read_remote_file,
 )
-from livedash_pipeline.core.remote_values import MESSAGE_LENGTH, read_count, read_moment, read_text, tidy_message
-from livedash_pipeline.core.states import BatchStatus
+from livedash_pipeline.ledger.rules.service.remote_values import (
+    MESSAGE_LENGTH,
+    read_count,
+    read_moment,
+    read_text,
+    tidy_message,
+)
 
 MOMENT = datetime(2025, 5, 1, 12, 0, tzinfo=UTC)
 SECONDS = 1_746_100_800

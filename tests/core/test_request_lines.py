@@ -8,10 +8,10 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.model_parameters import default_parameters, maximum_of
-from livedash_pipeline.core.prompt import ENDPOINT, request_body, transcript_data
-from livedash_pipeline.core.request_lines import RequestSizer, build_line
-from livedash_pipeline.core.transcripts import Message
+from livedash_pipeline.analysis.rules.prompt import ENDPOINT, request_body, transcript_data
+from livedash_pipeline.analysis.rules.request_lines import RequestSizer, build_line
+from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.ledger.rules.admission.model_parameters import default_parameters, maximum_of
 
 # Where `str.splitlines` ends a line: some servers read files with it.
 LINE_ENDS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.outcomes import Outcome
-from livedash_pipeline.core.result_lines import (
+from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.ledger.rules.results.result_lines import (
     ResultLine,
     TokenUsage,
     last_line_parses,

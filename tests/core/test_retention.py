@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.retention import PruneRequest, find_fault
-from livedash_pipeline.core.retention_periods import LONGEST_DAYS, Retention, read_days
+from livedash_pipeline.base.rules.retention_periods import LONGEST_DAYS, Retention, read_days
+from livedash_pipeline.retention.rules.retention import PruneRequest, find_fault
 from tests.conftest import NOW
 
 

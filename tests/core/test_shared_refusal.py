@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from livedash_pipeline.core.shared_refusal import Refused, describe_shared, shared_refusal
+from livedash_pipeline.ledger.rules.admission.shared_refusal import Refused, describe_shared, shared_refusal
 
 UNSUPPORTED = "Unsupported parameter: 'max_tokens' is not supported with this model."
 OTHER = "Unsupported parameter: 'temperature' is not supported with this model."

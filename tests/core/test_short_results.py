@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.short_results import (
+from livedash_pipeline.ledger.rules.results.short_results import (
     BELIEVED_SPAN,
     ShortLooks,
     after_look,

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from livedash_pipeline.core.standstill import BatchSituation, why_it_stands_still
-from livedash_pipeline.core.states import BatchStatus
+from livedash_pipeline.base.rules.states import BatchStatus
+from livedash_pipeline.ledger.rules.admission.standstill import BatchSituation, why_it_stands_still
 from tests.conftest import NOW
 
 ENDPOINT = "api.openai.com/v1"

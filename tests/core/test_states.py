@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.states import (
+from livedash_pipeline.base.rules.states import (
     BATCH_MOVES,
     ENDED_BATCHES,
     LIVE_BATCHES,

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.submission_fields import MAX_CONTENT, MAX_MESSAGES, session_schema
-from livedash_pipeline.core.submissions import MAX_ITEM_BYTES, AcceptedItem, RefusedItem, json_pointer, read_item
-from livedash_pipeline.core.submitted_messages import read_messages, write_messages
-from livedash_pipeline.core.transcripts import Message
+from livedash_pipeline.intake.rules.submitted_messages import read_messages, write_messages
+from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.submissions.rules.fields import MAX_CONTENT, MAX_MESSAGES, session_schema
+from livedash_pipeline.submissions.rules.items import MAX_ITEM_BYTES, AcceptedItem, RefusedItem, json_pointer, read_item
 
 MESSAGE = {"role": "user", "content": "hello"}
 NO_TIME = datetime.fromtimestamp(0, UTC)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.text import storable_text
+from livedash_pipeline.base.rules.text import storable_text
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=200)
 

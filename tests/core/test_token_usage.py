@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.pricing import Price, cost_of, usage_exceeds
-from livedash_pipeline.core.remote import RemoteUsage, read_remote_batch
-from livedash_pipeline.core.token_usage import NO_USAGE, TokenUsage, read_usage
+from livedash_pipeline.base.rules.token_usage import NO_USAGE, TokenUsage, read_usage
+from livedash_pipeline.ledger.rules.service.remote import RemoteUsage, read_remote_batch
+from livedash_pipeline.money.rules.pricing import Price, cost_of, usage_exceeds
 
 PRICE = Price(batch_input=Decimal(2), batch_cached_input=Decimal(1), batch_output=Decimal(8))
 

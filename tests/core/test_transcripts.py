@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.local_time import parse_local_time
-from livedash_pipeline.core.transcripts import (
+from livedash_pipeline.base.rules.local_time import parse_local_time
+from livedash_pipeline.intake.rules.transcripts import (
     Message,
     MessageTimes,
     ParsedTranscript,

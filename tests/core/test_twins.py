@@ -7,9 +7,9 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 import pytest
 
-from livedash_pipeline.core.evidence import Tag
-from livedash_pipeline.core.remote import RemoteBatch, read_remote_batch
-from livedash_pipeline.core.twins import Looks, NamedRow, Verdict, first_sight, judge_twin
+from livedash_pipeline.ledger.rules.recovery.evidence import Tag
+from livedash_pipeline.ledger.rules.recovery.twins import Looks, NamedRow, Verdict, first_sight, judge_twin
+from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, read_remote_batch
 
 ROW = UUID("0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b")
 V = Verdict

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.ui_requests import UiRequest, local_origins, plain_origin, refuse_ui_request
+from livedash_pipeline.overview.rules.ui_requests import UiRequest, local_origins, plain_origin, refuse_ui_request
 
 ORIGINS = local_origins(3000) | {"https://dagster.example.com"}
 JSON = {"content-type": "application/json; charset=utf-8"}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.urls import (
+from livedash_pipeline.base.rules.urls import (
     FilePlace,
     HttpPlace,
     Origin,

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.vocabulary import country_code, language_code, sentiment_score, yes_or_no
-from livedash_pipeline.core.vocabulary_countries import COUNTRY_CODES, COUNTRY_NAMES
-from livedash_pipeline.core.vocabulary_languages import LANGUAGE_CODES, LANGUAGE_NAMES
+from livedash_pipeline.intake.rules.vocabulary import country_code, language_code, sentiment_score, yes_or_no
+from livedash_pipeline.intake.rules.vocabulary_countries import COUNTRY_CODES, COUNTRY_NAMES
+from livedash_pipeline.intake.rules.vocabulary_languages import LANGUAGE_CODES, LANGUAGE_NAMES
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, insert, text, update
 
-from livedash_pipeline.core.admission import Budget, PendingGroup, budget, free_tokens
-from livedash_pipeline.core.prompt import prompt_version
-from livedash_pipeline.core.states import BatchStatus
-from livedash_pipeline.db import batches, holds, recovery
-from livedash_pipeline.db.batches import Claim, ClaimLimits
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.base.rules.states import BatchStatus
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
     ai_processing_requests,
     ai_request_attempts,
@@ -25,6 +22,11 @@ from livedash_pipeline.db.tables import (
     model_parameters,
     sessions,
 )
+from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup, budget, free_tokens
+from livedash_pipeline.ledger.store.admission import holds
+from livedash_pipeline.ledger.store.batches import claims
+from livedash_pipeline.ledger.store.batches.claims import Claim, ClaimLimits
+from livedash_pipeline.ledger.store.recovery import recovery
 from tests.conftest import NOW
 from tests.db.test_states_in_database import HERE, insert_batch
 from tests.flow.rows import insert_company, insert_requests, rows_of, stage_counts
@@ -45,7 +47,7 @@ def group_of(company: Company, model: str = MODEL) -> PendingGroup:
 
 
 def claim(connection: Connection, company: Company, limits: ClaimLimits = OPEN, model: str = MODEL) -> Claim | None:
-    return batches.claim_batch(
+    return claims.claim_batch(
         connection,
         group_of(company, model),
         limits,
@@ -179,7 +181,7 @@ def test_only_working_companies_are_claimed_for(engine: Engine, company: Company
     for status, taken in (("ACTIVE", 1), ("TRIAL", 1), ("SUSPENDED", None), ("ARCHIVED", None)):
         with engine.connect() as connection:
             connection.execute(update(companies).values(status=status))
-            assert bool(batches.pending_groups(connection)) is (taken is not None)
+            assert bool(claims.pending_groups(connection)) is (taken is not None)
             made = claim(connection, company)
             assert (made and made.requests) == taken
 
@@ -188,7 +190,7 @@ def test_what_waits_is_grouped_by_company_and_model(engine: Engine, company: Com
     with engine.begin() as connection:
         insert_requests(connection, company, 2, updated_at=NOW - timedelta(hours=1), requested_at=NOW)
         insert_requests(connection, company, 1, model="another")
-        groups = batches.pending_groups(connection, company.id)
+        groups = claims.pending_groups(connection, company.id)
     assert [(each.model, each.requests, each.token_estimate, each.max_output_tokens) for each in groups] == [
         (MODEL, 2, 200, 8000),
         ("another", 1, 100, 4000),
@@ -201,7 +203,7 @@ def test_a_request_that_no_batch_can_hold_fails_before_it_is_bought(engine: Engi
         insert_requests(connection, company, token_estimate=1001)
         insert_requests(connection, company, body_bytes=2001)
         insert_requests(connection, company, body_bytes=2000, token_estimate=1000)
-        failed = batches.fail_oversized(connection, group_of(company), max_bytes=2000, max_tokens=1000, now=NOW)
+        failed = claims.fail_oversized(connection, group_of(company), max_bytes=2000, max_tokens=1000, now=NOW)
     assert failed == 2
     found = rows_of(engine, ai_processing_requests)
     assert [row.error_code for row in found] == ["input_too_long", "input_too_long", None]
@@ -220,7 +222,7 @@ def test_concurrent_claimers_of_a_model_share_its_token_limit(engine: Engine, co
     def submit(owner: Company) -> None:
         with engine.begin() as connection:
             learned = holds.lock_admission(connection, HERE, MODEL, now=NOW)
-            enqueued = batches.enqueued_tokens(connection, HERE, MODEL)
+            enqueued = claims.enqueued_tokens(connection, HERE, MODEL)
             free = free_tokens(900, learned, enqueued)
             claim(connection, owner, replace(OPEN, max_lines=4, max_tokens=free))
 
@@ -230,7 +232,7 @@ def test_concurrent_claimers_of_a_model_share_its_token_limit(engine: Engine, co
     for claimer in claimers:
         claimer.join()
     with engine.connect() as connection:
-        assert batches.enqueued_tokens(connection, HERE, MODEL) == 700
+        assert claims.enqueued_tokens(connection, HERE, MODEL) == 700
 
 
 def test_tokens_are_reserved_by_open_batches_of_the_model_at_the_endpoint(engine: Engine, company: Company) -> None:
@@ -239,7 +241,7 @@ def test_tokens_are_reserved_by_open_batches_of_the_model_at_the_endpoint(engine
     insert_batch(engine, company, None, status="VALIDATING", token_estimate=10**9, endpoint="other/v1")
     insert_batch(engine, company, None, status="VALIDATING", token_estimate=10**9, model="another")
     with engine.connect() as connection:
-        assert batches.enqueued_tokens(connection, HERE, "m") == 11_111
+        assert claims.enqueued_tokens(connection, HERE, "m") == 11_111
 
 
 def test_the_cap_counts_what_was_spent_this_month_and_what_is_in_flight(engine: Engine, company: Company) -> None:
@@ -274,8 +276,8 @@ def test_the_cap_counts_what_was_spent_this_month_and_what_is_in_flight(engine: 
             ],
         )
         other = insert_company(connection, "other")
-        assert batches.committed_eur(connection, company.id, month_start=month) == 1000 + 1 + 300 + 4000
-        assert batches.committed_eur(connection, other.id, month_start=month) == 0
+        assert claims.committed_eur(connection, company.id, month_start=month) == 1000 + 1 + 300 + 4000
+        assert claims.committed_eur(connection, other.id, month_start=month) == 0
 
 
 def test_concurrent_claimers_of_a_company_share_its_cap(engine: Engine, company: Company) -> None:
@@ -285,7 +287,7 @@ def test_concurrent_claimers_of_a_company_share_its_cap(engine: Engine, company:
 
     def submit(model: str) -> None:
         with engine.begin() as connection:
-            committed = batches.committed_eur(connection, company.id, month_start=NOW)
+            committed = claims.committed_eur(connection, company.id, month_start=NOW)
             one = Decimal(1)
             left = budget(cap=Decimal(7), committed=committed, input_usd=one, output_usd=one, usd_eur=one)
             assert left is not None
@@ -297,7 +299,7 @@ def test_concurrent_claimers_of_a_company_share_its_cap(engine: Engine, company:
     for claimer in claimers:
         claimer.join()
     with engine.begin() as connection:
-        assert batches.committed_eur(connection, company.id, month_start=NOW) == 7
+        assert claims.committed_eur(connection, company.id, month_start=NOW) == 7
 
 
 def test_a_lease_is_renewed_only_by_its_holder_before_create_and_in_time(engine: Engine, company: Company) -> None:
@@ -311,7 +313,7 @@ def test_a_lease_is_renewed_only_by_its_holder_before_create_and_in_time(engine:
     for batch_id, renewed in cases.items():
         mine = Claim(batch_id, 1, company.id, "acme", "m", 1, 1, 1, Decimal(0))
         with engine.begin() as connection:
-            assert batches.renew_lease(connection, mine, lease=60, now=NOW) is renewed
+            assert claims.renew_lease(connection, mine, lease=60, now=NOW) is renewed
 
 
 def test_create_begins_only_within_the_lease_and_uncancelled(engine: Engine, company: Company) -> None:
@@ -326,7 +328,7 @@ def test_create_begins_only_within_the_lease_and_uncancelled(engine: Engine, com
     for batch_id, begins in cases.items():
         mine = Claim(batch_id, 1, company.id, "acme", "m", 1, 1, 1, Decimal(0))
         with engine.begin() as connection:
-            begun = batches.start_create(
+            begun = claims.start_create(
                 connection, mine, key_fingerprint="present", nonce=f"nonce-{batch_id}", guard="tag", lease=90, now=NOW
             )
             assert begun is begins

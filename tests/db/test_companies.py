@@ -6,10 +6,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select, update
 
-from livedash_pipeline.core.states import CompanyStatus
-from livedash_pipeline.db.companies import add_company, due_companies, get_company, list_companies, update_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.tables import ai_models, companies, company_ai_models
+from livedash_pipeline.base.rules.states import CompanyStatus
+from livedash_pipeline.base.store.companies import (
+    add_company,
+    due_companies,
+    get_company,
+    list_companies,
+    update_company,
+)
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.tables import ai_models, companies, company_ai_models
 from livedash_pipeline.errors import UsageError
 from tests.conftest import NOW
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from livedash_pipeline.core.urls import FilePlace, RefusedPlace, locate, source_rules
-from livedash_pipeline.db.companies import add_company, due_companies, update_company
-from livedash_pipeline.db.company_values import CompanyChanges
+from livedash_pipeline.base.rules.urls import FilePlace, RefusedPlace, locate, source_rules
+from livedash_pipeline.base.steps.companies import company_values
+from livedash_pipeline.base.store.companies import add_company, due_companies, update_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.company_operations import company_values
 from tests.conftest import NOW
 
 LATER = NOW + timedelta(days=1)

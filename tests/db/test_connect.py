@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Engine, event, make_url, text
 
-from livedash_pipeline.db.connect import autocommitted, in_transaction, make_engine
+from livedash_pipeline.base.store.connect import autocommitted, in_transaction, make_engine
 from tests.flow.rows import insert_company
 
 _RENAME = text("UPDATE companies SET name = :name")

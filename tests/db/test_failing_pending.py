@@ -11,10 +11,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, insert, select, text, update
 
-from livedash_pipeline.core.admission import PendingGroup
-from livedash_pipeline.db import batches, lost_inputs
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import ai_processing_requests, session_imports, session_processing_status, sessions
+from livedash_pipeline.analysis.store import lost_inputs
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import (
+    ai_processing_requests,
+    session_imports,
+    session_processing_status,
+    sessions,
+)
+from livedash_pipeline.ledger.rules.admission.admission import PendingGroup
+from livedash_pipeline.ledger.store.batches import claims
 from tests.conftest import NOW
 from tests.flow.races import until_waiting
 from tests.flow.rows import insert_company, insert_requests, rows_of
@@ -32,7 +38,7 @@ def company(engine: Engine) -> Company:
 def too_long(connection: Connection, company: Company, now: datetime = NOW) -> int:
     """One way to fail: no batch can hold them."""
     group = PendingGroup(company.id, company.slug, "gpt-5-mini", 1, 1, 1, NOW)
-    return batches.fail_oversized(connection, group, max_bytes=2000, max_tokens=1000, now=now)
+    return claims.fail_oversized(connection, group, max_bytes=2000, max_tokens=1000, now=now)
 
 
 def erased(connection: Connection, company: Company, now: datetime = NOW) -> int:

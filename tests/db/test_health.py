@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from livedash_pipeline.db.statements import statement
+from livedash_pipeline.base.store.statements import statement
 from tests.conftest import NOW
 
 PLANS = {

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from livedash_pipeline.core.admission import HoldRule, HoldScope
-from livedash_pipeline.db import holds
+from livedash_pipeline.ledger.rules.admission.admission import HoldRule, HoldScope
+from livedash_pipeline.ledger.store.admission import holds
 from tests.conftest import NOW
 
 HERE, MODEL = "api.example.org/v1", "gpt-5-mini"

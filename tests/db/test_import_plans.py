@@ -6,15 +6,15 @@ import uuid
 
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.db.imports import create_stage
-from livedash_pipeline.db.statements import statement
+from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.intake.store.imports import create_stage
 from tests.conftest import NOW
 
 
 def test_a_table_that_was_vacuumed_while_it_was_empty_is_not_read_again_for_every_row(engine: Engine) -> None:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE session_imports"))
-    merge = statement("merge_session_imports")
+    merge = statement("intake/merge_session_imports")
     values = {"company_id": uuid.uuid4(), "import_run_id": uuid.uuid4(), "now": NOW, "time_zone": "UTC"}
     named = {name: value for name, value in values.items() if f":{name}" in merge.text}
     with engine.begin() as connection:

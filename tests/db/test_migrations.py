@@ -1,4 +1,6 @@
-"""The migrations lead to the schema that `db.tables` defines, and a database that does not fit is refused with a remedy."""
+"""The migrations lead to the schema that `base.store.tables` defines, and a database that does not fit is refused with a
+remedy.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,9 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.db.connect import make_engine
-from livedash_pipeline.db.migrate import alembic_config, upgrade
-from livedash_pipeline.db.revisions import check_current, current_revision, head_revision, known_revisions
+from livedash_pipeline.base.store.connect import make_engine
+from livedash_pipeline.base.store.migrate import alembic_config, upgrade
+from livedash_pipeline.base.store.revisions import check_current, current_revision, head_revision, known_revisions
 from livedash_pipeline.errors import DatabaseNotReadyError
 from tests.flow.rows import insert_company, insert_requests
 

@@ -1,4 +1,4 @@
-"""The lists of outcomes that stand in SQL, against the ones that `core.outcomes` names."""
+"""The lists of outcomes that stand in SQL, against the ones that `base.rules.outcomes` names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Outcome
+from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.paths import shipped
 
 LISTED = re.compile(r"\boutcome (?:NOT )?IN \(([^)]*)\)")
 WITH_PARSED = [
     pytest.param(frozenset(re.findall(r"'(\w+)'", listed)), id=f"{path.stem}-{place}")
-    for path in sorted((shipped("sql") / "statements").glob("*.sql"))
+    for path in sorted((shipped("sql") / "statements").rglob("*.sql"))
     for place, listed in enumerate(LISTED.findall(path.read_text(encoding="utf-8")))
     if "'parsed'" in listed
 ]

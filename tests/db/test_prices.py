@@ -10,10 +10,12 @@ import pytest
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import OperationalError
 
-from livedash_pipeline.core.pricing import DatedPrice, Price, cost_of
-from livedash_pipeline.core.token_usage import TokenUsage
-from livedash_pipeline.db.package_prices import package_prices
-from livedash_pipeline.db.prices import (
+from livedash_pipeline.base.rules.token_usage import TokenUsage
+from livedash_pipeline.base.store.tables import ai_model_pricing
+from livedash_pipeline.errors import UsageError
+from livedash_pipeline.money.rules.pricing import DatedPrice, Price, cost_of
+from livedash_pipeline.money.store.package_prices import package_prices
+from livedash_pipeline.money.store.prices import (
     Rate,
     price_for,
     rate_at,
@@ -22,8 +24,6 @@ from livedash_pipeline.db.prices import (
     set_rate,
     store_package_prices,
 )
-from livedash_pipeline.db.tables import ai_model_pricing
-from livedash_pipeline.errors import UsageError
 
 D = Decimal
 NOW = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)

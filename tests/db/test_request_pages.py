@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.core.states import RequestStatus
-from livedash_pipeline.db.request_history import read_requests
-from livedash_pipeline.db.tables import ai_processing_requests
+from livedash_pipeline.base.rules.states import RequestStatus
+from livedash_pipeline.base.store.tables import ai_processing_requests
+from livedash_pipeline.ledger.store.batches.request_history import read_requests
 from tests.benchmarks.data import fill_requests
 from tests.benchmarks.site import Site, make_company
 

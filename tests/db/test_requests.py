@@ -10,12 +10,13 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Engine, Insert, TextClause, insert, select, text
 
-from livedash_pipeline.core.states import RequestStatus
-from livedash_pipeline.db import analysis_requests, requests
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.requests import Requeued
-from livedash_pipeline.db.tables import ai_processing_requests
-from livedash_pipeline.flow.operations import list_requests, requeue_requests
+from livedash_pipeline.analysis.store import requests as analysis_requests
+from livedash_pipeline.base.rules.states import RequestStatus
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import ai_processing_requests
+from livedash_pipeline.ledger.steps.batches.requests import list_requests, requeue_requests
+from livedash_pipeline.ledger.store.batches import requests
+from livedash_pipeline.ledger.store.batches.requests import Requeued
 from tests.conftest import NOW
 from tests.db.test_states_in_database import insert_batch
 from tests.flow.races import until_waiting

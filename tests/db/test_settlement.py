@@ -1,4 +1,4 @@
-"""Settling in SQL: equal to the rule in `core.outcomes`, once per batch, and final for the ledger."""
+"""Settling in SQL: equal to the rule in `base.rules.outcomes`, once per batch, and final for the ledger."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from alembic import command
 from sqlalchemy import Connection, Engine, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from livedash_pipeline.core.outcomes import PAID_OUTCOMES, Disposition, Outcome, settle
-from livedash_pipeline.core.states import LIVE_BATCHES, RequestStatus
-from livedash_pipeline.db import settlement
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.migrate import alembic_config, upgrade
-from livedash_pipeline.db.settlement import Allowances
-from livedash_pipeline.db.statements import statement
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Disposition, Outcome, settle
+from livedash_pipeline.base.rules.states import LIVE_BATCHES, RequestStatus
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.migrate import alembic_config, upgrade
+from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
     ai_processing_requests,
     ai_request_attempts,
     session_processing_status,
 )
-from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.ledger.store.results import settlement
+from livedash_pipeline.ledger.store.results.settlement import Allowances
 from tests.conftest import NOW
 from tests.db.test_states_in_database import insert_batch
 from tests.flow.rows import insert_company, insert_requests, rows_of, stage_counts
@@ -310,7 +310,7 @@ def test_the_cost_of_a_batch_is_unknown_if_that_of_a_paid_answer_is(engine: Engi
 
 def test_refusals_in_as_many_words_as_lines_are_not_compared_one_by_one(engine: Engine) -> None:
     said = [f"No. (req_{number})" for number in range(2000)]
-    release = statement("release_staged_refusals")
+    release = statement("ledger/release_staged_refusals")
     with engine.begin() as connection:
         settlement.open_stage(connection)
         connection.execute(

@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, Engine, insert, select, text
 
-from livedash_pipeline.core.states import STAGE_MOVES, Stage, StageStatus
-from livedash_pipeline.db import stages
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.stages import StageMove
-from livedash_pipeline.db.tables import processing_stages, session_processing_status
+from livedash_pipeline.base.rules.states import STAGE_MOVES, Stage, StageStatus
+from livedash_pipeline.base.store import stages
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.stages import StageMove
+from livedash_pipeline.base.store.tables import processing_stages, session_processing_status
 from tests.conftest import NOW
 from tests.flow.imported import add_import, add_request, make_company, set_stage
 from tests.flow.rows import CHAT, insert_sessions

@@ -12,15 +12,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, insert, select, update
 
-from livedash_pipeline.core.admission import Budget, PendingGroup
-from livedash_pipeline.core.prompt import prompt_version
-from livedash_pipeline.core.remote import RemoteBatch, read_remote_batch
-from livedash_pipeline.core.states import BATCH_MOVES, REQUEST_MOVES, BatchStatus, RequestStatus
-from livedash_pipeline.db import batches, requests
-from livedash_pipeline.db.batches import Claim, ClaimLimits
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.polling import apply_observations, note_not_found
-from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests
+from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.base.rules.states import BATCH_MOVES, REQUEST_MOVES, BatchStatus, RequestStatus
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests
+from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup
+from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, read_remote_batch
+from livedash_pipeline.ledger.store.batches import claims, requests
+from livedash_pipeline.ledger.store.batches.claims import Claim, ClaimLimits
+from livedash_pipeline.ledger.store.results.observations import apply_observations, note_not_found
 from tests.conftest import NOW
 from tests.flow.rows import insert_company, insert_requests, rows_of
 
@@ -205,7 +205,7 @@ def test_a_submitters_writes_obey_the_table_and_carry_the_fence(engine: Engine, 
             "fail_unsubmitted": {"error_code": "refused", "error_message": "No."},
         }[write]
         with engine.begin() as connection:
-            hit = getattr(batches, write)(connection, claim, now=LATER, **arguments)
+            hit = getattr(claims, write)(connection, claim, now=LATER, **arguments)
             query = select(ai_batch_requests.c.status).where(ai_batch_requests.c.id == batch_id)
             status = connection.execute(query).scalar_one()
         assert hit is (before in sources and fence == 1), (write, before, fence)
@@ -241,7 +241,7 @@ def test_each_statement_moves_requests_only_from_the_states_that_the_table_names
     group = PendingGroup(company.id, "acme", "m", 1, 1, 1, NOW)
 
     def claim(connection: Any) -> None:
-        batches.claim_batch(
+        claims.claim_batch(
             connection,
             group,
             limits,
@@ -256,7 +256,7 @@ def test_each_statement_moves_requests_only_from_the_states_that_the_table_names
     moves = {
         "claim": (claim, RequestStatus.BATCHING_IN_PROGRESS),
         "too long": (
-            lambda c: batches.fail_oversized(c, group, max_bytes=1, max_tokens=1, now=NOW),
+            lambda c: claims.fail_oversized(c, group, max_bytes=1, max_tokens=1, now=NOW),
             RequestStatus.PROCESSING_FAILED,
         ),
         "requeue": (lambda c: requests.requeue(c, [probe], now=NOW, dry_run=False), RequestStatus.PENDING_BATCHING),

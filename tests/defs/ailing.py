@@ -10,9 +10,9 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.db.companies import Company
+from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.defs.build import build_defs
-from livedash_pipeline.defs.health import HEALTH_CHECKS
+from livedash_pipeline.defs.checks.health import HEALTH_CHECKS
 from livedash_pipeline.defs.names import PARTITIONS
 from livedash_pipeline.settings import Settings
 from tests.flow.rows import insert_company, insert_requests

@@ -6,10 +6,10 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from livedash_pipeline.core.alerts import CHECK_REMEDIES, JOB_REMEDIES, Alert
-from livedash_pipeline.core.health import Level
-from livedash_pipeline.defs.alerts import build_alert_sensors
-from livedash_pipeline.defs.health import HEALTH_CHECKS, IMPORTED
+from livedash_pipeline.defs.checks.alerts import build_alert_sensors
+from livedash_pipeline.defs.checks.health import HEALTH_CHECKS, IMPORTED
+from livedash_pipeline.overview.rules.alerts import CHECK_REMEDIES, JOB_REMEDIES, Alert
+from livedash_pipeline.overview.rules.health import Level
 from livedash_pipeline.settings import Settings
 
 OPERATIONS = (Path(__file__).parents[2] / "docs/operations.md").read_text(encoding="utf-8")

@@ -11,9 +11,9 @@ import dagster as dg
 import pytest
 import structlog
 
-from livedash_pipeline.core.alerts import CHECK_REMEDIES, JOB_REMEDIES
-from livedash_pipeline.defs.alerts import read_levels
 from livedash_pipeline.defs.build import build_defs
+from livedash_pipeline.defs.checks.alerts import read_levels
+from livedash_pipeline.overview.rules.alerts import CHECK_REMEDIES, JOB_REMEDIES
 from livedash_pipeline.settings import Settings
 from tests.defs.ailing import Health
 from tests.sources.alert_receiver import AlertReceiver, alert_receiver

@@ -7,10 +7,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from livedash_pipeline.core.outcomes import Outcome
+from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.errors import SettingsError, SourceError, UsageError
 from livedash_pipeline.local.batch_api.faults import parse_script
-from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.services.openai.errors import BatchApiError
 from tests.defs.world import SESSIONS, SLUG, World
 
 GROUPS = {

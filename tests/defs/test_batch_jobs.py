@@ -7,7 +7,7 @@ import uuid
 import dagster as dg
 import pytest
 
-from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.services.openai.errors import BatchApiError
 from tests.defs.world import SESSIONS, SLUG, World
 
 RECONCILED = {"ok": True, "adopted": 0, "surplusCancelled": 0, "strangers": 0, "filesRemoved": 0, "vanished": 0}

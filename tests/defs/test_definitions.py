@@ -274,7 +274,7 @@ def test_the_two_workspaces_name_the_same_location() -> None:
 
     import yaml
 
-    from livedash_pipeline.local import environment
+    from livedash_pipeline.runtime import environment
 
     (written,) = yaml.safe_load(environment._WORKSPACE)["load_from"]
     (shipped,) = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"]

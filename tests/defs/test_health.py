@@ -12,8 +12,8 @@ from dagster._core.definitions.freshness import FreshnessState
 from dagster._core.definitions.freshness_evaluator import TimeWindowFreshnessPolicyEvaluator
 from dagster._core.loader import LoadingContextForTest
 
-from livedash_pipeline.core.alerts import CHECK_REMEDIES
-from livedash_pipeline.defs.health import HEALTH_CHECKS
+from livedash_pipeline.defs.checks.health import HEALTH_CHECKS
+from livedash_pipeline.overview.rules.alerts import CHECK_REMEDIES
 from tests.defs.ailing import Health
 from tests.flow.rows import insert_company
 

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import Engine, func, select
 
-from livedash_pipeline.db.tables import sessions
+from livedash_pipeline.base.store.tables import sessions
 from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.settings import Settings

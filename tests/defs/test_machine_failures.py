@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from livedash_pipeline.core.alerts import explain_error, remedy_for_run
 from livedash_pipeline.errors import DatabaseFaultError, LivedashError
+from livedash_pipeline.overview.rules.alerts import explain_error, remedy_for_run
 from tests.defs.world import SLUG, World
 from tests.machine_limits import unwritable
 

@@ -8,7 +8,7 @@ import uuid
 import dagster as dg
 import pytest
 
-from livedash_pipeline.core.outcomes import Outcome
+from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.errors import LivedashError, UsageError
 from tests.defs.world import SESSIONS, SLUG, World
 

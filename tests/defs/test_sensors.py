@@ -8,17 +8,17 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from livedash_pipeline.core.admission import hold_rule
-from livedash_pipeline.core.endpoints import endpoint_of, key_fingerprint
-from livedash_pipeline.core.failures import FailureKind
-from livedash_pipeline.db import holds
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.defs.batch_sensors import ingest_run_key
+from livedash_pipeline.base.rules.endpoints import endpoint_of, key_fingerprint
+from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.defs.names import PARTITIONS
-from livedash_pipeline.defs.sensors import RUNS_PER_TICK
-from livedash_pipeline.flow.take_webhook import take_webhook
-from livedash_pipeline.openai_batch.errors import BatchApiError
-from livedash_pipeline.openai_batch.webhooks import WebhookEvent
+from livedash_pipeline.defs.sensors.batches import ingest_run_key
+from livedash_pipeline.defs.sensors.companies import RUNS_PER_TICK
+from livedash_pipeline.ledger.rules.admission.admission import hold_rule
+from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.ledger.steps.results.take_webhook import take_webhook
+from livedash_pipeline.ledger.store.admission import holds
+from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.openai.webhooks import WebhookEvent
 from livedash_pipeline.settings import Settings
 from tests.defs.world import SESSIONS, SLUG, World
 

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.stage_operations import failed_sessions, retry_stage
+from livedash_pipeline.overview.steps.stages import failed_sessions, retry_stage
 from tests.defs.world import SESSIONS, SLUG, World
 
 COUNTS = ("retriedCount", "notFoundCount", "notEligibleCount")

@@ -16,16 +16,16 @@ import dagster as dg
 from dagster._core.definitions.partitions.context import partition_loading_context
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.db.companies import add_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.connect import database_now, make_engine
-from livedash_pipeline.db.prices import seed_prices, set_rate
+from livedash_pipeline.base.store.companies import add_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import database_now, make_engine
 from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.defs.names import PARTITIONS
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.local.sample_data.files import GeneratedSource
 from livedash_pipeline.local.sample_data.generate import SampleCompany
 from livedash_pipeline.local.sample_data.source_server import RunningSource, running_source
+from livedash_pipeline.money.store.prices import seed_prices, set_rate
 from livedash_pipeline.settings import Settings
 
 SLUG = "acme"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from livedash_pipeline.local.postgres import running_postgres
+from livedash_pipeline.embedded_postgres.server import running_postgres
 from livedash_pipeline.settings import Settings
 
 # Generous: a machine that runs all tests at once is slow.

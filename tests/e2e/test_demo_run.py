@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from livedash_pipeline.local.postgres import remove_postgres
+from livedash_pipeline.embedded_postgres.server import remove_postgres
 from livedash_pipeline.local.sample_data.demo_set import demo_expectation
 from tests.e2e.programs import clean_environ, livedash
 

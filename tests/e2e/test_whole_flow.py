@@ -16,24 +16,24 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.core.states import RequestStatus
-from livedash_pipeline.db.companies import add_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.demo import read_figures
-from livedash_pipeline.db.prices import set_rate
-from livedash_pipeline.db.requests import count_by_status
-from livedash_pipeline.db.stages import count_unsettled_sessions, pipeline_status
+from livedash_pipeline.base.rules.states import RequestStatus
+from livedash_pipeline.base.store.companies import add_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.stages import count_unsettled_sessions, pipeline_status
 from livedash_pipeline.defs.runs import ingest_all, run_in_foreground
-from livedash_pipeline.flow.operations import summarise
-from livedash_pipeline.flow.stage_operations import failed_sessions
+from livedash_pipeline.embedded_postgres.server import remove_postgres
+from livedash_pipeline.ledger.steps.batches.requests import summarise
+from livedash_pipeline.ledger.store.batches.requests import count_by_status
 from livedash_pipeline.local.batch_api.server import running_server
-from livedash_pipeline.local.environment import borrowed_environment, opened_engine
 from livedash_pipeline.local.ports import free_port
-from livedash_pipeline.local.postgres import remove_postgres
 from livedash_pipeline.local.sample_data.demo_set import demo_expectation, demo_sources
 from livedash_pipeline.local.sample_data.files import SampleSource
 from livedash_pipeline.local.sample_data.source_server import RunningSource, running_source
+from livedash_pipeline.money.store.prices import set_rate
+from livedash_pipeline.overview.steps.stages import failed_sessions
+from livedash_pipeline.overview.store.demo import read_figures
+from livedash_pipeline.runtime.environment import borrowed_environment, opened_engine
 from livedash_pipeline.settings import isolated_settings
 from tests.e2e.programs import Program, clean_environ, livedash
 

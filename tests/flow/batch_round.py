@@ -9,16 +9,11 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.tables import (
-    ai_batch_requests,
-    ai_holds,
-    ai_processing_requests,
-    ai_request_attempts,
-)
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import IngestReport, ingest_finished
-from livedash_pipeline.flow.poll import poll_batches
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_holds, ai_processing_requests, ai_request_attempts
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from tests.flow.batch_service import BatchService, analysis, answered
 from tests.flow.rows import rows_of
 

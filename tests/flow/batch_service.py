@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 
-from livedash_pipeline.openai_batch.gateway import BatchGateway, connect
+from livedash_pipeline.services.openai.gateway import BatchGateway, connect
 
 BASE_URL = "https://api.example.org/v1"
 KEY = "sk-test-0123456789"

@@ -13,19 +13,19 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.core.retention import PruneRequest
-from livedash_pipeline.db.companies import add_company, get_company, update_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.prices import seed_prices, set_rate
-from livedash_pipeline.db.tables import metadata
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.import_company import CompanyImport, import_whole_company
-from livedash_pipeline.flow.ingest import IngestReport, ingest_finished
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.prune import PruneReport, prune
-from livedash_pipeline.flow.submit import SubmitReport, submit_pending
-from livedash_pipeline.openai_batch.tokens import count_tokens
+from livedash_pipeline.analysis.steps.import_company import CompanyImport, import_whole_company
+from livedash_pipeline.base.store.companies import add_company, get_company, update_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import metadata
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
+from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.money.store.prices import seed_prices, set_rate
+from livedash_pipeline.retention.rules.retention import PruneRequest
+from livedash_pipeline.retention.steps.prune import PruneReport, prune
+from livedash_pipeline.services.openai.tokens import count_tokens
 from livedash_pipeline.sources.csv_source import CsvSource
 from tests.sources.csv_site import Site, plain, running_site
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.prices import seed_prices, set_rate
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
-from livedash_pipeline.openai_batch.gateway import connect
+from livedash_pipeline.money.store.prices import seed_prices, set_rate
+from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.settings import Settings
 from tests.flow.batch_round import Begin, Round
 from tests.flow.batch_service import BASE_URL, KEY, BatchService

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
-from livedash_pipeline.db.companies import Company, get_company
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.base.store.companies import Company, get_company
+from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
     ai_processing_requests,
     companies,

@@ -9,10 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, insert, select
 
-from livedash_pipeline.core.prompt import input_hash, prompt_version
-from livedash_pipeline.core.transcripts import Message, transcript_hash
-from livedash_pipeline.db.companies import Company, get_company
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.analysis.rules.prompt import input_hash, prompt_version
+from livedash_pipeline.base.store.companies import Company, get_company
+from livedash_pipeline.base.store.tables import (
     ai_processing_requests,
     companies,
     messages,
@@ -20,6 +19,7 @@ from livedash_pipeline.db.tables import (
     session_processing_status,
     sessions,
 )
+from livedash_pipeline.intake.rules.transcripts import Message, transcript_hash
 from tests.conftest import NOW
 
 CHAT = (
@@ -95,7 +95,7 @@ def insert_sessions(
 
 def stage_counts(connection: Connection, stage: str) -> dict[str, int]:
     """Sessions per status at a stage, PENDING where no row stands."""
-    from livedash_pipeline.db.stages import pipeline_status
+    from livedash_pipeline.base.store.stages import pipeline_status
 
     return {status: count for status, count in pipeline_status(connection).stages[stage].items() if count}
 

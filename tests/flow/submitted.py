@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.core.json_items import ArraySplitter
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.flow.take_submissions import BatchReport, RefusedBatch, take_batch
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.submissions.rules.json_items import ArraySplitter
+from livedash_pipeline.submissions.steps.take_submissions import BatchReport, RefusedBatch, take_batch
 
 HELLO = ("hello", "hi")
 

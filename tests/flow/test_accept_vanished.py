@@ -11,22 +11,22 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, update
 
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
     ai_holds,
     ai_processing_requests,
     ai_request_attempts,
     ai_surplus_batches,
 )
-from livedash_pipeline.flow.cancel import cancel_batches
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.reconcile import reconcile_batches, reconcile_document
-from livedash_pipeline.flow.recover import recover_batches
-from livedash_pipeline.flow.submit import submit_pending
-from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.ledger.steps.batches.cancel import cancel_batches
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches, reconcile_document
+from livedash_pipeline.ledger.steps.recovery.recover import recover_batches
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.services.openai.errors import BatchApiError
 from tests.flow.batch_round import Begin, Round, at, batch_row
 from tests.flow.batch_service import BatchService, refusal, refused
 from tests.flow.rows import insert_requests, rows_of

@@ -7,11 +7,10 @@ from decimal import Decimal
 
 from sqlalchemy import Engine, func, select, update
 
-from livedash_pipeline.core.states import BatchStatus, RequestStatus
-from livedash_pipeline.core.transcripts import Message
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.requests import count_by_status
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.analysis.steps.build_requests import build_requests
+from livedash_pipeline.base.rules.states import BatchStatus, RequestStatus
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
     ai_processing_requests,
     ai_request_attempts,
@@ -19,13 +18,14 @@ from livedash_pipeline.db.tables import (
     session_questions,
     sessions,
 )
-from livedash_pipeline.flow.build_requests import build_requests
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.ledger.store.batches.requests import count_by_status
 from livedash_pipeline.local.batch_api.server import RunningServer
-from livedash_pipeline.openai_batch.tokens import count_tokens
+from livedash_pipeline.services.openai.tokens import count_tokens
 from tests.flow.rows import CHAT, insert_sessions, session_values, stage_counts
 
 
@@ -129,7 +129,7 @@ def test_an_input_that_returns_takes_its_kept_answer(
     _round(context)
     with engine.begin() as connection:
         connection.execute(update(sessions).values(summary=None, language=None))
-        from livedash_pipeline.db.tables import session_processing_status
+        from livedash_pipeline.base.store.tables import session_processing_status
 
         connection.execute(
             update(session_processing_status)

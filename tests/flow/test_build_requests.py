@@ -8,18 +8,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, func, select, text, update
 
-from livedash_pipeline.core.prompt import prompt_version
-from livedash_pipeline.core.request_lines import build_line
-from livedash_pipeline.core.transcripts import Message, transcript_hash
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import (
-    ai_processing_requests,
-    messages,
-    session_processing_status,
-    sessions,
-)
-from livedash_pipeline.flow.build_requests import RequestReport, build_requests
-from livedash_pipeline.openai_batch.tokens import count_tokens
+from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.analysis.rules.request_lines import build_line
+from livedash_pipeline.analysis.steps.build_requests import RequestReport, build_requests
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import ai_processing_requests, messages, session_processing_status, sessions
+from livedash_pipeline.intake.rules.transcripts import Message, transcript_hash
+from livedash_pipeline.services.openai.tokens import count_tokens
 from tests.conftest import NOW
 from tests.flow.rows import CHAT, insert_requests, insert_sessions, rows_of, session_values, stage_counts
 

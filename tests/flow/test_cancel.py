@@ -13,16 +13,16 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, update
 
-from livedash_pipeline.db import requests
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
-from livedash_pipeline.flow.cancel import CancelReport, Unfinished, cancel_batches, cancel_document
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.recover import recover_batches
-from livedash_pipeline.flow.submit import SubmitReport, submit_pending
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
+from livedash_pipeline.ledger.steps.batches.cancel import CancelReport, Unfinished, cancel_batches, cancel_document
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
+from livedash_pipeline.ledger.steps.recovery.recover import recover_batches
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.ledger.store.batches import requests
 from tests.flow.batch_service import BatchService, analysis, answered, not_run, refusal
 from tests.flow.rows import insert_company, insert_requests, rows_of, stage_counts
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import make_engine
-from livedash_pipeline.flow.company_results import list_results
-from livedash_pipeline.flow.derive_sessions import derive_sessions
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import make_engine
+from livedash_pipeline.intake.steps.derive_sessions import derive_sessions
+from livedash_pipeline.submissions.steps.feed import list_results
 from tests.conftest import migrated_database
 from tests.flow.imported import make_company
 from tests.flow.submitted import submission, submit

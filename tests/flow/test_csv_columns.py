@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.csv_fields import COLUMNS, RecordTimes, content_hash, read_record
-from livedash_pipeline.core.csv_records import Block
-from livedash_pipeline.flow.csv_columns import STAGE_COLUMNS, ColumnReader
+from livedash_pipeline.intake.rules.csv_fields import COLUMNS, RecordTimes, content_hash, read_record
+from livedash_pipeline.intake.rules.csv_records import Block
+from livedash_pipeline.intake.steps.csv_columns import STAGE_COLUMNS, ColumnReader
 
 ZONES = st.sampled_from(["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]).map(
     ZoneInfo

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select, text, update
 
-from livedash_pipeline.core.transcripts import Message, transcript_hash
-from livedash_pipeline.db.companies import Company, update_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.tables import ai_processing_requests, messages, session_imports, sessions, transcripts
-from livedash_pipeline.flow.build_requests import build_requests
-from livedash_pipeline.flow.derive_sessions import DeriveReport, derive_sessions
+from livedash_pipeline.analysis.steps.build_requests import build_requests
+from livedash_pipeline.base.store.companies import Company, update_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.tables import ai_processing_requests, messages, session_imports, sessions, transcripts
+from livedash_pipeline.intake.rules.transcripts import Message, transcript_hash
+from livedash_pipeline.intake.steps.derive_sessions import DeriveReport, derive_sessions
 from tests.conftest import NOW
 from tests.flow.imported import (
     CHAT,

@@ -13,16 +13,16 @@ import httpx2
 import pytest
 from sqlalchemy import Engine
 
-from livedash_pipeline.core.prompt import prompt_version
-from livedash_pipeline.db.companies import add_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.transcripts import FetchResult, store_transcripts
+from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.base.store.companies import add_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import LivedashError, UsageError
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.operations import requeue_requests
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.reconcile import reconcile_batches
+from livedash_pipeline.intake.store.transcripts import FetchResult, store_transcripts
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from tests.flow.batch_service import BatchService, refused
 from tests.flow.chats import ENDED, Chats, running_chats, word_of
 from tests.sources.csv_site import plain

@@ -11,15 +11,15 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, select, update
 
-from livedash_pipeline.core.listing import CONTRADICTION
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import ai_batch_requests, ai_surplus_batches, endpoint_traits
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.listings import read_listing
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.reconcile import reconcile_batches
-from livedash_pipeline.flow.submit import submit_pending
-from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_surplus_batches, endpoint_traits
+from livedash_pipeline.ledger.rules.service.listing import CONTRADICTION
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.recovery.listings import read_listing
+from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.services.openai.errors import BatchApiError
 from tests.flow.batch_round import at, batch_row
 from tests.flow.batch_service import BatchService, ok, refusal
 from tests.flow.rows import insert_company, insert_requests, rows_of

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from livedash_pipeline.core.remote import METADATA_PROBE
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import ai_batch_requests, ai_surplus_batches, endpoint_traits
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_surplus_batches, endpoint_traits
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.batch_operations import list_batches
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.reconcile import reconcile_batches
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.ledger.rules.service.remote import METADATA_PROBE
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.listing import list_batches
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from livedash_pipeline.local.batch_api.faults import parse_script
 from livedash_pipeline.local.batch_api.server import RunningServer
 from tests.flow.batch_round import at, batch_row

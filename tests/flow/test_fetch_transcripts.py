@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, update
 
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import session_imports, transcripts
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import session_imports, transcripts
 from livedash_pipeline.errors import SourceError
-from livedash_pipeline.flow.fetch_transcripts import TranscriptReport, fetch_transcripts
-from livedash_pipeline.flow.transcript_workers import TranscriptLimits
+from livedash_pipeline.intake.steps.fetch_transcripts import TranscriptReport, fetch_transcripts
+from livedash_pipeline.intake.steps.transcript_workers import TranscriptLimits
 from livedash_pipeline.sources.http import FetchLimits
 from tests.conftest import NOW
 from tests.flow.imported import add_import, change_row, make_company, rows_of, set_stage, stage_of

@@ -8,13 +8,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, insert, select, update
 
-from livedash_pipeline.core.states import CompanyStatus
-from livedash_pipeline.db.companies import Company, due_companies, get_company
-from livedash_pipeline.db.imports import end_interrupted_runs, import_lock
-from livedash_pipeline.db.tables import companies, import_runs, sessions
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.freeing import free_abandoned, free_stuck
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.base.rules.states import CompanyStatus
+from livedash_pipeline.base.store.companies import Company, due_companies, get_company
+from livedash_pipeline.base.store.tables import companies, import_runs, sessions
+from livedash_pipeline.intake.steps.freeing import free_abandoned, free_stuck
+from livedash_pipeline.intake.store.imports import end_interrupted_runs, import_lock
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.settings import Settings
 from tests.conftest import NOW
 from tests.flow.imported import set_stage, stage_of

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.db.companies import Company, update_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.connect import database_now
+from livedash_pipeline.base.store.companies import Company, update_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import StorageError
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.import_csv import ImportRules, import_company
-from livedash_pipeline.flow.named_batch import ingest_again
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.intake.steps.import_csv import ImportRules, import_company
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.named_batch import ingest_again
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.csv_source import CsvSource
 from tests.flow.batch_round import Begin

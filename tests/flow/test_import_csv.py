@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select, update
 
-from livedash_pipeline.db.companies import Company, add_company, get_company, update_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.imports import import_lock, start_run
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.base.store.companies import Company, add_company, get_company, update_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.tables import (
     companies,
     import_rejects,
     import_runs,
@@ -21,7 +20,8 @@ from livedash_pipeline.db.tables import (
     session_processing_status,
 )
 from livedash_pipeline.errors import LivedashError, RejectedImportError, SourceError, UsageError
-from livedash_pipeline.flow.import_csv import ImportReport, ImportRules, import_company
+from livedash_pipeline.intake.steps.import_csv import ImportReport, ImportRules, import_company
+from livedash_pipeline.intake.store.imports import import_lock, start_run
 from livedash_pipeline.settings import make_settings
 from livedash_pipeline.sources.csv_source import CsvSource
 from livedash_pipeline.sources.http import FetchLimits

@@ -13,15 +13,15 @@ import pytest
 from sqlalchemy import Connection, Engine, Insert, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
-from livedash_pipeline.core.submissions import AcceptedItem, read_item
-from livedash_pipeline.db.companies import Company, add_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.connect import in_savepoint, make_engine
-from livedash_pipeline.db.submissions import merge_submissions
-from livedash_pipeline.db.tables import companies, import_runs, session_imports, transcripts
-from livedash_pipeline.flow.import_csv import ImportReport, ImportRules, import_company
+from livedash_pipeline.base.store.companies import Company, add_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import in_savepoint, make_engine
+from livedash_pipeline.base.store.tables import companies, import_runs, session_imports, transcripts
+from livedash_pipeline.intake.steps.import_csv import ImportReport, ImportRules, import_company
 from livedash_pipeline.sources.csv_source import CsvSource
 from livedash_pipeline.sources.http import FetchLimits
+from livedash_pipeline.submissions.rules.items import AcceptedItem, read_item
+from livedash_pipeline.submissions.store.submissions import merge_submissions
 from tests.conftest import NOW
 from tests.flow.imported import rows_of
 from tests.flow.races import deadlocks, until_waiting

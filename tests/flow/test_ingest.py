@@ -14,10 +14,9 @@ import httpx2
 import pytest
 from sqlalchemy import Connection, Engine, select, text, update
 
-from livedash_pipeline.db import settlement
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import in_transaction
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import in_transaction
+from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
     ai_model_pricing,
     ai_processing_requests,
@@ -26,10 +25,11 @@ from livedash_pipeline.db.tables import (
     session_questions,
     sessions,
 )
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import IngestReport, ingest_batch
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_batch
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.ledger.store.results import settlement
 from tests.flow.batch_round import Begin, Round, batch_row
 from tests.flow.batch_service import BatchService, analysis, answered, not_run, refused
 from tests.flow.races import deadlocks

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import ai_batch_requests
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import ai_batch_requests
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.services.openai.errors import BatchApiError
 from tests.flow.batch_round import Begin, Round, at, batch_row
 from tests.flow.batch_service import refusal, refused
 from tests.flow.rows import insert_company, rows_of

@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from livedash_pipeline.db import holds
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.tables import (
-    ai_admissions,
-)
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import ai_admissions
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.store.admission import holds
 from tests.flow.batch_round import Begin, Round, batch_row
 from tests.flow.batch_service import refused
 

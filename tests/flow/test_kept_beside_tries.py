@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from livedash_pipeline.db import checks
-from livedash_pipeline.db.tables import ai_processing_requests, ai_request_attempts, sessions
-from livedash_pipeline.flow.named_batch import ingest_again
-from livedash_pipeline.flow.operations import requeue_requests
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.base.store.tables import ai_processing_requests, ai_request_attempts, sessions
+from livedash_pipeline.ledger.steps.batches.named_batch import ingest_again
+from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.overview.store import checks
 from tests.flow.batch_round import Begin, Round, at
 from tests.flow.batch_service import not_run
 from tests.flow.rows import rows_of

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import update
 
-from livedash_pipeline.core.result_lines import read_result_lines
-from livedash_pipeline.core.states import StageStatus
-from livedash_pipeline.db import checks
-from livedash_pipeline.db.tables import ai_batch_requests, session_processing_status, sessions
-from livedash_pipeline.flow.named_batch import ingest_again
+from livedash_pipeline.base.rules.states import StageStatus
+from livedash_pipeline.base.store.tables import ai_batch_requests, session_processing_status, sessions
+from livedash_pipeline.ledger.rules.results.result_lines import read_result_lines
+from livedash_pipeline.ledger.steps.batches.named_batch import ingest_again
+from livedash_pipeline.overview.store import checks
 from tests.flow.batch_round import Begin, Round, at
 from tests.flow.batch_service import answered, refused
 from tests.flow.rows import rows_of, stage_counts

@@ -8,18 +8,18 @@ from typing import Any, get_args
 import httpx2
 from sqlalchemy import Engine
 
-from livedash_pipeline.core.prompt import ENDPOINT
-from livedash_pipeline.core.transcripts import Message
-from livedash_pipeline.db import checks
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts, sessions
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.analysis.rules.prompt import ENDPOINT
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts, sessions
+from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from livedash_pipeline.local.batch_api.fault_kinds import AnswerShape, LineShape, UsageShape
 from livedash_pipeline.local.batch_api.line_shapes import ANSWER_SHAPES, LINE_SHAPES, UNREADABLE, USAGE_SHAPES
 from livedash_pipeline.local.batch_api.server import RunningServer
+from livedash_pipeline.overview.store import checks
 from tests.flow.rows import CHAT, insert_requests, rows_of
 
 TABLES = {"line_shape": LINE_SHAPES, "usage_shape": USAGE_SHAPES, "answer_shape": ANSWER_SHAPES}

@@ -10,17 +10,17 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, select
 
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import ai_batch_requests, ai_endpoint_pauses, ai_processing_requests
-from livedash_pipeline.flow.cancel import cancel_batches
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.pacing import pausing
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.reconcile import reconcile_batches
-from livedash_pipeline.flow.submit import SubmitReport, submit_pending
-from livedash_pipeline.openai_batch.errors import BatchApiError
-from livedash_pipeline.openai_batch.gateway import connect
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_endpoint_pauses, ai_processing_requests
+from livedash_pipeline.ledger.steps.admission.pauses import pausing
+from livedash_pipeline.ledger.steps.batches.cancel import cancel_batches
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
+from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.openai.gateway import connect
 from tests.conftest import NOW
 from tests.flow.batch_service import BASE_URL, KEY, BatchService, answered, refusal
 from tests.flow.rows import insert_company, insert_requests, rows_of

@@ -11,13 +11,13 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, select, text
 
-from livedash_pipeline.core.states import BatchStatus
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, endpoint_traits
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.poll import PollReport, poll_batches
-from livedash_pipeline.flow.submit import submit_pending
-from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.base.rules.states import BatchStatus
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, endpoint_traits
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.results.poll import PollReport, poll_batches
+from livedash_pipeline.services.openai.errors import BatchApiError
 from tests.flow.batch_round import at
 from tests.flow.batch_service import BatchService, ok, refusal
 from tests.flow.rows import insert_company, insert_requests, rows_of

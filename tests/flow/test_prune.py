@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from livedash_pipeline.db.companies import get_company
-from livedash_pipeline.db.retention import TextCounts
-from livedash_pipeline.db.sessions import find_due_sessions, find_session_sources
-from livedash_pipeline.db.transcripts import FetchResult, ImportPage, store_transcripts
+from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.operations import requeue_requests
+from livedash_pipeline.intake.store.sessions import find_due_sessions, find_session_sources
+from livedash_pipeline.intake.store.transcripts import FetchResult, ImportPage, store_transcripts
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.retention.store.retention import TextCounts
 from tests.flow.chats import ENDED, Chats, running_chats, word_of
 
 TEXTS = {"transcripts", "messages", "session_imports", "sessions", "ai_processing_requests", "questions"}

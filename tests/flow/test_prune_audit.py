@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select, text
 
-from livedash_pipeline.core.retention import PruneRequest
-from livedash_pipeline.db.access import AuditEntry, write_audit
-from livedash_pipeline.db.tables import audit_log
+from livedash_pipeline.access.store.tokens import AuditEntry, write_audit
+from livedash_pipeline.base.store.tables import audit_log
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.prune import PruneReport, prune
-from livedash_pipeline.flow.prune_audit import prune_audit
+from livedash_pipeline.retention.rules.retention import PruneRequest
+from livedash_pipeline.retention.steps.prune import PruneReport, prune
+from livedash_pipeline.retention.steps.prune_audit import prune_audit
 from tests.conftest import NOW
 from tests.flow.rows import insert_company
 

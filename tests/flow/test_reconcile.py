@@ -13,9 +13,9 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, update
 
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
     ai_holds,
     ai_model_pricing,
@@ -23,12 +23,12 @@ from livedash_pipeline.db.tables import (
     ai_request_attempts,
     ai_surplus_batches,
 )
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.reconcile import FILES_KEPT, reconcile_batches, reconcile_document
-from livedash_pipeline.flow.submit import submit_pending
-from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.recovery.reconcile import FILES_KEPT, reconcile_batches, reconcile_document
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.services.openai.errors import BatchApiError
 from tests.flow.batch_round import at
 from tests.flow.batch_service import BatchService, analysis, answered, ok, refusal
 from tests.flow.rows import insert_company, insert_requests, rows_of
@@ -439,7 +439,7 @@ def test_an_operator_can_accept_at_once_that_a_batch_has_vanished(
 def test_a_wish_to_cancel_does_not_release_what_has_vanished(
     engine: Engine, scripted: BatchContext, service: BatchService, vanished: str
 ) -> None:
-    from livedash_pipeline.flow.cancel import cancel_batches
+    from livedash_pipeline.ledger.steps.batches.cancel import cancel_batches
 
     cancel_batches(scripted, [vanished])
     reconcile_batches(scripted, accept_vanished=True)

@@ -12,21 +12,21 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, text, update
 
-from livedash_pipeline.core.prompt import prompt_version
-from livedash_pipeline.db import batches
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
     ai_holds,
     ai_processing_requests,
     ai_request_attempts,
     ai_surplus_batches,
 )
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.poll import PollReport, poll_batches
-from livedash_pipeline.flow.recover import recover_batches
-from livedash_pipeline.flow.submit import SubmitReport, submit_pending
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
+from livedash_pipeline.ledger.steps.recovery.recover import recover_batches
+from livedash_pipeline.ledger.steps.results.poll import PollReport, poll_batches
+from livedash_pipeline.ledger.store.batches import claims
 from tests.flow.batch_round import at
 from tests.flow.batch_service import BatchService, refusal
 from tests.flow.rows import insert_company, insert_requests, rows_of
@@ -206,7 +206,7 @@ def test_a_poll_never_buys_and_releases_what_is_fenced(
     assert (found.status, found.error_code) == ("FAILED", "create_lost")
     assert found.processed_at is not None
     with engine.connect() as connection:
-        (group,) = batches.pending_groups(connection)
+        (group,) = claims.pending_groups(connection)
     assert group.returned, "it has waited once, and goes out by the next tick of the sensor"
     assert request_status(engine) == "PENDING_BATCHING"
     assert creates(service) == 1

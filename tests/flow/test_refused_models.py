@@ -10,17 +10,17 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, select
 
-from livedash_pipeline.core.prompt import prompt_version
-from livedash_pipeline.db.companies import Company, update_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.tables import ai_batch_requests, ai_holds, ai_processing_requests
+from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.store.companies import Company, update_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_holds, ai_processing_requests
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.model_operations import list_models, set_parameters
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.sending import write_input_file
-from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.ledger.steps.batches.models import list_models, set_parameters
+from livedash_pipeline.ledger.steps.batches.send import write_input_file
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from tests.flow.batch_round import Begin
 from tests.flow.batch_service import refused
 from tests.flow.rows import insert_company, insert_requests, rows_of

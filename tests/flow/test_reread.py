@@ -10,16 +10,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, select, text, update
 
-from livedash_pipeline.db import checks, requests
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.tables import (
-    ai_processing_requests,
-    ai_request_attempts,
-    session_questions,
-    sessions,
-)
+from livedash_pipeline.analysis.steps.reread import reread_answers
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import ai_processing_requests, ai_request_attempts, session_questions, sessions
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.reread import reread_answers
+from livedash_pipeline.ledger.store.batches import requests
+from livedash_pipeline.overview.store import checks
 from tests.flow import batch_service
 from tests.flow.batch_round import Begin, Round
 from tests.flow.batch_service import answered

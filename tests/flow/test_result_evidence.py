@@ -14,23 +14,23 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
 from livedash_pipeline.errors import LivedashError, UsageError
-from livedash_pipeline.flow.batch_operations import list_batches
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import IngestReport, ingest_document, ingest_finished
-from livedash_pipeline.flow.named_batch import accept_files, ingest_again
-from livedash_pipeline.flow.operations import requeue_requests
-from livedash_pipeline.flow.pipeline_report import report_status
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.listing import list_batches
+from livedash_pipeline.ledger.steps.batches.named_batch import accept_files, ingest_again
+from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_document, ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from livedash_pipeline.local.batch_api.faults import parse_script
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
-from livedash_pipeline.openai_batch.errors import BatchApiError
-from livedash_pipeline.openai_batch.gateway import connect
+from livedash_pipeline.overview.steps.pipeline_report import report_status
+from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.settings import Settings
 from tests.flow.batch_round import at
 from tests.flow.rows import insert_requests
@@ -306,7 +306,7 @@ def _change_the_chat(world: World) -> None:
     """The transcript changed: what showed late answers another question."""
     from sqlalchemy import update
 
-    from livedash_pipeline.db.tables import sessions
+    from livedash_pipeline.base.store.tables import sessions
 
     _requeue(world)
     with world.engine.begin() as connection:
@@ -401,8 +401,8 @@ def test_taking_in_again_says_what_it_cannot_do(world: World) -> None:
 
 
 def test_a_late_file_frees_the_money_that_was_set_aside(world: World) -> None:
-    from livedash_pipeline.core.judgement import month_of
-    from livedash_pipeline.db.batches import committed_eur
+    from livedash_pipeline.ledger.rules.results.judgement import month_of
+    from livedash_pipeline.ledger.store.batches.claims import committed_eur
 
     world.faults({"kind": "html_page", "seconds": LASTS.total_seconds()})
     (batch_id,) = world.send(1)

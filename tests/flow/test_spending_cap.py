@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert
 
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.tables import ai_processing_requests, ai_surplus_batches
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import ai_processing_requests, ai_surplus_batches
 from livedash_pipeline.errors import SettingsError
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.preview import preview_submit
-from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
-from livedash_pipeline.flow.submit import SubmitReport, submit_pending
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.preview import preview_submit
+from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
 from tests.flow.batch_service import BatchService
 from tests.flow.rows import insert_requests, rows_of
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, select, text, update
 
-from livedash_pipeline.core.states import Stage
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.analysis.steps.build_requests import NO_QUESTIONS, build_requests
+from livedash_pipeline.base.rules.states import Stage
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import (
     ai_processing_requests,
     messages,
     processing_stages,
@@ -21,15 +22,14 @@ from livedash_pipeline.db.tables import (
     transcripts,
 )
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.flow.build_requests import NO_QUESTIONS, build_requests
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.derive_sessions import derive_sessions
-from livedash_pipeline.flow.freeing import free_stuck
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.stage_operations import failed_sessions, retry_stage
-from livedash_pipeline.flow.submit import submit_pending
-from livedash_pipeline.openai_batch.tokens import count_tokens
+from livedash_pipeline.intake.steps.derive_sessions import derive_sessions
+from livedash_pipeline.intake.steps.freeing import free_stuck
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.overview.steps.stages import failed_sessions, retry_stage
+from livedash_pipeline.services.openai.tokens import count_tokens
 from livedash_pipeline.settings import Settings
 from tests.conftest import NOW
 from tests.flow.imported import add_import, add_request, set_stage, stage_of, store_text

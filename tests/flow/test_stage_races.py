@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from livedash_pipeline.core.states import Stage
-from livedash_pipeline.db import requests, stage_retries
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.retention import TextCounts
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.stage_operations import retry_stage
+from livedash_pipeline.base.rules.states import Stage
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.store.batches import requests
+from livedash_pipeline.overview.steps.stages import retry_stage
+from livedash_pipeline.overview.store import stage_retries
+from livedash_pipeline.retention.store.retention import TextCounts
 from livedash_pipeline.settings import Settings
 from tests.conftest import NOW
 from tests.flow.chats import Chats, running_chats

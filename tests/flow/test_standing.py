@@ -9,13 +9,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, insert, text
 
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.tables import ai_batch_requests
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.preview import preview_submit
-from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import ai_batch_requests
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.preview import preview_submit
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from tests.conftest import NOW
 from tests.flow.rows import insert_company, insert_requests
 

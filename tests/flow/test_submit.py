@@ -13,12 +13,10 @@ import httpx2
 import pytest
 from sqlalchemy import Connection, Engine, select, text, update
 
-from livedash_pipeline.core.admission import HoldRule, HoldScope
-from livedash_pipeline.db import holds
-from livedash_pipeline.db.companies import Company, update_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.base.store.companies import Company, update_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
     ai_holds,
     ai_model_pricing,
@@ -29,11 +27,13 @@ from livedash_pipeline.db.tables import (
     session_processing_status,
 )
 from livedash_pipeline.errors import LivedashError, SettingsError
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.operations import requeue_requests
-from livedash_pipeline.flow.submit import SubmitReport, submit_pending
+from livedash_pipeline.ledger.rules.admission.admission import HoldRule, HoldScope
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
+from livedash_pipeline.ledger.store.admission import holds
 from livedash_pipeline.local.batch_api.server import RunningServer
-from livedash_pipeline.openai_batch.errors import BatchApiError
+from livedash_pipeline.services.openai.errors import BatchApiError
 from tests.flow.batch_service import Answer, BatchService, refusal
 from tests.flow.rows import insert_company, insert_requests, insert_sessions, rows_of, stage_counts
 

@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, select, text, update
 
-from livedash_pipeline.core.prompt import input_hash, prompt_version
-from livedash_pipeline.core.transcripts import transcript_hash
-from livedash_pipeline.db.companies import Company, update_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, companies, sessions
-from livedash_pipeline.flow.build_requests import build_requests, rewrite_requests
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.preview import preview_submit
-from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
-from livedash_pipeline.flow.submit import SubmitReport, submit_pending
-from livedash_pipeline.openai_batch.errors import BatchApiError
-from livedash_pipeline.openai_batch.tokens import count_tokens
+from livedash_pipeline.analysis.rules.prompt import input_hash, prompt_version
+from livedash_pipeline.analysis.steps.build_requests import build_requests, rewrite_requests
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.store.companies import Company, update_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, companies, sessions
+from livedash_pipeline.intake.rules.transcripts import transcript_hash
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.preview import preview_submit
+from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.openai.tokens import count_tokens
 from tests.flow.batch_service import BatchService, refusal
 from tests.flow.rows import CHAT, insert_company, insert_requests, insert_sessions, rows_of
 

@@ -11,11 +11,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text, update
 
-from livedash_pipeline.core.json_items import ArraySplitter, LineSplitter
-from livedash_pipeline.core.states import CompanyStatus
-from livedash_pipeline.db.companies import get_company
-from livedash_pipeline.db.submissions import WaitingCompany, companies_with_submissions
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.analysis.steps.build_requests import build_requests
+from livedash_pipeline.base.rules.states import CompanyStatus
+from livedash_pipeline.base.store.companies import get_company
+from livedash_pipeline.base.store.tables import (
     ai_processing_requests,
     companies,
     messages,
@@ -24,14 +23,15 @@ from livedash_pipeline.db.tables import (
     sessions,
     transcripts,
 )
-from livedash_pipeline.flow.build_requests import build_requests
-from livedash_pipeline.flow.derive_sessions import DeriveReport, derive_sessions
-from livedash_pipeline.flow.take_submissions import (
+from livedash_pipeline.intake.steps.derive_sessions import DeriveReport, derive_sessions
+from livedash_pipeline.submissions.rules.json_items import ArraySplitter, LineSplitter
+from livedash_pipeline.submissions.steps.take_submissions import (
     InactiveCompanyError,
     RefusedBatch,
     find_items,
     take_batch,
 )
+from livedash_pipeline.submissions.store.submissions import WaitingCompany, companies_with_submissions
 from tests.conftest import NOW
 from tests.flow.imported import (
     add_import,
@@ -377,7 +377,7 @@ def test_text_that_postgres_cannot_hold_is_stored_replaced(engine: Engine) -> No
 
 def test_a_later_import_of_the_csv_leaves_submitted_sessions_alone(engine: Engine) -> None:
     """The statement of the import's merge, on a stage as an import makes it."""
-    from livedash_pipeline.db import imports
+    from livedash_pipeline.intake.store import imports
 
     company = make_company(engine)
     submit(engine, company, submission())

@@ -7,12 +7,12 @@ from collections import Counter
 import pytest
 from sqlalchemy import Engine
 
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import ai_batch_requests, ai_request_attempts
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_request_attempts
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from tests.flow.rows import insert_requests, rows_of
 from tests.support.hostile_proxy import HostileProxy, Plan
 

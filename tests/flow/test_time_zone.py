@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.stage_operations import retry_stage
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.overview.steps.stages import retry_stage
 from tests.flow.chats import Chats, running_chats
 
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from livedash_pipeline.db import checks
-from livedash_pipeline.db.batches import committed_eur
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.statements import statement
-from livedash_pipeline.db.tables import ai_request_attempts
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.base.store.tables import ai_request_attempts
 from livedash_pipeline.errors import LivedashError
-from livedash_pipeline.flow.ingest import IngestReport
-from livedash_pipeline.flow.named_batch import accept_files, ingest_again
-from livedash_pipeline.flow.operations import requeue_requests
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.ledger.steps.batches.named_batch import accept_files, ingest_again
+from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.results.ingest import IngestReport
+from livedash_pipeline.ledger.store.batches.claims import committed_eur
+from livedash_pipeline.overview.store import checks
 from tests.flow.batch_round import Begin, Round, at, batch_row
 from tests.flow.batch_service import refusal, refused
 from tests.flow.rows import rows_of
@@ -135,7 +135,7 @@ def test_a_line_that_can_be_read_later_is_taken_in_then(begin: Begin, settle: Ca
     assert (row.lines_succeeded, row.lines_failed) == (2, 0)
     with going.engine.connect() as connection:
         month = {"month_start": database_now(connection) - timedelta(days=40)}
-        (company,) = connection.execute(statement("check_spending"), month)
+        (company,) = connection.execute(statement("overview/check_spending"), month)
         assert (company.spent_eur, company.in_flight_eur) == (committed(going), 0)
         assert checks.requests_without_one_outcome(connection) == []
         assert checks.batches_with_other_usage(connection) == []

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 import psycopg
 from sqlalchemy import select
 
-from livedash_pipeline.core.states import LIVE_BATCHES
-from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests
+from livedash_pipeline.base.rules.states import LIVE_BATCHES
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests
 from livedash_pipeline.defs.names import TAG_PID
-from livedash_pipeline.local.environment import DATABASE
+from livedash_pipeline.runtime.environment import DATABASE
 from tests.kills.plan import ANYTHING, RUN, TARGETS, Kill, Launch, Wave
 from tests.kills.processes import Worker
 from tests.kills.world import PostgresDownError, World

@@ -25,16 +25,21 @@ import psycopg
 from dagster_postgres import DagsterPostgresStorage
 from sqlalchemy import DateTime, Engine, Table, update
 
-from livedash_pipeline.db.companies import add_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.connect import database_now, make_engine
-from livedash_pipeline.db.tables import ai_batch_requests, ai_holds
-from livedash_pipeline.local.environment import DAGSTER_DATABASE, DATABASE
+from livedash_pipeline.base.store.companies import add_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import database_now, make_engine
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_holds
+from livedash_pipeline.embedded_postgres.server import (
+    EmbeddedPostgres,
+    remove_postgres,
+    running_postgres,
+    start_postgres,
+)
 from livedash_pipeline.local.ports import is_free
-from livedash_pipeline.local.postgres import EmbeddedPostgres, remove_postgres, running_postgres, start_postgres
 from livedash_pipeline.local.sample_data.files import GeneratedSource
 from livedash_pipeline.local.sample_data.generate import SampleCompany
 from livedash_pipeline.local.sample_data.source_server import RunningSource, running_source
+from livedash_pipeline.runtime.environment import DAGSTER_DATABASE, DATABASE
 from tests.e2e.programs import clean_environ
 from tests.kills.plan import Plan
 from tests.kills.processes import BatchApi, Worker, start_command

@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from livedash_pipeline.core.states import RequestStatus, StageStatus
-from livedash_pipeline.db.companies import add_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.demo import companies_to_import, read_figures
-from livedash_pipeline.db.stages import PipelineStatus
+from livedash_pipeline.base.rules.states import RequestStatus, StageStatus
+from livedash_pipeline.base.store.companies import add_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.stages import PipelineStatus
+from livedash_pipeline.embedded_postgres.server import remove_postgres, running_postgres, stop_postgres
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.local.demo import DemoOptions, run_demo
 from livedash_pipeline.local.demo_display import Display, demo_document, print_tables
 from livedash_pipeline.local.demo_progress import Progress, read_progress
 from livedash_pipeline.local.demo_source import kept_port
-from livedash_pipeline.local.environment import opened_engine, prepare, write_dagster_home
-from livedash_pipeline.local.postgres import remove_postgres, running_postgres, stop_postgres
+from livedash_pipeline.overview.store.demo import companies_to_import, read_figures
+from livedash_pipeline.runtime.environment import opened_engine, prepare, write_dagster_home
 from livedash_pipeline.settings import isolated_settings
 
 STAGES = ("CSV_IMPORT", "TRANSCRIPT_FETCH")

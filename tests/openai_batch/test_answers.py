@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.core.failures import FailureKind
-from livedash_pipeline.openai_batch.answers import read_document, read_failure, retry_after
+from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.services.openai.answers import read_document, read_failure, retry_after
 
 
 @pytest.mark.parametrize(

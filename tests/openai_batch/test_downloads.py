@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from livedash_pipeline.core.failures import FailureKind
-from livedash_pipeline.openai_batch.errors import BatchApiError
-from livedash_pipeline.openai_batch.gateway import connect
+from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.openai.gateway import connect
 from tests.openai_batch.scripted_http import KEY, Script, listening, ok, refusal
 
 CONTENT = b'{"custom_id": "1"}\n{"custom_id": "2"}\n'

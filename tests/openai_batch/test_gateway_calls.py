@@ -12,11 +12,11 @@ import httpx2
 import openai
 import pytest
 
-from livedash_pipeline.core.failures import FailureKind
 from livedash_pipeline.errors import LivedashError, SettingsError
-from livedash_pipeline.openai_batch.client import failure_of
-from livedash_pipeline.openai_batch.errors import BatchApiError
-from livedash_pipeline.openai_batch.gateway import BatchGateway, connect
+from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.services.openai.client import failure_of
+from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.openai.gateway import BatchGateway, connect
 from tests.openai_batch.scripted_http import KEY, Script, batch, ok, refusal
 
 K = FailureKind

@@ -11,13 +11,13 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from livedash_pipeline.core.failures import FailureKind
-from livedash_pipeline.core.remote import local_status
-from livedash_pipeline.core.states import BatchStatus
+from livedash_pipeline.base.rules.states import BatchStatus
+from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.ledger.rules.service.remote import local_status
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
-from livedash_pipeline.openai_batch.deadline import CallDeadline
-from livedash_pipeline.openai_batch.errors import BatchApiError
-from livedash_pipeline.openai_batch.gateway import BatchGateway, connect
+from livedash_pipeline.services.openai.deadline import CallDeadline
+from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.openai.gateway import BatchGateway, connect
 from tests.openai_batch.scripted_http import KEY, listening, losing_answers_to
 
 OURS = "0d9d1c9e-9c5b-4b61-8e9f-0f4a52d3a001"

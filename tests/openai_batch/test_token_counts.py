@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from livedash_pipeline.openai_batch.tokens import count_tokens
+from livedash_pipeline.services.openai.tokens import count_tokens
 
 
 @pytest.mark.parametrize(("text", "tokens"), [("", 0), ("hello world", 2), ("tiktoken is great!", 6)])

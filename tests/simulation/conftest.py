@@ -10,7 +10,7 @@ import pytest
 import structlog
 from sqlalchemy import create_engine, text
 
-from livedash_pipeline.db.connect import make_engine
+from livedash_pipeline.base.store.connect import make_engine
 from tests.simulation.runner import Simulation
 
 _CRITICAL = 50

@@ -10,8 +10,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, insert, select, text, update
 
-from livedash_pipeline.db.prices import seed_prices
-from livedash_pipeline.db.tables import companies, metadata, session_imports, session_processing_status, transcripts
+from livedash_pipeline.base.store.tables import (
+    companies,
+    metadata,
+    session_imports,
+    session_processing_status,
+    transcripts,
+)
+from livedash_pipeline.money.store.prices import seed_prices
 from tests.simulation.clock import START
 
 # The same seed has to give the same ids, in id order that of insertion.

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from tests.simulation.workers import Worker
 
 _PACKAGE = "livedash_pipeline."
-_PASSED_OVER = "livedash_pipeline.db.connect"
+_PASSED_OVER = "livedash_pipeline.base.store.connect"
 
 KeepCommit = Callable[[str], bool]
 
@@ -70,7 +70,7 @@ class WatchedEngine:
 
 
 def _caller() -> str:
-    """The function of the package on whose behalf a transaction is made, such as `flow.sending._begin_create`."""
+    """The function of the package on whose behalf a transaction is made, such as `ledger.steps.batches.send._begin_create`."""
     frame = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")

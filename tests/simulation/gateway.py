@@ -14,17 +14,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from livedash_pipeline.core.failures import ApiFailure, FailureKind, classify_api_error, no_answer
-from livedash_pipeline.core.remote import METADATA_NONCE, RemoteBatch, RemoteFile, read_remote_batch, read_remote_file
+from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind, classify_api_error, no_answer
+from livedash_pipeline.ledger.rules.service.remote import (
+    METADATA_NONCE,
+    RemoteBatch,
+    RemoteFile,
+    read_remote_batch,
+    read_remote_file,
+)
 from livedash_pipeline.local.batch_api.faulty_service import FaultyService, ReplyLost
 from livedash_pipeline.local.batch_api.records import BatchRecord
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.service import BatchService
-from livedash_pipeline.openai_batch.calls import Document, walk_pages
-from livedash_pipeline.openai_batch.downloads import Download, store_download
-from livedash_pipeline.openai_batch.errors import BatchApiError
-from livedash_pipeline.openai_batch.gateway import BATCH_URL, COMPLETION_WINDOW, ModelCheck, stated_size
-from livedash_pipeline.openai_batch.retries import ATTEMPTS, repeated
+from livedash_pipeline.services.openai.calls import Document, walk_pages
+from livedash_pipeline.services.openai.downloads import Download, store_download
+from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.openai.gateway import BATCH_URL, COMPLETION_WINDOW, ModelCheck, stated_size
+from livedash_pipeline.services.openai.retries import ATTEMPTS, repeated
 from tests.simulation.clock import Clock
 from tests.simulation.workers import Worker
 

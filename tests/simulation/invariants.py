@@ -21,10 +21,8 @@ from uuid import UUID
 
 from sqlalchemy import Engine, Table, select
 
-from livedash_pipeline.core.outcomes import PAID_OUTCOMES
-from livedash_pipeline.core.remote import METADATA_NONCE, METADATA_PROBE
-from livedash_pipeline.core.result_lines import UNREADABLE_LINE
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES
+from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
     ai_processing_requests,
     ai_request_attempts,
@@ -32,13 +30,16 @@ from livedash_pipeline.db.tables import (
     session_processing_status,
     sessions,
 )
+from livedash_pipeline.ledger.rules.results.result_lines import UNREADABLE_LINE
+from livedash_pipeline.ledger.rules.service.remote import METADATA_NONCE, METADATA_PROBE
 from livedash_pipeline.local.batch_api.batch_faults import faults_of
 from livedash_pipeline.local.batch_api.fault_kinds import AnswerShape, LineShape
 from livedash_pipeline.local.batch_api.line_shapes import UNREADABLE
 from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord
 from livedash_pipeline.local.batch_api.shown_kinds import RenamedId
 
-# Short downloads in a row that are believed: three tries each (`openai_batch.retries`), three times (`flow.ingest`).
+# Short downloads in a row that are believed: three tries each (`services.openai.retries`), three times
+# (`ledger.steps.results.ingest`).
 _BELIEVED_AFTER = 9
 _UNPROVABLE = ('"hidden_batch"', '"changed_metadata"')
 _ANSWER_OF = {

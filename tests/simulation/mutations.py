@@ -14,13 +14,18 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.core import recovery as rules
-from livedash_pipeline.core import short_results
-from livedash_pipeline.core.evidence import Absence, Proof
-from livedash_pipeline.core.twins import Verdict
-from livedash_pipeline.db import batches, ingesting, recovery, requests, settlement, statements
-from livedash_pipeline.db.tables import ai_batch_requests
-from livedash_pipeline.flow import find_surplus, ingest, proof, result_files
+from livedash_pipeline.base.store import statements
+from livedash_pipeline.base.store.tables import ai_batch_requests
+from livedash_pipeline.ledger.rules.recovery import recovery as rules
+from livedash_pipeline.ledger.rules.recovery.evidence import Absence, Proof
+from livedash_pipeline.ledger.rules.recovery.twins import Verdict
+from livedash_pipeline.ledger.rules.results import short_results
+from livedash_pipeline.ledger.steps.recovery import find_surplus, proof
+from livedash_pipeline.ledger.steps.results import ingest, result_files
+from livedash_pipeline.ledger.store.batches import claims, requests
+from livedash_pipeline.ledger.store.recovery import recovery
+from livedash_pipeline.ledger.store.results import finished as finished_store
+from livedash_pipeline.ledger.store.results import settlement
 from tests.simulation.runner import Sabotage
 
 Mutation = Callable[[Engine], AbstractContextManager[Sabotage]]
@@ -53,7 +58,7 @@ def _rewritten(name: str, *changes: tuple[str, str]) -> Iterator[Sabotage]:
             raise AssertionError(f"{name}.sql does not hold {old!r} any more: the mutation has to follow it")
         changed = changed.replace(old, new)
     changed_statement = text(changed)
-    users = [module for module in (batches, ingesting, requests, settlement) if hasattr(module, "statement")]
+    users = [module for module in (claims, finished_store, requests, settlement) if hasattr(module, "statement")]
 
     def load(asked: str) -> Any:
         return changed_statement if asked == name else original(asked)
@@ -89,7 +94,7 @@ def _no_fence(_engine: Engine) -> Iterator[Sabotage]:
         return bool(connection.execute(changed).rowcount == 1)
 
     with (
-        _replaced(batches, "_held", lambda claim: _batches.id == claim.batch_id),
+        _replaced(claims, "_held", lambda claim: _batches.id == claim.batch_id),
         _replaced(recovery, "_write", unfenced),
     ):
         yield Sabotage()
@@ -158,9 +163,9 @@ def _no_wish_check(_engine: Engine) -> AbstractContextManager[Sabotage]:
     def start(
         connection: Any, claim: Any, *, key_fingerprint: str, nonce: str, guard: str, lease: int, now: Any
     ) -> bool:
-        return batches._write(
+        return claims._write(
             connection,
-            batches._held(claim) & (_batches.status == "UPLOADING"),
+            claims._held(claim) & (_batches.status == "UPLOADING"),
             create_started_at=now,
             create_nonce=nonce,
             purchase_guard=guard,
@@ -168,7 +173,7 @@ def _no_wish_check(_engine: Engine) -> AbstractContextManager[Sabotage]:
             lease_until=now + timedelta(seconds=lease),
         )
 
-    return _replaced(batches, "start_create", start)
+    return _replaced(claims, "start_create", start)
 
 
 @contextmanager
@@ -218,8 +223,8 @@ def _expired_forgotten(_engine: Engine) -> AbstractContextManager[Sabotage]:
 
 MUTATIONS: dict[str, Mutation] = {
     "create is sent again when its answer is lost": _retried_create,
-    "the start of create is not committed": _lost_commit("flow.sending._begin_create"),
-    "the claim is not committed": _lost_commit("flow.submit._claim"),
+    "the start of create is not committed": _lost_commit("ledger.steps.batches.send._begin_create"),
+    "the claim is not committed": _lost_commit("ledger.steps.batches.submit._claim"),
     "no write carries the fence": _no_fence,
     "the input file is not deleted before a create is repeated": _kept_inputs,
     "the error file is not read": _no_error_file,

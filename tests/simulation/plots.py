@@ -59,7 +59,12 @@ def late_twin(random: Random) -> Plot:
         *whole(0, "submit", 2),
         wait(random, 100.0, 1000.0, 20_000.0),
         Step("start", 1, random.choice(("poll", "reconcile"))),
-        Step(random.choice(("go", "go", "die")), 1, number=ALL, place=random.choice(("commit flow.surplus.", ""))),
+        Step(
+            random.choice(("go", "go", "die")),
+            1,
+            number=ALL,
+            place=random.choice(("commit ledger.steps.recovery.surplus.", "")),
+        ),
         *whole(2, random.choice(("poll", "reconcile"))),
         Step("go", 1, number=ALL),
     ]
@@ -86,7 +91,7 @@ def answers_not_named(random: Random) -> Plot:
         *whole(0, "submit", 2),
         wait(random, 1000.0, 4000.0, 90_000.0),
         *whole(1, "poll"),
-        *at_once(random, "ingest", "commit flow.ingest._read: "),
+        *at_once(random, "ingest", "commit ledger.steps.results.ingest._read: "),
     ]
 
 
@@ -98,7 +103,7 @@ def short_downloads(random: Random) -> Plot:
         *whole(0, "submit", 2),
         wait(random, 1000.0, 4000.0, 90_000.0),
         *whole(1, "poll"),
-        *at_once(random, "ingest", "commit flow.ingest._believed: "),
+        *at_once(random, "ingest", "commit ledger.steps.results.ingest._believed: "),
     ]
 
 
@@ -110,7 +115,7 @@ def results_not_shown(random: Random) -> Plot:
         *whole(0, "submit", 2),
         wait(random, 10.0, 40.0, 300.0, 4000.0),
         *whole(1, "poll"),
-        *at_once(random, "ingest", random.choice(("call file: ", "read flow.result_files."))),
+        *at_once(random, "ingest", random.choice(("call file: ", "read ledger.steps.results.result_files."))),
         wait(random, *_LAG_OVER),
         *whole(2, "ingest"),
     ]
@@ -124,7 +129,11 @@ def old_files(random: Random) -> Plot:
         *whole(1, "poll"),
         *whole(1, "ingest"),
         wait(random, 260_000.0, 400_000.0),
-        *at_once(random, "reconcile", random.choice(("call delete_file: ", "commit flow.reconcile._remove_files: "))),
+        *at_once(
+            random,
+            "reconcile",
+            random.choice(("call delete_file: ", "commit ledger.steps.recovery.reconcile._remove_files: ")),
+        ),
     ]
 
 
@@ -142,7 +151,7 @@ def given_up(random: Random) -> Plot:
             random.choice(("go", "die")),
             0,
             number=ALL,
-            place=random.choice(("read flow.give_up.", "commit flow.give_up.")),
+            place=random.choice(("read ledger.steps.recovery.give_up.", "commit ledger.steps.recovery.give_up.")),
         ),
         *whole(1, "reconcile", ACCEPTS_VANISHED),
         Step("go", 0, number=ALL),

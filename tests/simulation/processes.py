@@ -19,9 +19,9 @@ from typing import TypeVar
 import structlog
 from sqlalchemy import Engine, create_engine, text
 
-from livedash_pipeline.db.connect import make_engine
-from livedash_pipeline.db.migrate import upgrade
-from livedash_pipeline.local.postgres import ensure_database, remove_postgres, start_postgres
+from livedash_pipeline.base.store.connect import make_engine
+from livedash_pipeline.base.store.migrate import upgrade
+from livedash_pipeline.embedded_postgres.server import ensure_database, remove_postgres, start_postgres
 from tests.simulation.runner import Result, Simulation
 from tests.simulation.schedule import Schedule
 

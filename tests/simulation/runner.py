@@ -16,28 +16,28 @@ from typing import Any, cast
 
 from sqlalchemy import Engine, select
 
-from livedash_pipeline.core.endpoints import endpoint_of
-from livedash_pipeline.core.states import LIVE_BATCHES, RequestStatus
-from livedash_pipeline.db.companies import list_companies
-from livedash_pipeline.db.requests import failed_request_ids, requeue
-from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests
+from livedash_pipeline.analysis.steps.build_requests import build_requests
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.rules.endpoints import endpoint_of
+from livedash_pipeline.base.rules.states import LIVE_BATCHES, RequestStatus
+from livedash_pipeline.base.store.companies import list_companies
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests
 from livedash_pipeline.errors import LivedashError
-from livedash_pipeline.flow.build_requests import build_requests
-from livedash_pipeline.flow.cancel import cancel_batches
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.derive_sessions import derive_sessions
-from livedash_pipeline.flow.ingest import ingest_finished
-from livedash_pipeline.flow.pacing import pausing
-from livedash_pipeline.flow.poll import poll_batches
-from livedash_pipeline.flow.reconcile import reconcile_batches
-from livedash_pipeline.flow.session_analysis import SESSION_ANALYSIS
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.intake.steps.derive_sessions import derive_sessions
+from livedash_pipeline.ledger.steps.admission.pauses import pausing
+from livedash_pipeline.ledger.steps.batches.cancel import cancel_batches
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.ledger.store.batches.requests import failed_request_ids, requeue
 from livedash_pipeline.local.batch_api.faults import FaultScript
 from livedash_pipeline.local.batch_api.faulty_service import FaultyService
 from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.records import ENDED
-from livedash_pipeline.openai_batch.gateway import BatchGateway
-from livedash_pipeline.openai_batch.tokens import count_tokens
+from livedash_pipeline.services.openai.gateway import BatchGateway
+from livedash_pipeline.services.openai.tokens import count_tokens
 from livedash_pipeline.settings import Settings
 from tests.simulation.clock import Clock
 from tests.simulation.database import (

@@ -13,36 +13,54 @@ from tests.simulation.workers import ALL
 
 PLACES = {
     "submit": (
-        "commit flow.submit._claim: ",
-        "transaction flow.sending._upload: begin",
+        "commit ledger.steps.batches.submit._claim: ",
+        "transaction ledger.steps.batches.send._upload: begin",
         "call upload_input: ",
-        "commit flow.sending._upload: ",
-        "transaction flow.sending._begin_create: begin",
-        "commit flow.sending._begin_create: ",
+        "commit ledger.steps.batches.send._upload: ",
+        "transaction ledger.steps.batches.send._begin_create: begin",
+        "commit ledger.steps.batches.send._begin_create: ",
         "call create_batch: before",
         "call create_batch: after",
-        "commit flow.sending._create: ",
-        "commit flow.recover.recover_batches: ",
+        "commit ledger.steps.batches.send._create: ",
+        "commit ledger.steps.recovery.recover.recover_batches: ",
         "call file: after",
         "call list_batches: after",
-        "commit flow.recover._Recovery.",
+        "commit ledger.steps.recovery.recover._Recovery.",
         "call delete_file: ",
     ),
     "poll": (
-        "commit flow.recover.recover_batches: ",
+        "commit ledger.steps.recovery.recover.recover_batches: ",
         "call file: after",
         "call list_batches: ",
-        "commit flow.recover._Recovery.",
+        "commit ledger.steps.recovery.recover._Recovery.",
         "call delete_file: ",
         "call retrieve_batch: ",
-        "commit flow.poll.poll_batches: ",
-        "commit flow.surplus.",
+        "commit ledger.steps.results.poll.poll_batches: ",
+        "commit ledger.steps.recovery.surplus.",
         "call cancel_batch: ",
     ),
-    "ingest": ("call file: before", "call download: ", "transaction flow.ingest.ingest_batch: ", "commit flow.ingest."),
-    "build": ("commit flow.derive_sessions.", "commit flow.build_requests.", "transaction flow.build_requests."),
-    "reconcile": ("call list_batches: ", "call list_files: ", "call delete_file: ", "commit flow.reconcile."),
-    "cancel": ("commit flow.cancel.cancel_batches: ", "call cancel_batch: ", "commit flow.sending.cancel_unbought: "),
+    "ingest": (
+        "call file: before",
+        "call download: ",
+        "transaction ledger.steps.results.ingest.ingest_batch: ",
+        "commit ledger.steps.results.ingest.",
+    ),
+    "build": (
+        "commit intake.steps.derive_sessions.",
+        "commit analysis.steps.build_requests.",
+        "transaction analysis.steps.build_requests.",
+    ),
+    "reconcile": (
+        "call list_batches: ",
+        "call list_files: ",
+        "call delete_file: ",
+        "commit ledger.steps.recovery.reconcile.",
+    ),
+    "cancel": (
+        "commit ledger.steps.batches.cancel.cancel_batches: ",
+        "call cancel_batch: ",
+        "commit ledger.steps.batches.send.cancel_unbought: ",
+    ),
 }
 """Beginnings of the names of boundaries, by the action that passes them."""
 
@@ -99,7 +117,9 @@ def _two_at_once(random: Random) -> list[Step]:
 
 def _lost_and_found(random: Random) -> list[Step]:
     """A submitter dies around its create, and others look for the batch, at the very moments that count."""
-    place = random.choice(("call create_batch: before", "call create_batch: after", "commit flow.sending._create: "))
+    place = random.choice(
+        ("call create_batch: before", "call create_batch: after", "commit ledger.steps.batches.send._create: ")
+    )
     looks = [random.choice(("poll", "submit", "reconcile")) for _ in range(3)]
     pauses = (wait(random, 0.0, 95.0, 179.0, 181.0), wait(random, 0.0, 60.0, 121.0), wait(random, 0.0, 121.0, 1000.0))
     steps = [Step("start", 0, "submit", 2), Step("die", 0, number=ALL, place=place)]
@@ -125,7 +145,7 @@ def _take_in(random: Random) -> list[Step]:
 
 def _cancel_meanwhile(random: Random) -> list[Step]:
     """Somebody wishes a batch cancelled while another one submits it, and may get no further than the wish."""
-    place = random.choice(("", "commit flow.cancel.cancel_batches: after"))
+    place = random.choice(("", "commit ledger.steps.batches.cancel.cancel_batches: after"))
     return [
         *_to(0, "submit", random.choice(PLACES["submit"][:9])),
         Step("start", 1, "cancel", random.randint(0, 1)),

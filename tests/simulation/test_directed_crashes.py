@@ -14,8 +14,8 @@ from tests.simulation.sweep import CRASHES, next_origins, run_directed
 from tests.simulation.workers import ALL, Tally
 
 CREATED = "call create_batch: after"
-CLAIMED = "commit flow.submit._claim: before"
-POLLED = "transaction flow.poll.poll_batches: begin"
+CLAIMED = "commit ledger.steps.batches.submit._claim: before"
+POLLED = "transaction ledger.steps.results.poll.poll_batches: begin"
 _NONE: Counter[str] = Counter()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from livedash_pipeline.db.tables import ai_batch_requests, ai_surplus_batches
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_surplus_batches
 from tests.simulation.runner import Simulation
 from tests.simulation.schedule import Schedule, Step, World
 from tests.simulation.workers import ALL

@@ -11,13 +11,16 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Engine, func, select, text, update
 
-from livedash_pipeline.core.admission import Budget
-from livedash_pipeline.core.prompt import prompt_version
-from livedash_pipeline.db import batches, holds, polling, recovery, requests, settlement, surplus
-from livedash_pipeline.db.batches import Claim, ClaimLimits
-from livedash_pipeline.db.companies import Company
-from livedash_pipeline.db.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
-from livedash_pipeline.flow.build_requests import build_requests
+from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.analysis.steps.build_requests import build_requests
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
+from livedash_pipeline.ledger.rules.admission.admission import Budget
+from livedash_pipeline.ledger.store.admission import holds
+from livedash_pipeline.ledger.store.batches import claims, requests
+from livedash_pipeline.ledger.store.batches.claims import Claim, ClaimLimits
+from livedash_pipeline.ledger.store.recovery import recovery, surplus
+from livedash_pipeline.ledger.store.results import observations, settlement
 from tests.conftest import NOW
 from tests.flow.races import until_waiting
 from tests.flow.rows import CHAT, insert_company, insert_requests, insert_sessions
@@ -42,10 +45,10 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 def claim(connection: Connection, company: Company) -> Claim | None:
     holds.lock_admission(connection, ENDPOINT, "gpt-5-mini", now=NOW)
-    group = next(iter(batches.pending_groups(connection)), None)
+    group = next(iter(claims.pending_groups(connection)), None)
     if group is None:
         return None
-    return batches.claim_batch(
+    return claims.claim_batch(
         connection,
         group,
         _UNLIMITED,
@@ -113,12 +116,12 @@ def test_a_batch_is_settled_by_whoever_locks_it_and_the_other_one_sees_nothing(
 
 def test_a_poll_passes_over_a_batch_that_is_being_settled(engine: Engine, company: Company) -> None:
     batch_id = claimed_batch(engine, company, status="COMPLETED", openai_batch_id="batch_1")
-    from livedash_pipeline.core.remote import read_remote_batch
+    from livedash_pipeline.ledger.rules.service.remote import read_remote_batch
 
     seen = read_remote_batch({"id": "batch_1", "status": "completed", "request_counts": {"completed": 2}})
     with transaction(engine) as first, transaction(engine) as second:
         assert settlement.lock_batch(first, batch_id) is not None
-        assert polling.apply_observations(second, [seen], endpoint=ENDPOINT, now=NOW) == []
+        assert observations.apply_observations(second, [seen], endpoint=ENDPOINT, now=NOW) == []
 
 
 def test_two_recoveries_never_take_the_same_batch(engine: Engine, company: Company) -> None:

@@ -61,7 +61,7 @@ def test_faults_of_what_the_service_shows_are_drawn_only_when_asked_for() -> Non
 
 
 def test_a_worker_that_dies_before_its_commit_leaves_nothing_behind(simulation: Simulation) -> None:
-    claim = "commit flow.submit._claim: before"
+    claim = "commit ledger.steps.batches.submit._claim: before"
     steps = (
         Step("start", 0, "build"),
         Step("go", 0, number=ALL),

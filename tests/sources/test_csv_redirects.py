@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from livedash_pipeline.core.urls import source_rules
+from livedash_pipeline.base.rules.urls import source_rules
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
 from livedash_pipeline.sources.csv_source import CsvDownload, CsvSource

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from livedash_pipeline.core.urls import SourceRules, source_rules
+from livedash_pipeline.base.rules.urls import SourceRules, source_rules
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
 from livedash_pipeline.sources.http import Credentials, FetchLimits

@@ -13,12 +13,12 @@ from starlette.responses import HTMLResponse, Response
 from livedash_pipeline.api.access import METRICS_READ, Access
 from livedash_pipeline.api.docs_page import CONTENT_POLICY, render
 from livedash_pipeline.api.guard import GuardedRoute, allow
+from livedash_pipeline.api.http.responses import answer
 from livedash_pipeline.api.metrics import MEDIA_TYPE
-from livedash_pipeline.api.responses import answer
-from livedash_pipeline.api.schemas import Health, answers
+from livedash_pipeline.api.routes.admin.schemas import Health, answers
 from livedash_pipeline.api.services import services_of
-from livedash_pipeline.db.revisions import check_current
-from livedash_pipeline.flow.figures import read_figures
+from livedash_pipeline.base.store.revisions import check_current
+from livedash_pipeline.overview.steps.figures import read_figures
 
 _ANYBODY = Access(None)
 

@@ -1,6 +1,6 @@
 """Webhooks that come in. They carry no token: the signature says who sends them.
 
-Add a sender here. What a delivery does is decided in `flow`.
+Add a sender here. What a delivery does is decided by steps.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from starlette.responses import Response
 
 from livedash_pipeline.api.access import Access
 from livedash_pipeline.api.guard import allow, guarded_router
+from livedash_pipeline.api.http.responses import answer
 from livedash_pipeline.api.openapi import may_answer
 from livedash_pipeline.api.problems import Problem
-from livedash_pipeline.api.responses import answer
-from livedash_pipeline.api.schemas import Received, answers
+from livedash_pipeline.api.routes.admin.schemas import Received, answers
 from livedash_pipeline.api.services import services_of
-from livedash_pipeline.flow.take_webhook import take_webhook
+from livedash_pipeline.ledger.steps.results.take_webhook import take_webhook
 
 # The service's events are a few hundred bytes.
 _SIGNED = Access(None, action="webhook", body="stream", max_body=64 * 1024)

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
-from livedash_pipeline.core.values import money
-from livedash_pipeline.core.wording import plural
-from livedash_pipeline.db.companies import Company, get_company
+from livedash_pipeline.analysis.steps.build_requests import build_requests
+from livedash_pipeline.base.rules.values import money
+from livedash_pipeline.base.rules.wording import plural
+from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.defs.assets.sessions import sessions_and_messages
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import GROUP_ANALYSIS, IMPORT_MAX_RUNTIME, OWNERS, POOL_OPENAI, TAG_MAX_RUNTIME
@@ -18,13 +19,12 @@ from livedash_pipeline.defs.partitions import company_partitions
 from livedash_pipeline.defs.reporting import column_schema, counts, document_metadata, table
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
 from livedash_pipeline.errors import LivedashError, UsageError
-from livedash_pipeline.flow.build_requests import build_requests
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.freeing import free_stuck
-from livedash_pipeline.flow.ingest import IngestReport, ingest_document, ingest_finished
-from livedash_pipeline.flow.named_batch import accept_files, ingest_again, named_batch
-from livedash_pipeline.flow.submit import submit_document, submit_pending
-from livedash_pipeline.openai_batch.tokens import count_tokens
+from livedash_pipeline.intake.steps.freeing import free_stuck
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.named_batch import accept_files, ingest_again, named_batch
+from livedash_pipeline.ledger.steps.batches.submit import submit_document, submit_pending
+from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_document, ingest_finished
+from livedash_pipeline.services.openai.tokens import count_tokens
 
 
 @dg.asset(

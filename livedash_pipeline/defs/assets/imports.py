@@ -5,14 +5,14 @@ Add what comes in from a company. What is made of it is in `defs.assets.sessions
 
 import dagster as dg
 
-from livedash_pipeline.db.companies import get_company
+from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import GROUP_IMPORT, IMPORT_MAX_RUNTIME, OWNERS, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.partitions import company_partitions
 from livedash_pipeline.defs.reporting import column_schema, counts, document_metadata
 from livedash_pipeline.defs.resources import HttpSource, Postgres
-from livedash_pipeline.flow.fetch_transcripts import fetch_transcripts
-from livedash_pipeline.flow.import_csv import ImportRules, import_company, import_document
+from livedash_pipeline.intake.steps.fetch_transcripts import fetch_transcripts
+from livedash_pipeline.intake.steps.import_csv import ImportRules, import_company, import_document
 from livedash_pipeline.scratch import scratch_directory
 from livedash_pipeline.sources.csv_source import CsvSource
 

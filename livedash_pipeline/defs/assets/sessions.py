@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from livedash_pipeline.db.companies import get_company
+from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.defs.assets.imports import transcripts
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import GROUP_SESSIONS, IMPORT_MAX_RUNTIME, OWNERS, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.partitions import company_partitions
 from livedash_pipeline.defs.reporting import column_schema, counts
 from livedash_pipeline.defs.resources import Postgres
-from livedash_pipeline.flow.derive_sessions import derive_sessions
+from livedash_pipeline.intake.steps.derive_sessions import derive_sessions
 
 _SESSION_COLUMNS = {
     "id": "uuid",

@@ -39,7 +39,7 @@ from livedash_pipeline.local.batch_api.shown_kinds import ShownBy
 from livedash_pipeline.local.batch_api.store import Store
 from livedash_pipeline.local.batch_api.upstream import Upstream
 from livedash_pipeline.local.private_files import open_private
-from livedash_pipeline.openai_batch.tokens import load_encoding
+from livedash_pipeline.services.openai.tokens import load_encoding
 
 
 def random_id(prefix: str) -> str:

@@ -1,12 +1,12 @@
 """Token counts with the o200k table, which all models of the catalogue are counted with.
 
-Add other counts of text here; the table itself is loaded by `openai_batch.tokens`. What a request costs in reasoning tokens
+Add other counts of text here; the table itself is loaded by `services.openai.tokens`. What a request costs in reasoning tokens
 is `chat.py`'s business.
 """
 
 from functools import lru_cache
 
-from livedash_pipeline.openai_batch.tokens import load_encoding
+from livedash_pipeline.services.openai.tokens import load_encoding
 
 # The prompt's instructions and its schema are the same in every line of a file. Only short texts are remembered: 32 of
 # them hold at most 3 MB, while transcripts, which never repeat, would only push them out.

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import httpx2
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
-from livedash_pipeline.core.endpoints import is_loopback
+from livedash_pipeline.base.rules.endpoints import is_loopback
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.local.batch_api.refusals import Refusal
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
-from livedash_pipeline.core.csv_rejects import RejectReason
+from livedash_pipeline.intake.rules.csv_rejects import RejectReason
 from livedash_pipeline.local.sample_data.dialogue import (
     Chat,
     ChatMessage,

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
-from livedash_pipeline.db.stages import pipeline_status
-from livedash_pipeline.db.tables import metadata
+from livedash_pipeline.base.store.stages import pipeline_status
+from livedash_pipeline.base.store.tables import metadata
 
 
 def stages_of(engine: Engine) -> dict[str, dict[str, int]]:

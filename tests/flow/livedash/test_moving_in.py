@@ -7,14 +7,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, select, text
 
-from livedash_pipeline.db.tables import (
+from livedash_pipeline.base.store.tables import (
     ai_processing_requests,
     ai_request_attempts,
     companies,
     session_imports,
     sessions,
 )
-from livedash_pipeline.flow.import_livedash import import_livedash
+from livedash_pipeline.takeover.steps.run import import_livedash
 from tests.flow.livedash.old_system import ANALYSIS, DONE, OldSystem, old_system
 from tests.flow.livedash.our_side import everything, stages_of
 

@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.db.batches import committed_eur
-from livedash_pipeline.db.companies import get_company, update_company
-from livedash_pipeline.db.company_values import CompanyChanges
-from livedash_pipeline.db.connect import database_now
-from livedash_pipeline.db.demo import read_figures
-from livedash_pipeline.db.prices import price_for, seed_prices
-from livedash_pipeline.db.statements import statement
-from livedash_pipeline.flow.import_company import CompanyImport, import_whole_company
-from livedash_pipeline.flow.import_livedash import import_livedash
-from livedash_pipeline.flow.operations import requeue_requests
+from livedash_pipeline.analysis.steps.import_company import CompanyImport, import_whole_company
+from livedash_pipeline.base.store.companies import get_company, update_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.store.batches.claims import committed_eur
 from livedash_pipeline.local.sample_data.files import write_sample
 from livedash_pipeline.local.sample_data.generate import SampleCompany
+from livedash_pipeline.money.store.prices import price_for, seed_prices
+from livedash_pipeline.overview.store.demo import read_figures
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.csv_source import CsvSource
+from livedash_pipeline.takeover.steps.run import import_livedash
 from tests.conftest import NOW
 from tests.flow.livedash.old_system import ANALYSIS, DONE, WAITING, OldSystem
 from tests.flow.livedash.our_side import everything, stages_of

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.db.livedash_companies import move_lock
 from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, UsageError
-from livedash_pipeline.flow.import_livedash import import_livedash
-from livedash_pipeline.sources.livedash_database import ChunkSize
+from livedash_pipeline.sources.takeover.database import ChunkSize
+from livedash_pipeline.takeover.steps.run import import_livedash
+from livedash_pipeline.takeover.store.companies import move_lock
 from tests.flow.livedash.old_system import ANALYSIS, DONE, OldSystem
 from tests.flow.livedash.our_side import everything, stages_of
 

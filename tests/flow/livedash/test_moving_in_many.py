@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select, text
 
-from livedash_pipeline.db.companies import list_companies
-from livedash_pipeline.db.tables import metadata
-from livedash_pipeline.flow.build_requests import build_requests
-from livedash_pipeline.flow.import_livedash import import_livedash
+from livedash_pipeline.analysis.steps.build_requests import build_requests
+from livedash_pipeline.base.store.companies import list_companies
+from livedash_pipeline.base.store.tables import metadata
+from livedash_pipeline.takeover.steps.run import import_livedash
 from tests.flow.livedash.old_system import OldSystem, old_system
 
 SESSIONS = 10_000

@@ -7,17 +7,17 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, Engine, select
 
-from livedash_pipeline.core.admission import Budget, PendingGroup
-from livedash_pipeline.core.prompt import prompt_version
-from livedash_pipeline.db import batches, requests
-from livedash_pipeline.db.batches import Claim, ClaimLimits
-from livedash_pipeline.db.companies import get_company
-from livedash_pipeline.db.livedash_companies import lock_company
-from livedash_pipeline.db.tables import ai_processing_requests, sessions
-from livedash_pipeline.flow.build_requests import build_requests
-from livedash_pipeline.flow.context import BatchContext
-from livedash_pipeline.flow.import_livedash import import_livedash
-from livedash_pipeline.flow.submit import submit_pending
+from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.analysis.steps.build_requests import build_requests
+from livedash_pipeline.base.store.companies import get_company
+from livedash_pipeline.base.store.tables import ai_processing_requests, sessions
+from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.store.batches import claims, requests
+from livedash_pipeline.ledger.store.batches.claims import Claim, ClaimLimits
+from livedash_pipeline.takeover.steps.run import import_livedash
+from livedash_pipeline.takeover.store.companies import lock_company
 from tests.conftest import NOW
 from tests.flow.livedash.old_system import ANALYSIS, DONE, WAITING, OldSystem
 from tests.flow.livedash.our_side import stages_of
@@ -67,8 +67,8 @@ def test_moving_in_waits_for_a_claim_that_is_being_made_and_leaves_what_it_bough
 ) -> None:
     with race(engine) as others:
         with engine.begin() as connection:
-            (group,) = batches.pending_groups(connection)
-            assert batches.may_claim(connection, group.company_id)
+            (group,) = claims.pending_groups(connection)
+            assert claims.may_claim(connection, group.company_id)
             moving = others.begin(lambda: import_livedash(engine, answered.url))
             assert not moving.done(), "it waits for the claim"
             assert claim(connection, group) is not None
@@ -78,7 +78,7 @@ def test_moving_in_waits_for_a_claim_that_is_being_made_and_leaves_what_it_bough
 
 
 def claim(connection: Connection, group: PendingGroup) -> Claim | None:
-    return batches.claim_batch(
+    return claims.claim_batch(
         connection, group, ClaimLimits(100, 10**9, None, Budget(Decimal(0), Decimal(0), None)),
         endpoint="e", key_fingerprint="k", prompt_version=prompt_version(), lease=900, now=NOW, dagster_run_id=None,
     )  # fmt: skip

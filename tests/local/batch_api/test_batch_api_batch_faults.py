@@ -8,8 +8,8 @@ import httpx2
 import openai
 import pytest
 
-from livedash_pipeline.core.admission import learned_limit
-from livedash_pipeline.core.remote import read_remote_batch
+from livedash_pipeline.ledger.rules.admission.admission import learned_limit
+from livedash_pipeline.ledger.rules.service.remote import read_remote_batch
 from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.service import BatchService

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from livedash_pipeline.core.outcomes import Outcome
-from livedash_pipeline.core.result_lines import read_result_line, split_lines
+from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.ledger.rules.results.result_lines import read_result_line, split_lines
 from livedash_pipeline.local.batch_api.service import BatchService
 
 STRUCK = "good-1"

@@ -7,7 +7,7 @@ in `SLOTS`, and no line of a sentence may look like the start of a transcript me
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from livedash_pipeline.core.analysis import Category
+from livedash_pipeline.analysis.rules.answer import Category
 
 Exchange = tuple[str, str]
 """What the employee writes and what the chatbot answers. Either may have several lines."""

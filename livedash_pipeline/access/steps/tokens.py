@@ -1,0 +1,229 @@
+"""Tokens and the audit log as people and the HTTP API use them: made, listed, revoked, recognised; written and read.
+
+Commands and HTTP call these and answer with the documents. Arguments are checked here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+
+from livedash_pipeline.access.rules.tokens import (
+    SCOPES,
+    Caller,
+    Role,
+    hash_token,
+    make_token,
+    token_prefix,
+    unknown_scopes,
+)
+from livedash_pipeline.access.store import tokens as access
+from livedash_pipeline.access.store.tokens import LAST_USE_PRECISION, AuditEntry, ListedEntry, ListedToken
+from livedash_pipeline.base.rules.cursors import make_cursor, read_cursor
+from livedash_pipeline.base.rules.values import Document, moment
+from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, cut_page, page_start
+from livedash_pipeline.base.store.companies import get_company, optional_company_id
+from livedash_pipeline.base.store.connect import autocommitted, database_now, in_transaction
+from livedash_pipeline.errors import UsageError
+
+COMMAND_LINE = "command line"
+OUTCOMES = ("done", "refused", "failed")
+_LONGEST_NAME = 200
+_LONGEST_DAYS = 3650
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose a presented token is, and why it is not good (`has expired`); without a caller it is nobody's."""
+
+    caller: Caller | None
+    refusal: str | None
+
+
+def identify(engine: Engine, key: bytes, token: str) -> Identity:
+    """Whose a token is, now; its last use is remembered."""
+    hashed = hash_token(token, key)
+    with autocommitted(engine) as connection:
+        known = access.find_token(connection, hashed)
+        if known is None:
+            return Identity(None, "is not known")
+        now = database_now(connection)
+        refusal = known.state.refusal(now)
+        if refusal is None and (known.last_used_at is None or known.last_used_at < now - LAST_USE_PRECISION):
+            access.note_use(connection, known.caller.token_id, now=now)
+    return Identity(known.caller, refusal)
+
+
+def create_token(
+    engine: Engine,
+    key: bytes,
+    *,
+    name: str,
+    secret: bytes,
+    company: str | None = None,
+    scopes: Sequence[str] = (),
+    days: int | None = None,
+) -> Document:
+    """Makes a token: a company's with a company, a platform administrator's without.
+
+    Args:
+        engine: Our database.
+        key: Under which tokens are hashed.
+        name: Who will use it, and for what.
+        secret: 32 random bytes.
+        company: Slug of the one company that it sees and changes.
+        scopes: What it may do; none means all of its role.
+        days: After which it expires; None for never.
+
+    Raises:
+        UsageError: A value cannot be.
+    """
+    role = Role.PLATFORM_ADMIN if company is None else Role.COMPANY
+    _check_token(name, role, scopes, days)
+    token = make_token(secret)
+
+    def work(connection: Connection) -> ListedToken:
+        now = database_now(connection)
+        company_id = None if company is None else get_company(connection, company).id
+        made = access.insert_token(
+            connection,
+            name=name.strip(),
+            role=role,
+            company_id=company_id,
+            scopes=list(dict.fromkeys(scopes)) or list(SCOPES[role]),
+            token_hash=hash_token(token, key),
+            prefix=token_prefix(token),
+            expires_at=None if days is None else now + timedelta(days=days),
+            now=now,
+        )
+        detail = {"token": made.prefix, "role": role.value, "scopes": made.scopes}
+        entry = AuditEntry("token create", "done", COMMAND_LINE, made.id, company_id, detail=detail)
+        access.write_audit(connection, entry, now=now)
+        return made
+
+    return {"ok": True, "token": token_document(in_transaction(engine, work)), "secret": token}
+
+
+def _check_token(name: str, role: Role, scopes: Sequence[str], days: int | None) -> None:
+    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise UsageError(f"{name!r} is no name of a token.", remedy="Say in a few words who will use it.")
+    unknown = unknown_scopes(role, scopes)
+    if unknown:
+        allowed = ", ".join(SCOPES[role])
+        raise UsageError(f"{unknown[0]!r} is no scope of the role {role.value}.", remedy=f"Use some of {allowed}.")
+    if days is not None and not 1 <= days <= _LONGEST_DAYS:
+        raise UsageError(f"{days} days cannot be.", remedy=f"Use 1 to {_LONGEST_DAYS}.")
+
+
+def list_tokens(engine: Engine) -> Document:
+    """All tokens, revoked and expired ones included."""
+    with engine.connect() as connection:
+        return {"ok": True, "tokens": [token_document(token) for token in access.list_tokens(connection)]}
+
+
+def revoke_token(engine: Engine, name: str) -> Document:
+    """Ends a token at once, named by its id or by the beginning that lists show.
+
+    Raises:
+        UsageError: There is none, or several begin so.
+    """
+
+    def work(connection: Connection) -> tuple[bool, ListedToken]:
+        found = access.find_token_ids(connection, name) if name.isprintable() else []
+        if len(found) != 1:
+            how = f"{len(found)} tokens begin with {name!r}" if found else f"There is no token {name!r}"
+            raise UsageError(f"{how}.", remedy="Give an id that `livedash token list` shows.")
+        now = database_now(connection)
+        revoked = access.revoke_token(connection, found[0], now=now)
+        (token,) = access.list_tokens(connection, token_ids=found)
+        if revoked:
+            entry = AuditEntry("token revoke", "done", COMMAND_LINE, token.id, detail={"token": token.prefix})
+            access.write_audit(connection, entry, now=now)
+        return revoked, token
+
+    revoked, token = in_transaction(engine, work)
+    return {"ok": True, "revoked": revoked, "token": token_document(token)}
+
+
+def token_document(token: ListedToken) -> Document:
+    """A token as lists show it."""
+    return {
+        "id": str(token.id),
+        "name": token.name,
+        "role": token.role,
+        "company": token.company,
+        "scopes": list(token.scopes),
+        "prefix": token.prefix,
+        "createdAt": moment(token.created_at),
+        "expiresAt": moment(token.expires_at),
+        "revokedAt": moment(token.revoked_at),
+        "lastUsedAt": moment(token.last_used_at),
+    }
+
+
+def record(engine: Engine, entry: AuditEntry) -> UUID:
+    """Adds a line to the audit log, in a transaction of its own."""
+    with engine.begin() as connection:
+        return access.write_audit(connection, entry, now=database_now(connection))
+
+
+def begin_change(engine: Engine, entry: AuditEntry) -> UUID:
+    """Adds the line of a change before it is made: a process that dies meanwhile leaves a line that says `begun`."""
+    begun = {name: getattr(entry, name) for name in AuditEntry.__dataclass_fields__}
+    return record(engine, AuditEntry(**(begun | {"outcome": "failed", "detail": {"begun": True}})))
+
+
+def finish_change(engine: Engine, entry_id: UUID, *, outcome: str, status: int, detail: Mapping[str, Any]) -> None:
+    """Writes how the change ended."""
+    with engine.begin() as connection:
+        access.finish_audit(connection, entry_id, outcome=outcome, status=status, detail=detail)
+
+
+def list_audit(
+    engine: Engine,
+    *,
+    limit: int = DEFAULT_PAGE,
+    cursor: str | None = None,
+    company: str | None = None,
+    outcome: str | None = None,
+    action: str | None = None,
+) -> Document:
+    """One page of the audit log, newest first.
+
+    Raises:
+        UsageError: An argument names nothing that exists, or a cursor of another query.
+    """
+    if outcome is not None and outcome not in OUTCOMES:
+        raise UsageError(f"{outcome!r} is no outcome.", remedy=f"Use one of {', '.join(OUTCOMES)}.")
+    filters = {"list": "audit", "company": company, "outcome": outcome, "action": action}
+    after = page_start(cursor, filters, limit=limit, read=read_cursor)
+    with engine.connect() as connection:
+        company_id = optional_company_id(connection, company)
+        found = access.list_audit(
+            connection, limit=limit + 1, after_id=after, company_id=company_id, outcome=outcome, action=action
+        )
+    page, following = cut_page(found, limit, lambda row: make_cursor(row.id, filters))
+    return {"ok": True, "entries": [_entry(entry) for entry in page], "nextCursor": following}
+
+
+def _entry(entry: ListedEntry) -> Document:
+    return {
+        "id": str(entry.id),
+        "at": moment(entry.at),
+        "actor": entry.actor,
+        "token": entry.token,
+        "company": entry.company,
+        "action": entry.action,
+        "outcome": entry.outcome,
+        "method": entry.method,
+        "path": entry.path,
+        "status": entry.status,
+        "address": entry.address,
+        "requestId": entry.request_id,
+        "detail": entry.detail,
+    }

@@ -1,0 +1,125 @@
+"""Lines of a batch's input file, and the sizes by which requests are admitted.
+
+A line is built from a frame that is serialised once per model and the transcript of one session: serialising 50,000 copies
+of the same instructions would cost more than everything else. Files and uploads are elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from livedash_pipeline.analysis.rules.prompt import ENDPOINT, request_body, transcript_data
+from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.ledger.rules.admission.model_parameters import PLACE, Parameters, default_parameters, maximum_of
+
+# Where some servers end a line, though JSON takes them unescaped in strings; JSON itself escapes the others of that kind.
+_LINE_ENDS = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"}
+
+
+def _as_json(value: Any) -> str:
+    """JSON on one line, whatever the reader takes for the end of one."""
+    text = json.dumps(value, ensure_ascii=False)
+    # Searched for one by one: a text without them is passed over at the speed of memory.
+    for sign, escaped in _LINE_ENDS.items():
+        if sign in text:
+            text = text.replace(sign, escaped)
+    return text
+
+
+@dataclass(frozen=True)
+class LineFrame:
+    """Everything of a model's lines that does not change between sessions."""
+
+    model: str
+    before_id: bytes
+    before_data: bytes
+    after: bytes
+
+    @property
+    def fixed_bytes(self) -> int:
+        """Bytes of a line without its transcript, its id and line end included."""
+        return len(self.before_id) + 36 + len(self.before_data) + len(self.after) + 1
+
+    def line(self, request_id: UUID, data: str) -> bytes:
+        """One line without its line end; `data` comes from `transcript_data`."""
+        return b"".join(
+            (
+                self.before_id,
+                str(request_id).encode(),
+                self.before_data,
+                _as_json(data).encode(),
+                self.after,
+            )
+        )
+
+
+def line_frame(model: str, parameters: Parameters | None = None) -> LineFrame:
+    """The frame of a model's lines; without parameters, those that its name suggests."""
+    return _frame(model, json.dumps(default_parameters(model) if parameters is None else parameters))
+
+
+@lru_cache(maxsize=64)
+def _frame(model: str, parameters: str) -> LineFrame:
+    document = {
+        "custom_id": PLACE,
+        "method": "POST",
+        "url": ENDPOINT,
+        "body": request_body(model, PLACE, json.loads(parameters)),
+    }
+    text = _as_json(document)
+    before_id, between, after = text.split(PLACE)
+    # The quotes around the transcript belong to its own serialisation.
+    return LineFrame(model, before_id.encode(), between[:-1].encode(), after[1:].encode())
+
+
+def build_line(
+    request_id: UUID,
+    session_id: UUID,
+    model: str,
+    messages: Iterable[Message],
+    parameters: Parameters | None = None,
+) -> bytes:
+    """The line that asks about one session; without parameters, with those that the model's name suggests."""
+    return line_frame(model, parameters).line(request_id, transcript_data(session_id, messages))
+
+
+@dataclass(frozen=True)
+class RequestSize:
+    """What admission counts: bytes of the line with its line end, estimated input tokens, most output tokens."""
+
+    body_bytes: int
+    token_estimate: int
+    max_output_tokens: int
+
+
+@dataclass(frozen=True)
+class RequestSizer:
+    """Measures requests of one model with a tokenizer that is passed in (the core has none)."""
+
+    frame: LineFrame
+    fixed_tokens: int
+    max_output_tokens: int
+    count_tokens: Callable[[str], int]
+
+    @classmethod
+    def for_model(
+        cls, model: str, count_tokens: Callable[[str], int], parameters: Parameters | None = None
+    ) -> RequestSizer:
+        """Counts the instructions and the schema once, which goes with every request unless parameters replace it."""
+        sent = default_parameters(model) if parameters is None else parameters
+        # The schema is counted even where it is replaced: an estimate may be too high and not too low.
+        body = request_body(model, "")
+        fixed = count_tokens(body["messages"][0]["content"]) + count_tokens(json.dumps(body["response_format"]))
+        return cls(line_frame(model, sent), fixed, maximum_of(sent), count_tokens)
+
+    def measure(self, data: str) -> RequestSize:
+        """Sizes of the request about one session's transcript data."""
+        size = self.frame.fixed_bytes + len(_as_json(data).encode())
+        # Three tokens frame each of the two messages and three start the answer (OpenAI's cookbook on counting tokens).
+        tokens = self.fixed_tokens + self.count_tokens(data) + 9
+        return RequestSize(size, tokens, self.max_output_tokens)

@@ -1,0 +1,73 @@
+"""Writes answers to their sessions: analysis, questions, and the stages that are complete with them.
+
+Settlement of a batch and the return of an input that was answered before share these statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select, text
+
+from livedash_pipeline.base.rules.states import RequestStatus
+from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.base.store.tables import ai_processing_requests, session_questions
+
+
+def apply_kept_answers(connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> int:
+    """Applies the answers that complete requests kept, and returns how many sessions took one."""
+    connection.execute(
+        statement("analysis/create_staged_answers"), {"batch_id": None, "request_ids": list(request_ids)}
+    )
+    written = write_staged_answers(connection, now=now)
+    connection.execute(text("DROP TABLE staged_answers"))
+    return written
+
+
+def apply_kept_questions(connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> int:
+    """Gives sessions the questions of answers that complete requests kept, and returns how many; nothing else changes."""
+    connection.execute(statement("analysis/create_kept_questions"), {"request_ids": list(request_ids)})
+    connection.execute(statement("analysis/insert_questions"), {"now": now})
+    connection.execute(statement("analysis/delete_session_questions"))
+    connection.execute(statement("analysis/insert_session_questions"))
+    completed = connection.execute(statement("analysis/complete_question_stages"), {"now": now}).rowcount
+    connection.execute(text("DROP TABLE staged_answers"))
+    return completed
+
+
+def apply_batch_answers(connection: Connection, batch_id: UUID, *, now: datetime) -> None:
+    """Writes the answers that a batch brought to their sessions, and to stages how its other requests ended."""
+    connection.execute(statement("analysis/create_staged_answers"), {"batch_id": batch_id, "request_ids": []})
+    write_staged_answers(connection, now=now)
+    connection.execute(statement("analysis/settle_stages"), {"batch_id": batch_id, "now": now})
+    connection.execute(text("DROP TABLE staged_answers"))
+
+
+def fail_late_stages(connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Fails the analysis of sessions whose requests failed by what showed late."""
+    connection.execute(statement("analysis/fail_late_stages"), {"request_ids": list(request_ids), "now": now})
+
+
+def write_staged_answers(connection: Connection, *, now: datetime) -> int:
+    """Writes what is staged to sessions, questions and stages, and returns how many sessions took an answer."""
+    written = connection.execute(statement("analysis/write_session_answers"), {"now": now}).rowcount
+    connection.execute(statement("analysis/insert_questions"), {"now": now})
+    connection.execute(statement("analysis/delete_session_questions"))
+    connection.execute(statement("analysis/insert_session_questions"))
+    connection.execute(statement("analysis/complete_answer_stages"), {"now": now})
+    return written
+
+
+def batch_questions(connection: Connection, batch_id: UUID) -> int:
+    """How many questions the sessions of a batch's answers have."""
+    linked = session_questions.c
+    requests = ai_processing_requests.c
+    query = (
+        select(func.count())
+        .select_from(session_questions)
+        .join(ai_processing_requests, requests.session_id == linked.session_id)
+        .where(requests.batch_id == batch_id, requests.processing_status == RequestStatus.PROCESSING_COMPLETE)
+    )
+    return int(connection.execute(query).scalar_one())

@@ -1,0 +1,1 @@
+"""What any route uses: bodies, limits, parameters and answers."""

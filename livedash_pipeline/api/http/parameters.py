@@ -1,0 +1,115 @@
+"""Query parameters and bodies of the admin routes, with what they may be.
+
+Add a model for a new combination. Names are those of the user's plan; what values mean is decided by steps.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from livedash_pipeline.base.rules.states import RequestStatus
+from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
+
+SLUG = r"^[a-z0-9-]{1,63}$"
+_CURSOR = r"^[A-Za-z0-9_-]{1,64}$"
+_LONGEST_HOURS = 1_000_000
+MAX_IDS = 10_000
+
+Company = Annotated[str, Field(pattern=SLUG, description="Slug of one company.", examples=["acme"])]
+
+
+class Nothing(BaseModel):
+    """No parameters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class OfCompany(BaseModel):
+    """Of all companies, or of one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    company: Company | None = None
+
+
+class PageOf(OfCompany):
+    """A page of a list."""
+
+    limit: int = Field(DEFAULT_PAGE, ge=1, le=MAX_PAGE, description="Entries a page.")
+    cursor: str | None = Field(
+        None, pattern=_CURSOR, description="`nextCursor` of the page before, with the same filter."
+    )
+
+
+class PageOfRequests(PageOf):
+    """A page of the requests of one status."""
+
+    status: str = Field(
+        description="Status of the requests, in either case.",
+        json_schema_extra={"enum": [status.lower() for status in RequestStatus]},
+    )
+
+
+class Body(BaseModel):
+    """A JSON object with keys in camelCase, read strictly: a number is no text and a text is no number."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
+
+
+class RequeueBody(Body):
+    """Ids, or a filter; with neither nothing is done."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"requestIds": ["01971c4e-8f2a-7c3d-9e4f-5a6b7c8d9e0f"]}]},
+    )
+
+    request_ids: list[Annotated[str, Field(max_length=200)]] = Field(
+        default_factory=list, max_length=MAX_IDS, description="Failed requests to be tried again."
+    )
+    company: Company | None = None
+    error_code: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_]{1,64}$",
+        description="Filter: why they failed, in either case.",
+        examples=["truncated"],
+    )
+    older_than_hours: float | None = Field(
+        None, ge=0, le=_LONGEST_HOURS, description="Filter: failed at least so many hours ago.", examples=[24]
+    )
+    dry_run: bool | None = Field(
+        None, description="Only count. Unless given: true with a filter, false with ids.", examples=[False]
+    )
+
+
+class RereadBody(Body):
+    """Which kept answers are judged again; a dry run unless it says otherwise."""
+
+    company: Company | None = None
+    outcome: Literal["refused", "truncated", "invalid_output"] | None = Field(
+        None, description="Only requests that failed so.", examples=["invalid_output"]
+    )
+    dry_run: bool = Field(True, description="Only count.", examples=[False])
+
+
+class CancelBody(Body):
+    """What becomes of requests that the service did not finish."""
+
+    unfinished: Literal["pending", "failed"] = "pending"
+
+
+class ReconcileBody(Body):
+    """How much is believed."""
+
+    accept_vanished: bool = Field(
+        False, description="Believe at once that what the service does not show this key is gone; its requests fail."
+    )
+    believe_absence: UUID | None = Field(
+        None, description="A batch whose create has no known outcome, and of which you know that it was not made."
+    )

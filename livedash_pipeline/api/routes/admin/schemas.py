@@ -1,0 +1,280 @@
+"""Shapes of answers, for the OpenAPI document and the tests that compare answers with it; none of them is run.
+
+Documents are made by steps. Add a model when a route answers with a new kind of document, and an example that people can copy.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+RequestWord = Literal["pending_batching", "batching_in_progress", "processing_complete", "processing_failed"]
+BatchWord = Literal[
+    "pending", "uploading", "validating", "in_progress", "finalizing", "completed", "processed", "failed", "cancelled"
+]
+_ID = "01971c4e-8f2a-7c3d-9e4f-5a6b7c8d9e0f"
+_MOMENT = "2025-05-01T12:00:00+00:00"
+
+
+class Shape(BaseModel):
+    """An object with keys in camelCase."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class Answered(Shape):
+    """A document; `ok` is true unless a person has to look after something."""
+
+    ok: bool = Field(examples=[True])
+
+
+class Counts(BaseModel):
+    """Requests per status."""
+
+    pending_batching: int = Field(ge=0, examples=[15231])
+    batching_in_progress: int = Field(ge=0, examples=[2500])
+    processing_complete: int = Field(ge=0, examples=[85432])
+    processing_failed: int = Field(ge=0, examples=[78])
+
+
+class Summary(Answered):
+    """Requests per status."""
+
+    summary: Counts
+
+
+class Page(Answered):
+    """A page; `nextCursor` is null on the last one."""
+
+    next_cursor: str | None = Field(examples=[None])
+
+
+class ListedRequest(Shape):
+    """A request."""
+
+    id: UUID = Field(examples=[_ID])
+    session_id: UUID | None
+    status: RequestWord
+    company_id: UUID
+    model: str = Field(examples=["gpt-5-mini"])
+    batch_id: UUID | None
+    attempts: int = Field(ge=0, examples=[1])
+    error_code: str | None = Field(examples=["truncated"])
+    error_message: str | None
+    requested_at: datetime = Field(examples=[_MOMENT])
+    completed_at: datetime | None
+
+
+class Requests(Page):
+    """One page of requests, in the order of their ids."""
+
+    requests: list[ListedRequest]
+
+
+class Attempt(Shape):
+    """One try of a request, and what it cost."""
+
+    id: UUID
+    batch_id: UUID | None
+    openai_batch_id: str | None
+    outcome: str | None = Field(examples=["parsed"])
+    error_code: str | None
+    error_message: str | None
+    http_status: int | None
+    finish_reason: str | None
+    model: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    total_tokens: int | None
+    cached_tokens: int | None
+    reasoning_tokens: int | None
+    total_cost_eur: str | None = Field(examples=["0.00031"])
+    created_at: datetime
+    settled_at: datetime | None
+
+
+class DescribedRequest(ListedRequest):
+    """A request with what it asks and how often it was released."""
+
+    processing_type: str
+    prompt_version: str
+    token_estimate: int
+    max_output_tokens: int
+    releases: int
+    updated_at: datetime
+
+
+class OneRequest(Answered):
+    """One request with all its tries, oldest first."""
+
+    request: DescribedRequest
+    attempts: list[Attempt]
+
+
+class Requeued(Answered):
+    """What a requeue did; the three counts sum to the distinct ids given."""
+
+    requeued_count: int = Field(ge=0, examples=[2])
+    not_found_count: int = Field(ge=0, examples=[0])
+    not_failed_count: int = Field(ge=0, examples=[0])
+    dry_run: Literal[True] | None = Field(None, description="There if nothing was changed.")
+
+
+class Reread(Answered):
+    """What reading kept answers again did; those read are accepted or still refused."""
+
+    read_count: int = Field(ge=0, examples=[3])
+    accepted_count: int = Field(ge=0, examples=[2])
+    still_refused_count: int = Field(ge=0, examples=[1])
+    without_text_count: int = Field(ge=0, description="Their texts were deleted, or never kept.", examples=[0])
+    outdated_count: int = Field(ge=0, description="Their sessions have gone on meanwhile.", examples=[0])
+    dry_run: Literal[True] | None = Field(None, description="There if nothing was changed.")
+
+
+class ListedBatch(Shape):
+    """A batch."""
+
+    id: UUID
+    openai_batch_id: str | None = Field(examples=["batch_6812f0c2"])
+    company: str = Field(examples=["acme"])
+    model: str
+    status: BatchWord
+    openai_status: str | None
+    requests: int = Field(ge=0)
+    created_at: datetime
+    processed_at: datetime | None
+    error_code: str | None
+    error_message: str | None
+    purchase_guard: str | None = Field(
+        None, description="How sure it is that it is not bought twice: `tag_fence` or `tag`."
+    )
+
+
+class Batches(Page):
+    """One page of batches, newest first."""
+
+    batches: list[ListedBatch]
+
+
+class DescribedBatch(ListedBatch):
+    """A batch with its files, times, counts and cost."""
+
+    endpoint: str
+    input_file_id: str | None
+    output_file_id: str | None
+    error_file_id: str | None
+    token_estimate: int
+    submitted_at: datetime | None
+    expires_at: datetime | None
+    completed_at: datetime | None
+    cancel_requested_at: datetime | None
+    reported: dict[str, int | None]
+    lines: dict[str, int | None]
+    outcomes: dict[str, int]
+    total_cost_eur: str | None
+
+
+class OneBatch(Answered):
+    """One batch."""
+
+    batch: DescribedBatch
+
+
+class Cancelled(Answered):
+    """What came of a cancel."""
+
+    cancel_requested_count: int = Field(ge=0, examples=[1])
+    already_ended_count: int = Field(ge=0, examples=[0])
+    not_found_count: int = Field(ge=0, examples=[0])
+
+
+class Stages(Answered):
+    """Sessions per stage and status."""
+
+    total_sessions: int = Field(ge=0, examples=[109])
+    stages: dict[str, dict[str, int]] = Field(examples=[{"csv_import": {"pending": 0, "completed": 109}}])
+
+
+class Reject(Shape):
+    """A record of a CSV that could not be read."""
+
+    id: UUID
+    company: str
+    import_run_id: UUID
+    imported_at: datetime
+    line_number: int = Field(ge=1)
+    reason: str = Field(examples=["bad_start_time"])
+    detail: str | None
+    raw_text: str = Field(description="The record as it stands in the file, cut after 500 characters.")
+
+
+class Rejects(Page):
+    """One page of rejected records, newest import first."""
+
+    rejects: list[Reject]
+
+
+class Reconciled(Answered):
+    """What reconciling did; `ok` is false, with an `error`, where whether a batch was bought cannot be known."""
+
+    adopted: int
+    surplus_cancelled: int
+    strangers: int
+    files_removed: int
+    vanished: int
+    error: dict[str, str] | None = None
+
+
+class Health(Shape):
+    """The server is up, or ready."""
+
+    status: Literal["up", "ready"]
+
+
+class Received(Answered):
+    """A webhook was taken."""
+
+
+class FieldFault(Shape):
+    """What is wrong with one field: a JSON pointer into the body, or the name of a parameter."""
+
+    pointer: str | None = Field(None, examples=["/requestIds/0"])
+    parameter: str | None = Field(None, examples=["limit"])
+    detail: str
+
+
+class ProblemDetails(Shape):
+    """A failure (RFC 9457)."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "/docs#problem-bad-argument",
+                "title": "An argument is not valid",
+                "status": 400,
+                "detail": "'done' is not a status of requests.",
+                "instance": "/api/admin/legacy/requests",
+                "code": "bad_argument",
+                "remedy": "Use one of pending_batching, batching_in_progress, processing_complete, processing_failed.",
+                "errors": [],
+            }
+        },
+    )
+
+    type: str
+    title: str
+    status: int = Field(ge=400, le=599)
+    detail: str
+    instance: str
+    code: str
+    remedy: str
+    errors: list[FieldFault]
+
+
+def answers(model: type[BaseModel], description: str = "Done", **more: Any) -> dict[int | str, dict[str, Any]]:
+    """`responses` of a route that answers with a document of this shape; links and the like in `more`."""
+    return {200: {"model": model, "description": description, **more}}

@@ -1,0 +1,1 @@
+"""What every room uses: companies, the database, ids, times, texts and states."""

@@ -1,0 +1,172 @@
+"""What somebody gives to be known of a company: every value checked, with a sentence for each that cannot be.
+
+Add the check of a new column here. Reading and writing companies is in `base.store.companies`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from livedash_pipeline.base.rules.addresses import read_network
+from livedash_pipeline.base.rules.retention_periods import FOREVER, LONGEST_DAYS, read_days
+from livedash_pipeline.base.rules.states import CompanyStatus
+from livedash_pipeline.errors import UsageError
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyChanges:
+    """What is to be set; None leaves a value as it is. An empty string clears a variable's name or the model.
+
+    Days for which texts are kept are text as well: a number, or `forever`. `no_csv` takes the address of the CSV away.
+    """
+
+    name: str | None = None
+    status: str | None = None
+    csv_url: str | None = None
+    no_csv: bool = False
+    csv_username_env: str | None = None
+    csv_password_env: str | None = None
+    time_zone: str | None = None
+    transcript_hosts: Sequence[str] | None = None
+    allowed_addresses: Sequence[str] | None = None
+    bot_names: Sequence[str] | None = None
+    model: str | None = None
+    keep_transcripts: str | None = None
+    keep_messages: str | None = None
+    keep_answers: str | None = None
+
+
+def checked_values(changes: CompanyChanges) -> dict[str, Any]:
+    """The columns to write, each checked.
+
+    Raises:
+        UsageError: A value cannot be.
+    """
+    values: dict[str, Any] = {}
+    if changes.name is not None:
+        values["name"] = _checked_name(changes.name)
+    if changes.status is not None:
+        values["status"] = _checked_status(changes.status)
+    if changes.csv_url is not None or changes.no_csv:
+        values["csv_url"] = _checked_csv(changes)
+    if changes.time_zone is not None:
+        values["time_zone"] = _checked_zone(changes.time_zone)
+    for column in ("csv_username_env", "csv_password_env"):
+        name = getattr(changes, column)
+        if name is not None:
+            values[column] = _checked_variable(name)
+    if changes.transcript_hosts is not None:
+        values["transcript_hosts"] = [_checked_host(host) for host in changes.transcript_hosts]
+    if changes.allowed_addresses is not None:
+        values["allowed_addresses"] = [_checked_network(text) for text in changes.allowed_addresses]
+    if changes.bot_names is not None:
+        values["bot_names"] = [_checked_name(name) for name in changes.bot_names]
+    return values | _checked_retention(changes)
+
+
+_RETENTION_COLUMNS = {
+    "keep_transcripts": "transcript_retention_days",
+    "keep_messages": "message_retention_days",
+    "keep_answers": "answer_retention_days",
+}
+
+
+def _checked_retention(changes: CompanyChanges) -> dict[str, int | None]:
+    given = {column: getattr(changes, option) for option, column in _RETENTION_COLUMNS.items()}
+    return {column: _checked_days(days) for column, days in given.items() if days is not None}
+
+
+def _checked_days(text: str) -> int | None:
+    days = read_days(text)
+    if days is None:
+        raise UsageError(f"{text!r} is no number of days.", remedy=f"Use 0 to {LONGEST_DAYS}, or {FOREVER}.")
+    return None if days == FOREVER else days
+
+
+def _checked_name(name: str) -> str:
+    if not name.strip() or "\0" in name:
+        raise UsageError(f"{name!r} is no name.", remedy="Give at least one visible character.")
+    return name.strip()
+
+
+def _checked_status(status: str) -> CompanyStatus:
+    try:
+        return CompanyStatus(status.upper())
+    except ValueError:
+        known = ", ".join(CompanyStatus)
+        raise UsageError(f"{status!r} is no status of a company.", remedy=f"Use one of {known}.") from None
+
+
+def _checked_csv(changes: CompanyChanges) -> str:
+    if changes.csv_url is None:
+        return ""
+    if changes.no_csv:
+        raise UsageError("The address of a CSV and --no-csv are given.", remedy="Give one of the two.")
+    return _checked_url(changes.csv_url)
+
+
+def _checked_url(url: str) -> str:
+    remedy = "Use an http://, https:// or file:// address, or a path."
+    try:
+        parts = urlsplit(url)
+        bad = not url.strip() or "\0" in url or (parts.scheme in {"http", "https"} and not parts.hostname)
+        _ = parts.port
+    except ValueError:
+        bad = True
+    if bad:
+        raise UsageError(f"{url!r} is no address of a CSV.", remedy=remedy)
+    if parts.username or parts.password:
+        raise UsageError(
+            f"The address of the CSV on {parts.hostname} carries credentials, and addresses are stored.",
+            remedy="Put them into environment variables and give their names: --csv-username-env, --csv-password-env.",
+        )
+    if parts.scheme in {"http", "https", "file"}:
+        return url.strip()
+    if "://" in url:
+        raise UsageError(f"{url!r} is no address of a CSV.", remedy=remedy)
+    return str(Path(url).expanduser().absolute())
+
+
+def _checked_zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError, LookupError):
+        raise UsageError(
+            f"{name!r} is no time zone.", remedy="Use a name of the IANA database, such as Europe/Amsterdam."
+        ) from None
+
+
+def _checked_variable(name: str) -> str | None:
+    if name and not _VARIABLE.fullmatch(name):
+        # The value is not repeated: somebody may have given the password itself.
+        raise UsageError(
+            "What was given for credentials is no name of an environment variable.",
+            remedy="Give the variable's name, such as ACME_CSV_PASSWORD, never the password.",
+        )
+    return name or None
+
+
+def _checked_host(host: str) -> str:
+    match = _HOST.fullmatch(host)
+    if match is None or int(match[1] or 0) > 65_535:
+        raise UsageError(f"{host!r} is no host.", remedy="Use HOST or HOST:PORT, such as chats.example.com:8443.")
+    return host.lower()
+
+
+def _checked_network(text: str) -> str:
+    network = read_network(text)
+    if network is None:
+        raise UsageError(
+            f"{text!r} is no address or network that can be allowed.",
+            remedy="Use an address or a network in CIDR notation, such as 10.1.2.3 or 10.1.2.0/24; not all of them.",
+        )
+    return str(network)

@@ -1,0 +1,168 @@
+"""Connections: one engine per process, the database's clock, and retried transactions.
+
+Add what every connection needs. Statements live beside the tables they are about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import Error as PostgresError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from livedash_pipeline.base.rules.database_faults import TOO_MANY_CONNECTIONS
+from livedash_pipeline.base.store.faults import fault_error, refusal_of
+from livedash_pipeline.errors import DatabaseNotReadyError, SettingsError, driver_reason
+
+_Result = TypeVar("_Result")
+
+# Deadlock, serialization failure and a lock that was not granted in time: the transaction is rolled back whole, so running it
+# again is safe. Time-outs of statements are not here: what took too long would take as long again.
+_RETRIED_SQLSTATES = frozenset({"40P01", "40001", "55P03"})
+# Two transactions that open a request for one session at once: the second one sees the first one's when it is run again.
+_RACED_CONSTRAINTS = frozenset({"uq_ai_processing_requests_open"})
+
+
+def make_engine(
+    url: str,
+    *,
+    pool_size: int = 5,
+    application_name: str = "livedash",
+    pool_timeout: float = 30,
+    statement_timeout: float | None = None,
+) -> Engine:
+    """An engine for our own tables on psycopg 3, whatever Postgres URL it was given.
+
+    Args:
+        url: Address of the database.
+        pool_size: Connections that are kept; as many again may be opened.
+        application_name: What Postgres lists its connections under.
+        pool_timeout: Seconds to wait for a connection when all are in use.
+        statement_timeout: Seconds after which Postgres ends a statement; None for none.
+
+    Raises:
+        SettingsError: The URL cannot be read or is not Postgres.
+    """
+    try:
+        parsed = make_url(url)
+    # A port that is no number is a bare ValueError.
+    except (ArgumentError, ValueError):
+        raise SettingsError(
+            "DATABASE_URL cannot be read as a database address.",
+            remedy="Use postgresql://USER:PASSWORD@HOST/DATABASE, or leave it unset for the embedded server.",
+        ) from None
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise SettingsError(
+            f"DATABASE_URL names {parsed.get_backend_name()!r}, and only PostgreSQL is supported.",
+            remedy="Use postgresql://USER:PASSWORD@HOST/DATABASE, or leave it unset for the embedded server.",
+        )
+    arguments: dict[str, Any] = {"application_name": application_name, "connect_timeout": 10}
+    if statement_timeout is not None:
+        own = parsed.query.get("options", "")
+        arguments["options"] = f"{own} -c statement_timeout={round(statement_timeout * 1000)}".strip()
+    engine = create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        pool_timeout=pool_timeout,
+        connect_args=arguments,
+    )
+    # Before SQLAlchemy looks at the first connection itself, which fails on a database without an encoding.
+    event.listen(engine, "connect", _refuse_other_encodings, insert=True)
+    return engine
+
+
+def check_reachable(engine: Engine) -> None:
+    """Raises DatabaseNotReadyError when no connection can be made, or the database's encoding is not UTF8."""
+    name = f"The database of DATABASE_URL ({_shown(engine.url)})"
+    try:
+        with engine.connect():
+            return
+    except DBAPIError as error:
+        reason = driver_reason(str(error.orig))
+        fault = None if error.orig is None else refusal_of(error.orig)
+        if fault is not None:
+            raise fault_error(fault, name, said=reason) from None
+        raise DatabaseNotReadyError(
+            f"{name} cannot be reached: {reason}.",
+            remedy="Start it, correct DATABASE_URL, or unset it for the embedded server.",
+        ) from None
+
+
+def _shown(url: URL) -> str:
+    """An address without a password, which its query may hold as well; of the query only where the server is."""
+    kept = {name: value for name, value in url.query.items() if name in {"host", "port"}}
+    return url.set(query=kept).render_as_string()
+
+
+def _refuse_other_encodings(connection: psycopg.Connection[Any], _record: object) -> None:
+    """Ends a new connection to a database that could not hold a chat; the driver knows it, so it costs no statement."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding == "UTF8":
+        return
+    connection.close()
+    raise DatabaseNotReadyError(
+        f"The database of DATABASE_URL has the encoding {encoding}, which cannot hold every character of a chat.",
+        remedy="Make another one with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0` and name it in DATABASE_URL.",
+        code="database_encoding",
+    )
+
+
+def database_now(connection: Connection) -> datetime:
+    """The database's clock, the one clock that all processes share."""
+    moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return moment
+
+
+@contextmanager
+def autocommitted(engine: Engine) -> Iterator[Connection]:
+    """A connection whose statements stand each by itself.
+
+    For reads that need no common snapshot, and writes that are one statement, where somebody waits for every call: it saves half
+    of the round trips of a transaction, and with them half of the waits for the interpreter's lock.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
+
+
+def in_transaction(engine: Engine, work: Callable[[Connection], _Result], *, attempts: int = 5) -> _Result:
+    """Runs `work` in one transaction; again when it was the victim of a deadlock, waited for a lock or a connection in vain, or
+    lost a race for an open request.
+    """
+    for attempt in _tries(attempts):
+        with attempt, engine.begin() as connection:
+            return work(connection)
+    raise AssertionError("tenacity ends with a result or an exception")
+
+
+def in_savepoint(connection: Connection, work: Callable[[Connection], _Result], *, attempts: int = 5) -> _Result:
+    """Runs a part of a transaction that is too dear to be run again whole; this part is, as in `in_transaction`."""
+    for attempt in _tries(attempts):
+        with attempt, connection.begin_nested():
+            return work(connection)
+    raise AssertionError("tenacity ends with a result or an exception")
+
+
+def _tries(attempts: int) -> Retrying:
+    return Retrying(
+        retry=retry_if_exception(_is_conflict),
+        stop=stop_after_attempt(attempts),
+        wait=wait_random_exponential(multiplier=0.05, max=1),
+        reraise=True,
+    )
+
+
+def _is_conflict(error: BaseException) -> bool:
+    if not isinstance(error, DBAPIError) or not isinstance(error.orig, PostgresError):
+        return False
+    if error.orig.sqlstate is None and refusal_of(error.orig) is TOO_MANY_CONNECTIONS:
+        # Nothing has run yet, and others give connections back all the time.
+        return True
+    return error.orig.sqlstate in _RETRIED_SQLSTATES or error.orig.diag.constraint_name in _RACED_CONSTRAINTS

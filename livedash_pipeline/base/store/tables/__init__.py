@@ -1,0 +1,72 @@
+"""The schema's one definition, in SQLAlchemy Core; `alembic check` proves that the migrations agree with it.
+
+Add a table to the module that its subject belongs to and name it here. Views, functions and triggers stand in the migrations.
+"""
+
+from __future__ import annotations
+
+from livedash_pipeline.base.store.tables.access import api_tokens, audit_log, idempotency_keys, webhook_deliveries
+from livedash_pipeline.base.store.tables.analysis import (
+    ai_admissions,
+    ai_batch_requests,
+    ai_endpoint_pauses,
+    ai_holds,
+    ai_processing_requests,
+    ai_request_attempts,
+    ai_surplus_batches,
+    database_properties,
+    endpoint_probes,
+    endpoint_traits,
+    model_parameters,
+)
+from livedash_pipeline.base.store.tables.base import metadata
+from livedash_pipeline.base.store.tables.money import ai_model_pricing, ai_models, company_ai_models, exchange_rates
+from livedash_pipeline.base.store.tables.retention import prune_runs
+from livedash_pipeline.base.store.tables.sessions import (
+    companies,
+    import_rejects,
+    import_runs,
+    messages,
+    processing_stages,
+    questions,
+    session_imports,
+    session_processing_status,
+    session_questions,
+    sessions,
+    transcripts,
+)
+
+__all__ = [
+    "ai_admissions",
+    "ai_batch_requests",
+    "ai_endpoint_pauses",
+    "ai_holds",
+    "ai_model_pricing",
+    "ai_models",
+    "ai_processing_requests",
+    "ai_request_attempts",
+    "ai_surplus_batches",
+    "api_tokens",
+    "audit_log",
+    "companies",
+    "company_ai_models",
+    "database_properties",
+    "endpoint_probes",
+    "endpoint_traits",
+    "exchange_rates",
+    "idempotency_keys",
+    "import_rejects",
+    "import_runs",
+    "messages",
+    "metadata",
+    "model_parameters",
+    "processing_stages",
+    "prune_runs",
+    "questions",
+    "session_imports",
+    "session_processing_status",
+    "session_questions",
+    "sessions",
+    "transcripts",
+    "webhook_deliveries",
+]

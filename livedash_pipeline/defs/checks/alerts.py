@@ -1,0 +1,179 @@
+"""Sensors that tell people: one line, and where a webhook is set one POST, for a run that failed or a check that turned red.
+
+What an alert says is `overview.rules.alerts`. A webhook that does not answer is a line in the log and never fails a sensor. Add
+a sensor when something else has to reach a person.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
+
+from livedash_pipeline.defs.names import TAG_COMPANY, TAG_PARTITION
+from livedash_pipeline.errors import SourceError
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.overview.rules.alerts import Alert, explain_error, remedy_for_check, remedy_for_run, turned_worse
+from livedash_pipeline.overview.rules.health import Level
+from livedash_pipeline.settings import Settings
+from livedash_pipeline.sources.alert_webhook import AlertWebhook, shown_webhook
+
+log = get_logger(__name__)
+
+RED_CHECK_INTERVAL = 60
+# Names of an alert's fields in the log: `text` repeats the others, and a log line says its own event and level.
+_LOGGED = ("companies", "where", "count", "sampleIds", "remedy")
+
+
+def build_alert_sensors(settings: Settings, checks: Sequence[dg.AssetChecksDefinition]) -> list[dg.SensorDefinition]:
+    """Both sensors, for the webhook of the settings."""
+    alerts = _Alerts(settings)
+    return [_run_failure_sensor(alerts), _red_check_sensor(alerts, checks)]
+
+
+class _Alerts:
+    """Where alerts go: the log always, the webhook if there is one."""
+
+    def __init__(self, settings: Settings) -> None:
+        url = settings.livedash_alert_url
+        self._shown = shown_webhook(url) if url else ""
+        self._webhook = AlertWebhook(url, allowed_addresses=settings.alert_addresses) if url else None
+
+    def send(self, alert: Alert, event: str, **fields: Any) -> None:
+        document = alert.as_document()
+        line = {name: document[name] for name in _LOGGED if document[name] not in (None, "", [])}
+        write = log.warning if alert.level is Level.WARN else log.error
+        write(event, **fields, reason=alert.message, **line, next=alert.command)
+        if self._webhook is None:
+            return
+        try:
+            self._webhook.post(document)
+        except SourceError as error:
+            log.error("alert not delivered", what=alert.what, webhook=self._shown, reason=str(error))
+
+
+def _run_failure_sensor(alerts: _Alerts) -> dg.SensorDefinition:
+    @dg.run_failure_sensor(
+        name="run_failure_sensor",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells of every run that failed, with the command that helps.",
+    )
+    def sensor(context: dg.RunFailureSensorContext) -> None:
+        """What failed, for which company, why, and what to do."""
+        alert = _alert_of_run(context)
+        company = alert.companies[0] if alert.companies else None
+        alerts.send(alert, "run failed", job=alert.what, failed_run_id=alert.run_id, company=company)
+
+    return sensor
+
+
+def _alert_of_run(context: dg.RunFailureSensorContext) -> Alert:
+    run = context.dagster_run
+    failures = context.get_step_failure_events()
+    error, words = explain_error(_messages(failures[0])) if failures else (None, "")
+    company = run.tags.get(TAG_PARTITION) or run.tags.get(TAG_COMPANY)
+    return Alert(
+        kind="run_failed",
+        level=Level.ERROR,
+        what=run.job_name,
+        where=", ".join(event.step_key for event in failures if event.step_key),
+        companies=(company,) if company else (),
+        run_id=run.run_id,
+        # Without a failed step the words are Dagster's own, such as that the process is gone.
+        message=words or context.failure_event.message or "The run ended without a word.",
+        remedy=remedy_for_run(run.job_name, error),
+        at=datetime.now(UTC),
+    )
+
+
+def _messages(event: dg.DagsterEvent) -> list[str]:
+    """What the errors of a failed step said, outermost first."""
+    found, error = [], getattr(event.event_specific_data, "error", None)
+    while error is not None:
+        found.append(error.message)
+        error = error.cause
+    return found
+
+
+def _red_check_sensor(alerts: _Alerts, checks: Sequence[dg.AssetChecksDefinition]) -> dg.SensorDefinition:
+    rules = {spec.key: spec.description or "" for check in checks for spec in check.check_specs}
+
+    @dg.sensor(
+        name="red_check_sensor",
+        minimum_interval_seconds=RED_CHECK_INTERVAL,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells of every check that turns red or yellow, once, and when it is green again.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        before = read_levels(context.cursor)
+        now = dict(before)
+        records = _newest_records(context.instance, rules)
+        for record in records:
+            name, level = record.key.name, _level_of(record)
+            was = before.get(name, Level.GREEN)
+            if turned_worse(was, level):
+                alert = _alert_of_check(record, level, rules[record.key])
+                alerts.send(alert, f"check is {_COLOURS[level]}", check=name, run_id=alert.run_id)
+            elif level is Level.GREEN and was is not Level.GREEN:
+                log.info("check is green again", check=name, run_id=record.run_id)
+            now[name] = level
+        counted = ", ".join(f"{list(now.values()).count(level)} {_COLOURS[level]}" for level in Level)
+        changed = sum(level is not before.get(name, Level.GREEN) for name, level in now.items())
+        return dg.SensorResult(
+            skip_reason=f"{len(rules)} checks, {len(records)} evaluated: {counted}; {changed} changed",
+            cursor=json.dumps(now, sort_keys=True),
+        )
+
+    return sensor
+
+
+_COLOURS = {Level.GREEN: "green", Level.WARN: "yellow", Level.ERROR: "red"}
+
+
+def read_levels(cursor: str | None) -> dict[str, Level]:
+    """How checks stood, by name; a lost or malformed cursor tells of every red check once more."""
+    try:
+        kept = json.loads(cursor or "{}")
+    except ValueError:
+        return {}
+    if not isinstance(kept, dict):
+        return {}
+    return {name: Level(level) for name, level in kept.items() if level in list(Level)}
+
+
+def _newest_records(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]) -> list[AssetCheckExecutionRecord]:
+    """The newest evaluation of each check; one that is running, or whose run died, counts as the one before."""
+    summaries = instance.event_log_storage.get_asset_check_summary_records(list(keys))
+    found = (summary.last_completed_check_execution_record for summary in summaries.values())
+    return sorted((record for record in found if record is not None), key=lambda record: record.id)
+
+
+def _level_of(record: AssetCheckExecutionRecord) -> Level:
+    evaluation = record.evaluation
+    if evaluation is None or evaluation.passed:
+        return Level.GREEN
+    return Level.WARN if evaluation.severity is dg.AssetCheckSeverity.WARN else Level.ERROR
+
+
+def _alert_of_check(record: AssetCheckExecutionRecord, level: Level, rule: str) -> Alert:
+    metadata = record.evaluation.metadata if record.evaluation else {}
+    count = _value(metadata, "count")
+    return Alert(
+        kind="check_red",
+        level=level,
+        what=record.key.name,
+        where=record.key.asset_key.to_user_string(),
+        companies=tuple(map(str, _value(metadata, "companies") or ())),
+        run_id=record.run_id,
+        message=f'{count} against the rule "{rule}"',
+        remedy=remedy_for_check(record.key.name),
+        at=datetime.fromtimestamp(record.create_timestamp, UTC),
+        count=count if isinstance(count, int) else None,
+        sample_ids=tuple(map(str, _value(metadata, "sample_ids") or ())),
+    )
+
+
+def _value(metadata: Mapping[str, dg.MetadataValue[Any]], name: str) -> Any:
+    return metadata[name].value if name in metadata else None

@@ -1,0 +1,243 @@
+"""Jobs: asset jobs that run a part of the graph, and op jobs that ask something of the pipeline's tables.
+
+Add a job whose body is one call of a step. Op jobs answer with the documents of the commands, as output, metadata and log line.
+"""
+
+from typing import Any, Literal
+
+import dagster as dg
+from pydantic import Field
+
+from livedash_pipeline.analysis.steps.reread import reread_answers
+from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
+from livedash_pipeline.defs.assets.analysis import (
+    ingested_results_and_questions,
+    pending_ai_requests,
+    submitted_batches,
+)
+from livedash_pipeline.defs.assets.imports import session_imports, transcripts
+from livedash_pipeline.defs.assets.sessions import sessions_and_messages
+from livedash_pipeline.defs.checks.health import health_check_keys
+from livedash_pipeline.defs.identity import identified_run, report_dead_runs
+from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, POOL_OPENAI, TAG_MAX_RUNTIME
+from livedash_pipeline.defs.reporting import answer
+from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
+from livedash_pipeline.ledger.steps.batches import requests as operations
+from livedash_pipeline.ledger.steps.batches.cancel import cancel_batches as cancel
+from livedash_pipeline.ledger.steps.batches.cancel import cancel_document
+from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches as reconcile
+from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_document
+from livedash_pipeline.ledger.steps.results.poll import poll_batches as poll
+from livedash_pipeline.ledger.steps.results.poll import poll_document
+from livedash_pipeline.overview.steps.pipeline_report import report_status
+
+
+def _with_own_checks(*assets: dg.AssetsDefinition) -> dg.AssetSelection:
+    """Assets and the checks of what they write; those of health look at everything, which is not a company's run's business."""
+    return dg.AssetSelection.assets(*assets) - dg.AssetSelection.checks(*health_check_keys)
+
+
+import_sessions = dg.define_asset_job(
+    "import_sessions",
+    selection=_with_own_checks(session_imports, transcripts, sessions_and_messages, pending_ai_requests),
+    description="One company from its CSV to its pending requests.",
+    run_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
+)
+submit_batches = dg.define_asset_job(
+    "submit_batches",
+    selection=_with_own_checks(submitted_batches),
+    description="Sends what is due to the Batch API, one company and model a batch.",
+)
+ingest_results = dg.define_asset_job(
+    "ingest_results",
+    selection=_with_own_checks(ingested_results_and_questions),
+    description="Takes one company's finished batches in.",
+)
+
+
+class CompanyConfig(dg.Config):
+    """Which company; all of them unless one is named."""
+
+    company: str | None = Field(None, description="Slug of one company; left out: all.")
+
+
+class ListRequestsConfig(dg.Config):
+    """Which requests are listed."""
+
+    status: str = Field(
+        "processing_failed",
+        description="pending_batching, batching_in_progress, processing_complete or processing_failed, in either case.",
+    )
+    limit: int = Field(DEFAULT_PAGE, description=f"Requests a page, 1 to {MAX_PAGE}.")
+    cursor: str | None = Field(None, description="nextCursor of the page before, with the same status and company.")
+    company: str | None = Field(None, description="Slug of one company; left out: all.")
+
+
+class RequeueConfig(dg.Config):
+    """Which failed requests wait again: those named, or those that a filter names."""
+
+    request_ids: list[str] = Field([], description="Ids of requests; leave empty to use a filter.")
+    company: str | None = Field(None, description="Filter: slug of a company.")
+    error_code: str | None = Field(None, description="Filter: why they failed, such as truncated, in either case.")
+    older_than_hours: float | None = Field(None, description="Filter: failed at least so many hours ago.")
+    dry_run: bool | None = Field(
+        None, description="Only count. Unless set: true with a filter, false with explicit ids."
+    )
+
+
+@dg.op(description="Asks the service how open batches stand, and writes what changed.", pool=POOL_OPENAI)
+def poll_batches(
+    context: dg.OpExecutionContext,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+) -> dict[str, Any]:
+    """One tick of `open_batch_sensor`, by hand."""
+    report_dead_runs(context.instance)
+    with batch_run(context, postgres, openai_batch) as batch_context:
+        return answer(context, poll_document(poll(batch_context)))
+
+
+@dg.op(description="Counts requests per status.")
+def summary(
+    context: dg.OpExecutionContext, config: CompanyConfig, postgres: dg.ResourceParam[Postgres]
+) -> dict[str, Any]:
+    """Requests per status, over all companies or of one."""
+    with identified_run(context), postgres.engine() as engine:
+        return answer(context, operations.summarise(engine, config.company))
+
+
+@dg.op(description="Lists requests of one status, a page at a time.")
+def list_requests(
+    context: dg.OpExecutionContext, config: ListRequestsConfig, postgres: dg.ResourceParam[Postgres]
+) -> dict[str, Any]:
+    """One page of requests."""
+    with identified_run(context), postgres.engine() as engine:
+        document = operations.list_requests(
+            engine, status=config.status, limit=config.limit, cursor=config.cursor, company=config.company
+        )
+        return answer(context, document)
+
+
+@dg.op(description="Puts failed requests back to pending.")
+def requeue(
+    context: dg.OpExecutionContext, config: RequeueConfig, postgres: dg.ResourceParam[Postgres]
+) -> dict[str, Any]:
+    """Failed requests wait again."""
+    with identified_run(context), postgres.engine() as engine:
+        document = operations.requeue_requests(
+            engine,
+            request_ids=config.request_ids,
+            company=config.company,
+            error_code=config.error_code,
+            older_than_hours=config.older_than_hours,
+            dry_run=config.dry_run,
+        )
+        return answer(context, document)
+
+
+class RereadConfig(dg.Config):
+    """Which kept answers are judged again."""
+
+    company: str | None = Field(None, description="Slug of one company; left out: all.")
+    outcome: str | None = Field(
+        None, description="refused, truncated or invalid_output, in either case; left out: all."
+    )
+    dry_run: bool = Field(True, description="Only count.")
+
+
+@dg.op(description="Judges kept answers of failed requests again with the present reader; buys nothing.")
+def reread(
+    context: dg.OpExecutionContext, config: RereadConfig, postgres: dg.ResourceParam[Postgres]
+) -> dict[str, Any]:
+    """A dry run unless it says otherwise."""
+    with identified_run(context), postgres.engine() as engine:
+        document = reread_answers(engine, company=config.company, outcome=config.outcome, dry_run=config.dry_run)
+        return answer(context, document)
+
+
+@dg.op(description="Counts sessions per stage and status, and says what stands in the way.")
+def pipeline_status(
+    context: dg.OpExecutionContext,
+    config: CompanyConfig,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+) -> dict[str, Any]:
+    """Sessions per stage and status, over all companies or of one."""
+    with identified_run(context), postgres.engine() as engine:
+        return answer(context, report_status(engine, openai_batch.settings, config.company))
+
+
+class CancelBatchesConfig(dg.Config):
+    """Which batches are cancelled, and what becomes of requests that the service did not finish."""
+
+    batch_ids: list[str] = Field([], description="Ids of batches: ours, or OpenAI's.")
+    unfinished: Literal["pending", "failed"] = Field(
+        "pending", description="What unfinished requests become: pending again, or failed."
+    )
+
+
+@dg.op(description="Asks for batches to be cancelled; what was finished before is kept and paid for.", pool=POOL_OPENAI)
+def cancel_batches(
+    context: dg.OpExecutionContext,
+    config: CancelBatchesConfig,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+) -> dict[str, Any]:
+    """The wish is written down first; every poll repeats it until the batch has ended."""
+    with batch_run(context, postgres, openai_batch) as batch_context:
+        return answer(context, cancel_document(cancel(batch_context, config.batch_ids, unfinished=config.unfinished)))
+
+
+class ReconcileBatchesConfig(dg.Config):
+    """How much is believed."""
+
+    accept_vanished: bool = Field(
+        False,
+        description="Believe at once that what the service does not show this key is gone; its requests fail, and are not "
+        "bought again.",
+    )
+    believe_absence: str = Field(
+        "",
+        description="Our id of a batch whose create has no known outcome, where you know that it was not made: it is fenced and "
+        "bought anew.",
+    )
+
+
+@dg.op(description="Compares everything at the service with the ledger.", pool=POOL_OPENAI)
+def reconcile_batches(
+    context: dg.OpExecutionContext,
+    config: ReconcileBatchesConfig,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+) -> dict[str, Any]:
+    """Adopts what was bought, cancels surplus, removes files that nobody needs, counts strangers."""
+    report_dead_runs(context.instance)
+    with batch_run(context, postgres, openai_batch) as batch_context:
+        report = reconcile(
+            batch_context,
+            accept_vanished=config.accept_vanished,
+            believe_absence=config.believe_absence or None,
+        )
+    for problem in (*report.problems, *report.doubts):
+        context.log.error(problem)
+    return answer(context, reconcile_document(report))
+
+
+def op_job(op: dg.OpDefinition, **options: Any) -> dg.JobDefinition:
+    """A job of one op, named as it. The graph between them needs a name of its own: Dagster wants ops and graphs distinct."""
+    graph = dg.GraphDefinition(name=f"{op.name}_graph", node_defs=[op])
+    return graph.to_job(name=op.name, description=op.description, **options)
+
+
+_OPS = (poll_batches, cancel_batches, reconcile_batches, summary, list_requests, requeue, reread, pipeline_status)
+op_jobs = [op_job(op) for op in _OPS]
+
+# Once a day at a quiet hour; polling finds everything that is urgent.
+reconcile_schedule = dg.ScheduleDefinition(
+    name="nightly_reconcile_schedule",
+    job_name="reconcile_batches",
+    cron_schedule="17 3 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Compares everything at the service with the ledger, once a day.",
+)

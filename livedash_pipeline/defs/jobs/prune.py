@@ -1,0 +1,68 @@
+"""The op job that deletes texts, old run records and old audit entries, and the schedule that has it delete by age every night.
+
+What is deleted is decided in `retention.steps.prune`; the records of Dagster's runs are `defs.run_records`. Add a field to the
+form here and to `retention.rules.retention.PruneRequest`.
+"""
+
+from functools import partial
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from livedash_pipeline.defs.identity import identified_run
+from livedash_pipeline.defs.jobs.operations import op_job
+from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME
+from livedash_pipeline.defs.reporting import answer
+from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.run_records import delete_old_runs
+from livedash_pipeline.retention.rules.retention import SHORTEST_AUDIT_DAYS, SHORTEST_RUN_DAYS, PruneRequest
+from livedash_pipeline.retention.steps import prune as flow
+from livedash_pipeline.retention.steps.prune import prune_document
+
+
+class PruneConfig(dg.Config):
+    """What is deleted: by age, or what sessions or a person said. This form is kept with its run."""
+
+    company: str | None = Field(None, description="Slug of one company; left out: all, by age only.")
+    session_ids: list[str] = Field([], description="Erase these sessions, by their ids or those of their imports.")
+    external_ids: list[str] = Field([], description="Erase these sessions, by the ids of the company's CSV.")
+    ip_address: str | None = Field(None, description="Erase all sessions of a person, by the address in the CSV.")
+    dagster_older_than_days: int | None = Field(
+        None, description=f"Delete records of Dagster's runs that ended longer ago; at least {SHORTEST_RUN_DAYS}."
+    )
+    audit_older_than_days: int | None = Field(
+        None, description=f"Delete audit entries of all companies that are older; at least {SHORTEST_AUDIT_DAYS}."
+    )
+    dry_run: bool = Field(True, description="Only count.")
+
+
+@dg.op(description="Deletes texts that are old enough, or that somebody wants to be erased.")
+def prune(context: dg.OpExecutionContext, config: PruneConfig, postgres: dg.ResourceParam[Postgres]) -> dict[str, Any]:
+    """A dry run unless it says otherwise."""
+    request = PruneRequest(
+        company=config.company,
+        session_ids=tuple(config.session_ids),
+        external_ids=tuple(config.external_ids),
+        ip_address=config.ip_address,
+        dagster_older_than_days=config.dagster_older_than_days,
+        audit_older_than_days=config.audit_older_than_days,
+        dry_run=config.dry_run,
+    )
+    with identified_run(context), postgres.engine() as engine:
+        report = flow.prune(engine, request, delete_runs=partial(delete_old_runs, context.instance))
+        return answer(context, prune_document(report))
+
+
+prune_job = op_job(prune, tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME})
+
+# After the nightly reconcile, and before anybody's morning. Companies keep everything until they say how long.
+prune_schedule = dg.ScheduleDefinition(
+    name="nightly_prune_schedule",
+    job_name="prune",
+    cron_schedule="47 3 * * *",
+    execution_timezone="UTC",
+    run_config={"ops": {"prune": {"config": {"dry_run": False}}}},
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Deletes texts that are older than their company keeps them, once a day.",
+)

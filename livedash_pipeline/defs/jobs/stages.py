@@ -1,0 +1,75 @@
+"""Op jobs about stages: sessions that failed, and trying a stage again.
+
+Add a job about stages whose body is one call of a step. Like those of `defs.jobs.operations` they answer with the documents of
+the commands.
+"""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
+from livedash_pipeline.defs.identity import identified_run
+from livedash_pipeline.defs.jobs.operations import op_job
+from livedash_pipeline.defs.reporting import answer
+from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
+from livedash_pipeline.overview.steps import stages as stage_operations
+
+
+class FailedSessionsConfig(dg.Config):
+    """Which failed sessions are listed; all of them unless something is named."""
+
+    stage: str | None = Field(None, description="Only sessions that failed at this stage, in either case.")
+    company: str | None = Field(None, description="Slug of one company; left out: all.")
+    limit: int = Field(DEFAULT_PAGE, description=f"Sessions a page, 1 to {MAX_PAGE}.")
+    cursor: str | None = Field(None, description="nextCursor of the page before, with the same stage and company.")
+
+
+class RetryStageConfig(dg.Config):
+    """Which sessions are tried again at a stage: those named, or all that failed there."""
+
+    stage: str = Field("ai_analysis", description="The stage to try again, in either case.")
+    session_ids: list[str] = Field([], description="Ids of sessions or of their imports; empty: all that failed there.")
+    company: str | None = Field(None, description="Filter: slug of a company.")
+    reanalyse: bool = Field(False, description="Buy the analysis of completed sessions again, too. This costs money.")
+    dry_run: bool | None = Field(
+        None,
+        description="Only count. Unless set: false with explicit ids; true without them, and with reanalyse.",
+    )
+
+
+@dg.op(description="Lists sessions that failed, a page at a time.")
+def failed_sessions(
+    context: dg.OpExecutionContext, config: FailedSessionsConfig, postgres: dg.ResourceParam[Postgres]
+) -> dict[str, Any]:
+    """One page of sessions that failed at a stage, with the reason."""
+    with identified_run(context), postgres.engine() as engine:
+        document = stage_operations.failed_sessions(
+            engine, stage=config.stage, company=config.company, limit=config.limit, cursor=config.cursor
+        )
+        return answer(context, document)
+
+
+@dg.op(description="Sets failed stages back to pending; a filter only counts unless told otherwise.")
+def retry_stage(
+    context: dg.OpExecutionContext,
+    config: RetryStageConfig,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+) -> dict[str, Any]:
+    """A stage is tried again, of named sessions or of all that failed there."""
+    with identified_run(context), postgres.engine() as engine:
+        document = stage_operations.retry_stage(
+            engine,
+            openai_batch.settings,
+            stage=config.stage,
+            session_ids=config.session_ids,
+            company=config.company,
+            reanalyse=config.reanalyse,
+            dry_run=config.dry_run,
+        )
+        return answer(context, document)
+
+
+stage_jobs = [op_job(failed_sessions), op_job(retry_stage)]

@@ -1,0 +1,40 @@
+"""The op job that takes an existing LiveDash database over.
+
+Its address stands in an environment variable that the configuration names, since a run's configuration is stored and shown.
+What the job does is `takeover.steps.run`.
+"""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from livedash_pipeline.defs.identity import identified_run
+from livedash_pipeline.defs.reporting import answer
+from livedash_pipeline.defs.resources import HttpSource, Postgres
+from livedash_pipeline.takeover.steps import run as flow
+
+
+class ImportLivedashConfig(dg.Config):
+    """Which database is taken over, and whether it is only tried."""
+
+    source_url_env: str = Field(
+        flow.SOURCE_VARIABLE, description="Name of the environment variable that holds the database's address."
+    )
+    dry_run: bool = Field(True, description="Do everything, report, and take it back.")
+
+
+@dg.op(description="Takes an existing LiveDash database over; only reports unless dry_run is false.")
+def import_livedash(
+    context: dg.OpExecutionContext,
+    config: ImportLivedashConfig,
+    postgres: dg.ResourceParam[Postgres],
+    http_source: dg.ResourceParam[HttpSource],
+) -> dict[str, Any]:
+    """Companies, chats, stages, questions, models, prices and request history of LiveDash's own database."""
+    with identified_run(context), postgres.engine() as engine:
+        url = flow.require_address(http_source.environ.get(config.source_url_env), config.source_url_env)
+        document = flow.import_livedash(engine, url, dry_run=config.dry_run)
+    if not document["ok"]:
+        context.log.error(document["error"]["message"])
+    return answer(context, document)

@@ -1,0 +1,166 @@
+"""Sensors: what watches companies, CSVs and waiting requests, and starts runs when there is something to do.
+
+The tables are the truth and a cursor is only a hint. Each skip says with numbers why nothing is done. Add a sensor for something
+new to watch; what a run then does is a job.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.rules.endpoints import key_fingerprint
+from livedash_pipeline.base.rules.wording import plural, verb
+from livedash_pipeline.base.store.companies import due_companies, list_companies
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.defs.identity import report_dead_runs
+from livedash_pipeline.defs.jobs.operations import import_sessions, submit_batches
+from livedash_pipeline.defs.names import PARTITIONS, TAG_COMPANY, TAG_PARTITION
+from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
+from livedash_pipeline.defs.sensors.batches import open_batch_sensor, webhook_sensor
+from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
+from livedash_pipeline.intake.steps.freeing import free_abandoned
+from livedash_pipeline.ledger.rules.admission import admission
+from livedash_pipeline.ledger.steps.admission.spending import models_to_pay, require_payable
+from livedash_pipeline.ledger.steps.batches.context import require_api_key
+from livedash_pipeline.ledger.store.admission import holds
+from livedash_pipeline.ledger.store.batches import claims
+from livedash_pipeline.ledger.store.recovery import recovery
+from livedash_pipeline.settings import Settings
+
+# Up to so many due companies get a run each; more share one, because every run costs seconds to start.
+RUNS_PER_TICK = 4
+
+
+def build_sensors(settings: Settings, import_companies: dg.JobDefinition) -> list[dg.SensorDefinition]:
+    """The sensors that keep the flow going, those of batches (`defs.sensors.batches`) included, with the settings' intervals."""
+    return [
+        _company_partition_sensor(settings),
+        _company_csv_sensor(settings, import_companies),
+        _pending_request_sensor(settings),
+        open_batch_sensor(settings),
+        webhook_sensor(settings),
+    ]
+
+
+def _company_partition_sensor(settings: Settings) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="company_partition_sensor",
+        minimum_interval_seconds=min(60, settings.livedash_import_interval),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Adds a partition for every company; none is ever removed.",
+    )
+    def sensor(context: dg.SensorEvaluationContext, postgres: dg.ResourceParam[Postgres]) -> dg.SensorResult:
+        with postgres.engine() as engine, engine.connect() as connection:
+            slugs = {company.slug for company in list_companies(connection)}
+        known = set(context.instance.get_dynamic_partitions(PARTITIONS))
+        added = sorted(slugs - known)
+        return dg.SensorResult(
+            skip_reason=f"{plural(len(slugs), 'company', 'companies')}, {len(added)} new",
+            dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(PARTITIONS, added)] if added else [],
+        )
+
+    return sensor
+
+
+def _company_csv_sensor(settings: Settings, import_companies: dg.JobDefinition) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="company_csv_sensor",
+        jobs=[import_sessions, import_companies],
+        minimum_interval_seconds=settings.livedash_import_interval,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Imports companies whose CSV is due, and frees what killed processes left behind.",
+    )
+    def sensor(context: dg.SensorEvaluationContext, postgres: dg.ResourceParam[Postgres]) -> dg.SensorResult:
+        report_dead_runs(context.instance)
+        with postgres.engine() as engine:
+            # Here, since nobody else looks at companies that are not imported.
+            free_abandoned(engine, settings)
+            with engine.connect() as connection:
+                due = due_companies(connection, database_now(connection))
+        if not due:
+            return dg.SensorResult(skip_reason="0 companies are due")
+        if is_active(context.instance, "import_companies"):
+            return dg.SensorResult(skip_reason=f"{_due(due)}, and import_companies is running")
+        waiting = [
+            company.slug
+            for company in due
+            if not is_active(context.instance, import_sessions.name, {TAG_PARTITION: company.slug})
+        ]
+        turn = next_turn(context)
+        if len(waiting) > RUNS_PER_TICK:
+            requests = [dg.RunRequest(run_key=f"import:{turn}", job_name="import_companies")]
+        else:
+            requests = [
+                dg.RunRequest(
+                    run_key=f"import:{slug}:{turn}",
+                    job_name="import_sessions",
+                    partition_key=slug,
+                    tags={TAG_COMPANY: slug},
+                )
+                for slug in waiting
+            ]
+        if not requests:
+            return dg.SensorResult(skip_reason=f"{_due(due)}, and their imports are running")
+        return dg.SensorResult(
+            run_requests=requests,
+            cursor=str(turn),
+            dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(PARTITIONS, waiting)],
+        )
+
+    return sensor
+
+
+def _due(companies: Sequence[object]) -> str:
+    return f"{plural(len(companies), 'company', 'companies')} {verb(len(companies), 'is', 'are')} due"
+
+
+def _pending_request_sensor(settings: Settings) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="pending_request_sensor",
+        job=submit_batches,
+        minimum_interval_seconds=settings.livedash_submit_interval,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Submits requests once enough of them wait, or one has waited long enough.",
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext,
+        postgres: dg.ResourceParam[Postgres],
+        openai_batch: dg.ResourceParam[OpenAIBatch],
+    ) -> dg.SensorResult:
+        if not settings.batch_creation_enabled:
+            return dg.SensorResult(skip_reason="BATCH_CREATION_ENABLED is false: no batch is created by this sensor")
+        with postgres.engine() as engine, engine.connect() as connection:
+            now = database_now(connection)
+            groups = claims.pending_groups(connection)
+            # Without a key nothing can be submitted, which is a fault only once something waits.
+            if not groups and not settings.openai_api_key:
+                return dg.SensorResult(skip_reason="0 requests wait, and OPENAI_API_KEY is not set")
+            fingerprint = key_fingerprint(require_api_key(settings))
+            require_payable(
+                connection, settings, models_to_pay(connection, settings, SESSION_ANALYSIS, groups), now=now
+            )
+            held = holds.holds_in_force(connection, openai_batch.endpoint, key_fingerprint=fingerprint, now=now)
+            abandoned = recovery.count_without_owner(connection, openai_batch.endpoint, now=now)
+        models_held = {hold.model for hold in held}
+        ready = [
+            group
+            for group in groups
+            if not models_held & {None, group.model}
+            and admission.is_due(
+                group, now=now, min_batch=settings.livedash_min_batch, max_wait=settings.livedash_max_wait
+            )
+        ]
+        waiting = sum(group.requests for group in groups)
+        state = (
+            f"{plural(waiting, 'request')} {verb(waiting, 'waits', 'wait')} in {plural(len(groups), 'group')}, "
+            f"{len(ready)} due, {plural(len(held), 'hold')}"
+        )
+        if not ready and not abandoned:
+            return dg.SensorResult(skip_reason=state)
+        if is_active(context.instance, submit_batches.name):
+            return dg.SensorResult(skip_reason=f"{state}; submit_batches is running")
+        turn = next_turn(context)
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"submit:{turn}")], cursor=str(turn))
+
+    return sensor

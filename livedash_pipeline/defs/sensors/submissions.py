@@ -1,0 +1,79 @@
+"""What takes submitted sessions on: a sensor that sees them waiting, and the job that makes sessions and requests of them.
+
+The job is the later part of `import_sessions`: what a client submits has no CSV and nothing to fetch. Add what concerns
+submissions alone; how they come in is `submissions.steps.take_submissions`.
+"""
+
+import dagster as dg
+
+from livedash_pipeline.base.rules.wording import plural, verb
+from livedash_pipeline.defs.assets.analysis import pending_ai_requests
+from livedash_pipeline.defs.assets.sessions import sessions_and_messages
+from livedash_pipeline.defs.checks.health import health_check_keys
+from livedash_pipeline.defs.identity import report_dead_runs
+from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, PARTITIONS, TAG_COMPANY, TAG_MAX_RUNTIME, TAG_PARTITION
+from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
+from livedash_pipeline.settings import Settings
+from livedash_pipeline.submissions.store.submissions import companies_with_submissions
+
+# Clients are told that their sessions are taken on within a minute.
+LONGEST_INTERVAL = 30
+# A run takes seconds to start; the companies that are left wait for the next tick, and the turn goes round.
+RUNS_PER_TICK = 4
+
+take_submissions = dg.define_asset_job(
+    "take_submissions",
+    selection=dg.AssetSelection.assets(sessions_and_messages, pending_ai_requests)
+    - dg.AssetSelection.checks(*health_check_keys),
+    description="One company's submitted sessions, from their messages to their pending requests.",
+    run_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
+)
+
+
+def build_submission_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor, which looks at least every 30 s."""
+
+    @dg.sensor(
+        name="submission_sensor",
+        job=take_submissions,
+        minimum_interval_seconds=min(LONGEST_INTERVAL, settings.livedash_import_interval),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Takes on sessions that clients have submitted.",
+    )
+    def sensor(context: dg.SensorEvaluationContext, postgres: dg.ResourceParam[Postgres]) -> dg.SensorResult:
+        with postgres.engine() as engine, engine.connect() as connection:
+            waiting = companies_with_submissions(connection)
+        if not waiting:
+            return dg.SensorResult(skip_reason="0 submitted sessions wait")
+        report_dead_runs(context.instance)
+        sessions = sum(each.sessions for each in waiting)
+        state = (
+            f"{plural(sessions, 'submitted session')} of {plural(len(waiting), 'company', 'companies')} "
+            f"{verb(sessions, 'waits', 'wait')}"
+        )
+        idle = [each.company for each in waiting if not _is_derived_now(context.instance, each.company)]
+        if not idle:
+            return dg.SensorResult(skip_reason=f"{state}, and their runs are under way")
+        turn = next_turn(context)
+        chosen = _rotated(idle, turn)[:RUNS_PER_TICK]
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(run_key=f"take:{slug}:{turn}", partition_key=slug, tags={TAG_COMPANY: slug})
+                for slug in chosen
+            ],
+            cursor=str(turn),
+            dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(PARTITIONS, chosen)],
+        )
+
+    return sensor
+
+
+def _is_derived_now(instance: dg.DagsterInstance, company: str) -> bool:
+    """Whether a run is under way that takes this company's sessions on in any case."""
+    return any(is_active(instance, job, {TAG_PARTITION: company}) for job in ("take_submissions", "import_sessions"))
+
+
+def _rotated(companies: list[str], turn: int) -> list[str]:
+    start = turn * RUNS_PER_TICK % len(companies)
+    return companies[start:] + companies[:start]

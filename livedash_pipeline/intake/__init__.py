@@ -1,0 +1,1 @@
+"""From a company's CSV and transcripts to sessions and messages."""

@@ -1,0 +1,255 @@
+"""Cuts the bytes of a company's CSV into records, and says of every physical line what became of it.
+
+Python's csv module reads the well-formed bulk. It lets a stray quote pass, so a record with quotes is checked once more by a
+regular expression; one that fails is rejected as far as the next line that starts like a record. What the fields mean
+is the business of `csv_fields`.
+
+What is well-formed CSV is taken as such, even if a line within its quotes looks like a record: otherwise whoever writes to
+the chatbot could forge sessions. Only if such a record has a wrong number of columns, or if what follows it is no
+beginning of a record, its quotes are held to be an accident.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from io import StringIO
+from itertools import islice
+
+from livedash_pipeline.intake.rules.csv_rejects import COLUMN_COUNT, MAX_RECORD_LENGTH, Reject, RejectReason, storable
+
+_BOM = b"\xef\xbb\xbf"
+# Four bytes a character: a line cut here still is longer than a record may be.
+_LONGEST_LINE = 4 * MAX_RECORD_LENGTH + 4
+_FIELD = r'(?:"[^"]*+(?:""[^"]*+)*+"|[^",\n]*+)'
+_RECORD = re.compile(rf"{_FIELD}(?:,{_FIELD})*+\r?\n?")
+_ONE_FIELD = re.compile(rf"({_FIELD})(?:,|\r?\n?\Z)")
+_OPEN_QUOTE = re.compile(rf'(?:{_FIELD},)*+"[^"]*+(?:""[^"]*+)*+\Z')
+# `<id>,DD.MM.YYYY HH:MM:SS,`, also as other exporters write it: every field in quotes, no seconds.
+_START = re.compile(r'"?[^",\n]+"?,"?\d{1,2}\.\d{1,2}\.\d{4} \d{1,2}:\d{2}(?::\d{2})?"?,')
+
+
+@dataclass(slots=True)
+class Block:
+    """Some consecutive records: those of the right shape in four parallel lists, the others as rejects; and empty lines."""
+
+    rows: list[list[str]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    line_counts: list[int] = field(default_factory=list)
+    raws: list[str] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    blank_lines: int = 0
+
+    def extend(self, other: Block) -> None:
+        """Adds the records of the block that follows."""
+        self.rows += other.rows
+        self.lines += other.lines
+        self.line_counts += other.line_counts
+        self.raws += other.raws
+        self.rejects += other.rejects
+        self.blank_lines += other.blank_lines
+
+
+def split_records(pieces: Iterable[bytes]) -> Iterator[Block]:
+    """The records of a file that comes in pieces of any size (256 KB are a good one), in order and in flat memory."""
+    splitter = _Splitter()
+    for text in _whole_lines(pieces):
+        yield splitter.feed(text, final=False)
+    yield splitter.feed("", final=True)
+
+
+def gather(blocks: Iterable[Block], records: int) -> Iterator[Block]:
+    """The same records in blocks of at least so many, save the last one."""
+    gathered = Block()
+    for block in blocks:
+        gathered.extend(block)
+        if len(gathered.rows) + len(gathered.rejects) >= records:
+            yield gathered
+            gathered = Block()
+    yield gathered
+
+
+def read_again(pieces: Iterable[bytes], wanted: Iterable[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+    """First line and text of records that are given, in rising order, by first line and number of lines; reads the file again."""
+    spans = iter(wanted)
+    span = next(spans, None)
+    number = 0
+    held: list[str] = []
+    for text in _whole_lines(pieces):
+        for line in StringIO(text, newline="\n"):
+            if span is None:
+                return
+            number += 1
+            if number < span[0]:
+                continue
+            held.append(line)
+            if len(held) == span[1]:
+                yield span[0], storable("".join(held))
+                held, span = [], next(spans, None)
+
+
+def _whole_lines(pieces: Iterable[bytes]) -> Iterator[str]:
+    """The file as text in portions of whole lines. Bytes that are not UTF-8 become lone surrogates; endless lines are cut."""
+    rest, at_start, dropping = b"", True, False
+    for piece in pieces:
+        if dropping:  # Of a line that is too long only the beginning is kept.
+            end = piece.find(b"\n")
+            if end < 0:
+                continue
+            piece, dropping = piece[end:], False
+        rest += piece
+        if at_start and len(rest) >= len(_BOM):
+            rest, at_start = rest.removeprefix(_BOM), False
+        end = rest.rfind(b"\n") + 1
+        if end:
+            yield rest[:end].decode("utf-8", "surrogateescape")
+            rest = rest[end:]
+        if len(rest) > _LONGEST_LINE:
+            rest, dropping = rest[:_LONGEST_LINE], True
+    if rest:
+        yield rest.decode("utf-8", "surrogateescape")
+
+
+def _is_start(line: str) -> bool:
+    return _START.match(line) is not None
+
+
+class _Splitter:
+    """Reads portions of text, and keeps back what the next portion may continue.
+
+    `_lines` are the physical lines at hand, `_number` is the number of the first of them, `_open` a reject that goes on until
+    a line starts like a record.
+    """
+
+    def __init__(self) -> None:
+        self._rest = ""
+        self._number = 1
+        self._open: Reject | None = None
+
+    def feed(self, text: str, *, final: bool) -> Block:
+        """All records that are certain now."""
+        whole = self._rest + text
+        self._lines = list(StringIO(whole, newline="\n"))
+        self._final = final
+        self._suspicious = _has_unreadable(whole)
+        self._block = Block()
+        self._waits = False
+        at = self._resynchronise()
+        while at < len(self._lines) and not self._waits:
+            at = self._read_run(at)
+        self._rest = "".join(self._lines[at:])
+        self._number += at
+        return self._block
+
+    def _resynchronise(self) -> int:
+        if self._open is None:
+            return 0
+        found = self._next_start(0)
+        self._open = replace(self._open, line_count=self._open.line_count + found)
+        if found < len(self._lines) or self._final:
+            self._block.rejects.append(self._open)
+            self._open = None
+        return found
+
+    def _next_start(self, at: int) -> int:
+        return next((i for i in range(at, len(self._lines)) if _is_start(self._lines[i])), len(self._lines))
+
+    def _read_run(self, at: int) -> int:
+        """Takes records until one is malformed or unfinished; returns where to go on."""
+        lines, start = self._lines, at
+        reader = csv.reader(islice(lines, at, None), strict=True)
+        try:
+            for row in reader:
+                end = at + reader.line_num
+                if end - start == 1:
+                    raw = lines[start]
+                    sound = '"' not in raw or _RECORD.fullmatch(raw) is not None
+                else:
+                    raw = "".join(lines[start:end])
+                    sound = _RECORD.fullmatch(raw) is not None and self._is_plausible(row, start, end)
+                if self._waits:
+                    return start
+                if not sound:
+                    return self._reject_from(start)
+                self._take(row, start, end, raw)
+                start = end
+        except csv.Error:
+            at_end = at + reader.line_num >= len(lines)
+            if at_end and not self._final and sum(map(len, lines[start:])) <= MAX_RECORD_LENGTH:
+                self._waits = True
+                return start
+            return self._reject_from(start)
+        return len(lines)
+
+    def _is_plausible(self, row: list[str], start: int, end: int) -> bool:
+        """Whether a well-formed record of several lines is meant so, and not the work of a quote that was never closed."""
+        if not any(map(_is_start, self._lines[start + 1 : end])):
+            return True
+        if len(row) != COLUMN_COUNT:
+            return False
+        if end == len(self._lines):
+            self._waits = not self._final
+            return True
+        following = self._lines[end]
+        return not following.strip() or _is_start(following)
+
+    def _reject_from(self, start: int) -> int:
+        """Rejects from a malformed record to the next start of one; returns where that is."""
+        stop = self._next_start(start + 1)
+        raw = "".join(self._lines[start:stop])
+        if stop == len(self._lines) and not self._final and len(raw) <= MAX_RECORD_LENGTH:
+            self._waits = True
+            return start
+        if _RECORD.fullmatch(raw):  # The csv module refuses a lone carriage return and a long field; we keep the first.
+            self._take(_fields_of(raw), start, stop, raw)
+            return stop
+        reason = RejectReason.UNCLOSED_QUOTE if _OPEN_QUOTE.match(raw) else RejectReason.STRAY_QUOTE
+        if stop == len(self._lines) and not self._final:
+            self._open = Reject(self._number + start, stop - start, storable(raw), reason)
+        else:
+            self._reject(start, stop, raw, reason)
+        return stop
+
+    def _take(self, row: list[str], start: int, end: int, raw: str) -> None:
+        if len(raw) > MAX_RECORD_LENGTH:
+            self._reject(start, end, raw, RejectReason.FIELD_TOO_LONG, f"{len(raw)} characters")
+        elif self._suspicious and _has_unreadable(raw):
+            reason = RejectReason.NUL_CHARACTER if "\0" in raw else RejectReason.BAD_ENCODING
+            self._reject(start, end, raw, reason)
+        elif len(row) == COLUMN_COUNT:
+            block = self._block
+            block.rows.append(row)
+            block.lines.append(self._number + start)
+            block.line_counts.append(end - start)
+            block.raws.append(raw)
+        elif not raw.strip():
+            self._block.blank_lines += end - start
+        else:
+            self._reject(start, end, raw, RejectReason.WRONG_COLUMN_COUNT, f"{len(row)} columns")
+
+    def _reject(self, start: int, end: int, raw: str, reason: RejectReason, detail: str | None = None) -> None:
+        self._block.rejects.append(Reject(self._number + start, end - start, storable(raw), reason, detail))
+
+
+def _has_unreadable(text: str) -> bool:
+    if "\0" in text:
+        return True
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _fields_of(record: str) -> list[str]:
+    fields = []
+    for match in _ONE_FIELD.finditer(record):
+        text = match[1].removesuffix("\r")
+        fields.append(text[1:-1].replace('""', '"') if text.startswith('"') else text)
+        if not match[0].endswith(","):
+            break
+    return fields

@@ -1,0 +1,233 @@
+r"""The grammar of transcripts: a text in, its messages or the line that cannot be read out.
+
+A transcript is read line by line; only `\n` and `\r\n` end a line, and a byte order mark at the start is ignored.
+
+    [01.05.2025 12:00:00] User: text    message; role User, Assistant or System in any case, or one of the company's bot
+                                        names, which stand for the assistant
+    User: text                          the same without a time, for these roles alone
+    [2025-05-01 12:00] User: text       the same with a time in another form, which is not guessed: counted as odd
+    [01.05.2025 12:00:00] Anna: text    message of the role `unknown`, with everything after the bracket as its content
+    [01.05.2025 12:00:00] Chat opened   event: no message, ends the one before, further lines up to the next message are its own
+    any other line                      goes on with the message or event above it
+
+Content is joined with `\n`, without blank lines and blanks at either end; a message without content is dropped. Text before
+the first message or event makes the transcript unreadable: it is no transcript, or one of another kind. Times are local
+times of the company (`MessageTimes`); one that cannot be, such as 30.02., leaves its message without a time. Messages stand
+in the order of their times if every one has a time, else as in the file. **Equal times keep the order of the file**: it is
+what was recorded, and a chatbot that greets first in the second in which the user writes did greet first.
+
+Add forms of lines here, and to the table of the tests. Where a text comes from, and what is derived from its messages, is
+elsewhere. Nothing here raises, whatever the text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from livedash_pipeline.base.rules.local_time import parse_local_time
+
+Role = Literal["user", "assistant", "system", "unknown"]
+
+_ROLES: Mapping[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
+_STAMPED = re.compile(r"\[([0-9]{2}\.[0-9]{2}\.[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2})\][ \t]*")
+# Anything else in brackets that looks like a time; it counts as one only before a role that is known.
+_ODDLY_STAMPED = re.compile(r"\[[0-9][0-9 .,:/TZ+-]{4,40}\][ \t]*")
+# `Chat opened at 12:00` and `https://` hold a colon as well; a name is followed by a colon and a blank.
+_OTHER_NAME = re.compile(r"[^\W\d_][^:\n]{0,63}:(?=\s|$)")
+# A chat before or after these years is a slip of the pen, and would stretch its session over centuries.
+_YEARS = range(1970, 2200)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message. `role` is user, assistant, system or unknown; `sent_at` is aware, or None where no time is known."""
+
+    role: str
+    content: str
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedTranscript:
+    """Messages in their order, and what else was met.
+
+    Attributes:
+        messages: In order of time, or of the file.
+        events: Timestamped lines without a speaker.
+        dropped: Messages without content, which are not among `messages`.
+        untimed: Messages without a time.
+        odd_times: Lines whose time cannot be read or cannot be; such messages are among the untimed.
+    """
+
+    messages: tuple[Message, ...]
+    events: int = 0
+    dropped: int = 0
+    untimed: int = 0
+    odd_times: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedTranscript:
+    """A transcript that does not follow the grammar; lines count from 1."""
+
+    line_number: int
+    reason: Literal["text_before_first_message"]
+
+
+def parse_transcript(text: str, *, bot_names: Iterable[str], zone: ZoneInfo) -> ParsedTranscript | RefusedTranscript:
+    """Reads a transcript; local times are those of `zone`, and `bot_names` (any case, no colon) mean the assistant."""
+    reader = _Reader(_known_roles(tuple(bot_names)), MessageTimes(zone))
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        if not reader.take(line.removesuffix("\r")):
+            return RefusedTranscript(number, "text_before_first_message")
+    return reader.result()
+
+
+def transcript_hash(messages: Iterable[Message]) -> str:
+    """SHA-256 in hex over role, time in UTC and content of each message; the same for messages read from the database."""
+    listed = [
+        (message.role, message.sent_at and message.sent_at.astimezone(UTC).isoformat(), message.content)
+        for message in messages
+    ]
+    return hashlib.sha256(json.dumps(listed, separators=(",", ":")).encode("ascii")).hexdigest()
+
+
+def words_hash(messages: Iterable[Message]) -> str:
+    """SHA-256 in hex over role and content of each message: the same whenever they are taken to have been sent."""
+    listed = [(message.role, message.content) for message in messages]
+    return hashlib.sha256(json.dumps(listed, separators=(",", ":")).encode("ascii")).hexdigest()
+
+
+class MessageTimes:
+    """Turns the local times of one transcript, in the order of its lines, into moments in UTC.
+
+    A time that the clock skips in spring moves forward by the hour that is skipped. One that it shows twice in autumn is
+    the first of the two (`base.rules.local_time`), unless only the second keeps it from lying before the message above.
+    """
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._previous: datetime | None = None
+
+    def moment(self, text: str) -> datetime | None:
+        """The moment in UTC that `DD.MM.YYYY HH:MM:SS` means; None where there is no such date or time."""
+        found = _read_time(text, self._zone)
+        if found is None or found.year not in _YEARS:
+            return None
+        if self._previous is not None and found < self._previous:
+            second_showing = found.astimezone(self._zone).replace(fold=1).astimezone(UTC)
+            found = second_showing if second_showing >= self._previous else found
+        self._previous = found
+        return found
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Takes lines and keeps the message that is still open."""
+
+    roles: Mapping[str, Role]
+    times: MessageTimes
+    messages: list[Message] = field(default_factory=list)
+    events: int = 0
+    dropped: int = 0
+    odd_times: int = 0
+    started: bool = False
+    role: Role | None = None
+    sent_at: datetime | None = None
+    lines: list[str] = field(default_factory=list)
+
+    def take(self, line: str) -> bool:
+        """Reads one line; False where it cannot stand there."""
+        if line.startswith("["):
+            if self._take_stamped(line):
+                return True
+        elif self._take_speaker(line, None):
+            return True
+        if self.started:
+            self.lines.append(line)
+        return self.started or not line.strip()
+
+    def result(self) -> ParsedTranscript:
+        """Everything that was read."""
+        self._close()
+        untimed = sum(message.sent_at is None for message in self.messages)
+        ordered = self.messages if untimed else sorted(self.messages, key=_time_of)
+        return ParsedTranscript(tuple(ordered), self.events, self.dropped, untimed, self.odd_times)
+
+    def _take_stamped(self, line: str) -> bool:
+        match = _STAMPED.match(line)
+        if match is None:
+            return self._take_oddly_stamped(line)
+        sent_at = self.times.moment(match[1])
+        self.odd_times += sent_at is None
+        rest = line[match.end() :]
+        if not self._take_speaker(rest, sent_at):
+            other = _OTHER_NAME.match(rest) is not None
+            self.events += not other
+            self._open("unknown" if other else None, sent_at, rest)
+        return True
+
+    def _take_oddly_stamped(self, line: str) -> bool:
+        match = _ODDLY_STAMPED.match(line)
+        taken = match is not None and self._take_speaker(line[match.end() :], None)
+        self.odd_times += taken
+        return taken
+
+    def _take_speaker(self, line: str, sent_at: datetime | None) -> bool:
+        name, colon, rest = line.partition(":")
+        role = self.roles.get(name.casefold()) if colon else None
+        if role is None:
+            return False
+        self._open(role, sent_at, rest)
+        return True
+
+    def _open(self, role: Role | None, sent_at: datetime | None, first: str) -> None:
+        self._close()
+        self.started = True
+        self.role, self.sent_at, self.lines = role, sent_at, [first]
+
+    def _close(self) -> None:
+        if self.role is None:
+            return
+        content = "\n".join(self.lines).strip()
+        if content:
+            self.messages.append(Message(self.role, content, self.sent_at))
+        else:
+            self.dropped += 1
+
+
+def _read_time(text: str, zone: ZoneInfo) -> datetime | None:
+    # Most of a transcript's time goes into its times, and most messages of a chat, or of a day's chats, share their hour.
+    hour_begins = _plain_hour(text[:13], zone)
+    minute, second = int(text[14:16]), int(text[17:19])
+    if hour_begins is None or minute > 59 or second > 59:
+        return parse_local_time(text, zone)
+    return hour_begins + timedelta(minutes=minute, seconds=second)
+
+
+@lru_cache(maxsize=4096)
+def _plain_hour(date_and_hour: str, zone: ZoneInfo) -> datetime | None:
+    """When an hour begins, if no change of the clocks lies in it; None as well if there is no such hour."""
+    begins = parse_local_time(f"{date_and_hour}:00:00", zone)
+    ends = parse_local_time(f"{date_and_hour}:59:59", zone)
+    return begins if begins and ends and ends - begins == timedelta(minutes=59, seconds=59) else None
+
+
+def _time_of(message: Message) -> datetime:
+    if message.sent_at is None:
+        raise AssertionError("messages are sorted only where every one has a time")
+    return message.sent_at
+
+
+@lru_cache(maxsize=256)
+def _known_roles(bot_names: tuple[str, ...]) -> Mapping[str, Role]:
+    bots: dict[str, Role] = {name.strip().casefold(): "assistant" for name in bot_names if name.strip()}
+    return bots | dict(_ROLES)

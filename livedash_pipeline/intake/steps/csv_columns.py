@@ -1,0 +1,155 @@
+"""Turns a block of CSV records into typed columns, with pandas, and separates the records that cannot be used.
+
+Whole columns are judged at once. What this finds doubtful is put to `intake.rules.csv_fields.read_record`, record by record,
+whose word counts; so nothing about the meaning of a field is decided here. A column that is derived from others is added here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from itertools import compress
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from livedash_pipeline.base.rules.local_time import parse_local_date, parse_time_of_day
+from livedash_pipeline.intake.rules.csv_fields import COLUMNS, NUMBERS, BadField, content_hash, is_number, read_record
+from livedash_pipeline.intake.rules.csv_records import Block
+from livedash_pipeline.intake.rules.csv_rejects import MAX_ID_LENGTH, Reject, storable
+from livedash_pipeline.intake.rules.vocabulary import country_code, language_code, sentiment_score, yes_or_no
+
+# Column of the result, raw column, and what a word in it means.
+_MEANINGS: tuple[tuple[str, str, Callable[[str], object]], ...] = (
+    ("country", "country_code", country_code),
+    ("language_code", "language", language_code),
+    ("sentiment_score", "sentiment_raw", sentiment_score),
+    ("escalated", "escalated_raw", yes_or_no),
+    ("forwarded_hr", "forwarded_hr_raw", yes_or_no),
+)
+STAGE_COLUMNS = (
+    "line_number",
+    "line_count",
+    *COLUMNS,
+    "start_epoch",
+    "end_epoch",
+    *(name for name, _, _ in _MEANINGS),
+    "content_hash",
+)
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_DAY = 86_400
+# Far from them zones have odd offsets and pandas has limits; the core reads those dates.
+_ORDINARY_YEARS = range(1980, 2100)
+# No sum of a real date and time is as small.
+_UNREADABLE = -(10**12)
+
+
+@dataclass(frozen=True, slots=True)
+class TypedBlock:
+    """Records to be staged, by column (`STAGE_COLUMNS`, empty text means no value), and those that are rejected."""
+
+    columns: list[Sequence[Any]]
+    rejects: list[Reject]
+
+    def stage_rows(self) -> Iterator[tuple[Any, ...]]:
+        """The records one by one."""
+        return zip(*self.columns, strict=True)
+
+
+class ColumnReader:
+    """Reads the blocks of one file, whose times are local to `zone`."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._dates = _Seconds(_seconds_of_date)
+        self._times = _Seconds(_seconds_of_time)
+
+    def read(self, block: Block) -> TypedBlock:
+        """Trims, checks and converts the records of a block."""
+        # The raw columns stay lists of texts on their way to COPY: as columns of a frame they would only be copied twice.
+        raw = [list(map(str.strip, column)) for column in zip(*block.rows, strict=True)] or [[] for _ in COLUMNS]
+        by_name = dict(zip(COLUMNS, raw, strict=True))
+        start, end = self._moments(by_name["start_time_raw"]), self._moments(by_name["end_time_raw"])
+        # Comparisons with "not a time" are false, so unreadable times are doubtful as well.
+        sound = ((start <= end) & _sound_ids(by_name) & _sound_numbers(by_name)).tolist()
+        starts, ends, rejects = _epochs(start), _epochs(end), []
+        for index in [index for index, well in enumerate(sound) if not well]:
+            verdict = read_record([column[index] for column in raw], self._zone)
+            if isinstance(verdict, BadField):
+                rejects.append(_reject(block, index, verdict))
+            else:
+                starts[index], ends[index] = int(verdict.start.timestamp()), int(verdict.end.timestamp())
+                sound[index] = True
+        meanings = [_translated(by_name[name], meaning) for _, name, meaning in _MEANINGS]
+        zone_key = self._zone.key
+        hashes = [content_hash(fields, zone_key) for fields in zip(*raw, strict=True)]
+        columns: list[Sequence[Any]] = [block.lines, block.line_counts, *raw, starts, ends, *meanings, hashes]
+        return TypedBlock([list(compress(column, sound)) for column in columns] if rejects else columns, rejects)
+
+    def _moments(self, texts: Sequence[str]) -> pd.Series[Any]:
+        """Moments in UTC; "not a time" for what cannot be read and for times that a change of the clocks makes doubtful."""
+        dates, times = self._dates, self._times
+        parts = (text.partition(" ") for text in texts)
+        seconds = pd.Series([dates[day] + times[time] for day, _, time in parts], dtype="int64")
+        local = seconds.astype("datetime64[s]").where(seconds > _UNREADABLE / 2)
+        return local.dt.tz_localize(self._zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
+
+
+def _reject(block: Block, index: int, fault: BadField) -> Reject:
+    raw = storable(block.raws[index])
+    return Reject(block.lines[index], block.line_counts[index], raw, fault.reason, fault.detail)
+
+
+def _sound_ids(columns: Mapping[str, Sequence[str]]) -> pd.Series[bool]:
+    return pd.Series([0 < len(text) <= MAX_ID_LENGTH for text in columns["external_session_id"]], dtype=bool)
+
+
+def _sound_numbers(columns: Mapping[str, Sequence[str]]) -> pd.Series[bool]:
+    sound = pd.Series(True, index=range(len(columns["tokens"])), dtype=bool)
+    for name in NUMBERS:
+        sound &= pd.Series(_translated(columns[name], partial(is_number, name)), dtype=bool)
+    return sound
+
+
+def _translated(texts: Sequence[str], meaning: Callable[[str], Any]) -> list[Any]:
+    """A column's meanings, each distinct text looked at once; empty text where there is none."""
+    meanings = ((text, meaning(text)) for text in set(texts))
+    known = {text: "" if meant is None else meant for text, meant in meanings}
+    return [known[text] for text in texts]
+
+
+def _epochs(moments: pd.Series[Any]) -> list[int]:
+    """Seconds since 1970; of no meaning where there is no time."""
+    seconds: list[int] = moments.dt.tz_localize(None).astype("datetime64[s]").astype("int64").tolist()
+    return seconds
+
+
+class _Seconds(dict[str, int]):
+    """Seconds that a part of a time stands for, by its text: a file has few dates, and a day few seconds."""
+
+    _MOST = 200_000  # More than the seconds of a day: only odd texts get there.
+
+    def __init__(self, parse: Callable[[str], int]) -> None:
+        super().__init__()
+        self._parse = parse
+
+    def __missing__(self, text: str) -> int:
+        if len(self) > self._MOST:
+            self.clear()
+        seconds = self[text] = self._parse(text)
+        return seconds
+
+
+def _seconds_of_date(text: str) -> int:
+    day = parse_local_date(text)
+    if day is None or day.year not in _ORDINARY_YEARS:
+        return _UNREADABLE
+    return (day.toordinal() - _EPOCH_DAY) * _DAY
+
+
+def _seconds_of_time(text: str) -> int:
+    time = parse_time_of_day(text)
+    return _UNREADABLE if time is None else time.hour * 3600 + time.minute * 60 + time.second

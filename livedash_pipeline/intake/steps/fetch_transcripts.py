@@ -1,0 +1,169 @@
+"""Fetches the transcripts of a company that are due, several at a time, and stores them in chunks.
+
+A transcript that cannot be had is that session's failure and nobody else's; one whose address the company's rules refuse waits
+until they allow it. How one is fetched is `sources.transcript_source`; which are due is decided by the statement
+`find_due_transcripts`; what they say is read by `intake.steps.derive_sessions`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import httpx2
+from sqlalchemy import Connection, Engine
+
+from livedash_pipeline.base.rules.urls import RefusedPlace, SourceRules, locate
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import database_now, in_transaction
+from livedash_pipeline.intake.steps.transcript_workers import TranscriptLimits, TranscriptWorkers
+from livedash_pipeline.intake.store.transcripts import (
+    DueTranscript,
+    FetchResult,
+    ImportPage,
+    find_due_transcripts,
+    import_pages,
+    skip_transcripts,
+    store_transcripts,
+)
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.sources.addresses import Resolver, resolve
+from livedash_pipeline.sources.http import find_credentials
+from livedash_pipeline.sources.transcript_source import TranscriptSource
+
+log = get_logger(__name__)
+
+NO_URL = "no_url: the row names no transcript"
+
+
+@dataclass(frozen=True)
+class TranscriptReport:
+    """What a run did.
+
+    Attributes:
+        due: Imports that wanted a transcript or a decision.
+        fetched: Transcripts with new content.
+        unchanged: Transcripts that came back the same.
+        failed: Failures by reason.
+        skipped: Imports whose row names no transcript.
+        postponed: Transcripts that were left, untouched, because their host fails again and again.
+    """
+
+    due: int
+    fetched: int
+    unchanged: int
+    failed: Mapping[str, int]
+    skipped: int
+    postponed: int = 0
+
+
+def fetch_transcripts(
+    engine: Engine,
+    company: Company,
+    *,
+    environ: Mapping[str, str],
+    limits: TranscriptLimits | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[Connection], datetime] = database_now,
+    resolver: Resolver = resolve,
+) -> TranscriptReport:
+    """Fetches what is due for a company; does nothing for one that is not working.
+
+    Args:
+        engine: Our database.
+        company: Whose transcripts.
+        environ: Where the credentials stand under the names that the company gives.
+        limits: Bounds of the run.
+        sleep: Waits between tries.
+        clock: The time of a transaction.
+        resolver: Addresses of a host; given by tests.
+
+    Raises:
+        SourceError: A credential is named and not set.
+    """
+    limits = limits or TranscriptLimits()
+    tally = Counter[str]()
+    if not company.is_working:
+        return _report(tally)
+    rules = company.source_rules
+    credentials = find_credentials(environ, company.csv_username_env, company.csv_password_env)
+    context = httpx2.create_ssl_context()
+    with ExitStack() as stack:
+        sources = [
+            stack.enter_context(TranscriptSource(rules, credentials, limits.fetch, context, resolver=resolver))
+            for _ in range(limits.total)
+        ]
+        workers = TranscriptWorkers(sources, limits, sleep, stack.enter_context(ThreadPoolExecutor(limits.total)))
+        for page in import_pages(engine, company.id):
+            found = in_transaction(engine, partial(_find, page, limits, clock))
+            due = [each for each in found if not (each.was_refused and _is_refused(each, rules))]
+            _skip(engine, [each for each in due if each.url is None], clock)
+            _fetch(engine, workers, [each for each in due if each.url is not None], limits, clock)
+            workers.tally.update(due=len(due), skipped=sum(each.url is None for each in due))
+            if due:
+                log.info("transcripts fetched", company=company.slug, **_counts(workers.tally))
+    return _report(workers.tally)
+
+
+def _find(
+    page: ImportPage, limits: TranscriptLimits, clock: Callable[[Connection], datetime], connection: Connection
+) -> list[DueTranscript]:
+    return find_due_transcripts(connection, page, max_attempts=limits.attempts, now=clock(connection))
+
+
+def _is_refused(due: DueTranscript, rules: SourceRules) -> bool:
+    return isinstance(locate(due.url or "", rules), RefusedPlace)
+
+
+def _skip(engine: Engine, due: Sequence[DueTranscript], clock: Callable[[Connection], datetime]) -> None:
+    def work(connection: Connection) -> None:
+        skip_transcripts(connection, [each.import_id for each in due], reason=NO_URL, now=clock(connection))
+
+    if due:
+        in_transaction(engine, work)
+
+
+def _fetch(
+    engine: Engine,
+    workers: TranscriptWorkers,
+    due: Sequence[DueTranscript],
+    limits: TranscriptLimits,
+    clock: Callable[[Connection], datetime],
+) -> None:
+    def store(results: Sequence[FetchResult], connection: Connection) -> None:
+        now = clock(connection)
+        store_transcripts(connection, results, retry_after=limits.retry_after, max_attempts=limits.attempts, now=now)
+
+    for chunk in _chunks(workers.results(due), limits):
+        in_transaction(engine, partial(store, chunk))
+
+
+def _chunks(results: Iterable[FetchResult], limits: TranscriptLimits) -> Iterator[list[FetchResult]]:
+    chunk: list[FetchResult] = []
+    characters = 0
+    for result in results:
+        chunk.append(result)
+        characters += len(result.content or "")
+        if len(chunk) >= limits.store_rows or characters >= limits.store_characters:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+def _counts(tally: Counter[str]) -> dict[str, int]:
+    failed = sum(count for key, count in tally.items() if key.startswith("failed:"))
+    return {key: tally[key] for key in ("due", "fetched", "unchanged", "skipped", "postponed")} | {"failed": failed}
+
+
+def _report(tally: Counter[str]) -> TranscriptReport:
+    failed = {key.removeprefix("failed:"): n for key, n in sorted(tally.items()) if key.startswith("failed:")}
+    return TranscriptReport(
+        tally["due"], tally["fetched"], tally["unchanged"], failed, tally["skipped"], tally["postponed"]
+    )

@@ -1,0 +1,309 @@
+"""Imports a company's CSV: fetch, cut into records, stage, judge, and merge in one transaction.
+
+Add a step of the import here as a call; what a record is, how a source is read and what is written stand in `rules`, `sources`
+and `store`. An import either counts whole or not at all; of a refused file the first rejects are kept.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine
+
+from livedash_pipeline.base.rules.values import Document
+from livedash_pipeline.base.store.companies import Company, get_company
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.faults import explain
+from livedash_pipeline.errors import RejectedImportError, SourceError, UsageError
+from livedash_pipeline.intake.rules.csv_records import gather, read_again, split_records
+from livedash_pipeline.intake.rules.csv_rejects import (
+    REJECTS_KEPT_ON_FAILURE,
+    Reject,
+    RejectReason,
+    too_many_rejects,
+)
+from livedash_pipeline.intake.store import imports
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.settings import Settings
+from livedash_pipeline.sources.csv_source import CsvDownload, CsvSource, NotModified
+from livedash_pipeline.sources.http import shown_url
+
+log = get_logger(__name__)
+
+CHUNK_RECORDS = 20_000
+# However often the sensor looks, nobody's server is asked for the same CSV more than once a minute.
+SHORTEST_INTERVAL = timedelta(minutes=1)
+_REPEATS_CHUNK = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRules:
+    """What of the settings concerns an import."""
+
+    max_reject_ratio: float = 0.2
+    interval: timedelta = timedelta(minutes=15)
+
+    @classmethod
+    def of(cls, settings: Settings) -> ImportRules:
+        """`LIVEDASH_MAX_REJECT_RATIO` and `LIVEDASH_IMPORT_INTERVAL`."""
+        interval = timedelta(seconds=settings.livedash_import_interval)
+        return cls(settings.livedash_max_reject_ratio, max(interval, SHORTEST_INTERVAL))
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did; `rows` is the sum of the other four.
+
+    For a CSV that is not modified the rows are those of the import that read it, all of them unchanged or rejected. A company
+    without a CSV, whose sessions are submitted, has no run and no rows.
+    """
+
+    company: str
+    import_run_id: UUID | None
+    rows: int
+    new: int
+    changed: int
+    unchanged: int
+    rejected: int
+    not_modified: bool = False
+
+    def __post_init__(self) -> None:
+        if self.rows != self.new + self.changed + self.unchanged + self.rejected:
+            raise ValueError(f"an import lost count of its rows: {self}")
+
+
+class _RefusedFileError(RejectedImportError):
+    """Carries what is kept of a refused file out of the transaction that is rolled back."""
+
+    counts: imports.RunCounts
+    rejects: list[dict[str, object]]
+
+
+def import_company(
+    engine: Engine,
+    company: Company,
+    *,
+    source: CsvSource,
+    rules: ImportRules,
+    run_id: str | None = None,
+    clock: Callable[[Connection], datetime] = database_now,
+    chunk_records: int = CHUNK_RECORDS,
+) -> ImportReport:
+    """Imports a company's CSV; `run_id` is the Dagster run's, `clock` tells the time.
+
+    Raises:
+        UsageError: The company is neither ACTIVE nor TRIAL; nothing was done.
+        SourceError: The CSV cannot be had; it is due again after a growing pause.
+        RejectedImportError: Too many of its records are rejected; likewise.
+        LivedashError: Another import of the company is running; nothing was done.
+    """
+    with imports.import_lock(engine, company) as connection:
+        with connection.begin():
+            company = get_company(connection, company.slug)
+            _refuse_idle(company)
+            if not company.has_csv:
+                return ImportReport(company.slug, None, 0, 0, 0, 0, 0)
+            import_run = imports.start_run(connection, company, dagster_run_id=run_id, now=clock(connection))
+        logger = log.bind(company=company.slug, import_run_id=str(import_run), run_id=run_id)
+        logger.info("import started", source=shown_url(company.csv_url))
+        try:
+            report = _Import(connection, company, import_run, source, rules, clock, chunk_records).run()
+        except BaseException as error:  # Recorded and raised again, whatever it is.
+            with engine.begin() as fresh:
+                _record_failure(fresh, company, import_run, error, clock(fresh), rules)
+            logger.warning("import failed", error_code=_code_of(error))
+            raise
+    logger.info(
+        "import finished",
+        rows=report.rows,
+        new=report.new,
+        changed=report.changed,
+        unchanged=report.unchanged,
+        rejected=report.rejected,
+        not_modified=report.not_modified,
+    )
+    return report
+
+
+def _refuse_idle(company: Company) -> None:
+    if not company.is_working:
+        raise UsageError(
+            f"Company {company.slug} is {company.status}, and only ACTIVE and TRIAL companies are imported.",
+            remedy=f"Run `livedash company set {company.slug} --status active` first.",
+        )
+
+
+def _record_failure(
+    connection: Connection, company: Company, import_run: UUID, error: BaseException, now: datetime, rules: ImportRules
+) -> None:
+    refused = error if isinstance(error, _RefusedFileError) else None
+    known = explain(error)
+    imports.fail_run(
+        connection,
+        import_run,
+        company,
+        code=_code_of(error),
+        # The text of other errors may quote a record.
+        message=known.message if known is not None else f"The import ended with {type(error).__name__}.",
+        now=now,
+        interval=rules.interval,
+        counts=refused.counts if refused else None,
+        rejects=refused.rejects if refused else (),
+    )
+
+
+def _code_of(error: BaseException) -> str:
+    if isinstance(error, SourceError):
+        return error.reason
+    known = explain(error)
+    if known is not None:
+        return known.code
+    return "unexpected_error" if isinstance(error, Exception) else "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """One import under the lock, from the fetch to the end of its transaction."""
+
+    connection: Connection
+    company: Company
+    import_run: UUID
+    source: CsvSource
+    rules: ImportRules
+    clock: Callable[[Connection], datetime]
+    chunk_records: int
+
+    def run(self) -> ImportReport:
+        company = self.company
+        with self.connection.begin():
+            last = imports.last_import(self.connection, company.id)
+        # Validators are those of the last success, and mean nothing for another address.
+        known = last is not None and last.source_url == company.csv_url
+        with self.source.open_csv(
+            company.csv_url,
+            username_env=company.csv_username_env,
+            password_env=company.csv_password_env,
+            etag=company.csv_etag if known else None,
+            last_modified=company.csv_last_modified if known else None,
+            rules=company.source_rules,
+        ) as answer:
+            if isinstance(answer, NotModified):
+                return self._nothing_new(last)
+            return self._take_in(answer)
+
+    def _nothing_new(self, last: imports.LastImport | None) -> ImportReport:
+        rows, rejected = (last.rows, last.rows_rejected) if last else (0, 0)
+        counts = imports.RunCounts(rows=rows, unchanged=rows - rejected, rejected=rejected)
+        with self.connection.begin():
+            self._complete(counts, None)
+        return self._report(counts, not_modified=True)
+
+    def _take_in(self, download: CsvDownload) -> ImportReport:
+        connection = self.connection
+        with connection.begin():
+            imports.create_stage(connection)
+            self._stage(download)
+            staged = imports.count_staged(connection)
+            self._judge(staged)
+            merged = imports.merge(connection, self.company.id, self.import_run, self.clock(connection))
+            counts = imports.RunCounts(
+                rows=staged.staged + staged.rejected,
+                new=merged.new,
+                changed=merged.changed,
+                unchanged=staged.staged - merged.new - merged.changed,
+                rejected=staged.rejected,
+            )
+            self._complete(counts, download)
+        return self._report(counts)
+
+    def _stage(self, download: CsvDownload) -> None:
+        # It loads pandas, which most processes that load this never need.
+        from livedash_pipeline.intake.steps.csv_columns import ColumnReader
+
+        reader = ColumnReader(ZoneInfo(self.company.time_zone))
+        for block in gather(split_records(download.pieces()), self.chunk_records):
+            typed = reader.read(block)
+            imports.copy_records(self.connection, typed.stage_rows())
+            imports.copy_rejects(self.connection, block.rejects + typed.rejects)
+        if imports.find_repeats(self.connection):
+            # In chunks: nothing can be read on a connection while it takes in a COPY.
+            for rejects in self._repeats(download):
+                imports.copy_rejects(self.connection, rejects)
+            imports.delete_repeats(self.connection)
+
+    def _repeats(self, download: CsvDownload) -> Iterator[list[Reject]]:
+        """Records that a later one replaces, with their text, which was not staged and is read once more."""
+        found: deque[tuple[int, int, int]] = deque()
+
+        def spans() -> Iterator[tuple[int, int]]:
+            for line, line_count, last_line in imports.read_repeats(self.connection):
+                found.append((line, line_count, last_line))
+                yield line, line_count
+
+        rejects = []
+        for _, raw in read_again(download.pieces(), spans()):
+            line, line_count, last_line = found.popleft()
+            detail = f"line {last_line} counts"
+            rejects.append(Reject(line, line_count, raw, RejectReason.DUPLICATE_ID, detail))
+            if len(rejects) == _REPEATS_CHUNK:
+                yield rejects
+                rejects = []
+        yield rejects
+
+    def _judge(self, staged: imports.StagedCounts) -> None:
+        records = staged.staged + staged.rejected
+        if not too_many_rejects(records, staged.rejected, self.rules.max_reject_ratio):
+            return
+        refused = _RefusedFileError(
+            f"Of {records:,} records of {shown_url(self.company.csv_url)} {staged.rejected:,} cannot be used, "
+            f"most often because of {staged.commonest_reason}; nothing was imported.",
+            remedy=f"Look at the first {REJECTS_KEPT_ON_FAILURE} in import_rejects, or raise LIVEDASH_MAX_REJECT_RATIO "
+            f"(now {self.rules.max_reject_ratio}).",
+        )
+        refused.counts = imports.RunCounts(rows=records, rejected=staged.rejected)
+        refused.rejects = imports.first_rejects(self.connection, REJECTS_KEPT_ON_FAILURE)
+        raise refused
+
+    def _complete(self, counts: imports.RunCounts, download: CsvDownload | None) -> None:
+        now = self.clock(self.connection)
+        imports.complete_run(
+            self.connection,
+            self.import_run,
+            self.company,
+            counts,
+            now=now,
+            next_import_at=now + self.rules.interval,
+            validators=(download.etag, download.last_modified) if download else None,
+            size=download.size if download else 0,
+            sha256=download.sha256 if download else None,
+        )
+
+    def _report(self, counts: imports.RunCounts, *, not_modified: bool = False) -> ImportReport:
+        return ImportReport(
+            self.company.slug,
+            self.import_run,
+            counts.rows,
+            counts.new,
+            counts.changed,
+            counts.unchanged,
+            counts.rejected,
+            not_modified,
+        )
+
+
+def import_document(report: ImportReport) -> Document:
+    """What an import of one company did."""
+    return {
+        "ok": True,
+        "company": report.company,
+        "rows": report.rows,
+        "new": report.new,
+        "changed": report.changed,
+        "unchanged": report.unchanged,
+        "rejected": report.rejected,
+    }

@@ -1,0 +1,1 @@
+"""Which requests may be claimed, and what keeps them waiting."""

@@ -1,0 +1,170 @@
+"""Who may submit how much, and for how long a refusal keeps others from trying.
+
+Decisions only: what waits, what is enqueued and what was spent comes in as numbers. Locks and claims are in
+`ledger.store.batches.claims`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from livedash_pipeline.ledger.rules.service.failures import FailureKind
+
+# Timed holds start at a quarter of an hour and double up to six hours.
+FIRST_HOLD = timedelta(minutes=15)
+LONGEST_HOLD = timedelta(hours=6)
+
+_MILLION = Decimal(1_000_000)
+
+
+@dataclass(frozen=True)
+class PendingGroup:
+    """What waits for one company and model: the unit of a batch, since the service takes one model per file.
+
+    `returned` if requests of a batch are among it that was claimed and never made.
+    """
+
+    company_id: UUID
+    company: str
+    model: str
+    requests: int
+    token_estimate: int
+    max_output_tokens: int
+    oldest: datetime
+    returned: bool = False
+
+
+class HoldScope(StrEnum):
+    """What a hold keeps waiting: everything at an endpoint, or one of its models."""
+
+    ENDPOINT = "endpoint"
+    MODEL = "model"
+
+
+@dataclass(frozen=True)
+class HoldRule:
+    """How a refusal holds: its scope, and whether it ends by itself or waits for a person."""
+
+    scope: HoldScope
+    timed: bool
+
+
+_HOLDS = {
+    FailureKind.BAD_KEY: HoldRule(HoldScope.ENDPOINT, timed=True),
+    FailureKind.FORBIDDEN: HoldRule(HoldScope.ENDPOINT, timed=True),
+    FailureKind.QUOTA: HoldRule(HoldScope.ENDPOINT, timed=True),
+    FailureKind.BILLING: HoldRule(HoldScope.ENDPOINT, timed=False),
+    FailureKind.MODEL_NOT_FOUND: HoldRule(HoldScope.MODEL, timed=False),
+}
+TOKEN_LIMIT_HOLD = HoldRule(HoldScope.MODEL, timed=True)
+
+
+def hold_rule(kind: FailureKind) -> HoldRule:
+    """The hold that a refusal of this kind asks for; unlisted kinds hold the model for a while."""
+    return _HOLDS.get(kind, HoldRule(HoldScope.MODEL, timed=True))
+
+
+def hold_until(now: datetime, times: int) -> datetime:
+    """The end of the `times`-th hold in a row."""
+    return now + min(FIRST_HOLD * (1 << min(times - 1, 10)), LONGEST_HOLD)
+
+
+def is_due(group: PendingGroup, *, now: datetime, min_batch: int, max_wait: int) -> bool:
+    """Whether a group is large enough to submit, has waited `max_wait` seconds, or returned from a batch that was never made."""
+    return group.returned or group.requests >= min_batch or now - group.oldest >= timedelta(seconds=max_wait)
+
+
+def take_turns(groups: Iterable[PendingGroup]) -> list[PendingGroup]:
+    """The longest-waiting group first; each gets one batch before any gets a second."""
+    return sorted(groups, key=lambda group: (group.oldest, group.company, group.model))
+
+
+def free_tokens(limit: int | None, learned: int | None, enqueued: int) -> int | None:
+    """What may still be enqueued for a model: the smaller known limit less what is; None without a limit."""
+    known = [value for value in (limit, learned) if value is not None]
+    return max(min(known) - enqueued, 0) if known else None
+
+
+# "Enqueued token limit reached for gpt-4.1 in organization org-1. Limit: 2,000,000 enqueued tokens." The figure follows the
+# word directly: the numbers of a model's name or an organisation's are none.
+_LIMIT_FIGURE = re.compile(r"\blimit(?:\s+(?:is|of))?\s*[:=]?\s*([0-9][0-9,._]{2,})(?![\w-])", re.IGNORECASE)
+
+
+def learned_limit(message: str, refused_tokens: int) -> int:
+    """The limit that a `token_limit_exceeded` teaches: the figure in its message, else half of what was refused."""
+    match = _LIMIT_FIGURE.search(message)
+    digits = re.sub(r"\D", "", match.group(1)) if match else ""
+    return max(int(digits) if digits else refused_tokens // 2, 1)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Euro per token at batch rates, and what may still be spent; `left` is None without a cap."""
+
+    eur_per_input_token: Decimal
+    eur_per_output_token: Decimal
+    left: Decimal | None
+
+
+def budget(
+    *,
+    cap: Decimal | None,
+    committed: Decimal,
+    input_usd: Decimal | None,
+    output_usd: Decimal | None,
+    usd_eur: Decimal | None,
+) -> Budget | None:
+    """What a claim may reserve; None where a cap is set and price or rate is unknown: then nothing is claimed.
+
+    Args:
+        cap: Monthly cap of a company in euro.
+        committed: Spent this month and in flight at most.
+        input_usd: Batch price per million input tokens.
+        output_usd: Batch price per million output tokens.
+        usd_eur: Exchange rate.
+    """
+    if input_usd is None or output_usd is None or usd_eur is None:
+        return None if cap is not None else Budget(Decimal(0), Decimal(0), None)
+    left = None if cap is None else max(cap - committed, Decimal(0))
+    return Budget(input_usd * usd_eur / _MILLION, output_usd * usd_eur / _MILLION, left)
+
+
+@dataclass(frozen=True)
+class CappedRequests:
+    """What may still be claimed of a group, priced at maximum output: requests dearer than the whole cap, and the others.
+
+    Attributes:
+        above_cap: How many cost more than the cap allows in a whole month.
+        dearest: The highest of their prices in euro; None if there are none.
+        next_price: The price of the first of the others, which a claim takes first; None if there are none.
+    """
+
+    above_cap: int
+    dearest: Decimal | None
+    next_price: Decimal | None
+
+
+def cap_reasons(group: PendingGroup, cap: Decimal, left: Decimal, requests: CappedRequests) -> list[str]:
+    """Why a spending cap keeps requests of a group waiting, in words; empty if it does not."""
+    reasons = []
+    if requests.above_cap:
+        reasons.append(
+            f"{requests.above_cap} of {group.requests} requests of {group.company} for {group.model} can never be sent: one "
+            f"may cost {_shown(requests.dearest)} EUR, and LIVEDASH_MONTHLY_CAP_EUR is {_shown(cap)}"
+        )
+    if requests.next_price is not None and requests.next_price > left:
+        reasons.append(
+            f"{group.company} has {_shown(left)} EUR of its monthly spending cap of {_shown(cap)} left, and the next request "
+            f"for {group.model} may cost {_shown(requests.next_price)}"
+        )
+    return reasons
+
+
+def _shown(amount: Decimal | None) -> str:
+    return f"{amount.normalize():f}" if amount else "0"

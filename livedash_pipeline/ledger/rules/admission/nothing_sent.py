@@ -1,0 +1,105 @@
+"""Why a submit sends nothing, in words, judged by counts alone.
+
+Add a reason where requests can be in a state of which a submit does not tell. What holds single groups back, such as a hold or
+a cap, is said by `ledger.rules.admission.admission` and `ledger.steps.batches.preview`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from livedash_pipeline.base.rules.wording import plural, verb
+from livedash_pipeline.ledger.rules.results.short_results import describe_waiting
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where sessions and requests stand.
+
+    Attributes:
+        sessions: Imported sessions.
+        pending: Requests that wait to be sent.
+        idle: Companies that are not worked for, each with its status and its requests among those.
+        at_service: Requests in batches that have not ended, at the service that is asked.
+        elsewhere: Batches of another service that have not been ingested.
+        ended: Batches that have ended and can be ingested now.
+        waiting: Batches that have ended and whose files were not whole at the last look.
+        next_look_at: When the first of these is looked at again; None without any.
+        awaiting: Batches of which it is not known whether the service took them.
+        looked_for_from: When recovery goes on with the first of these; None for by the next poll.
+        failed: Requests that have failed.
+        unready: Sessions whose analysis is due and that have no request yet.
+    """
+
+    sessions: int = 0
+    pending: int = 0
+    idle: Sequence[tuple[str, str, int]] = ()
+    at_service: int = 0
+    elsewhere: int = 0
+    ended: int = 0
+    waiting: int = 0
+    next_look_at: datetime | None = None
+    awaiting: int = 0
+    looked_for_from: datetime | None = None
+    failed: int = 0
+    unready: int = 0
+
+
+def why_nothing_is_sent(standing: Standing) -> list[str]:
+    """One clause for each reason, the first to be seen to first; never empty."""
+    return list(_reasons(standing)) or ["no request is pending"]
+
+
+def unknown_clause(count: int, looked_for_from: datetime | None) -> str:
+    """That it is not known whether batches exist at the service, and who finds out when."""
+    moment = "" if looked_for_from is None else f"; recovery goes on from {looked_for_from:%Y-%m-%d %H:%M:%S %Z} on"
+    return (
+        f"it is not known whether the service took {plural(count, 'batch', 'batches')}: every poll looks for "
+        f"{verb(count, 'it', 'them')}, and nothing is sent twice{moment}"
+    )
+
+
+def _reasons(at: Standing) -> Iterator[str]:
+    if at.awaiting:
+        yield unknown_clause(at.awaiting, at.looked_for_from)
+    for company, status, requests in at.idle:
+        yield (
+            f"{company} is {status.lower()}, and {plural(requests, 'request')} of it {verb(requests, 'waits', 'wait')}: "
+            f"`livedash company set {company} --status active`"
+        )
+    working = at.pending - sum(requests for _, _, requests in at.idle)
+    if working > 0:
+        yield f"{plural(working, 'request')} {verb(working, 'waits', 'wait')}, and none of them may be sent now"
+    if not at.pending:
+        yield from _without_pending(at)
+
+
+def _without_pending(at: Standing) -> Iterator[str]:
+    if not at.sessions:
+        yield "no session has been imported: `livedash import`"
+        return
+    yield from _in_batches(at)
+    if at.failed:
+        yield f"{plural(at.failed, 'request')} {verb(at.failed, 'has', 'have')} failed: `livedash failed`"
+    if at.unready:
+        yield (
+            f"{plural(at.unready, 'session')} {verb(at.unready, 'is', 'are')} not ready for the analysis: `livedash status`"
+        )
+    if not (at.ended or at.waiting or at.at_service or at.awaiting or at.elsewhere or at.failed or at.unready):
+        yield f"nothing is left to ask: {plural(at.sessions, 'session')} {verb(at.sessions, 'is', 'are')} done"
+
+
+def _in_batches(at: Standing) -> Iterator[str]:
+    if at.ended:
+        ended = plural(at.ended, "batch", "batches")
+        yield f"{ended} {verb(at.ended, 'has', 'have')} ended and {verb(at.ended, 'is', 'are')} not ingested: `livedash ingest`"
+    elif at.at_service and not at.awaiting:
+        bought = plural(at.at_service, "request")
+        yield f"{bought} {verb(at.at_service, 'is', 'are')} at the service: `livedash poll`"
+    if at.next_look_at is not None:
+        yield describe_waiting(at.waiting, at.next_look_at)
+    if at.elsewhere:
+        made = plural(at.elsewhere, "batch", "batches")
+        yield f"{made} {verb(at.elsewhere, 'was', 'were')} made at another OPENAI_BASE_URL: `livedash status`"

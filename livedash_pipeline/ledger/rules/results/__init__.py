@@ -1,0 +1,1 @@
+"""How lines of result files become outcomes."""

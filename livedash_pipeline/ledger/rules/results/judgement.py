@@ -1,0 +1,162 @@
+"""Turns a line of a result file into the final outcome of its request, and into what is stored of it.
+
+`ledger.rules.results.result_lines` says what kind of line it is, and the kind of request whether an answer is usable; here the
+two meet. Applying outcomes to rows is `ledger.store.results.settlement`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from livedash_pipeline.base.rules.json_lines import objects_on
+from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.base.rules.text import storable_text
+from livedash_pipeline.ledger.rules.results import answer_bodies
+from livedash_pipeline.ledger.rules.results.answers import AnswerReader, UnusableAnswer, UsableAnswer
+from livedash_pipeline.ledger.rules.results.line_bodies import find_body
+from livedash_pipeline.ledger.rules.results.result_lines import ResultLine
+from livedash_pipeline.ledger.rules.service.batch_words import EndWord
+from livedash_pipeline.ledger.rules.service.failures import ValidationClass, classify_validation
+from livedash_pipeline.ledger.rules.service.remote import RemoteError
+
+
+@dataclass(frozen=True)
+class JudgedLine:
+    """The outcome of one line; `parsed_answer` is JSON as the kind of request reads it, `raw_answer` what was unusable."""
+
+    outcome: Outcome
+    error_code: str | None
+    error_message: str | None
+    flags: tuple[str, ...]
+    parsed_answer: str | None
+    raw_answer: str | None
+
+
+def judge_line(line: ResultLine, subject_id: str, read_answer: AnswerReader) -> JudgedLine | None:
+    """The final outcome of a line about a subject; None for a line that cannot be read."""
+    if line.outcome is None:
+        return None
+    text = line.raw if line.content is None else line.content
+    raw = None if text is None else storable_text(text)[0]
+    message = None if line.error_message is None else storable_text(line.error_message)[0]
+    if line.outcome is Outcome.TRANSIENT:
+        # Kept only where nothing says how the request ended; by its subject's id an answer in it is certain.
+        raw = None
+    if _may_hold_answer(line):
+        answer = read_answer(text or "", subject_id)
+        if isinstance(answer, UsableAnswer):
+            # An answer that stands where no text of it was expected.
+            place = () if line.content else (answer_bodies.UNUSUAL_BODY,)
+            return _parsed(answer, line.flags + place)
+        if line.outcome is Outcome.PARSED:
+            return JudgedLine(Outcome.INVALID_OUTPUT, "invalid_output", answer.reason, line.flags, None, raw)
+    return JudgedLine(line.outcome, line.error_code, message, line.flags, None, raw)
+
+
+def _may_hold_answer(line: ResultLine) -> bool:
+    if line.outcome is Outcome.TRANSIENT:
+        return line.raw is not None
+    return line.outcome is Outcome.PARSED or (line.outcome is Outcome.INVALID_OUTPUT and not line.unreadable)
+
+
+def _parsed(answer: UsableAnswer, flags: tuple[str, ...]) -> JudgedLine:
+    merged = tuple(sorted({*answer.flags, *flags}))
+    return JudgedLine(Outcome.PARSED, None, None, merged, answer.document, None)
+
+
+def judge_kept(text: str, subject_id: str, read_answer: AnswerReader) -> UsableAnswer | UnusableAnswer:
+    """The verdict of the present reader on a kept raw answer: the text of one, or the body of a line without text."""
+    for document in objects_on(text.encode("utf-8", errors="replace")):
+        body = answer_bodies.read_answer(find_body({"response": {"body": document}}).body)
+        found = read_answer(body.content or "", subject_id)
+        if isinstance(found, UsableAnswer):
+            return UsableAnswer(found.document, tuple(sorted({*found.flags, *body.flags})))
+    return read_answer(text, subject_id)
+
+
+# Our word for a batch that the service does not have any more; what it had bought, if anything, nobody can tell.
+VANISHED = "batch_vanished"
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """What becomes of the requests of a batch that no line speaks of."""
+
+    outcome: Outcome
+    error_code: str
+    error_message: str | None
+    counted_release: bool = False
+
+
+@dataclass(frozen=True)
+class BatchEnd:
+    """How a batch ended, as far as it matters to requests without a line.
+
+    Attributes:
+        end: How it ended; None for a batch that the service never had.
+        has_output: Whether the service named an output file.
+        has_files: Whether it did, or gave an error file that holds a line.
+        gone: Which files can no longer be had (`output`, `error`).
+        errors: What validation found.
+        reported_completed: Requests that the service says it answered; None if it says nothing.
+        error_code: Our word for why it failed.
+        error_message: The service's message.
+    """
+
+    end: EndWord | None
+    has_output: bool
+    has_files: bool
+    gone: Sequence[str]
+    errors: Sequence[RemoteError]
+    reported_completed: int | None
+    error_code: str | None
+    error_message: str | None
+
+
+_ENDED_EARLY = {EndWord.EXPIRED: "batch_expired", EndWord.CANCELLED: "batch_cancelled"}
+
+
+def judge_unanswered(end: BatchEnd) -> Unanswered:
+    """The outcome of requests without a line, by how their batch ended (design: every id ends in one outcome)."""
+    if end.error_code == VANISHED and not end.has_output:
+        return Unanswered(Outcome.ARTIFACT_UNAVAILABLE, VANISHED, end.error_message)
+    if end.gone:
+        names = " and ".join(end.gone)
+        return Unanswered(Outcome.ARTIFACT_UNAVAILABLE, "artifact_unavailable", f"The {names} file is gone.")
+    if end.end is None:
+        return Unanswered(Outcome.NOT_RUN, end.error_code or "not_created", end.error_message)
+    if end.end is EndWord.FAILED and not end.has_files and not end.reported_completed:
+        return _judge_validation(end)
+    word = _ENDED_EARLY.get(end.end)
+    if word is not None and not end.has_files and not end.reported_completed:
+        return Unanswered(Outcome.NOT_RUN, word, end.error_message, counted_release=True)
+    return Unanswered(Outcome.MISSING, "missing", "The request stands in neither result file.")
+
+
+def validation_verdict(errors: Sequence[RemoteError]) -> ValidationClass:
+    """The class that decides what becomes of a batch that failed at validation: the gravest of its entries."""
+    classes = [classify_validation(error) for error in errors]
+    order = (
+        ValidationClass.BILLING,
+        ValidationClass.TOKEN_LIMIT,
+        ValidationClass.MODEL,
+        ValidationClass.INPUT_FILE_MISSING,
+        ValidationClass.LINE_FAULT,
+    )
+    return next((found for found in order if found in classes), ValidationClass.UNKNOWN)
+
+
+def _judge_validation(end: BatchEnd) -> Unanswered:
+    verdict = validation_verdict(end.errors)
+    code, message = end.error_code or "validation_failed", end.error_message
+    if verdict is ValidationClass.UNKNOWN:
+        return Unanswered(Outcome.TRANSIENT, code, message)
+    counted = verdict is ValidationClass.INPUT_FILE_MISSING
+    return Unanswered(Outcome.NOT_RUN, code, message, counted_release=counted)
+
+
+def month_of(moment: datetime) -> datetime:
+    """The first moment of the month that a spending cap counts."""
+    return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)

@@ -1,0 +1,1 @@
+"""How a service's batches, words and failures are read."""

@@ -1,0 +1,98 @@
+"""A listing of batches as evidence: what it shows, and whether it contradicts itself.
+
+Add a sign by which a listing shows that it cannot be believed. Pages are fetched in `services.openai.gateway`; what a sound
+listing proves is decided in `ledger.rules.recovery.evidence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind
+from livedash_pipeline.ledger.rules.service.remote import RemoteBatch
+
+CONTRADICTION = "listing_contradiction"
+"""Code of the failure of a listing whose pages contradict each other."""
+
+# `created_at` has whole seconds, and order within one is not promised.
+_TOLERANCE = timedelta(seconds=1)
+
+
+# Answers of services that have no such listing, or take none of our words for it.
+_NO_LISTING = frozenset({400, 404, 405, 501})
+
+
+def tells_nothing(failure: ApiFailure) -> bool:
+    """Whether a listing failed in a way that waiting does not mend: it contradicts itself, makes no sense, or is not there."""
+    senseless = failure.kind is FailureKind.BROKEN and failure.status is None
+    return failure.code == CONTRADICTION or senseless or failure.status in _NO_LISTING
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a listing showed.
+
+    Attributes:
+        batches: All that was read, in the listing's order.
+        flaw: How it contradicts itself, as the end of a sentence about it; None for a sound one.
+        is_exhausted: It was read to its end.
+    """
+
+    batches: Sequence[RemoteBatch]
+    flaw: str | None = None
+    is_exhausted: bool = False
+
+    def covers(self, made: datetime | None) -> bool:
+        """Whether it would show a batch made at a moment of the service's clock: it is sound and was read beyond that."""
+        if self.flaw is not None:
+            return False
+        beyond = (remote.created_at for remote in self.batches if remote.created_at is not None)
+        return self.is_exhausted or (made is not None and any(older < made - _TOLERANCE for older in beyond))
+
+    def with_id(self, batch_id: str) -> RemoteBatch | None:
+        """The batch of an id."""
+        return next((remote for remote in self.batches if remote.id == batch_id), None)
+
+
+@dataclass
+class ListingWatch:
+    """Follows a listing while it is read, and says when it has been read far enough.
+
+    Args:
+        since: Batches made before this moment of the service's clock are of no interest.
+    """
+
+    since: datetime
+    _seen: set[str] = field(default_factory=set)
+    _last: datetime | None = None
+    _falls: bool = False
+    _rises: bool = False
+    _repeats: str | None = None
+
+    def reached_the_end(self, remote: RemoteBatch) -> bool:
+        """Takes the next batch, and returns whether none after it can be of interest.
+
+        Only a listing that has been seen to go from new to old ends early; any other is read to its end.
+        """
+        if remote.id in self._seen:
+            self._repeats = self._repeats or remote.id
+        self._seen.add(remote.id)
+        made = remote.created_at
+        if made is None:
+            return False
+        if self._last is not None:
+            self._falls |= made < self._last - _TOLERANCE
+            self._rises |= made > self._last + _TOLERANCE
+        self._last = made
+        return made < self.since and self._falls and not self._rises
+
+    @property
+    def flaw(self) -> str | None:
+        """How the listing contradicts itself, as far as it was read."""
+        if self._repeats is not None:
+            return f"shows batch {self._repeats} twice"
+        if self._falls and self._rises:
+            return "shows batches in no order of time"
+        return None

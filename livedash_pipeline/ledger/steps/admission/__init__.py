@@ -1,0 +1,1 @@
+"""Pauses, caps and holds around a submit."""

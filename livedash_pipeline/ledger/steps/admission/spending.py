@@ -1,0 +1,77 @@
+"""Whether a spending cap can pay for anything at all: a cap below the price of one request is a setting that cannot be meant.
+
+What a cap keeps waiting from month to month is decided by the claims (`ledger.steps.batches.submit`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.errors import SettingsError
+from livedash_pipeline.ledger.rules.admission import admission
+from livedash_pipeline.ledger.rules.admission.admission import PendingGroup
+from livedash_pipeline.ledger.store.admission import model_parameters
+from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
+from livedash_pipeline.money.store import prices
+from livedash_pipeline.settings import Settings
+
+
+def models_to_pay(
+    connection: Connection,
+    settings: Settings,
+    kind: RequestKind,
+    groups: Iterable[PendingGroup],
+    company_id: UUID | None = None,
+) -> set[str]:
+    """Models that requests wait for, and those that a submit takes instead where a company's model has changed since."""
+    waiting = {group.model for group in groups}
+    if settings.livedash_monthly_cap_eur is None:
+        return waiting
+    outdated = kind.outdated_companies(connection, default_model=settings.openai_model, company_id=company_id)
+    return waiting | {company.model or settings.openai_model for company in outdated}
+
+
+def require_payable(connection: Connection, settings: Settings, models: Iterable[str], *, now: datetime) -> None:
+    """Refuses a cap that is below what one request may cost, whichever of the models it goes to.
+
+    Args:
+        connection: Our database, for prices and rate; a model whose price is unknown is no reason to refuse.
+        settings: The cap, and the model that counts where none is given.
+        models: Models that requests wait for.
+        now: When they would be sent.
+
+    Raises:
+        SettingsError: The cap, the model and what one request may cost.
+    """
+    cap = settings.livedash_monthly_cap_eur
+    if cap is None:
+        return
+    least = {model: _least_eur(connection, settings, model, now) for model in set(models) or {settings.openai_model}}
+    known = [(cost, model) for model, cost in least.items() if cost is not None]
+    if len(known) < len(least) or min(known)[0] <= cap:
+        return
+    cost, model = min(known)
+    raise SettingsError(
+        f"LIVEDASH_MONTHLY_CAP_EUR is {cap.normalize():f}, and one request to {model} may cost {cost.normalize():f} EUR:"
+        " nothing could ever be sent.",
+        remedy="Raise the cap, unset it, or choose a cheaper model.",
+    )
+
+
+def _least_eur(connection: Connection, settings: Settings, model: str, now: datetime) -> Decimal | None:
+    """What any request to a model is priced at least: the longest answer, without its question."""
+    priced = prices.price_for(connection, model, now)
+    rate = prices.rate_at(connection, now, settings.livedash_usd_eur)
+    budget = admission.budget(
+        cap=settings.livedash_monthly_cap_eur,
+        committed=Decimal(0),
+        input_usd=priced[1].batch_input if priced else None,
+        output_usd=priced[1].batch_output if priced else None,
+        usd_eur=rate.usd_eur if rate else None,
+    )
+    return None if budget is None else model_parameters.output_maximum(connection, model) * budget.eur_per_output_token

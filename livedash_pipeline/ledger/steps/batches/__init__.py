@@ -1,0 +1,1 @@
+"""Submitting, cancelling and listing batches and requests."""

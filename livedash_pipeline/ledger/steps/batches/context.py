@@ -1,0 +1,85 @@
+"""What the steps around the Batch API are given: database, endpoint, settings, a place for files, and clocks.
+
+Everything that a test or a simulation replaces goes in here.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine
+
+from livedash_pipeline.base.rules.endpoints import endpoint_of, key_fingerprint
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.errors import SettingsError
+from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
+from livedash_pipeline.services.openai.tokens import count_tokens
+from livedash_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from livedash_pipeline.services.openai.gateway import BatchGateway
+
+
+@dataclass(frozen=True)
+class BatchContext:
+    """Whom the steps `submit`, `poll` and `ingest` work with.
+
+    Attributes:
+        engine: Our database.
+        gateway: The Batch API.
+        kind: What the requests ask.
+        settings: All settings.
+        run_id: Dagster's run, kept with the rows that it writes.
+        now: The clock; in production the database's.
+        spool_dir: Where input and result files are kept while they are on their way.
+        count_tokens: The tokenizer, for requests that are rewritten before they are claimed.
+        new_nonce: Makes the name of one create, which nobody can guess.
+        sleep: Waits so many seconds between the looks that follow a create without an answer.
+    """
+
+    engine: Engine
+    gateway: BatchGateway
+    kind: RequestKind
+    settings: Settings
+    run_id: str | None = None
+    now: Callable[[Connection], datetime] = database_now
+    spool_dir: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
+    count_tokens: Callable[[str], int] = count_tokens
+    new_nonce: Callable[[], str] = lambda: uuid4().hex
+    sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def endpoint(self) -> str:
+        """Host and path of the service, as batches record it."""
+        return self.gateway.endpoint
+
+    @property
+    def key_fingerprint(self) -> str:
+        """Names the API key without giving it away."""
+        return key_fingerprint(require_api_key(self.settings))
+
+
+def require_api_key(settings: Settings) -> str:
+    """The API key.
+
+    Raises:
+        SettingsError: There is none.
+    """
+    if not settings.openai_api_key:
+        raise SettingsError(
+            "OPENAI_API_KEY is not set.",
+            remedy="Set it to a key of the service at OPENAI_BASE_URL; for development start `livedash batch-api`.",
+        )
+    return settings.openai_api_key
+
+
+def configured_endpoint(settings: Settings) -> str:
+    """Host and path of the service that the settings name."""
+    return endpoint_of(settings.openai_base_url)

@@ -1,0 +1,76 @@
+"""Parameters of models as an engineer sets and lists them, each answered with a document.
+
+Commands and HTTP call these. What may be stored is decided in `ledger.rules.admission.model_parameters`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from livedash_pipeline.base.rules.values import Document, moment
+from livedash_pipeline.base.store.connect import database_now, in_transaction
+from livedash_pipeline.errors import UsageError
+from livedash_pipeline.ledger.rules.admission.model_parameters import (
+    check_text,
+    default_parameters,
+    maximum_of,
+    read_parameters,
+)
+from livedash_pipeline.ledger.store.admission import model_parameters
+from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
+
+_EXAMPLE = """livedash model set NAME --parameters '{"max_completion_tokens": 4000, "reasoning_effort": "low"}'"""
+
+
+def set_parameters(engine: Engine, kind: RequestKind, model: str, text: str | None) -> Document:
+    """Stores what requests for a model are sent with, from the next batch on; None: what its name suggests again.
+
+    Raises:
+        UsageError: The model has no name, or its parameters cannot be used.
+    """
+    name = model.strip()
+    if not name:
+        raise UsageError("The model has no name.", remedy="Name it as OPENAI_MODEL or the company does.")
+    try:
+        check_text(name)
+    except ValueError as error:
+        raise UsageError(f"Model {name!r}: {error}.", remedy="Name it as OPENAI_MODEL or the company does.") from None
+    try:
+        parameters = None if text is None else read_parameters(text)
+    except ValueError as error:
+        raise UsageError(f"--parameters: {error}.", remedy=f"Such as: {_EXAMPLE}") from None
+
+    def work(connection: Connection) -> int:
+        before = kind.fixed_bytes(name, model_parameters.parameters_for(connection, name))
+        more = kind.fixed_bytes(name, parameters) - before
+        now = database_now(connection)
+        return model_parameters.store_parameters(connection, name, parameters, more_bytes=more, now=now)
+
+    waiting = in_transaction(engine, work)
+    sent = default_parameters(name) if parameters is None else parameters
+    return {"ok": True, **_described(name, sent, stored=parameters is not None), "waitingRequests": waiting}
+
+
+def list_models(engine: Engine, default_model: str) -> Document:
+    """Models in use, and what their requests are sent with."""
+    with engine.connect() as connection:
+        rows = model_parameters.list_models(connection, default_model)
+    return {
+        "ok": True,
+        "models": [
+            _described(row.model, row.parameters or default_parameters(row.model), stored=row.parameters is not None)
+            | {"updatedAt": moment(row.updated_at)}
+            for row in rows
+        ],
+    }
+
+
+def _described(model: str, parameters: dict[str, Any], *, stored: bool) -> Document:
+    return {
+        "model": model,
+        "parameters": parameters,
+        "stored": stored,
+        "maxOutputTokens": maximum_of(parameters),
+    }

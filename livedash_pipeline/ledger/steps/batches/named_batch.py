@@ -1,0 +1,151 @@
+"""What a person has done with one batch's files: takes them for all there is, or takes in what they show later.
+
+Add a decision about files that only a person can take. What is done without being asked is `ledger.steps.results.ingest`.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+
+from livedash_pipeline.base.store.connect import in_transaction
+from livedash_pipeline.errors import LivedashError, UsageError
+from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.results.ingest import CUT, IngestReport, ingest_batch, note_waiting, tariff_of
+from livedash_pipeline.ledger.steps.results.result_files import LineCounts, ResultFiles, fetch_files, staged_rows
+from livedash_pipeline.ledger.store.results import finished, late_results, settlement
+from livedash_pipeline.ledger.store.results.finished import BatchToIngest
+from livedash_pipeline.ledger.store.results.late_results import Late, NamedBatch
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.storage import writing
+
+log = get_logger(__name__)
+
+
+def named_batch(engine: Engine, name: str) -> NamedBatch:
+    """The batch with our id or the service's.
+
+    Raises:
+        UsageError: There is none.
+    """
+    with engine.connect() as connection:
+        found = finished.batch_id_of(connection, name)
+        if found is not None:
+            return late_results.find_batch(connection, found)
+    raise UsageError(f"There is no batch {name!r}.", remedy="Give an id that `livedash batches` shows.")
+
+
+def accept_files(context: BatchContext, name: str) -> IngestReport:
+    """Settles a batch with what its files hold now, whatever speaks against them; what has no line fails.
+
+    Raises:
+        UsageError: There is no such batch, it has not ended, or it is settled.
+        BatchApiError: The service could not be asked.
+    """
+    batch = _of_this_service(context, name)
+    with context.engine.connect() as connection:
+        if finished.read_batch(connection, batch.id) is None:
+            raise UsageError(
+                f"Batch {name!r} has not ended, or is settled.",
+                remedy="`livedash batches` shows its status; what shows after its settlement: `livedash ingest --again`.",
+            )
+    report = IngestReport()
+    ingest_batch(context, batch.id, report, accept=True)
+    note_waiting(context, report, None)
+    return report
+
+
+def ingest_again(context: BatchContext, name: str) -> IngestReport:
+    """Takes in what the files of a settled batch show of requests that were given up for want of a line; buys nothing.
+
+    Raises:
+        UsageError: There is no such batch, or it is not settled.
+        BatchApiError: A file could not be fetched.
+        LivedashError: The service has none of its files, or gives what are not all of their bytes.
+        StorageError: A file could not be stored.
+    """
+    found = _of_this_service(context, name)
+    batch = _settled(context, found.id, name)
+    with writing("A result file", context.spool_dir, setting="TMPDIR"):
+        files = fetch_files(context, batch)
+    try:
+        if not files.paths:
+            raise LivedashError(
+                f"The service has no result file of batch {name!r}.",
+                remedy="Ask again while it may still show one; what was given up can be bought again: `livedash requeue`.",
+                code="artifact_unavailable",
+            )
+        _require_whole(files, name)
+        late = in_transaction(context.engine, lambda connection: _take_in(context, connection, batch, files))
+    finally:
+        files.remove()
+    log.info("late results taken in", batch_id=str(batch.id), completed=late.completed, **late.outcomes)
+    report = IngestReport(batches=[batch.id], late=late.completed, cost_eur=late.cost_eur)
+    report.outcomes.update(late.outcomes)
+    note_waiting(context, report, None)
+    return report
+
+
+def _of_this_service(context: BatchContext, name: str) -> NamedBatch:
+    batch = named_batch(context.engine, name)
+    if batch.endpoint != context.endpoint:
+        raise UsageError(
+            f"Batch {name!r} was made at {batch.endpoint}, and OPENAI_BASE_URL is {context.endpoint}.",
+            remedy="Set OPENAI_BASE_URL and OPENAI_API_KEY to those of the service that has it.",
+        )
+    return batch
+
+
+def _settled(context: BatchContext, batch_id: UUID, name: str) -> BatchToIngest:
+    """The batch with the files that the service names now."""
+    with context.engine.connect() as connection:
+        batch = finished.read_batch(connection, batch_id, settled=True)
+    if batch is None:
+        raise UsageError(f"Batch {name!r} is not settled yet.", remedy="Take it in first: `livedash ingest`.")
+    if batch.openai_batch_id is None or (batch.output_file_id and batch.error_file_id):
+        return batch
+    try:
+        remote = context.gateway.retrieve_batch(batch.openai_batch_id)
+    except BatchApiError as error:
+        if error.failure.kind is not FailureKind.NOT_FOUND:
+            raise
+        return batch
+    with context.engine.begin() as connection:
+        late_results.note_files(
+            connection, batch_id, output_file_id=remote.output_file_id, error_file_id=remote.error_file_id
+        )
+        return finished.read_batch(connection, batch_id, settled=True) or batch
+
+
+def _require_whole(files: ResultFiles, name: str) -> None:
+    """What is not whole now may be at another time, and an answer counts once.
+
+    Raises:
+        LivedashError: The bytes are not the ones that the service states, or end within a line.
+    """
+    fault = files.transfer_fault or (None if files.ends_whole else CUT)
+    if fault is not None:
+        raise LivedashError(
+            f"The files of batch {name!r} are not whole: {fault}.",
+            remedy="Nothing was changed. Ask again later: `livedash ingest --again`.",
+            code="short_download",
+        )
+
+
+def _take_in(context: BatchContext, connection: Connection, batch: BatchToIngest, files: ResultFiles) -> Late:
+    wanted = late_results.lock_candidates(connection, batch.id)
+    now = context.now(connection)
+    tariff = tariff_of(context, connection, batch, now)
+    settlement.open_stage(connection)
+    settlement.copy_results(
+        connection, staged_rows(files, wanted, tariff, LineCounts(), context.kind.read_answer, unreadable=False)
+    )
+    settlement.drop_repeated(connection, batch.id)
+    late = late_results.apply(
+        connection, batch.id, kind=context.kind, now=now, pricing_id=tariff.pricing_id, usd_eur=tariff.usd_eur
+    )
+    settlement.drop_stage(connection)
+    return late

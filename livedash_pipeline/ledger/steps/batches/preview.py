@@ -1,0 +1,192 @@
+"""What a submit would send and what it would cost, without a key, a call, a lock or a change.
+
+Groups are gone through in the order in which a submit takes turns; what one takes is not left for the next. Where several
+groups of many batches share a token limit, a submit may divide it otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+
+from livedash_pipeline.base.rules.values import Document, moment, money
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.ledger.rules.admission import admission
+from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup
+from livedash_pipeline.ledger.rules.admission.limits import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
+from livedash_pipeline.ledger.rules.admission.nothing_sent import Standing, why_nothing_is_sent
+from livedash_pipeline.ledger.rules.results.judgement import month_of
+from livedash_pipeline.ledger.steps.admission.spending import models_to_pay, require_payable
+from livedash_pipeline.ledger.steps.recovery.standing import read_standing
+from livedash_pipeline.ledger.store.admission import holds
+from livedash_pipeline.ledger.store.batches import claims as batches
+from livedash_pipeline.ledger.store.batches import previews
+from livedash_pipeline.ledger.store.batches.previews import ForeseenClaim, foresee_claim, learned_token_limit
+from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
+from livedash_pipeline.money.store import prices
+from livedash_pipeline.settings import Settings
+
+
+@dataclass
+class _Preview:
+    """One preview under way: what is left of shared limits, and what has been found."""
+
+    connection: Connection
+    settings: Settings
+    kind: RequestKind
+    endpoint: str
+    now: datetime
+    free: dict[str, int | None] = field(default_factory=dict)
+    spent: dict[UUID, Decimal] = field(default_factory=dict)
+    claims: list[ForeseenClaim] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+
+
+def preview_submit(
+    engine: Engine,
+    settings: Settings,
+    kind: RequestKind,
+    *,
+    endpoint: str,
+    key_fingerprint: str | None = None,
+    company_id: UUID | None = None,
+    unhold: bool = False,
+) -> Document:
+    """The document of a submit by hand that would be made now, with the tokens and the reasons of what is held back.
+
+    Args:
+        engine: Our database.
+        settings: Limits, cap and fallback rate.
+        kind: What the requests ask.
+        endpoint: Where it would go.
+        key_fingerprint: With whose key; without one, holds that end with a change of key are not counted.
+        company_id: Only this company's requests.
+        unhold: As if all holds of the endpoint had ended.
+
+    Raises:
+        SettingsError: The spending cap is below the price of one request.
+    """
+    with engine.connect() as connection:
+        preview = _Preview(connection, settings, kind, endpoint, database_now(connection))
+        groups = batches.pending_groups(connection, company_id)
+        require_payable(
+            connection, settings, models_to_pay(connection, settings, kind, groups, company_id), now=preview.now
+        )
+        in_force = [] if unhold else _holds(preview, key_fingerprint or "")
+        preview.held += [_describe(hold) for hold in in_force]
+        for group in _free_of(in_force, admission.take_turns(groups)):
+            _foresee(preview, group)
+        standing = read_standing(connection, endpoint=endpoint, company_id=company_id, now=preview.now)
+        awaiting = batches.awaiting_recovery(connection, endpoint)
+        connection.rollback()
+    return _document(preview, standing, awaiting)
+
+
+def _holds(preview: _Preview, fingerprint: str) -> list[holds.Hold]:
+    return holds.holds_in_force(preview.connection, preview.endpoint, key_fingerprint=fingerprint, now=preview.now)
+
+
+def _free_of(in_force: Iterable[holds.Hold], groups: Iterable[PendingGroup]) -> list[PendingGroup]:
+    held_models = {hold.model for hold in in_force}
+    return [group for group in groups if not held_models & {None, group.model}]
+
+
+def _describe(hold: holds.Hold) -> str:
+    until = f"until {hold.not_before.isoformat()}" if hold.not_before else "until `livedash submit --unhold`"
+    return f"{hold.model or 'every model'} is on hold {until} ({hold.reason}): {hold.message}"
+
+
+def _foresee(preview: _Preview, group: PendingGroup) -> None:
+    budget = _budget(preview, group)
+    if budget is None:
+        preview.held.append(
+            f"{group.company} has a spending cap, and the price of {group.model} or the exchange rate is unknown"
+        )
+        return
+    free = _free_tokens(preview, group.model)
+    longest = preview.settings.enqueued_token_limit(group.model) or MAX_REQUEST_TOKENS
+    claim = foresee_claim(
+        preview.connection,
+        group,
+        prompt_version=preview.kind.version(),
+        max_bytes=MAX_FILE_BYTES,
+        max_request_tokens=min(MAX_REQUEST_TOKENS, longest),
+        max_tokens=free,
+        max_request_eur=preview.settings.livedash_monthly_cap_eur,
+        budget=budget,
+    )
+    preview.held += _cap_reasons(preview, group, budget)
+    if claim.requests < group.requests:
+        preview.held.append(
+            f"{group.requests - claim.requests} of {group.requests} requests of {group.company} for {group.model} stay: "
+            "they exceed the tokens or the money that is left, are too long, or wait for their current transcript"
+        )
+    if claim.requests:
+        preview.claims.append(claim)
+        preview.free[group.model] = None if free is None else free - claim.token_estimate
+        preview.spent[group.company_id] = preview.spent.get(group.company_id, Decimal(0)) + claim.reserved_eur
+
+
+def _cap_reasons(preview: _Preview, group: PendingGroup, budget: Budget) -> list[str]:
+    cap, left = preview.settings.livedash_monthly_cap_eur, budget.left
+    if cap is None or left is None:
+        return []
+    waiting = previews.capped_requests(
+        preview.connection, group, prompt_version=preview.kind.version(), budget=budget, cap=cap
+    )
+    return admission.cap_reasons(group, cap, left, waiting)
+
+
+def _free_tokens(preview: _Preview, model: str) -> int | None:
+    if model not in preview.free:
+        preview.free[model] = admission.free_tokens(
+            preview.settings.enqueued_token_limit(model),
+            learned_token_limit(preview.connection, preview.endpoint, model),
+            batches.enqueued_tokens(preview.connection, preview.endpoint, model),
+        )
+    return preview.free[model]
+
+
+def _budget(preview: _Preview, group: PendingGroup) -> Budget | None:
+    cap = preview.settings.livedash_monthly_cap_eur
+    committed = preview.spent.get(group.company_id, Decimal(0))
+    if cap is not None:
+        committed += batches.committed_eur(preview.connection, group.company_id, month_start=month_of(preview.now))
+    priced = prices.price_for(preview.connection, group.model, preview.now)
+    rate = prices.rate_at(preview.connection, preview.now, preview.settings.livedash_usd_eur)
+    return admission.budget(
+        cap=cap,
+        committed=committed,
+        input_usd=priced[1].batch_input if priced else None,
+        output_usd=priced[1].batch_output if priced else None,
+        usd_eur=rate.usd_eur if rate else None,
+    )
+
+
+def _document(preview: _Preview, standing: Standing, awaiting: tuple[int, datetime | None]) -> Document:
+    reserved = [claim.reserved_eur for claim in preview.claims]
+    return {
+        "ok": True,
+        "batches": sum(map(_batches_of, preview.claims)),
+        "requests": sum(claim.requests for claim in preview.claims),
+        # As in a submit: what reserves nothing has no known price, and a sum without it would be a lie.
+        "estimatedCostEur": money(sum(reserved, Decimal(0)) if all(reserved) else None),
+        "recovered": 0,
+        "awaitingRecovery": awaiting[0],
+        "nextRecoveryAt": moment(awaiting[1]),
+        "unansweredBatches": 0,
+        "unansweredRequests": 0,
+        "held": preview.held,
+        "why": [] if preview.claims or preview.held else why_nothing_is_sent(standing),
+        "tokens": sum(claim.token_estimate for claim in preview.claims),
+        "dryRun": True,
+    }
+
+
+def _batches_of(claim: ForeseenClaim) -> int:
+    return max(-(-claim.requests // MAX_LINES), -(-claim.body_bytes // MAX_FILE_BYTES))

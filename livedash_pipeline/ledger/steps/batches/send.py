@@ -1,0 +1,297 @@
+"""Sends one claimed batch: upload, create, and what follows from the service's answer.
+
+The commits around the call keep a crash from buying twice; do not reorder them (docs/architecture.md argues each place). Who is
+sent is decided in `ledger.steps.batches.submit`, and a batch whose sender is gone is taken up by
+`ledger.steps.recovery.recover`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.base.store.connect import in_transaction
+from livedash_pipeline.errors import LivedashError
+from livedash_pipeline.ledger.rules.admission import admission
+from livedash_pipeline.ledger.rules.service.remote import METADATA_BATCH_ID, METADATA_NONCE
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.recovery.adopt import adopt_after_create
+from livedash_pipeline.ledger.store.admission import holds
+from livedash_pipeline.ledger.store.batches import claims
+from livedash_pipeline.ledger.store.batches.claims import Claim
+from livedash_pipeline.ledger.store.batches.leases import Heartbeat
+from livedash_pipeline.ledger.store.recovery import recovery, traits
+from livedash_pipeline.ledger.store.results import settlement
+from livedash_pipeline.ledger.store.results.settlement import Allowances
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.settings import CREATE_LEASE_MARGIN
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class SubmittedBatch:
+    """One batch that went out; `openai_batch_id` is None where the answer to create is not known yet."""
+
+    batch_id: UUID
+    company: str
+    model: str
+    requests: int
+    token_estimate: int
+    reserved_eur: Decimal
+    openai_batch_id: str | None
+
+
+class InputChangedError(LivedashError):
+    """What a request's hash names cannot be rebuilt any more."""
+
+    code = "input_changed"
+    request_ids: tuple[UUID, ...] = ()
+
+
+def send(context: BatchContext, claim: Claim, *, input_file_id: str | None = None) -> SubmittedBatch | None:
+    """Steps 2 to 4 for one claimed batch; None where create did not begin.
+
+    Args:
+        context: Database, endpoint and settings.
+        claim: The batch, held by this caller.
+        input_file_id: An input file that the service has already; None: it is built and uploaded.
+
+    Raises:
+        BatchApiError: The service refused; the batch is settled.
+        InputChangedError: What the requests' hashes name cannot be rebuilt; the batch is settled.
+    """
+    spool = context.spool_dir / claim.filename
+    try:
+        file_id = input_file_id or _upload(context, claim, spool)
+    except (BatchApiError, InputChangedError) as error:
+        # Uploading buys nothing, so whatever went wrong, the requests can be released at once.
+        _refuse(context, claim, error)
+        raise
+    finally:
+        spool.unlink(missing_ok=True)
+    nonce = context.new_nonce()
+    if file_id is None or not _begin_create(context, claim, nonce):
+        # Unless another process has taken the batch over, it is ours to end: create has not begun.
+        ended = cancel_unbought(context, claim) or release(
+            context,
+            claim,
+            error_code="not_submitted",
+            error_message="The batch's lease ran out before it was submitted.",
+        )
+        log_claim("batch ended before create" if ended else "batch left to its new owner", claim)
+        return None
+    return _submitted(claim, _create(context, claim, file_id, nonce))
+
+
+def _upload(context: BatchContext, claim: Claim, spool: Path) -> str | None:
+    """Step 2: the file is built from the database and uploaded; None where the lease was lost meanwhile."""
+    with Heartbeat(context.engine, claim, lease=context.settings.livedash_lease, now=context.now) as heartbeat:
+        lines = write_input_file(context, claim.batch_id, spool)
+        with context.engine.begin() as connection:
+            if not claims.mark_uploading(connection, claim, now=context.now(connection)):
+                return None
+        if lines != claim.requests:
+            raise AssertionError(f"batch {claim.batch_id} holds {claim.requests} requests and {lines} lines")
+        uploaded = context.gateway.upload_input(spool, claim.filename)
+        log_claim("input uploaded", claim, file_id=uploaded.id)
+        with context.engine.begin() as connection:
+            if not claims.record_upload(connection, claim, input_file_id=uploaded.id, created_at=uploaded.created_at):
+                return None
+        return uploaded.id if heartbeat.alive else None
+
+
+def write_input_file(context: BatchContext, batch_id: UUID, path: Path) -> int:
+    """Streams the lines of a batch to disk and returns how many.
+
+    Raises:
+        LivedashError: A transcript is not the one that was claimed any more.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    count = 0
+    # The lines are closed at once where writing fails: they hold a connection of their own.
+    with path.open("wb") as target, closing(_lines(context, batch_id)) as lines:
+        for line in lines:
+            target.write(line + b"\n")
+            count += 1
+    return count
+
+
+def _lines(context: BatchContext, batch_id: UUID) -> Generator[bytes]:
+    with context.engine.connect() as connection:
+        model, parameters = claims.batch_model(connection, batch_id)
+    changed: list[UUID] = []
+    with closing(context.kind.lines(context.engine, batch_id, model, parameters)) as lines:
+        for request_id, line in lines:
+            if line is None:
+                changed.append(request_id)
+            else:
+                yield line
+    if changed:
+        # All of them are named, so that what can never be asked is given up at once and not one a submit.
+        error = InputChangedError(
+            f"{len(changed)} requests of batch {batch_id} name messages or a prompt that are not the present ones, the "
+            f"first {changed[0]}.",
+            remedy="Nothing to do: what has a present input is asked again with it, the rest has failed.",
+        )
+        error.request_ids = tuple(changed)
+        raise error
+
+
+def _begin_create(context: BatchContext, claim: Claim, nonce: str) -> bool:
+    """Step 3, directly before the call: the commit that starts it checks the fence and a cancel request, and names the create."""
+    lease = context.settings.livedash_create_deadline + CREATE_LEASE_MARGIN
+    with context.engine.begin() as connection:
+        known = traits.read_traits(connection, context.endpoint, context.key_fingerprint)
+        return claims.start_create(
+            connection,
+            claim,
+            key_fingerprint=context.key_fingerprint,
+            nonce=nonce,
+            guard=known.guard,
+            lease=lease,
+            now=context.now(connection),
+        )
+
+
+def _create(context: BatchContext, claim: Claim, file_id: str, nonce: str) -> str | None:
+    """The call that buys, sent once; where its outcome is unknown somebody looks at once, and the row stays for recovery."""
+    try:
+        remote = context.gateway.create_batch(
+            file_id,
+            metadata={
+                METADATA_BATCH_ID: str(claim.batch_id),
+                "livedash_company": claim.company,
+                METADATA_NONCE: nonce,
+            },
+            deadline=float(context.settings.livedash_create_deadline),
+        )
+    except BatchApiError as error:
+        if error.failure.definite_refusal:
+            _refuse(context, claim, error)
+            raise
+        return _look_for(context, claim, kind=error.failure.kind.value)
+    if remote.our_nonce not in (None, nonce):
+        # The answer to another create, repeated by somebody in between.
+        return _look_for(context, claim, kind="answer_of_another_create")
+    with context.engine.begin() as connection:
+        recorded = claims.record_created(
+            connection, claim, openai_batch_id=remote.id, openai_status=remote.status_word, now=context.now(connection)
+        )
+    log_claim("batch created" if recorded else "batch created for a lost claim", claim, openai_batch_id=remote.id)
+    return remote.id if recorded else None
+
+
+def _look_for(context: BatchContext, claim: Claim, *, kind: str) -> str | None:
+    """The id of a batch whose create had no known outcome, if the service shows it within some seconds."""
+    log.warning("create has no known outcome", batch_id=str(claim.batch_id), company=claim.company, kind=kind)
+    with context.engine.connect() as connection:
+        begun = context.now(connection) + timedelta(seconds=1)
+        unknown = recovery.unknown_creates(connection, context.endpoint, begun_before=begun, batch_id=claim.batch_id)
+    if not unknown or not adopt_after_create(context, unknown[0]):
+        return None
+    with context.engine.connect() as connection:
+        return claims.openai_id(connection, claim.batch_id)
+
+
+def release(context: BatchContext, claim: Claim, *, error_code: str, error_message: str) -> bool:
+    """Ends a batch that the service does not have, and releases its requests; False where it is not ours any more."""
+    return in_transaction(
+        context.engine, lambda connection: _release(context, connection, claim, error_code, error_message)
+    )
+
+
+def _release(context: BatchContext, connection: Connection, claim: Claim, error_code: str, error_message: str) -> bool:
+    now = context.now(connection)
+    ours = claims.fail_unsubmitted(connection, claim, error_code=error_code, error_message=error_message[:500], now=now)
+    if ours:
+        _settle_unbought(context, connection, claim.batch_id, error_code, now=now)
+    return ours
+
+
+def cancel_unbought(context: BatchContext, claim: Claim) -> bool:
+    """Ends a batch that somebody wants cancelled and that create has not begun for; False where that is not so."""
+
+    def work(connection: Connection) -> bool:
+        now = context.now(connection)
+        ours = recovery.cancel_unbought(connection, claim, now=now)
+        if ours:
+            _settle_unbought(context, connection, claim.batch_id, "cancelled", now=now)
+        return ours
+
+    return in_transaction(context.engine, work)
+
+
+def _refuse(context: BatchContext, claim: Claim, error: LivedashError) -> None:
+    """Step 4: nothing exists at the service, so the batch is FAILED, its requests wait again, and others are held off."""
+
+    def work(connection: Connection) -> None:
+        ours = _release(context, connection, claim, error.code, error.message)
+        if ours and isinstance(error, InputChangedError):
+            _give_up_lost_inputs(context, connection, claim, error)
+        if ours and isinstance(error, BatchApiError) and error.failure.definite_refusal:
+            holds.place_hold(
+                connection,
+                endpoint=context.endpoint,
+                model=claim.model,
+                rule=admission.hold_rule(error.failure.kind),
+                reason=error.code,
+                message=error.message[:500],
+                key_fingerprint=context.key_fingerprint,
+                now=context.now(connection),
+            )
+
+    in_transaction(context.engine, work)
+    log_claim("batch refused", claim, reason=error.code)
+
+
+def _give_up_lost_inputs(context: BatchContext, connection: Connection, claim: Claim, error: InputChangedError) -> None:
+    """Fails what was released and would be claimed again just as it is, only to be released again."""
+    now = context.now(connection)
+    context.kind.give_up_lost_inputs(connection, claim.company_id, error.request_ids, now=now)
+
+
+def _settle_unbought(
+    context: BatchContext, connection: Connection, batch_id: UUID, error_code: str, *, now: datetime
+) -> int:
+    """Releases all requests of a batch of which nothing was bought, without using up anything."""
+    locked = settlement.lock_batch(connection, batch_id)
+    if locked is None:
+        return 0
+    settlement.open_stage(connection)
+    released = settlement.stage_unanswered(
+        connection, batch_id, Outcome.NOT_RUN, error_code=error_code, error_message=None, counted_release=False
+    )
+    settlement.settle(connection, locked, kind=context.kind, allowances=allowances(context), now=now)
+    return released
+
+
+def allowances(context: BatchContext) -> Allowances:
+    """How often requests are tried and released, by the settings."""
+    return Allowances(context.settings.livedash_max_attempts, context.settings.livedash_max_releases)
+
+
+def _submitted(claim: Claim, openai_batch_id: str | None) -> SubmittedBatch:
+    return SubmittedBatch(
+        claim.batch_id,
+        claim.company,
+        claim.model,
+        claim.requests,
+        claim.token_estimate,
+        claim.reserved_eur,
+        openai_batch_id,
+    )
+
+
+def log_claim(event: str, claim: Claim, **values: object) -> None:
+    """One line about a batch, with the ids that every line about it carries."""
+    log.info(event, batch_id=str(claim.batch_id), company=claim.company, model=claim.model, **values)

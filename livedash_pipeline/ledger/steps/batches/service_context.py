@@ -1,0 +1,41 @@
+"""Opens everything that a call of the Batch API needs, for shells that bring their own database; nothing is called here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+
+from livedash_pipeline.ledger.steps.admission.pauses import pausing
+from livedash_pipeline.ledger.steps.batches.context import BatchContext, configured_endpoint, require_api_key
+from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
+from livedash_pipeline.scratch import scratch_directory
+from livedash_pipeline.settings import Settings
+
+
+@contextmanager
+def service_context(
+    engine: Engine, settings: Settings, kind: RequestKind, run_id: str | None = None
+) -> Iterator[BatchContext]:
+    """A gateway and a spool directory, both gone afterwards.
+
+    Args:
+        engine: Our database.
+        settings: The service's address and key.
+        kind: What the requests ask.
+        run_id: Dagster's run, kept with the rows that it writes.
+
+    Raises:
+        SettingsError: There is no API key.
+    """
+    # The SDK takes half a second to load, and most processes that load this never call the service.
+    from livedash_pipeline.services.openai.gateway import connect
+
+    key = require_api_key(settings)
+    noted = pausing(engine, configured_endpoint(settings))
+    with (
+        scratch_directory("spool") as spool,
+        connect(settings.openai_base_url, key, on_failure=noted) as gateway,
+    ):
+        yield BatchContext(engine, gateway, kind, settings, run_id, spool_dir=spool)

@@ -1,0 +1,365 @@
+"""Submits pending requests as batches, in the order of commits that keeps a crash from buying twice.
+
+One batch goes through `claim` (committed), upload (committed), the start of create (committed), the call, and its answer
+(committed). Each commit carries the fence of the claim. Do not reorder: every step's place is argued in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.base.rules.values import Document, moment, money
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import in_transaction
+from livedash_pipeline.base.store.properties import require_endpoint_kind
+from livedash_pipeline.errors import LivedashError
+from livedash_pipeline.ledger.rules.admission import admission
+from livedash_pipeline.ledger.rules.admission.admission import PendingGroup
+from livedash_pipeline.ledger.rules.admission.limits import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
+from livedash_pipeline.ledger.rules.admission.nothing_sent import why_nothing_is_sent
+from livedash_pipeline.ledger.rules.results.judgement import month_of
+from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.ledger.steps.admission.pauses import describe_pause, paused_until, unpaused
+from livedash_pipeline.ledger.steps.admission.spending import models_to_pay, require_payable
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.send import InputChangedError, SubmittedBatch, log_claim, release, send
+from livedash_pipeline.ledger.steps.batches.unclaimed import bring_up_to_date, drop_lost_inputs, use_kept_answers
+from livedash_pipeline.ledger.steps.recovery.recover import recover_batches
+from livedash_pipeline.ledger.steps.recovery.standing import read_standing
+from livedash_pipeline.ledger.store.admission import holds
+from livedash_pipeline.ledger.store.batches import claims, previews
+from livedash_pipeline.ledger.store.batches.claims import Claim, ClaimLimits
+from livedash_pipeline.ledger.store.recovery.recovery import TakenOver
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.money.store import prices
+from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.storage import storage_error
+
+log = get_logger(__name__)
+
+
+@dataclass
+class SubmitReport:
+    """What a submit did and what it left; `why` says why it sent nothing, where `held` does not."""
+
+    submitted: list[SubmittedBatch] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    too_long: int = 0
+    recovered: int = 0
+    problems: list[str] = field(default_factory=list)
+    awaiting_recovery: int = 0
+    next_recovery_at: datetime | None = None
+    why: list[str] = field(default_factory=list)
+    estimated_cost_eur: Decimal | None = Decimal(0)
+
+
+def submit_pending(
+    context: BatchContext, *, company_id: UUID | None = None, ignore_minimum: bool = False, unhold: bool = False
+) -> SubmitReport:
+    """Submits what is due, one batch per group in turn, until nothing more fits.
+
+    What concerns one group alone, such as a model that does not exist, keeps no other group waiting and is raised at the end.
+
+    Args:
+        context: Database, endpoint and settings.
+        company_id: Only this company's requests.
+        ignore_minimum: Submit groups smaller than the minimum batch as well.
+        unhold: End all holds of the endpoint first.
+
+    Raises:
+        BatchApiError: The service refused; what was submitted before stays.
+        StorageError: An input file could not be written; its requests wait again.
+        SettingsError: The endpoint is of another kind than the database's, or the cap is below the price of one request.
+    """
+    report = SubmitReport()
+    with context.engine.begin() as connection:
+        if unhold:
+            holds.lift_holds(connection, context.endpoint)
+        report.held, held_models = _holds(context, connection)
+        groups = claims.pending_groups(connection, company_id)
+        to_pay = models_to_pay(connection, context.settings, context.kind, groups, company_id)
+        require_payable(connection, context.settings, to_pay, now=context.now(connection))
+    models = _Models(context)
+    go_on = unpaused(context)
+    if go_on():
+        recovered = recover_batches(context, may_buy=_may_buy(models, held_models, company_id), time_left=go_on)
+        report.recovered, report.problems = recovered.recovered, recovered.problems
+        report.submitted += recovered.resubmitted
+    waiting = _waiting_groups(context, company_id, ignore_minimum, held_models)
+    faults = _submit_in_turn(context, models, waiting, report)
+    with context.engine.begin() as connection:
+        now = context.now(connection)
+        standing = read_standing(connection, endpoint=context.endpoint, company_id=company_id, now=now)
+        # Recovery looks after every company of the endpoint, whichever one this submit is for.
+        report.awaiting_recovery, report.next_recovery_at = claims.awaiting_recovery(connection, context.endpoint)
+    if not (report.submitted or report.held):
+        report.why = why_nothing_is_sent(standing)
+    reserved = [batch.reserved_eur for batch in report.submitted]
+    # A batch that reserves nothing has no known price, and a sum without it would be a lie.
+    report.estimated_cost_eur = sum(reserved, Decimal(0)) if all(reserved) else None
+    if faults:
+        raise faults[0]
+    return report
+
+
+@dataclass
+class _Models:
+    """Step 0, free of charge: what the service says about each model, asked once a submit."""
+
+    context: BatchContext
+    faults: dict[str, BatchApiError | None] = field(default_factory=dict)
+
+    def fault(self, model: str) -> BatchApiError | None:
+        """What is wrong with a model; None if it may be used.
+
+        Raises:
+            BatchApiError: What is wrong concerns every model, such as a bad key.
+        """
+        if model not in self.faults:
+            self.faults[model] = _check_model(self.context, model)
+        return self.faults[model]
+
+
+def _may_buy(models: _Models, held: set[str | None], company_id: UUID | None) -> Callable[[TakenOver], bool]:
+    """Whether a batch that was taken over may be uploaded and created: switches, holds and company are respected."""
+
+    def may_buy(taken: TakenOver) -> bool:
+        claim = taken.claim
+        wanted = company_id in (None, claim.company_id)
+        return wanted and not held & {None, claim.model} and models.fault(claim.model) is None
+
+    return may_buy
+
+
+def _submit_in_turn(
+    context: BatchContext, models: _Models, waiting: deque[PendingGroup], report: SubmitReport
+) -> list[LivedashError]:
+    """Goes round the groups until none has anything that fits; returns what was wrong with single groups."""
+    faults: list[LivedashError] = []
+    begun: set[PendingGroup] = set()
+    while waiting:
+        until = paused_until(context)
+        if until is not None:
+            report.held.append(describe_pause(context.endpoint, until))
+            break
+        group = waiting.popleft()
+        if models.fault(group.model) is not None:
+            continue
+        if group not in begun:
+            # Once a group and not once a batch: it reads everything that waits.
+            report.too_long += _fail_oversized(context, group)
+            drop_lost_inputs(context, group.company_id, group.company)
+            use_kept_answers(context, group.company_id, group.company)
+            begun.add(group)
+        try:
+            claim = _claim(context, group, report)
+            sent = None if claim is None else _send(context, claim)
+        except InputChangedError as fault:
+            faults.append(fault)
+            continue
+        if sent is not None:
+            report.submitted.append(sent)
+            waiting.append(group)
+    return [*filter(None, models.faults.values()), *faults]
+
+
+def _send(context: BatchContext, claim: Claim) -> SubmittedBatch | None:
+    """`send`; where its spool cannot be written, the requests wait again at once instead of until the lease ends."""
+    try:
+        return send(context, claim)
+    except OSError as error:
+        failed = storage_error(error, "The input file of a batch", context.spool_dir, setting="TMPDIR")
+        if _not_begun(context, claim):
+            release(context, claim, error_code=failed.code, error_message=failed.message)
+        raise failed from error
+
+
+def _not_begun(context: BatchContext, claim: Claim) -> bool:
+    """Whether a batch is still ours, and create, which may have bought it, has not begun."""
+    lease = context.settings.livedash_lease
+    with context.engine.begin() as connection:
+        return claims.renew_lease(connection, claim, lease=lease, now=context.now(connection))
+
+
+def _holds(context: BatchContext, connection: Connection) -> tuple[list[str], set[str | None]]:
+    """Holds in force in words, and the models they hold (None: every model)."""
+    now = context.now(connection)
+    in_force = holds.holds_in_force(connection, context.endpoint, key_fingerprint=context.key_fingerprint, now=now)
+    return [_describe_hold(hold) for hold in in_force], {hold.model for hold in in_force}
+
+
+def _waiting_groups(
+    context: BatchContext, company_id: UUID | None, ignore_minimum: bool, held_models: set[str | None]
+) -> deque[PendingGroup]:
+    """What is due, after requests for an earlier model or prompt were brought to the present one; as a rule there are none."""
+
+    def work(connection: Connection) -> tuple[list[Company], deque[PendingGroup]]:
+        default_model = context.settings.openai_model
+        outdated = context.kind.outdated_companies(connection, default_model=default_model, company_id=company_id)
+        return outdated, _due_groups(context, connection, company_id, ignore_minimum, held_models)
+
+    outdated, waiting = in_transaction(context.engine, work)
+    for company in outdated:
+        bring_up_to_date(context, company)
+    return in_transaction(context.engine, work)[1] if outdated else waiting
+
+
+def _due_groups(
+    context: BatchContext,
+    connection: Connection,
+    company_id: UUID | None,
+    ignore_minimum: bool,
+    held_models: set[str | None],
+) -> deque[PendingGroup]:
+    now, settings = context.now(connection), context.settings
+    return deque(
+        group
+        for group in admission.take_turns(claims.pending_groups(connection, company_id))
+        if not held_models & {None, group.model}
+        and (
+            ignore_minimum
+            or admission.is_due(
+                group, now=now, min_batch=settings.livedash_min_batch, max_wait=settings.livedash_max_wait
+            )
+        )
+    )
+
+
+def _describe_hold(hold: holds.Hold) -> str:
+    until = f"until {hold.not_before.isoformat()}" if hold.not_before else "until `livedash submit --unhold`"
+    return f"{hold.model or 'every model'} is on hold {until} ({hold.reason}): {hold.message}"
+
+
+def _check_model(context: BatchContext, model: str) -> BatchApiError | None:
+    """Step 0, free of charge: a bad key or an unknown model, which is returned, is found before anything is claimed."""
+    check = context.gateway.check_model(model)
+    if check.failure is not None and not check.route_missing:
+        fault = BatchApiError(f"Checking model {model!r}", check.failure, model)
+        if check.failure.kind is FailureKind.MODEL_NOT_FOUND:
+            return fault
+        raise fault
+    with context.engine.begin() as connection:
+        require_endpoint_kind(connection, stand_in=check.stand_in, now=context.now(connection))
+    return None
+
+
+def _longest_request(context: BatchContext, group: PendingGroup) -> int:
+    """The most tokens that a request of a group may have."""
+    return min(MAX_REQUEST_TOKENS, context.settings.enqueued_token_limit(group.model) or MAX_REQUEST_TOKENS)
+
+
+def _fail_oversized(context: BatchContext, group: PendingGroup) -> int:
+    longest = _longest_request(context, group)
+    return in_transaction(
+        context.engine,
+        lambda connection: claims.fail_oversized(
+            connection, group, max_bytes=MAX_FILE_BYTES, max_tokens=longest, now=context.now(connection)
+        ),
+    )
+
+
+def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> Claim | None:
+    """Step 1, one transaction: lock the model's admission row, measure what is free, claim what fits."""
+
+    def work(connection: Connection) -> Claim | None:
+        now = context.now(connection)
+        if not claims.may_claim(connection, group.company_id):
+            report.held.append(f"{group.company} is being taken over from LiveDash")
+            return None
+        limits = _limits(context, connection, group, now)
+        if limits is None:
+            report.held.append(
+                f"{group.company} has a spending cap, and the price of {group.model} or the exchange rate is unknown"
+            )
+            return None
+        # The savepoint takes back the batch row when nothing fits into it.
+        with connection.begin_nested() as savepoint:
+            claim = claims.claim_batch(
+                connection,
+                group,
+                limits,
+                endpoint=context.endpoint,
+                key_fingerprint=context.key_fingerprint,
+                prompt_version=context.kind.version(),
+                lease=context.settings.livedash_lease,
+                now=now,
+                dagster_run_id=context.run_id,
+            )
+            if claim is None:
+                savepoint.rollback()
+        if claim is None:
+            report.held += _cap_reasons(context, connection, group, limits)
+        return claim
+
+    claim = in_transaction(context.engine, work)
+    if claim is not None:
+        log_claim("batch claimed", claim, requests=claim.requests, tokens=claim.token_estimate)
+    return claim
+
+
+def _limits(context: BatchContext, connection: Connection, group: PendingGroup, now: datetime) -> ClaimLimits | None:
+    settings = context.settings
+    learned = holds.lock_admission(connection, context.endpoint, group.model, now=now)
+    month = month_of(now)
+    cap = settings.livedash_monthly_cap_eur
+    committed = claims.committed_eur(connection, group.company_id, month_start=month) if cap is not None else Decimal(0)
+    priced = prices.price_for(connection, group.model, now)
+    rate = prices.rate_at(connection, now, settings.livedash_usd_eur)
+    budget = admission.budget(
+        cap=cap,
+        committed=committed,
+        input_usd=priced[1].batch_input if priced else None,
+        output_usd=priced[1].batch_output if priced else None,
+        usd_eur=rate.usd_eur if rate else None,
+    )
+    if budget is None:
+        return None
+    enqueued = claims.enqueued_tokens(connection, context.endpoint, group.model)
+    free = admission.free_tokens(settings.enqueued_token_limit(group.model), learned, enqueued)
+    return ClaimLimits(
+        MAX_LINES,
+        MAX_FILE_BYTES,
+        free,
+        budget,
+        max_first_tokens=0 if enqueued else _longest_request(context, group),
+        max_request_eur=cap,
+    )
+
+
+def _cap_reasons(context: BatchContext, connection: Connection, group: PendingGroup, limits: ClaimLimits) -> list[str]:
+    """Why the spending cap keeps what is left of a group waiting; said in the log as well, where a command shows it."""
+    cap, left = limits.max_request_eur, limits.budget.left
+    if cap is None or left is None:
+        return []
+    waiting = previews.capped_requests(
+        connection, group, prompt_version=context.kind.version(), budget=limits.budget, cap=cap
+    )
+    reasons = admission.cap_reasons(group, cap, left, waiting)
+    for reason in reasons:
+        log.warning("held back", company=group.company, model=group.model, reason=reason)
+    return reasons
+
+
+def submit_document(report: SubmitReport) -> Document:
+    """What a submit did and left. Batches include those whose create was called and has no known answer."""
+    unanswered = [batch for batch in report.submitted if batch.openai_batch_id is None]
+    return {
+        "ok": True,
+        "batches": len(report.submitted),
+        "requests": sum(batch.requests for batch in report.submitted),
+        "estimatedCostEur": money(report.estimated_cost_eur),
+        "recovered": report.recovered,
+        "awaitingRecovery": report.awaiting_recovery,
+        "nextRecoveryAt": moment(report.next_recovery_at),
+        "unansweredBatches": len(unanswered),
+        "unansweredRequests": sum(batch.requests for batch in unanswered),
+        "held": report.held,
+        "why": report.why,
+    }

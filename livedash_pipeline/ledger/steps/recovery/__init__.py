@@ -1,0 +1,1 @@
+"""Looking for what was bought, proving absence, adopting, reconciling."""

@@ -1,0 +1,55 @@
+"""Reads the service's listing of batches as evidence: what it shows, and how it contradicts itself.
+
+Only a listing that could not be asked for now raises; one that contradicts itself, or that the service does not have, is returned
+with what it showed before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from livedash_pipeline.ledger.rules.service.listing import CONTRADICTION, Listing, ListingWatch, tells_nothing
+from livedash_pipeline.ledger.rules.service.remote import RemoteBatch
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.services.openai.errors import BatchApiError
+
+
+def read_listing(
+    context: BatchContext,
+    since: datetime,
+    *,
+    timeout: float | None = None,
+    enough: Callable[[RemoteBatch], bool] = lambda _remote: False,
+) -> Listing:
+    """Batches made since a moment of the service's clock.
+
+    Args:
+        context: The endpoint.
+        since: Batches made before are of no interest.
+        timeout: Seconds for each page, which is then tried once.
+        enough: Whether no page after the one with this batch is wanted.
+
+    Raises:
+        BatchApiError: A page could not be had.
+    """
+    watch = ListingWatch(since)
+    batches: list[RemoteBatch] = []
+    stopped = False
+
+    def until(remote: RemoteBatch) -> bool:
+        nonlocal stopped
+        reached = watch.reached_the_end(remote)
+        stopped |= enough(remote) or reached
+        return stopped
+
+    try:
+        batches.extend(context.gateway.list_batches(until=until, timeout=timeout))
+    except BatchApiError as error:
+        if not tells_nothing(error.failure):
+            raise
+        said = error.failure.message.removeprefix("the listing ")
+        return Listing(
+            batches, watch.flaw or (said if error.failure.code == CONTRADICTION else f"cannot be read: {said}")
+        )
+    return Listing(batches, watch.flaw, is_exhausted=not stopped)

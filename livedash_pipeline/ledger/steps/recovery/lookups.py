@@ -1,0 +1,22 @@
+"""A look-up of one batch by its id, where not being known is an answer and no failure."""
+
+from __future__ import annotations
+
+from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.ledger.rules.service.remote import RemoteBatch
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.services.openai.errors import BatchApiError
+
+
+def look_up(context: BatchContext, openai_batch_id: str, *, timeout: float | None = None) -> RemoteBatch | None:
+    """The batch as the service shows it to the present key; None if it knows none of that id.
+
+    Raises:
+        BatchApiError: The service could not be asked.
+    """
+    try:
+        return context.gateway.retrieve_batch(openai_batch_id, timeout=timeout)
+    except BatchApiError as error:
+        if error.failure.kind is FailureKind.NOT_FOUND:
+            return None
+        raise

@@ -1,0 +1,200 @@
+"""Makes probes and learns from them what an endpoint does; a probe costs nothing and each step of it is written down first.
+
+Whoever needs a proof calls this: recovery where a lost batch is not shown, `doctor --probe` when somebody asks. The meaning of a
+probe's end is in `ledger.rules.recovery.probes`, what absence needs in `ledger.rules.recovery.evidence`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.base.store.connect import in_transaction
+from livedash_pipeline.ledger.rules.recovery.evidence import Witnesses
+from livedash_pipeline.ledger.rules.recovery.probes import (
+    ProbeKind,
+    ProbeOutcome,
+    judge_fence,
+    judge_refusal,
+    probe_filename,
+    probe_line,
+)
+from livedash_pipeline.ledger.rules.service.remote import METADATA_NONCE, METADATA_PROBE
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.recovery.lookups import look_up
+from livedash_pipeline.ledger.store.recovery import traits
+from livedash_pipeline.ledger.store.recovery.traits import Probe, Traits
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.services.openai.errors import BatchApiError
+
+log = get_logger(__name__)
+
+# A probe that said nothing is not repeated before that.
+_REPEATED_AFTER = timedelta(hours=1)
+# Answers to a deletion by which a service says that it has none; 404 is none of them, since the file is gone then.
+_NO_DELETION = frozenset({400, 403, 405, 501})
+_TRAIT_OF = {ProbeOutcome.PROVEN: "proven", ProbeOutcome.REFUTED: "refuted", ProbeOutcome.UNKNOWN: "unproven"}
+
+
+def known_traits(context: BatchContext) -> Traits:
+    """What the endpoint has shown the present key."""
+    with context.engine.connect() as connection:
+        return traits.read_traits(connection, context.endpoint, context.key_fingerprint)
+
+
+def patience(context: BatchContext) -> timedelta:
+    """How long a probe may take: as long as a create, and twice as long as the service may take to show it."""
+    settings = context.settings
+    return timedelta(seconds=settings.livedash_create_deadline + 2 * settings.livedash_visibility_lag)
+
+
+def needs_probe(context: BatchContext, witnesses: Witnesses, now: datetime) -> bool:
+    """Whether a listing that proves nothing needs another probe: there is none, or the service has had time and forgot it."""
+    stands_for = max(patience(context), _REPEATED_AFTER)
+    return not any(own.is_probe and now < own.made_at + stands_for for own in witnesses.later)
+
+
+def make_probe(context: BatchContext, kind: ProbeKind, *, at_once: bool = False) -> str:
+    """Makes a probe unless one of its kind is under way or has just said nothing; returns why there is none, or "".
+
+    Args:
+        context: Database and endpoint.
+        kind: What it is to show.
+        at_once: Also where the last one has just ended.
+    """
+    probe, why_not = _begin(context, kind, at_once)
+    if probe is None:
+        return why_not
+    try:
+        file_id = _upload(context, kind, probe)
+        return _create(context, kind, probe, file_id)
+    except (BatchApiError, OSError) as error:
+        # Whether the probe exists does not matter: it asks nothing, and another one takes its place when its time is over.
+        said = (
+            error.failure.message if isinstance(error, BatchApiError) else f"{type(error).__name__}: {error.strerror}"
+        )
+        return f"No probe could be made: {said}"
+
+
+def settle_fence(context: BatchContext, *, timeout: float | None = None) -> bool:
+    """Learns from the fence probe, if it has ended; True while it is under way.
+
+    Raises:
+        BatchApiError: It could not be looked up.
+    """
+    with context.engine.connect() as connection:
+        probe = traits.open_probe(connection, context.endpoint, context.key_fingerprint, ProbeKind.FENCE)
+        now = context.now(connection)
+    if probe is None:
+        return False
+    found = _judge_fence(context, probe, timeout)
+    if found is None and now < probe.started_at + patience(context):
+        return True
+    outcome, reason = found or (ProbeOutcome.UNKNOWN, traits.UNSETTLED)
+    _end(context, ProbeKind.FENCE, probe, outcome, reason)
+    return False
+
+
+def delete_fence(context: BatchContext, file_id: str) -> None:
+    """Deletes an input file so that a create on it fails, and begins to learn whether it does, where that is not known yet.
+
+    A service that does not delete files has no such fence, which is noted: its batches are as sure as their marks make them.
+
+    Raises:
+        BatchApiError: The file could not be deleted now.
+    """
+    try:
+        context.gateway.delete_file(file_id)
+    except BatchApiError as error:
+        if error.failure.status not in _NO_DELETION:
+            raise
+        _note_no_fence(context, error.failure.message)
+        return
+    if known_traits(context).fence == "unproven":
+        make_probe(context, ProbeKind.FENCE)
+
+
+def _note_no_fence(context: BatchContext, message: str) -> None:
+    with context.engine.begin() as connection:
+        traits.note_fence(
+            connection,
+            context.endpoint,
+            context.key_fingerprint,
+            fence="refuted",
+            reason=f"The service does not delete files: {message}"[:500],
+            now=context.now(connection),
+        )
+
+
+def _judge_fence(context: BatchContext, probe: Probe, timeout: float | None) -> tuple[ProbeOutcome, str] | None:
+    if probe.openai_batch_id is None:
+        return None
+    remote = look_up(context, probe.openai_batch_id, timeout=timeout)
+    return None if remote is None else judge_fence(remote)
+
+
+def _begin(context: BatchContext, kind: ProbeKind, at_once: bool) -> tuple[Probe | None, str]:
+    def work(connection: Connection) -> tuple[Probe | None, str]:
+        now = context.now(connection)
+        place = (context.endpoint, context.key_fingerprint, kind)
+        stale = traits.open_probe(connection, *place)
+        if stale is not None and now >= stale.started_at + patience(context):
+            traits.end_probe(connection, stale, ProbeOutcome.UNKNOWN, traits.UNSETTLED, now=now)
+        silent = traits.last_silent(connection, *place, since=now - _REPEATED_AFTER)
+        if silent is not None and not at_once:
+            return None, silent
+        begun = traits.begin_probe(connection, *place, nonce=context.new_nonce(), now=now)
+        return begun, "A probe is under way."
+
+    return in_transaction(context.engine, work)
+
+
+def _upload(context: BatchContext, kind: ProbeKind, probe: Probe) -> str:
+    """The probe's input file at the service, which for a fence probe is deleted again at once."""
+    path = context.spool_dir / probe_filename(probe.nonce)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.write_bytes(probe_line(probe.nonce))
+        file_id = context.gateway.upload_input(path, path.name).id
+    finally:
+        path.unlink(missing_ok=True)
+    with context.engine.begin() as connection:
+        traits.update_probe(connection, probe, input_file_id=file_id)
+    if kind is ProbeKind.FENCE:
+        context.gateway.delete_file(file_id)
+    return file_id
+
+
+def _create(context: BatchContext, kind: ProbeKind, probe: Probe, file_id: str) -> str:
+    try:
+        remote = context.gateway.create_batch(
+            file_id,
+            metadata={METADATA_PROBE: probe.nonce, METADATA_NONCE: probe.nonce},
+            deadline=float(context.settings.livedash_create_deadline),
+        )
+    except BatchApiError as error:
+        if not error.failure.definite_refusal:
+            raise
+        outcome, reason = judge_refusal(kind, error.failure)
+        _end(context, kind, probe, outcome, reason)
+        return "" if outcome is ProbeOutcome.PROVEN else reason
+    with context.engine.begin() as connection:
+        traits.update_probe(connection, probe, openai_batch_id=remote.id, made_at=context.now(connection))
+    log.info("probe made", kind=kind.value, openai_batch_id=remote.id)
+    if kind is ProbeKind.LISTING:
+        # It is a witness from now on, whatever becomes of it.
+        _end(context, kind, probe, ProbeOutcome.PROVEN, "The probe was made.")
+        context.gateway.delete_file(file_id)
+    return ""
+
+
+def _end(context: BatchContext, kind: ProbeKind, probe: Probe, outcome: ProbeOutcome, reason: str) -> None:
+    def work(connection: Connection) -> None:
+        now: datetime = context.now(connection)
+        place = (context.endpoint, context.key_fingerprint)
+        if traits.end_probe(connection, probe, outcome, reason, now=now) and kind is ProbeKind.FENCE:
+            traits.note_fence(connection, *place, fence=_TRAIT_OF[outcome], reason=reason, now=now)
+
+    in_transaction(context.engine, work)
+    log.info("probe ended", kind=kind.value, outcome=outcome.value, reason=reason)

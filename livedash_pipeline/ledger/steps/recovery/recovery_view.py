@@ -1,0 +1,86 @@
+"""What the service shows the present key of a batch whose create has no known outcome.
+
+Add what a decision about such a batch needs to ask; nothing is written here but what was learned of the endpoint. What follows
+from it is decided in `ledger.rules.recovery.recovery` and done in `ledger.steps.recovery.recover`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from livedash_pipeline.ledger.rules.recovery.evidence import Absence, Witnesses
+from livedash_pipeline.ledger.rules.recovery.recovery import RecoveryClock
+from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.ledger.rules.service.listing import Listing
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.recovery.adopt import CLOCK_SLACK
+from livedash_pipeline.ledger.steps.recovery.listings import read_listing
+from livedash_pipeline.ledger.steps.recovery.lookups import look_up
+from livedash_pipeline.ledger.steps.recovery.proof import prove_absence
+from livedash_pipeline.ledger.store.recovery import recovery
+from livedash_pipeline.ledger.store.recovery.recovery import TakenOver
+from livedash_pipeline.ledger.store.recovery.witnesses import read_witnesses
+from livedash_pipeline.services.openai.errors import BatchApiError
+
+
+def recovery_clock(context: BatchContext) -> RecoveryClock:
+    """Deadline and lag of the settings."""
+    settings = context.settings
+    return RecoveryClock(
+        timedelta(seconds=settings.livedash_create_deadline), timedelta(seconds=settings.livedash_visibility_lag)
+    )
+
+
+@dataclass(frozen=True)
+class RecoveryView:
+    """The look at one batch; `timeout` is for each call, which is then tried once."""
+
+    context: BatchContext
+    taken: TakenOver
+    timeout: float | None = None
+
+    def input_file(self, file_id: str) -> tuple[bool, datetime]:
+        """Whether this key sees the input file, and when it was made by the service's clock."""
+        since = self.taken.input_file_created_at or self.taken.created_at - CLOCK_SLACK
+        try:
+            file = self.context.gateway.file(file_id, timeout=self.timeout)
+        except BatchApiError as error:
+            if error.failure.kind is FailureKind.NOT_FOUND:
+                return False, since
+            raise
+        return True, file.created_at or since
+
+    def witnesses(self) -> Witnesses:
+        """Batches of ours around the create in question, made with this key."""
+        begun = self.taken.unfinished.create_started_at or self.taken.created_at
+        with self.context.engine.connect() as connection:
+            return read_witnesses(connection, self.context.endpoint, self.context.key_fingerprint, around=begun)
+
+    def list_since(self, since: datetime, witnesses: Witnesses | None = None) -> Listing:
+        """Batches made since a moment of the service's clock, and further back to the newest witness from before the create."""
+        earlier = witnesses.earlier[:1] if witnesses is not None else ()
+        back = min([since, *(own.made_at - CLOCK_SLACK for own in earlier)])
+        return read_listing(self.context, back, timeout=self.timeout)
+
+    def absence(self, listing: Listing, witnesses: Witnesses, since: datetime, *, note: str = "") -> Absence:
+        """What it proves that a listing does not show the batch; asks for those of ours that it does not show either.
+
+        `since` is when its input file was made, by the service's clock.
+        """
+        with self.context.engine.connect() as connection:
+            settled = self.context.now(connection) - recovery_clock(self.context).lag
+        return prove_absence(
+            self.context, listing, witnesses, settled_before=settled, since=since, timeout=self.timeout, note=note
+        )
+
+    def sees_project(self) -> bool:
+        """Whether this key deleted the input file, or else sees a batch that was made with the key that did."""
+        deleted_with = self.taken.unfinished.input_delete_key
+        if deleted_with in (None, self.context.key_fingerprint):
+            return True
+        with self.context.engine.connect() as connection:
+            known = recovery.made_with_key(connection, self.context.endpoint, deleted_with)
+        if known is None:
+            return False
+        return look_up(self.context, known, timeout=self.timeout) is not None

@@ -1,0 +1,147 @@
+"""Follows surplus batches: remote ones that no row tracks. They are cancelled, watched to their end, and paid for in the ledger.
+
+They arise when the answer to a create is lost or comes late, or when a proxy repeats a create. What is surplus is proven first,
+in `ledger.steps.recovery.find_surplus`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.base.rules.token_usage import TokenUsage
+from livedash_pipeline.base.store.connect import in_transaction
+from livedash_pipeline.ledger.rules.service.batch_words import EndWord
+from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, remote_end
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.store.recovery import surplus as ledger
+from livedash_pipeline.ledger.store.recovery.surplus import SurplusBatch
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.money.rules.pricing import cost_of, to_eur
+from livedash_pipeline.money.store import prices
+from livedash_pipeline.services.openai.errors import BatchApiError
+
+log = get_logger(__name__)
+
+
+def follow_surplus(
+    context: BatchContext,
+    listed: Iterable[RemoteBatch] = (),
+    *,
+    timeout: float | None = None,
+    time_left: Callable[[], bool] = lambda: True,
+) -> int:
+    """Cancels surplus batches that still live, once per call, and writes what those cost that have ended; returns how many live.
+
+    A call that fails, or that no time is left for, is left to the next one.
+    """
+    with context.engine.connect() as connection:
+        waiting = ledger.open_surplus(connection, context.endpoint)
+    seen = {remote.id: remote for remote in listed}
+    living = 0
+    for surplus in waiting:
+        remote = seen.get(surplus.openai_batch_id)
+        if remote is None or not _has_ended(remote):
+            remote = _cancelled(context, surplus, timeout) if time_left() else None
+        if remote is None:
+            living += 1
+            continue
+        in_transaction(context.engine, lambda connection, r=remote, s=surplus: _write(context, connection, s, r))  # type: ignore[misc]
+        living += not _has_ended(remote)
+    return living
+
+
+def _has_ended(remote: RemoteBatch) -> bool:
+    # Not `ended_at`: a service that leaves out when it ended would have it cancelled for ever.
+    return remote_end(remote) is not None
+
+
+def _cancelled(context: BatchContext, surplus: SurplusBatch, timeout: float | None) -> RemoteBatch | None:
+    """The batch after a cancel was asked for; asking again is harmless, and one that has ended says so."""
+    try:
+        return context.gateway.cancel_batch(surplus.openai_batch_id, timeout=timeout)
+    except BatchApiError as error:
+        if error.failure.kind is FailureKind.NOT_FOUND:
+            _note_not_found(context, surplus)
+        else:
+            log.warning("surplus not cancelled yet", openai_batch_id=surplus.openai_batch_id)
+        return None
+
+
+def _note_not_found(context: BatchContext, surplus: SurplusBatch) -> None:
+    """A 404 is believed as late as that of any other batch; until then it is asked for again."""
+    waited = timedelta(seconds=context.settings.livedash_vanished_after)
+
+    def write(connection: Connection) -> bool:
+        now = context.now(connection)
+        return ledger.note_surplus_not_found(
+            connection, surplus, key_fingerprint=context.key_fingerprint, believed_before=now - waited, now=now
+        )
+
+    if in_transaction(context.engine, write):
+        log.error("surplus batch vanished", openai_batch_id=surplus.openai_batch_id, batch_id=str(surplus.batch_id))
+
+
+def _write(context: BatchContext, connection: Connection, surplus: SurplusBatch, remote: RemoteBatch) -> None:
+    now = context.now(connection)
+    usage = None
+    if remote.usage is not None:
+        usage = {"input_tokens": remote.usage.input_tokens, "output_tokens": remote.usage.output_tokens}
+        usage |= {"cached_tokens": remote.usage.cached_tokens, "total_tokens": remote.usage.total_tokens}
+    pricing_id, cost_usd, usd_eur = _cost(context, connection, surplus, remote)
+    ledger.follow_surplus(
+        connection,
+        surplus.openai_batch_id,
+        openai_status=remote.status_word,
+        ended_at=now if _has_ended(remote) else None,
+        usage=usage,
+        pricing_id=pricing_id,
+        cost_usd=cost_usd,
+        usd_eur=usd_eur,
+        cost_eur=to_eur(cost_usd, usd_eur),
+    )
+    if _has_ended(remote):
+        log.warning(
+            "surplus batch ended",
+            openai_batch_id=remote.id,
+            batch_id=str(surplus.batch_id),
+            cost_usd=None if cost_usd is None else str(cost_usd),
+        )
+
+
+def _ran_nothing(remote: RemoteBatch) -> bool:
+    """It says so, or it says nothing of counts and failed at validation, which comes before running."""
+    refused = remote_end(remote) is EndWord.FAILED and not remote.output_file_id
+    return remote.completed == 0 or (remote.completed is None and refused)
+
+
+def _cost(
+    context: BatchContext, connection: Connection, surplus: SurplusBatch, remote: RemoteBatch
+) -> tuple[UUID | None, Decimal | None, Decimal | None]:
+    """Price row, dollars and rate of an ended surplus batch; unknown unless it tells its usage or ran nothing."""
+    if not _has_ended(remote):
+        return None, None, None
+    now = context.now(connection)
+    rate = prices.rate_at(connection, now, context.settings.livedash_usd_eur)
+    usd_eur = rate.usd_eur if rate else None
+    if remote.usage is None:
+        return None, Decimal(0) if _ran_nothing(remote) else None, usd_eur
+    row = ledger.named_rows(connection, [surplus.batch_id])[surplus.batch_id]
+    priced = prices.price_for(connection, row.model, now)
+    if priced is None:
+        return None, None, usd_eur
+    tokens = TokenUsage(
+        prompt_tokens=remote.usage.input_tokens,
+        completion_tokens=remote.usage.output_tokens,
+        total_tokens=remote.usage.total_tokens,
+        cached_tokens=remote.usage.cached_tokens,
+    )
+    # Tokens of all requests together say nothing of the length of any one of them.
+    cost = cost_of(tokens, replace(priced[1], long_context_tokens=None), batch=True)
+    return priced[0], None if cost is None else cost.total_usd, usd_eur

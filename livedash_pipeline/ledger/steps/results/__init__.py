@@ -1,0 +1,1 @@
+"""Polling, and taking results in."""

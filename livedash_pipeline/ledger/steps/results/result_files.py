@@ -1,0 +1,284 @@
+"""Fetches a batch's two result files and turns their lines into rows for the settlement.
+
+Whether what was fetched is whole is decided in `ledger.steps.results.ingest`, which also settles.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES
+from livedash_pipeline.base.rules.text import storable_text
+from livedash_pipeline.ledger.rules.results.answers import AnswerReader
+from livedash_pipeline.ledger.rules.results.judgement import VANISHED, judge_line
+from livedash_pipeline.ledger.rules.results.result_evidence import FileEvidence, content_fault, is_sized, transfer_fault
+from livedash_pipeline.ledger.rules.results.result_lines import (
+    ResultLine,
+    last_line_parses,
+    read_result_lines,
+    split_lines,
+)
+from livedash_pipeline.ledger.rules.service.batch_words import EndWord
+from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.results.short_downloads import may_still_show
+from livedash_pipeline.ledger.store.results.finished import BatchToIngest
+from livedash_pipeline.money.rules.pricing import Cost, Price, cost_of, to_eur
+from livedash_pipeline.services.openai.errors import BatchApiError
+
+_CHUNK = 1024 * 1024
+
+
+@dataclass
+class ResultFiles:
+    """The files of one batch on disk.
+
+    Attributes:
+        directory: Where they are; of this fetch alone, since two processes may take the same batch in.
+        paths: What could be fetched, by `output` and `error`.
+        gone: Which of the two the service no longer has.
+        evidence: What is known of each that was fetched, by name.
+        digest: Names the content, so that equal short downloads are recognised.
+    """
+
+    directory: Path
+    paths: dict[str, Path] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+    evidence: dict[str, FileEvidence] = field(default_factory=dict)
+    digest: str = ""
+
+    @property
+    def transfer_fault(self) -> str | None:
+        """Why the bytes are not believed, before a line is read."""
+        return next(filter(None, map(transfer_fault, self.evidence.values())), None)
+
+    @property
+    def content_fault(self) -> str | None:
+        """Why the lines are not believed, once all of them were read."""
+        return next(filter(None, map(content_fault, self.evidence.values())), None)
+
+    @property
+    def says_something(self) -> bool:
+        """Whether a file holds a line that counts, once all of them were read."""
+        return any(file.says_something for file in self.evidence.values())
+
+    @property
+    def ends_whole(self) -> bool:
+        """Whether no file that is needed ends within a line."""
+        return all(file.ends_whole or not file.needed for file in self.evidence.values())
+
+    @property
+    def sized(self) -> bool:
+        """Whether the service states the size of every file."""
+        return all(map(is_sized, self.evidence.values()))
+
+    def remove(self) -> None:
+        """Deletes what was fetched."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def fetch_files(context: BatchContext, batch: BatchToIngest, *, give_up: bool = False) -> ResultFiles:
+    """Downloads both files of a batch.
+
+    Args:
+        context: Database and endpoint.
+        batch: A batch that has ended.
+        give_up: Take a file that the service does not give for gone.
+
+    Raises:
+        BatchApiError: A file could not be fetched now; one that is gone is no error.
+    """
+    context.spool_dir.mkdir(parents=True, exist_ok=True)
+    files = ResultFiles(Path(tempfile.mkdtemp(prefix=f"livedash-{batch.id}-", dir=context.spool_dir)))
+    try:
+        for name, file_id in (("output", batch.output_file_id), ("error", batch.error_file_id)):
+            if file_id is not None:
+                _fetch(context, batch, name, file_id, files, give_up)
+    except BaseException:
+        files.remove()
+        raise
+    return files
+
+
+# Failures that are about this file alone; the others are of the key, the network or the moment.
+_NOT_GIVEN = frozenset({FailureKind.NOT_FOUND, FailureKind.REFUSED, FailureKind.FORBIDDEN, FailureKind.BROKEN})
+
+
+def _fetch(
+    context: BatchContext, batch: BatchToIngest, name: str, file_id: str, files: ResultFiles, give_up: bool
+) -> None:
+    path = files.directory / f"{name}.jsonl"
+    try:
+        download = context.gateway.download(file_id, path)
+    except BatchApiError as error:
+        if give_up and error.failure.kind in _NOT_GIVEN:
+            files.gone.append(name)
+            return
+        if error.failure.kind is not FailureKind.NOT_FOUND:
+            raise
+        with context.engine.connect() as connection:
+            may_show = may_still_show(context, connection, batch)
+        if may_show:
+            raise
+        _require_same_project(context, batch)
+        files.gone.append(name)
+        return
+    files.paths[name] = path
+    files.evidence[name] = FileEvidence(
+        name, download.bytes, download.expected_bytes, download.broken_by is None, _ends_whole(path)
+    )
+    files.evidence[name].needed = name == "output" or batch.end is not EndWord.FAILED or not batch.errors
+    files.digest += download.sha256
+
+
+def _require_same_project(context: BatchContext, batch: BatchToIngest) -> None:
+    """A missing file is believed from the key that made the batch, or from one that sees it: another project's sees nothing.
+
+    Of a batch that is believed to have vanished nobody can see more.
+
+    Raises:
+        BatchApiError: This key does not see the batch either.
+    """
+    if batch.error_code == VANISHED or batch.openai_batch_id is None:
+        return
+    if batch.key_fingerprint != context.key_fingerprint:
+        context.gateway.retrieve_batch(batch.openai_batch_id)
+
+
+def _ends_whole(path: Path) -> bool:
+    """Whether the last line parses; it is read from further back until its start is there."""
+    size = path.stat().st_size
+    with path.open("rb") as source:
+        reach = 64 * 1024
+        while True:
+            source.seek(max(size - reach, 0))
+            tail = source.read()
+            if reach >= size or b"\n" in tail.rstrip():
+                return last_line_parses(tail)
+            reach *= 8
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """What answers cost: a price row and an exchange rate, either of which may be unknown."""
+
+    pricing_id: UUID | None
+    price: Price | None
+    usd_eur: Decimal | None
+
+    def cost(self, line: ResultLine) -> tuple[Cost | None, Decimal | None]:
+        """Cost of a line in dollars and euro; None where nothing was charged or a price is unknown."""
+        if self.price is None or line.outcome not in PAID_OUTCOMES:
+            return None, None
+        cost = cost_of(line.usage, self.price, batch=True)
+        return cost, None if cost is None else to_eur(cost.total_usd, self.usd_eur)
+
+
+@dataclass
+class LineCounts:
+    """What was met among the lines; `hold_codes` has the service's first message for each."""
+
+    lines: int = 0
+    succeeded: int = 0
+    unreadable: int = 0
+    strangers: int = 0
+    hold_codes: dict[str, str] = field(default_factory=dict)
+
+
+def staged_rows(
+    files: ResultFiles,
+    sessions: Mapping[UUID, UUID],
+    tariff: Tariff,
+    counts: LineCounts,
+    read_answer: AnswerReader,
+    *,
+    unreadable: bool = True,
+) -> Iterator[tuple[Any, ...]]:
+    """A row for each line about one of our requests; what is not is counted, and what each file holds is noted with it.
+
+    A line of the output file that cannot be read is about the requests whose ids stand in it: it may be a paid answer. Without
+    `unreadable` it is about none.
+    """
+    for name, path in files.paths.items():
+        evidence = files.evidence[name]
+        evidence.lines = evidence.unreadable = evidence.ours = 0
+        with path.open("rb") as source:
+            for raw in split_lines(iter(lambda source=source: source.read(_CHUNK), b"")):  # type: ignore[misc]
+                for line in read_result_lines(raw, sessions if unreadable and name == "output" else ()):
+                    counts.lines += 1
+                    evidence.lines += 1
+                    evidence.unreadable += line.unreadable
+                    evidence.ours += _request_id(line.custom_id) in sessions
+                    yield from _row(line, sessions, tariff, counts, read_answer)
+
+
+def _request_id(custom_id: str | None) -> UUID | None:
+    try:
+        return UUID(custom_id) if custom_id else None
+    except ValueError:
+        return None
+
+
+def _storable(text: str | None) -> str | None:
+    return None if text is None else storable_text(text)[0]
+
+
+def _row(
+    line: ResultLine,
+    sessions: Mapping[UUID, UUID],
+    tariff: Tariff,
+    counts: LineCounts,
+    read_answer: AnswerReader,
+) -> Iterator[tuple[Any, ...]]:
+    request_id = _request_id(line.custom_id)
+    counts.unreadable += line.unreadable
+    if request_id is None or request_id not in sessions:
+        counts.strangers += not line.unreadable
+        return
+    judged = judge_line(line, str(sessions[request_id]), read_answer)
+    if judged is None:
+        return
+    if line.hold_code is not None:
+        counts.hold_codes.setdefault(line.hold_code, judged.error_message or line.hold_code)
+    if line.succeeded:
+        counts.succeeded += 1
+    cost, eur = tariff.cost(line)
+    usage = line.usage
+    yield (
+        counts.lines,
+        request_id,
+        judged.outcome.value,
+        line.counted_release,
+        _storable(judged.error_code),
+        judged.error_message,
+        line.http_status,
+        _storable(line.finish_reason),
+        _storable(line.openai_request_id),
+        _storable(line.model),
+        _storable(line.service_tier),
+        _storable(line.system_fingerprint),
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.total_tokens,
+        usage.cached_tokens,
+        usage.cache_write_tokens,
+        usage.audio_tokens_prompt,
+        usage.reasoning_tokens,
+        usage.audio_tokens_completion,
+        usage.accepted_prediction_tokens,
+        usage.rejected_prediction_tokens,
+        None if cost is None else cost.prompt_usd,
+        None if cost is None else cost.completion_usd,
+        None if cost is None else cost.total_usd,
+        eur,
+        judged.raw_answer,
+        list(judged.flags),
+        judged.parsed_answer,
+    )

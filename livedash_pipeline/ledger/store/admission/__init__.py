@@ -1,0 +1,1 @@
+"""Holds, pauses, and what models are sent with."""

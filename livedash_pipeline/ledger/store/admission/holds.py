@@ -1,0 +1,142 @@
+"""Holds and admission: who waits because of a refusal, and the row that claims of one model line up at.
+
+Add what several processes must agree on before they claim. The rules are in `ledger.rules.admission.admission`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from livedash_pipeline.base.store.tables import ai_admissions, ai_holds
+from livedash_pipeline.ledger.rules.admission.admission import HoldRule, HoldScope, hold_until
+from livedash_pipeline.ledger.store.admission.pauses import end_pause, paused_until
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A hold in force; `model` is None where it is the endpoint's, `not_before` is None where it waits for a person."""
+
+    model: str | None
+    reason: str
+    message: str
+    not_before: datetime | None
+
+
+def holds_in_force(connection: Connection, endpoint: str, *, key_fingerprint: str, now: datetime) -> list[Hold]:
+    """Holds of an endpoint that still count, a pause for too many calls among them.
+
+    Timed holds of the endpoint end as well when the key changes.
+    """
+    table = ai_holds.c
+    query = (
+        select(table.model, table.reason, table.message, table.not_before)
+        .where(table.endpoint == endpoint)
+        .where(or_(table.not_before.is_(None), table.not_before > now))
+        .where(
+            or_(
+                table.model.is_not(None),
+                table.not_before.is_(None),
+                table.key_fingerprint == key_fingerprint,
+            )
+        )
+    )
+    found = [Hold(**row) for row in connection.execute(query).mappings()]
+    pause = paused_until(connection, endpoint, now=now)
+    if pause is not None:
+        found.append(Hold(None, "rate_limited", "The service asked for fewer calls.", pause))
+    return found
+
+
+def place_hold(
+    connection: Connection,
+    *,
+    endpoint: str,
+    model: str,
+    rule: HoldRule,
+    reason: str,
+    message: str,
+    key_fingerprint: str,
+    now: datetime,
+) -> datetime | None:
+    """Holds an endpoint or a model, twice as long each time in a row, and returns until when; None: until somebody lifts it.
+
+    What is refused while a hold is in force was under way before it, so it adds nothing; a hold that waits for a person is
+    not shortened; another key begins anew.
+    """
+    scope = {"endpoint": endpoint, "model": model if rule.scope is HoldScope.MODEL else None}
+    table = ai_holds.c
+    known = connection.execute(
+        select(table.id, table.times, table.not_before, table.key_fingerprint)
+        .where(table.endpoint == endpoint, table.model.is_not_distinct_from(scope["model"]))
+        .with_for_update()
+    ).one_or_none()
+    if known is not None and known.not_before is None:
+        return None
+    times = 1
+    if known is not None and known.key_fingerprint == key_fingerprint:
+        times = known.times + (known.not_before <= now)
+    until = hold_until(now, times) if rule.timed else None
+    values = {
+        "reason": reason,
+        "message": message,
+        "not_before": until,
+        "key_fingerprint": key_fingerprint,
+        "times": times,
+        "held_at": now,
+    }
+    if known is None:
+        connection.execute(
+            insert(ai_holds)
+            .values(**scope, **values)
+            .on_conflict_do_update(index_elements=["endpoint", "model"], set_=values)
+        )
+    else:
+        connection.execute(update(ai_holds).where(table.id == known.id).values(**values))
+    return until
+
+
+def lift_holds(connection: Connection, endpoint: str, *, model: str | None = None) -> int:
+    """Ends all holds of an endpoint and its pause, or the holds of one of its models, and returns how many holds."""
+    query = delete(ai_holds).where(ai_holds.c.endpoint == endpoint)
+    if model is not None:
+        query = query.where(ai_holds.c.model == model)
+    else:
+        end_pause(connection, endpoint)
+    return connection.execute(query).rowcount
+
+
+def lock_admission(connection: Connection, endpoint: str, model: str, *, now: datetime) -> int | None:
+    """Takes the turn to claim for a model until the transaction ends; returns the learned token limit, if any."""
+    row = {"endpoint": endpoint, "model": model}
+    connection.execute(insert(ai_admissions).values(**row, updated_at=now).on_conflict_do_nothing())
+    limit: int | None = connection.execute(
+        select(ai_admissions.c.learned_token_limit).filter_by(**row).with_for_update()
+    ).scalar_one()
+    return limit
+
+
+def learn_limit(connection: Connection, endpoint: str, model: str, *, limit: int | None, now: datetime) -> None:
+    """Stores what a model's queue takes, as the service's refusals and successes have shown it."""
+    values = {"learned_token_limit": limit, "updated_at": now}
+    connection.execute(
+        insert(ai_admissions)
+        .values(endpoint=endpoint, model=model, **values)
+        .on_conflict_do_update(index_elements=["endpoint", "model"], set_=values)
+    )
+
+
+def raise_learned_limit(connection: Connection, endpoint: str, model: str, *, now: datetime) -> None:
+    """A batch that ran raises a learned limit by a quarter, and holds that are over are forgotten: the next one is short."""
+    table, held = ai_admissions.c, ai_holds.c
+    more = func.greatest(table.learned_token_limit // 4, 1)
+    connection.execute(
+        update(ai_admissions)
+        .where(table.endpoint == endpoint, table.model == model, table.learned_token_limit.is_not(None))
+        .values(learned_token_limit=table.learned_token_limit + more, updated_at=now)
+    )
+    scope = or_(held.model == model, held.model.is_(None))
+    connection.execute(delete(ai_holds).where(held.endpoint == endpoint, scope, held.not_before <= now))

@@ -1,0 +1,1 @@
+"""Requests and batches: claims, leases, cancels, listings."""

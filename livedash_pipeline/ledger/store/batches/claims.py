@@ -1,0 +1,366 @@
+"""Batches on their way out: claiming, the commits around upload and create, and the lease that guards them.
+
+Every write of a submitter carries the fence of its claim; a function that hits no row returns False, and the submitter stops
+quietly, because somebody else has taken the batch over. Polling and settling are in `ledger.store.results.observations` and
+`ledger.store.results.settlement`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, case, func, insert, select, update
+
+from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Outcome
+from livedash_pipeline.base.rules.states import BATCH_MOVES, LIVE_BATCHES, BatchStatus, sources_of
+from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_request_attempts, ai_surplus_batches, companies
+from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup
+from livedash_pipeline.ledger.rules.admission.model_parameters import maximum_of
+from livedash_pipeline.ledger.store.admission.model_parameters import parameters_for
+from livedash_pipeline.ledger.store.batches.requests import fail_pending
+
+_batches = ai_batch_requests.c
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A batch row that a submitter holds, and what it claimed for it."""
+
+    batch_id: UUID
+    fence: int
+    company_id: UUID
+    company: str
+    model: str
+    requests: int
+    body_bytes: int
+    token_estimate: int
+    reserved_eur: Decimal
+
+    @property
+    def filename(self) -> str:
+        """Name of the input file at the service."""
+        return f"livedash-{self.batch_id}.jsonl"
+
+
+def claim_of(row: Row[Any], *, reserved_eur: Decimal | None = None) -> Claim:
+    """The claim that a row of `ai_batch_requests`, with its company's slug as `slug`, stands for.
+
+    What it reserves was set aside when it was claimed, in its attempts; who needs it gives it.
+    """
+    return Claim(
+        batch_id=row.id,
+        fence=row.fence,
+        company_id=row.company_id,
+        company=row.slug,
+        model=row.model,
+        requests=row.request_count,
+        body_bytes=row.body_bytes,
+        token_estimate=row.token_estimate,
+        reserved_eur=reserved_eur or Decimal(0),
+    )
+
+
+@dataclass(frozen=True)
+class ClaimLimits:
+    """How much one batch may hold; None where nothing limits it.
+
+    `max_request_eur` is the whole spending cap: a request dearer than that is passed over.
+    `max_first_tokens` is what a first request may have whatever `max_tokens` says: with nothing enqueued, a learned limit
+    below it would keep it waiting for ever, and only trying can raise that limit.
+    """
+
+    max_lines: int
+    max_bytes: int
+    max_tokens: int | None
+    budget: Budget
+    max_first_tokens: int = 0
+    max_request_eur: Decimal | None = None
+
+
+def pending_groups(connection: Connection, company_id: UUID | None = None) -> list[PendingGroup]:
+    """What waits, per company and model, of working companies."""
+    rows = connection.execute(statement("ledger/find_pending_groups"), {"company_id": company_id})
+    return [PendingGroup(**row) for row in rows.mappings()]
+
+
+def enqueued_tokens(connection: Connection, endpoint: str, model: str) -> int:
+    """Tokens reserved by the model's open batches: a sum over rows, never a counter."""
+    query = select(func.coalesce(func.sum(_batches.token_estimate), 0)).where(
+        _batches.endpoint == endpoint, _batches.model == model, _batches.status.in_(LIVE_BATCHES)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def committed_eur(connection: Connection, company_id: UUID, *, month_start: datetime) -> Decimal:
+    """What a company has spent this month, surplus included, and what it has in flight at most; other claims for it wait.
+
+    A try that may have been charged and whose cost is unknown counts as what was set aside for it.
+    """
+    connection.execute(select(companies.c.id).where(companies.c.id == company_id).with_for_update(key_share=True))
+    attempts = ai_request_attempts.c
+    late = ai_request_attempts.alias("late")
+    # What showed late is counted by the row of its own.
+    shown = (
+        select(late.c.id)
+        .where(late.c.request_id == attempts.request_id, late.c.batch_id == attempts.batch_id, late.c.is_late)
+        .where(late.c.total_cost_eur.is_not(None))
+        .exists()
+    )
+    charged = attempts.outcome.in_(PAID_OUTCOMES | {Outcome.ARTIFACT_UNAVAILABLE}) & ~shown
+    may_be_charged = attempts.outcome.is_(None) | charged
+    reserved = case((may_be_charged, attempts.reserved_eur))
+    query = (
+        select(func.coalesce(func.sum(func.coalesce(attempts.total_cost_eur, reserved, 0)), 0))
+        .join(ai_batch_requests, _batches.id == attempts.batch_id)
+        .where(_batches.company_id == company_id)
+        .where(attempts.outcome.is_(None) | (attempts.settled_at >= month_start))
+    )
+    surplus = (
+        select(func.coalesce(func.sum(ai_surplus_batches.c.total_cost_eur), 0))
+        .join(ai_batch_requests, _batches.id == ai_surplus_batches.c.batch_id)
+        .where(_batches.company_id == company_id, ai_surplus_batches.c.ended_at >= month_start)
+    )
+    return Decimal(connection.execute(query).scalar_one()) + Decimal(connection.execute(surplus).scalar_one())
+
+
+def may_claim(connection: Connection, company_id: UUID) -> bool:
+    """Whether a company's requests may be claimed in this transaction: not while it is taken over from another system."""
+    return bool(connection.execute(statement("ledger/try_company_claim"), {"company_id": company_id}).scalar_one())
+
+
+def claim_batch(
+    connection: Connection,
+    group: PendingGroup,
+    limits: ClaimLimits,
+    *,
+    endpoint: str,
+    key_fingerprint: str,
+    prompt_version: str,
+    lease: int,
+    now: datetime,
+    dagster_run_id: str | None,
+) -> Claim | None:
+    """Inserts a PENDING batch row and claims what fits into it; None where nothing did (roll back then)."""
+    parameters = parameters_for(connection, group.model)
+    batch_id: UUID = connection.execute(
+        insert(ai_batch_requests)
+        .values(
+            company_id=group.company_id,
+            model=group.model,
+            parameters=parameters,
+            endpoint=endpoint,
+            key_fingerprint=key_fingerprint,
+            request_count=0,
+            body_bytes=0,
+            token_estimate=0,
+            lease_until=now + timedelta(seconds=lease),
+            created_at=now,
+            status_changed_at=now,
+            dagster_run_id=dagster_run_id,
+        )
+        .returning(_batches.id)
+    ).scalar_one()
+    claimed = connection.execute(
+        statement("ledger/claim_pending_requests"),
+        {
+            "batch_id": batch_id,
+            "company_id": group.company_id,
+            "model": group.model,
+            "prompt_version": prompt_version,
+            "max_output_tokens": maximum_of(parameters),
+            "max_lines": limits.max_lines,
+            "max_bytes": limits.max_bytes,
+            "max_tokens": limits.max_tokens,
+            "max_first_tokens": limits.max_first_tokens,
+            "max_eur": limits.budget.left,
+            "max_request_eur": limits.max_request_eur,
+            "eur_per_input_token": limits.budget.eur_per_input_token,
+            "eur_per_output_token": limits.budget.eur_per_output_token,
+            "now": now,
+        },
+    ).one()
+    if claimed.requests == 0:
+        return None
+    sizes = {
+        "request_count": claimed.requests,
+        "body_bytes": int(claimed.body_bytes),
+        "token_estimate": int(claimed.token_estimate),
+    }
+    connection.execute(update(ai_batch_requests).where(_batches.id == batch_id).values(**sizes))
+    return Claim(
+        batch_id,
+        1,
+        group.company_id,
+        group.company,
+        group.model,
+        claimed.requests,
+        int(claimed.body_bytes),
+        int(claimed.token_estimate),
+        Decimal(claimed.reserved_eur),
+    )
+
+
+def fail_oversized(
+    connection: Connection, group: PendingGroup, *, max_bytes: int, max_tokens: int, now: datetime
+) -> int:
+    """Fails pending requests of a group that no batch can hold (`input_too_long`); returns how many."""
+    values = {
+        "company_id": group.company_id,
+        "model": group.model,
+        "max_bytes": max_bytes,
+        "max_tokens": max_tokens,
+    }
+    found = connection.execute(statement("ledger/find_oversized_requests"), values)
+    return fail_pending(connection, {row.id: row.reason for row in found}, "input_too_long", now=now)
+
+
+def batch_model(connection: Connection, batch_id: UUID) -> tuple[str, dict[str, Any]]:
+    """The model of a batch, and the parameters of its lines: those of its claim, by which its cost is reserved."""
+    row = connection.execute(select(_batches.model, _batches.parameters).where(_batches.id == batch_id)).one()
+    return row.model, parameters_for(connection, row.model) if row.parameters is None else row.parameters
+
+
+def openai_id(connection: Connection, batch_id: UUID) -> str | None:
+    """The service's id of a batch; None where it is not known."""
+    query = select(_batches.openai_batch_id).where(_batches.id == batch_id)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def mark_uploading(connection: Connection, claim: Claim, *, now: datetime) -> bool:
+    """PENDING → UPLOADING; a batch that was taken over may be there already."""
+    before = _batches.status.in_((BatchStatus.PENDING, BatchStatus.UPLOADING)) & _batches.create_started_at.is_(None)
+    return _write(connection, _held(claim) & before, status=BatchStatus.UPLOADING, status_changed_at=now)
+
+
+def record_upload(connection: Connection, claim: Claim, *, input_file_id: str, created_at: datetime | None) -> bool:
+    """The input file exists at the service (since `created_at`, by its clock); uploading again costs nothing."""
+    return _write(
+        connection,
+        _held(claim) & (_batches.status == BatchStatus.UPLOADING),
+        input_file_id=input_file_id,
+        input_file_created_at=created_at,
+    )
+
+
+def start_create(
+    connection: Connection,
+    claim: Claim,
+    *,
+    key_fingerprint: str,
+    nonce: str,
+    guard: str,
+    lease: int,
+    now: datetime,
+) -> bool:
+    """Checks fence and cancel request directly before the call; writes time, key, nonce and a lease that outlasts the call."""
+    unwanted = _batches.cancel_requested_at.is_(None)
+    return _write(
+        connection,
+        _held(claim) & unwanted & (_batches.status == BatchStatus.UPLOADING) & (_batches.lease_until > now),
+        create_started_at=now,
+        create_nonce=nonce,
+        purchase_guard=guard,
+        key_fingerprint=key_fingerprint,
+        lease_until=now + timedelta(seconds=lease),
+    )
+
+
+def record_created(
+    connection: Connection, claim: Claim, *, openai_batch_id: str, openai_status: str, now: datetime
+) -> bool:
+    """The batch exists at the service: UPLOADING → VALIDATING, with its id. A poll may have seen and adopted it already."""
+    unowned = _batches.openai_batch_id.is_(None) & ~tracked_elsewhere(openai_batch_id)
+    expected = _batches.status.in_(sources_of(BATCH_MOVES, BatchStatus.VALIDATING))
+    recorded = _write(
+        connection,
+        _held(claim) & unowned & expected,
+        status=BatchStatus.VALIDATING,
+        status_changed_at=now,
+        openai_batch_id=openai_batch_id,
+        openai_status=openai_status,
+        submitted_at=now,
+        lease_until=None,
+    )
+    if recorded:
+        return True
+    adopted = select(_batches.id).where(_batches.id == claim.batch_id, _batches.openai_batch_id == openai_batch_id)
+    return connection.execute(adopted).first() is not None
+
+
+def tracked_elsewhere(openai_batch_id: str) -> ColumnElement[bool]:
+    """A row tracks a batch of this id: an answer that repeats the id of another batch makes no second owner."""
+    other = ai_batch_requests.alias("other").c
+    return (
+        select(other.id)
+        .where((other.openai_batch_id == openai_batch_id) | (other.listed_batch_id == openai_batch_id))
+        .exists()
+    )
+
+
+def fail_unsubmitted(
+    connection: Connection, claim: Claim, *, error_code: str, error_message: str, now: datetime
+) -> bool:
+    """Nothing exists at the service: the batch is FAILED, or CANCELLED where that was asked for.
+
+    Its requests are released by settling it.
+    """
+    ended = case((_batches.cancel_requested_at.is_not(None), BatchStatus.CANCELLED), else_=BatchStatus.FAILED)
+    unbought = _batches.status.in_((BatchStatus.PENDING, BatchStatus.UPLOADING))
+    return _write(
+        connection,
+        _held(claim) & unbought,
+        status=ended,
+        status_changed_at=now,
+        error_code=case((_batches.cancel_requested_at.is_not(None), "cancelled"), else_=error_code),
+        error_message=error_message,
+    )
+
+
+def renew_lease(connection: Connection, claim: Claim, *, lease: int, now: datetime) -> bool:
+    """Keeps a batch for its submitter for another lease; False once it belongs to somebody else."""
+    return _write(
+        connection,
+        _held(claim) & _batches.create_started_at.is_(None) & (_batches.lease_until > now),
+        lease_until=now + timedelta(seconds=lease),
+    )
+
+
+def count_doubtful(connection: Connection, endpoint: str) -> int:
+    """Batches whose create has no known outcome and of which the service's listing proves nothing; a person may decide."""
+    query = select(func.count()).where(
+        _batches.endpoint == endpoint,
+        _batches.openai_batch_id.is_(None),
+        _batches.processed_at.is_(None),
+        _batches.absence_doubt.is_not(None),
+        _batches.absence_believed_at.is_(None),
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def awaiting_recovery(
+    connection: Connection, endpoint: str, company_id: UUID | None = None
+) -> tuple[int, datetime | None]:
+    """Batches whose create has no known outcome, of all companies or of one: how many, and when the first lease runs out."""
+    query = select(func.count(), func.min(_batches.lease_until)).where(
+        _batches.endpoint == endpoint,
+        _batches.openai_batch_id.is_(None),
+        _batches.create_started_at.is_not(None),
+        _batches.processed_at.is_(None),
+    )
+    if company_id is not None:
+        query = query.where(_batches.company_id == company_id)
+    count, first = connection.execute(query).one()
+    return count, first
+
+
+def _held(claim: Claim) -> ColumnElement[bool]:
+    return (_batches.id == claim.batch_id) & (_batches.fence == claim.fence)
+
+
+def _write(connection: Connection, condition: ColumnElement[bool], **values: Any) -> bool:
+    return connection.execute(update(ai_batch_requests).where(condition).values(**values)).rowcount == 1

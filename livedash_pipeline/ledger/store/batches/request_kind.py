@@ -1,0 +1,98 @@
+"""What the ledger asks of a kind of request: all that depends on what its requests are about.
+
+The ledger claims, sends, recovers and settles requests of every kind alike. Add a method here when the ledger has to know
+something about a request's subject, and implement it in each kind; `analysis.steps.session_analysis` is the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.ledger.rules.results.answers import UnusableAnswer, UsableAnswer
+
+
+class RequestKind(Protocol):
+    """A kind of request. Methods that take a connection run on the caller's transaction."""
+
+    @property
+    def name(self) -> str:
+        """Its `processing_type`."""
+        ...
+
+    def version(self) -> str:
+        """The version of what is asked; requests of another version are not claimed before they are brought up to date."""
+        ...
+
+    # Before a claim.
+
+    def outdated_companies(
+        self, connection: Connection, *, default_model: str, company_id: UUID | None = None
+    ) -> list[Company]:
+        """Working companies whose unclaimed requests name another model or version than the present ones; none, as a rule."""
+        ...
+
+    def bring_up_to_date(
+        self,
+        engine: Engine,
+        company: Company,
+        *,
+        default_model: str,
+        count_tokens: Callable[[str], int],
+        clock: Callable[[Connection], datetime],
+    ) -> None:
+        """Gives a company's unclaimed requests its present model, version and input."""
+        ...
+
+    def drop_lost_inputs(self, connection: Connection, company_id: UUID, *, now: datetime) -> tuple[int, int]:
+        """Ends a company's pending requests whose input was deleted, and those whose input is outdated; returns how many each."""
+        ...
+
+    def take_kept_answers(self, engine: Engine, company_id: UUID) -> int:
+        """Completes a company's pending requests whose answer was paid for and can be read; returns how many."""
+        ...
+
+    # The lines of a batch.
+
+    def lines(
+        self, engine: Engine, batch_id: UUID, model: str, parameters: dict[str, Any]
+    ) -> Generator[tuple[UUID, bytes | None]]:
+        """Request id and line of each request of a batch, in id order; None for a line whose input is not the claimed one."""
+        ...
+
+    def fixed_bytes(self, model: str, parameters: dict[str, Any] | None) -> int:
+        """Bytes of a line for a model without its input; `parameters` None: what the model's name suggests."""
+        ...
+
+    def give_up_lost_inputs(
+        self, connection: Connection, company_id: UUID, request_ids: Sequence[UUID], *, now: datetime
+    ) -> None:
+        """Fails released requests that would be claimed again as they are, though their input cannot be rebuilt."""
+        ...
+
+    # Answers.
+
+    def read_answer(self, text: str, subject_id: str) -> UsableAnswer | UnusableAnswer:
+        """Reads the text of an answer about a subject; never raises."""
+        ...
+
+    def apply_batch(self, connection: Connection, batch_id: UUID, *, now: datetime) -> None:
+        """Writes the answers of a batch to their subjects, and what the other requests' ends mean for theirs."""
+        ...
+
+    def details(self, connection: Connection, batch_id: UUID) -> Mapping[str, int]:
+        """Counts of what came of a batch's answers beyond their outcomes, by name."""
+        ...
+
+    def apply_kept(self, connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> int:
+        """Writes the answers of complete requests to their subjects; returns how many subjects took one."""
+        ...
+
+    def fail_late(self, connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> None:
+        """Writes to their subjects that requests failed, whose lines showed after their batch was settled."""
+        ...

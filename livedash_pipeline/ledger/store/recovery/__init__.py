@@ -1,0 +1,1 @@
+"""Rows that recovery takes over, surplus, and what was learned of an endpoint."""

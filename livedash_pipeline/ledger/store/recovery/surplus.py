@@ -1,0 +1,200 @@
+"""Surplus batches in the ledger, and the rows that listed batches name.
+
+Nothing that a row tracks is read or written here as surplus. Verdicts are `ledger.rules.recovery.twins`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection, case, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from livedash_pipeline.base.rules.states import ENDED_BATCHES
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_surplus_batches
+from livedash_pipeline.ledger.rules.recovery.evidence import Tag
+from livedash_pipeline.ledger.rules.recovery.twins import NamedRow
+from livedash_pipeline.ledger.rules.results.judgement import VANISHED
+
+_batches = ai_batch_requests.c
+_surplus = ai_surplus_batches.c
+
+
+def named_rows(connection: Connection, batch_ids: Iterable[UUID], *, lock: bool = False) -> dict[UUID, NamedRow]:
+    """Rows that remote batches name in their metadata; with `lock` until the end of the transaction."""
+    query = (
+        select(
+            _batches.id,
+            _batches.model,
+            case((_batches.error_code == VANISHED, None), else_=_batches.openai_batch_id).label("openai_batch_id"),
+            _batches.listed_batch_id,
+            _batches.create_nonce,
+            _batches.input_file_id,
+            (_batches.processed_at.is_not(None) | _batches.status.in_(ENDED_BATCHES)).label("is_closed"),
+            _batches.not_found_since.is_not(None).label("is_lost"),
+        )
+        .where(_batches.id.in_(list(batch_ids)))
+        .order_by(_batches.id)
+    )
+    rows = connection.execute(query.with_for_update() if lock else query)
+    return {
+        row.id: NamedRow(
+            row.id,
+            row.model,
+            row.openai_batch_id,
+            row.listed_batch_id,
+            Tag(row.create_nonce, row.input_file_id),
+            row.is_closed,
+            row.is_lost,
+        )
+        for row in rows
+    }
+
+
+def rows_of_files(connection: Connection, endpoint: str, input_file_ids: Iterable[str]) -> dict[str, UUID]:
+    """The rows whose present input file is one of some; an id of a file cannot be guessed, so it marks what was made of it."""
+    query = select(_batches.input_file_id, _batches.id).where(
+        _batches.endpoint == endpoint, _batches.input_file_id.in_(list(input_file_ids))
+    )
+    return {row.input_file_id: row.id for row in connection.execute(query)}
+
+
+def tracked_ids(
+    connection: Connection, endpoint: str, openai_batch_ids: Iterable[str], *, apart_from: UUID | None = None
+) -> frozenset[str]:
+    """Those of some ids of the service that a row tracks, or under which the listing shows what a row tracks.
+
+    `apart_from` is a row whose own ids are being judged.
+    """
+    wanted = list(openai_batch_ids)
+    query = select(_batches.openai_batch_id, _batches.listed_batch_id).where(
+        _batches.endpoint == endpoint,
+        _batches.openai_batch_id.in_(wanted) | _batches.listed_batch_id.in_(wanted),
+    )
+    if apart_from is not None:
+        query = query.where(_batches.id != apart_from)
+    return frozenset(name for row in connection.execute(query) for name in row if name is not None)
+
+
+def note_alias(connection: Connection, row: NamedRow, listed_batch_id: str | None) -> bool:
+    """Remembers under which other id the listing shows the batch that a row tracks; None: under its own."""
+    changed = (
+        update(ai_batch_requests)
+        .where(_batches.id == row.id, _batches.openai_batch_id == row.openai_batch_id)
+        .values(listed_batch_id=listed_batch_id)
+    )
+    return connection.execute(changed).rowcount == 1
+
+
+def follow_move(connection: Connection, row: NamedRow, openai_batch_id: str) -> bool:
+    """Tracks a batch under the id by which the service knows it now; False where it was ingested or moved already."""
+    moved = (
+        update(ai_batch_requests)
+        .where(_batches.id == row.id, _batches.openai_batch_id == row.openai_batch_id, _batches.processed_at.is_(None))
+        .values(openai_batch_id=openai_batch_id, listed_batch_id=None, not_found_since=None)
+    )
+    return connection.execute(moved).rowcount == 1
+
+
+@dataclass(frozen=True)
+class SurplusBatch:
+    """A remote batch beyond the one that its row names."""
+
+    openai_batch_id: str
+    batch_id: UUID
+    openai_status: str
+    input_file_id: str | None
+
+
+def record_surplus(connection: Connection, found: SurplusBatch, *, endpoint: str, now: datetime) -> bool:
+    """Writes a surplus batch into the ledger; True if it is new there."""
+    inserted = connection.execute(
+        insert(ai_surplus_batches)
+        .values(
+            openai_batch_id=found.openai_batch_id,
+            batch_id=found.batch_id,
+            endpoint=endpoint,
+            input_file_id=found.input_file_id,
+            openai_status=found.openai_status,
+            found_at=now,
+            cancel_requested_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["openai_batch_id"])
+        # Not `rowcount`, which is -1 for an insert whose defaults are fetched.
+        .returning(_surplus.id)
+    )
+    return inserted.first() is not None
+
+
+def recorded_ids(connection: Connection, openai_batch_ids: Iterable[str]) -> frozenset[str]:
+    """Those of some ids of the service that are in the ledger as surplus already."""
+    query = select(_surplus.openai_batch_id).where(_surplus.openai_batch_id.in_(list(openai_batch_ids)))
+    return frozenset(connection.execute(query).scalars())
+
+
+def open_surplus(connection: Connection, endpoint: str) -> list[SurplusBatch]:
+    """Surplus batches that have not ended and that no row tracks; those not yet `cancelling` first."""
+    tracked = select(_batches.id).where(
+        (_batches.openai_batch_id == _surplus.openai_batch_id) | (_batches.listed_batch_id == _surplus.openai_batch_id)
+    )
+    query = (
+        select(_surplus.openai_batch_id, _surplus.batch_id, _surplus.openai_status, _surplus.input_file_id)
+        .where(_surplus.endpoint == endpoint, _surplus.ended_at.is_(None), ~tracked.exists())
+        .order_by(_surplus.openai_status == "cancelling", _surplus.id)
+    )
+    return [SurplusBatch(*row) for row in connection.execute(query)]
+
+
+def note_surplus_not_found(
+    connection: Connection, surplus: SurplusBatch, *, key_fingerprint: str, believed_before: datetime, now: datetime
+) -> bool:
+    """Remembers since when the service does not know a surplus batch, and ends it once that is believed; True if it did.
+
+    Only the key that its row was claimed with is believed: another project's sees nothing of ours. What it cost stays unknown.
+    """
+    same_key = select(_batches.id).where(_batches.id == _surplus.batch_id, _batches.key_fingerprint == key_fingerprint)
+    open_row = (_surplus.openai_batch_id == surplus.openai_batch_id) & _surplus.ended_at.is_(None)
+    connection.execute(
+        update(ai_surplus_batches)
+        .where(open_row, _surplus.not_found_since.is_(None), same_key.exists())
+        .values(not_found_since=now)
+    )
+    gone = (
+        update(ai_surplus_batches)
+        .where(open_row, _surplus.not_found_since <= believed_before, same_key.exists())
+        .values(openai_status=VANISHED, ended_at=now)
+    )
+    return connection.execute(gone).rowcount == 1
+
+
+def follow_surplus(
+    connection: Connection,
+    openai_batch_id: str,
+    *,
+    openai_status: str,
+    ended_at: datetime | None,
+    usage: dict[str, int | None] | None,
+    pricing_id: UUID | None,
+    cost_usd: Decimal | None,
+    usd_eur: Decimal | None,
+    cost_eur: Decimal | None,
+) -> None:
+    """Writes how a surplus batch stands, and what it cost once it has ended."""
+    connection.execute(
+        update(ai_surplus_batches)
+        .where(_surplus.openai_batch_id == openai_batch_id, _surplus.ended_at.is_(None))
+        .values(
+            openai_status=openai_status,
+            not_found_since=None,
+            ended_at=ended_at,
+            usage=usage,
+            pricing_id=pricing_id,
+            total_cost_usd=cost_usd,
+            usd_eur=usd_eur,
+            total_cost_eur=cost_eur,
+        )
+    )

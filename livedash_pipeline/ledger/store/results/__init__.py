@@ -1,0 +1,1 @@
+"""Observations, finished batches and their settlement."""

@@ -1,0 +1,168 @@
+"""Settling a batch: every request and attempt of it, and what its kind of request writes, in one transaction of the caller.
+
+The order is: `lock_batch`, `open_stage`, `copy_results` and `stage_unanswered`, then `settle`. What each outcome leads to is
+decided in `base.rules.outcomes`; here it is applied to all rows at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select, text
+
+from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Outcome
+from livedash_pipeline.base.rules.states import BatchStatus
+from livedash_pipeline.base.store.copying import copy_rows
+from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.base.store.tables import ai_processing_requests, ai_request_attempts
+from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
+
+
+@dataclass(frozen=True)
+class LockedBatch:
+    """An unsettled batch, locked by this transaction."""
+
+    id: UUID
+    company_id: UUID
+    status: BatchStatus
+    openai_status: str | None
+    error_code: str | None
+    error_message: str | None
+    cancel_requested_at: datetime | None
+    cancel_unfinished: str | None
+
+
+@dataclass(frozen=True)
+class Allowances:
+    """How often a request is tried and released before it fails."""
+
+    max_attempts: int
+    max_releases: int
+
+
+def lock_batch(connection: Connection, batch_id: UUID) -> LockedBatch | None:
+    """Locks a batch that has ended and is not settled yet; None if it is, or if somebody else is settling it."""
+    row = connection.execute(statement("ledger/lock_batch_to_settle"), {"batch_id": batch_id}).mappings().one_or_none()
+    if row is None:
+        return None
+    connection.execute(statement("ledger/lock_batch_sessions"), {"batch_id": batch_id})
+    connection.execute(statement("ledger/lock_batch_requests"), {"batch_id": batch_id})
+    return LockedBatch(**(dict(row) | {"status": BatchStatus(row["status"])}))
+
+
+def submitted_sessions(connection: Connection, batch_id: UUID) -> dict[UUID, UUID]:
+    """Request id → session id of everything that was submitted in a batch."""
+    query = (
+        select(ai_processing_requests.c.id, ai_processing_requests.c.session_id)
+        .join(ai_request_attempts, ai_request_attempts.c.request_id == ai_processing_requests.c.id)
+        .where(ai_request_attempts.c.batch_id == batch_id)
+    )
+    return {request_id: session_id for request_id, session_id in connection.execute(query)}  # noqa: C416 - rows are not pairs to a type checker
+
+
+def open_stage(connection: Connection) -> None:
+    """Creates the temporary table of staged results."""
+    connection.execute(statement("ledger/create_staged_results"))
+
+
+def copy_results(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> int:
+    """Stages results by COPY and returns how many; columns as `copy_staged_results.sql` has them."""
+    return copy_rows(connection, "ledger/copy_staged_results", rows)
+
+
+def drop_repeated(connection: Connection, batch_id: UUID) -> tuple[int, int]:
+    """Leaves one line per request; returns how many lines named strangers, and how many repeated a request."""
+    connection.execute(text("ANALYZE staged_results"))
+    row = connection.execute(statement("ledger/drop_repeated_results"), {"batch_id": batch_id}).one()
+    return row.strangers, row.repeated
+
+
+@dataclass(frozen=True)
+class StagedAnswers:
+    """Requests with a paid line, and those of them whose line cannot be read."""
+
+    paid: int
+    unreadable: int
+
+
+def count_answers(connection: Connection) -> StagedAnswers:
+    """What is staged, to be asked once repeated lines were dropped."""
+    row = connection.execute(statement("ledger/count_staged_answers")).one()
+    return StagedAnswers(row.paid, row.unreadable)
+
+
+def stage_unanswered(
+    connection: Connection,
+    batch_id: UUID,
+    outcome: Outcome,
+    *,
+    error_code: str | None,
+    error_message: str | None,
+    counted_release: bool = False,
+) -> int:
+    """Gives every request without a line the outcome that the end of its batch implies; returns how many."""
+    return connection.execute(
+        statement("ledger/stage_unanswered_requests"),
+        {
+            "batch_id": batch_id,
+            "outcome": outcome,
+            "error_code": error_code,
+            "error_message": error_message,
+            "counted_release": counted_release,
+        },
+    ).rowcount
+
+
+def settle(
+    connection: Connection,
+    batch: LockedBatch,
+    *,
+    kind: RequestKind,
+    allowances: Allowances,
+    now: datetime,
+    pricing_id: UUID | None = None,
+    usd_eur: Decimal | None = None,
+    missing_is_failure: bool = False,
+) -> dict[str, int]:
+    """Applies what is staged to all rows of the batch, closes it, and returns the number of requests per outcome."""
+    batch_id = batch.id
+    connection.execute(statement("ledger/erase_staged_results"))
+    connection.execute(
+        statement("ledger/settle_attempts"),
+        {"batch_id": batch_id, "now": now, "pricing_id": pricing_id, "usd_eur": usd_eur},
+    )
+    connection.execute(
+        statement("ledger/settle_requests"),
+        {
+            "batch_id": batch_id,
+            "now": now,
+            "max_attempts": allowances.max_attempts,
+            "max_releases": allowances.max_releases,
+            "missing_is_failure": missing_is_failure,
+            "cancel_unfinished": batch.cancel_unfinished if batch.cancel_requested_at else None,
+        },
+    )
+    kind.apply_batch(connection, batch_id, now=now)
+    counted = {row.outcome: row.requests for row in connection.execute(statement("ledger/count_outcomes"))}
+    connection.execute(statement("ledger/finish_batch"), {"batch_id": batch_id, "now": now})
+    drop_stage(connection)
+    return counted
+
+
+def drop_stage(connection: Connection) -> None:
+    """Removes the temporary table of staged results."""
+    connection.execute(text("DROP TABLE staged_results"))
+
+
+def batch_cost(connection: Connection, batch_id: UUID) -> Decimal | None:
+    """What a batch's answers cost in euro; None where the cost of any answer is unknown."""
+    attempts = ai_request_attempts.c
+    unknown = func.count().filter(attempts.outcome.in_(PAID_OUTCOMES), attempts.total_cost_eur.is_(None))
+    query = select(unknown, func.coalesce(func.sum(attempts.total_cost_eur), 0)).where(attempts.batch_id == batch_id)
+    missing, total = connection.execute(query).one()
+    return None if missing else Decimal(total)

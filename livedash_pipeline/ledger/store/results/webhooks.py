@@ -1,0 +1,46 @@
+"""Webhooks of the Batch API that came in, and the batches that are to be looked at because of them.
+
+A delivery changes nothing of a batch but the note that there is news; what the news is, the next poll reads.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, update
+from sqlalchemy.dialects.postgresql import insert
+
+from livedash_pipeline.base.rules.states import LIVE_BATCHES
+from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.base.store.tables import ai_batch_requests, webhook_deliveries
+
+_batches = ai_batch_requests.c
+_DELETED_AT_ONCE = 100
+
+
+def store_delivery(
+    connection: Connection, *, webhook_id: str, event_type: str, openai_batch_id: str | None, now: datetime
+) -> bool:
+    """Remembers a delivery; False if it came before."""
+    added = (
+        insert(webhook_deliveries)
+        .values(webhook_id=webhook_id, event_type=event_type, openai_batch_id=openai_batch_id, received_at=now)
+        .on_conflict_do_nothing()
+        .returning(webhook_deliveries.c.webhook_id)
+    )
+    return connection.execute(added).one_or_none() is not None
+
+
+def delete_old_deliveries(connection: Connection, *, before: datetime) -> None:
+    """Deletes some of the deliveries from before a moment."""
+    connection.execute(statement("ledger/delete_old_webhook_deliveries"), {"before": before, "most": _DELETED_AT_ONCE})
+
+
+def hint_poll(connection: Connection, openai_batch_id: str, *, now: datetime) -> bool:
+    """Notes that the service has news of a batch; False if we have no such batch, or know already that it has ended."""
+    hinted = (
+        update(ai_batch_requests)
+        .where(_batches.openai_batch_id == openai_batch_id, _batches.status.in_(LIVE_BATCHES))
+        .values(poll_hinted_at=now)
+    )
+    return connection.execute(hinted).rowcount == 1

@@ -1,0 +1,1 @@
+"""What tokens cost: dated prices and exchange rates."""

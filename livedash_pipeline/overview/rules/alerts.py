@@ -1,0 +1,248 @@
+"""Alerts: what failed, where, and the command that helps, as one document and one sentence.
+
+Add a remedy here with every job and every check (a test compares). Only names, ids, counts and messages that were written for
+people pass through; where an alert is sent is the business of `defs.checks.alerts` and `sources.alert_webhook`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Literal
+
+from livedash_pipeline.overview.rules.health import Level
+
+AlertKind = Literal["run_failed", "check_red"]
+# The one slot of a command: an alert about a company names it.
+_COMPANY = "{company}"
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What helps: a sentence, and a command to begin with, in which `{company}` stands for a slug."""
+
+    advice: str
+    command: str
+
+    def command_for(self, company: str | None) -> str:
+        """The command, about a company where one is known."""
+        return self.command.replace(_COMPANY, company or "SLUG")
+
+
+JOB_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
+    {
+        "import_sessions": Remedy(
+            "Earlier data is untouched, and the import is tried again by itself, later after each failure.",
+            "livedash import --company {company}",
+        ),
+        "import_companies": Remedy(
+            "What was not imported is tried again by itself, later after each failure.", "livedash company list"
+        ),
+        "submit_batches": Remedy(
+            "Nothing is sent twice, and what may be sent is tried again by itself; see what is held back, and why.",
+            "livedash submit --dry-run",
+        ),
+        "ingest_results": Remedy(
+            "A batch is taken in whole or not at all, and is asked for again by itself; see the error.",
+            "livedash ingest --company {company}",
+        ),
+        "poll_batches": Remedy("A failed poll changes nothing; see whether the service answers.", "livedash doctor"),
+        "cancel_batches": Remedy(
+            "The wish to cancel is kept, and every poll repeats it; see how the batches stand.", "livedash batches"
+        ),
+        "reconcile_batches": Remedy("See whether the service answers, then repeat it.", "livedash reconcile"),
+        "summary": Remedy("See whether database and settings are in order.", "livedash doctor"),
+        "list_requests": Remedy("See whether database and settings are in order.", "livedash doctor"),
+        "requeue": Remedy("Nothing was requeued; see what a filter finds.", "livedash requeue --dry-run"),
+        "reread": Remedy(
+            "What was accepted stays, and a repeated run takes the rest; nothing was bought.", "livedash reread"
+        ),
+        "pipeline_status": Remedy("See whether database and settings are in order.", "livedash doctor"),
+        "failed_sessions": Remedy("See whether database and settings are in order.", "livedash doctor"),
+        "retry_stage": Remedy("Nothing was set back; see which sessions failed.", "livedash failed"),
+        "prune": Remedy(
+            "What was deleted stays deleted, the rest is tried again by itself; see what would go.",
+            "livedash prune --dry-run",
+        ),
+        "import_livedash": Remedy(
+            "What was taken over stays, and a repeated run goes on from there; see what is left.",
+            "livedash import-livedash --dry-run",
+        ),
+        "take_submissions": Remedy(
+            "Submitted sessions are kept and taken up by the next run; see which stage they stand at.",
+            "livedash status --company {company}",
+        ),
+        "health_checks": Remedy(
+            "The pipeline's health is unknown until a check runs; see database and settings.", "livedash doctor"
+        ),
+    }
+)
+
+CHECK_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
+    {
+        "every_csv_row_is_accounted_for": Remedy(
+            "Import the company again (`livedash import --company SLUG`) and keep its CSV.",
+            "livedash import --company {company}",
+        ),
+        "every_submitted_request_has_one_outcome": Remedy(
+            "Compare the batch's files at the service with `livedash requests`; "
+            "missing ones are asked again by themselves, failed ones by `livedash requeue ID`.",
+            "livedash requests --status processing_failed",
+        ),
+        "service_counts_agree": Remedy(
+            "The lines count, not the service's numbers: look at the outcomes of the batch's requests.",
+            "livedash batches",
+        ),
+        "cost_agrees_with_batch_usage": Remedy(
+            "Set what is missing with `livedash price set` or `livedash rate set`; `livedash doctor` says which.",
+            "livedash doctor",
+        ),
+        "no_stage_is_stuck": Remedy(
+            "The next import frees them, of every company, and so does `company_csv_sensor`: see whether it runs.",
+            "livedash import",
+        ),
+        "no_request_waits_too_long": Remedy(
+            "`livedash submit --dry-run` says what holds the requests back: a hold, the cap, a token limit, or nothing, and "
+            "then `pending_request_sensor` does not run.",
+            "livedash submit --dry-run",
+        ),
+        "no_batch_outlives_its_window": Remedy(
+            "Close to its window: wait, it expires by itself. Otherwise `livedash poll` and `livedash ingest` say what is wrong; "
+            "`livedash cancel ID` gives a batch up.",
+            "livedash poll",
+        ),
+        "few_requests_fail": Remedy(
+            "Read why they failed; once the cause is gone, ask again with `livedash requeue --error-code CODE --no-dry-run`.",
+            "livedash requests --status processing_failed --company {company}",
+        ),
+        "few_csv_rows_are_rejected": Remedy(
+            "Look at the kept rejects; one reason for all of them means that the file's form has changed.",
+            "livedash rejects --company {company}",
+        ),
+        "every_company_is_imported_in_time": Remedy(
+            "Failing: cure the cause and import by hand. Overdue without a failure: `company_csv_sensor` or Dagster's daemon "
+            "does not run.",
+            "livedash import --company {company}",
+        ),
+        "spending_stays_below_the_cap": Remedy(
+            "Raise LIVEDASH_MONTHLY_CAP_EUR and restart the daemon, or wait for the next month; open batches are taken in "
+            "all the same.",
+            "livedash submit --dry-run",
+        ),
+    }
+)
+
+# Errors whose cause lies elsewhere than in the job that met them.
+ERROR_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
+    {
+        "SettingsError": Remedy("Correct the setting where the daemon runs, and restart it.", "livedash doctor"),
+        "DatabaseNotReadyError": Remedy("Start the database, or bring it to this version.", "livedash db upgrade"),
+        "DatabaseFaultError": Remedy("Do at the database what the error asks for.", "livedash doctor"),
+        "StorageError": Remedy("Make room, or correct the place that the error names.", "livedash doctor"),
+        "BatchApiError": Remedy("See whether key, model and service are in order.", "livedash doctor"),
+        "RejectedImportError": Remedy(
+            "Look at the kept rejects; one reason for all means that the file's form has changed.",
+            "livedash rejects --company {company}",
+        ),
+    }
+)
+
+UNKNOWN_REMEDY = Remedy("Open the run in the Dagster UI.", "livedash doctor")
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One thing that a person should know.
+
+    Attributes:
+        kind: A run that failed, or a check that turned red.
+        level: How bad it is.
+        what: Name of the job or the check.
+        where: Steps or asset it is about; empty where that is unknown.
+        companies: Slugs; empty where it is about none or all.
+        run_id: Dagster's run.
+        message: What happened, in words that were written for people.
+        remedy: What helps.
+        at: When it happened.
+        count: How many rows break the rule; None for a run.
+        sample_ids: Some of their ids.
+    """
+
+    kind: AlertKind
+    level: Level
+    what: str
+    where: str
+    companies: tuple[str, ...]
+    run_id: str
+    message: str
+    remedy: Remedy
+    at: datetime
+    count: int | None = None
+    sample_ids: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """The command that helps, about the company if there is exactly one."""
+        return self.remedy.command_for(self.companies[0] if len(self.companies) == 1 else None)
+
+    @property
+    def sentence(self) -> str:
+        """All of it for a chat window."""
+        about = f" ({', '.join(self.companies)})" if self.companies else ""
+        colour = "yellow" if self.level is Level.WARN else "red"
+        verb = "failed" if self.kind == "run_failed" else f"is {colour}"
+        return f"{self.what}{about} {verb}: {self.message} {self.remedy.advice} Begin with: {self.command}"
+
+    def as_document(self) -> dict[str, Any]:
+        """What a webhook is sent; `text` is the key that chat services show."""
+        return {
+            "text": self.sentence,
+            "event": self.kind,
+            "severity": self.level.value,
+            "what": self.what,
+            "where": self.where,
+            "companies": list(self.companies),
+            "runId": self.run_id,
+            "message": self.message,
+            "count": self.count,
+            "sampleIds": list(self.sample_ids),
+            "remedy": self.remedy.advice,
+            "command": self.command,
+            "at": self.at.isoformat(),
+        }
+
+
+def remedy_for_run(job: str, error: str | None) -> Remedy:
+    """What helps after a job ended with an error of a class (its bare name), the error's own remedy first."""
+    return ERROR_REMEDIES.get(error or "") or JOB_REMEDIES.get(job, UNKNOWN_REMEDY)
+
+
+def remedy_for_check(check: str) -> Remedy:
+    """What helps when a check is red."""
+    return CHECK_REMEDIES.get(check, UNKNOWN_REMEDY)
+
+
+def explain_error(messages: Sequence[str], package: str = "livedash_pipeline") -> tuple[str | None, str]:
+    """Class and words of the first error of our own in a chain, outermost first; of strangers' errors the class alone.
+
+    Args:
+        messages: As `traceback` writes them: `package.module.Class: what it says`.
+        package: Whose messages are written for people. Others may quote a row, and with it somebody's words.
+    """
+    named = [message.strip().partition(":") for message in messages]
+    for name, _, words in named:
+        if name.startswith(f"{package}."):
+            return name.rpartition(".")[2], words.strip()
+    if not named:
+        return None, ""
+    innermost = named[-1][0].strip()
+    shown = innermost.rpartition(".")[2] if innermost.replace(".", "").replace("_", "").isalnum() else "an error"
+    return None, f"{shown}; its words are in the run."
+
+
+def turned_worse(before: Level, now: Level) -> bool:
+    """Whether a check that stood in one way is worth an alert in the next: red at all, and redder than before."""
+    order = list(Level)
+    return now is not Level.GREEN and order.index(now) > order.index(before)

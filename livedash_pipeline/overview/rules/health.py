@@ -1,0 +1,99 @@
+"""When a pipeline counts as ill: how long things may wait, how many may fail, and how much may be spent.
+
+Limits that a setting implies are derived here, so that there is one number to set and not three. Add a rule of health; what is
+looked up for it is in `overview.store.health`, and the checks that show it are in `defs.checks.health`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from livedash_pipeline.intake.rules.csv_rejects import RATIO_COUNTS_FROM, too_many_rejects
+
+# Requests that failed are counted over so much time; what is older has been seen by somebody.
+FAILURE_WINDOW = timedelta(days=7)
+# The service gives every batch 24 hours (`completion_window`). From 20 on people may want to know.
+BATCH_WINDOW = timedelta(hours=24)
+BATCH_WARNING = timedelta(hours=20)
+# Polls look every few minutes, and the service itself is late at times.
+BATCH_GRACE = timedelta(hours=1)
+# After so many failed imports in a row, with the back-off between them, a fault is not passing by itself.
+IMPORT_FAILURES = 3
+# The longest that an import may run (`dagster/max_runtime` of the import jobs).
+LONGEST_IMPORT = timedelta(hours=6)
+SPENDING_WARNING = Decimal("0.8")
+
+_LEAST_PATIENCE = timedelta(hours=1)
+
+
+class Level(StrEnum):
+    """How a rule stands: kept, worth a look, or broken."""
+
+    GREEN = "green"
+    WARN = "warn"
+    ERROR = "error"
+
+
+def worst(levels: list[Level]) -> Level:
+    """The worst of some levels; GREEN if there are none."""
+    order = list(Level)
+    return max(levels, key=order.index, default=Level.GREEN)
+
+
+def longest_wait(max_wait: int) -> timedelta:
+    """How long a request may wait for a batch: four times LIVEDASH_MAX_WAIT (seconds), and an hour at least."""
+    return max(4 * timedelta(seconds=max_wait), _LEAST_PATIENCE)
+
+
+def longest_preparation(lease: int) -> timedelta:
+    """How long a batch may be without an id of the service: several leases (seconds), and two hours at least."""
+    return max(4 * timedelta(seconds=lease), 2 * _LEAST_PATIENCE)
+
+
+def longest_overdue(import_interval: int) -> timedelta:
+    """How long after its time an import may begin: two intervals (seconds), and an hour at least."""
+    return max(2 * timedelta(seconds=import_interval), _LEAST_PATIENCE)
+
+
+@dataclass(frozen=True)
+class FreshnessWindows:
+    """How old the newest import of any company may be: `warn` is worth a look, `fail` is a fault."""
+
+    warn: timedelta
+    fail: timedelta
+
+
+def import_freshness(import_interval: int) -> FreshnessWindows:
+    """The windows of what every import makes anew, also one that brings nothing; `import_interval` in seconds."""
+    interval = timedelta(seconds=import_interval)
+    return FreshnessWindows(max(2 * interval, _LEAST_PATIENCE), max(4 * interval, LONGEST_IMPORT))
+
+
+def failure_level(settled: int, failed: int, max_ratio: float) -> Level:
+    """ERROR when more requests failed than LIVEDASH_MAX_FAILURE_RATIO allows; of fewer than 50, only when all did."""
+    if settled < RATIO_COUNTS_FROM:
+        return Level.ERROR if 0 < settled == failed else Level.GREEN
+    return Level.ERROR if failed > settled * max_ratio else Level.GREEN
+
+
+def reject_level(records: int, rejected: int, max_ratio: float) -> Level:
+    """ERROR for a file that was refused whole, WARN from half of LIVEDASH_MAX_REJECT_RATIO on."""
+    if too_many_rejects(records, rejected, max_ratio):
+        return Level.ERROR
+    return Level.WARN if too_many_rejects(records, rejected, max_ratio / 2) else Level.GREEN
+
+
+def spending_level(*, spent: Decimal, one_more: Decimal, cap: Decimal) -> Level:
+    """WARN from 80 % of a monthly cap on; ERROR when it is reached, or when one more request would pass it.
+
+    Args:
+        spent: This month, surplus included; tries of unknown cost as what was set aside for them.
+        one_more: What a request of the company sets aside, on average.
+        cap: LIVEDASH_MONTHLY_CAP_EUR.
+    """
+    if spent >= cap or spent + one_more > cap:
+        return Level.ERROR
+    return Level.WARN if spent >= cap * SPENDING_WARNING else Level.GREEN

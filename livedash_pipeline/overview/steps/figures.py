@@ -1,0 +1,57 @@
+"""The pipeline in figures, for whatever watches it: requests, batches, waiting time and money.
+
+Add a figure that monitoring should record over time. What people ask for is in `ledger.steps.batches.requests`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import Engine
+
+from livedash_pipeline.base.rules.states import BatchStatus, RequestStatus
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.ledger.rules.results.judgement import month_of
+from livedash_pipeline.ledger.store.batches import listing, requests
+from livedash_pipeline.overview.store import health
+
+
+@dataclass(frozen=True)
+class Money:
+    """Euro of a company: spent since the month began (UTC), and set aside at most for what is under way."""
+
+    spent: Decimal
+    in_flight: Decimal
+
+
+@dataclass(frozen=True)
+class PipelineFigures:
+    """How the pipeline stands.
+
+    Attributes:
+        requests: Requests per status, zero included.
+        batches: Batches per status, zero included.
+        oldest_pending_seconds: How long the request has waited that waits longest; 0 without any.
+        money: Per company's slug; companies without any are absent.
+    """
+
+    requests: Mapping[RequestStatus, int]
+    batches: Mapping[BatchStatus, int]
+    oldest_pending_seconds: float
+    money: Mapping[str, Money]
+
+
+def read_figures(engine: Engine) -> PipelineFigures:
+    """The figures at this moment, over all companies."""
+    with engine.connect() as connection:
+        now = database_now(connection)
+        oldest = requests.oldest_pending(connection)
+        spending = health.spending(connection, month_start=month_of(now))
+        return PipelineFigures(
+            requests.count_by_status(connection),
+            listing.count_by_status(connection),
+            0.0 if oldest is None else max(0.0, (now - oldest).total_seconds()),
+            {row["company"]: Money(Decimal(row["spent_eur"]), Decimal(row["in_flight_eur"])) for row in spending},
+        )

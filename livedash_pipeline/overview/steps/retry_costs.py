@@ -1,0 +1,59 @@
+"""What analysing sessions once more would cost, before anything is bought: the figure of a dry run.
+
+Add nothing that changes rows. What a claim sets aside is counted the same way: input as estimated, output at its maximum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.analysis.rules.prompt import transcript_data
+from livedash_pipeline.analysis.rules.request_lines import RequestSizer
+from livedash_pipeline.base.store.companies import get_company
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.intake.store.sessions import messages_by_session
+from livedash_pipeline.ledger.rules.admission import admission
+from livedash_pipeline.ledger.store.admission import model_parameters
+from livedash_pipeline.money.store import prices
+from livedash_pipeline.overview.store.stage_retries import RetryEstimate, retry_estimates, unmeasured_sessions
+from livedash_pipeline.settings import Settings
+
+
+def estimate_retries(connection: Connection, settings: Settings, count_tokens: Callable[[str], int]) -> Decimal | None:
+    """Euro at most for the analyses that are staged; None where a price or the exchange rate is unknown."""
+    now = database_now(connection)
+    rate = prices.rate_at(connection, now, settings.livedash_usd_eur)
+    total = Decimal(0)
+    for estimate in retry_estimates(connection):
+        model = get_company(connection, estimate.company).model or settings.openai_model
+        priced = prices.price_for(connection, model, now)
+        if rate is None or priced is None or priced[1].batch_input is None or priced[1].batch_output is None:
+            return None
+        budget = admission.budget(
+            cap=None,
+            committed=Decimal(0),
+            input_usd=priced[1].batch_input,
+            output_usd=priced[1].batch_output,
+            usd_eur=rate.usd_eur,
+        )
+        if budget is None:
+            return None
+        sizer = RequestSizer.for_model(model, count_tokens, model_parameters.parameters_for(connection, model))
+        tokens = estimate.token_estimate + _measured(connection, estimate, sizer)
+        total += tokens * budget.eur_per_input_token
+        total += estimate.sessions * sizer.max_output_tokens * budget.eur_per_output_token
+    return total
+
+
+def _measured(connection: Connection, estimate: RetryEstimate, sizer: RequestSizer) -> int:
+    """Input tokens of sessions that were never asked about here, such as those that were taken over."""
+    if not estimate.unknown:
+        return 0
+    tokens = 0
+    for chunk in unmeasured_sessions(connection, estimate.company):
+        for session_id, messages in messages_by_session(connection, chunk).items():
+            tokens += sizer.measure(transcript_data(session_id, messages)).token_estimate
+    return tokens

@@ -1,0 +1,103 @@
+"""What only the demo asks of the database: making its companies due, and the figures of its closing tables.
+
+Nothing that the pipeline needs belongs here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection, Table, func, select, update
+
+from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.base.store.tables import (
+    ai_batch_requests,
+    ai_request_attempts,
+    companies,
+    import_rejects,
+    import_runs,
+    messages,
+    sessions,
+)
+
+
+def due_now(connection: Connection, *, now: datetime) -> None:
+    """Makes every company due for its import."""
+    connection.execute(update(companies).values(next_import_at=now))
+
+
+def companies_to_import(connection: Connection, *, since: datetime) -> int:
+    """Companies that have not been imported since a moment."""
+    done = select(import_runs.c.company_id).where(
+        import_runs.c.started_at >= since, import_runs.c.status == "COMPLETED"
+    )
+    query = select(func.count()).select_from(companies).where(companies.c.id.not_in(done))
+    return int(connection.execute(query).scalar_one())
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Counts of whole tables."""
+
+    messages: int
+    rejects: int
+    batches: int
+    cost_eur: Decimal
+
+
+def read_figures(connection: Connection) -> Figures:
+    """Counts of messages, rejected rows of each company's newest reading of its CSV, batches, and what all answers cost."""
+    return Figures(
+        messages=_count(connection, messages),
+        rejects=int(connection.execute(statement("overview/count_latest_rejects")).scalar_one()),
+        batches=_count(connection, ai_batch_requests),
+        cost_eur=Decimal(
+            connection.execute(select(func.coalesce(func.sum(ai_request_attempts.c.total_cost_eur), 0))).scalar_one()
+        ),
+    )
+
+
+def sessions_by(connection: Connection, column: str) -> list[tuple[str, str, int]]:
+    """Company, value and number of analysed sessions, for `sentiment`, `category` or `language`."""
+    value = sessions.c[column]
+    query = (
+        select(companies.c.slug, value, func.count())
+        .join(companies, companies.c.id == sessions.c.company_id)
+        .where(value.is_not(None))
+        .group_by(companies.c.slug, value)
+        .order_by(companies.c.slug, value)
+    )
+    return [(slug, found, count) for slug, found, count in connection.execute(query)]
+
+
+def rejects_by_reason(connection: Connection) -> list[tuple[str, str, int, int]]:
+    """Company, reason, number of rejected rows and the first of their lines, over all readings."""
+    query = (
+        select(companies.c.slug, import_rejects.c.reason, func.count(), func.min(import_rejects.c.line_number))
+        .join(companies, companies.c.id == import_rejects.c.company_id)
+        .group_by(companies.c.slug, import_rejects.c.reason)
+        .order_by(companies.c.slug, import_rejects.c.reason)
+    )
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def batch_rows(connection: Connection) -> list[tuple[str, str, str, int, Decimal | None]]:
+    """Company, model, status, requests and cost in euro of every batch, oldest first."""
+    batches = ai_batch_requests.c
+    cost = (
+        select(func.sum(ai_request_attempts.c.total_cost_eur))
+        .where(ai_request_attempts.c.batch_id == batches.id)
+        .scalar_subquery()
+    )
+    query = (
+        select(companies.c.slug, batches.model, batches.status, batches.request_count, cost)
+        .join(companies, companies.c.id == batches.company_id)
+        .order_by(batches.id)
+    )
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())

@@ -1,0 +1,131 @@
+"""Reads for people who look at single sessions: those that failed, and everything known about one.
+
+Add reads about one session; its requests are read by `ledger.store.batches.request_history`. What a session says (messages,
+summary, questions) is read by `session_texts` alone, so that nothing shows it by accident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, RowMapping, select
+
+from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.base.store.tables import (
+    messages,
+    processing_stages,
+    questions,
+    session_imports,
+    session_processing_status,
+    session_questions,
+    sessions,
+)
+
+
+@dataclass(frozen=True)
+class FailedStage:
+    """A stage that failed; there is no session before SESSION_CREATION."""
+
+    import_id: UUID
+    session_id: UUID | None
+    stage: str
+    position: int
+    error_message: str | None
+    retry_count: int
+
+
+def failed_stages(
+    connection: Connection,
+    *,
+    limit: int,
+    after: tuple[UUID, int] | None = None,
+    stage: str | None = None,
+    company_id: UUID | None = None,
+) -> list[FailedStage]:
+    """Failed stages by import and position, after an import and position where they are given."""
+    after_id, after_position = after or (None, None)
+    rows = connection.execute(
+        statement("overview/find_failed_stages"),
+        {
+            "chunk_size": limit,
+            "after_id": after_id,
+            "after_position": after_position,
+            "stage": stage,
+            "company_id": company_id,
+        },
+    )
+    return [FailedStage(**row) for row in rows.mappings()]
+
+
+def find_session(connection: Connection, some_id: UUID) -> RowMapping | None:
+    """One session by its own id or by that of its import, without its texts; None if there is none."""
+    return connection.execute(statement("overview/find_session_history"), {"id": some_id}).mappings().one_or_none()
+
+
+def session_stages(connection: Connection, import_id: UUID) -> Sequence[RowMapping]:
+    """All stages of one import in their order; fields are empty where it has no row."""
+    row, stage = session_processing_status.c, processing_stages.c
+    query = (
+        select(
+            stage.name.label("stage"),
+            row.status,
+            row.error_message,
+            row.retry_count,
+            row.started_at,
+            row.completed_at,
+            row.metadata,
+        )
+        .select_from(processing_stages)
+        .outerjoin(session_processing_status, (row.stage == stage.name) & (row.import_id == import_id))
+        .order_by(stage.position)
+    )
+    return connection.execute(query).mappings().all()
+
+
+@dataclass(frozen=True)
+class SessionTexts:
+    """What a session says, and what an analysis says about it; `content` of a message is None once it is deleted."""
+
+    ip_address: str | None
+    full_transcript_url: str | None
+    initial_message: str | None
+    summary: str | None
+    questions: tuple[str, ...]
+    messages: Sequence[RowMapping]
+
+
+def session_texts(connection: Connection, import_id: UUID) -> SessionTexts:
+    """The texts of one session, by its import."""
+    row = connection.execute(
+        select(
+            session_imports.c.ip_address,
+            session_imports.c.full_transcript_url,
+            session_imports.c.initial_message,
+            sessions.c.id.label("session_id"),
+            sessions.c.initial_msg,
+            sessions.c.summary,
+        )
+        .outerjoin(sessions, sessions.c.import_id == session_imports.c.id)
+        .where(session_imports.c.id == import_id)
+    ).one()
+    asked = (
+        select(questions.c.content)
+        .join(session_questions, session_questions.c.question_id == questions.c.id)
+        .where(session_questions.c.session_id == row.session_id)
+        .order_by(session_questions.c.position)
+    )
+    said = (
+        select(messages.c.position, messages.c.role, messages.c.sent_at, messages.c.content)
+        .where(messages.c.session_id == row.session_id)
+        .order_by(messages.c.position)
+    )
+    return SessionTexts(
+        row.ip_address,
+        row.full_transcript_url,
+        row.initial_message if row.initial_msg is None else row.initial_msg,
+        row.summary,
+        tuple(connection.execute(asked).scalars()),
+        connection.execute(said).mappings().all(),
+    )

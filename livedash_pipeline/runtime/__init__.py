@@ -1,0 +1,1 @@
+"""The surroundings that a process runs in: settings, databases, Dagster's home."""

@@ -1,0 +1,221 @@
+"""Readies a machine for a command or a process: databases, Dagster's home, and the variables that its processes share.
+
+Without DATABASE_URL the embedded server is started and kept up to date; a database of one's own is only checked. Nothing here
+runs a pipeline.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import ArgumentError
+
+from livedash_pipeline.base.store.connect import check_reachable, database_now, make_engine
+from livedash_pipeline.base.store.revisions import check_current, current_revision, head_revision
+from livedash_pipeline.embedded_postgres.server import (
+    EmbeddedPostgres,
+    ensure_database,
+    running_postgres,
+    start_postgres,
+    stop_postgres,
+)
+from livedash_pipeline.errors import SettingsError
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.money.store.prices import seed_prices
+from livedash_pipeline.paths import shipped
+from livedash_pipeline.settings import Settings
+from livedash_pipeline.storage import writing
+
+log = get_logger(__name__)
+
+DATABASE = "livedash"
+DAGSTER_DATABASE = "dagster"
+# Seconds that others have to disconnect before a server is left to them, and between two looks.
+_IDLE_PATIENCE = 5.0
+_IDLE_LOOK = 0.1
+
+# What demo and dev run with: sensors look every five seconds, and nothing waits for company.
+QUICK_SENSORS: Mapping[str, Any] = {
+    "livedash_import_interval": 5,
+    "livedash_submit_interval": 5,
+    "livedash_poll_interval": 5,
+    "livedash_min_batch": 1,
+    "livedash_max_wait": 0,
+}
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A machine that is ready.
+
+    Attributes:
+        settings: What was asked for.
+        database_url: Our own tables.
+        dagster_url: Dagster's storage, on psycopg2.
+        postgres: The embedded server; None with a DATABASE_URL.
+    """
+
+    settings: Settings
+    database_url: str
+    dagster_url: str
+    postgres: EmbeddedPostgres | None
+
+    def exports(self) -> dict[str, str]:
+        """Variables that Dagster's own processes need to find the same databases."""
+        return {
+            "LIVEDASH_HOME": str(self.settings.home),
+            "DAGSTER_HOME": str(self.settings.dagster_home),
+            "DATABASE_URL": self.database_url,
+            "LIVEDASH_DAGSTER_URL": self.dagster_url,
+        }
+
+    def export_to(self, environ: MutableMapping[str, str]) -> None:
+        """Sets the variables for this process and those that it starts."""
+        environ.update(self.exports())
+
+
+def resolve_environment(settings: Settings) -> Environment:
+    """Finds both databases, starting the embedded server where no DATABASE_URL is set.
+
+    Raises:
+        SettingsError: LIVEDASH_DAGSTER_URL is missing or is no address on psycopg2.
+    """
+    if settings.database_url is None:
+        with writing("The embedded database", settings.home, setting="LIVEDASH_HOME"):
+            settings.home.mkdir(parents=True, exist_ok=True)
+        server = start_postgres(settings.home)
+        for name in (DATABASE, DAGSTER_DATABASE):
+            ensure_database(server, name)
+        return Environment(
+            settings,
+            server.url(DATABASE),
+            settings.livedash_dagster_url or server.dagster_url(DAGSTER_DATABASE),
+            server,
+        )
+    return Environment(settings, settings.database_url, _dagster_url(settings), None)
+
+
+def _dagster_url(settings: Settings) -> str:
+    if settings.livedash_dagster_url is None:
+        raise SettingsError(
+            "DATABASE_URL is set and LIVEDASH_DAGSTER_URL is not.",
+            remedy="Set it to a database of its own: postgresql+psycopg2://USER:PASSWORD@HOST/dagster.",
+        )
+    if not _speaks_psycopg2(settings.livedash_dagster_url):
+        raise SettingsError(
+            "LIVEDASH_DAGSTER_URL is no address with postgresql+psycopg2://, the driver that Dagster's storage speaks.",
+            remedy="Write postgresql+psycopg2://USER:PASSWORD@HOST/dagster.",
+        )
+    return settings.livedash_dagster_url
+
+
+def _speaks_psycopg2(url: str) -> bool:
+    try:
+        return make_url(url).drivername == "postgresql+psycopg2"
+    except (ArgumentError, ValueError):
+        return False
+
+
+# The location has the name that workspace.yaml and pyproject.toml give it: cursors and switches of sensors belong to it.
+_WORKSPACE = """\
+load_from:
+  - python_module:
+      module_name: livedash_pipeline.definitions
+      attribute: defs
+      location_name: livedash_pipeline
+"""
+
+
+def write_dagster_home(settings: Settings) -> None:
+    """Writes Dagster's instance file, as it ships with the package, and a workspace for processes that run anywhere."""
+    wanted = {"dagster.yaml": shipped("dagster.yaml").read_text(encoding="utf-8"), "workspace.yaml": _WORKSPACE}
+    with writing("Dagster's configuration", settings.dagster_home, setting="LIVEDASH_HOME"):
+        settings.dagster_home.mkdir(parents=True, exist_ok=True)
+        for name, content in wanted.items():
+            target = settings.dagster_home / name
+            if not target.exists() or target.read_text(encoding="utf-8") != content:
+                _replace(target, content)
+
+
+def _replace(target: Path, content: str) -> None:
+    """Whole or not at all: another process may be reading it."""
+    written = target.with_name(f"{target.name}.{os.getpid()}")
+    try:
+        written.write_text(content, encoding="utf-8")
+        written.replace(target)
+    except OSError:
+        written.unlink(missing_ok=True)
+        raise
+
+
+def prepare(settings: Settings) -> Environment:
+    """Everything ready for a run: both databases found, ours at this program's schema, prices stored, Dagster's home written.
+
+    The embedded database is migrated without asking, since nobody else looks after it.
+
+    Raises:
+        DatabaseNotReadyError: A database of one's own is unreachable, not migrated, or newer.
+    """
+    environment = resolve_environment(settings)
+    engine = make_engine(environment.database_url)
+    try:
+        if environment.postgres is not None:
+            bring_up_to_date(engine)
+        else:
+            check_current(engine)
+    finally:
+        engine.dispose()
+    write_dagster_home(settings)
+    return environment
+
+
+def bring_up_to_date(engine: Engine) -> tuple[str | None, str]:
+    """Migrates and stores the prices that the installed package knows; returns the revisions before and after."""
+    check_reachable(engine)
+    head = head_revision()
+    revisions: tuple[str | None, str] = (head, head)
+    if current_revision(engine) != head:
+        from livedash_pipeline.base.store.migrate import upgrade
+
+        revisions = upgrade(engine)
+    with engine.begin() as connection:
+        seed_prices(connection, now=database_now(connection))
+    return revisions
+
+
+@contextmanager
+def opened_engine(environment: Environment) -> Iterator[Engine]:
+    """An engine on our database, closed afterwards."""
+    engine = make_engine(environment.database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def borrowed_environment(settings: Settings) -> Iterator[Environment]:
+    """`prepare`, and an embedded server that was started for it is stopped again if nobody else is connected."""
+    environment = prepare(settings)
+    try:
+        yield environment
+    finally:
+        if environment.postgres is not None and environment.postgres.started_by_us:
+            _stop_when_idle(settings.home)
+
+
+def _stop_when_idle(home: Path) -> None:
+    """The server learns of a killed client only when it next looks, so it is given a moment to be alone."""
+    end = time.monotonic() + _IDLE_PATIENCE
+    while not stop_postgres(home, only_if_idle=True) and running_postgres(home) is not None:
+        if time.monotonic() > end:
+            log.warning("the embedded Postgres is left running for others that are connected", home=str(home))
+            return
+        time.sleep(_IDLE_LOOK)

@@ -1,0 +1,1 @@
+"""Adapters for the services that answer requests, one folder each."""

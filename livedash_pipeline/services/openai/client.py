@@ -1,0 +1,76 @@
+"""The client library `openai`, which no other module imports: how it is set up, and what its exceptions mean.
+
+Change settings of the client here. Calls are made in `gateway`; an exception class that a new version of the library adds
+has to be classified by `failure_of`, and a test that lists them all says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import httpx2
+from openai import APIConnectionError, APIStatusError, APITimeoutError, DefaultHttpxClient, OpenAI, OpenAIError
+
+from livedash_pipeline.base.rules.endpoints import is_loopback
+from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind, no_answer
+from livedash_pipeline.services.openai.answers import read_failure
+from livedash_pipeline.services.openai.deadline import CallDeadline
+
+CONNECT_TIMEOUT = 5.0
+
+Client = OpenAI
+ClientError = (OpenAIError, httpx2.HTTPError)
+"""All that a call can raise: while a body is streamed, the HTTP library's own exceptions come through."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where calls go and with which key; makes connections and clients for it."""
+
+    base_url: str
+    api_key: str = field(repr=False)
+    timeout: float
+
+    def connections(self, watch: CallDeadline | None = None) -> httpx2.Client:
+        """A new pool of connections, watched by a deadline if one is given; to be closed by the caller."""
+        return DefaultHttpxClient(
+            timeout=httpx2.Timeout(self.timeout, connect=min(CONNECT_TIMEOUT, self.timeout)),
+            # A proxy of the environment has no way to a server on this machine.
+            trust_env=not is_loopback(httpx2.URL(self.base_url).host),
+            event_hooks={"request": [watch.attach]} if watch else None,
+        )
+
+    def client(self, http_client: httpx2.Client) -> OpenAI:
+        """A client that never repeats a call by itself."""
+        client = OpenAI(
+            base_url=self.base_url,
+            api_key=self.api_key,
+            timeout=httpx2.Timeout(self.timeout, connect=min(CONNECT_TIMEOUT, self.timeout)),
+            max_retries=0,
+            http_client=http_client,
+        )
+        # Taken from OPENAI_ORG_ID and the like, which are no settings of ours and would send batches to another account.
+        client.organization = client.project = client.admin_api_key = None
+        return client
+
+
+def failure_of(
+    error: OpenAIError | httpx2.HTTPError, endpoint: str, *, secret: str | None = None, route_known: bool = True
+) -> ApiFailure:
+    """Classify what the client library, or the HTTP library under it, raised; nothing it can raise is left out."""
+    if isinstance(error, APIStatusError):
+        answer = error.response
+        return read_failure(error.status_code, answer.headers, answer.content, secret=secret, route_known=route_known)
+    cause = error.__cause__ or error
+    reason = str(cause) or type(cause).__name__
+    if isinstance(error, APITimeoutError | httpx2.TimeoutException):
+        return no_answer(FailureKind.TIMEOUT, f"{endpoint} did not answer in time: {reason}", secret=secret)
+    if isinstance(error, APIConnectionError | httpx2.TransportError):
+        return no_answer(FailureKind.UNREACHABLE, f"no usable connection to {endpoint}: {reason}", secret=secret)
+    return no_answer(FailureKind.BROKEN, f"the answer of {endpoint} makes no sense: {reason}", secret=secret)
+
+
+def headers_of(error: BaseException | None) -> Mapping[str, str]:
+    """Headers of the answer that an exception stands for; empty where none came."""
+    return error.response.headers if isinstance(error, APIStatusError) else {}

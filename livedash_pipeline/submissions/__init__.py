@@ -1,0 +1,1 @@
+"""Sessions that companies send over HTTP, and the feed of their results."""

@@ -1,0 +1,80 @@
+"""Submitted sessions on their way into `session_imports`, and the companies for which some of them wait.
+
+Add reads and writes that submissions need; from `session_imports` on, submitted sessions go the way of all others. Every function
+runs on the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.base.rules.states import WORKING_COMPANIES
+from livedash_pipeline.base.store.copying import copy_rows
+from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.intake.rules.submitted_messages import SUBMITTED
+from livedash_pipeline.intake.store.sessions import lock_derivation
+from livedash_pipeline.submissions.rules.items import AcceptedItem
+
+MergeOutcome = Literal["created", "updated", "unchanged", "erased", "texts_deleted"]
+# Sessions that wait for their analysis of which the sensor looks whether somebody asked for it.
+_OLDEST = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCompany:
+    """A company by its slug, and how many of its submitted sessions wait to be taken on."""
+
+    company: str
+    sessions: int
+
+
+def merge_submissions(
+    connection: Connection, company_id: UUID, items: Sequence[AcceptedItem], now: datetime
+) -> list[MergeOutcome]:
+    """Stores a chunk; returns what became of each item, in their order. No id may be among them twice."""
+    # A derivation reads what it marks as derived: between the two nothing may be changed.
+    lock_derivation(connection, company_id)
+    connection.execute(statement("submissions/create_staged_submissions"))
+    copy_rows(
+        connection,
+        "submissions/copy_staged_submissions",
+        (
+            (
+                position,
+                item.external_id,
+                item.start.isoformat(),
+                item.end.isoformat(),
+                item.start,
+                item.end,
+                item.ip_address,
+                item.country_raw,
+                item.country,
+                item.language_raw,
+                item.language,
+                item.content_hash,
+                item.transcript,
+                item.transcript_sha256,
+                item.replaced,
+            )
+            for position, item in enumerate(items)
+        ),
+    )
+    rows = connection.execute(
+        statement("submissions/merge_submissions"), {"company_id": company_id, "url": SUBMITTED, "now": now}
+    )
+    return [row.outcome for row in rows]
+
+
+def companies_with_submissions(connection: Connection) -> list[WaitingCompany]:
+    """Working companies whose submitted sessions can be taken on now."""
+    rows = connection.execute(
+        statement("submissions/find_companies_with_submissions"),
+        {"working": list(WORKING_COMPANIES), "oldest": _OLDEST},
+    )
+    return [WaitingCompany(**row) for row in rows.mappings()]

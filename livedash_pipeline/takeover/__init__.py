@@ -1,0 +1,1 @@
+"""Moving a company in from the old system's database."""
