@@ -99,7 +99,7 @@ def test_the_version_changes_with_the_wording(name: str) -> None:
     # Another process, so that no other test meets the changed wording.
     value = getattr(prompt, name)
     changed = value + "!"
-    source = f"from livedash_pipeline.core import prompt; prompt.{name} = {changed!r}; print(prompt.prompt_version())"
+    source = f"from livedash_pipeline.analysis.rules import prompt; prompt.{name} = {changed!r}; print(prompt.prompt_version())"
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert done.stdout.strip() not in ("", prompt_version())
 
