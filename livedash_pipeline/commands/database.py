@@ -11,9 +11,9 @@ from livedash_pipeline.commands.command import Answer, CommandGroup
 from livedash_pipeline.commands.context import start
 
 
-@click.group(cls=CommandGroup, example=("livedash db upgrade", "livedash db stop"))
+@click.group(cls=CommandGroup, example=("livedash db upgrade", "livedash db stop", "livedash db remove --orphans"))
 def db() -> None:
-    """Bring the schema up to date; start and stop the embedded server."""
+    """Bring the schema up to date; start, stop and remove the embedded server."""
 
 
 @db.command("upgrade", works=True, example="livedash db upgrade")
@@ -67,3 +67,27 @@ def stop_server() -> Answer:
     stopped = stop_postgres(start().home)
     said = "Stopped." if stopped else "It was not running."
     return Answer({"ok": True, "stopped": stopped}, lambda console: console.print(said))
+
+
+@db.command("remove", works=True, example=("livedash db remove", "livedash db remove --orphans --no-dry-run"))
+@click.option("--orphans", is_flag=True, help="Those of root whose home is gone, instead of the one of LIVEDASH_HOME.")
+@click.option(
+    "--dry-run/--no-dry-run", default=True, show_default=True, help="Show what would be deleted, and delete nothing."
+)
+def remove(*, orphans: bool, dry_run: bool) -> Answer:
+    """Delete the embedded server's database with all its data, wherever it lies; it is stopped first."""
+    from livedash_pipeline.embedded_postgres import removal
+
+    home = start().home
+    found = removal.orphans() if orphans else removal.cluster_of(home)
+    if not dry_run:
+        found = removal.remove_orphans(found) if orphans else removal.remove_cluster_of(home)
+    document = {
+        "ok": True,
+        "dryRun": dry_run,
+        "removed": [{"path": str(each.path), "home": str(each.home), "bytes": each.bytes} for each in found],
+    }
+    said = [f"{each.path} of {each.home}: {each.bytes / 1e6:.0f} MB" for each in found]
+    what = "Would be deleted, with all data (--no-dry-run does it)" if dry_run else "Deleted"
+    text = "\n".join([f"{what}:", *said]) if said else "There is nothing to delete."
+    return Answer(document, lambda console: console.print(text))

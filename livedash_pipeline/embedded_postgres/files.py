@@ -1,10 +1,10 @@
 """Where the embedded Postgres of a home keeps its cluster and its socket, and whose they are.
 
-An ordinary user's cluster is `HOME/postgres`; root's is elsewhere (`postgres_root.py`), unless an ordinary user has
+An ordinary user's cluster is `HOME/postgres`; root's is elsewhere (`root`), unless an ordinary user has
 made one in HOME before: that one root runs as its owner.
 
 Add here what decides a path or an owner. Nothing here starts, stops or talks to a server: that is
-`postgres_process.py`; the public functions are in `postgres.py`.
+`process`; the public functions are in `server`.
 """
 
 import hashlib
@@ -86,6 +86,11 @@ def find_cluster(home: Path) -> Cluster | None:
         return None
     data_dir = directory / "data"
     return Cluster(home, data_dir, _owner_account(data_dir) if data_dir.is_dir() else server_account())
+
+
+def cluster_at(home: Path, data_dir: Path) -> Cluster:
+    """The cluster of a home at a place that is known already."""
+    return Cluster(home, data_dir, _owner_account(data_dir) if data_dir.is_dir() else None)
 
 
 def place_cluster(home: Path) -> Cluster:

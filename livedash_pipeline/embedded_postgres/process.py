@@ -1,7 +1,7 @@
 """Runs initdb and pg_ctl for a cluster and tells whether its server is alive.
 
-Add here what starts, stops or examines processes. Not here: paths and owners (`postgres_files.py`), SQL and the public
-functions (`postgres.py`). Only `subprocess` is used, so all of this is safe in a process with threads.
+Add here what starts, stops or examines processes. Not here: paths and owners (`files`), SQL and the public
+functions (`server`). Only `subprocess` is used, so all of this is safe in a process with threads.
 """
 
 import os

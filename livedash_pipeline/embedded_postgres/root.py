@@ -7,7 +7,7 @@ cannot be written; both survive a restart of the machine), a directory of root's
 can plant anything: `cluster-*/data` (0700, the server user's) and, shared by all homes, one copy of the binaries per
 version of the wheel. `HOME/postgres.location` names the cluster, `cluster-*/home` names the home.
 
-Add here what concerns those directories. What holds for every user is in `postgres_files.py`.
+Add here what concerns those directories. What holds for every user is in `files`.
 """
 
 import contextlib
@@ -110,6 +110,18 @@ def outside_directory(home: Path) -> Path | None:
             " begin with an empty database."
         )
     return directory
+
+
+def home_of(directory: Path) -> Path | None:
+    """The home that a cluster directory of root's notes; None where it notes none."""
+    note = directory / _HOME_FILE
+    return Path(note.read_text().rstrip("\n")) if note.exists() else None
+
+
+def names_directory(home: Path, directory: Path) -> bool:
+    """Whether a home is there and names a cluster directory as its own."""
+    location = home / LOCATION_FILE
+    return location.exists() and _first_line(location) == str(directory)
 
 
 def claim_outside(home: Path, directory: Path, *, initialised: bool) -> None:

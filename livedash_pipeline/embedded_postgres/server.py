@@ -1,7 +1,7 @@
 """The embedded Postgres: a real PostgreSQL 18 that needs no installation and no port, kept below LIVEDASH_HOME.
 
-Add here what callers may do with it. The parts: `postgres_files.py` (where a cluster is, and whose),
-`postgres_root.py` (where root's is), `postgres_binaries.py`, `postgres_process.py` (initdb, pg_ctl), `postgres_lock.py`.
+Add here what callers may do with it. The parts: `files` (where a cluster is, and whose),
+`root` (where root's is), `binaries`, `process` (initdb, pg_ctl), `lock`.
 Schema and data are no concern of any of them.
 
 Security: the server listens on a Unix socket only, in a directory of mode 0700, and trusts who gets there.

@@ -122,7 +122,7 @@ def test_a_step_runs_as_a_dagster_run_and_an_interrupt_ends_it_with_130(
     assert "Warning" not in stderr
 
 
-def test_the_embedded_server_is_started_described_and_stopped(run: Run, tmp_path: Path) -> None:
+def test_the_embedded_server_is_started_described_stopped_and_removed(run: Run, tmp_path: Path) -> None:
     home = tmp_path / "home"
     try:
         started = document_of(run("db", "start", "--json"))
@@ -135,6 +135,11 @@ def test_the_embedded_server_is_started_described_and_stopped(run: Run, tmp_path
         assert all(line == f"export {name}='{exports[name]}'" for line, name in zip(lines, exports, strict=True))
         assert document_of(run("db", "stop", "--json"))["stopped"] is True
         assert document_of(run("db", "stop", "--json"))["stopped"] is False
+        (shown,) = document_of(run("db", "remove", "--json"))["removed"]
+        assert Path(shown["path"]).is_dir() and shown["bytes"] > 0 and shown["home"] == str(home)
+        assert document_of(run("db", "remove", "--json", "--no-dry-run"))["dryRun"] is False
+        assert not Path(shown["path"]).exists()
+        assert "nothing to delete" in run("db", "remove").stdout
         assert running_postgres(home) is None
     finally:
         remove_postgres(home)
