@@ -26,6 +26,9 @@ from livedash_pipeline.base.store.connect import make_engine
 from livedash_pipeline.base.store.migrate import upgrade
 from livedash_pipeline.embedded_postgres.server import ensure_database, remove_postgres, start_postgres
 
+# Companies, the local server and contexts, for whichever room asks.
+pytest_plugins = ["tests.support.fixtures"]
+
 # No test asserts a time, and a first example may have tables to load.
 settings.register_profile("livedash", deadline=None)
 settings.load_profile("livedash")

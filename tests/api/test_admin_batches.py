@@ -15,7 +15,7 @@ from livedash_pipeline.base.rules.endpoints import endpoint_of
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from tests.api.world import ADMIN, Api, add_batch, add_requests, api_settings, running_api
 from tests.conftest import NOW
-from tests.flow.races import until_waiting
+from tests.support.races import until_waiting
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from livedash_pipeline.base.store.connect import make_engine
 from livedash_pipeline.base.store.tables import session_imports
 from tests.api.submission_site import NDJSON, Site, running_site
 from tests.conftest import migrated_database
-from tests.flow.imported import count
-from tests.flow.submitted import submission
+from tests.support.imported import count
+from tests.support.submitted import submission
 
 ONE, BATCH = "/api/v1/sessions", "/api/v1/sessions/batch"
 JSON = "application/json"

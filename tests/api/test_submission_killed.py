@@ -22,8 +22,8 @@ from livedash_pipeline.local.ports import free_port
 from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
 from tests.api.submission_site import KEY, NDJSON, add_companies, make_token, site_settings
 from tests.e2e.programs import clean_environ
-from tests.flow.imported import count
-from tests.flow.submitted import submission
+from tests.support.imported import count
+from tests.support.submitted import submission
 
 BATCH = "/api/v1/sessions/batch"
 SESSIONS = 4_000

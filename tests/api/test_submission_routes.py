@@ -27,8 +27,8 @@ from livedash_pipeline.submissions.rules.items import MAX_ITEM_BYTES
 from livedash_pipeline.submissions.store.idempotency import key_lock
 from tests.api.submission_site import NDJSON, Site, running_site
 from tests.conftest import migrated_database
-from tests.flow.imported import count, rows_of, set_stage
-from tests.flow.submitted import submission
+from tests.support.imported import count, rows_of, set_stage
+from tests.support.submitted import submission
 
 ONE, BATCH, RESULTS = "/api/v1/sessions", "/api/v1/sessions/batch", "/api/v1/results"
 

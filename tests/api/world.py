@@ -25,7 +25,7 @@ from livedash_pipeline.api.server import listening, origin_of, server_options
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, audit_log
 from livedash_pipeline.settings import Settings, make_settings
 from tests.conftest import NOW
-from tests.flow.rows import CHAT, insert_company, insert_sessions
+from tests.support.rows import CHAT, insert_company, insert_sessions
 
 ADMIN = "/api/admin/legacy"
 

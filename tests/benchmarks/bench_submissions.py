@@ -20,7 +20,7 @@ from tests.api.submission_site import NDJSON, add_companies, make_token
 from tests.benchmarks.figures import GROWTH_GOAL, Figure
 from tests.benchmarks.servers import Server, http_api
 from tests.benchmarks.site import Site
-from tests.flow.submitted import submission
+from tests.support.submitted import submission
 
 _SAID = "How many days of leave do I have left this year, and until when do I have to take them, please? "
 _NAME = "name-of-the-session-comes-here"

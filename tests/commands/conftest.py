@@ -21,7 +21,7 @@ from livedash_pipeline.cli import cli
 from livedash_pipeline.money.store.prices import seed_prices, set_rate
 from livedash_pipeline.settings import Settings
 from tests.conftest import migrated_database
-from tests.flow.rows import insert_company
+from tests.support.rows import insert_company
 
 Run = Callable[..., Result]
 # Commands that only look at our own tables never connect to it.

@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.commands.conftest import NO_DAGSTER, Run, document_of
-from tests.flow.rows import insert_company
+from tests.support.rows import insert_company
 
 LISTED = [
     *("id", "name", "role", "company", "scopes", "prefix", "createdAt", "expiresAt", "revokedAt", "lastUsedAt"),

@@ -23,7 +23,7 @@ from livedash_pipeline.money.store.prices import seed_prices
 from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.settings import Settings
 from tests.commands.conftest import Run, document_of
-from tests.flow.rows import insert_company, insert_requests, rows_of
+from tests.support.rows import insert_company, insert_requests, rows_of
 
 
 @pytest.mark.parametrize(

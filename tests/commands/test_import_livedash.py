@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.commands.conftest import Run, document_of
-from tests.flow.livedash.old_system import ANALYSIS, DONE, OldSystem, old_system
+from tests.takeover.steps.old_system import ANALYSIS, DONE, OldSystem, old_system
 
 
 @pytest.fixture

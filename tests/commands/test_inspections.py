@@ -15,8 +15,8 @@ from livedash_pipeline.base.store.tables import ai_batch_requests, ai_request_at
 from livedash_pipeline.overview.steps.inspections import describe_batch, describe_request, list_rejects
 from tests.commands.conftest import Run, document_of
 from tests.conftest import NOW
-from tests.flow.imported import add_request
-from tests.flow.rows import CHAT, insert_company, insert_sessions
+from tests.support.imported import add_request
+from tests.support.rows import CHAT, insert_company, insert_sessions
 
 SECRET = "x1,Jane Roe of 12 Elm Street"
 

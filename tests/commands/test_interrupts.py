@@ -16,7 +16,7 @@ from livedash_pipeline.base.rules.endpoints import endpoint_of
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import companies
 from tests.api.world import add_batch
-from tests.flow.rows import insert_requests
+from tests.support.rows import insert_requests
 
 _AT_CLICK = """
 import os, signal, sys

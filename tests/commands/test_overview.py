@@ -35,8 +35,8 @@ from livedash_pipeline.services.openai.tokens import count_tokens
 from livedash_pipeline.settings import Settings
 from tests.commands.conftest import Run, document_of
 from tests.conftest import NOW
-from tests.flow.imported import add_request, set_stage
-from tests.flow.rows import CHAT, insert_company, insert_sessions
+from tests.support.imported import add_request, set_stage
+from tests.support.rows import CHAT, insert_company, insert_sessions
 
 SESSIONS, ANALYSED, WITH_QUESTIONS, KEPT = 109, 16, 11, 2
 KEPT_ANSWER = {

@@ -22,7 +22,7 @@ from livedash_pipeline.commands.pipeline import ForegroundRun
 from livedash_pipeline.commands.prune import draw_prune, prune_run
 from livedash_pipeline.retention.rules.retention import PruneRequest
 from tests.commands.conftest import Run, document_of
-from tests.flow.rows import CHAT, insert_company, insert_sessions
+from tests.support.rows import CHAT, insert_company, insert_sessions
 
 LIVEDASH = str(Path(sys.executable).with_name("livedash"))
 NOTHING = {"sessions": 0, "inFlight": 0, "notFound": 0}

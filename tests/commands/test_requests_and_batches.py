@@ -16,8 +16,8 @@ from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_d
 from livedash_pipeline.ledger.store.admission.holds import learn_limit
 from tests.commands.conftest import Run, document_of
 from tests.conftest import NOW
-from tests.flow.imported import add_request
-from tests.flow.rows import CHAT, insert_sessions
+from tests.support.imported import add_request
+from tests.support.rows import CHAT, insert_sessions
 
 COUNTS = ("requeuedCount", "notFoundCount", "notFailedCount")
 

@@ -23,8 +23,8 @@ from livedash_pipeline.base.store.tables import (
 )
 from tests.commands.conftest import Run, document_of
 from tests.conftest import NOW
-from tests.flow.imported import add_import, add_request, set_stage
-from tests.flow.rows import CHAT, insert_sessions
+from tests.support.imported import add_import, add_request, set_stage
+from tests.support.rows import CHAT, insert_sessions
 
 COUNTS = ("retriedCount", "notFoundCount", "notEligibleCount")
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from livedash_pipeline.commands.watch import redraw_until
 from tests.commands.conftest import NO_DAGSTER, Run
-from tests.flow.imported import add_import, make_company
+from tests.support.imported import add_import, make_company
 
 
 def _redraw(console: Console, *, rounds: int) -> list[float]:

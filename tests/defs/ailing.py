@@ -15,7 +15,7 @@ from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.defs.checks.health import HEALTH_CHECKS
 from livedash_pipeline.defs.names import PARTITIONS
 from livedash_pipeline.settings import Settings
-from tests.flow.rows import insert_company, insert_requests
+from tests.support.rows import insert_company, insert_requests
 
 
 class Health:

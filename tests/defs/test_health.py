@@ -15,7 +15,7 @@ from dagster._core.loader import LoadingContextForTest
 from livedash_pipeline.defs.checks.health import HEALTH_CHECKS
 from livedash_pipeline.overview.rules.alerts import CHECK_REMEDIES
 from tests.defs.ailing import Health
-from tests.flow.rows import insert_company
+from tests.support.rows import insert_company
 
 WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 

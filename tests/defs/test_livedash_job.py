@@ -13,7 +13,7 @@ from livedash_pipeline.base.store.tables import sessions
 from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.settings import Settings
-from tests.flow.livedash.old_system import OldSystem, old_system
+from tests.takeover.steps.old_system import OldSystem, old_system
 
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `owners` of initializer `SensorDefinition")
 

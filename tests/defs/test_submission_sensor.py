@@ -16,7 +16,7 @@ from livedash_pipeline.defs.sensors.submissions import RUNS_PER_TICK, take_submi
 from livedash_pipeline.submissions.steps.feed import list_results
 from livedash_pipeline.submissions.steps.submitted_session import describe_submitted
 from tests.defs.world import SLUG, World, made_world
-from tests.flow.submitted import outcomes, submission, submit
+from tests.support.submitted import outcomes, submission, submit
 
 SENSOR = "submission_sensor"
 

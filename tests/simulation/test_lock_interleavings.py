@@ -22,8 +22,8 @@ from livedash_pipeline.ledger.store.batches.claims import Claim, ClaimLimits
 from livedash_pipeline.ledger.store.recovery import recovery, surplus
 from livedash_pipeline.ledger.store.results import observations, settlement
 from tests.conftest import NOW
-from tests.flow.races import until_waiting
-from tests.flow.rows import CHAT, insert_company, insert_requests, insert_sessions
+from tests.support.races import until_waiting
+from tests.support.rows import CHAT, insert_company, insert_requests, insert_sessions
 
 ENDPOINT = "api.example.org/v1"
 _UNLIMITED = ClaimLimits(100, 10**9, None, Budget(0, 0, None))  # type: ignore[arg-type]

@@ -1,0 +1,148 @@
+"""A spending cap that keeps requests waiting says so, and a request that it can never pay keeps no other waiting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, insert
+
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import ai_processing_requests, ai_surplus_batches
+from livedash_pipeline.errors import SettingsError
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.preview import preview_submit
+from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
+from tests.support.batch_service import BatchService
+from tests.support.rows import insert_requests, rows_of
+
+# 100 tokens in at 0.125 and 4,000 out at 1.00 dollars per million, at 0.9 euro.
+EACH = Decimal("0.00361125")
+
+
+def capped(context: BatchContext, cap: Decimal) -> BatchContext:
+    return replace(context, settings=context.settings.model_copy(update={"livedash_monthly_cap_eur": cap}))
+
+
+def submit(context: BatchContext) -> SubmitReport:
+    return submit_pending(context, ignore_minimum=True)
+
+
+def preview(context: BatchContext) -> dict[str, Any]:
+    return preview_submit(context.engine, context.settings, SESSION_ANALYSIS, endpoint=context.endpoint)
+
+
+def statuses(engine: Engine) -> list[str]:
+    return [request.processing_status for request in rows_of(engine, ai_processing_requests)]
+
+
+def test_a_cap_below_the_price_of_one_request_is_refused_at_the_start(
+    engine: Engine, scripted: BatchContext, company: Company, service: BatchService
+) -> None:
+    with engine.begin() as connection:
+        insert_requests(connection, company, 2)
+    context = capped(scripted, Decimal("0.003"))
+    for start in (preview, submit):
+        with pytest.raises(
+            SettingsError, match=r"LIVEDASH_MONTHLY_CAP_EUR is 0\.003, and one request to gpt-5-mini may"
+        ):
+            start(context)
+    assert service.calls == []
+    assert statuses(engine) == ["PENDING_BATCHING"] * 2
+
+
+def test_a_cap_is_measured_by_the_cheapest_model_that_waits_and_by_the_default_where_nothing_does(
+    engine: Engine, scripted: BatchContext, company: Company
+) -> None:
+    context = capped(scripted, Decimal("0.003"))
+    with pytest.raises(SettingsError, match="gpt-5-mini"):
+        preview(context)
+    with engine.begin() as connection:
+        insert_requests(connection, company, model="gpt-5-mini")
+        insert_requests(connection, company, model="gpt-5-nano")
+    assert preview(context)["requests"] == 1
+
+
+def test_a_request_that_a_whole_months_cap_cannot_pay_is_said_by_submit_and_its_preview(
+    engine: Engine, scripted: BatchContext, company: Company, service: BatchService
+) -> None:
+    with engine.begin() as connection:
+        insert_requests(connection, company, 2, max_output_tokens=5000)
+    context = capped(scripted, Decimal("0.004"))
+    said = [
+        "2 of 2 requests of acme for gpt-5-mini can never be sent: one may cost 0.00451125 EUR, "
+        "and LIVEDASH_MONTHLY_CAP_EUR is 0.004"
+    ]
+    assert preview(context)["held"][: len(said)] == said
+    report = submit(context)
+    assert (report.submitted, report.held) == ([], said)
+    assert "create" not in service.calls
+    assert statuses(engine) == ["PENDING_BATCHING"] * 2
+
+
+def test_a_request_above_the_cap_keeps_no_other_waiting(
+    engine: Engine, scripted: BatchContext, company: Company
+) -> None:
+    with engine.begin() as connection:
+        insert_requests(connection, company, 1, max_output_tokens=100_000)
+        insert_requests(connection, company, 2)
+    context = capped(scripted, EACH * 3)
+    assert preview(context)["requests"] == 2
+    report = submit(context)
+    assert [batch.requests for batch in report.submitted] == [2]
+    assert report.held[0].startswith(
+        "1 of 3 requests of acme for gpt-5-mini can never be sent: one may cost 0.09001125 EUR"
+    )
+    assert statuses(engine) == ["PENDING_BATCHING", "BATCHING_IN_PROGRESS", "BATCHING_IN_PROGRESS"]
+
+
+def test_a_cap_that_is_used_up_this_month_says_what_is_left(
+    engine: Engine, scripted: BatchContext, company: Company
+) -> None:
+    with engine.begin() as connection:
+        insert_requests(connection, company, 3)
+    report = submit(capped(scripted, EACH * 2))
+    assert [batch.requests for batch in report.submitted] == [2]
+    assert report.held == [
+        "acme has 0 EUR of its monthly spending cap of 0.0072225 left, and the next request for gpt-5-mini may cost "
+        "0.00361125"
+    ]
+
+
+@pytest.mark.parametrize("cap", [None, Decimal(100)])
+def test_a_cap_that_is_far_away_is_not_spoken_of(
+    engine: Engine, scripted: BatchContext, company: Company, cap: Decimal | None
+) -> None:
+    with engine.begin() as connection:
+        insert_requests(connection, company, 2)
+    report = submit(capped(scripted, cap) if cap else scripted)
+    assert (len(report.submitted), report.held) == (1, [])
+
+
+def test_what_surplus_batches_cost_counts_as_spent(
+    engine: Engine, scripted: BatchContext, company: Company, service: BatchService
+) -> None:
+    with engine.begin() as connection:
+        insert_requests(connection, company, 1)
+    (sent,) = submit(scripted).submitted
+    with engine.begin() as connection:
+        now = database_now(connection)
+        connection.execute(
+            insert(ai_surplus_batches).values(
+                openai_batch_id="batch_surplus",
+                batch_id=sent.batch_id,
+                endpoint=scripted.endpoint,
+                openai_status="cancelled",
+                found_at=now,
+                ended_at=now,
+                total_cost_eur=Decimal("1"),
+            )
+        )
+        insert_requests(connection, company, 1)
+    cap = EACH * 2 + Decimal("0.99")
+    assert submit(capped(scripted, cap)).submitted == []
+    assert len(submit(capped(scripted, cap + Decimal("0.02"))).submitted) == 1

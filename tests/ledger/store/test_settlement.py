@@ -1,0 +1,327 @@
+"""Settling in SQL: equal to the rule in `base.rules.outcomes`, once per batch, and final for the ledger."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from itertools import product
+from typing import Any
+from uuid import UUID
+
+import pytest
+from alembic import command
+from sqlalchemy import Connection, Engine, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Disposition, Outcome, settle
+from livedash_pipeline.base.rules.states import LIVE_BATCHES, RequestStatus
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.migrate import alembic_config, upgrade
+from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.base.store.tables import (
+    ai_batch_requests,
+    ai_processing_requests,
+    ai_request_attempts,
+    session_processing_status,
+)
+from livedash_pipeline.ledger.store.results import settlement
+from livedash_pipeline.ledger.store.results.settlement import Allowances
+from tests.conftest import NOW
+from tests.ledger.store.test_states_in_database import insert_batch
+from tests.support.rows import insert_company, insert_requests, rows_of, stage_counts
+
+LATER = NOW + timedelta(hours=1)
+STATUS = {
+    Disposition.COMPLETE: RequestStatus.PROCESSING_COMPLETE,
+    Disposition.FAILED: RequestStatus.PROCESSING_FAILED,
+    Disposition.RELEASED: RequestStatus.PENDING_BATCHING,
+}
+
+
+@pytest.fixture
+def company(engine: Engine) -> Company:
+    with engine.begin() as connection:
+        return insert_company(connection)
+
+
+def batch_of(engine: Engine, company: Company, count: int, **values: Any) -> tuple[UUID, list[UUID]]:
+    """A batch that has ended, with requests in flight; ids in order."""
+    batch_id = insert_batch(engine, company, None, status="COMPLETED", openai_status="completed", **values)
+    with engine.begin() as connection:
+        ids = insert_requests(connection, company, count, processing_status="BATCHING_IN_PROGRESS", batch_id=batch_id)
+        connection.execute(
+            insert(ai_request_attempts),
+            [{"request_id": each, "batch_id": batch_id, "created_at": NOW} for each in ids],
+        )
+        connection.execute(
+            text(
+                "INSERT INTO session_processing_status (import_id, stage, status, started_at)"
+                " SELECT id, 'AI_ANALYSIS', 'IN_PROGRESS', :now FROM session_imports ON CONFLICT DO NOTHING"
+            ),
+            {"now": NOW},
+        )
+    return batch_id, ids
+
+
+def stage(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    settlement.open_stage(connection)
+    columns = ("request_id", "outcome", "counted_release", "error_message", "prompt_tokens", "total_cost_usd")
+    for place, row in enumerate(rows):
+        values = {"counted_release": False} | dict.fromkeys(columns[3:]) | row
+        connection.execute(
+            text(
+                "INSERT INTO staged_results (line_order, request_id, outcome, counted_release, error_message,"
+                " prompt_tokens, total_cost_usd, total_cost_eur, raw_answer) VALUES (:place, :request_id, :outcome,"
+                " :counted_release, :error_message, :prompt_tokens, :total_cost_usd, :total_cost_usd, :raw_answer)"
+            ),
+            {"place": place, "raw_answer": None} | values,
+        )
+
+
+def settle_rows(
+    engine: Engine,
+    batch_id: UUID,
+    rows: list[dict[str, Any]],
+    *,
+    missing_is_failure: bool = False,
+    max_attempts: int = 3,
+    max_releases: int = 3,
+) -> dict[str, int]:
+    with engine.begin() as connection:
+        locked = settlement.lock_batch(connection, batch_id)
+        assert locked is not None
+        stage(connection, rows)
+        return settlement.settle(
+            connection,
+            locked,
+            kind=SESSION_ANALYSIS,
+            allowances=Allowances(max_attempts, max_releases),
+            now=LATER,
+            missing_is_failure=missing_is_failure,
+        )
+
+
+@pytest.mark.parametrize("maybe_paid", [False, True])
+def test_the_statement_settles_as_the_rule_says(engine: Engine, company: Company, maybe_paid: bool) -> None:
+    cases = list(product(Outcome, range(4), range(4), (False, True), (0, 5)))
+    batch_id, ids = batch_of(engine, company, len(cases))
+    with engine.begin() as connection:
+        for request_id, (_, attempts, releases, _, before) in zip(ids, cases, strict=True):
+            connection.execute(
+                update(ai_processing_requests)
+                .where(ai_processing_requests.c.id == request_id)
+                .values(
+                    attempts=attempts + before,
+                    attempts_before_requeue=before,
+                    releases=releases + before,
+                    releases_before_requeue=before,
+                )
+            )
+    counted = settle_rows(
+        engine,
+        batch_id,
+        [
+            {"request_id": each, "outcome": outcome, "counted_release": counted}
+            for each, (outcome, _, _, counted, _) in zip(ids, cases, strict=True)
+        ],
+        missing_is_failure=maybe_paid,
+    )
+    assert sum(counted.values()) == len(cases) and set(counted) == set(Outcome)
+    stored = {row.id: row for row in rows_of(engine, ai_processing_requests)}
+    for request_id, case in zip(ids, cases, strict=True):
+        outcome, attempts, releases, counted_release, before = case
+        expected = settle(
+            outcome,
+            attempts_used=attempts,
+            releases_used=releases,
+            counted_release=counted_release,
+            max_attempts=3,
+            max_releases=3,
+            maybe_paid=maybe_paid,
+        )
+        row = stored[request_id]
+        assert row.processing_status == STATUS[expected.disposition], case
+        assert row.attempts == before + attempts + expected.attempts_delta, case
+        assert row.releases == before + releases + expected.releases_delta, case
+        assert (row.batch_id is None) == (expected.disposition is Disposition.RELEASED), case
+        assert (row.completed_at is None) == (expected.disposition is Disposition.RELEASED), case
+        assert row.error_code == (None if expected.disposition is Disposition.COMPLETE else outcome), case
+
+
+@pytest.mark.parametrize(
+    ("choice", "unfinished", "code"),
+    [("failed", "PROCESSING_FAILED", "cancelled"), ("pending", "PENDING_BATCHING", None)],
+)
+def test_the_choice_of_a_cancel_is_applied_to_what_did_not_finish(
+    engine: Engine, company: Company, choice: str, unfinished: str, code: str | None
+) -> None:
+    batch_id, ids = batch_of(engine, company, 9, cancel_requested_at=NOW, cancel_unfinished=choice)
+    outcomes = list(Outcome)
+    settle_rows(engine, batch_id, [{"request_id": each, "outcome": o} for each, o in zip(ids, outcomes, strict=True)])
+    stored = {row.id: row for row in rows_of(engine, ai_processing_requests)}
+    for request_id, outcome in zip(ids, outcomes, strict=True):
+        row = stored[request_id]
+        if outcome in (Outcome.TRANSIENT, Outcome.NOT_RUN, Outcome.MISSING):
+            assert (row.processing_status, row.error_code) == (unfinished, code or outcome)
+        else:
+            assert row.error_code == (None if outcome is Outcome.PARSED else outcome)
+
+
+def test_a_choice_without_a_wish_to_cancel_means_nothing(engine: Engine, company: Company) -> None:
+    batch_id, (request_id,) = batch_of(engine, company, 1, cancel_unfinished="failed")
+    settle_rows(engine, batch_id, [{"request_id": request_id, "outcome": "not_run"}])
+    assert rows_of(engine, ai_processing_requests)[0].processing_status == "PENDING_BATCHING"
+
+
+def test_stages_follow_their_requests(engine: Engine, company: Company) -> None:
+    batch_id, ids = batch_of(engine, company, 2)
+    settle_rows(
+        engine,
+        batch_id,
+        [
+            {"request_id": ids[0], "outcome": "refused", "error_message": "I cannot."},
+            {"request_id": ids[1], "outcome": "not_run"},
+        ],
+    )
+    with engine.connect() as connection:
+        assert stage_counts(connection, "AI_ANALYSIS") == {"FAILED": 1, "PENDING": 1}
+        failed = connection.execute(
+            select(session_processing_status).where(session_processing_status.c.status == "FAILED")
+        ).one()
+    assert (failed.error_message, failed.retry_count) == ("refused: I cannot.", 1)
+
+
+def test_a_settled_attempt_never_changes(engine: Engine, company: Company) -> None:
+    batch_id, (request_id,) = batch_of(engine, company, 1)
+    settle_rows(engine, batch_id, [{"request_id": request_id, "outcome": "refused"}])
+    for change in ({"outcome": "parsed"}, {"total_cost_eur": 1}, {"outcome": None, "settled_at": None}):
+        with pytest.raises(DBAPIError, match="a settled attempt never changes"), engine.begin() as connection:
+            connection.execute(update(ai_request_attempts).values(**change))
+    (attempt,) = rows_of(engine, ai_request_attempts)
+    assert (attempt.outcome, attempt.settled_at) == ("refused", LATER)
+
+
+def test_the_former_schema_keeps_the_message_and_an_upgrade_erases_it(engine: Engine, company: Company) -> None:
+    batch_id, (request_id,) = batch_of(engine, company, 1)
+    settle_rows(engine, batch_id, [{"request_id": request_id, "outcome": "refused", "error_message": "I cannot."}])
+    clear = text("UPDATE ai_request_attempts SET error_message = NULL")
+    for erased, left in (("NULL", "I cannot."), ("now()", None)):
+        with engine.connect() as connection:
+            command.downgrade(alembic_config(connection), "0006_audit_retention")
+        with pytest.raises(DBAPIError, match="a settled attempt never changes"), engine.begin() as connection:
+            connection.execute(clear)
+        with engine.begin() as connection:
+            connection.execute(text(f"UPDATE session_imports SET erased_at = {erased}"))
+        upgrade(engine)
+        assert rows_of(engine, ai_request_attempts)[0].error_message == left
+
+
+def test_a_settled_attempt_may_lose_its_message_and_nothing_else(engine: Engine, company: Company) -> None:
+    batch_id, (request_id,) = batch_of(engine, company, 1)
+    settle_rows(engine, batch_id, [{"request_id": request_id, "outcome": "refused", "error_message": "I cannot."}])
+    (before,) = rows_of(engine, ai_request_attempts)
+    for change in (
+        {"error_message": "Another."},
+        {"error_message": ""},
+        {"error_message": None, "outcome": "parsed"},
+        {"error_message": None, "total_cost_eur": 1},
+        {"error_message": None, "error_code": "x"},
+    ):
+        with pytest.raises(DBAPIError, match="a settled attempt never changes"), engine.begin() as connection:
+            connection.execute(update(ai_request_attempts).values(**change))
+    for _ in range(2):
+        with engine.begin() as connection:
+            connection.execute(update(ai_request_attempts).values(error_message=None))
+    (after,) = rows_of(engine, ai_request_attempts)
+    assert before.error_message == "I cannot."
+    assert after._mapping == {**before._mapping, "error_message": None}
+
+
+def test_a_settled_batch_is_not_settled_again(engine: Engine, company: Company) -> None:
+    batch_id, (request_id,) = batch_of(engine, company, 1)
+    settle_rows(engine, batch_id, [{"request_id": request_id, "outcome": "refused"}])
+    with engine.begin() as connection:
+        assert settlement.lock_batch(connection, batch_id) is None
+    (batch,) = rows_of(engine, ai_batch_requests)
+    assert (batch.status, batch.processed_at) == ("PROCESSED", LATER)
+
+
+def test_a_batch_that_goes_on_cannot_be_settled(engine: Engine, company: Company) -> None:
+    for status in LIVE_BATCHES:
+        batch_id = insert_batch(engine, company, None, status=status)
+        with engine.begin() as connection:
+            assert settlement.lock_batch(connection, batch_id) is None
+
+
+def test_a_batch_that_somebody_settles_is_passed_over(engine: Engine, company: Company) -> None:
+    batch_id, _ = batch_of(engine, company, 1)
+    with engine.begin() as first, engine.begin() as second:
+        assert settlement.lock_batch(first, batch_id) is not None
+        assert settlement.lock_batch(second, batch_id) is None
+
+
+def test_of_several_lines_about_a_request_the_paid_answer_counts(engine: Engine, company: Company) -> None:
+    batch_id, (request_id,) = batch_of(engine, company, 1)
+    stranger = UUID(int=5)
+    rows = [
+        {"request_id": request_id, "outcome": "transient"},
+        {"request_id": request_id, "outcome": "invalid_output"},
+        {"request_id": stranger, "outcome": "parsed"},
+        {"request_id": request_id, "outcome": "parsed"},
+        {"request_id": request_id, "outcome": "parsed"},
+    ]
+    with engine.begin() as connection:
+        stage(connection, rows)
+        assert settlement.drop_repeated(connection, batch_id) == (1, 3)
+        kept = connection.execute(text("SELECT line_order, request_id FROM staged_results")).all()
+    assert [tuple(row) for row in kept] == [(3, request_id)]
+
+
+def test_every_request_without_a_line_gets_the_outcome_of_the_batch(engine: Engine, company: Company) -> None:
+    batch_id, ids = batch_of(engine, company, 3)
+    with engine.begin() as connection:
+        stage(connection, [{"request_id": ids[1], "outcome": "parsed"}])
+        staged = settlement.stage_unanswered(
+            connection, batch_id, Outcome.MISSING, error_code="missing", error_message=None
+        )
+        rows = connection.execute(text("SELECT request_id, outcome FROM staged_results"))
+        found = {row.request_id: row.outcome for row in rows}
+    assert staged == 2
+    assert found == {ids[0]: "missing", ids[1]: "parsed", ids[2]: "missing"}
+
+
+def test_the_cost_of_a_batch_is_unknown_if_that_of_a_paid_answer_is(engine: Engine, company: Company) -> None:
+    batch_id, ids = batch_of(engine, company, 2)
+    cost = {"total_cost_usd": Decimal("0.5"), "prompt_tokens": 10}
+    settle_rows(
+        engine,
+        batch_id,
+        [{"request_id": ids[0], "outcome": "parsed"} | cost, {"request_id": ids[1], "outcome": "rejected"}],
+    )
+    other, (request_id,) = batch_of(engine, company, 1)
+    # Without a count of tokens as well: the answer was charged all the same.
+    settle_rows(engine, other, [{"request_id": request_id, "outcome": "truncated"}])
+    with engine.connect() as connection:
+        assert settlement.batch_cost(connection, batch_id) == Decimal("0.5")
+        assert settlement.batch_cost(connection, other) is None
+    assert Outcome.TRUNCATED in PAID_OUTCOMES
+
+
+def test_refusals_in_as_many_words_as_lines_are_not_compared_one_by_one(engine: Engine) -> None:
+    said = [f"No. (req_{number})" for number in range(2000)]
+    release = statement("ledger/release_staged_refusals")
+    with engine.begin() as connection:
+        settlement.open_stage(connection)
+        connection.execute(
+            text(
+                "INSERT INTO staged_results (line_order, request_id, outcome, counted_release, error_message, http_status)"
+                " SELECT 1, gen_random_uuid(), 'rejected', false, said, 400 FROM unnest(CAST(:said AS text[])) AS said"
+            ),
+            {"said": said},
+        )
+        connection.execute(text("ANALYZE staged_results"))
+        values = {"codes": [None] * len(said), "messages": said}
+        plan = "\n".join(connection.execute(text(f"EXPLAIN {release.text}"), values).scalars())
+        assert "Update on staged_results" in plan and "Nested Loop" not in plan
+        assert connection.execute(release, values).rowcount == len(said)
