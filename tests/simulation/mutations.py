@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from livedash_pipeline.analysis.store import requests as analysis_requests
 from livedash_pipeline.base.store import statements
 from livedash_pipeline.base.store.tables import ai_batch_requests
 from livedash_pipeline.ledger.rules.recovery import recovery as rules
@@ -22,7 +23,7 @@ from livedash_pipeline.ledger.rules.recovery.twins import Verdict
 from livedash_pipeline.ledger.rules.results import short_results
 from livedash_pipeline.ledger.steps.recovery import find_surplus, proof
 from livedash_pipeline.ledger.steps.results import ingest, result_files
-from livedash_pipeline.ledger.store.batches import claims, requests
+from livedash_pipeline.ledger.store.batches import claims
 from livedash_pipeline.ledger.store.recovery import recovery
 from livedash_pipeline.ledger.store.results import finished as finished_store
 from livedash_pipeline.ledger.store.results import settlement
@@ -58,7 +59,9 @@ def _rewritten(name: str, *changes: tuple[str, str]) -> Iterator[Sabotage]:
             raise AssertionError(f"{name}.sql does not hold {old!r} any more: the mutation has to follow it")
         changed = changed.replace(old, new)
     changed_statement = text(changed)
-    users = [module for module in (claims, finished_store, requests, settlement) if hasattr(module, "statement")]
+    users = [
+        module for module in (analysis_requests, claims, finished_store, settlement) if hasattr(module, "statement")
+    ]
 
     def load(asked: str) -> Any:
         return changed_statement if asked == name else original(asked)
@@ -116,7 +119,7 @@ def _no_adoption(_engine: Engine) -> AbstractContextManager[Sabotage]:
 
 def _settled_again(_engine: Engine) -> AbstractContextManager[Sabotage]:
     return _rewritten(
-        "lock_batch_to_settle",
+        "ledger/lock_batch_to_settle",
         ("AND processed_at IS NULL AND status IN ('COMPLETED',", "AND status IN ('PROCESSED', 'COMPLETED',"),
     )
 
@@ -133,7 +136,7 @@ def _no_open_index(engine: Engine) -> Iterator[Sabotage]:
         " WHERE processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')\nDO NOTHING"
     )
     try:
-        with _rewritten("insert_requests", (conflict, "")):
+        with _rewritten("analysis/insert_requests", (conflict, "")):
             yield Sabotage()
     finally:
         with engine.begin() as connection:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from livedash_pipeline.analysis.store import requests
 from livedash_pipeline.base.rules.states import Stage
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
-from livedash_pipeline.ledger.store.batches import requests
 from livedash_pipeline.overview.steps.stages import retry_stage
 from livedash_pipeline.overview.store import stage_retries
 from livedash_pipeline.retention.store.retention import TextCounts

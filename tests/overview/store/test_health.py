@@ -36,7 +36,7 @@ def _fill_attempts(connection: Connection) -> None:
 
 @pytest.mark.parametrize(("name", "index"), PLANS.items())
 def test_an_index_fits_the_look_up(engine: Engine, name: str, index: str) -> None:
-    query = statement(name)
+    query = statement(f"overview/{name}")
     values: dict[str, Any] = dict.fromkeys(query.compile().params, NOW)
     values |= {"sample": 10, "failures": 3, "batch_window": NOW - NOW}
     with engine.begin() as connection:

@@ -9,12 +9,13 @@ from sqlalchemy import Connection, Engine, select
 
 from livedash_pipeline.analysis.rules.prompt import prompt_version
 from livedash_pipeline.analysis.steps.build_requests import build_requests
+from livedash_pipeline.analysis.store import requests as analysis_requests
 from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.base.store.tables import ai_processing_requests, sessions
 from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
-from livedash_pipeline.ledger.store.batches import claims, requests
+from livedash_pipeline.ledger.store.batches import claims
 from livedash_pipeline.ledger.store.batches.claims import Claim, ClaimLimits
 from livedash_pipeline.takeover.steps.run import import_livedash
 from livedash_pipeline.takeover.store.companies import lock_company
@@ -90,8 +91,10 @@ def test_a_request_that_was_thought_of_before_the_analysis_came_is_not_made(engi
     with engine.begin() as connection:
         # As a step does that looked for waiting sessions a moment before the company was there whole.
         session_id, company_id = connection.execute(select(sessions.c.id, sessions.c.company_id)).one()
-        built = requests.BuiltRequest(session_id, "t", "i", 1, 1, 1)
-        made = requests.insert_requests(connection, company_id, [built], model="m", prompt_version="p", now=NOW)
+        built = analysis_requests.BuiltRequest(session_id, "t", "i", 1, 1, 1)
+        made = analysis_requests.insert_requests(
+            connection, company_id, [built], model="m", prompt_version="p", now=NOW
+        )
     assert made == 0
 
 
