@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 
 from livedash_pipeline.errors import DatabaseNotReadyError, SourceError, UsageError, driver_reason
-from livedash_pipeline.sources.takeover import queries as queries
+from livedash_pipeline.sources.takeover import queries
 from livedash_pipeline.sources.takeover.address import LivedashAddress, read_address
 from livedash_pipeline.takeover.rules.chats import SourceChat
 from livedash_pipeline.takeover.rules.values import Row
