@@ -14,7 +14,7 @@ really ended, and which fault struck a line. From these follows what every attem
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
@@ -77,6 +77,8 @@ class Observed:
     """The service was told not to delete files, or to run batches on deleted ones."""
     limited: bool = False
     """The model takes so few tokens at once that a batch that waits for a person keeps others waiting."""
+    cut_off: bool = False
+    """The listing ended after its newest batches and said that this was all."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,8 @@ class _Books:
     bill: Mapping[tuple[str, str], tuple[int, int]]
     short: Mapping[str, int]
     inputs: Mapping[str, Mapping[str, str]]
-    repeated: frozenset[str]
-    """Batches that a gateway made by sending a create again: nobody could prevent that they ran."""
+    unpreventable: frozenset[str]
+    """Batches that nobody could prevent: made by a gateway that sent a create again, or beyond the reach of a cut listing."""
     cancelled: frozenset[str]
     """Batches that somebody cancelled."""
     unfenced: bool
@@ -114,16 +116,16 @@ class _Books:
         """The service's own id of a batch that the listing may call otherwise."""
         return next((record.id for record in self.records.values() if record.alias == name), name)
 
-    def repeats(self, mark: str) -> int:
-        """How often a create for a batch of ours was sent again."""
-        return sum(_mark(self.records[each]) == mark for each in self.repeated)
+    def extras(self, mark: str) -> int:
+        """How many batches beyond the first nobody could prevent for a batch of ours."""
+        return sum(_mark(self.records[each]) == mark for each in self.unpreventable)
 
     def is_left_alone(self, record: BatchRecord) -> bool:
         """Whether nobody can tell what it is: its row waits for a person, or it cannot be looked up by its listed id.
 
         The latter holds of what ran nothing, and of what a gateway made beside the one that we follow.
         """
-        beside = record.in_progress_at is None or self.repeats(_mark(record)) > 0
+        beside = record.in_progress_at is None or self.extras(_mark(record)) > 0
         return UUID(_mark(record)) in self.doubtful or (beside and _cannot_be_asked_for(record))
 
     def waits_for_a_person(self, request: Any) -> bool:
@@ -171,7 +173,7 @@ def _read(engine: Engine, service: ServiceBooks, observed: Observed) -> _Books:
         }
     # Probes ask nothing of a model: whatever became of them is nobody's loss.
     everything = list(service.records())
-    probes = {record.id for record in everything if METADATA_PROBE in (record.metadata or {})}
+    probes = {record.id for record in everything if _is_probe(record)}
     records = {record.id: record for record in everything if record.id not in probes}
     journal = service.journal()
     named = {row.openai_batch_id for row in (*tables["batches"], *tables["surplus"])}
@@ -191,6 +193,7 @@ def _read(engine: Engine, service: ServiceBooks, observed: Observed) -> _Books:
         if line["batch_id"] not in forgotten | probes
     }
     records = {name: record for name, record in records.items() if name not in forgotten}
+    beyond_reach = _beyond_reach(everything, tables["batches"]) & records.keys() if observed.cut_off else frozenset()
     short = Counter(entry["file_id"] for entry in journal["entries"] if entry["fault"] == "truncate")
 
     def acted_on(*operations: str) -> frozenset[str]:
@@ -203,7 +206,7 @@ def _read(engine: Engine, service: ServiceBooks, observed: Observed) -> _Books:
         bill=bill,
         short=short,
         inputs=service.inputs,
-        repeated=acted_on("repeat_create", "delayed_repeat_create"),
+        unpreventable=acted_on("repeat_create", "delayed_repeat_create") | beyond_reach,
         cancelled=acted_on("cancel_batch", "delayed_cancel_batch"),
         unfenced=observed.unfenced,
         limited=observed.limited,
@@ -215,6 +218,19 @@ def _is_disguised(record: BatchRecord) -> bool:
     """Hidden, or with somebody else's input file and none of our marks; one that is shown without any file is doubted."""
     renamed = '"renamed_input_file"' in record.faults and '"prefix":null' not in record.faults.replace(" ", "")
     return '"hidden_batch"' in record.faults or (renamed and '"changed_metadata"' in record.faults)
+
+
+def _beyond_reach(everything: Sequence[BatchRecord], batches: Iterable[Any]) -> frozenset[str]:
+    """Batches older than all others whose ids we know: that a listing is cut off shows only in an older one that it lacks."""
+    known = {batch.openai_batch_id for batch in batches} - {None}
+    first = next(
+        (place for place, each in enumerate(everything) if {each.id, each.alias} & known or _is_probe(each)), 0
+    )
+    return frozenset(each.id for each in everything[:first])
+
+
+def _is_probe(record: BatchRecord) -> bool:
+    return METADATA_PROBE in (record.metadata or {})
 
 
 def _cannot_be_asked_for(record: BatchRecord) -> bool:
@@ -363,7 +379,7 @@ def _surplus(books: _Books) -> Iterator[str]:
         if (
             charged
             and not books.unfenced
-            and not (own_id in books.records and books.repeats(_mark(books.records[own_id])))
+            and not (own_id in books.records and books.extras(_mark(books.records[own_id])))
         ):
             yield f"surplus batch {surplus.openai_batch_id} was charged for {len(charged)} requests"
         told = surplus.usage or {}
@@ -374,7 +390,7 @@ def _surplus(books: _Books) -> Iterator[str]:
 def _charges(books: _Books, observed: Observed) -> Iterator[str]:
     """A request is charged once and once per requeue; one input is answered once."""
     charges = Counter(custom_id for _, custom_id in books.bill)
-    again = Counter(asked for each in books.repeated for asked in books.inputs[books.records[each].input_file_id])
+    again = Counter(asked for each in books.unpreventable for asked in books.inputs[books.records[each].input_file_id])
     twins = Counter(
         custom_id
         for each in books.surplus
@@ -405,7 +421,7 @@ def _doubles(books: _Books) -> Iterator[str]:
             yield f"remote batch {record.id} ({record.status}) is neither ours nor surplus"
     for mark, remotes in ran.items():
         twins = sum(str(each.batch_id) == mark for each in books.surplus) if books.unfenced else 0
-        if len(remotes) > 1 + books.repeats(mark) + twins:
+        if len(remotes) > 1 + books.extras(mark) + twins:
             yield f"batch {mark[-4:]} ran {len(remotes)} times at the service: {', '.join(remotes)}"
 
 

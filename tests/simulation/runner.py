@@ -118,7 +118,9 @@ class _Run:
         self._place = place
         self._clock = Clock(skew=schedule.world.skew)
         self._observed = Observed(
-            unfenced=any(map(_breaks_the_fence, schedule.faults)), limited=bool(schedule.world.token_limit)
+            unfenced=any(map(_breaks_the_fence, schedule.faults)),
+            limited=bool(schedule.world.token_limit),
+            cut_off=any(fault["kind"] == "cut_listing" for fault in schedule.faults),
         )
         self._settings = _settings(schedule)
         self._service = _service(schedule, place, self._clock)
@@ -308,8 +310,8 @@ class _Run:
         for turn in range(_LATE_ROUNDS):
             if count_unfinished(self._database.engine) == 0:
                 break
-            self._act(self._last, "poll", turn)
-            self._act(self._last, "ingest", 0)
+            for action in ("poll", "ingest", "build", "submit"):
+                self._act(self._last, action, turn)
             self._clock.advance(life)
 
     def _all_wait_for_a_person(self) -> bool:
