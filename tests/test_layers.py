@@ -29,7 +29,9 @@ ALLOWED = {
 COMMON = {"errors", "settings", "logs", "paths", "scratch", "storage"}
 # Which values a setting may have can be a rule.
 COMMON_MAY_USE_RULES = {"settings"}
-TOP = {"cli", "definitions", "launch"}
+# The list of kinds is above the rooms that have one, and below the shells that hand it on.
+TOP = {"cli", "definitions", "launch", "kinds"}
+LISTS = {"kinds"}
 FRAMEWORKS = {
     "dagster": {"defs", "definitions"},
     "openai": {"services"},
@@ -82,7 +84,7 @@ def _may_import(path: Path, name: str) -> bool:
         return _room_may_import(package, layer, target, target_layer)
     if package in ADAPTERS:
         return target in COMMON or target_layer == "rules"
-    return target in ALLOWED[package] | COMMON
+    return target in ALLOWED[package] | COMMON | LISTS
 
 
 def _room_may_import(room: str, layer: str, target: str, target_layer: str) -> bool:

@@ -47,14 +47,14 @@ def doctor(probe: bool) -> Answer:
 
 def _probe(engine: Engine | LivedashError, settings: Settings) -> None:
     """Makes the probes; what they show is told by the checks."""
-    from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
     from livedash_pipeline.errors import LivedashError
+    from livedash_pipeline.kinds import KINDS
     from livedash_pipeline.ledger.steps.batches.service_context import service_context
     from livedash_pipeline.ledger.steps.recovery.probe_endpoint import probe_endpoint
 
     if isinstance(engine, LivedashError):
         raise engine
-    with service_context(engine, settings, SESSION_ANALYSIS) as context:
+    with service_context(engine, settings, KINDS) as context:
         probe_endpoint(context, progress=lambda said: click.echo(said, err=True))
 
 

@@ -32,13 +32,13 @@ def set_parameters(name: str, parameters: str | None, default: bool) -> Answer:
 
     A maximum of output tokens has to be among them, since costs are reserved by it. Nothing that was analysed is asked again.
     """
-    from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+    from livedash_pipeline.kinds import KINDS
     from livedash_pipeline.ledger.steps.batches import models as model_operations
 
     if (parameters is None) is not default:
         raise click.UsageError("Give either --parameters or --default.")
     with ready_engine() as (_, engine):
-        document = model_operations.set_parameters(engine, SESSION_ANALYSIS, name, parameters)
+        document = model_operations.set_parameters(engine, KINDS, name, parameters)
     said = (
         f"Requests for {document['model']} are sent with {json.dumps(document['parameters'])} from the next batch on; "
         f"{plural(document['waitingRequests'], 'request')} waiting for it."

@@ -108,9 +108,9 @@ def submit(company: str | None, dry_run: bool, unhold: bool) -> Answer:
 
 
 def _preview(company: str | None, *, unhold: bool) -> Document:
-    from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
     from livedash_pipeline.base.rules.endpoints import key_fingerprint
     from livedash_pipeline.base.store.companies import optional_company_id
+    from livedash_pipeline.kinds import KINDS
     from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
     from livedash_pipeline.ledger.steps.batches.preview import preview_submit
 
@@ -120,7 +120,7 @@ def _preview(company: str | None, *, unhold: bool) -> Document:
         return preview_submit(
             engine,
             settings,
-            SESSION_ANALYSIS,
+            KINDS,
             endpoint=configured_endpoint(settings),
             key_fingerprint=key_fingerprint(settings.openai_api_key) if settings.openai_api_key else None,
             company_id=company_id,

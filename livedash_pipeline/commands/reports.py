@@ -50,6 +50,7 @@ def summary(company: str | None) -> Answer:
 @click.pass_context
 def status(ctx: click.Context, company: str | None, watch: bool, interval: float) -> Answer:
     """Count sessions per stage and status, and say what stands in the way."""
+    from livedash_pipeline.kinds import KINDS
     from livedash_pipeline.overview.steps.pipeline_report import report_status
 
     if watch and ctx.meta[AS_JSON]:
@@ -58,17 +59,18 @@ def status(ctx: click.Context, company: str | None, watch: bool, interval: float
         if watch:
             _watch(engine, settings, company, interval)
             ctx.exit(0)
-        document = report_status(engine, settings, company)
+        document = report_status(engine, settings, KINDS, company)
     return Answer(document, lambda console: _draw(console, document))
 
 
 def _watch(engine: Engine, settings: Settings, company: str | None, interval: float) -> None:
     from livedash_pipeline.commands.output import make_console
     from livedash_pipeline.commands.watch import redraw_until
+    from livedash_pipeline.kinds import KINDS
     from livedash_pipeline.overview.steps.pipeline_report import count_unfinished, report_status
 
     redraw_until(
-        lambda console: _draw(console, report_status(engine, settings, company)),
+        lambda console: _draw(console, report_status(engine, settings, KINDS, company)),
         lambda: count_unfinished(engine, company) == 0,
         console=make_console(),
         interval=interval,

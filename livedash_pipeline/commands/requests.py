@@ -83,6 +83,7 @@ def requeue(
     dry_run: bool | None,
 ) -> Answer:
     """Put failed requests back to pending: by ID, or by a filter."""
+    from livedash_pipeline.kinds import KINDS
     from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 
     if older_than is not None and not 0 <= older_than <= _LONGEST_HOURS:
@@ -91,6 +92,7 @@ def requeue(
     with ready_engine() as (_, engine):
         document = requeue_requests(
             engine,
+            KINDS,
             request_ids=request_ids,
             company=company,
             error_code=error_code,

@@ -12,11 +12,11 @@ from contextlib import AbstractContextManager, contextmanager
 import dagster as dg
 from sqlalchemy import Engine
 
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.rules.endpoints import endpoint_of
 from livedash_pipeline.base.store.connect import make_engine
 from livedash_pipeline.base.store.revisions import check_current
 from livedash_pipeline.defs.identity import identified_run
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.service_context import service_context
 from livedash_pipeline.settings import Settings
@@ -60,7 +60,7 @@ class OpenAIBatch:
         Raises:
             SettingsError: There is no API key.
         """
-        return service_context(engine, self.settings, SESSION_ANALYSIS, run_id)
+        return service_context(engine, self.settings, KINDS, run_id)
 
 
 @contextmanager

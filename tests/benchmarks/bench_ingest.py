@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, event
 
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
@@ -39,7 +39,7 @@ def measure(site: Site, size: int) -> list[Figure]:
     watch, held = Stopwatch(), list[float]()
     with batch_api(site, speed=0) as server, connect(server.url, "bench") as gateway:
         settings = isolated_settings({}, openai_base_url=server.url, openai_api_key="bench")
-        context = BatchContext(site.engine, gateway, SESSION_ANALYSIS, settings, spool_dir=site.scratch / "spool")
+        context = BatchContext(site.engine, gateway, KINDS, settings, spool_dir=site.scratch / "spool")
         names = _answered(context)
         settle_down(site)
         with _transactions(site.engine, held), watch.running():

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from livedash_pipeline.analysis.rules.prompt import prompt_version
 from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.store.connect import database_now, in_transaction
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.rules.admission.admission import Budget
 from livedash_pipeline.ledger.rules.admission.limits import MAX_FILE_BYTES
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
@@ -36,7 +36,7 @@ def measure(site: Site, size: int) -> list[Figure]:
     claiming, building, dumping, lines = Stopwatch(), Stopwatch(), 0.0, 0
     settings = isolated_settings({}, openai_base_url=_NOBODY, openai_api_key="bench")
     with connect(_NOBODY, "bench") as gateway:
-        context = BatchContext(site.engine, gateway, SESSION_ANALYSIS, settings, spool_dir=site.scratch)
+        context = BatchContext(site.engine, gateway, KINDS, settings, spool_dir=site.scratch)
         while True:
             with claiming.running():
                 claim = in_transaction(site.engine, lambda connection: _claim(connection, context))
@@ -66,7 +66,7 @@ def _claim(connection: Connection, context: BatchContext) -> Claim | None:
         ClaimLimits(BATCH, MAX_FILE_BYTES, None, Budget(Decimal(0), Decimal(0), None)),
         endpoint=context.endpoint,
         key_fingerprint=context.key_fingerprint,
-        prompt_version=prompt_version(),
+        kind=SESSION_ANALYSIS,
         lease=900,
         now=database_now(connection),
         dagster_run_id=None,

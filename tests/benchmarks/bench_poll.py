@@ -9,11 +9,11 @@ from datetime import datetime
 import httpx2
 from sqlalchemy import insert
 
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.rules.states import BatchStatus
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import ai_batch_requests
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from livedash_pipeline.services.openai.gateway import BatchGateway, connect
@@ -36,7 +36,7 @@ def measure(site: Site, size: int) -> list[Figure]:
     watch = Stopwatch()
     with batch_api(site, speed=_SPEED) as server, _counted(server.url, calls) as gateway:
         settings = isolated_settings({}, openai_base_url=server.url, openai_api_key="bench")
-        context = BatchContext(site.engine, gateway, SESSION_ANALYSIS, settings, spool_dir=site.scratch)
+        context = BatchContext(site.engine, gateway, KINDS, settings, spool_dir=site.scratch)
         _open_batches(context, company, count)
         settle_down(site)
         calls.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from tests.benchmarks.data import fill_requests
 from tests.benchmarks.figures import Figure
@@ -35,7 +36,7 @@ def measure(site: Site, size: int) -> list[Figure]:
     counted, done = Stopwatch(), Stopwatch()
     for watch, dry_run in ((counted, True), (done, False)):
         with watch.running():
-            answer = requeue_requests(site.engine, error_code=_CODE, dry_run=dry_run)
+            answer = requeue_requests(site.engine, KINDS, error_code=_CODE, dry_run=dry_run)
         require(answer["requeuedCount"] == count, str(answer))
     return [
         Figure("requeue", size, count, done.seconds, done.peak_mb, unit="s", goal=10),

@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 from sqlalchemy import Engine
 
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import ai_batch_requests
 from livedash_pipeline.commands.batches import draw_cancel, draw_reconcile
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.local.batch_api.server import running_server
@@ -67,9 +67,7 @@ def service_url(
         insert_requests(connection, insert_company(connection), 2)
     with running_server(tmp_path / "batch-api", speed=1) as server, connect(server.base_url, "test-key") as gateway:
         settings = Settings(openai_base_url=server.base_url, openai_api_key="test-key")
-        submit_pending(
-            BatchContext(engine, gateway, SESSION_ANALYSIS, settings, spool_dir=tmp_path), ignore_minimum=True
-        )
+        submit_pending(BatchContext(engine, gateway, KINDS, settings, spool_dir=tmp_path), ignore_minimum=True)
         yield server.base_url
 
 

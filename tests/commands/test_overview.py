@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Engine, insert, select, update
 
 from livedash_pipeline.analysis.rules.prompt import prompt_version
 from livedash_pipeline.analysis.steps.build_requests import NO_QUESTIONS, build_requests
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import (
@@ -25,6 +24,7 @@ from livedash_pipeline.base.store.tables import (
 )
 from livedash_pipeline.commands.output import show_span
 from livedash_pipeline.intake.rules.transcripts import transcript_hash
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
@@ -51,7 +51,7 @@ def context(engine: Engine, tmp_path: Path) -> Iterator[BatchContext]:
     with running_server(tmp_path / "batch-api", speed=0) as server:
         settings = Settings(openai_base_url=server.base_url, openai_api_key="test-key")
         with connect(server.base_url, "test-key") as gateway:
-            yield BatchContext(engine, gateway, SESSION_ANALYSIS, settings, spool_dir=tmp_path / "spool")
+            yield BatchContext(engine, gateway, KINDS, settings, spool_dir=tmp_path / "spool")
 
 
 def _imports(connection: Connection) -> dict[uuid.UUID, uuid.UUID]:

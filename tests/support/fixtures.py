@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
@@ -47,9 +47,7 @@ def context(engine: Engine, batch_api: RunningServer, tmp_path: Path) -> Iterato
     """What the steps around batches are given."""
     settings = Settings(openai_base_url=batch_api.base_url, openai_api_key="test-key")
     with connect(batch_api.base_url, "test-key") as gateway:
-        yield BatchContext(
-            engine, gateway, SESSION_ANALYSIS, settings, spool_dir=tmp_path / "spool", sleep=lambda _: None
-        )
+        yield BatchContext(engine, gateway, KINDS, settings, spool_dir=tmp_path / "spool", sleep=lambda _: None)
 
 
 @pytest.fixture
@@ -64,7 +62,7 @@ def through_proxy(engine: Engine, proxy: HostileProxy, tmp_path: Path) -> Iterat
     """What the steps around batches are given, with the local server behind the proxy."""
     settings = Settings(openai_base_url=proxy.base_url, openai_api_key=KEY)
     with connect(proxy.base_url, KEY) as gateway:
-        yield BatchContext(engine, gateway, SESSION_ANALYSIS, settings, spool_dir=tmp_path / "spool")
+        yield BatchContext(engine, gateway, KINDS, settings, spool_dir=tmp_path / "spool")
 
 
 @pytest.fixture
@@ -78,9 +76,7 @@ def scripted(engine: Engine, service: BatchService, tmp_path: Path) -> Iterator[
     """What the steps around batches are given, with the Batch API in memory."""
     settings = Settings(openai_base_url=BASE_URL, openai_api_key=KEY)
     with service.gateway() as gateway:
-        yield BatchContext(
-            engine, gateway, SESSION_ANALYSIS, settings, spool_dir=tmp_path / "spool", sleep=lambda _: None
-        )
+        yield BatchContext(engine, gateway, KINDS, settings, spool_dir=tmp_path / "spool", sleep=lambda _: None)
 
 
 @pytest.fixture

@@ -21,8 +21,11 @@ from livedash_pipeline.analysis.rules.request_lines import build_line, line_fram
 from livedash_pipeline.analysis.steps import build_requests, kept_answers
 from livedash_pipeline.analysis.store import answers, lost_inputs
 from livedash_pipeline.analysis.store import lines as analysis_lines
+from livedash_pipeline.base.rules.states import Stage, StageStatus
 from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.stages import pipeline_status
 from livedash_pipeline.intake.rules.transcripts import transcript_hash
+from livedash_pipeline.ledger.rules.admission.nothing_sent import Subjects
 from livedash_pipeline.ledger.rules.results.answers import UnusableAnswer, UsableAnswer
 
 
@@ -64,6 +67,33 @@ class SessionAnalysisKind:
     def take_kept_answers(self, engine: Engine, company_id: UUID) -> int:
         """Completes requests about messages that an answer of an earlier try is about."""
         return kept_answers.take_kept_answers(engine, company_id)
+
+    def count_subjects(self, connection: Connection, company_id: UUID | None) -> Subjects:
+        """Counts sessions, and those whose analysis is PENDING."""
+        status = pipeline_status(connection, company_id)
+        return Subjects(
+            noun="session",
+            total=status.total_sessions,
+            unready=status.stages[Stage.AI_ANALYSIS][StageStatus.PENDING],
+            none_yet="no session has been imported: `livedash import`",
+            wait_for="the analysis: `livedash status`",
+        )
+
+    def start(self, connection: Connection, batch_id: UUID, *, now: datetime) -> None:
+        """Sets the analysis of their sessions IN_PROGRESS."""
+        answers.start_stages(connection, batch_id, now=now)
+
+    def lock_subjects(self, connection: Connection, batch_id: UUID) -> None:
+        """Locks sessions, as derivation does."""
+        answers.lock_sessions(connection, batch_id)
+
+    def fail(self, connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> None:
+        """Fails the analysis of their sessions."""
+        answers.fail_stages(connection, request_ids, now=now)
+
+    def wait_again(self, connection: Connection, request_ids: Sequence[UUID]) -> None:
+        """Sets the failed analysis of their sessions back to PENDING."""
+        answers.reset_failed_stages(connection, request_ids)
 
     def lines(
         self, engine: Engine, batch_id: UUID, model: str, parameters: dict[str, Any]

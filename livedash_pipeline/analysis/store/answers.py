@@ -45,6 +45,27 @@ def apply_batch_answers(connection: Connection, batch_id: UUID, *, now: datetime
     connection.execute(text("DROP TABLE staged_answers"))
 
 
+def start_stages(connection: Connection, batch_id: UUID, *, now: datetime) -> None:
+    """Sets the analysis of sessions whose requests were claimed for a batch IN_PROGRESS."""
+    connection.execute(statement("analysis/start_stages"), {"batch_id": batch_id, "now": now})
+
+
+def lock_sessions(connection: Connection, batch_id: UUID) -> None:
+    """Locks the sessions of all requests that were tried in a batch."""
+    connection.execute(statement("analysis/lock_batch_sessions"), {"batch_id": batch_id})
+
+
+def fail_stages(connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Fails the analysis of sessions whose requests failed before anything was bought for them."""
+    if request_ids:
+        connection.execute(statement("analysis/fail_stages"), {"request_ids": list(request_ids), "now": now})
+
+
+def reset_failed_stages(connection: Connection, request_ids: Sequence[UUID]) -> None:
+    """Sets the failed analysis of sessions whose requests were requeued back to PENDING."""
+    connection.execute(statement("analysis/reset_failed_stages"), {"request_ids": list(request_ids)})
+
+
 def fail_late_stages(connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> None:
     """Fails the analysis of sessions whose requests failed by what showed late."""
     connection.execute(statement("analysis/fail_late_stages"), {"request_ids": list(request_ids), "now": now})

@@ -6,12 +6,13 @@ those whose session has no message at all `ledger.store.batches.requests.close_r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection
 
+from livedash_pipeline.analysis.store.answers import fail_stages
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.ledger.store.batches.requests import fail_pending
 
@@ -23,7 +24,7 @@ INPUT_CHANGED = "The messages of the session are not those that the request name
 def fail_deleted_inputs(connection: Connection, company_id: UUID, *, now: datetime) -> int:
     """Fails a company's pending requests about messages that were deleted (`input_erased`); returns how many."""
     found = connection.execute(statement("analysis/find_requests_without_texts"), {"company_id": company_id})
-    return fail_pending(connection, dict.fromkeys(found.scalars(), INPUT_ERASED), "input_erased", now=now)
+    return _fail(connection, dict.fromkeys(found.scalars(), INPUT_ERASED), "input_erased", now)
 
 
 def fail_changed_inputs(
@@ -32,7 +33,7 @@ def fail_changed_inputs(
     """Fails those of some requests whose input cannot be rebuilt and would be claimed again as it is (`input_changed`)."""
     values = {"request_ids": list(request_ids), "prompt_version": prompt_version}
     found = connection.execute(statement("analysis/find_requests_to_give_up"), values)
-    return fail_pending(connection, dict.fromkeys(found.scalars(), INPUT_CHANGED), "input_changed", now=now)
+    return _fail(connection, dict.fromkeys(found.scalars(), INPUT_CHANGED), "input_changed", now)
 
 
 def withdraw_outdated(connection: Connection, company_id: UUID, *, most: int | None = None, now: datetime) -> int:
@@ -42,3 +43,9 @@ def withdraw_outdated(connection: Connection, company_id: UUID, *, most: int | N
     """
     values = {"company_id": company_id, "most": most, "reason": INPUT_OUTDATED, "now": now}
     return len(connection.execute(statement("analysis/withdraw_requests"), values).all())
+
+
+def _fail(connection: Connection, reasons: Mapping[UUID, str], code: str, now: datetime) -> int:
+    failed = fail_pending(connection, reasons, code, now=now)
+    fail_stages(connection, failed, now=now)
+    return len(failed)

@@ -22,6 +22,7 @@ from livedash_pipeline.defs.identity import identified_run, report_dead_runs
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, POOL_OPENAI, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches import requests as operations
 from livedash_pipeline.ledger.steps.batches.cancel import cancel_batches as cancel
 from livedash_pipeline.ledger.steps.batches.cancel import cancel_document
@@ -126,6 +127,7 @@ def requeue(
     with identified_run(context), postgres.engine() as engine:
         document = operations.requeue_requests(
             engine,
+            KINDS,
             request_ids=config.request_ids,
             company=config.company,
             error_code=config.error_code,
@@ -164,7 +166,7 @@ def pipeline_status(
 ) -> dict[str, Any]:
     """Sessions per stage and status, over all companies or of one."""
     with identified_run(context), postgres.engine() as engine:
-        return answer(context, report_status(engine, openai_batch.settings, config.company))
+        return answer(context, report_status(engine, openai_batch.settings, KINDS, config.company))
 
 
 class CancelBatchesConfig(dg.Config):

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.rules.endpoints import key_fingerprint
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.rules.wording import plural, verb
@@ -27,6 +26,7 @@ from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
 from livedash_pipeline.ledger.steps.batches.preview import preview_submit
 from livedash_pipeline.ledger.steps.batches.requests import report_pipeline
 from livedash_pipeline.ledger.store.batches import claims, obstacles
+from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 from livedash_pipeline.settings import Settings
 
 
@@ -38,7 +38,7 @@ class Obstacle:
     remedy: str
 
 
-def report_status(engine: Engine, settings: Settings, company: str | None = None) -> Document:
+def report_status(engine: Engine, settings: Settings, kinds: Kinds, company: str | None = None) -> Document:
     """Sessions per stage and status, over all companies or of one, and what stands in the way of those that wait.
 
     Raises:
@@ -48,7 +48,7 @@ def report_status(engine: Engine, settings: Settings, company: str | None = None
     with engine.connect() as connection:
         company_id = optional_company_id(connection, company)
         found = list(_obstacles(connection, settings, company_id))
-    found += _held_back(engine, settings, company_id)
+    found += _held_back(engine, settings, kinds, company_id)
     return document | {"obstacles": [{"message": one.message, "remedy": one.remedy} for one in found]}
 
 
@@ -59,13 +59,13 @@ def count_unfinished(engine: Engine, company: str | None = None) -> int:
         return stages.count_unsettled_sessions(connection, company_id)
 
 
-def _held_back(engine: Engine, settings: Settings, company_id: UUID | None) -> list[Obstacle]:
+def _held_back(engine: Engine, settings: Settings, kinds: Kinds, company_id: UUID | None) -> list[Obstacle]:
     """What a submit would hold back; a setting that lets nothing be sent at all is an obstacle, no failure of the overview."""
     try:
         preview = preview_submit(
             engine,
             settings,
-            SESSION_ANALYSIS,
+            kinds,
             endpoint=configured_endpoint(settings),
             key_fingerprint=key_fingerprint(settings.openai_api_key) if settings.openai_api_key else None,
             company_id=company_id,

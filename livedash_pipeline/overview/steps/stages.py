@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.rules.cursors import make_row_cursor, read_row_cursor
 from livedash_pipeline.base.rules.ids import read_ids
 from livedash_pipeline.base.rules.states import Stage
@@ -23,6 +24,7 @@ from livedash_pipeline.base.store.companies import optional_company_id
 from livedash_pipeline.base.store.connect import database_now, in_transaction
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.intake.steps.freeing import free_stuck
+from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.overview.steps.retry_costs import estimate_retries
 from livedash_pipeline.overview.store import session_history, stage_retries
@@ -31,6 +33,9 @@ from livedash_pipeline.services.openai.tokens import count_tokens
 from livedash_pipeline.settings import Settings
 
 log = get_logger(__name__)
+
+# Requests of a stage are those about its sessions.
+_KINDS = Kinds.of(SESSION_ANALYSIS)
 
 
 def read_stage(connection: Connection, text: str) -> str:
@@ -157,7 +162,7 @@ def retry_stage(
 def _retry(connection: Connection, asked: _Retry, *, only_count: bool) -> RetryCounts:
     counts = _staged(connection, asked, lock=not only_count)
     if not only_count and counts.eligible:
-        stage_retries.reset_retried_stages(connection, asked.stage, now=database_now(connection))
+        stage_retries.reset_retried_stages(connection, asked.stage, _KINDS, now=database_now(connection))
         log.info("stages retried", stage=asked.stage, sessions=counts.eligible, reanalyse=asked.reanalyse)
     return counts
 

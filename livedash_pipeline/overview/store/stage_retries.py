@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from livedash_pipeline.base.rules.states import Stage, StageStatus
 from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 from livedash_pipeline.ledger.store.batches.requests import requeue
 
 
@@ -70,7 +71,7 @@ def stage_retries(
     return RetryCounts(**connection.execute(statement("overview/count_staged_retries")).mappings().one())
 
 
-def reset_retried_stages(connection: Connection, stage: str, *, now: datetime) -> None:
+def reset_retried_stages(connection: Connection, stage: str, kinds: Kinds, *, now: datetime) -> None:
     """Sets what is staged back to PENDING, with what the stage needs for its next try."""
     if stage == Stage.AI_ANALYSIS:
         # Behind an earlier stage nothing is asked yet: the messages may be older than the chat.
@@ -78,7 +79,7 @@ def reset_retried_stages(connection: Connection, stage: str, *, now: datetime) -
             "SELECT request_id FROM eligible_retries"
             " WHERE status = 'FAILED' AND request_status = 'PROCESSING_FAILED' AND is_ready"
         )
-        requeue(connection, connection.execute(failed).scalars(), now=now, dry_run=False)
+        requeue(connection, connection.execute(failed).scalars(), kinds, now=now, dry_run=False)
     if stage == Stage.TRANSCRIPT_FETCH:
         connection.execute(statement("overview/free_retried_transcripts"), {"now": now})
     connection.execute(statement("overview/reset_retried_stages"), {"stage": stage, "now": now})

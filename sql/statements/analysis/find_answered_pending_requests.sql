@@ -2,7 +2,8 @@
 SELECT requests.id
 FROM ai_processing_requests AS requests
 WHERE
-    requests.processing_status = 'PENDING_BATCHING'
+    requests.processing_type = 'session_analysis'
+    AND requests.processing_status = 'PENDING_BATCHING'
     AND requests.company_id = :company_id
     AND requests.raw_answer IS NOT NULL
     AND requests.id > :after_id

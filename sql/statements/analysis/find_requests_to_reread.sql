@@ -2,7 +2,8 @@
 SELECT id
 FROM ai_processing_requests
 WHERE
-    processing_status = 'PROCESSING_FAILED'
+    processing_type = 'session_analysis'
+    AND processing_status = 'PROCESSING_FAILED'
     AND error_code = ANY(CAST(:outcomes AS text[]))
     AND id > :after_id
     AND (CAST(:company_id AS uuid) IS NULL OR company_id = :company_id)

@@ -3,6 +3,7 @@ SELECT requests.id
 FROM ai_processing_requests AS requests
 WHERE
     requests.company_id = :company_id
+    AND requests.processing_type = 'session_analysis'
     AND requests.processing_status = 'PENDING_BATCHING'
     AND EXISTS (
         SELECT 1 FROM prune_runs

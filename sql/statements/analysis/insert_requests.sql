@@ -35,5 +35,5 @@ WHERE
             WHERE sessions.id = built.session_id
         ), 'PENDING'
     ) = 'PENDING'
-ON CONFLICT (session_id, processing_type) WHERE processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
+ON CONFLICT (subject_id, processing_type) WHERE processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
 DO NOTHING

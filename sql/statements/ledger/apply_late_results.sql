@@ -1,5 +1,5 @@
--- What was paid for and shows late: it settles its request where that still waits or has failed, asks about the same messages and
--- is the session's newest. What has gone out again goes on, what was answered meanwhile stays so; there the answer is only kept.
+-- What was paid for and shows late: it settles its request where that still waits or has failed, asks about the same input and
+-- is its subject's newest. What has gone out again goes on, what was answered meanwhile stays so; there the answer is only kept.
 -- An answer whose cost is not the ledger's changes nothing: another one was stored for it before.
 WITH judged AS (
     SELECT
@@ -21,9 +21,9 @@ WITH judged AS (
             SELECT 1
             FROM ai_processing_requests AS other
             WHERE
-                other.session_id = requests.session_id
+                other.subject_id = requests.subject_id
                 AND other.processing_type = requests.processing_type
-                -- Not by id alone: see find_sessions_to_request.
+                -- Not by id alone: see requeue_requests.
                 AND (other.requested_at, other.id) > (requests.requested_at, requests.id)
         ) AS applies
     FROM staged_results AS staged

@@ -1,4 +1,4 @@
--- Claims pending requests of one company and model for a batch row that exists already, in id order, as many as fit.
+-- Claims pending requests of one company, model and kind for a batch row that exists already, in id order, as many as fit.
 -- Locking with LIMIT comes first, in a CTE of its own: window functions and FOR UPDATE do not mix.
 WITH locked AS MATERIALIZED (
     SELECT
@@ -9,24 +9,16 @@ WITH locked AS MATERIALIZED (
         greatest(requests.max_output_tokens, CAST(:max_output_tokens AS integer)) AS max_output_tokens,
         requests.transcript_hash
     FROM ai_processing_requests AS requests
-    JOIN sessions ON sessions.id = requests.session_id
+    CROSS JOIN LATERAL request_subject(requests.processing_type, requests.subject_id) AS subject
     JOIN companies ON companies.id = requests.company_id AND companies.status IN ('ACTIVE', 'TRIAL')
     WHERE
         requests.company_id = :company_id
         AND requests.model = :model
+        AND requests.processing_type = :processing_type
         AND requests.processing_status = 'PENDING_BATCHING'
         AND requests.prompt_version = :prompt_version
-        AND requests.transcript_hash = sessions.transcript_hash
-        AND NOT sessions.stale
-        -- Its messages may be older than the chat until the stages before are over. OFFSET keeps the look-up beside each request.
-        AND NOT EXISTS (
-            SELECT 1
-            FROM session_processing_status AS before
-            JOIN processing_stages AS earlier ON earlier.name = before.stage
-            JOIN processing_stages AS own ON own.name = 'AI_ANALYSIS' AND own.position > earlier.position
-            WHERE before.import_id = sessions.import_id AND before.status NOT IN ('COMPLETED', 'SKIPPED')
-            OFFSET 0
-        )
+        AND requests.transcript_hash = subject.current_hash
+        AND subject.is_claimable
         -- What costs more than a whole month may never goes out, and must not keep what comes after it from going out.
         AND (
             CAST(:max_request_eur AS numeric) IS NULL
@@ -75,7 +67,6 @@ claimed AS (
     SET processing_status = 'BATCHING_IN_PROGRESS', batch_id = :batch_id, updated_at = :now
     FROM chosen
     WHERE requests.id = chosen.id AND requests.processing_status = 'PENDING_BATCHING'
-    RETURNING requests.id, requests.session_id
 ),
 
 attempted AS (
@@ -87,20 +78,6 @@ attempted AS (
         :now,
         chosen.reserved_eur
     FROM chosen
-),
-
-started AS (
-    INSERT INTO session_processing_status AS stage_row (import_id, stage, status, started_at)
-    SELECT
-        sessions.import_id,
-        'AI_ANALYSIS',
-        'IN_PROGRESS',
-        :now
-    FROM claimed
-    JOIN sessions ON sessions.id = claimed.session_id
-    ON CONFLICT (import_id, stage) DO UPDATE
-        SET status = 'IN_PROGRESS', started_at = :now, completed_at = NULL, error_message = NULL
-        WHERE stage_row.status IN ('PENDING', 'FAILED')
 )
 
 SELECT

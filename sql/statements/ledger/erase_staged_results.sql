@@ -1,7 +1,6 @@
--- Answers about sessions that were erased while they were at the service: outcome, tokens and cost are taken in, words are not.
+-- Answers about what was erased while they were at the service: outcome, tokens and cost are taken in, words are not.
 UPDATE staged_results
 SET is_erased = true, error_message = null, raw_answer = null, parsed_answer = null
 FROM ai_processing_requests AS requests
-JOIN sessions ON sessions.id = requests.session_id
-JOIN session_imports AS imports ON imports.id = sessions.import_id
-WHERE requests.id = staged_results.request_id AND imports.erased_at IS NOT null
+CROSS JOIN LATERAL request_subject(requests.processing_type, requests.subject_id) AS subject
+WHERE requests.id = staged_results.request_id AND subject.is_erased

@@ -1,4 +1,4 @@
--- Pending requests of a company and model that no batch can hold, and why.
+-- Pending requests of a company, model and kind that no batch can hold, and why.
 SELECT
     requests.id,
     format(
@@ -9,6 +9,7 @@ FROM ai_processing_requests AS requests
 WHERE
     requests.company_id = :company_id
     AND requests.model = :model
+    AND requests.processing_type = :processing_type
     AND requests.processing_status = 'PENDING_BATCHING'
     AND (requests.body_bytes > :max_bytes OR requests.token_estimate > :max_tokens)
 ORDER BY requests.id

@@ -1,8 +1,9 @@
--- What waits to be submitted, per company and model. Counting, not claiming: nothing is locked.
+-- What waits to be submitted, per company, model and kind. Counting, not claiming: nothing is locked.
 SELECT
     requests.company_id,
     companies.slug AS company,
     requests.model,
+    requests.processing_type,
     count(*) AS requests,
     sum(requests.token_estimate) AS token_estimate,
     sum(requests.max_output_tokens) AS max_output_tokens,
@@ -27,5 +28,5 @@ WHERE
     requests.processing_status = 'PENDING_BATCHING'
     AND companies.status IN ('ACTIVE', 'TRIAL')
     AND (CAST(:company_id AS uuid) IS NULL OR requests.company_id = :company_id)
-GROUP BY requests.company_id, companies.slug, requests.model
-ORDER BY min(requests.updated_at), requests.company_id, requests.model
+GROUP BY requests.company_id, companies.slug, requests.model, requests.processing_type
+ORDER BY min(requests.updated_at), requests.company_id, requests.model, requests.processing_type

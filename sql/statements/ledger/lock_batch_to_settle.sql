@@ -2,6 +2,7 @@
 SELECT
     id,
     company_id,
+    processing_type,
     status,
     openai_status,
     error_code,

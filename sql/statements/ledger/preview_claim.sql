@@ -1,5 +1,5 @@
--- What claims of one company and model would take, without a lock: the requests that claim_pending_requests finds, in id order,
--- as many as tokens and money are left for. Limits of one batch cut nothing off, since batches follow one another.
+-- What claims of one company, model and kind would take, without a lock: the requests that claim_pending_requests finds, in id
+-- order, as many as tokens and money are left for. Limits of one batch cut nothing off, since batches follow one another.
 WITH ready AS (
     SELECT
         requests.id,
@@ -8,23 +8,15 @@ WITH ready AS (
         requests.token_estimate * CAST(:eur_per_input_token AS numeric)
         + requests.max_output_tokens * CAST(:eur_per_output_token AS numeric) AS reserved_eur
     FROM ai_processing_requests AS requests
-    JOIN sessions ON sessions.id = requests.session_id
+    CROSS JOIN LATERAL request_subject(requests.processing_type, requests.subject_id) AS subject
     WHERE
         requests.company_id = :company_id
         AND requests.model = :model
+        AND requests.processing_type = :processing_type
         AND requests.processing_status = 'PENDING_BATCHING'
         AND requests.prompt_version = :prompt_version
-        AND requests.transcript_hash = sessions.transcript_hash
-        AND NOT sessions.stale
-        -- Its messages may be older than the chat until the stages before are over. OFFSET keeps the look-up beside each request.
-        AND NOT EXISTS (
-            SELECT 1
-            FROM session_processing_status AS before
-            JOIN processing_stages AS earlier ON earlier.name = before.stage
-            JOIN processing_stages AS own ON own.name = 'AI_ANALYSIS' AND own.position > earlier.position
-            WHERE before.import_id = sessions.import_id AND before.status NOT IN ('COMPLETED', 'SKIPPED')
-            OFFSET 0
-        )
+        AND requests.transcript_hash = subject.current_hash
+        AND subject.is_claimable
         AND requests.body_bytes <= :max_bytes
         AND requests.token_estimate <= :max_request_tokens
         AND (

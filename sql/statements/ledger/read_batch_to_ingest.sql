@@ -3,6 +3,7 @@ SELECT
     batches.company_id,
     companies.slug AS company,
     batches.model,
+    batches.processing_type,
     batches.status,
     lower(batches.openai_status) AS openai_status,
     batches.openai_batch_id,

@@ -1,7 +1,6 @@
--- Failed requests wait again, with both allowances restarted: only the newest of a session, only when none is open and the
--- session's analysis is not complete, stands behind no stage that failed, and its texts are there. The rest is counted, not
--- changed. The status that is expected comes from the rows above and is no constant: after an outage the planner believes for a
--- while that none has failed, and reads them all once per row.
+-- Failed requests wait again, with both allowances restarted: only the newest of a subject, only when none is open and the
+-- subject may still be asked about. The rest is counted, not changed. The status that is expected comes from the rows above and
+-- is no constant: after an outage the planner believes for a while that none has failed, and reads them all once per row.
 WITH asked AS (
     SELECT DISTINCT given.id
     FROM unnest(CAST(:request_ids AS uuid[])) AS given (id)
@@ -10,7 +9,7 @@ WITH asked AS (
 found AS (
     SELECT
         requests.id,
-        requests.session_id,
+        requests.subject_id,
         requests.processing_type,
         requests.processing_status,
         requests.requested_at
@@ -24,44 +23,21 @@ found AS (
 eligible AS (
     SELECT
         found.id,
-        found.processing_status,
-        sessions.import_id,
-        CASE WHEN analysis.status = 'FAILED' THEN analysis.status END AS failed_analysis
+        found.processing_type,
+        found.processing_status
     FROM found
-    JOIN sessions ON sessions.id = found.session_id
-    JOIN session_imports AS imports ON imports.id = sessions.import_id
-    LEFT JOIN session_processing_status AS analysis
-        ON analysis.import_id = sessions.import_id AND analysis.stage = 'AI_ANALYSIS'
+    CROSS JOIN LATERAL request_subject(found.processing_type, found.subject_id) AS subject
     WHERE
         found.processing_status = 'PROCESSING_FAILED'
-        AND coalesce(analysis.status, 'PENDING') <> 'COMPLETED'
-        -- It would fail again before it is bought: see find_requests_without_texts.
-        AND imports.erased_at IS NULL
-        AND coalesce(
-            (
-                SELECT messages.content IS NOT NULL
-                FROM messages
-                WHERE messages.session_id = found.session_id
-                ORDER BY messages.position
-                LIMIT 1
-            ), TRUE
-        )
-        -- Its messages may be older than the chat: see withdraw_requests.
-        AND NOT EXISTS (
-            SELECT 1
-            FROM session_processing_status AS before
-            JOIN processing_stages AS earlier ON earlier.name = before.stage
-            JOIN processing_stages AS own ON own.name = 'AI_ANALYSIS' AND own.position > earlier.position
-            WHERE before.import_id = sessions.import_id AND before.status = 'FAILED'
-        )
+        AND subject.is_requeueable
         AND NOT EXISTS (
             SELECT 1
             FROM ai_processing_requests AS other
             WHERE
-                other.session_id = found.session_id
+                other.subject_id = found.subject_id
                 AND other.processing_type = found.processing_type
                 AND (
-                    -- Not by id alone: see find_sessions_to_request.
+                    -- Not by id alone: requests of a system that was taken over keep their ids, which do not grow with time.
                     (other.requested_at, other.id) > (found.requested_at, found.id)
                     OR other.processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
                 )
@@ -81,20 +57,19 @@ requeued AS (
         updated_at = :now
     FROM eligible
     WHERE requests.id = eligible.id AND requests.processing_status = eligible.processing_status AND NOT :dry_run
-    RETURNING eligible.import_id, eligible.failed_analysis
-),
-
-waiting AS (
-    UPDATE session_processing_status AS stage_row
-    SET status = 'PENDING', error_message = NULL, started_at = NULL, completed_at = NULL
-    FROM requeued
-    WHERE
-        stage_row.import_id = requeued.import_id
-        AND stage_row.stage = 'AI_ANALYSIS'
-        AND stage_row.status = requeued.failed_analysis
 )
 
 SELECT
     (SELECT count(*) FROM asked) AS asked,
     (SELECT count(*) FROM found) AS found,
-    (SELECT count(*) FROM eligible) AS requeued
+    -- As a list for each kind, whose subjects wait again with them.
+    (
+        SELECT coalesce(json_object_agg(by_kind.processing_type, by_kind.ids), '{}')
+        FROM (
+            SELECT
+                eligible.processing_type,
+                array_agg(eligible.id ORDER BY eligible.id) AS ids
+            FROM eligible
+            GROUP BY eligible.processing_type
+        ) AS by_kind
+    ) AS eligible

@@ -8,7 +8,7 @@ WITH judged AS (
         staged.raw_answer,
         staged.parsed_answer,
         coalesce(staged.answer_flags, '{}') AS answer_flags,
-        -- Its session was erased on request meanwhile: what would be asked again fails.
+        -- Its subject was erased on request meanwhile: what would be asked again fails.
         staged.is_erased AND staged.outcome IN ('not_run', 'transient', 'missing') AS is_given_up,
         staged.outcome <> 'not_run' AS counts_attempt,
         staged.outcome = 'not_run' AND staged.counted_release AS counts_release,

@@ -14,6 +14,7 @@ from livedash_pipeline.analysis.steps.reread import reread_answers
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import ai_processing_requests, ai_request_attempts, session_questions, sessions
 from livedash_pipeline.errors import UsageError
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.store.batches import requests
 from livedash_pipeline.overview.store import checks
 from tests.support import batch_service
@@ -139,7 +140,7 @@ def test_only_texts_that_are_there_and_sessions_that_wait_are_read(failed: Calla
 def test_a_session_with_a_newer_request_is_left_alone(failed: Callable[..., Round]) -> None:
     going = failed()
     (row,) = going.requests()
-    newer = {key: value for key, value in row._asdict().items() if key != "id"}
+    newer = {key: value for key, value in row._asdict().items() if key not in ("id", "subject_id")}
     newer |= {"processing_status": "PENDING_BATCHING", "batch_id": None, "completed_at": None, "raw_answer": None}
     with going.engine.begin() as connection:
         connection.execute(ai_processing_requests.insert().values(**newer))
@@ -171,7 +172,7 @@ def test_reading_again_and_requeueing_at_once_have_one_winner(failed: Callable[.
 
     def requeue() -> int:
         with going.engine.begin() as connection:
-            return requests.requeue(connection, ids, now=database_now(connection), dry_run=False).requeued
+            return requests.requeue(connection, ids, KINDS, now=database_now(connection), dry_run=False).requeued
 
     def read() -> int:
         return int(reread_answers(going.engine, dry_run=False)["acceptedCount"])

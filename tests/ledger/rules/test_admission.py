@@ -33,7 +33,9 @@ LIMIT_REACHED = (
 
 
 def group(company: str = "acme", *, requests: int = 1, waited: float = 0, model: str = "m") -> PendingGroup:
-    return PendingGroup(uuid4(), company, model, requests, 100, 4000, NOW - timedelta(seconds=waited))
+    return PendingGroup(
+        uuid4(), company, model, "session_analysis", requests, 100, 4000, NOW - timedelta(seconds=waited)
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,4 +133,4 @@ def test_with_a_cap_and_an_unknown_price_or_rate_there_is_no_budget(unknown: str
 
 def test_groups_can_be_told_apart_by_company_and_model() -> None:
     same = UUID(int=1)
-    assert len({PendingGroup(same, "acme", model, 1, 1, 1, NOW) for model in ("m", "n", "m")}) == 2
+    assert len({PendingGroup(same, "acme", model, "session_analysis", 1, 1, 1, NOW) for model in ("m", "n", "m")}) == 2

@@ -7,18 +7,31 @@ from datetime import UTC, datetime
 
 import pytest
 
-from livedash_pipeline.ledger.rules.admission.nothing_sent import Standing, unknown_clause, why_nothing_is_sent
+from livedash_pipeline.ledger.rules.admission.nothing_sent import (
+    Standing,
+    Subjects,
+    unknown_clause,
+    why_nothing_is_sent,
+)
 
-_DONE = Standing(sessions=3)
+_WORDS = ("no session has been imported: `livedash import`", "the analysis: `livedash status`")
+_NONE = Standing(subjects=[Subjects("session", 0, 0, *_WORDS)])
+_DONE = Standing(subjects=[Subjects("session", 3, 0, *_WORDS)])
+_TWO_KINDS = [Subjects("session", 1, 0, *_WORDS), Subjects("parcel", 2, 0, "no parcel came", "its weight")]
 _MOMENT = datetime(2025, 5, 1, 12, 1, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     ("standing", "reasons"),
     [
-        (Standing(), ["no session has been imported: `livedash import`"]),
+        (_NONE, ["no session has been imported: `livedash import`"]),
         (_DONE, ["nothing is left to ask: 3 sessions are done"]),
-        (Standing(sessions=1), ["nothing is left to ask: 1 session is done"]),
+        (Standing(subjects=_TWO_KINDS[:1]), ["nothing is left to ask: 1 session is done"]),
+        (Standing(subjects=_TWO_KINDS), ["nothing is left to ask: 1 session and 2 parcels are done"]),
+        (
+            Standing(subjects=[_TWO_KINDS[0], replace(_TWO_KINDS[1], unready=2)]),
+            ["2 parcels are not ready for its weight"],
+        ),
         (replace(_DONE, at_service=1), ["1 request is at the service: `livedash poll`"]),
         (replace(_DONE, at_service=2, ended=1), ["1 batch has ended and is not ingested: `livedash ingest`"]),
         (
@@ -34,7 +47,10 @@ _MOMENT = datetime(2025, 5, 1, 12, 1, 30, tzinfo=UTC)
         ),
         (replace(_DONE, elsewhere=2), ["2 batches were made at another OPENAI_BASE_URL: `livedash status`"]),
         (replace(_DONE, failed=2), ["2 requests have failed: `livedash failed`"]),
-        (replace(_DONE, unready=1), ["1 session is not ready for the analysis: `livedash status`"]),
+        (
+            replace(_DONE, subjects=[Subjects("session", 3, 1, *_WORDS)]),
+            ["1 session is not ready for the analysis: `livedash status`"],
+        ),
         (replace(_DONE, pending=2), ["2 requests wait, and none of them may be sent now"]),
         (
             replace(_DONE, pending=1, idle=[("acme", "SUSPENDED", 1)]),

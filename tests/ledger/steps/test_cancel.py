@@ -16,6 +16,7 @@ from sqlalchemy import Engine, update
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.cancel import CancelReport, Unfinished, cancel_batches, cancel_document
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
@@ -235,7 +236,7 @@ def test_a_requeue_never_meets_a_live_batch(engine: Engine, scripted: BatchConte
 
     def requeue() -> int:
         with engine.begin() as connection:
-            return requests.requeue(connection, ids, now=database_now(connection), dry_run=False).requeued
+            return requests.requeue(connection, ids, KINDS, now=database_now(connection), dry_run=False).requeued
 
     assert requeue() == 0, "the service may still answer them"
     service.end("batch_0", "cancelled", request_counts=NONE_RAN)

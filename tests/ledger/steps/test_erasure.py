@@ -19,6 +19,7 @@ from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.intake.store.transcripts import FetchResult, store_transcripts
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
@@ -127,7 +128,7 @@ def test_a_pending_request_fails_before_it_is_bought_and_is_not_requeued(chats: 
     assert [batch.requests for batch in chats.submit().submitted] == [1]
     assert chats.ingest().outcomes == {"parsed": 1}
     for dry_run in (True, False):
-        counted = requeue_requests(chats.engine, request_ids=[str(request.id)], dry_run=dry_run)
+        counted = requeue_requests(chats.engine, KINDS, request_ids=[str(request.id)], dry_run=dry_run)
         assert [counted[f"{name}Count"] for name in ("requeued", "notFound", "notFailed")] == [0, 0, 1]
     assert chats.submit().submitted == []
     assert chats.request_of("anna") == request

@@ -25,6 +25,7 @@ from livedash_pipeline.base.store.tables import (
     session_questions,
     sessions,
 )
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_batch
@@ -396,7 +397,7 @@ def test_settlement_and_derivation_lock_sessions_before_requests(begin: Begin) -
         with going.engine.begin() as settling:
             settling.execute(text("SET LOCAL lock_timeout = '50ms'"))
             with pytest.raises(Exception, match="lock timeout"):
-                settlement.lock_batch(settling, batch_id)
+                settlement.lock_batch(settling, batch_id, KINDS)
             free = deriving.execute(select(ai_processing_requests.c.id).with_for_update(nowait=True)).all()
             settling.rollback()
         assert len(free) == 1

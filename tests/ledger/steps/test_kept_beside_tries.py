@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from livedash_pipeline.base.store.tables import ai_processing_requests, ai_request_attempts, sessions
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.named_batch import ingest_again
 from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
@@ -32,7 +33,7 @@ def kept_beside_a_try(begin: Begin, **changes: Any) -> Round:
     going.end(output=[], request_counts={"total": 1, "completed": 1, "failed": 0})
     for later in LOOKS:
         going.ingest(later)
-    requeue_requests(going.engine, request_ids=going.ids, dry_run=False)
+    requeue_requests(going.engine, KINDS, request_ids=going.ids, dry_run=False)
     assert bought(going) == 1
     shown = json.dumps(going.answer(going.ids[0], **changes)).encode() + b"\n"
     going.service.files[f"file-output-{going.name}"] = shown

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import Engine, select
 
 from livedash_pipeline.analysis.rules.prompt import prompt_version
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.store.companies import Company, update_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_holds, ai_processing_requests
 from livedash_pipeline.errors import UsageError
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.models import list_models, set_parameters
 from livedash_pipeline.ledger.steps.batches.send import write_input_file
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
@@ -94,7 +94,7 @@ def test_a_refused_batch_holds_its_model_until_its_parameters_are_set(world: Wor
         assert said in hold.message and f"livedash model set {_own(name)} --parameters" in hold.message
     assert submit_pending(world.context, ignore_minimum=True).submitted == []
     for model, parameters in GOOD.items():
-        assert set_parameters(world.engine, SESSION_ANALYSIS, model, parameters)["waitingRequests"] == 20
+        assert set_parameters(world.engine, KINDS, model, parameters)["waitingRequests"] == 20
     # What nobody has set is refused once more, and held once more.
     assert _run(world, unhold=True) == {"parsed": 60, "not_run": 20}
     assert [hold.model for hold in rows_of(world.engine, ai_holds)] == ["gpt-4-0613"]
@@ -105,13 +105,13 @@ def test_parameters_reach_lines_reservations_and_lists_and_buy_nothing(world: Wo
         insert_requests(connection, world.company, 2)
     before, version = world.requests(), prompt_version()
     text = '{"max_completion_tokens": 12345, "reasoning_effort": "minimal"}'
-    assert set_parameters(world.engine, SESSION_ANALYSIS, "gpt-5-mini", text)["waitingRequests"] == 2
+    assert set_parameters(world.engine, KINDS, "gpt-5-mini", text)["waitingRequests"] == 2
     assert prompt_version() == version
     for old, new in zip(before, world.requests(), strict=True):
         assert (new.max_output_tokens, new.input_hash) == (12345, old.input_hash)
         assert new.body_bytes > old.body_bytes
     (sent,) = submit_pending(world.context, ignore_minimum=True).submitted
-    set_parameters(world.engine, SESSION_ANALYSIS, "gpt-5-mini", None)
+    set_parameters(world.engine, KINDS, "gpt-5-mini", None)
     # A batch that was claimed keeps what its cost was reserved by; a rebuild gives the same lines.
     with world.engine.connect() as connection:
         (kept,) = connection.execute(select(ai_batch_requests.c.parameters)).scalars()
@@ -123,7 +123,7 @@ def test_parameters_reach_lines_reservations_and_lists_and_buy_nothing(world: Wo
         if not poll_batches(world.context).open:
             break
     assert world.ingest().outcomes == {"parsed": 2}
-    assert set_parameters(world.engine, SESSION_ANALYSIS, "gpt-5-mini", text)["waitingRequests"] == 0
+    assert set_parameters(world.engine, KINDS, "gpt-5-mini", text)["waitingRequests"] == 0
     assert submit_pending(world.context, ignore_minimum=True).submitted == []
     (listed,) = list_models(world.engine, "gpt-5-mini")["models"]
     assert (listed["stored"], listed["maxOutputTokens"]) == (True, 12345)
@@ -135,7 +135,7 @@ def test_parameters_reach_requests_in_flight_that_wait_again(world: World) -> No
     (before,), size = world.requests(), _size(world, first)
     set_parameters(
         world.engine,
-        SESSION_ANALYSIS,
+        KINDS,
         "gpt-5-mini",
         '{"max_completion_tokens": 16000, "user": "much longer lines than before"}',
     )
@@ -169,7 +169,7 @@ def _size(world: World, batch_id: UUID) -> int:
 )
 def test_parameters_that_cannot_be_used_are_refused(engine: Engine, model: str, text: str) -> None:
     with pytest.raises(UsageError):
-        set_parameters(engine, SESSION_ANALYSIS, model, text)
+        set_parameters(engine, KINDS, model, text)
     assert list_models(engine, "gpt-5-mini")["models"][0]["stored"] is False
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
 from livedash_pipeline.errors import LivedashError, UsageError
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.listing import list_batches
 from livedash_pipeline.ledger.steps.batches.named_batch import accept_files, ingest_again
@@ -97,7 +97,7 @@ def _world(engine: Engine, company: Company, directory: Path, **server: Any) -> 
     with running_server(directory / "batch-api", speed=0, clock=lambda: time.time() + ahead[0], **server) as running:
         settings = Settings(openai_base_url=running.base_url, openai_api_key="test-key")
         with connect(running.base_url, "test-key", sleep=lambda _: None) as gateway:
-            context = BatchContext(engine, gateway, SESSION_ANALYSIS, settings, spool_dir=directory / "spool")
+            context = BatchContext(engine, gateway, KINDS, settings, spool_dir=directory / "spool")
             yield World(engine, company, context, running, ahead)
 
 
@@ -238,7 +238,7 @@ def test_waiting_for_whole_files_is_said_everywhere(world: World) -> None:
     assert {each["id"] for each in shown} == {str(first), str(second)}
     for each in shown:
         assert "the next look is at" in each["standsStillBecause"] and "--accept-files" in each["standsStillBecause"]
-    told = [each["message"] for each in report_status(world.engine, world.context.settings)["obstacles"]]
+    told = [each["message"] for each in report_status(world.engine, world.context.settings, KINDS)["obstacles"]]
     assert any(each.startswith("2 batches wait for whole files; the next look is at ") for each in told)
     assert not any("not taken in" in each for each in told)
 
@@ -286,7 +286,7 @@ def _leave(_world: World) -> None:
 
 def _requeue(world: World) -> None:
     ids = [str(row.id) for row in world.requests()]
-    assert requeue_requests(world.engine, request_ids=ids, dry_run=False)["requeuedCount"] == len(ids)
+    assert requeue_requests(world.engine, KINDS, request_ids=ids, dry_run=False)["requeuedCount"] == len(ids)
 
 
 def _send_again(world: World) -> None:

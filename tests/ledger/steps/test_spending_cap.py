@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert
 
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import ai_processing_requests, ai_surplus_batches
 from livedash_pipeline.errors import SettingsError
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.preview import preview_submit
 from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
@@ -33,7 +33,7 @@ def submit(context: BatchContext) -> SubmitReport:
 
 
 def preview(context: BatchContext) -> dict[str, Any]:
-    return preview_submit(context.engine, context.settings, SESSION_ANALYSIS, endpoint=context.endpoint)
+    return preview_submit(context.engine, context.settings, KINDS, endpoint=context.endpoint)
 
 
 def statuses(engine: Engine) -> list[str]:

@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, insert, text
 
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import ai_batch_requests
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.preview import preview_submit
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
@@ -53,9 +53,7 @@ def add_batch(engine: Engine, context: BatchContext, company: Company, **values:
 def why(engine: Engine, context: BatchContext, company: Company | None = None) -> list[str]:
     """The reasons of a dry run, which are those of a submit."""
     company_id = company.id if company else None
-    document = preview_submit(
-        engine, context.settings, SESSION_ANALYSIS, endpoint=context.endpoint, company_id=company_id
-    )
+    document = preview_submit(engine, context.settings, KINDS, endpoint=context.endpoint, company_id=company_id)
     return list(document["why"])
 
 
@@ -91,9 +89,7 @@ def test_the_reasons_of_one_company_do_not_name_unknown_batches_of_another(
     add_batch(engine, scripted, company, **SERVED)
     own, foreign = "2 requests are at the service: `livedash poll`", "it is not known whether the service took 1 batch"
     if dry_run:
-        document = preview_submit(
-            engine, scripted.settings, SESSION_ANALYSIS, endpoint=scripted.endpoint, company_id=company.id
-        )
+        document = preview_submit(engine, scripted.settings, KINDS, endpoint=scripted.endpoint, company_id=company.id)
         said, awaiting = document["why"], document["awaitingRecovery"]
         assert why(engine, scripted, other)[0].startswith(foreign)
     else:

@@ -27,6 +27,7 @@ from livedash_pipeline.base.store.tables import (
     session_processing_status,
 )
 from livedash_pipeline.errors import LivedashError, SettingsError
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.rules.admission.admission import HoldRule, HoldScope
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
@@ -516,6 +517,6 @@ def test_a_withdrawn_request_is_not_put_back_and_nothing_of_it_is_claimed(
     request = request_row(engine)
     assert (request.processing_status, request.error_code) == ("PROCESSING_FAILED", "input_outdated")
     refused = {"ok": True, "requeuedCount": 0, "notFoundCount": 0, "notFailedCount": 1}
-    assert requeue_requests(engine, request_ids=[str(request.id)]) == refused
-    assert requeue_requests(engine, error_code="input_outdated", dry_run=False) == refused
+    assert requeue_requests(engine, KINDS, request_ids=[str(request.id)]) == refused
+    assert requeue_requests(engine, KINDS, error_code="input_outdated", dry_run=False) == refused
     assert submit(scripted).submitted == []

@@ -12,12 +12,12 @@ from sqlalchemy import Connection, Engine, event, select, text, update
 
 from livedash_pipeline.analysis.rules.prompt import input_hash, prompt_version
 from livedash_pipeline.analysis.steps.build_requests import build_requests, rewrite_requests
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.store.companies import Company, update_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, companies, sessions
 from livedash_pipeline.intake.rules.transcripts import transcript_hash
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.preview import preview_submit
 from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
@@ -216,7 +216,7 @@ def test_a_cap_is_measured_by_the_model_that_is_taken_instead(
     waiting(engine, company)
     capped = with_settings(scripted, livedash_monthly_cap_eur=Decimal("0.003"))
     set_model(engine, company, NEW)
-    assert preview_submit(engine, capped.settings, SESSION_ANALYSIS, endpoint=capped.endpoint)["requests"] == 0
+    assert preview_submit(engine, capped.settings, KINDS, endpoint=capped.endpoint)["requests"] == 0
     assert [batch.model for batch in submit(capped).submitted] == [NEW]
 
 
@@ -224,7 +224,7 @@ def test_the_preview_of_a_submit_rewrites_nothing(engine: Engine, company: Compa
     waiting(engine, company)
     set_model(engine, company, NEW)
     before = rows_of(engine, ai_processing_requests)
-    assert preview_submit(engine, scripted.settings, SESSION_ANALYSIS, endpoint=scripted.endpoint)["requests"] == 1
+    assert preview_submit(engine, scripted.settings, KINDS, endpoint=scripted.endpoint)["requests"] == 1
     assert rows_of(engine, ai_processing_requests) == before
 
 

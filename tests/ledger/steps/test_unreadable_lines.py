@@ -13,6 +13,7 @@ from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import ai_request_attempts
 from livedash_pipeline.errors import LivedashError
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.named_batch import accept_files, ingest_again
 from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
@@ -147,7 +148,7 @@ def test_a_good_answer_takes_the_place_of_a_line_that_could_not_be_read(begin: B
     whole = lines(going)
     serve(going, cut(whole), lost_end=b"")
     accepted(going)
-    requeue_requests(going.engine, request_ids=going.ids, dry_run=False)
+    requeue_requests(going.engine, KINDS, request_ids=going.ids, dry_run=False)
     (sent,) = submit_pending(going.context, ignore_minimum=True).submitted
     assert sent.requests == 1
     serve(going, whole)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, insert, text, update
 
-from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.rules.states import BatchStatus
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import (
@@ -43,7 +43,7 @@ def company(engine: Engine) -> Company:
 
 
 def group_of(company: Company, model: str = MODEL) -> PendingGroup:
-    return PendingGroup(company.id, company.slug, model, 1, 1, 1, NOW)
+    return PendingGroup(company.id, company.slug, model, "session_analysis", 1, 1, 1, NOW)
 
 
 def claim(connection: Connection, company: Company, limits: ClaimLimits = OPEN, model: str = MODEL) -> Claim | None:
@@ -53,7 +53,7 @@ def claim(connection: Connection, company: Company, limits: ClaimLimits = OPEN, 
         limits,
         endpoint=HERE,
         key_fingerprint="k",
-        prompt_version=prompt_version(),
+        kind=SESSION_ANALYSIS,
         lease=900,
         now=NOW,
         dagster_run_id="run",
@@ -203,7 +203,9 @@ def test_a_request_that_no_batch_can_hold_fails_before_it_is_bought(engine: Engi
         insert_requests(connection, company, token_estimate=1001)
         insert_requests(connection, company, body_bytes=2001)
         insert_requests(connection, company, body_bytes=2000, token_estimate=1000)
-        failed = claims.fail_oversized(connection, group_of(company), max_bytes=2000, max_tokens=1000, now=NOW)
+        failed = claims.fail_oversized(
+            connection, group_of(company), SESSION_ANALYSIS, max_bytes=2000, max_tokens=1000, now=NOW
+        )
     assert failed == 2
     found = rows_of(engine, ai_processing_requests)
     assert [row.error_code for row in found] == ["input_too_long", "input_too_long", None]
@@ -311,7 +313,7 @@ def test_a_lease_is_renewed_only_by_its_holder_before_create_and_in_time(engine:
         insert_batch(engine, company, None, **(values | {"create_started_at": NOW})): False,
     }
     for batch_id, renewed in cases.items():
-        mine = Claim(batch_id, 1, company.id, "acme", "m", 1, 1, 1, Decimal(0))
+        mine = Claim(batch_id, 1, company.id, "acme", "m", "session_analysis", 1, 1, 1, Decimal(0))
         with engine.begin() as connection:
             assert claims.renew_lease(connection, mine, lease=60, now=NOW) is renewed
 
@@ -326,7 +328,7 @@ def test_create_begins_only_within_the_lease_and_uncancelled(engine: Engine, com
         insert_batch(engine, company, None, **(values | {"status": "PENDING"})): False,
     }
     for batch_id, begins in cases.items():
-        mine = Claim(batch_id, 1, company.id, "acme", "m", 1, 1, 1, Decimal(0))
+        mine = Claim(batch_id, 1, company.id, "acme", "m", "session_analysis", 1, 1, 1, Decimal(0))
         with engine.begin() as connection:
             begun = claims.start_create(
                 connection, mine, key_fingerprint="present", nonce=f"nonce-{batch_id}", guard="tag", lease=90, now=NOW

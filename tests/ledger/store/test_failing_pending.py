@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, insert, select, text, update
 
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.analysis.store import lost_inputs
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import (
@@ -37,8 +38,8 @@ def company(engine: Engine) -> Company:
 
 def too_long(connection: Connection, company: Company, now: datetime = NOW) -> int:
     """One way to fail: no batch can hold them."""
-    group = PendingGroup(company.id, company.slug, "gpt-5-mini", 1, 1, 1, NOW)
-    return claims.fail_oversized(connection, group, max_bytes=2000, max_tokens=1000, now=now)
+    group = PendingGroup(company.id, company.slug, "gpt-5-mini", "session_analysis", 1, 1, 1, NOW)
+    return claims.fail_oversized(connection, group, SESSION_ANALYSIS, max_bytes=2000, max_tokens=1000, now=now)
 
 
 def erased(connection: Connection, company: Company, now: datetime = NOW) -> int:

@@ -14,6 +14,7 @@ from livedash_pipeline.analysis.store import requests as analysis_requests
 from livedash_pipeline.base.rules.states import RequestStatus
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import ai_processing_requests
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.requests import list_requests, requeue_requests
 from livedash_pipeline.ledger.store.batches import requests
 from livedash_pipeline.ledger.store.batches.requests import Requeued
@@ -72,7 +73,7 @@ def again(engine: Engine, request_id: UUID, **values: Any) -> UUID:
 
 def requeue(engine: Engine, ids: list[UUID], *, dry_run: bool = False, company_id: UUID | None = None) -> Requeued:
     with engine.begin() as connection:
-        return requests.requeue(connection, ids, now=LATER, dry_run=dry_run, company_id=company_id)
+        return requests.requeue(connection, ids, KINDS, now=LATER, dry_run=dry_run, company_id=company_id)
 
 
 def test_a_failed_request_waits_again_with_both_allowances_restarted(engine: Engine, company: Company) -> None:
@@ -167,7 +168,7 @@ def test_an_error_code_is_found_in_either_case(engine: Engine, company: Company)
     ours = failed(engine, company, error_code="refused")
     the_services = failed(engine, company, error_code="Unsupported_Model")
     for given, found in (("REFUSED", ours), ("Refused", ours), ("unsupported_model", the_services), ("refuse_", [])):
-        counted = requeue_requests(engine, error_code=given)
+        counted = requeue_requests(engine, KINDS, error_code=given)
         assert counted["requeuedCount"] == len(found), given
         with engine.connect() as connection:
             assert requests.failed_request_ids(connection, error_code=given) == found
@@ -191,7 +192,7 @@ def test_a_requeue_that_races_a_new_request_counts_it_instead_of_failing(engine:
     competing = newer(engine, ids[0])
     with engine.begin() as connection:
         connection.execute(competing)
-        thread = Thread(target=lambda: counted.append(requeue_requests(engine, request_ids=[str(ids[0])])))
+        thread = Thread(target=lambda: counted.append(requeue_requests(engine, KINDS, request_ids=[str(ids[0])])))
         thread.start()
         # The other transaction waits for this one at the unique index.
         until_waiting(engine)

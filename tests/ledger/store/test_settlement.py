@@ -13,7 +13,6 @@ from alembic import command
 from sqlalchemy import Connection, Engine, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Disposition, Outcome, settle
 from livedash_pipeline.base.rules.states import LIVE_BATCHES, RequestStatus
 from livedash_pipeline.base.store.companies import Company
@@ -25,6 +24,7 @@ from livedash_pipeline.base.store.tables import (
     ai_request_attempts,
     session_processing_status,
 )
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.store.results import settlement
 from livedash_pipeline.ledger.store.results.settlement import Allowances
 from tests.conftest import NOW
@@ -89,13 +89,12 @@ def settle_rows(
     max_releases: int = 3,
 ) -> dict[str, int]:
     with engine.begin() as connection:
-        locked = settlement.lock_batch(connection, batch_id)
+        locked = settlement.lock_batch(connection, batch_id, KINDS)
         assert locked is not None
         stage(connection, rows)
         return settlement.settle(
             connection,
             locked,
-            kind=SESSION_ANALYSIS,
             allowances=Allowances(max_attempts, max_releases),
             now=LATER,
             missing_is_failure=missing_is_failure,
@@ -242,7 +241,7 @@ def test_a_settled_batch_is_not_settled_again(engine: Engine, company: Company) 
     batch_id, (request_id,) = batch_of(engine, company, 1)
     settle_rows(engine, batch_id, [{"request_id": request_id, "outcome": "refused"}])
     with engine.begin() as connection:
-        assert settlement.lock_batch(connection, batch_id) is None
+        assert settlement.lock_batch(connection, batch_id, KINDS) is None
     (batch,) = rows_of(engine, ai_batch_requests)
     assert (batch.status, batch.processed_at) == ("PROCESSED", LATER)
 
@@ -251,14 +250,14 @@ def test_a_batch_that_goes_on_cannot_be_settled(engine: Engine, company: Company
     for status in LIVE_BATCHES:
         batch_id = insert_batch(engine, company, None, status=status)
         with engine.begin() as connection:
-            assert settlement.lock_batch(connection, batch_id) is None
+            assert settlement.lock_batch(connection, batch_id, KINDS) is None
 
 
 def test_a_batch_that_somebody_settles_is_passed_over(engine: Engine, company: Company) -> None:
     batch_id, _ = batch_of(engine, company, 1)
     with engine.begin() as first, engine.begin() as second:
-        assert settlement.lock_batch(first, batch_id) is not None
-        assert settlement.lock_batch(second, batch_id) is None
+        assert settlement.lock_batch(first, batch_id, KINDS) is not None
+        assert settlement.lock_batch(second, batch_id, KINDS) is None
 
 
 def test_of_several_lines_about_a_request_the_paid_answer_counts(engine: Engine, company: Company) -> None:

@@ -12,10 +12,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, insert, select, update
 
-from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.rules.states import BATCH_MOVES, REQUEST_MOVES, BatchStatus, RequestStatus
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup
 from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, read_remote_batch
 from livedash_pipeline.ledger.store.batches import claims, requests
@@ -198,7 +199,7 @@ def test_a_submitters_writes_obey_the_table_and_carry_the_fence(engine: Engine, 
     for write, before, fence in product(CLAIM_WRITES, BatchStatus, (1, 2)):
         after, sources = CLAIM_WRITES[write]
         batch_id = insert_batch(engine, company, None, status=before)
-        claim = Claim(batch_id, fence, company.id, "acme", "m", 1, 1, 1, ZERO)
+        claim = Claim(batch_id, fence, company.id, "acme", "m", "session_analysis", 1, 1, 1, ZERO)
         arguments: dict[str, Any] = {
             "mark_uploading": {},
             "record_created": {"openai_batch_id": f"b-{before}-{fence}", "openai_status": "validating"},
@@ -238,7 +239,7 @@ def test_each_statement_moves_requests_only_from_the_states_that_the_table_names
         return RequestStatus(found)
 
     limits = ClaimLimits(10, 10**9, None, Budget(ZERO, ZERO, None))
-    group = PendingGroup(company.id, "acme", "m", 1, 1, 1, NOW)
+    group = PendingGroup(company.id, "acme", "m", "session_analysis", 1, 1, 1, NOW)
 
     def claim(connection: Any) -> None:
         claims.claim_batch(
@@ -247,7 +248,7 @@ def test_each_statement_moves_requests_only_from_the_states_that_the_table_names
             limits,
             endpoint=HERE,
             key_fingerprint="k",
-            prompt_version=prompt_version(),
+            kind=SESSION_ANALYSIS,
             lease=60,
             now=NOW,
             dagster_run_id=None,
@@ -256,10 +257,13 @@ def test_each_statement_moves_requests_only_from_the_states_that_the_table_names
     moves = {
         "claim": (claim, RequestStatus.BATCHING_IN_PROGRESS),
         "too long": (
-            lambda c: claims.fail_oversized(c, group, max_bytes=1, max_tokens=1, now=NOW),
+            lambda c: claims.fail_oversized(c, group, SESSION_ANALYSIS, max_bytes=1, max_tokens=1, now=NOW),
             RequestStatus.PROCESSING_FAILED,
         ),
-        "requeue": (lambda c: requests.requeue(c, [probe], now=NOW, dry_run=False), RequestStatus.PENDING_BATCHING),
+        "requeue": (
+            lambda c: requests.requeue(c, [probe], KINDS, now=NOW, dry_run=False),
+            RequestStatus.PENDING_BATCHING,
+        ),
     }
     expected = {
         "claim": {RequestStatus.PENDING_BATCHING},

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from livedash_pipeline.analysis.store import requests
 from livedash_pipeline.base.rules.states import Stage
 from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.overview.steps.stages import retry_stage
 from livedash_pipeline.overview.store import stage_retries
@@ -61,7 +62,7 @@ def test_a_deletion_beside_a_retry_waits_and_leaves_what_is_to_be_analysed(anna:
             )
             pruning = others.begin(lambda: anna.prune(days=61))
             assert not pruning.done(), "it waits for the retry"
-            stage_retries.reset_retried_stages(connection, ANALYSIS, now=database_now(connection))
+            stage_retries.reset_retried_stages(connection, ANALYSIS, KINDS, now=database_now(connection))
         assert pruning.result().companies == {"acme": TextCounts(transcripts=1)}
     assert anna.import_all().requests.created == 1
     assert anna.stages("anna")[ANALYSIS] == "PENDING"

@@ -14,6 +14,7 @@ from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.intake.store.sessions import find_due_sessions, find_session_sources
 from livedash_pipeline.intake.store.transcripts import FetchResult, ImportPage, store_transcripts
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from livedash_pipeline.retention.store.retention import TextCounts
@@ -192,7 +193,7 @@ def fail_requests(chats: Chats) -> None:
 
 def requeue(chats: Chats) -> None:
     ids = [str(row.id) for row in chats.sql("SELECT id FROM ai_processing_requests")]
-    assert requeue_requests(chats.engine, request_ids=ids)["requeuedCount"] == len(ids)
+    assert requeue_requests(chats.engine, KINDS, request_ids=ids)["requeuedCount"] == len(ids)
 
 
 @pytest.mark.parametrize("prompt", ["current", "older"])
@@ -222,7 +223,7 @@ def test_a_request_about_messages_that_were_deleted_by_age_is_not_requeued(analy
     before = analysed.sql("SELECT * FROM ai_processing_requests ORDER BY id")
     for options in ({"request_ids": ids}, {"error_code": "refused"}):
         for dry_run in (True, False):
-            counted = requeue_requests(analysed.engine, dry_run=dry_run, **options)
+            counted = requeue_requests(analysed.engine, KINDS, dry_run=dry_run, **options)
             assert [counted[f"{name}Count"] for name in ("requeued", "notFound", "notFailed")] == [0, 0, len(ids)]
     assert analysed.sql("SELECT * FROM ai_processing_requests ORDER BY id") == before
 

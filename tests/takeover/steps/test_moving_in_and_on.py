@@ -13,6 +13,7 @@ from livedash_pipeline.base.store.companies import get_company, update_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from livedash_pipeline.ledger.store.batches.claims import committed_eur
 from livedash_pipeline.local.sample_data.files import write_sample
@@ -269,7 +270,7 @@ def test_of_failed_requests_the_newest_is_the_newest_whatever_ids_the_old_ones_h
     session = old.chat(old.company(), stages=("COMPLETED",) * 3 + ("FAILED",))
     earlier = old.request(session, success=False, id="ffffffff-ffff-4fff-8fff-ffffffffffff")
     import_livedash(engine, old.url)
-    assert requeue_requests(engine, request_ids=[earlier], dry_run=True)["requeuedCount"] == 1
+    assert requeue_requests(engine, KINDS, request_ids=[earlier], dry_run=True)["requeuedCount"] == 1
     with engine.begin() as connection:
         own = connection.execute(
             text(
@@ -280,5 +281,5 @@ def test_of_failed_requests_the_newest_is_the_newest_whatever_ids_the_old_ones_h
             ),
             {"now": NOW.replace(year=2026)},
         ).scalar_one()
-    assert requeue_requests(engine, request_ids=[earlier], dry_run=True)["requeuedCount"] == 0
-    assert requeue_requests(engine, request_ids=[str(own)], dry_run=True)["requeuedCount"] == 1
+    assert requeue_requests(engine, KINDS, request_ids=[earlier], dry_run=True)["requeuedCount"] == 0
+    assert requeue_requests(engine, KINDS, request_ids=[str(own)], dry_run=True)["requeuedCount"] == 1

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, Engine, select
 
-from livedash_pipeline.analysis.rules.prompt import prompt_version
 from livedash_pipeline.analysis.steps.build_requests import build_requests
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.analysis.store import requests as analysis_requests
 from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.base.store.tables import ai_processing_requests, sessions
@@ -81,7 +81,7 @@ def test_moving_in_waits_for_a_claim_that_is_being_made_and_leaves_what_it_bough
 def claim(connection: Connection, group: PendingGroup) -> Claim | None:
     return claims.claim_batch(
         connection, group, ClaimLimits(100, 10**9, None, Budget(Decimal(0), Decimal(0), None)),
-        endpoint="e", key_fingerprint="k", prompt_version=prompt_version(), lease=900, now=NOW, dagster_run_id=None,
+        endpoint="e", key_fingerprint="k", kind=SESSION_ANALYSIS, lease=900, now=NOW, dagster_run_id=None,
     )  # fmt: skip
 
 

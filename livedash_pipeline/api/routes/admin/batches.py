@@ -10,7 +10,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.api.access import ADMIN_READ, admin_write
 from livedash_pipeline.api.guard import allow, guarded_router, note
 from livedash_pipeline.api.http.parameters import CancelBody, PageOf, ReconcileBody
@@ -20,6 +19,7 @@ from livedash_pipeline.api.problems import Problem, not_found
 from livedash_pipeline.api.routes.admin.requests import PREFIX
 from livedash_pipeline.api.routes.admin.schemas import Batches, Cancelled, OneBatch, Reconciled, answers
 from livedash_pipeline.api.services import services_of
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches import listing
 from livedash_pipeline.ledger.steps.batches.cancel import cancel_batches, cancel_document
 from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
@@ -94,7 +94,7 @@ def _add_cancel(routes: APIRouter) -> None:
             raise _no_batch(batch_id)
         unfinished = (body or CancelBody()).unfinished
         end = services.monotonic() + _CANCEL_SECONDS
-        with service_context(services.engine, services.settings, SESSION_ANALYSIS) as context:
+        with service_context(services.engine, services.settings, KINDS) as context:
             report = cancel_batches(
                 context,
                 [str(found)],
@@ -122,7 +122,7 @@ def _add_reconcile(routes: APIRouter) -> None:
         if not services.reconciling.acquire(blocking=False):
             raise Problem("conflict", "A reconcile is running already.", remedy="Wait for its end.")
         try:
-            with service_context(services.engine, services.settings, SESSION_ANALYSIS) as context:
+            with service_context(services.engine, services.settings, KINDS) as context:
                 wanted = body or ReconcileBody()
                 believed = None if wanted.believe_absence is None else str(wanted.believe_absence)
                 report = reconcile_batches(context, accept_vanished=wanted.accept_vanished, believe_absence=believed)

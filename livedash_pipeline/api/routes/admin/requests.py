@@ -28,6 +28,7 @@ from livedash_pipeline.api.routes.admin.schemas import (
 )
 from livedash_pipeline.api.services import services_of
 from livedash_pipeline.base.rules.values import Document
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches import requests as operations
 from livedash_pipeline.overview.steps import inspections
 from livedash_pipeline.overview.steps.pipeline_report import report_status
@@ -81,7 +82,7 @@ def _add_counts(routes: APIRouter) -> None:
         services = services_of(request)
         document, age = services.recent.get(
             ("stages", query.company),
-            lambda: report_status(services.engine, services.settings, query.company),
+            lambda: report_status(services.engine, services.settings, KINDS, query.company),
             fresh=wants_fresh(request),
         )
         return counted(document, age)
@@ -133,6 +134,7 @@ def _add_requeue(routes: APIRouter) -> None:
         """By id at once; by a filter only counted, unless `dryRun` is false. Ids that cannot be are counted as not found."""
         document = operations.requeue_requests(
             services_of(request).engine,
+            KINDS,
             request_ids=body.request_ids,
             company=body.company,
             error_code=body.error_code,

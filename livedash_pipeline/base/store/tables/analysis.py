@@ -12,11 +12,13 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     Index,
     Integer,
     Table,
     Text,
     UniqueConstraint,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -41,6 +43,8 @@ ai_batch_requests = Table(
     metadata,
     id_column(),
     reference("company_id", "companies.id"),
+    # The one kind that its requests are of.
+    Column("processing_type", Text, nullable=False, server_default="session_analysis"),
     Column("model", Text, nullable=False),
     Column("status", Text, nullable=False, server_default=BatchStatus.PENDING),
     # The service's own word, unknown words included.
@@ -130,7 +134,10 @@ ai_processing_requests = Table(
     "ai_processing_requests",
     metadata,
     id_column(),
-    reference("session_id", "sessions.id"),
+    # What it asks about: a column for each table that subjects of some kind lie in, of which exactly one is set, and the one that
+    # is set. The kind is the `processing_type`.
+    reference("session_id", "sessions.id", nullable=True),
+    Column("subject_id", Uuid, Computed("session_id", persisted=True), nullable=False),
     reference("company_id", "companies.id"),
     Column("processing_type", Text, nullable=False, server_default="session_analysis"),
     Column("model", Text, nullable=False),
@@ -160,12 +167,13 @@ ai_processing_requests = Table(
     moment("completed_at"),
     moment("updated_at", nullable=False),
     one_of("processing_status", RequestStatus),
+    CheckConstraint("num_nonnulls(session_id) = 1", name="one_subject"),
     CheckConstraint(
         "(processing_status = 'BATCHING_IN_PROGRESS') <= (batch_id IS NOT NULL)", name="in_progress_has_batch"
     ),
     *not_negative("body_bytes", "token_estimate", "max_output_tokens", "attempts", "releases"),
     not_before("completed_at", "requested_at"),
-    Index("uq_ai_processing_requests_open", "session_id", "processing_type", unique=True, postgresql_where=_OPEN),
+    Index("uq_ai_processing_requests_open", "subject_id", "processing_type", unique=True, postgresql_where=_OPEN),
     Index(
         "ix_ai_processing_requests_pending",
         "company_id",
@@ -177,6 +185,7 @@ ai_processing_requests = Table(
     Index("ix_ai_processing_requests_company_status_id", "company_id", "processing_status", "id"),
     Index("ix_ai_processing_requests_batch_id", "batch_id"),
     Index("ix_ai_processing_requests_session_id_requested_at", "session_id", "requested_at"),
+    Index("ix_ai_processing_requests_subject_id_requested_at", "subject_id", "requested_at"),
 )
 
 ai_request_attempts = Table(

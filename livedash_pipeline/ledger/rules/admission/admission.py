@@ -25,7 +25,7 @@ _MILLION = Decimal(1_000_000)
 
 @dataclass(frozen=True)
 class PendingGroup:
-    """What waits for one company and model: the unit of a batch, since the service takes one model per file.
+    """What waits for one company, model and kind: the unit of a batch, since the service takes one model per file.
 
     `returned` if requests of a batch are among it that was claimed and never made.
     """
@@ -33,6 +33,7 @@ class PendingGroup:
     company_id: UUID
     company: str
     model: str
+    processing_type: str
     requests: int
     token_estimate: int
     max_output_tokens: int

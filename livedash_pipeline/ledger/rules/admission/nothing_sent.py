@@ -15,11 +15,30 @@ from livedash_pipeline.ledger.rules.results.short_results import describe_waitin
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where sessions and requests stand.
+class Subjects:
+    """What the requests of one kind can be about, counted.
 
     Attributes:
-        sessions: Imported sessions.
+        noun: What one of them is called.
+        total: How many there are.
+        unready: Those that are to be asked about, and have no request yet.
+        none_yet: The clause that says that there are none, and what makes some.
+        wait_for: What unready ones are not ready for, and the command that shows them.
+    """
+
+    noun: str
+    total: int
+    unready: int
+    none_yet: str
+    wait_for: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where subjects and requests stand.
+
+    Attributes:
+        subjects: What each kind of request can be about.
         pending: Requests that wait to be sent.
         idle: Companies that are not worked for, each with its status and its requests among those.
         at_service: Requests in batches that have not ended, at the service that is asked.
@@ -30,10 +49,9 @@ class Standing:
         awaiting: Batches of which it is not known whether the service took them.
         looked_for_from: When recovery goes on with the first of these; None for by the next poll.
         failed: Requests that have failed.
-        unready: Sessions whose analysis is due and that have no request yet.
     """
 
-    sessions: int = 0
+    subjects: Sequence[Subjects] = ()
     pending: int = 0
     idle: Sequence[tuple[str, str, int]] = ()
     at_service: int = 0
@@ -44,7 +62,6 @@ class Standing:
     awaiting: int = 0
     looked_for_from: datetime | None = None
     failed: int = 0
-    unready: int = 0
 
 
 def why_nothing_is_sent(standing: Standing) -> list[str]:
@@ -77,18 +94,19 @@ def _reasons(at: Standing) -> Iterator[str]:
 
 
 def _without_pending(at: Standing) -> Iterator[str]:
-    if not at.sessions:
-        yield "no session has been imported: `livedash import`"
+    if not any(each.total for each in at.subjects):
+        yield from (each.none_yet for each in at.subjects)
         return
     yield from _in_batches(at)
     if at.failed:
         yield f"{plural(at.failed, 'request')} {verb(at.failed, 'has', 'have')} failed: `livedash failed`"
-    if at.unready:
-        yield (
-            f"{plural(at.unready, 'session')} {verb(at.unready, 'is', 'are')} not ready for the analysis: `livedash status`"
-        )
-    if not (at.ended or at.waiting or at.at_service or at.awaiting or at.elsewhere or at.failed or at.unready):
-        yield f"nothing is left to ask: {plural(at.sessions, 'session')} {verb(at.sessions, 'is', 'are')} done"
+    unready = [each for each in at.subjects if each.unready]
+    for each in unready:
+        yield f"{plural(each.unready, each.noun)} {verb(each.unready, 'is', 'are')} not ready for {each.wait_for}"
+    if not (at.ended or at.waiting or at.at_service or at.awaiting or at.elsewhere or at.failed or unready):
+        done = [each for each in at.subjects if each.total]
+        counted = " and ".join(plural(each.total, each.noun) for each in done)
+        yield f"nothing is left to ask: {counted} {verb(sum(each.total for each in done), 'is', 'are')} done"
 
 
 def _in_batches(at: Standing) -> Iterator[str]:

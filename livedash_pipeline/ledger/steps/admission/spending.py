@@ -16,7 +16,7 @@ from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.ledger.rules.admission import admission
 from livedash_pipeline.ledger.rules.admission.admission import PendingGroup
 from livedash_pipeline.ledger.store.admission import model_parameters
-from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
+from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 from livedash_pipeline.money.store import prices
 from livedash_pipeline.settings import Settings
 
@@ -24,7 +24,7 @@ from livedash_pipeline.settings import Settings
 def models_to_pay(
     connection: Connection,
     settings: Settings,
-    kind: RequestKind,
+    kinds: Kinds,
     groups: Iterable[PendingGroup],
     company_id: UUID | None = None,
 ) -> set[str]:
@@ -32,8 +32,12 @@ def models_to_pay(
     waiting = {group.model for group in groups}
     if settings.livedash_monthly_cap_eur is None:
         return waiting
-    outdated = kind.outdated_companies(connection, default_model=settings.openai_model, company_id=company_id)
-    return waiting | {company.model or settings.openai_model for company in outdated}
+    default_model = settings.openai_model
+    return waiting | {
+        company.model or default_model
+        for kind in kinds.values()
+        for company in kind.outdated_companies(connection, default_model=default_model, company_id=company_id)
+    }
 
 
 def require_payable(connection: Connection, settings: Settings, models: Iterable[str], *, now: datetime) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.base.rules.endpoints import endpoint_of, key_fingerprint
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import SettingsError
-from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
+from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 from livedash_pipeline.services.openai.tokens import count_tokens
 from livedash_pipeline.settings import Settings
 
@@ -34,7 +34,7 @@ class BatchContext:
     Attributes:
         engine: Our database.
         gateway: The Batch API.
-        kind: What the requests ask.
+        kinds: What requests can be about.
         settings: All settings.
         run_id: Dagster's run, kept with the rows that it writes.
         now: The clock; in production the database's.
@@ -46,7 +46,7 @@ class BatchContext:
 
     engine: Engine
     gateway: BatchGateway
-    kind: RequestKind
+    kinds: Kinds
     settings: Settings
     run_id: str | None = None
     now: Callable[[Connection], datetime] = database_now

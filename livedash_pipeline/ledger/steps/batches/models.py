@@ -19,12 +19,12 @@ from livedash_pipeline.ledger.rules.admission.model_parameters import (
     read_parameters,
 )
 from livedash_pipeline.ledger.store.admission import model_parameters
-from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
+from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 
 _EXAMPLE = """livedash model set NAME --parameters '{"max_completion_tokens": 4000, "reasoning_effort": "low"}'"""
 
 
-def set_parameters(engine: Engine, kind: RequestKind, model: str, text: str | None) -> Document:
+def set_parameters(engine: Engine, kinds: Kinds, model: str, text: str | None) -> Document:
     """Stores what requests for a model are sent with, from the next batch on; None: what its name suggests again.
 
     Raises:
@@ -43,8 +43,10 @@ def set_parameters(engine: Engine, kind: RequestKind, model: str, text: str | No
         raise UsageError(f"--parameters: {error}.", remedy=f"Such as: {_EXAMPLE}") from None
 
     def work(connection: Connection) -> int:
-        before = kind.fixed_bytes(name, model_parameters.parameters_for(connection, name))
-        more = kind.fixed_bytes(name, parameters) - before
+        before = model_parameters.parameters_for(connection, name)
+        more = {
+            kind.name: kind.fixed_bytes(name, parameters) - kind.fixed_bytes(name, before) for kind in kinds.values()
+        }
         now = database_now(connection)
         return model_parameters.store_parameters(connection, name, parameters, more_bytes=more, now=now)
 

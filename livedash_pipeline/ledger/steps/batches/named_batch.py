@@ -136,16 +136,17 @@ def _require_whole(files: ResultFiles, name: str) -> None:
 
 
 def _take_in(context: BatchContext, connection: Connection, batch: BatchToIngest, files: ResultFiles) -> Late:
-    wanted = late_results.lock_candidates(connection, batch.id)
+    kind = context.kinds[batch.processing_type]
+    wanted = late_results.lock_candidates(connection, batch.id, kind)
     now = context.now(connection)
     tariff = tariff_of(context, connection, batch, now)
     settlement.open_stage(connection)
     settlement.copy_results(
-        connection, staged_rows(files, wanted, tariff, LineCounts(), context.kind.read_answer, unreadable=False)
+        connection, staged_rows(files, wanted, tariff, LineCounts(), kind.read_answer, unreadable=False)
     )
     settlement.drop_repeated(connection, batch.id)
     late = late_results.apply(
-        connection, batch.id, kind=context.kind, now=now, pricing_id=tariff.pricing_id, usd_eur=tariff.usd_eur
+        connection, batch.id, kind=kind, now=now, pricing_id=tariff.pricing_id, usd_eur=tariff.usd_eur
     )
     settlement.drop_stage(connection)
     return late

@@ -27,7 +27,7 @@ from livedash_pipeline.ledger.store.admission import holds
 from livedash_pipeline.ledger.store.batches import claims as batches
 from livedash_pipeline.ledger.store.batches import previews
 from livedash_pipeline.ledger.store.batches.previews import ForeseenClaim, foresee_claim, learned_token_limit
-from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
+from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 from livedash_pipeline.money.store import prices
 from livedash_pipeline.settings import Settings
 
@@ -38,7 +38,7 @@ class _Preview:
 
     connection: Connection
     settings: Settings
-    kind: RequestKind
+    kinds: Kinds
     endpoint: str
     now: datetime
     free: dict[str, int | None] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class _Preview:
 def preview_submit(
     engine: Engine,
     settings: Settings,
-    kind: RequestKind,
+    kinds: Kinds,
     *,
     endpoint: str,
     key_fingerprint: str | None = None,
@@ -62,7 +62,7 @@ def preview_submit(
     Args:
         engine: Our database.
         settings: Limits, cap and fallback rate.
-        kind: What the requests ask.
+        kinds: What requests can be about.
         endpoint: Where it would go.
         key_fingerprint: With whose key; without one, holds that end with a change of key are not counted.
         company_id: Only this company's requests.
@@ -72,16 +72,16 @@ def preview_submit(
         SettingsError: The spending cap is below the price of one request.
     """
     with engine.connect() as connection:
-        preview = _Preview(connection, settings, kind, endpoint, database_now(connection))
+        preview = _Preview(connection, settings, kinds, endpoint, database_now(connection))
         groups = batches.pending_groups(connection, company_id)
         require_payable(
-            connection, settings, models_to_pay(connection, settings, kind, groups, company_id), now=preview.now
+            connection, settings, models_to_pay(connection, settings, kinds, groups, company_id), now=preview.now
         )
         in_force = [] if unhold else _holds(preview, key_fingerprint or "")
         preview.held += [_describe(hold) for hold in in_force]
         for group in _free_of(in_force, admission.take_turns(groups)):
             _foresee(preview, group)
-        standing = read_standing(connection, endpoint=endpoint, company_id=company_id, now=preview.now)
+        standing = read_standing(connection, kinds, endpoint=endpoint, company_id=company_id, now=preview.now)
         awaiting = batches.awaiting_recovery(connection, endpoint)
         connection.rollback()
     return _document(preview, standing, awaiting)
@@ -113,7 +113,7 @@ def _foresee(preview: _Preview, group: PendingGroup) -> None:
     claim = foresee_claim(
         preview.connection,
         group,
-        prompt_version=preview.kind.version(),
+        prompt_version=preview.kinds[group.processing_type].version(),
         max_bytes=MAX_FILE_BYTES,
         max_request_tokens=min(MAX_REQUEST_TOKENS, longest),
         max_tokens=free,
@@ -137,7 +137,7 @@ def _cap_reasons(preview: _Preview, group: PendingGroup, budget: Budget) -> list
     if cap is None or left is None:
         return []
     waiting = previews.capped_requests(
-        preview.connection, group, prompt_version=preview.kind.version(), budget=budget, cap=cap
+        preview.connection, group, prompt_version=preview.kinds[group.processing_type].version(), budget=budget, cap=cap
     )
     return admission.cap_reasons(group, cap, left, waiting)
 

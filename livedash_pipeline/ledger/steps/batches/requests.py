@@ -1,6 +1,6 @@
 """What an engineer asks of the pipeline while it runs: counts, lists, and putting failed requests back.
 
-Jobs, commands and HTTP call these and answer with the same  Arguments are checked here, once.
+Jobs, commands and HTTP call these and answer with the same documents. Arguments are checked here, once.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from livedash_pipeline.errors import UsageError
 from livedash_pipeline.ledger.steps.batches.request_documents import requests_document
 from livedash_pipeline.ledger.store.batches import requests
 from livedash_pipeline.ledger.store.batches.request_history import read_requests
+from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 from livedash_pipeline.ledger.store.batches.requests import Requeued
 
 # Over a hundred years; longer ago than a database can tell is no filter.
@@ -75,6 +76,7 @@ def list_requests(
 
 def requeue_requests(
     engine: Engine,
+    kinds: Kinds,
     *,
     request_ids: Iterable[str] = (),
     company: str | None = None,
@@ -86,6 +88,7 @@ def requeue_requests(
 
     Args:
         engine: Our database.
+        kinds: What requests can be about.
         request_ids: Ids as text; what is no id counts as not found.
         company: Only this company's.
         error_code: Only those that failed with this code, in either case.
@@ -116,7 +119,7 @@ def requeue_requests(
             chosen = requests.failed_request_ids(
                 connection, company_id=company_id, error_code=error_code, completed_before=before
             )
-        return requests.requeue(connection, chosen, now=now, dry_run=only_count)
+        return requests.requeue(connection, chosen, kinds, now=now, dry_run=only_count)
 
     done = in_transaction(engine, work)
     counted = Requeued(done.requeued, done.not_found + unreadable, done.not_failed)
@@ -124,7 +127,7 @@ def requeue_requests(
 
 
 def summary_document(counts: Mapping[RequestStatus, int]) -> Document:
-    """Requests per status, in the order of the user's plan."""
+    """Requests per status, in the order of their life."""
     return {"ok": True, "summary": {status.lower(): counts[status] for status in RequestStatus}}
 
 

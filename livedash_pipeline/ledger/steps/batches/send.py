@@ -128,9 +128,9 @@ def write_input_file(context: BatchContext, batch_id: UUID, path: Path) -> int:
 
 def _lines(context: BatchContext, batch_id: UUID) -> Generator[bytes]:
     with context.engine.connect() as connection:
-        model, parameters = claims.batch_model(connection, batch_id)
+        kind, model, parameters = claims.batch_question(connection, batch_id)
     changed: list[UUID] = []
-    with closing(context.kind.lines(context.engine, batch_id, model, parameters)) as lines:
+    with closing(context.kinds[kind].lines(context.engine, batch_id, model, parameters)) as lines:
         for request_id, line in lines:
             if line is None:
                 changed.append(request_id)
@@ -257,21 +257,22 @@ def _refuse(context: BatchContext, claim: Claim, error: LivedashError) -> None:
 def _give_up_lost_inputs(context: BatchContext, connection: Connection, claim: Claim, error: InputChangedError) -> None:
     """Fails what was released and would be claimed again just as it is, only to be released again."""
     now = context.now(connection)
-    context.kind.give_up_lost_inputs(connection, claim.company_id, error.request_ids, now=now)
+    kind = context.kinds[claim.processing_type]
+    kind.give_up_lost_inputs(connection, claim.company_id, error.request_ids, now=now)
 
 
 def _settle_unbought(
     context: BatchContext, connection: Connection, batch_id: UUID, error_code: str, *, now: datetime
 ) -> int:
     """Releases all requests of a batch of which nothing was bought, without using up anything."""
-    locked = settlement.lock_batch(connection, batch_id)
+    locked = settlement.lock_batch(connection, batch_id, context.kinds)
     if locked is None:
         return 0
     settlement.open_stage(connection)
     released = settlement.stage_unanswered(
         connection, batch_id, Outcome.NOT_RUN, error_code=error_code, error_message=None, counted_release=False
     )
-    settlement.settle(connection, locked, kind=context.kind, allowances=allowances(context), now=now)
+    settlement.settle(connection, locked, allowances=allowances(context), now=now)
     return released
 
 

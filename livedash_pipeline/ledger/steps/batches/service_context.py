@@ -9,21 +9,21 @@ from sqlalchemy import Engine
 
 from livedash_pipeline.ledger.steps.admission.pauses import pausing
 from livedash_pipeline.ledger.steps.batches.context import BatchContext, configured_endpoint, require_api_key
-from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
+from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 from livedash_pipeline.scratch import scratch_directory
 from livedash_pipeline.settings import Settings
 
 
 @contextmanager
 def service_context(
-    engine: Engine, settings: Settings, kind: RequestKind, run_id: str | None = None
+    engine: Engine, settings: Settings, kinds: Kinds, run_id: str | None = None
 ) -> Iterator[BatchContext]:
     """A gateway and a spool directory, both gone afterwards.
 
     Args:
         engine: Our database.
         settings: The service's address and key.
-        kind: What the requests ask.
+        kinds: What requests can be about.
         run_id: Dagster's run, kept with the rows that it writes.
 
     Raises:
@@ -38,4 +38,4 @@ def service_context(
         scratch_directory("spool") as spool,
         connect(settings.openai_base_url, key, on_failure=noted) as gateway,
     ):
-        yield BatchContext(engine, gateway, kind, settings, run_id, spool_dir=spool)
+        yield BatchContext(engine, gateway, kinds, settings, run_id, spool_dir=spool)

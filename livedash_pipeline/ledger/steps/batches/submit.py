@@ -36,6 +36,7 @@ from livedash_pipeline.ledger.steps.recovery.standing import read_standing
 from livedash_pipeline.ledger.store.admission import holds
 from livedash_pipeline.ledger.store.batches import claims, previews
 from livedash_pipeline.ledger.store.batches.claims import Claim, ClaimLimits
+from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
 from livedash_pipeline.ledger.store.recovery.recovery import TakenOver
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.money.store import prices
@@ -84,7 +85,7 @@ def submit_pending(
             holds.lift_holds(connection, context.endpoint)
         report.held, held_models = _holds(context, connection)
         groups = claims.pending_groups(connection, company_id)
-        to_pay = models_to_pay(connection, context.settings, context.kind, groups, company_id)
+        to_pay = models_to_pay(connection, context.settings, context.kinds, groups, company_id)
         require_payable(connection, context.settings, to_pay, now=context.now(connection))
     models = _Models(context)
     go_on = unpaused(context)
@@ -96,7 +97,7 @@ def submit_pending(
     faults = _submit_in_turn(context, models, waiting, report)
     with context.engine.begin() as connection:
         now = context.now(connection)
-        standing = read_standing(connection, endpoint=context.endpoint, company_id=company_id, now=now)
+        standing = read_standing(connection, context.kinds, endpoint=context.endpoint, company_id=company_id, now=now)
         # Recovery looks after every company of the endpoint, whichever one this submit is for.
         report.awaiting_recovery, report.next_recovery_at = claims.awaiting_recovery(connection, context.endpoint)
     if not (report.submitted or report.held):
@@ -155,8 +156,9 @@ def _submit_in_turn(
         if group not in begun:
             # Once a group and not once a batch: it reads everything that waits.
             report.too_long += _fail_oversized(context, group)
-            drop_lost_inputs(context, group.company_id, group.company)
-            use_kept_answers(context, group.company_id, group.company)
+            kind = context.kinds[group.processing_type]
+            drop_lost_inputs(context, kind, group.company_id, group.company)
+            use_kept_answers(context, kind, group.company_id, group.company)
             begun.add(group)
         try:
             claim = _claim(context, group, report)
@@ -200,14 +202,18 @@ def _waiting_groups(
 ) -> deque[PendingGroup]:
     """What is due, after requests for an earlier model or prompt were brought to the present one; as a rule there are none."""
 
-    def work(connection: Connection) -> tuple[list[Company], deque[PendingGroup]]:
+    def work(connection: Connection) -> tuple[list[tuple[RequestKind, Company]], deque[PendingGroup]]:
         default_model = context.settings.openai_model
-        outdated = context.kind.outdated_companies(connection, default_model=default_model, company_id=company_id)
+        outdated = [
+            (kind, company)
+            for kind in context.kinds.values()
+            for company in kind.outdated_companies(connection, default_model=default_model, company_id=company_id)
+        ]
         return outdated, _due_groups(context, connection, company_id, ignore_minimum, held_models)
 
     outdated, waiting = in_transaction(context.engine, work)
-    for company in outdated:
-        bring_up_to_date(context, company)
+    for kind, company in outdated:
+        bring_up_to_date(context, kind, company)
     return in_transaction(context.engine, work)[1] if outdated else waiting
 
 
@@ -260,7 +266,12 @@ def _fail_oversized(context: BatchContext, group: PendingGroup) -> int:
     return in_transaction(
         context.engine,
         lambda connection: claims.fail_oversized(
-            connection, group, max_bytes=MAX_FILE_BYTES, max_tokens=longest, now=context.now(connection)
+            connection,
+            group,
+            context.kinds[group.processing_type],
+            max_bytes=MAX_FILE_BYTES,
+            max_tokens=longest,
+            now=context.now(connection),
         ),
     )
 
@@ -287,7 +298,7 @@ def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> 
                 limits,
                 endpoint=context.endpoint,
                 key_fingerprint=context.key_fingerprint,
-                prompt_version=context.kind.version(),
+                kind=context.kinds[group.processing_type],
                 lease=context.settings.livedash_lease,
                 now=now,
                 dagster_run_id=context.run_id,
@@ -338,9 +349,8 @@ def _cap_reasons(context: BatchContext, connection: Connection, group: PendingGr
     cap, left = limits.max_request_eur, limits.budget.left
     if cap is None or left is None:
         return []
-    waiting = previews.capped_requests(
-        connection, group, prompt_version=context.kind.version(), budget=limits.budget, cap=cap
-    )
+    version = context.kinds[group.processing_type].version()
+    waiting = previews.capped_requests(connection, group, prompt_version=version, budget=limits.budget, cap=cap)
     reasons = admission.cap_reasons(group, cap, left, waiting)
     for reason in reasons:
         log.warning("held back", company=group.company, model=group.model, reason=reason)

@@ -223,14 +223,14 @@ class _Taken:
 def _take_in(
     context: BatchContext, connection: Connection, batch: BatchToIngest, files: ResultFiles, accept: bool
 ) -> _Taken | None:
-    locked = settlement.lock_batch(connection, batch.id)
+    locked = settlement.lock_batch(connection, batch.id, context.kinds)
     if locked is None:
         return None
     now = context.now(connection)
     tariff = tariff_of(context, connection, batch, now)
-    counts, read_answer = LineCounts(), context.kind.read_answer
+    counts, read_answer = LineCounts(), locked.kind.read_answer
     settlement.open_stage(connection)
-    lines = staged_rows(files, settlement.submitted_sessions(connection, batch.id), tariff, counts, read_answer)
+    lines = staged_rows(files, settlement.submitted_subjects(connection, batch.id), tariff, counts, read_answer)
     settlement.copy_results(connection, lines)
     _, repeated = settlement.drop_repeated(connection, batch.id)
     answers = settlement.count_answers(connection)
@@ -243,7 +243,6 @@ def _take_in(
     outcomes = settlement.settle(
         connection,
         locked,
-        kind=context.kind,
         allowances=allowances(context),
         now=now,
         pricing_id=tariff.pricing_id,
@@ -258,7 +257,7 @@ def _take_in(
         outcomes=outcomes,
         counts=counts,
         repeated=repeated,
-        details=context.kind.details(connection, batch.id),
+        details=locked.kind.details(connection, batch.id),
         cost_eur=settlement.batch_cost(connection, batch.id),
     )
 

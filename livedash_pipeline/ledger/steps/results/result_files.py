@@ -194,7 +194,7 @@ class LineCounts:
 
 def staged_rows(
     files: ResultFiles,
-    sessions: Mapping[UUID, UUID],
+    subjects: Mapping[UUID, UUID],
     tariff: Tariff,
     counts: LineCounts,
     read_answer: AnswerReader,
@@ -211,12 +211,12 @@ def staged_rows(
         evidence.lines = evidence.unreadable = evidence.ours = 0
         with path.open("rb") as source:
             for raw in split_lines(iter(lambda source=source: source.read(_CHUNK), b"")):  # type: ignore[misc]
-                for line in read_result_lines(raw, sessions if unreadable and name == "output" else ()):
+                for line in read_result_lines(raw, subjects if unreadable and name == "output" else ()):
                     counts.lines += 1
                     evidence.lines += 1
                     evidence.unreadable += line.unreadable
-                    evidence.ours += _request_id(line.custom_id) in sessions
-                    yield from _row(line, sessions, tariff, counts, read_answer)
+                    evidence.ours += _request_id(line.custom_id) in subjects
+                    yield from _row(line, subjects, tariff, counts, read_answer)
 
 
 def _request_id(custom_id: str | None) -> UUID | None:
@@ -232,17 +232,17 @@ def _storable(text: str | None) -> str | None:
 
 def _row(
     line: ResultLine,
-    sessions: Mapping[UUID, UUID],
+    subjects: Mapping[UUID, UUID],
     tariff: Tariff,
     counts: LineCounts,
     read_answer: AnswerReader,
 ) -> Iterator[tuple[Any, ...]]:
     request_id = _request_id(line.custom_id)
     counts.unreadable += line.unreadable
-    if request_id is None or request_id not in sessions:
+    if request_id is None or request_id not in subjects:
         counts.strangers += not line.unreadable
         return
-    judged = judge_line(line, str(sessions[request_id]), read_answer)
+    judged = judge_line(line, str(subjects[request_id]), read_answer)
     if judged is None:
         return
     if line.hold_code is not None:

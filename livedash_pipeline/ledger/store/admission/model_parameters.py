@@ -6,6 +6,7 @@ Add a read here where a line is built or a cost is foreseen. The defaults by nam
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,7 +51,7 @@ def output_maximum(connection: Connection, model: str) -> int:
 
 
 def store_parameters(
-    connection: Connection, model: str, parameters: Parameters | None, *, more_bytes: int, now: datetime
+    connection: Connection, model: str, parameters: Parameters | None, *, more_bytes: Mapping[str, int], now: datetime
 ) -> int:
     """Stores parameters, or forgets them (None), and returns how many requests wait to be sent with them.
 
@@ -60,7 +61,7 @@ def store_parameters(
         connection: A transaction.
         model: Name of the model as requests have it.
         parameters: As `ledger.rules.admission.model_parameters.read_parameters` gives them.
-        more_bytes: By how much they make a line longer than those that count so far.
+        more_bytes: By how much they make a line of each kind longer than those that count so far.
         now: The time.
     """
     if parameters is None:
@@ -73,11 +74,13 @@ def store_parameters(
             .on_conflict_do_update(index_elements=["model"], set_=values)
         )
     maximum = maximum_of(default_parameters(model) if parameters is None else parameters)
-    connection.execute(
-        update(ai_processing_requests)
-        .where(_requests.model == model, _requests.processing_status != RequestStatus.PROCESSING_COMPLETE)
-        .values(max_output_tokens=maximum, body_bytes=func.greatest(_requests.body_bytes + more_bytes, 0))
-    )
+    unanswered = (_requests.model == model) & (_requests.processing_status != RequestStatus.PROCESSING_COMPLETE)
+    for kind, more in more_bytes.items():
+        connection.execute(
+            update(ai_processing_requests)
+            .where(unanswered, _requests.processing_type == kind)
+            .values(max_output_tokens=maximum, body_bytes=func.greatest(_requests.body_bytes + more, 0))
+        )
     waiting = select(func.count()).where(
         _requests.model == model, _requests.processing_status == RequestStatus.PENDING_BATCHING
     )

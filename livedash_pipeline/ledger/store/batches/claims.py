@@ -22,6 +22,7 @@ from livedash_pipeline.base.store.tables import ai_batch_requests, ai_request_at
 from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup
 from livedash_pipeline.ledger.rules.admission.model_parameters import maximum_of
 from livedash_pipeline.ledger.store.admission.model_parameters import parameters_for
+from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
 from livedash_pipeline.ledger.store.batches.requests import fail_pending
 
 _batches = ai_batch_requests.c
@@ -36,6 +37,7 @@ class Claim:
     company_id: UUID
     company: str
     model: str
+    processing_type: str
     requests: int
     body_bytes: int
     token_estimate: int
@@ -58,6 +60,7 @@ def claim_of(row: Row[Any], *, reserved_eur: Decimal | None = None) -> Claim:
         company_id=row.company_id,
         company=row.slug,
         model=row.model,
+        processing_type=row.processing_type,
         requests=row.request_count,
         body_bytes=row.body_bytes,
         token_estimate=row.token_estimate,
@@ -69,7 +72,7 @@ def claim_of(row: Row[Any], *, reserved_eur: Decimal | None = None) -> Claim:
 class ClaimLimits:
     """How much one batch may hold; None where nothing limits it.
 
-    `max_request_eur` is the whole spending cap: a request dearer than that is passed over.
+    `max_request_eur` is the whole spending cap: a more expensive request is passed over.
     `max_first_tokens` is what a first request may have whatever `max_tokens` says: with nothing enqueued, a learned limit
     below it would keep it waiting for ever, and only trying can raise that limit.
     """
@@ -83,7 +86,7 @@ class ClaimLimits:
 
 
 def pending_groups(connection: Connection, company_id: UUID | None = None) -> list[PendingGroup]:
-    """What waits, per company and model, of working companies."""
+    """What waits, per company, model and kind, of working companies."""
     rows = connection.execute(statement("ledger/find_pending_groups"), {"company_id": company_id})
     return [PendingGroup(**row) for row in rows.mappings()]
 
@@ -140,7 +143,7 @@ def claim_batch(
     *,
     endpoint: str,
     key_fingerprint: str,
-    prompt_version: str,
+    kind: RequestKind,
     lease: int,
     now: datetime,
     dagster_run_id: str | None,
@@ -151,6 +154,7 @@ def claim_batch(
         insert(ai_batch_requests)
         .values(
             company_id=group.company_id,
+            processing_type=kind.name,
             model=group.model,
             parameters=parameters,
             endpoint=endpoint,
@@ -171,7 +175,8 @@ def claim_batch(
             "batch_id": batch_id,
             "company_id": group.company_id,
             "model": group.model,
-            "prompt_version": prompt_version,
+            "processing_type": kind.name,
+            "prompt_version": kind.version(),
             "max_output_tokens": maximum_of(parameters),
             "max_lines": limits.max_lines,
             "max_bytes": limits.max_bytes,
@@ -192,12 +197,14 @@ def claim_batch(
         "token_estimate": int(claimed.token_estimate),
     }
     connection.execute(update(ai_batch_requests).where(_batches.id == batch_id).values(**sizes))
+    kind.start(connection, batch_id, now=now)
     return Claim(
         batch_id,
         1,
         group.company_id,
         group.company,
         group.model,
+        kind.name,
         claimed.requests,
         int(claimed.body_bytes),
         int(claimed.token_estimate),
@@ -206,23 +213,27 @@ def claim_batch(
 
 
 def fail_oversized(
-    connection: Connection, group: PendingGroup, *, max_bytes: int, max_tokens: int, now: datetime
+    connection: Connection, group: PendingGroup, kind: RequestKind, *, max_bytes: int, max_tokens: int, now: datetime
 ) -> int:
     """Fails pending requests of a group that no batch can hold (`input_too_long`); returns how many."""
     values = {
         "company_id": group.company_id,
         "model": group.model,
+        "processing_type": kind.name,
         "max_bytes": max_bytes,
         "max_tokens": max_tokens,
     }
     found = connection.execute(statement("ledger/find_oversized_requests"), values)
-    return fail_pending(connection, {row.id: row.reason for row in found}, "input_too_long", now=now)
+    failed = fail_pending(connection, {row.id: row.reason for row in found}, "input_too_long", now=now)
+    kind.fail(connection, failed, now=now)
+    return len(failed)
 
 
-def batch_model(connection: Connection, batch_id: UUID) -> tuple[str, dict[str, Any]]:
-    """The model of a batch, and the parameters of its lines: those of its claim, by which its cost is reserved."""
-    row = connection.execute(select(_batches.model, _batches.parameters).where(_batches.id == batch_id)).one()
-    return row.model, parameters_for(connection, row.model) if row.parameters is None else row.parameters
+def batch_question(connection: Connection, batch_id: UUID) -> tuple[str, str, dict[str, Any]]:
+    """The kind and the model of a batch, and the parameters of its lines: those of its claim, by which its cost is reserved."""
+    columns = (_batches.processing_type, _batches.model, _batches.parameters)
+    kind, model, kept = connection.execute(select(*columns).where(_batches.id == batch_id)).one()
+    return kind, model, parameters_for(connection, model) if kept is None else kept
 
 
 def openai_id(connection: Connection, batch_id: UUID) -> str | None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
-from livedash_pipeline.base.rules.states import RequestStatus
 from livedash_pipeline.base.store.statements import statement
-from livedash_pipeline.base.store.tables import ai_admissions, ai_processing_requests, sessions
+from livedash_pipeline.base.store.tables import ai_admissions
 from livedash_pipeline.ledger.rules.admission.admission import Budget, CappedRequests, PendingGroup
 
 
@@ -50,6 +49,7 @@ def foresee_claim(
         {
             "company_id": group.company_id,
             "model": group.model,
+            "processing_type": group.processing_type,
             "prompt_version": prompt_version,
             "max_bytes": max_bytes,
             "max_request_tokens": max_request_tokens,
@@ -67,18 +67,16 @@ def capped_requests(
     connection: Connection, group: PendingGroup, *, prompt_version: str, budget: Budget, cap: Decimal
 ) -> CappedRequests:
     """What a claim of a group could take next, priced against a spending cap."""
-    requests = ai_processing_requests.c
-    price = (
-        requests.token_estimate * budget.eur_per_input_token + requests.max_output_tokens * budget.eur_per_output_token
-    )
-    ready = (
-        select(requests.id, price.label("price"))
-        .join(sessions, sessions.c.id == requests.session_id)
-        .where(requests.company_id == group.company_id, requests.model == group.model)
-        .where(requests.processing_status == RequestStatus.PENDING_BATCHING, requests.prompt_version == prompt_version)
-        .where(requests.transcript_hash == sessions.c.transcript_hash, sessions.c.stale.is_(False))
-    ).cte("ready")
-    first = select(ready.c.price).where(ready.c.price <= cap).order_by(ready.c.id).limit(1).scalar_subquery()
-    above = ready.c.price > cap
-    query = select(func.count().filter(above), func.max(ready.c.price).filter(above), first).select_from(ready)
-    return CappedRequests(*connection.execute(query).one())
+    row = connection.execute(
+        statement("ledger/find_capped_requests"),
+        {
+            "company_id": group.company_id,
+            "model": group.model,
+            "processing_type": group.processing_type,
+            "prompt_version": prompt_version,
+            "eur_per_input_token": budget.eur_per_input_token,
+            "eur_per_output_token": budget.eur_per_output_token,
+            "cap": cap,
+        },
+    ).one()
+    return CappedRequests(row.above, row.highest, row.first_within)

@@ -1,7 +1,9 @@
 """What the ledger asks of a kind of request: all that depends on what its requests are about.
 
 The ledger claims, sends, recovers and settles requests of every kind alike. Add a method here when the ledger has to know
-something about a request's subject, and implement it in each kind; `analysis.steps.session_analysis` is the first.
+something about a request's subject, and implement it in each kind; `analysis.steps.session_analysis` is the first. What a claim,
+a requeue and a settlement look at in SQL is a view of each kind's subjects, which the function `request_subject` of the database
+chooses by the kind's name: `current_hash`, `is_claimable`, `is_requeueable`, `is_erased` by `subject_id`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.errors import LivedashError
+from livedash_pipeline.ledger.rules.admission.nothing_sent import Subjects
 from livedash_pipeline.ledger.rules.results.answers import UnusableAnswer, UsableAnswer
 
 
@@ -57,6 +61,28 @@ class RequestKind(Protocol):
         """Completes a company's pending requests whose answer was paid for and can be read; returns how many."""
         ...
 
+    def count_subjects(self, connection: Connection, company_id: UUID | None) -> Subjects:
+        """Counts what its requests can be about, of all companies or of one."""
+        ...
+
+    # From a claim to its batch's end. Subjects are locked before their requests, in id order: the other way round deadlocks.
+
+    def start(self, connection: Connection, batch_id: UUID, *, now: datetime) -> None:
+        """Notes that the subjects of a claimed batch are being asked about."""
+        ...
+
+    def lock_subjects(self, connection: Connection, batch_id: UUID) -> None:
+        """Locks the subjects of all requests that were tried in a batch."""
+        ...
+
+    def fail(self, connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> None:
+        """Notes on the subjects of requests that these failed before anything was bought for them, and why."""
+        ...
+
+    def wait_again(self, connection: Connection, request_ids: Sequence[UUID]) -> None:
+        """Notes that the subjects of requeued requests wait again."""
+        ...
+
     # The lines of a batch.
 
     def lines(
@@ -96,3 +122,18 @@ class RequestKind(Protocol):
     def fail_late(self, connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> None:
         """Writes to their subjects that requests failed, whose lines showed after their batch was settled."""
         ...
+
+
+class Kinds(dict[str, RequestKind]):
+    """The kinds of request that a program knows, by name."""
+
+    @classmethod
+    def of(cls, *kinds: RequestKind) -> Kinds:
+        """The kinds under their names."""
+        return cls({kind.name: kind for kind in kinds})
+
+    def __missing__(self, name: str) -> RequestKind:
+        raise LivedashError(
+            f"Requests of the kind {name!r} are unknown to this program.",
+            remedy="A newer version made them: run that one.",
+        )

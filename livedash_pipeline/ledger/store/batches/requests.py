@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 from livedash_pipeline.base.rules.states import RequestStatus
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import ai_processing_requests
+from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 
 
 def count_by_status(connection: Connection, company_id: UUID | None = None) -> dict[RequestStatus, int]:
@@ -46,14 +47,25 @@ class Requeued:
 
 
 def requeue(
-    connection: Connection, request_ids: Iterable[UUID], *, now: datetime, dry_run: bool, company_id: UUID | None = None
+    connection: Connection,
+    request_ids: Iterable[UUID],
+    kinds: Kinds,
+    *,
+    now: datetime,
+    dry_run: bool,
+    company_id: UUID | None = None,
 ) -> Requeued:
-    """Puts failed requests back to pending; rules and counts are the statement's."""
+    """Puts failed requests, and their subjects, back to pending; rules and counts are the statement's."""
     row = connection.execute(
         statement("ledger/requeue_requests"),
         {"request_ids": list(request_ids), "now": now, "dry_run": dry_run, "company_id": company_id},
     ).one()
-    return Requeued(row.requeued, row.asked - row.found, row.found - row.requeued)
+    eligible = {kinds[name]: [UUID(each) for each in ids] for name, ids in row.eligible.items()}
+    if not dry_run:
+        for kind, ids in eligible.items():
+            kind.wait_again(connection, ids)
+    requeued = sum(map(len, eligible.values()))
+    return Requeued(requeued, row.asked - row.found, row.found - requeued)
 
 
 def failed_request_ids(
@@ -75,9 +87,10 @@ def failed_request_ids(
     return list(connection.execute(query).scalars())
 
 
-def fail_pending(connection: Connection, reasons: Mapping[UUID, str], code: str, *, now: datetime) -> int:
-    """Fails pending requests that the caller has locked, each for its own reason; returns how many."""
-    if reasons:
-        ids = {"request_ids": list(reasons), "reasons": list(reasons.values())}
-        connection.execute(statement("ledger/fail_pending_requests"), {**ids, "error_code": code, "now": now})
-    return len(reasons)
+def fail_pending(connection: Connection, reasons: Mapping[UUID, str], code: str, *, now: datetime) -> list[UUID]:
+    """Fails pending requests that the caller has locked, each for its own reason; returns which, for their kind to note."""
+    if not reasons:
+        return []
+    ids = {"request_ids": list(reasons), "reasons": list(reasons.values())}
+    failed = connection.execute(statement("ledger/fail_pending_requests"), {**ids, "error_code": code, "now": now})
+    return list(failed.scalars())

@@ -33,6 +33,7 @@ class BatchToIngest:
     company_id: UUID
     company: str
     model: str
+    processing_type: str
     status: BatchStatus
     openai_status: str | None
     openai_batch_id: str | None

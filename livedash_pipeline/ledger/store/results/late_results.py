@@ -65,11 +65,12 @@ def note_files(
     )
 
 
-def lock_candidates(connection: Connection, batch_id: UUID) -> dict[UUID, UUID]:
-    """Request id → session id of what was settled for want of a line; the batch, sessions and requests are locked."""
+def lock_candidates(connection: Connection, batch_id: UUID, kind: RequestKind) -> dict[UUID, UUID]:
+    """Request id → subject id of what was settled for want of a line; the batch, subjects and requests are locked."""
     connection.execute(select(_batches.id).where(_batches.id == batch_id).with_for_update())
+    kind.lock_subjects(connection, batch_id)
     rows = connection.execute(statement("ledger/find_late_candidates"), {"batch_id": batch_id})
-    return {row.id: row.session_id for row in rows}
+    return {row.id: row.subject_id for row in rows}
 
 
 def apply(
@@ -81,7 +82,7 @@ def apply(
     pricing_id: UUID | None,
     usd_eur: Decimal | None,
 ) -> Late:
-    """Writes what is staged into the ledger, and to the requests and sessions that it is still an answer for."""
+    """Writes what is staged into the ledger, and to the requests and subjects that it is still an answer for."""
     connection.execute(statement("ledger/erase_staged_results"))
     stored = connection.execute(
         statement("ledger/store_late_attempts"),

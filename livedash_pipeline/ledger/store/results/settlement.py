@@ -20,15 +20,16 @@ from livedash_pipeline.base.rules.states import BatchStatus
 from livedash_pipeline.base.store.copying import copy_rows
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import ai_processing_requests, ai_request_attempts
-from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
+from livedash_pipeline.ledger.store.batches.request_kind import Kinds, RequestKind
 
 
 @dataclass(frozen=True)
 class LockedBatch:
-    """An unsettled batch, locked by this transaction."""
+    """An unsettled batch, locked by this transaction with its subjects and requests."""
 
     id: UUID
     company_id: UUID
+    kind: RequestKind
     status: BatchStatus
     openai_status: str | None
     error_code: str | None
@@ -45,24 +46,26 @@ class Allowances:
     max_releases: int
 
 
-def lock_batch(connection: Connection, batch_id: UUID) -> LockedBatch | None:
+def lock_batch(connection: Connection, batch_id: UUID, kinds: Kinds) -> LockedBatch | None:
     """Locks a batch that has ended and is not settled yet; None if it is, or if somebody else is settling it."""
     row = connection.execute(statement("ledger/lock_batch_to_settle"), {"batch_id": batch_id}).mappings().one_or_none()
     if row is None:
         return None
-    connection.execute(statement("ledger/lock_batch_sessions"), {"batch_id": batch_id})
+    values = dict(row)
+    kind = kinds[values.pop("processing_type")]
+    kind.lock_subjects(connection, batch_id)
     connection.execute(statement("ledger/lock_batch_requests"), {"batch_id": batch_id})
-    return LockedBatch(**(dict(row) | {"status": BatchStatus(row["status"])}))
+    return LockedBatch(**(values | {"kind": kind, "status": BatchStatus(row["status"])}))
 
 
-def submitted_sessions(connection: Connection, batch_id: UUID) -> dict[UUID, UUID]:
-    """Request id → session id of everything that was submitted in a batch."""
+def submitted_subjects(connection: Connection, batch_id: UUID) -> dict[UUID, UUID]:
+    """Request id → subject id of everything that was submitted in a batch."""
     query = (
-        select(ai_processing_requests.c.id, ai_processing_requests.c.session_id)
+        select(ai_processing_requests.c.id, ai_processing_requests.c.subject_id)
         .join(ai_request_attempts, ai_request_attempts.c.request_id == ai_processing_requests.c.id)
         .where(ai_request_attempts.c.batch_id == batch_id)
     )
-    return {request_id: session_id for request_id, session_id in connection.execute(query)}  # noqa: C416 - rows are not pairs to a type checker
+    return {request_id: subject_id for request_id, subject_id in connection.execute(query)}  # noqa: C416 - rows are not pairs to a type checker
 
 
 def open_stage(connection: Connection) -> None:
@@ -122,7 +125,6 @@ def settle(
     connection: Connection,
     batch: LockedBatch,
     *,
-    kind: RequestKind,
     allowances: Allowances,
     now: datetime,
     pricing_id: UUID | None = None,
@@ -147,7 +149,7 @@ def settle(
             "cancel_unfinished": batch.cancel_unfinished if batch.cancel_requested_at else None,
         },
     )
-    kind.apply_batch(connection, batch_id, now=now)
+    batch.kind.apply_batch(connection, batch_id, now=now)
     counted = {row.outcome: row.requests for row in connection.execute(statement("ledger/count_outcomes"))}
     connection.execute(statement("ledger/finish_batch"), {"batch_id": batch_id, "now": now})
     drop_stage(connection)
