@@ -5,20 +5,31 @@ Companies, imports and transcripts are stored as imports leave them; everything 
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, insert, select, text, update
 
 from livedash_pipeline.base.store.tables import (
+    ai_batch_requests,
     companies,
     metadata,
     session_imports,
     session_processing_status,
     transcripts,
 )
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.money.store.prices import seed_prices
+from tests.ledger.kinds.parcels import ask_about_parcels
 from tests.simulation.clock import START
+from tests.simulation.second_kind import (
+    BOTH_KINDS,
+    change_parcel,
+    count_waiting,
+    install,
+    parcel_violations,
+    store_parcels,
+)
 
 # The same seed has to give the same ids, in id order that of insertion.
 _COUNTING_IDS = """
@@ -36,13 +47,18 @@ TEXTS = 4
 class SimulationDatabase:
     """The database behind an engine, of which the simulation is the only user."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, second_kind: bool = False) -> None:
         self.engine = engine
+        self.kinds = BOTH_KINDS if second_kind else KINDS
+        self._has_parcels = second_kind
         self._uses = 0
         self._emptied = [table.name for table in reversed(metadata.sorted_tables) if table.name not in _KEPT]
         with engine.begin() as connection:
             connection.exec_driver_sql(_COUNTING_IDS)
             seed_prices(connection, now=START - timedelta(days=1))
+        if second_kind:
+            install(engine)
+            self._emptied.insert(0, "parcels")
 
     def reset(self) -> None:
         """Empty all tables that schedules write, and count ids from one again."""
@@ -59,11 +75,41 @@ class SimulationDatabase:
     def store_world(self, sessions: tuple[int, ...]) -> list[UUID]:
         """Companies with so many sessions each, whose transcripts have been fetched; returns the imports' ids."""
         with self.engine.begin() as connection:
-            return [
+            imports = [
                 import_id
                 for place, count in enumerate(sessions)
                 for import_id in _store_company(connection, f"company-{place}", count)
             ]
+            if self._has_parcels:
+                store_parcels(connection)
+        return imports
+
+    def change_subject(self, connection: Connection, place: int) -> None:
+        """What a change of a transcript is for sessions, for a subject of the second kind."""
+        if self._has_parcels:
+            change_parcel(connection, place)
+
+    def ask(self, engine: Engine, company_id: UUID, *, model: str, now: datetime) -> None:
+        """Makes the requests of the second kind."""
+        if self._has_parcels:
+            with engine.begin() as connection:
+                ask_about_parcels(connection, company_id, model=model, now=now)
+
+    def count_unfinished(self) -> int:
+        """What the flow has still to bring to an end."""
+        with self.engine.connect() as connection:
+            waiting = count_waiting(connection) if self._has_parcels else 0
+            return waiting + int(connection.execute(UNFINISHED).scalar_one())
+
+    def subject_violations(self) -> list[str]:
+        """What does not hold of subjects of the second kind."""
+        if not self._has_parcels:
+            return []
+        doubted = select(ai_batch_requests.c.id).where(
+            ai_batch_requests.c.processed_at.is_(None), ai_batch_requests.c.absence_doubt.is_not(None)
+        )
+        with self.engine.connect() as connection:
+            return list(parcel_violations(connection, set(connection.execute(doubted).scalars())))
 
 
 def _store_company(connection: Connection, slug: str, count: int) -> list[UUID]:
@@ -142,12 +188,6 @@ UNFINISHED = text("""
                WHERE stage_row.import_id = session_imports.id AND stage_row.stage = 'AI_ANALYSIS'
                  AND stage_row.status IN ('COMPLETED', 'FAILED', 'SKIPPED')))
 """)
-
-
-def count_unfinished(engine: Engine) -> int:
-    """What the flow has still to bring to an end."""
-    with engine.connect() as connection:
-        return int(connection.execute(UNFINISHED).scalar_one())
 
 
 def company_ids(connection: Connection) -> list[UUID]:

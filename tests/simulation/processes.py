@@ -82,12 +82,12 @@ class Pool:
 
 
 @contextmanager
-def open_pool(url: str, directory: Path, processes: int) -> Iterator[Pool]:
+def open_pool(url: str, directory: Path, processes: int, *, second_kind: bool = False) -> Iterator[Pool]:
     """So many processes; whoever ends this one early ends them too, after the schedule that each is running."""
     context = multiprocessing.get_context("spawn")
     ended = context.Event()
     with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_open_process, initargs=(url, directory, ended)
+        processes, mp_context=context, initializer=_open_process, initargs=(url, directory, ended, second_kind)
     ) as executor:
         try:
             yield Pool(executor)
@@ -104,8 +104,8 @@ class _EndedError(Exception):
 class _Interruptible(Simulation):
     """A simulation that runs schedules as long as somebody waits for what comes of them."""
 
-    def __init__(self, ended: Event, engine: Engine, directory: Path) -> None:
-        super().__init__(engine, directory)
+    def __init__(self, ended: Event, engine: Engine, directory: Path, *, second_kind: bool) -> None:
+        super().__init__(engine, directory, second_kind=second_kind)
         self._ended = ended
 
     def run(self, schedule: Schedule) -> Result:
@@ -119,12 +119,13 @@ _OWN: list[Simulation] = []
 _OPENED = ExitStack()
 
 
-def _open_process(url: str, directory: Path, ended: Event) -> None:
+def _open_process(url: str, directory: Path, ended: Event, second_kind: bool) -> None:
     # An interrupt from the keyboard reaches every process of the group; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     be_quiet()
     name = f"soak_{multiprocessing.current_process().pid}"
-    _OWN.append(_OPENED.enter_context(open_simulation(url, directory, name, partial(_Interruptible, ended))))
+    make = partial(_Interruptible, ended, second_kind=second_kind)
+    _OWN.append(_OPENED.enter_context(open_simulation(url, directory, name, make)))
 
 
 def _answer(work: Callable[[Simulation, _Asked], _Answer], asked: _Asked) -> _Answer:

@@ -17,7 +17,6 @@ from typing import Any, cast
 from sqlalchemy import Engine, select
 
 from livedash_pipeline.analysis.steps.build_requests import build_requests
-from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.rules.endpoints import endpoint_of
 from livedash_pipeline.base.rules.states import LIVE_BATCHES, RequestStatus
 from livedash_pipeline.base.store.companies import list_companies
@@ -43,7 +42,6 @@ from tests.simulation.clock import Clock
 from tests.simulation.database import (
     SimulationDatabase,
     change_transcript,
-    count_unfinished,
     set_company_status,
 )
 from tests.simulation.engine import KeepCommit, WatchedEngine
@@ -89,11 +87,14 @@ class Simulation:
         engine: A migrated database that nobody else uses.
         directory: Where service and workers keep their files.
         sabotage: What is taken away from the world.
+        second_kind: Whether every company has parcels beside its sessions.
     """
 
-    def __init__(self, engine: Engine, directory: Path, sabotage: Sabotage | None = None) -> None:
+    def __init__(
+        self, engine: Engine, directory: Path, sabotage: Sabotage | None = None, *, second_kind: bool = False
+    ) -> None:
         self.engine = engine
-        self._database = SimulationDatabase(engine)
+        self._database = SimulationDatabase(engine, second_kind=second_kind)
         self._directory = directory
         self.sabotage = sabotage or Sabotage()
 
@@ -141,6 +142,7 @@ class _Run:
                 worker.kill()
             self._carry_to_the_end()
             self._outcome.violations += find_violations(self._database.engine, self._service, self._observed)
+            self._outcome.violations += self._database.subject_violations()
         finally:
             self._service.close()
         return self._outcome
@@ -171,6 +173,7 @@ class _Run:
             if step.kind == "change":
                 place = number % len(self._imports)
                 change_transcript(connection, self._imports[place], place, number)
+                self._database.change_subject(connection, number)
             else:
                 status = "SUSPENDED" if step.kind == "suspend" else "ACTIVE"
                 set_company_status(connection, number % len(self._schedule.world.sessions), status)
@@ -180,7 +183,7 @@ class _Run:
         requests = ai_processing_requests.c
         with self._database.engine.begin() as connection:
             failed = failed_request_ids(connection)
-            requeue(connection, failed, now=self._clock.now(), dry_run=False)
+            requeue(connection, failed, self._database.kinds, now=self._clock.now(), dry_run=False)
             waiting = select(requests.id).where(
                 requests.id.in_(failed), requests.processing_status == RequestStatus.PENDING_BATCHING
             )
@@ -229,7 +232,7 @@ class _Run:
         return BatchContext(
             engine,
             cast(BatchGateway, gateway),
-            SESSION_ANALYSIS,
+            self._database.kinds,
             self._settings,
             now=lambda _connection: self._clock.now(),
             sleep=self._clock.advance,
@@ -259,6 +262,7 @@ class _Run:
                     clock=context.now,
                 )
             )
+            self._database.ask(context.engine, company.id, model=self._settings.openai_model, now=self._clock.now())
         return reports
 
     def _ingest(self, context: BatchContext) -> object:
@@ -288,7 +292,7 @@ class _Run:
             self._clock.advance(life)
             self._act(self._last, "poll", turn)
             self._act(self._last, "ingest", 0)
-            unfinished = count_unfinished(self._database.engine)
+            unfinished = self._database.count_unfinished()
             if unfinished == 0 and not self._alive():
                 break
             if turn >= _WAITS_FOR_A_PERSON_FROM and self._all_wait_for_a_person():
@@ -308,7 +312,7 @@ class _Run:
         self._clock.advance(life)
         # One that somebody waited for is found now, and is brought to its end.
         for turn in range(_LATE_ROUNDS):
-            if count_unfinished(self._database.engine) == 0:
+            if self._database.count_unfinished() == 0:
                 break
             for action in ("poll", "ingest", "build", "submit"):
                 self._act(self._last, action, turn)

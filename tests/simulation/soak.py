@@ -1,4 +1,4 @@
-"""The long run: `python -m tests.simulation --schedules 10000 --processes 2 --seed-from 0 [--mutations]`.
+"""The long run: `python -m tests.simulation --schedules 10000 --processes 2 --seed-from 0 [--mutations] [--second-kind]`.
 
 Seeds are taken in order, so a run that was ended goes on with `--seed-from`; then workers are directed to boundaries where few or
 none died. A schedule is replayed with `--replay SEED [--dies-at BOUNDARY]`. Everything runs on a Postgres and in directories of
@@ -12,6 +12,7 @@ import argparse
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from tests.simulation.coverage import Coverage, Origin
@@ -37,8 +38,8 @@ def main() -> int:
         signal.signal(number, lambda received, _frame: sys.exit(128 + received))
     with open_server() as (url, directory):
         if asked.replay is not None:
-            return _replay(url, directory, Origin(asked.replay, tuple(asked.dies_at)))
-        with open_pool(url, directory, asked.processes) as pool:
+            return _replay(url, directory, asked, Origin(asked.replay, tuple(asked.dies_at)))
+        with open_pool(url, directory, asked.processes, second_kind=asked.second_kind) as pool:
             failed = _soak(pool, url, directory, asked) if asked.schedules else False
             chosen = [name for name in MUTATIONS if asked.mutations is not None and asked.mutations in name]
             trials = [Trial(name, asked.seed_from, asked.most) for name in chosen]
@@ -58,6 +59,9 @@ def _arguments() -> argparse.Namespace:
         default=[],
         metavar="BOUNDARY",
         help="with --replay: the first worker that comes to this boundary dies there; may be given again",
+    )
+    parser.add_argument(
+        "--second-kind", action="store_true", help="requests of a second kind beside those about sessions"
     )
     parser.add_argument(
         "--mutations", nargs="?", const="", help="take safeguards away, one at a time; all, or those named by a word"
@@ -86,7 +90,7 @@ def _soak(pool: Pool, url: str, directory: Path, asked: argparse.Namespace) -> b
         f"{tally.switches} switches, {len(coverage.failures)} schedules with violations"
     )
     for failure in coverage.failures[:3]:
-        _replay(url, directory, failure.origin, trace=False)
+        _replay(url, directory, asked, failure.origin, trace=False)
     return has_failed(coverage, asked.schedules)
 
 
@@ -119,9 +123,10 @@ def _run_chunk(simulation: Simulation, seeds: tuple[int, int]) -> Coverage:
     return coverage
 
 
-def _replay(url: str, directory: Path, origin: Origin, *, trace: bool = True) -> int:
+def _replay(url: str, directory: Path, asked: argparse.Namespace, origin: Origin, *, trace: bool = True) -> int:
     """Run a schedule again; print what happens, and where it fails its shrunk form."""
-    with open_simulation(url, directory, f"replay_{time.monotonic_ns()}") as simulation:
+    make = partial(Simulation, second_kind=asked.second_kind)
+    with open_simulation(url, directory, f"replay_{time.monotonic_ns()}", make) as simulation:
         schedule = origin.schedule()
         result = simulation.run(schedule)
         if trace:

@@ -11,10 +11,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Engine, func, select, text, update
 
-from livedash_pipeline.analysis.rules.prompt import prompt_version
 from livedash_pipeline.analysis.steps.build_requests import build_requests
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
+from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.rules.admission.admission import Budget
 from livedash_pipeline.ledger.store.admission import holds
 from livedash_pipeline.ledger.store.batches import claims, requests
@@ -54,7 +55,7 @@ def claim(connection: Connection, company: Company) -> Claim | None:
         _UNLIMITED,
         endpoint=ENDPOINT,
         key_fingerprint="k",
-        prompt_version=prompt_version(),
+        kind=SESSION_ANALYSIS,
         lease=900,
         now=NOW,
         dagster_run_id=None,
@@ -110,8 +111,8 @@ def test_a_batch_is_settled_by_whoever_locks_it_and_the_other_one_sees_nothing(
 ) -> None:
     batch_id = claimed_batch(engine, company, status="COMPLETED", openai_batch_id="batch_1")
     with transaction(engine) as first, transaction(engine) as second:
-        assert settlement.lock_batch(first, batch_id) is not None
-        assert settlement.lock_batch(second, batch_id) is None
+        assert settlement.lock_batch(first, batch_id, KINDS) is not None
+        assert settlement.lock_batch(second, batch_id, KINDS) is None
 
 
 def test_a_poll_passes_over_a_batch_that_is_being_settled(engine: Engine, company: Company) -> None:
@@ -120,7 +121,7 @@ def test_a_poll_passes_over_a_batch_that_is_being_settled(engine: Engine, compan
 
     seen = read_remote_batch({"id": "batch_1", "status": "completed", "request_counts": {"completed": 2}})
     with transaction(engine) as first, transaction(engine) as second:
-        assert settlement.lock_batch(first, batch_id) is not None
+        assert settlement.lock_batch(first, batch_id, KINDS) is not None
         assert observations.apply_observations(second, [seen], endpoint=ENDPOINT, now=NOW) == []
 
 
@@ -144,7 +145,7 @@ def test_a_request_made_while_another_one_is_put_back_is_not_a_second_open_one(
         # The tokenizer runs between the search for sessions and the insert, in one transaction.
         if not back and "under Planning" in text_to_count:
             with transaction(engine) as connection:
-                back.append(requests.requeue(connection, [failed], now=NOW, dry_run=False).requeued)
+                back.append(requests.requeue(connection, [failed], KINDS, now=NOW, dry_run=False).requeued)
         return 1
 
     report = build_requests(engine, company, default_model="gpt-5-mini", count_tokens=count)
