@@ -132,7 +132,7 @@ def _daemon(environment: Environment) -> Iterator[StartedProcess]:
             environ[name.upper()] = str(value)
     environ |= demo_credentials()
     environment.export_to(environ)
-    arguments = ("dagster._daemon", "run", "--workspace", str(settings.dagster_home / "workspace.yaml"))
+    arguments = ("livedash_pipeline.defs.daemon", "run", "--workspace", str(settings.dagster_home / "workspace.yaml"))
     with started(
         "Dagster's daemon",
         arguments,

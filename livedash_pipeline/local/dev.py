@@ -65,7 +65,7 @@ def run_dev(
         processes = [
             stack.enter_context(_dagster(environment, environ, name, arguments))
             for name, arguments in (
-                ("dagster-daemon", ("dagster._daemon", "run")),
+                ("dagster-daemon", ("livedash_pipeline.defs.daemon", "run")),
                 ("dagster-webserver", ("livedash_pipeline.defs.webserver", "--host", UI_HOST, "--port", str(port))),
             )
         ]
