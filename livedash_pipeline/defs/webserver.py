@@ -2,7 +2,7 @@
 
 `python -m livedash_pipeline.defs.webserver --workspace FILE --port 3000`; `livedash dev` starts it so, and a deployment may.
 Which requests are refused is `overview.rules.ui_requests`. Add what surrounds Dagster's web application here; its pages are
-Dagster's own.
+Dagster's own. This is the only module that may import private parts of Dagster (docs/decisions/public-dagster-api.md).
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from contextlib import asynccontextmanager, suppress
 
 import uvicorn
 from dagster import DagsterInstance, __version__
+
+# The command `dagster-webserver` takes no middleware, and the function that makes its application asks for a workspace whose
+# only constructor is private.
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_webserver.app import create_app_from_workspace_process_context

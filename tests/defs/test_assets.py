@@ -101,6 +101,18 @@ def test_an_import_again_changes_nothing(world: World) -> None:
     assert world.sql("SELECT count(*) FROM ai_processing_requests") == [(SESSIONS,)]
 
 
+def test_an_import_that_brings_nothing_keeps_its_assets_fresh(world: World) -> None:
+    graph = world.defs.resolve_asset_graph()
+    watched = [key for key in graph.get_all_asset_keys() if graph.get(key).freshness_policy is not None]
+    assert watched
+    world.run("import_sessions", SLUG)
+    again = world.run("import_sessions", SLUG)
+    # A policy asks for the asset's newest materialization, whichever partition it is of.
+    for key in watched:
+        newest = world.instance.get_latest_materialization_event(key)
+        assert newest is not None and newest.run_id == again.run_id, key
+
+
 def test_submit_batches_sends_what_waits_and_says_what_it_may_cost(world: World) -> None:
     world.run("import_sessions", SLUG)
     assert _metadata(world.run("submit_batches"))["submitted_batches"]["dagster/row_count"] == 0

@@ -12,7 +12,6 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.settings import Settings
@@ -165,11 +164,8 @@ def test_assets_that_every_import_makes_anew_have_a_freshness_policy(defs: dg.De
     policies = {key.to_user_string(): graph.get(key).freshness_policy for key in graph.get_all_asset_keys()}
     fresh = {name: policy for name, policy in policies.items() if policy is not None}
     assert set(fresh) == {"session_imports", "pending_ai_requests"}
-    for policy in fresh.values():
-        assert isinstance(policy, TimeWindowFreshnessPolicy)
-        assert policy.warn_window is not None
-        windows = (policy.warn_window.to_timedelta(), policy.fail_window.to_timedelta())
-        assert windows == (timedelta(hours=1), timedelta(hours=6))
+    hours = {"warn_window": timedelta(hours=1), "fail_window": timedelta(hours=6)}
+    assert set(fresh.values()) == {dg.FreshnessPolicy.time_window(**hours)}
 
 
 def test_checks_of_health_run_every_half_hour(defs: dg.Definitions) -> None:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
-from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.freshness import FreshnessState
-from dagster._core.definitions.freshness_evaluator import TimeWindowFreshnessPolicyEvaluator
-from dagster._core.loader import LoadingContextForTest
 
 from livedash_pipeline.defs.checks.health import HEALTH_CHECKS
 from livedash_pipeline.overview.rules.alerts import CHECK_REMEDIES
@@ -214,18 +209,3 @@ def test_spending_counts_surplus_and_this_month_only(health: Health) -> None:
     )
     found = health.check("spending_stays_below_the_cap", livedash_monthly_cap_eur=cap)
     assert_red(found, count=1, ids=[], severity=WARN)
-
-
-def test_an_import_of_any_company_keeps_its_assets_fresh(health: Health) -> None:
-    graph = health.defs.resolve_asset_graph()
-
-    def state(asset: str) -> FreshnessState:
-        node: Any = graph.get(dg.AssetKey(asset))
-        evaluated = TimeWindowFreshnessPolicyEvaluator().evaluate_freshness(
-            LoadingContextForTest(health.instance), node
-        )
-        return asyncio.run(evaluated)
-
-    assert state("session_imports") is FreshnessState.UNKNOWN, "never imported is not stale"
-    health.instance.report_runless_asset_event(dg.AssetMaterialization("session_imports", partition="acme"))
-    assert state("session_imports") is FreshnessState.PASS

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.partitions.context import partition_loading_context
 from sqlalchemy import Engine, text
 
 from livedash_pipeline.base.store.companies import add_company
@@ -83,7 +82,7 @@ class World:
         """Evaluates a sensor as the daemon does."""
         definitions = self.defs
         with (
-            partition_loading_context(dynamic_partitions_store=self.instance),
+            dg.partition_loading_context(dynamic_partitions_store=self.instance),
             dg.build_sensor_context(
                 instance=self.instance,
                 cursor=cursor,

@@ -6,11 +6,11 @@ a sensor when something else has to reach a person.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
 from livedash_pipeline.defs.names import TAG_COMPANY, TAG_PARTITION
 from livedash_pipeline.errors import SourceError
@@ -109,20 +109,20 @@ def _red_check_sensor(alerts: _Alerts, checks: Sequence[dg.AssetChecksDefinition
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         before = read_levels(context.cursor)
         now = dict(before)
-        records = _newest_records(context.instance, rules)
-        for record in records:
-            name, level = record.key.name, _level_of(record)
+        newest = _newest_evaluations(context.instance, rules)
+        for found in newest:
+            name, level = found.key.name, found.level
             was = before.get(name, Level.GREEN)
             if turned_worse(was, level):
-                alert = _alert_of_check(record, level, rules[record.key])
+                alert = _alert_of_check(found, rules[found.key])
                 alerts.send(alert, f"check is {_COLOURS[level]}", check=name, run_id=alert.run_id)
             elif level is Level.GREEN and was is not Level.GREEN:
-                log.info("check is green again", check=name, run_id=record.run_id)
+                log.info("check is green again", check=name, run_id=found.run_id)
             now[name] = level
         counted = ", ".join(f"{list(now.values()).count(level)} {_COLOURS[level]}" for level in Level)
         changed = sum(level is not before.get(name, Level.GREEN) for name, level in now.items())
         return dg.SensorResult(
-            skip_reason=f"{len(rules)} checks, {len(records)} evaluated: {counted}; {changed} changed",
+            skip_reason=f"{len(rules)} checks, {len(newest)} evaluated: {counted}; {changed} changed",
             cursor=json.dumps(now, sort_keys=True),
         )
 
@@ -143,35 +143,53 @@ def read_levels(cursor: str | None) -> dict[str, Level]:
     return {name: Level(level) for name, level in kept.items() if level in list(Level)}
 
 
-def _newest_records(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]) -> list[AssetCheckExecutionRecord]:
+@dataclass(frozen=True)
+class _Evaluation:
+    """The newest evaluation of one check; Dagster's public API has no type for its record."""
+
+    key: dg.AssetCheckKey
+    level: Level
+    run_id: str
+    at: datetime
+    metadata: Mapping[str, dg.MetadataValue[Any]]
+
+
+def _newest_evaluations(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]) -> list[_Evaluation]:
     """The newest evaluation of each check; one that is running, or whose run died, counts as the one before."""
     summaries = instance.event_log_storage.get_asset_check_summary_records(list(keys))
-    found = (summary.last_completed_check_execution_record for summary in summaries.values())
-    return sorted((record for record in found if record is not None), key=lambda record: record.id)
+    records = [summary.last_completed_check_execution_record for summary in summaries.values()]
+    return [
+        _Evaluation(
+            key=record.key,
+            level=_level_of(record.evaluation),
+            run_id=record.run_id,
+            at=datetime.fromtimestamp(record.create_timestamp, UTC),
+            metadata=record.evaluation.metadata if record.evaluation else {},
+        )
+        for record in sorted((record for record in records if record is not None), key=lambda record: record.id)
+    ]
 
 
-def _level_of(record: AssetCheckExecutionRecord) -> Level:
-    evaluation = record.evaluation
+def _level_of(evaluation: dg.AssetCheckEvaluation | None) -> Level:
     if evaluation is None or evaluation.passed:
         return Level.GREEN
     return Level.WARN if evaluation.severity is dg.AssetCheckSeverity.WARN else Level.ERROR
 
 
-def _alert_of_check(record: AssetCheckExecutionRecord, level: Level, rule: str) -> Alert:
-    metadata = record.evaluation.metadata if record.evaluation else {}
-    count = _value(metadata, "count")
+def _alert_of_check(found: _Evaluation, rule: str) -> Alert:
+    count = _value(found.metadata, "count")
     return Alert(
         kind="check_red",
-        level=level,
-        what=record.key.name,
-        where=record.key.asset_key.to_user_string(),
-        companies=tuple(map(str, _value(metadata, "companies") or ())),
-        run_id=record.run_id,
+        level=found.level,
+        what=found.key.name,
+        where=found.key.asset_key.to_user_string(),
+        companies=tuple(map(str, _value(found.metadata, "companies") or ())),
+        run_id=found.run_id,
         message=f'{count} against the rule "{rule}"',
-        remedy=remedy_for_check(record.key.name),
-        at=datetime.fromtimestamp(record.create_timestamp, UTC),
+        remedy=remedy_for_check(found.key.name),
+        at=found.at,
         count=count if isinstance(count, int) else None,
-        sample_ids=tuple(map(str, _value(metadata, "sample_ids") or ())),
+        sample_ids=tuple(map(str, _value(found.metadata, "sample_ids") or ())),
     )
 
 
