@@ -5,6 +5,7 @@ Add a test when the documents begin to promise something that can be looked up i
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -303,3 +304,18 @@ def test_every_document_is_linked_from_another() -> None:
         if "://" not in target and not target.startswith("#")
     }
     assert [path.name for path in DOCUMENTS if path.name != "README.md" and path not in linked] == []
+
+
+def test_dagster_features_that_the_decision_says_are_not_used_are_not() -> None:
+    text = (ROOT / "docs/decisions/dagster-features-not-used.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ")]
+    unused = set(re.findall(r"`(\w+)`", " ".join(rows)))
+    assert len(unused) > 20
+    used = set()
+    for path in sorted((PACKAGE / "defs").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            used |= {getattr(node, field, None) for field in ("id", "attr", "arg", "module")}
+    assert "SensorResult" in used, "names of Dagster's are found where they are used"
+    assert unused & used == set()
+    instance = (ROOT / "dagster.yaml").read_text(encoding="utf-8")
+    assert not [name for name in unused if name in instance]
