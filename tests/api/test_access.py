@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
 from sqlalchemy import Engine, text
 from starlette.responses import Response
 
@@ -42,8 +43,9 @@ def test_a_route_without_a_declaration_cannot_be_made() -> None:
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: f"{'/'.join(route.methods)} {route.path}")
-def test_no_route_answers_a_foreign_token(quiet_api: Api, route: object) -> None:
-    path, methods, access = route.path, route.methods, access_of(route)  # type: ignore[attr-defined]
+def test_no_route_answers_a_foreign_token(quiet_api: Api, route: APIRoute) -> None:
+    path, methods, access = route.path, route.methods, access_of(route)
+    assert access.role is not None and methods is not None
     # Ids that exist, so that a missing check would show something.
     with quiet_api.engine.connect() as connection:
         request_id = connection.execute(text("SELECT id FROM ai_processing_requests")).scalar_one()

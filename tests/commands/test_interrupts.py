@@ -53,7 +53,7 @@ def _asked_by(step: subprocess.Popen[str], server: socket.socket) -> socket.sock
             return server.accept()[0]
         except TimeoutError:
             continue
-    pytest.fail(f"{step.args} ended with {step.returncode}: {step.communicate()}")
+    pytest.fail(f"{step.args!r} ended with {step.returncode}: {step.communicate()}")
 
 
 def test_a_signal_ends_every_step_with_one_line_and_130(

@@ -37,9 +37,9 @@ TABLES = {
 
 
 def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:
+    made = [event.materialization for event in result.get_asset_materialization_events()]
     return {
-        event.asset_key.to_user_string(): {key: value.value for key, value in event.materialization.metadata.items()}
-        for event in result.get_asset_materialization_events()
+        each.asset_key.to_user_string(): {key: value.value for key, value in each.metadata.items()} for each in made
     }
 
 

@@ -234,7 +234,8 @@ def test_imports_may_run_for_six_hours(jobs: dict[str, dg.JobDefinition]) -> Non
 def _fields(jobs: dict[str, dg.JobDefinition]) -> Iterator[tuple[str, Any]]:
     for job in jobs.values():
         for node in job.nodes:
-            config = node.definition.config_schema.config_type
+            schema = node.definition.config_schema
+            config: Any = schema.config_type if schema is not None else None
             if config is not None and config.kind.name in {"STRICT_SHAPE", "PERMISSIVE_SHAPE"}:
                 for name, field in config.fields.items():
                     yield f"{job.name}.{name}", field

@@ -67,7 +67,7 @@ def test_list_requests_pages_through_all_of_them(analysed: World) -> None:
 def test_listed_requests_are_a_table_in_the_ui(analysed: World) -> None:
     result = analysed.run("list_requests", ops={"list_requests": {"status": "processing_complete", "limit": 2}})
     (output,) = [event.step_output_data for event in result.all_node_events if event.is_successful_output]
-    lines = output.metadata["requests"].value.splitlines()
+    lines = str(output.metadata["requests"].value).splitlines()
     assert lines[0].startswith("| id | sessionId | status | companyId | model | batchId | attempts | errorCode |")
     assert len(lines) == 4
     assert result.output_for_node("list_requests")["requests"][0]["id"] in lines[2]
@@ -101,6 +101,7 @@ def test_a_wrong_argument_fails_the_run_in_one_sentence(
         for entry in analysed.instance.all_logs(run.run_id)
         if entry.dagster_event is not None and entry.dagster_event.is_step_failure
     ]
+    assert failure[0] is not None
     assert named in str(failure[0].cause or failure[0])
 
 
@@ -164,9 +165,8 @@ def test_import_companies_imports_those_that_are_due_and_reports_their_assets(wo
         ("globex", SESSIONS),
     ]
     reported = {
-        (event.asset_key.to_user_string(), event.materialization.partition)
-        for event in result.all_events
-        if event.is_step_materialization
+        (each.asset_key.to_user_string(), each.partition)
+        for each in (event.materialization for event in result.all_events if event.is_step_materialization)
     }
     assets = ["session_imports", "transcripts", "sessions", "messages", "pending_ai_requests"]
     assert reported == {(asset, slug) for asset in assets for slug in (SLUG, "globex")}

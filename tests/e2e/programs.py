@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,9 +110,8 @@ def livedash(*arguments: str, home: Path, environ: Mapping[str, str], directory:
         yield program
     finally:
         program.look()
-        for left in [process, *program.seen.values()]:
-            try:
+        process.kill()
+        for left in program.seen.values():
+            with suppress(psutil.NoSuchProcess):
                 left.kill()
-            except psutil.NoSuchProcess:
-                continue
         process.wait()

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,10 @@ def _newest_verdict(url: str, asset: str, check: str) -> str | None:
     return verdicts[0] if verdicts else None
 
 
+def _is_green(url: str, asset: str, check: str) -> bool:
+    return _newest_verdict(url, asset, check) == "SUCCEEDED"
+
+
 def _answer_of(program: Program, url: str, job: str, **config: object) -> Any:
     """Launches an op job as the UI and `dg launch` do; returns the document that its output shows."""
     launched = _ask(url, LAUNCH_OP, job=job, config={"ops": {job: {"config": config}}})["launchRun"]
@@ -270,7 +275,7 @@ def test_an_import_launched_in_the_ui_is_carried_to_its_end_by_the_sensors(home:
         checked = {"session_imports": "every_csv_row_is_accounted_for", "ingested_results": "service_counts_agree"}
         for asset, check in checked.items():
             program.wait_until(
-                lambda asset=asset, check=check: _newest_verdict(url, asset, check) == "SUCCEEDED",
+                partial(_is_green, url, asset, check),
                 f"{check} was evaluated by the run",
             )
         _assert_jobs_answer_as_commands_do(program, url, engine, slug)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def source_with(limits: FetchLimits, tmp_path: Path, pauses: list[float]) -> Csv
     return CsvSource({"CSV_USER": "acme", "CSV_PASSWORD": "s3cret"}, tmp_path / "spool", limits, pauses.append)
 
 
-def body_of(source: CsvSource, url: str, **options: str) -> bytes:
+def body_of(source: CsvSource, url: str, **options: Any) -> bytes:
     with source.open_csv(url, **options) as answer:
         assert isinstance(answer, CsvDownload)
         body = b"".join(answer.pieces())
@@ -45,7 +46,7 @@ def body_of(source: CsvSource, url: str, **options: str) -> bytes:
         return body
 
 
-def error_of(source: CsvSource, url: str, **options: str) -> SourceError:
+def error_of(source: CsvSource, url: str, **options: Any) -> SourceError:
     with pytest.raises(SourceError) as caught, source.open_csv(url, **options):
         pass
     assert str(caught.value).count("\n") == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import openai
 import pytest
@@ -26,7 +27,7 @@ class Site:
         self.client = client
         self.earlier = {batch["id"] for batch in self.truth(all_of_them=True)}
 
-    def truth(self, *, all_of_them: bool = False) -> list[dict[str, str]]:
+    def truth(self, *, all_of_them: bool = False) -> list[dict[str, Any]]:
         """What the server itself lists, newest first, without what earlier tests have left."""
         found = self.server.service.list_batches(limit=100)["data"]
         return [batch for batch in found if all_of_them or batch["id"] not in self.earlier]
@@ -56,10 +57,11 @@ def site(server: RunningServer) -> Iterator[Site]:
         yield Site(server, proxy, client)
 
 
-def test_without_a_plan_everything_passes(site):
+def test_without_a_plan_everything_passes(site: Site) -> None:
     created = site.create()
     batch = site.client.batches.retrieve(created)
     assert (batch.status, batch.metadata) == ("completed", TAGS)
+    assert batch.output_file_id is not None
     content = site.client.files.content(batch.output_file_id).content
     assert len([json.loads(line) for line in content.splitlines()]) == 2
     assert site.client.files.delete(batch.input_file_id).deleted
@@ -71,11 +73,12 @@ def test_without_a_plan_everything_passes(site):
     assert site.client.models.retrieve("gpt-5-mini").id == "gpt-5-mini"
 
 
-def test_ids_are_renamed_both_ways_everywhere(site):
+def test_ids_are_renamed_both_ways_everywhere(site: Site) -> None:
     site.proxy.plan = Plan(batch_prefix="gw_", file_prefix="enc_")
     created, other = site.create(), site.create()
     batch = site.client.batches.retrieve(created)
     assert created == f"gw_{site.truth()[1]['id']}"
+    assert batch.output_file_id is not None
     assert {name[:4] for name in (batch.id, batch.input_file_id, batch.output_file_id)} == {"gw_b", "enc_"}
     assert site.client.files.retrieve(batch.output_file_id).id == batch.output_file_id
     assert site.client.files.content(batch.output_file_id).content
@@ -87,7 +90,7 @@ def test_ids_are_renamed_both_ways_everywhere(site):
             site.client.batches.retrieve(own)
 
 
-def test_listing_can_show_the_servers_own_ids(site):
+def test_listing_can_show_the_servers_own_ids(site: Site) -> None:
     site.proxy.plan = Plan(batch_prefix="gw_", file_prefix="enc_", own_ids_in=frozenset({"list_batches"}))
     created, other = site.create(), site.create()
     paged = list(site.client.batches.list(limit=1))[:2]
@@ -98,7 +101,7 @@ def test_listing_can_show_the_servers_own_ids(site):
 
 
 @pytest.mark.parametrize("order", ["reversed", "shuffled"])
-def test_items_of_a_page_come_in_another_order(site, order):
+def test_items_of_a_page_come_in_another_order(site: Site, order: str) -> None:
     made = [site.create() for _ in range(6)]
     site.proxy.plan = Plan(order=order)
     seen = [site.listed(6) for _ in range(4)]
@@ -106,7 +109,7 @@ def test_items_of_a_page_come_in_another_order(site, order):
     assert (len(set(map(tuple, seen))) == 1) is (order == "reversed")
 
 
-def test_items_are_repeated_emptied_and_lost(site):
+def test_items_are_repeated_emptied_and_lost(site: Site) -> None:
     first, second = site.create(), site.create()
     site.proxy.plan = Plan(repeats_items=True)
     assert site.listed(2) == [second, second, first, first]
@@ -117,7 +120,7 @@ def test_items_are_repeated_emptied_and_lost(site):
     assert site.listed(2) == [second, first]
 
 
-def test_metadata_are_dropped_and_the_listing_stands_still(site):
+def test_metadata_are_dropped_and_the_listing_stands_still(site: Site) -> None:
     site.proxy.plan = Plan(drops_metadata_in=frozenset({"list_batches"}), freezes_listing=True)
     created = site.create()
     assert site.client.batches.list(limit=1).data[0].metadata is None
@@ -133,7 +136,7 @@ def test_metadata_are_dropped_and_the_listing_stands_still(site):
     assert site.client.batches.list(limit=1).data[0].status == "validating"
 
 
-def test_posts_are_sent_twice_and_the_second_answer_counts(site):
+def test_posts_are_sent_twice_and_the_second_answer_counts(site: Site) -> None:
     site.proxy.plan = Plan(repeats={"create_batch": frozenset({1})})
     created = site.create()
     second, first = site.truth()
@@ -142,7 +145,7 @@ def test_posts_are_sent_twice_and_the_second_answer_counts(site):
     assert len(site.truth()) == 3
 
 
-def test_reply_is_lost_after_the_call_was_carried_out(site):
+def test_reply_is_lost_after_the_call_was_carried_out(site: Site) -> None:
     site.proxy.plan = Plan(loses={"create_batch": frozenset({1}), "list_batches": frozenset({2})})
     with pytest.raises(openai.APIConnectionError):
         site.create()
@@ -152,7 +155,7 @@ def test_reply_is_lost_after_the_call_was_carried_out(site):
         site.listed()
 
 
-def test_answer_that_is_held_does_not_show_what_came_after_it_was_read(site):
+def test_answer_that_is_held_does_not_show_what_came_after_it_was_read(site: Site) -> None:
     site.proxy.plan = Plan(holds={"list_batches": frozenset({1})})
     seen: list[str] = []
     looking = threading.Thread(target=lambda: seen.extend(site.listed()))
@@ -165,7 +168,7 @@ def test_answer_that_is_held_does_not_show_what_came_after_it_was_read(site):
     assert created in site.listed()
 
 
-def test_answer_that_is_delayed_comes_too_late_for_a_client_in_a_hurry(site):
+def test_answer_that_is_delayed_comes_too_late_for_a_client_in_a_hurry(site: Site) -> None:
     site.proxy.plan = Plan(delays={"list_batches": 2.0})
     with pytest.raises(openai.APITimeoutError):
         site.client.batches.list(timeout=0.1)
@@ -173,7 +176,7 @@ def test_answer_that_is_delayed_comes_too_late_for_a_client_in_a_hurry(site):
     assert len(site.listed()) == min(20, len(site.earlier))
 
 
-def test_nothing_is_left_behind(server):
+def test_nothing_is_left_behind(server: RunningServer) -> None:
     before = {thread.name for thread in threading.enumerate()}
     with hostile_proxy(server.base_url) as proxy:
         address = proxy.base_url

@@ -160,7 +160,8 @@ def test_company_and_outcome_choose_what_is_read(failed: Callable[..., Round]) -
     with going.engine.connect() as connection:
         slug = connection.execute(text("SELECT slug FROM companies")).scalar_one()
     assert counts(reread_answers(going.engine, company=slug)) == [2, 2, 0, 0, 0]
-    for wrong in ({"outcome": "parsed"}, {"outcome": "transient"}, {"company": "nobody"}):
+    wrongs: tuple[dict[str, Any], ...] = ({"outcome": "parsed"}, {"outcome": "transient"}, {"company": "nobody"})
+    for wrong in wrongs:
         with pytest.raises(UsageError):
             reread_answers(going.engine, **wrong)
 

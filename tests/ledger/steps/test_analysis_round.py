@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sqlalchemy import Engine, func, select, update
 
-from livedash_pipeline.analysis.steps.build_requests import build_requests
+from livedash_pipeline.analysis.steps.build_requests import RequestReport, build_requests
 from livedash_pipeline.base.rules.states import BatchStatus, RequestStatus
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import (
@@ -29,7 +29,7 @@ from livedash_pipeline.services.openai.tokens import count_tokens
 from tests.support.rows import CHAT, insert_sessions, session_values, stage_counts
 
 
-def _build(engine: Engine, company: Company, model: str = "gpt-5-mini"):
+def _build(engine: Engine, company: Company, model: str = "gpt-5-mini") -> RequestReport:
     return build_requests(engine, company, default_model=model, count_tokens=count_tokens)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, get_args
 
 import httpx2
@@ -22,7 +23,11 @@ from livedash_pipeline.local.batch_api.server import RunningServer
 from livedash_pipeline.overview.store import checks
 from tests.support.rows import CHAT, insert_requests, rows_of
 
-TABLES = {"line_shape": LINE_SHAPES, "usage_shape": USAGE_SHAPES, "answer_shape": ANSWER_SHAPES}
+TABLES: dict[str, Mapping[str, Any]] = {
+    "line_shape": LINE_SHAPES,
+    "usage_shape": USAGE_SHAPES,
+    "answer_shape": ANSWER_SHAPES,
+}
 SHAPES = [(kind, shape) for kind, table in TABLES.items() for shape in table]
 # Where the answer is as it was asked for, or its service is merely in the habit.
 UNFLAGGED = {"camel_case", "digits_as_text", "prompt_and_total", "without_status", "content_as_object"}

@@ -148,7 +148,7 @@ def test_bytes_that_are_not_the_results_are_never_believed(world: World) -> None
     assert world.reasons() == {}
 
 
-HARMLESS = [
+HARMLESS: list[dict[str, Any]] = [
     {"kind": "longer_body", "sized": True},
     {"kind": "other_size", "unknown": True},
     {"kind": "html_page", "file": "error"},

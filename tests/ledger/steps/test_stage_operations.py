@@ -394,7 +394,8 @@ def test_failed_sessions_are_listed_page_by_page_with_every_stage(engine: Engine
 )
 def test_a_wrong_argument_changes_nothing(engine: Engine, company: Company, options: dict[str, Any], said: str) -> None:
     import_id, _ = failed_analysis(engine, company)
+    arguments: dict[str, Any] = {"stage": Stage.AI_ANALYSIS.value, "dry_run": False} | options
     with pytest.raises(UsageError, match=said) as raised:
-        retry_stage(engine, SETTINGS, **({"stage": Stage.AI_ANALYSIS.value, "dry_run": False} | options))
+        retry_stage(engine, SETTINGS, **arguments)
     assert raised.value.remedy
     assert stage_of(engine, import_id, "AI_ANALYSIS")["status"] == "FAILED"

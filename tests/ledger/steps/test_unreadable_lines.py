@@ -123,7 +123,7 @@ def test_a_line_that_can_be_read_later_is_taken_in_then(begin: Begin, settle: Ca
     going.end(output=lines(going), request_counts={"total": 2, "completed": 2, "failed": 0})
     serve(going, cut(lines(going)), lost_end=b"")
     settle(going)
-    assert sorted(going.outcomes().values()) == ["invalid_output", "parsed"]
+    assert sorted(map(str, going.outcomes().values())) == ["invalid_output", "parsed"]
     set_aside = committed(going)
     serve(going, lines(going))
     report = again(going)

@@ -2,17 +2,21 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx2
 import openai
 import pytest
+from openai import OpenAI
 
 from livedash_pipeline.ledger.rules.admission.admission import learned_limit
 from livedash_pipeline.ledger.rules.service.remote import read_remote_batch
 from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.refusals import Refusal
+from livedash_pipeline.local.batch_api.server import RunningServer
 from livedash_pipeline.local.batch_api.service import BatchService
+from tests.local.batch_api.conftest import Clock, Requests
 from tests.local.batch_api.looking import until
 
 
@@ -38,7 +42,9 @@ def listed(service: BatchService) -> list[str]:
 
 
 @pytest.mark.parametrize(("on", "hidden"), [("both", (False, [])), ("get", (False, 1)), ("list", (True, []))])
-def test_new_batch_cannot_be_seen_for_a_while(scripted, clock, requests, on, hidden):
+def test_new_batch_cannot_be_seen_for_a_while(
+    scripted: Callable[..., BatchService], clock: Clock, requests: Requests, on: str, hidden: tuple[bool, Any]
+) -> None:
     service = scripted({"kind": "visibility_lag", "seconds": 120, "on": on})
     batch_id = requests.create(service, requests.file(1))
     seen, expected = hidden
@@ -50,7 +56,9 @@ def test_new_batch_cannot_be_seen_for_a_while(scripted, clock, requests, on, hid
     assert (is_found(lambda: service.get_batch(batch_id)), listed(service)) == (True, [batch_id])
 
 
-def test_hidden_batch_leaves_no_gap_in_pages(scripted, clock, requests):
+def test_hidden_batch_leaves_no_gap_in_pages(
+    scripted: Callable[..., BatchService], clock: Clock, requests: Requests
+) -> None:
     service = scripted({"kind": "visibility_lag", "seconds": 60, "match": {"nth": 3}})
     ids = [requests.create(service, requests.file(1)) for _ in range(4)]
     page = service.list_batches(limit=2)
@@ -59,7 +67,9 @@ def test_hidden_batch_leaves_no_gap_in_pages(scripted, clock, requests):
     assert listed(service) == ids[::-1]
 
 
-def test_new_file_cannot_be_seen_for_a_while_but_is_there(scripted, clock, requests):
+def test_new_file_cannot_be_seen_for_a_while_but_is_there(
+    scripted: Callable[..., BatchService], clock: Clock, requests: Requests
+) -> None:
     service = scripted({"kind": "visibility_lag", "seconds": 60, "of": "input_file"})
     batch_id = requests.create(service, requests.file(1))
     file_id = service.get_batch(batch_id)["input_file_id"]
@@ -72,7 +82,9 @@ def test_new_file_cannot_be_seen_for_a_while_but_is_there(scripted, clock, reque
     assert is_found(lambda: service.get_file(file_id))
 
 
-def test_result_files_cannot_be_seen_for_a_while(scripted, clock, requests):
+def test_result_files_cannot_be_seen_for_a_while(
+    scripted: Callable[..., BatchService], clock: Clock, requests: Requests
+) -> None:
     service = scripted({"kind": "visibility_lag", "seconds": 60, "of": "result_files"}, speed=0)
     batch = service.get_batch(requests.create(service, requests.file(1)))
     assert not is_found(lambda: service.get_file(batch["output_file_id"]))
@@ -80,7 +92,9 @@ def test_result_files_cannot_be_seen_for_a_while(scripted, clock, requests):
     assert service.get_file(batch["output_file_id"])["bytes"] > 0
 
 
-def test_batch_vanishes_while_it_goes_on(scripted, clock, requests):
+def test_batch_vanishes_while_it_goes_on(
+    scripted: Callable[..., BatchService], clock: Clock, requests: Requests
+) -> None:
     service = scripted({"kind": "vanish_batch", "after": 3})
     batch_id = requests.create(service, requests.file(2))
     assert listed(service) == [batch_id]
@@ -94,19 +108,23 @@ def test_batch_vanishes_while_it_goes_on(scripted, clock, requests):
 @pytest.mark.parametrize(
     ("file", "gone"), [("output", [True, False]), ("error", [False, True]), ("both", [True, True])]
 )
-def test_result_file_vanishes_and_stays_named(scripted, clock, requests, file, gone):
+def test_result_file_vanishes_and_stays_named(
+    scripted: Callable[..., BatchService], clock: Clock, requests: Requests, file: str, gone: list[bool]
+) -> None:
     service = scripted({"kind": "vanish_file", "file": file, "after": 30}, speed=0)
     batch_id = requests.create(service, requests.file(1, bad=1))
     batch = service.get_batch(batch_id)
     files = [batch["output_file_id"], batch["error_file_id"]]
-    assert all(is_found(lambda f=f: service.file_content(f)) for f in files)
+    assert all(is_found(partial(service.file_content, f)) for f in files)
     clock.move(30)
-    assert [not is_found(lambda f=f: service.get_file(f)) for f in files] == gone
-    assert [not is_found(lambda f=f: service.file_content(f)) for f in files] == gone
+    assert [not is_found(partial(service.get_file, f)) for f in files] == gone
+    assert [not is_found(partial(service.file_content, f)) for f in files] == gone
     assert service.get_batch(batch_id) == batch
 
 
-def test_fault_that_names_a_batch_strikes_it_although_it_exists(scripted, clock, requests):
+def test_fault_that_names_a_batch_strikes_it_although_it_exists(
+    scripted: Callable[..., BatchService], clock: Clock, requests: Requests
+) -> None:
     service = scripted(speed=0)
     ended, other = (requests.create(service, requests.file(1)) for _ in range(2))
     batch = service.get_batch(ended)
@@ -120,7 +138,9 @@ def test_fault_that_names_a_batch_strikes_it_although_it_exists(scripted, clock,
 
 @pytest.mark.parametrize("speed", [0, 1])
 @pytest.mark.parametrize(("share", "run"), [(0, 0), (0.4, 4), (0.45, 5), (1, 10)])
-def test_batch_expires_when_a_share_of_its_lines_has_run(scripted, clock, requests, share, run, speed):
+def test_batch_expires_when_a_share_of_its_lines_has_run(
+    scripted: Callable[..., BatchService], clock: Clock, requests: Requests, share: float | int, run: int, speed: int
+) -> None:
     service = scripted({"kind": "expire", "share": share}, speed=speed)
     batch_id = requests.create(service, requests.file(10))
     clock.move(10)
@@ -133,7 +153,9 @@ def test_batch_expires_when_a_share_of_its_lines_has_run(scripted, clock, reques
 
 
 @pytest.mark.parametrize("steps", [[10], [1, 1, 1, 1, 1, 5], [2.7, 0.9, 0.1, 6.3]])
-def test_early_expiry_does_not_depend_on_who_looks_when(scripted, clock, requests, steps):
+def test_early_expiry_does_not_depend_on_who_looks_when(
+    scripted: Callable[..., BatchService], clock: Clock, requests: Requests, steps: list[float]
+) -> None:
     service = scripted({"kind": "expire", "share": 0.7})
     batch_id = requests.create(service, requests.file(10))
     start = clock.now
@@ -145,7 +167,9 @@ def test_early_expiry_does_not_depend_on_who_looks_when(scripted, clock, request
 
 
 @pytest.mark.parametrize("state", ["validating", "in_progress", "finalizing"])
-def test_batch_stays_in_a_state_for_longer_or_for_ever(scripted, clock, requests, state):
+def test_batch_stays_in_a_state_for_longer_or_for_ever(
+    scripted: Callable[..., BatchService], clock: Clock, requests: Requests, state: str
+) -> None:
     stuck = {"kind": "stuck", "state": state}
     service = scripted({**stuck, "seconds": 500, "match": {"nth": 1}}, {**stuck, "match": {"nth": 2}}, speed=0)
     longer, for_ever = (requests.create(service, requests.file(2)) for _ in range(2))
@@ -159,7 +183,7 @@ def test_batch_stays_in_a_state_for_longer_or_for_ever(scripted, clock, requests
     assert service.get_batch(for_ever)["status"] == state
 
 
-def test_cancelling_may_get_stuck_too(scripted, clock, requests):
+def test_cancelling_may_get_stuck_too(scripted: Callable[..., BatchService], clock: Clock, requests: Requests) -> None:
     service = scripted({"kind": "stuck", "state": "cancelling", "seconds": 600})
     batch_id = requests.create(service, requests.file(2))
     clock.move(3)
@@ -170,7 +194,7 @@ def test_cancelling_may_get_stuck_too(scripted, clock, requests):
     assert service.get_batch(batch_id)["status"] == "cancelled"
 
 
-def test_counts_are_wrong_as_the_script_says(scripted, requests):
+def test_counts_are_wrong_as_the_script_says(scripted: Callable[..., BatchService], requests: Requests) -> None:
     service = scripted(
         {"kind": "wrong_counts", "all_completed": True, "match": {"nth": 1}},
         {"kind": "wrong_counts", "completed_by": -5, "failed_by": 2, "total_by": 1, "match": {"nth": 2}},
@@ -184,7 +208,9 @@ def test_counts_are_wrong_as_the_script_says(scripted, requests):
     ]
 
 
-def test_queue_takes_no_more_tokens_than_its_limit(open_service, clock, requests):
+def test_queue_takes_no_more_tokens_than_its_limit(
+    open_service: Callable[..., BatchService], clock: Clock, requests: Requests
+) -> None:
     measured = open_service("measure", speed=0)
     one = measured.get_batch(requests.create(measured, requests.file(10)))["usage"]["input_tokens"]
     limit = 2 * one + 5
@@ -203,7 +229,7 @@ def test_queue_takes_no_more_tokens_than_its_limit(open_service, clock, requests
     assert service.get_batch(again)["status"] == "in_progress"
 
 
-def test_token_limit_is_per_model(scripted, clock, requests):
+def test_token_limit_is_per_model(scripted: Callable[..., BatchService], clock: Clock, requests: Requests) -> None:
     limit = {"kind": "token_limit", "limit": 10, "model": "gpt-5-mini-2025-08-07"}
     service = scripted(limit)
     other = requests.create(service, requests.jsonl(requests.line(body=requests.body(model="gpt-5-nano"))))
@@ -212,7 +238,9 @@ def test_token_limit_is_per_model(scripted, clock, requests):
     assert [service.get_batch(each)["status"] for each in (other, refused)] == ["in_progress", "failed"]
 
 
-def test_validation_fails_as_the_script_says_and_costs_nothing(scripted, clock, requests):
+def test_validation_fails_as_the_script_says_and_costs_nothing(
+    scripted: Callable[..., BatchService], clock: Clock, requests: Requests
+) -> None:
     fault = {"kind": "fail_validation", "code": "billing_hard_limit_reached", "message": "No money.", "line": 2}
     service = scripted({**fault, "times": 1})
     batch_id = requests.create(service, requests.file(2))
@@ -225,7 +253,7 @@ def test_validation_fails_as_the_script_says_and_costs_nothing(scripted, clock, 
     assert service.journal()["bill"] == []
 
 
-def test_error_file_may_be_empty(scripted, requests):
+def test_error_file_may_be_empty(scripted: Callable[..., BatchService], requests: Requests) -> None:
     service = scripted({"kind": "empty_error_file"}, speed=0)
     batch = service.get_batch(requests.create(service, requests.file(1)))
     assert service.get_file(batch["error_file_id"])["bytes"] == 0
@@ -233,7 +261,9 @@ def test_error_file_may_be_empty(scripted, requests):
 
 
 @pytest.mark.parametrize("time_format", ["milliseconds", "string", "iso"])
-def test_other_dialect_means_the_same(open_service, requests, time_format):
+def test_other_dialect_means_the_same(
+    open_service: Callable[..., BatchService], requests: Requests, time_format: str
+) -> None:
     dialect = {"upper_case_states": True, "empty_ids": True, "null_counts": True, "time_format": time_format}
     script = requests.script({"kind": "dialect", **dialect})
     plain, odd = open_service("plain", speed=0), open_service("odd", speed=0, faults=script)
@@ -248,7 +278,9 @@ def test_other_dialect_means_the_same(open_service, requests, time_format):
     assert file["created_at"] == shown[1]["created_at"]
 
 
-def test_unknown_word_stands_for_the_state_for_a_while(scripted, clock, requests):
+def test_unknown_word_stands_for_the_state_for_a_while(
+    scripted: Callable[..., BatchService], clock: Clock, requests: Requests
+) -> None:
     service = scripted({"kind": "unknown_state", "word": "pending_review", "seconds": 3, "times": 1})
     batch_id = requests.create(service, requests.file(1))
     words = []
@@ -259,7 +291,9 @@ def test_unknown_word_stands_for_the_state_for_a_while(scripted, clock, requests
     assert [batch["status"] for batch in service.list_batches()["data"]] == ["completed"]
 
 
-def test_what_has_struck_a_batch_survives_a_restart(open_service, clock, requests):
+def test_what_has_struck_a_batch_survives_a_restart(
+    open_service: Callable[..., BatchService], clock: Clock, requests: Requests
+) -> None:
     script = requests.script({"kind": "stuck", "state": "finalizing"}, {"kind": "dialect", "upper_case_states": True})
     service = open_service(faults=script)
     batch_id = requests.create(service, requests.file(1))
@@ -270,7 +304,9 @@ def test_what_has_struck_a_batch_survives_a_restart(open_service, clock, request
     assert again.faults()["faults"] == []
 
 
-def test_slow_pace_and_early_expiry_keep_the_window(scripted, clock, requests):
+def test_slow_pace_and_early_expiry_keep_the_window(
+    scripted: Callable[..., BatchService], clock: Clock, requests: Requests
+) -> None:
     """The window of 24 hours ends first where that many lines would take longer."""
     service = scripted({"kind": "expire", "share": 0.9}, pace=Pace(lines_per_second=10 / 86_400))
     batch_id = requests.create(service, requests.file(20))
@@ -280,7 +316,7 @@ def test_slow_pace_and_early_expiry_keep_the_window(scripted, clock, requests):
     assert batch["request_counts"]["completed"] == 9
 
 
-def test_faults_of_batches_over_http(server, client, clock, requests):
+def test_faults_of_batches_over_http(server: RunningServer, client: OpenAI, clock: Clock, requests: Requests) -> None:
     """The same faults, installed by the admin route and seen by the client library."""
     site = server.base_url.removesuffix("/v1")
     faults = [
@@ -297,5 +333,7 @@ def test_faults_of_batches_over_http(server, client, clock, requests):
     clock.move(60)
     for batch_id, status in ((hidden.id, "completed"), (failing.id, "failed"), (shouting.id, "COMPLETED")):
         until(client, batch_id, status)
-    (error,) = client.batches.retrieve(failing.id).errors.data
+    errors = client.batches.retrieve(failing.id).errors
+    assert errors is not None and errors.data is not None
+    (error,) = errors.data
     assert error.code == "token_limit_exceeded"

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.local.batch_api.catalogue import KNOWN_MODELS, Catalogue
+from livedash_pipeline.local.batch_api.catalogue import KNOWN_MODELS, Catalogue, Model
 from livedash_pipeline.local.batch_api.chat import complete_chat, reasoning_tokens
 from livedash_pipeline.local.batch_api.refusals import Refusal
-from livedash_pipeline.local.batch_api.tokens import count_tokens, first_tokens, load_encoding
+from livedash_pipeline.local.batch_api.tokens import count_tokens, first_tokens
+from livedash_pipeline.services.openai.tokens import load_encoding
+from tests.local.batch_api.conftest import Requests
 
 
 def complete(body: dict[str, Any], *extra: str) -> dict[str, Any]:
@@ -76,7 +78,9 @@ LOOSE_CHOICE = {**OBJECT, "properties": {"a": {"anyOf": [{"type": "null"}, {**OB
         ),
     ],
 )
-def test_request_is_refused_as_the_service_does(requests, change, status, code, param):
+def test_request_is_refused_as_the_service_does(
+    requests: Requests, change: dict[str, Any], status: int, code: str | None, param: str
+) -> None:
     with pytest.raises(Refusal) as refusal:
         complete(requests.body(**change))
     assert (refusal.value.status, refusal.value.code, refusal.value.param) == (status, code, param)
@@ -93,25 +97,25 @@ def test_request_is_refused_as_the_service_does(requests, change, status, code, 
         {"messages": [{"role": "user", "content": [{"type": "text", "text": "hello"}]}]},
     ],
 )
-def test_request_that_the_service_takes_is_answered(requests, change):
+def test_request_that_the_service_takes_is_answered(requests: Requests, change: dict[str, Any]) -> None:
     assert complete(requests.body(**change), "in-house")["choices"][0]["finish_reason"] == "stop"
 
 
-def test_prompt_beyond_the_model_is_refused(requests):
+def test_prompt_beyond_the_model_is_refused(requests: Requests) -> None:
     with pytest.raises(Refusal, match="128000 tokens") as refusal:
         complete(requests.body("a " * 130_000, model="gpt-4o"))
     assert refusal.value.code == "context_length_exceeded"
 
 
 @pytest.mark.parametrize("model", KNOWN_MODELS, ids=lambda model: model.alias)
-def test_reply_names_the_dated_snapshot(requests, model):
-    shape = {} if model.schemas else {"response_format": None}
+def test_reply_names_the_dated_snapshot(requests: Requests, model: Model) -> None:
+    shape: dict[str, Any] = {} if model.schemas else {"response_format": None}
     replies = [complete(requests.body(model=name, **shape))["model"] for name in (model.alias, model.snapshot)]
     assert replies == [model.snapshot, model.snapshot]
     assert model.snapshot.startswith(model.alias)
 
 
-def test_usage_is_counted_from_the_text(requests):
+def test_usage_is_counted_from_the_text(requests: Requests) -> None:
     encoding = load_encoding()
     body = requests.body("Where is my shift?", model="gpt-4o")
     reply = complete(body)
@@ -126,7 +130,7 @@ def test_usage_is_counted_from_the_text(requests):
     assert usage["prompt_tokens_details"]["cached_tokens"] == 0
 
 
-def test_reasoning_is_part_of_the_completion_tokens(requests):
+def test_reasoning_is_part_of_the_completion_tokens(requests: Requests) -> None:
     thinking = complete(requests.body())["usage"]
     silent = complete(requests.body(reasoning_effort="minimal"))["usage"]
     assert thinking["completion_tokens_details"]["reasoning_tokens"] == 128
@@ -145,12 +149,12 @@ def test_reasoning_is_part_of_the_completion_tokens(requests):
         (9, "none", 0),
     ],
 )
-def test_reasoning_tokens_follow_the_stated_rule(prompt, effort, expected):
+def test_reasoning_tokens_follow_the_stated_rule(prompt: int, effort: str, expected: int) -> None:
     assert reasoning_tokens(prompt, effort) == expected
 
 
 @pytest.mark.parametrize(("limit", "content_tokens"), [(100, 0), (128, 0), (140, 12)])
-def test_answer_is_cut_where_the_budget_ends(requests, limit, content_tokens):
+def test_answer_is_cut_where_the_budget_ends(requests: Requests, limit: int, content_tokens: int) -> None:
     reply = complete(requests.body(max_completion_tokens=limit))
     whole = complete(requests.body())["choices"][0]["message"]["content"]
     choice = reply["choices"][0]
@@ -160,12 +164,12 @@ def test_answer_is_cut_where_the_budget_ends(requests, limit, content_tokens):
 
 
 @given(st.text(), st.integers(0, 20))
-def test_first_tokens_are_a_beginning_of_the_text_within_the_limit(text, limit):
+def test_first_tokens_are_a_beginning_of_the_text_within_the_limit(text: str, limit: int) -> None:
     beginning = first_tokens(text, limit)
     assert text.startswith(beginning)
     assert count_tokens(text) <= limit or len(beginning) < len(text)
 
 
-def test_lone_surrogates_can_be_counted_and_cut():
+def test_lone_surrogates_can_be_counted_and_cut() -> None:
     assert count_tokens("a\ud800b") == count_tokens("a?b")
     assert first_tokens("\ud800", 5) == "\ud800"

@@ -7,12 +7,15 @@ import openai
 import pytest
 from openai import OpenAI
 
+from livedash_pipeline.local.batch_api.server import RunningServer
+from tests.local.batch_api.conftest import Requests
+
 
 def upload(client: OpenAI, content: bytes, name: str = "requests.jsonl", **more: Any) -> Any:
     return client.files.create(file=(name, content), purpose="batch", **more)
 
 
-def test_file_can_be_read_back_and_deleted(client, requests):
+def test_file_can_be_read_back_and_deleted(client: OpenAI, requests: Requests) -> None:
     content = requests.file(3)
     file = upload(client, content)
     assert (file.object, file.bytes, file.filename, file.status) == (
@@ -31,7 +34,7 @@ def test_file_can_be_read_back_and_deleted(client, requests):
             call(file.id)
 
 
-def test_large_download_arrives_whole(client, requests):
+def test_large_download_arrives_whole(client: OpenAI, requests: Requests) -> None:
     content = requests.jsonl(requests.line("r", {"model": "gpt-5", "padding": "x" * 3_000_000}))
     file = upload(client, content)
     with client.files.with_streaming_response.content(file.id) as reply:
@@ -39,7 +42,7 @@ def test_large_download_arrives_whole(client, requests):
     assert received == content
 
 
-def test_upload_keeps_the_expiry_it_asks_for(client, requests):
+def test_upload_keeps_the_expiry_it_asks_for(client: OpenAI, requests: Requests) -> None:
     file = upload(client, requests.file(1), expires_after={"anchor": "created_at", "seconds": 7200})
     assert file.expires_at == file.created_at + 7200
     with pytest.raises(openai.BadRequestError, match=r"expires_after\.seconds"):
@@ -54,26 +57,26 @@ def test_upload_keeps_the_expiry_it_asks_for(client, requests):
         (b"nothing\nhere\n", "requests.jsonl", "Invalid file format"),
     ],
 )
-def test_bad_upload_is_refused(quiet_client, content, name, message):
+def test_bad_upload_is_refused(quiet_client: OpenAI, content: bytes, name: str, message: str) -> None:
     with pytest.raises(openai.BadRequestError, match=message):
         upload(quiet_client, content, name)
     assert quiet_client.files.list().data == []
 
 
-def test_upload_without_its_parts_is_refused(quiet_server):
+def test_upload_without_its_parts_is_refused(quiet_server: RunningServer) -> None:
     headers = {"Authorization": "Bearer k"}
     for parts, missing in (({}, "file"), ({"file": ("a.jsonl", b"{}")}, "purpose")):
         reply = httpx2.post(f"{quiet_server.base_url}/files", headers=headers, files=parts or {"x": (None, b"")})
         assert (reply.status_code, reply.json()["error"]["param"]) == (400, missing)
 
 
-def test_unknown_purpose_is_refused(quiet_client):
+def test_unknown_purpose_is_refused(quiet_client: OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as refusal:
         quiet_client.files.create(file=("a.jsonl", b"{}"), purpose="batch_output")  # type: ignore[arg-type]
     assert (refusal.value.code, refusal.value.param) == ("invalid_value", "purpose")
 
 
-def test_files_are_listed_newest_first_in_pages(client, requests):
+def test_files_are_listed_newest_first_in_pages(client: OpenAI, requests: Requests) -> None:
     ids = [upload(client, requests.file(1)).id for _ in range(5)]
     client.files.create(file=("note.txt", b"x"), purpose="user_data")
     page = client.files.list(purpose="batch", limit=2)

@@ -13,6 +13,7 @@ from openai import OpenAI
 
 from livedash_pipeline.local.batch_api.app import Proceed
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
+from tests.local.batch_api.conftest import Clock, Requests
 from tests.local.batch_api.looking import until
 
 
@@ -25,7 +26,7 @@ def create(client: OpenAI, file_id: str, **more: Any) -> Any:
     return client.batches.create(input_file_id=file_id, **asked)
 
 
-def test_batch_from_upload_to_results(client, clock, requests):
+def test_batch_from_upload_to_results(client: OpenAI, clock: Clock, requests: Requests) -> None:
     content = requests.file(6, bad=2)
     file = upload(client, content)
     batch = create(client, file.id, metadata={"livedash_batch_id": "b-1"})
@@ -54,7 +55,7 @@ def test_batch_from_upload_to_results(client, clock, requests):
     assert batch.usage.total_tokens == sum(line["response"]["body"]["usage"]["total_tokens"] for line in lines)
 
 
-def test_batches_are_listed_newest_first_in_pages(client, server, requests):
+def test_batches_are_listed_newest_first_in_pages(client: OpenAI, server: RunningServer, requests: Requests) -> None:
     file = upload(client, requests.file(1))
     ids = [create(client, file.id).id for _ in range(5)]
     raw = httpx2.get(f"{server.base_url}/batches?limit=2", headers={"Authorization": "Bearer k"}).json()
@@ -66,13 +67,13 @@ def test_batches_are_listed_newest_first_in_pages(client, server, requests):
 
 
 @pytest.mark.parametrize("limit", [0, 101])
-def test_page_size_has_limits(quiet_client, limit):
+def test_page_size_has_limits(quiet_client: OpenAI, limit: int) -> None:
     with pytest.raises(openai.BadRequestError) as refusal:
         quiet_client.batches.list(limit=limit)
     assert refusal.value.param == "limit"
 
 
-def test_unknown_input_file_is_found_by_validation_only(client, clock):
+def test_unknown_input_file_is_found_by_validation_only(client: OpenAI, clock: Clock) -> None:
     batch = create(client, "file-nobody")
     assert batch.status == "validating"
     clock.move(2)
@@ -81,7 +82,7 @@ def test_unknown_input_file_is_found_by_validation_only(client, clock):
     assert failed.failed_at == failed.created_at + 2
 
 
-def test_bad_lines_are_found_by_validation_only(client, clock, requests):
+def test_bad_lines_are_found_by_validation_only(client: OpenAI, clock: Clock, requests: Requests) -> None:
     content = requests.jsonl(requests.line("a"), requests.line("a"), {"custom_id": "c"})
     batch = create(client, upload(client, content).id)
     clock.move(2)
@@ -114,7 +115,7 @@ def test_bad_lines_are_found_by_validation_only(client, clock, requests):
         ({"extra_body": {"colour": "red"}}, "unknown_parameter", "colour"),
     ],
 )
-def test_bad_create_is_refused_at_once(quiet_client, change, code, param):
+def test_bad_create_is_refused_at_once(quiet_client: OpenAI, change: dict[str, Any], code: str, param: str) -> None:
     asked = {"input_file_id": "file-1", "endpoint": "/v1/chat/completions", "completion_window": "24h", **change}
     with pytest.raises(openai.BadRequestError) as refusal:
         quiet_client.batches.create(**asked)
@@ -122,7 +123,7 @@ def test_bad_create_is_refused_at_once(quiet_client, change, code, param):
     assert quiet_client.batches.list().data == []
 
 
-def test_cancelling_takes_a_while_and_keeps_results(client, clock, requests):
+def test_cancelling_takes_a_while_and_keeps_results(client: OpenAI, clock: Clock, requests: Requests) -> None:
     batch = create(client, upload(client, requests.file(10)).id)
     clock.move(3.5)
     assert until(client, batch.id, "in_progress").request_counts.completed == 5
@@ -136,7 +137,7 @@ def test_cancelling_takes_a_while_and_keeps_results(client, clock, requests):
     assert client.batches.cancel(batch.id).status == "cancelled"
 
 
-def test_cancelling_an_ended_batch_is_a_conflict(client, clock, requests):
+def test_cancelling_an_ended_batch_is_a_conflict(client: OpenAI, clock: Clock, requests: Requests) -> None:
     completed = create(client, upload(client, requests.file(1)).id)
     failed = create(client, "file-nobody")
     clock.move(10)
@@ -146,13 +147,13 @@ def test_cancelling_an_ended_batch_is_a_conflict(client, clock, requests):
             client.batches.cancel(batch.id)
 
 
-def test_unknown_batch_is_not_found(quiet_client):
+def test_unknown_batch_is_not_found(quiet_client: OpenAI) -> None:
     for call in (quiet_client.batches.retrieve, quiet_client.batches.cancel):
         with pytest.raises(openai.NotFoundError, match="No batch found with id 'batch_x'"):
             call("batch_x")
 
 
-def test_models_are_listed_and_found_by_name(quiet_client):
+def test_models_are_listed_and_found_by_name(quiet_client: OpenAI) -> None:
     names = {model.id for model in quiet_client.models.list()}
     assert {"gpt-5-mini", "gpt-5-mini-2025-08-07", "gpt-6-luna", "o3", "my-own-model"} <= names
     assert quiet_client.models.retrieve("my-own-model").id == "my-own-model"
@@ -161,7 +162,7 @@ def test_models_are_listed_and_found_by_name(quiet_client):
     assert refusal.value.code == "model_not_found"
 
 
-def test_chat_completion_answers_at_once(quiet_client, requests):
+def test_chat_completion_answers_at_once(quiet_client: OpenAI, requests: Requests) -> None:
     reply = quiet_client.chat.completions.create(**requests.body("Wo ist mein Dienstplan?"))
     answer = json.loads(reply.choices[0].message.content)
     assert (answer["language"], answer["category"], reply.model) == ("de", "SCHEDULE_HOURS", "gpt-5-mini-2025-08-07")
@@ -169,7 +170,7 @@ def test_chat_completion_answers_at_once(quiet_client, requests):
         quiet_client.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": "hi"}], max_tokens=5)
 
 
-def test_every_reply_says_that_this_is_a_stand_in(quiet_server):
+def test_every_reply_says_that_this_is_a_stand_in(quiet_server: RunningServer) -> None:
     site = quiet_server.base_url.removesuffix("/v1")
     key = {"Authorization": "Bearer k"}
     described = httpx2.get(f"{site}/")
@@ -190,7 +191,7 @@ def test_every_reply_says_that_this_is_a_stand_in(quiet_server):
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Basic abc", "secret"])
-def test_key_is_needed(quiet_server, header):
+def test_key_is_needed(quiet_server: RunningServer, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
     assert httpx2.get(f"{quiet_server.base_url}/models", headers=headers).status_code == 401
 
@@ -206,7 +207,7 @@ def test_only_given_keys_are_accepted(tmp_path: Path) -> None:
             assert "sk-wrong" not in str(refusal.value)
 
 
-def test_odd_text_in_a_request_does_not_break_the_reply(server):
+def test_odd_text_in_a_request_does_not_break_the_reply(server: RunningServer) -> None:
     key = {"Authorization": "Bearer k", "Content-Type": "application/json"}
     asked = (
         '{"input_file_id": "file-\\ud800", "endpoint": "/v1/chat/completions",'

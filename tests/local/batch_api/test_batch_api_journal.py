@@ -9,18 +9,22 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openai import OpenAI
 
 from livedash_pipeline.local.batch_api.faulty_service import FaultyService
 from livedash_pipeline.local.batch_api.journal import billed_line
 from livedash_pipeline.local.batch_api.records import ENDED
 from livedash_pipeline.local.batch_api.refusals import Refusal
-from livedash_pipeline.local.batch_api.server import running_server
+from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.local.batch_api.service import BatchService
+from tests.local.batch_api.conftest import Clock, Requests
 
 _EXAMPLES = itertools.count()
 
 
-def test_journal_tells_calls_and_ends_in_order(open_service, clock, requests):
+def test_journal_tells_calls_and_ends_in_order(
+    open_service: Callable[..., BatchService], clock: Clock, requests: Requests
+) -> None:
     service = FaultyService(open_service())
     batch_id = requests.create(service, requests.file(1))
     file_id = service.get_batch(batch_id)["input_file_id"]
@@ -48,7 +52,7 @@ def test_journal_tells_calls_and_ends_in_order(open_service, clock, requests):
     assert all(e["delivered"] for e in told if e["operation"] != "end_batch")
 
 
-def test_journal_over_http_in_parts(server, client, requests):
+def test_journal_over_http_in_parts(server: RunningServer, client: OpenAI, requests: Requests) -> None:
     site = server.base_url.removesuffix("/v1")
     file = client.files.create(file=("a.jsonl", requests.file(1)), purpose="batch")
     batches = [client.batches.create(**requests.asked(file.id)) for _ in range(2)]
@@ -66,7 +70,9 @@ def test_journal_over_http_in_parts(server, client, requests):
     assert httpx2.get(f"{site}/_journal", params={"after": "x"}).status_code == 400
 
 
-def test_bill_is_the_usage_of_every_line_that_was_answered(open_service, requests):
+def test_bill_is_the_usage_of_every_line_that_was_answered(
+    open_service: Callable[..., BatchService], requests: Requests
+) -> None:
     service = open_service(speed=0)
     batch_id = requests.create(service, requests.file(3, bad=2))
     batch = service.get_batch(batch_id)
@@ -87,7 +93,9 @@ def test_bill_is_the_usage_of_every_line_that_was_answered(open_service, request
     ]
 
 
-def test_cancelled_batch_is_billed_for_what_was_run(open_service, clock, requests):
+def test_cancelled_batch_is_billed_for_what_was_run(
+    open_service: Callable[..., BatchService], clock: Clock, requests: Requests
+) -> None:
     service = open_service()
     batch_id = requests.create(service, requests.file(10))
     clock.move(3.5)
@@ -111,7 +119,7 @@ def test_journal_survives_a_restart(tmp_path: Path, requests: Any) -> None:
     assert before["entries"][-1]["operation"] == "list_models"
 
 
-def test_odd_ids_can_be_told(open_service, requests):
+def test_odd_ids_can_be_told(open_service: Callable[..., BatchService], requests: Requests) -> None:
     service = FaultyService(open_service(speed=0))
     with pytest.raises(Refusal):
         service.get_batch("batch_\ud800")
@@ -126,12 +134,12 @@ def test_odd_ids_can_be_told(open_service, requests):
     "usage",
     [{}, {"prompt_tokens": None, "completion_tokens": -1, "prompt_tokens_details": None}, {"prompt_tokens": "7"}],
 )
-def test_usage_that_tells_nothing_is_billed_as_nothing(usage):
+def test_usage_that_tells_nothing_is_billed_as_nothing(usage: dict[str, Any]) -> None:
     line = billed_line("r", usage)
     assert (line.input_tokens, line.output_tokens, line.cached_tokens, line.reasoning_tokens) == (0, 0, 0, 0)
 
 
-LINE_FAULTS = [
+LINE_FAULTS: list[dict[str, Any]] = [
     {"kind": "missing_line"},
     {"kind": "duplicate_line", "other_file": True},
     {"kind": "foreign_line"},
@@ -142,7 +150,7 @@ LINE_FAULTS = [
     {"kind": "refusal"},
     {"kind": "length"},
 ]
-BATCH_FAULTS = [
+BATCH_FAULTS: list[dict[str, Any]] = [
     {"kind": "expire", "share": 0.5},
     {"kind": "fail_validation", "code": "token_limit_exceeded"},
     {"kind": "wrong_counts", "all_completed": True},

@@ -9,6 +9,7 @@ import pytest
 from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.ledger.rules.results.result_lines import read_result_line, split_lines
 from livedash_pipeline.local.batch_api.service import BatchService
+from tests.local.batch_api.conftest import Clock, Requests
 
 STRUCK = "good-1"
 ALL = ["good-0", "good-1", "good-2"]
@@ -29,7 +30,7 @@ class Ended:
         assert content.endswith(b"\n")
         return list(split_lines([content]))
 
-    def ids(self, lines: list[bytes]) -> list[str | None]:
+    def ids(self, lines: list[bytes]) -> list[str]:
         return sorted(str(read_result_line(line).custom_id) for line in lines)
 
     def struck(self, lines: list[bytes]) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def end(open_service: Callable[..., BatchService], requests: Any) -> Callable[..
     return make
 
 
-def test_missing_line_is_in_neither_file_and_billed(end):
+def test_missing_line_is_in_neither_file_and_billed(end: Callable[..., Ended]) -> None:
     ended = end("missing_line")
     assert ended.ids(ended.output + ended.errors) == ["bad-0", "good-0", "good-2"]
     assert ended.batch["request_counts"] == {"total": 4, "completed": 3, "failed": 1}
@@ -59,7 +60,7 @@ def test_missing_line_is_in_neither_file_and_billed(end):
 
 
 @pytest.mark.parametrize(("other_file", "copies"), [(False, (4, 1)), (True, (3, 2))])
-def test_duplicate_line_is_billed_once(end, other_file, copies):
+def test_duplicate_line_is_billed_once(end: Callable[..., Ended], other_file: bool, copies: tuple[int, int]) -> None:
     ended = end("duplicate_line", other_file=other_file)
     assert (len(ended.output), len(ended.errors)) == copies
     lines = [line for line in ended.output + ended.errors if read_result_line(line).custom_id == STRUCK]
@@ -68,13 +69,13 @@ def test_duplicate_line_is_billed_once(end, other_file, copies):
     assert ended.bill == ALL
 
 
-def test_foreign_line_stands_beside_the_own_one(end):
+def test_foreign_line_stands_beside_the_own_one(end: Callable[..., Ended]) -> None:
     ended = end("foreign_line", custom_id="not-yours")
     assert ended.ids(ended.output) == [*ALL, "not-yours"]
     assert ended.bill == ALL
 
 
-def test_lost_line_has_status_0_and_costs_nothing(end):
+def test_lost_line_has_status_0_and_costs_nothing(end: Callable[..., Ended]) -> None:
     ended = end("lost_line")
     line = ended.struck(ended.errors)
     assert line["response"] == {"status_code": 0, "request_id": "", "body": {}}
@@ -92,7 +93,9 @@ def test_lost_line_has_status_0_and_costs_nothing(end):
         (400, "context_length_exceeded", Outcome.REJECTED),
     ],
 )
-def test_error_line_is_read_as_what_it_is_and_costs_nothing(end, status, code, outcome):
+def test_error_line_is_read_as_what_it_is_and_costs_nothing(
+    end: Callable[..., Ended], status: int, code: str | None, outcome: Outcome
+) -> None:
     ended = end("error_line", status=status, code=code)
     response = ended.struck(ended.errors)["response"]
     assert (response["status_code"], response["body"]["error"]["code"]) == (status, code)
@@ -100,15 +103,15 @@ def test_error_line_is_read_as_what_it_is_and_costs_nothing(end, status, code, o
     assert ended.batch["request_counts"]["failed"] == 2
 
 
-def test_garbled_line_is_no_json_and_the_others_stand(end):
+def test_garbled_line_is_no_json_and_the_others_stand(end: Callable[..., Ended]) -> None:
     ended = end("garbled_line")
     read = [read_result_line(line) for line in ended.output]
     assert [line.unreadable for line in read].count(True) == 1
-    assert sorted(line.custom_id for line in read if not line.unreadable) == ["good-0", "good-2"]
+    assert sorted(str(line.custom_id) for line in read if not line.unreadable) == ["good-0", "good-2"]
     assert ended.bill == ALL
 
 
-def test_body_may_be_a_string(end):
+def test_body_may_be_a_string(end: Callable[..., Ended]) -> None:
     ended = end("string_body")
     body = ended.struck(ended.output)["response"]["body"]
     assert isinstance(body, str)
@@ -127,7 +130,9 @@ def test_body_may_be_a_string(end):
         ("other_session", {"session_id": "s-2"}, None),
     ],
 )
-def test_answer_that_is_of_no_use_is_billed(end, requests, kind, fields, outcome):
+def test_answer_that_is_of_no_use_is_billed(
+    end: Callable[..., Ended], requests: Requests, kind: str, fields: dict[str, Any], outcome: Outcome | None
+) -> None:
     ended = end(kind, **fields)
     choice = ended.struck(ended.output)["response"]["body"]["choices"][0]
     content = choice["message"]["content"]
@@ -152,16 +157,19 @@ def test_answer_that_is_of_no_use_is_billed(end, requests, kind, fields, outcome
     ("text", "odd", "raw"),
     [("nul", "\x00", b"u0000"), ("surrogate", "\ud800", b"\\ud800"), ("line_separator", "\u2028", "\u2028".encode())],
 )
-def test_odd_text_arrives_in_the_answer(end, text, odd, raw):
+def test_odd_text_arrives_in_the_answer(end: Callable[..., Ended], text: str, odd: str, raw: bytes) -> None:
     ended = end("odd_text", text=text)
     assert len(ended.output) == 3
     (line,) = [line for line in ended.output if raw in line]
     content = read_result_line(line).content
+    assert content is not None
     assert json.loads(content)["summary"].endswith(odd)
     assert ended.bill == ALL
 
 
-def test_odd_text_stands_in_an_answer_that_is_no_object_too(open_service, requests):
+def test_odd_text_stands_in_an_answer_that_is_no_object_too(
+    open_service: Callable[..., BatchService], requests: Requests
+) -> None:
     service = open_service(speed=0, faults=requests.script({"kind": "odd_text", "text": "nul"}))
     line = requests.line(body={"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]})
     batch = service.get_batch(requests.create(service, requests.jsonl(line)))
@@ -169,14 +177,18 @@ def test_odd_text_stands_in_an_answer_that_is_no_object_too(open_service, reques
     assert result["response"]["body"]["choices"][0]["message"]["content"].endswith("\x00")
 
 
-def test_fault_of_the_answer_spares_a_line_that_is_refused(open_service, requests):
+def test_fault_of_the_answer_spares_a_line_that_is_refused(
+    open_service: Callable[..., BatchService], requests: Requests
+) -> None:
     service = open_service(speed=0, faults=requests.script({"kind": "refusal"}))
     batch = service.get_batch(requests.create(service, requests.file(1, bad=1)))
     (error,) = requests.results(service, batch["error_file_id"])
     assert error["response"]["status_code"] == 400
 
 
-def test_share_of_lines_differs_from_batch_to_batch_and_not_from_run_to_run(open_service, requests):
+def test_share_of_lines_differs_from_batch_to_batch_and_not_from_run_to_run(
+    open_service: Callable[..., BatchService], requests: Requests
+) -> None:
     """A line that was struck once is not struck for ever when it is sent again in another batch."""
     script = requests.script({"kind": "missing_line", "match": {"share": 0.3}}, seed=3)
     found = []
@@ -190,13 +202,17 @@ def test_share_of_lines_differs_from_batch_to_batch_and_not_from_run_to_run(open
     assert all(30 < len(ids) < 54 for ids in found[0])
 
 
-def test_faults_of_lines_are_for_as_many_batches_as_the_script_says(open_service, requests):
+def test_faults_of_lines_are_for_as_many_batches_as_the_script_says(
+    open_service: Callable[..., BatchService], requests: Requests
+) -> None:
     service = open_service(speed=0, faults=requests.script({"kind": "lost_line", "times": 1}))
     counts = [service.get_batch(requests.create(service, requests.file(2)))["request_counts"] for _ in range(2)]
     assert [count["failed"] for count in counts] == [2, 0]
 
 
-def test_restart_in_the_middle_strikes_the_same_lines(open_service, clock, requests):
+def test_restart_in_the_middle_strikes_the_same_lines(
+    open_service: Callable[..., BatchService], clock: Clock, requests: Requests
+) -> None:
     script = requests.script({"kind": "duplicate_line", "match": {"share": 0.5}}, {"kind": "lost_line"})
     contents = []
     for directory, stops in (("one", []), ("two", [3.1, 0.6, 0.6])):

@@ -12,7 +12,8 @@ import httpx2
 import pytest
 from openai import OpenAI
 
-from livedash_pipeline.local.batch_api.server import running_server, serve
+from livedash_pipeline.local.batch_api.records import BatchRecord
+from livedash_pipeline.local.batch_api.server import RunningServer, running_server, serve
 from livedash_pipeline.local.batch_api.store import StateInUseError
 
 
@@ -20,8 +21,8 @@ from livedash_pipeline.local.batch_api.store import StateInUseError
 def server_process(state_dir: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     command = [sys.executable, "-m", "livedash_pipeline.cli", "batch-api", "--port", "0", "--speed", "0"]
     process = subprocess.Popen([*command, "--state", str(state_dir)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         yield process, process.stdout.readline()
     finally:
         process.kill()
@@ -46,6 +47,7 @@ def test_killed_server_starts_again_with_everything_it_had(tmp_path: Path, reque
         while client.batches.retrieve(batch.id).status != "completed":
             pass
         done = client.batches.retrieve(batch.id)
+        assert done.output_file_id is not None and done.request_counts is not None
         assert client.files.content(done.output_file_id).content.count(b"\n") == 400
         assert done.request_counts.completed == 400
 
@@ -71,9 +73,15 @@ def test_second_server_on_the_same_state_is_refused_and_leaves_nothing(tmp_path:
         assert set(threading.enumerate()) <= before
 
 
+def _recorded(server: RunningServer, batch_id: str) -> BatchRecord:
+    record = server.service._store.batch(batch_id)
+    assert record is not None
+    return record
+
+
 def test_worker_finishes_batches_that_nobody_looks_at(tmp_path: Path, requests: Any) -> None:
     with running_server(tmp_path, speed=0) as server:
         batch_id = requests.create(server.service, requests.file(300))
-        while (batch := server.service._store.batch(batch_id)).status != "completed":
+        while (batch := _recorded(server, batch_id)).status != "completed":
             pass
         assert batch.completed == 300

@@ -110,7 +110,9 @@ def status_of(call: Callable[[], Any]) -> int:
         ({"by": ALL, "prefix": "enc_"}, ["create", "retrieve", "list"], 404, 200),
     ],
 )
-def test_batch_is_called_otherwise_by_some_operations(api, fault, renamed, takes_own, takes_other):
+def test_batch_is_called_otherwise_by_some_operations(
+    api: Callable[..., Api], fault: dict[str, Any], renamed: list[str], takes_own: int, takes_other: int
+) -> None:
     site = api({"kind": "renamed_id", **fault})
     prefix = fault.get("prefix", "gw_")
     created = site.create()
@@ -126,7 +128,7 @@ def test_batch_is_called_otherwise_by_some_operations(api, fault, renamed, takes
     assert site.service.journal(batch_id=own)["entries"][-1]["operation"] in ("cancel_batch", "end_batch")
 
 
-def test_listing_that_renames_is_paged_by_the_names_it_shows(api):
+def test_listing_that_renames_is_paged_by_the_names_it_shows(api: Callable[..., Api]) -> None:
     site = api({"kind": "renamed_id", "by": ["list"], "accepts": "own"})
     ids = [site.create().id for _ in range(3)]
     paged = [batch.id for batch in site.client.batches.list(limit=1)]
@@ -135,7 +137,7 @@ def test_listing_that_renames_is_paged_by_the_names_it_shows(api):
 
 
 @pytest.mark.parametrize(("by", "prefix"), [(["list"], "gw_"), (["create"], "gw_"), (ALL, None)])
-def test_input_file_is_called_otherwise(api, by, prefix):
+def test_input_file_is_called_otherwise(api: Callable[..., Api], by: list[str], prefix: str | None) -> None:
     site = api({"kind": "renamed_input_file", "by": by, "prefix": prefix})
     file_id = site.upload()
     created = site.create(file_id)
@@ -153,7 +155,7 @@ def test_input_file_is_called_otherwise(api, by, prefix):
 
 
 @pytest.mark.parametrize("match", [{"metadata": {"livedash_company": "other"}}, {"nth": 2}])
-def test_one_batch_is_never_listed_and_is_there(api, match):
+def test_one_batch_is_never_listed_and_is_there(api: Callable[..., Api], match: dict[str, Any]) -> None:
     site = api({"kind": "hidden_batch", "match": match})
     shown, hidden = site.create(), site.create(livedash_company="other", more="x")
     assert [batch.id for batch in site.listed()] == [shown.id]
@@ -161,7 +163,7 @@ def test_one_batch_is_never_listed_and_is_there(api, match):
     assert [batch.id for batch in site.listed()] == [shown.id]
 
 
-def test_lost_create_can_be_that_of_one_company(api):
+def test_lost_create_can_be_that_of_one_company(api: Callable[..., Api]) -> None:
     fault = {"kind": "lose_reply", "operation": "create_batch", "match": {"metadata": {"livedash_company": "acme"}}}
     site = api(fault)
     site.create(livedash_company="other")
@@ -185,7 +187,9 @@ def test_lost_create_can_be_that_of_one_company(api):
     ],
 )
 @pytest.mark.parametrize("by", [["list"], ALL])
-def test_metadata_are_not_those_that_were_sent(api, fault, metadata, by):
+def test_metadata_are_not_those_that_were_sent(
+    api: Callable[..., Api], fault: dict[str, Any], metadata: dict[str, str] | None, by: list[str]
+) -> None:
     site = api({"kind": "changed_metadata", "by": by, **fault})
     created = site.create()
     assert site.listed()[0].metadata == metadata
@@ -203,14 +207,16 @@ def test_metadata_are_not_those_that_were_sent(api, fault, metadata, by):
         ({"says": "fixed", "seconds": 7}, lambda _true: 7),
     ],
 )
-def test_time_of_creation_is_wrong(api, fault, says):
+def test_time_of_creation_is_wrong(
+    api: Callable[..., Api], fault: dict[str, Any], says: Callable[[int], int | None]
+) -> None:
     site = api({"kind": "wrong_created_at", **fault})
     created = site.create()
     shown = [created, site.client.batches.retrieve(created.id), *site.listed()]
     assert [getattr(batch, "created_at", None) for batch in shown] == [says(int(site.clock.now))] * 3
 
 
-def test_listing_stays_at_what_it_first_showed(api):
+def test_listing_stays_at_what_it_first_showed(api: Callable[..., Api]) -> None:
     site = api({"kind": "frozen_listing"})
     created = site.create()
     assert site.listed()[0].status == "validating"
@@ -220,7 +226,7 @@ def test_listing_stays_at_what_it_first_showed(api):
 
 
 @pytest.mark.parametrize(("retrievals", "words"), [(1, ["completed"]), (2, ["in_progress", "completed"])])
-def test_batch_moves_only_when_it_is_retrieved(api, retrievals, words):
+def test_batch_moves_only_when_it_is_retrieved(api: Callable[..., Api], retrievals: int, words: list[str]) -> None:
     site = api({"kind": "moves_when_retrieved", "retrievals": retrievals})
     created = site.create()
     site.billed()
@@ -231,7 +237,7 @@ def test_batch_moves_only_when_it_is_retrieved(api, retrievals, words):
     assert site.listed()[0].output_file_id
 
 
-def test_batch_that_moves_when_retrieved_is_still_cancelling_until_then(api):
+def test_batch_that_moves_when_retrieved_is_still_cancelling_until_then(api: Callable[..., Api]) -> None:
     site = api({"kind": "moves_when_retrieved"})
     created = site.create()
     assert site.client.batches.cancel(created.id).status == "cancelling"
@@ -244,7 +250,7 @@ def test_batch_that_moves_when_retrieved_is_still_cancelling_until_then(api):
     "word", ["succeeded", "done", "complete", "ended", "error", "failure", "stopped", "timeout", "x-unheard-of", ""]
 )
 @pytest.mark.parametrize(("file", "time"), [(True, True), (False, True), (True, False)])
-def test_batch_ends_with_a_word_of_its_own(api, word, file, time):
+def test_batch_ends_with_a_word_of_its_own(api: Callable[..., Api], word: str, file: bool, time: bool) -> None:
     site = api({"kind": "end_word", "word": word, "output_file": file, "end_time": time})
     batch = site.create()
     assert batch.status == "validating"
@@ -252,7 +258,7 @@ def test_batch_ends_with_a_word_of_its_own(api, word, file, time):
     assert (batch.status, bool(batch.output_file_id), bool(batch.completed_at)) == (word, file, time)
 
 
-def test_end_word_can_be_that_of_any_end(api):
+def test_end_word_can_be_that_of_any_end(api: Callable[..., Api]) -> None:
     site = api({"kind": "end_word", "word": "ended", "of": "any"}, {"kind": "end_word", "word": "no", "of": "failed"})
     created = site.create()
     site.client.batches.cancel(created.id)
@@ -265,7 +271,7 @@ def test_end_word_can_be_that_of_any_end(api):
 
 
 @pytest.mark.parametrize("answered", ["first", "second"])
-def test_one_call_makes_two_batches(api, answered):
+def test_one_call_makes_two_batches(api: Callable[..., Api], answered: str) -> None:
     site = api({"kind": "repeated_create", "answered": answered, "times": 1})
     created = site.create()
     second, first = site.listed()
@@ -279,7 +285,7 @@ def test_one_call_makes_two_batches(api, answered):
     assert [entry["batch_id"] for entry in site.journal() if entry["fault"]] == [second.id]
 
 
-def test_second_batch_of_a_call_can_come_later(api):
+def test_second_batch_of_a_call_can_come_later(api: Callable[..., Api]) -> None:
     site = api({"kind": "repeated_create", "seconds": 50})
     created = site.create()
     site.clock.move(49)
@@ -290,14 +296,14 @@ def test_second_batch_of_a_call_can_come_later(api):
     assert len(site.listed()) == 2
 
 
-def test_reply_to_a_repeated_create_can_be_lost_as_well(api):
+def test_reply_to_a_repeated_create_can_be_lost_as_well(api: Callable[..., Api]) -> None:
     site = api({"kind": "repeated_create"}, {"kind": "lose_reply", "operation": "create_batch"})
     with pytest.raises(openai.APIConnectionError):
         site.create()
     assert len(site.listed()) == 2
 
 
-def test_create_on_a_deleted_file_fails_without_running(api):
+def test_create_on_a_deleted_file_fails_without_running(api: Callable[..., Api]) -> None:
     site = api()
     file_id = site.upload()
     site.client.files.delete(file_id)
@@ -305,7 +311,7 @@ def test_create_on_a_deleted_file_fails_without_running(api):
     assert (batch.status, batch.usage.total_tokens, site.billed()) == ("failed", 0, 0)
 
 
-def test_create_on_a_deleted_file_can_run_all_the_same(api):
+def test_create_on_a_deleted_file_can_run_all_the_same(api: Callable[..., Api]) -> None:
     site = api({"kind": "surviving_input"})
     file_id = site.upload()
     site.client.files.delete(file_id)
@@ -317,7 +323,7 @@ def test_create_on_a_deleted_file_can_run_all_the_same(api):
     assert site.billed() == 2
 
 
-def test_file_is_said_to_be_deleted_and_stays(api):
+def test_file_is_said_to_be_deleted_and_stays(api: Callable[..., Api]) -> None:
     site = api({"kind": "pretend", "operation": "delete_file"})
     file_id = site.upload()
     assert site.client.files.delete(file_id).deleted
@@ -326,7 +332,7 @@ def test_file_is_said_to_be_deleted_and_stays(api):
     assert status_of(lambda: site.client.files.delete("file-nobodys")) == 404
 
 
-def test_batch_is_said_to_be_cancelled_and_goes_on(api):
+def test_batch_is_said_to_be_cancelled_and_goes_on(api: Callable[..., Api]) -> None:
     site = api({"kind": "pretend", "operation": "cancel_batch"})
     created = site.create()
     assert site.client.batches.cancel(created.id).status == "cancelling"
@@ -334,14 +340,14 @@ def test_batch_is_said_to_be_cancelled_and_goes_on(api):
 
 
 @pytest.mark.parametrize("status", [405, 501])
-def test_files_cannot_be_deleted(api, status):
+def test_files_cannot_be_deleted(api: Callable[..., Api], status: int) -> None:
     site = api({"kind": "status", "operation": "delete_file", "status": status})
     file_id = site.upload()
     assert status_of(lambda: site.client.files.delete(file_id)) == status
     assert status_of(lambda: site.client.files.retrieve(file_id)) == 200
 
 
-def test_file_that_is_there_can_be_called_missing(api):
+def test_file_that_is_there_can_be_called_missing(api: Callable[..., Api]) -> None:
     site = api({"kind": "status", "operation": "get_file", "status": 404})
     file_id = site.upload()
     assert status_of(lambda: site.client.files.retrieve(file_id)) == 404
@@ -350,7 +356,7 @@ def test_file_that_is_there_can_be_called_missing(api):
 
 # Input that cannot run
 
-BROKEN = {
+BROKEN: dict[str, Callable[[Requests], bytes]] = {
     "unknown model": lambda requests: requests.jsonl(requests.line("p", requests.body(model="no-such-model"))),
     "half a line": lambda requests: requests.file(1) + b'{"custom_id": "h\n',
     "empty object": lambda _requests: b"{}\n",
@@ -360,12 +366,12 @@ BROKEN = {
 }
 
 
-def test_file_without_any_json_is_refused_at_its_upload(api):
+def test_file_without_any_json_is_refused_at_its_upload(api: Callable[..., Api]) -> None:
     assert status_of(lambda: api().upload(b"this is no JSON\n")) == 400
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_broken_input_fails_without_running(api, requests, broken):
+def test_broken_input_fails_without_running(api: Callable[..., Api], requests: Requests, broken: str) -> None:
     """What makes a probe possible that costs nothing."""
     site = api()
     batch = site.ended(site.create(site.upload(BROKEN[broken](requests))).id)
@@ -374,7 +380,7 @@ def test_broken_input_fails_without_running(api, requests, broken):
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_broken_input_can_be_refused_at_its_upload(api, requests, broken):
+def test_broken_input_can_be_refused_at_its_upload(api: Callable[..., Api], requests: Requests, broken: str) -> None:
     site = api({"kind": "odd_validation", "at": "upload"})
     assert status_of(lambda: site.upload(BROKEN[broken](requests))) == 400
     assert site.files() == []
@@ -382,7 +388,7 @@ def test_broken_input_can_be_refused_at_its_upload(api, requests, broken):
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_broken_input_can_be_refused_at_the_create(api, requests, broken):
+def test_broken_input_can_be_refused_at_the_create(api: Callable[..., Api], requests: Requests, broken: str) -> None:
     site = api({"kind": "odd_validation", "at": "create"})
     assert status_of(lambda: site.create(site.upload(BROKEN[broken](requests)))) == 400
     assert status_of(lambda: site.create("file-nobodys")) == 400
@@ -391,7 +397,7 @@ def test_broken_input_can_be_refused_at_the_create(api, requests, broken):
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_broken_input_can_be_run_and_billed(api, requests, broken):
+def test_broken_input_can_be_run_and_billed(api: Callable[..., Api], requests: Requests, broken: str) -> None:
     site = api({"kind": "odd_validation", "at": "never"})
     content = BROKEN[broken](requests)
     file_id = site.upload(content)
@@ -402,7 +408,9 @@ def test_broken_input_can_be_run_and_billed(api, requests, broken):
     assert site.client.files.content(file_id).content == content
 
 
-def test_what_struck_a_batch_stays_with_it_after_a_restart(open_service, requests, clock):
+def test_what_struck_a_batch_stays_with_it_after_a_restart(
+    open_service: Callable[..., BatchService], requests: Requests, clock: Clock
+) -> None:
     script = requests.script(
         {"kind": "renamed_id"}, {"kind": "frozen_listing"}, {"kind": "hidden_batch", "match": {"nth": 2}}
     )

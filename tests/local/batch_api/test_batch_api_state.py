@@ -5,6 +5,7 @@ import itertools
 import os
 import tracemalloc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,18 +21,23 @@ from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.runs import BatchRuns
 from livedash_pipeline.local.batch_api.service import BatchService
 from livedash_pipeline.local.batch_api.store import StateInUseError, Store
+from tests.local.batch_api.conftest import Clock, Requests
 
 _EXAMPLES = itertools.count()
 SLOW = Pace(lines_per_second=10 / 86_400)
 
 
-def test_restart_in_the_middle_loses_and_repeats_nothing(open_service, clock, requests):
+def test_restart_in_the_middle_loses_and_repeats_nothing(
+    open_service: Callable[..., BatchService], clock: Clock, requests: Requests
+) -> None:
     content = requests.file(10, bad=2)
     service = open_service()
     batch_id = requests.create(service, content)
     clock.move(3.5)
     halfway = service.get_batch(batch_id)
-    output = service._store.content_path(service._store.batch(batch_id).output_file)
+    record = service._store.batch(batch_id)
+    assert record is not None
+    output = service._store.content_path(record.output_file)
     service.close()
     with output.open("ab") as stream:
         stream.write(b'{"half a line of a process that was kill')
@@ -45,7 +51,9 @@ def test_restart_in_the_middle_loses_and_repeats_nothing(open_service, clock, re
     assert service.get_file(batch["output_file_id"])["bytes"] == output.stat().st_size
 
 
-def test_start_removes_contents_that_no_record_names(open_service, tmp_path, requests):
+def test_start_removes_contents_that_no_record_names(
+    open_service: Callable[..., BatchService], tmp_path: Path, requests: Requests
+) -> None:
     service = open_service()
     file_id = requests.upload(service, requests.file(1))
     service.close()
@@ -61,7 +69,7 @@ def numbered() -> Callable[[str], str]:
     return lambda prefix: f"{prefix}{next(numbers)}"
 
 
-def test_same_clock_and_ids_give_the_same_bytes(open_service, requests):
+def test_same_clock_and_ids_give_the_same_bytes(open_service: Callable[..., BatchService], requests: Requests) -> None:
     contents = []
     for directory in ("one", "two"):
         service = open_service(directory, speed=0, new_id=numbered())
@@ -72,13 +80,15 @@ def test_same_clock_and_ids_give_the_same_bytes(open_service, requests):
     assert contents[0] == contents[1]
 
 
-def test_second_server_on_a_state_directory_is_refused(open_service):
+def test_second_server_on_a_state_directory_is_refused(open_service: Callable[..., BatchService]) -> None:
     open_service()
     with pytest.raises(StateInUseError, match="cannot be used"):
         open_service()
 
 
-def test_limited_looks_leave_the_rest_to_later_ones(open_service, requests):
+def test_limited_looks_leave_the_rest_to_later_ones(
+    open_service: Callable[..., BatchService], requests: Requests
+) -> None:
     service = open_service(speed=0, lines_per_look=30)
     batch_id = requests.create(service, requests.file(100))
     done = [service.get_batch(batch_id)["request_counts"]["completed"] for _ in range(8)]
@@ -88,17 +98,20 @@ def test_limited_looks_leave_the_rest_to_later_ones(open_service, requests):
     assert service.get_batch(batch_id)["status"] == "completed"
 
 
-class _Endless(io.RawIOBase):
+class _Endless(io.BytesIO):
     """A file of some megabytes that exists only while it is read."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
         self._pieces = pieces
 
-    def read(self, _size: int = -1) -> bytes:
+    def read(self, _size: int | None = -1, /) -> bytes:
         return next(self._pieces, b"")
 
 
-def test_large_file_needs_a_fraction_of_its_size_in_memory(open_service, requests):
+def test_large_file_needs_a_fraction_of_its_size_in_memory(
+    open_service: Callable[..., BatchService], requests: Requests
+) -> None:
     size, count = 100_000, 160
     service = open_service(speed=0)
     padding = "x" * size
@@ -182,7 +195,9 @@ def no_answer(_body: Any, _completion_id: str, _created: int) -> dict[str, Any]:
     raise AssertionError("no line of this batch runs")
 
 
-def test_cancel_that_comes_during_validation_is_not_overwritten(open_service, tmp_path, clock, requests):
+def test_cancel_that_comes_during_validation_is_not_overwritten(
+    open_service: Callable[..., BatchService], tmp_path: Path, clock: Clock, requests: Requests
+) -> None:
     service = open_service()
     batch_id = requests.create(service, requests.file(2))
     service.close()
@@ -193,11 +208,14 @@ def test_cancel_that_comes_during_validation_is_not_overwritten(open_service, tm
         batch = store.batch(batch_id)
     finally:
         store.close()
+    assert batch is not None
     assert (batch.status, batch.in_progress_at, batch.total) == ("cancelled", None, 0)
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
-def test_only_its_owner_reads_what_it_keeps(open_service, clock, requests, tmp_path, umask):
+def test_only_its_owner_reads_what_it_keeps(
+    open_service: Callable[..., BatchService], clock: Clock, requests: Requests, tmp_path: Path, umask: int
+) -> None:
     before = os.umask(umask)
     try:
         service = open_service()
@@ -213,7 +231,9 @@ def test_only_its_owner_reads_what_it_keeps(open_service, clock, requests, tmp_p
         os.umask(before)
 
 
-def test_state_that_was_open_to_others_is_shut(open_service, requests, tmp_path):
+def test_state_that_was_open_to_others_is_shut(
+    open_service: Callable[..., BatchService], requests: Requests, tmp_path: Path
+) -> None:
     service = open_service()
     requests.upload(service, requests.file(1))
     service.close()
@@ -224,7 +244,7 @@ def test_state_that_was_open_to_others_is_shut(open_service, requests, tmp_path)
     assert {path.stat().st_mode & 0o077 for path in paths if path.exists()} == {0}
 
 
-def test_a_directory_with_other_things_in_it_stays_as_open_as_it_is(tmp_path):
+def test_a_directory_with_other_things_in_it_stays_as_open_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "of somebody").write_text("x")
     tmp_path.chmod(0o755)
     Store(tmp_path).close()

@@ -17,6 +17,7 @@ from livedash_pipeline.errors import UsageError
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.local.batch_api.upstream import Upstream, connect_upstream
 from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
+from tests.local.batch_api.conftest import Requests
 
 Answer = Callable[[dict[str, Any]], Response]
 
@@ -143,7 +144,9 @@ def test_requests_are_passed_on_as_they_are_and_not_too_many_at_once(tmp_path: P
         (lambda _: PlainTextResponse("moved", 302), 502, 3),
     ],
 )
-def test_error_of_the_other_server_is_the_lines_own(tmp_path, requests, answer, status, asked):
+def test_error_of_the_other_server_is_the_lines_own(
+    tmp_path: Path, requests: Requests, answer: Answer, status: int, asked: int
+) -> None:
     with chat_server(answer) as (chat, url), batch_server(tmp_path, url) as (_own, client):
         batch, lines = run(client, requests, own_lines(requests, 1))
     assert lines["r-0"]["response"]["status_code"] == status
@@ -229,6 +232,7 @@ def test_server_stays_responsive_and_cancels_while_the_other_one_thinks(tmp_path
         go_on.set()
         while (batch := client.batches.retrieve(batch_id)).status != "cancelled":
             pass
+    assert batch.request_counts is not None
     assert batch.request_counts.completed == len(chat.asked) <= 4
 
 
@@ -266,7 +270,7 @@ def test_only_its_owner_spends_at_the_upstream(tmp_path: Path, key: str) -> None
         question = {"model": "llama", "messages": [{"role": "user", "content": "hi"}]}
         paths = ["chat/completions", "../_journal", "../_faults"]
         for given, status in ((key, 401), ("expected", 200)):
-            headers = {"Authorization": f"Bearer {given}".encode()}
+            headers = {b"Authorization": f"Bearer {given}".encode()}
             answers = [client.post(paths[0], json=question, headers=headers)]
             answers += [client.get(path, headers=headers) for path in paths[1:]]
             assert [answer.status_code for answer in answers] == [status] * 3
