@@ -138,9 +138,8 @@ class _Reader:
         if start < 0 or end <= start or _BRACES.intersection(outside) or outside.count("[") != outside.count("]"):
             raise _NoObjectError("the answer is not JSON")
         found = self.whole(text[start:end])
-        value = self.repeated(text[start:end]) if found is None else found[0]
-        if not isinstance(value, dict):
-            raise _NoObjectError("the answer is not JSON")
+        # JSON that begins with a brace is an object.
+        value: dict[str, Any] = self.repeated(text[start:end]) if found is None else found[0]
         self.note_outside(outside)
         return value
 

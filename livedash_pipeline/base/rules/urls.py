@@ -189,13 +189,9 @@ def _locate_http(text: str, rules: SourceRules) -> HttpPlace | RefusedPlace:
 
 
 def _allowed_host(text: str) -> tuple[str, int | None] | None:
-    origin = origin_of(f"http://{text.strip()}")
-    if origin is None:
-        return None
-    try:
-        return origin.host, urlsplit(f"http://{text.strip()}").port
-    except ValueError:
-        return None
+    url = f"http://{text.strip()}"
+    origin = origin_of(url)
+    return None if origin is None else (origin.host, urlsplit(url).port)
 
 
 def _plain_host(host: str) -> str | None:
