@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from sqlalchemy import Engine, create_engine, text
 
 from livedash_pipeline.base.store.connect import make_engine
@@ -31,6 +31,8 @@ pytest_plugins = ["tests.support.fixtures"]
 
 # No test asserts a time, and a first example may have tables to load.
 settings.register_profile("livedash", deadline=None)
+# Explicit examples alone: what `make check` measures must not depend on what is drawn.
+settings.register_profile("examples", deadline=None, phases=[Phase.explicit])
 settings.load_profile("livedash")
 
 _HOME = "LIVEDASH_TEST_HOME"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from livedash_pipeline.access.rules.tokens import (
@@ -29,6 +29,7 @@ HOUR = timedelta(hours=1)
 
 
 @given(st.binary(min_size=SECRET_BYTES, max_size=SECRET_BYTES))
+@example(bytes(SECRET_BYTES))
 def test_a_made_token_is_one_and_is_read_from_a_header(secret: bytes) -> None:
     token = make_token(secret)
     assert is_token(token)
@@ -75,3 +76,8 @@ def test_a_token_is_good_until_it_expires_or_is_revoked(state: TokenState, refus
 def test_every_scope_belongs_to_one_role() -> None:
     assert sorted(scope for scopes in SCOPES.values() for scope in scopes) == sorted(Scope)
     assert unknown_scopes(Role.COMPANY, ["sessions:read", "admin:read"]) == ["admin:read"]
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Basic eA==", "Bearer no-token"])
+def test_a_header_without_a_token_has_none(header: str | None) -> None:
+    assert read_bearer(header) is None

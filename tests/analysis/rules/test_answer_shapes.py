@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livedash_pipeline.analysis.rules.answer_reading import Answer, InvalidAnswer, read_answer
-from livedash_pipeline.analysis.rules.answer_text import FoundObject, NoObject, find_object
+from livedash_pipeline.analysis.rules.answer_text import MAX_LAYERS, FoundObject, NoObject, find_object
 from tests.analysis.rules.test_analysis import GOOD, SESSION
 
 TEXT = json.dumps(GOOD)
@@ -312,3 +312,20 @@ def test_deep_nesting_is_refused(text: str) -> None:
 def test_an_object_of_any_keys_is_found() -> None:
     assert find_object('Sure: {"a": 1}', ["a"]) == FoundObject({"a": 1}, frozenset({"text_around"}))
     assert find_object('{"a": 1, "a": 2}', ["a"], unique=["a"]) == NoObject("a is given twice")
+
+
+def test_fences_in_fences_are_taken_off_up_to_a_limit() -> None:
+    text = TEXT
+    for _ in range(MAX_LAYERS + 1):
+        text = f"```\n{text}\n```"
+    assert find_object(text, GOOD) == NoObject("the answer is wrapped too often")
+
+
+def test_a_string_with_braces_that_holds_no_object_stays_a_string() -> None:
+    document = {"note": "use {braces", "other": "{}", "third": '{"a": 1'}
+    assert find_object(json.dumps(document), ["wanted"]) == FoundObject(document, frozenset())
+
+
+def test_objects_in_lists_in_lists_are_found_up_to_a_limit() -> None:
+    text = "[" * (MAX_LAYERS + 1) + TEXT + "]" * (MAX_LAYERS + 1)
+    assert isinstance(find_object(text, GOOD), NoObject)

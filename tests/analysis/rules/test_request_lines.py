@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from uuid import UUID
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from livedash_pipeline.analysis.rules.prompt import ENDPOINT, request_body, transcript_data
@@ -25,6 +25,7 @@ def words(text: str) -> int:
 
 
 @given(st.uuids(), st.uuids(), models, chats)
+@example(UUID(int=1), UUID(int=2), "a model\u2028of\x85two lines", [Message("user", LINE_ENDS, None)])
 def test_a_line_is_the_json_of_its_request(request: UUID, session: UUID, model: str, chat: list[Message]) -> None:
     line = build_line(request, session, model, chat)
     assert json.loads(line) == {

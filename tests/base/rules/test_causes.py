@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from livedash_pipeline.base.rules.causes import causes_of
@@ -16,6 +16,7 @@ _GROUPS = st.lists(st.lists(st.integers(0, _SIZE - 1), min_size=1, max_size=4), 
 
 
 @given(_LINKS, _GROUPS)
+@example([(0, 1, "__cause__"), (1, 0, "__context__")], [[2, 3]])
 def test_every_exception_of_any_graph_is_met_once(links: list[tuple[int, int, str]], groups: list[list[int]]) -> None:
     plain = [ValueError(number) for number in range(_SIZE)]
     grouped = [ExceptionGroup("several", [plain[number] for number in members]) for members in groups]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from livedash_pipeline.base.rules.cursors import make_cursor, make_moment_cursor, read_cursor, read_moment_cursor
@@ -15,11 +15,13 @@ MOMENTS = st.integers(-(10**15), 10**16).map(lambda n: datetime(1970, 1, 1, tzin
 
 
 @given(MOMENTS, st.uuids())
+@example(datetime(2025, 5, 1, tzinfo=UTC), UUID(int=1))
 def test_a_cursor_goes_on_where_it_was_made(at: datetime, last: UUID) -> None:
     assert read_moment_cursor(make_moment_cursor(at, last, FILTERS), FILTERS) == (at, last)
 
 
 @given(MOMENTS, st.uuids())
+@example(datetime(2025, 5, 1, tzinfo=UTC), UUID(int=1))
 def test_a_cursor_of_another_query_or_kind_is_refused(at: datetime, last: UUID) -> None:
     cursor = make_moment_cursor(at, last, FILTERS)
     assert read_moment_cursor(cursor, FILTERS | {"since": "x"}) is None

@@ -219,3 +219,8 @@ def test_no_address_makes_the_rules_raise(text: str, is_http: bool) -> None:
     rules = source_rules(url, [text], [text])
     assert isinstance(locate(url, rules), HttpPlace | FilePlace | RefusedPlace)
     assert isinstance(redirected(START, url, rules), HttpPlace | RefusedPlace)
+
+
+def test_an_allowed_host_that_cannot_be_read_allows_nothing() -> None:
+    rules = source_rules("", ["cdn.example:port", "cdn.example:0", "", " other.example:81 "])
+    assert rules.allowed == {("other.example", 81)}

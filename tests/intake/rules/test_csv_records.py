@@ -187,3 +187,39 @@ def _taken(block: Block) -> Iterator[int]:
         yield from range(line, line + count)
     for reject in block.rejects:
         yield from range(reject.line, reject.line + reject.line_count)
+
+
+def test_blocks_are_gathered_until_they_are_large_enough() -> None:
+    blocks = [split(record(name).encode()) for name in "abc"]
+    assert [[row[0] for row in block.rows] for block in gather(blocks, 2)] == [["a", "b"], ["c"]]
+
+
+def test_a_record_that_ends_with_its_portion_waits_for_what_follows() -> None:
+    # Only the line behind the quotes tells whether the record within them was meant to be there.
+    text = record("a", '"look:\n' + record("forged").rstrip("\n") + '\n"')
+    follows = record("b")
+    blocks = list(split_records([text.encode(), follows.encode()]))
+    assert [[row[0] for row in block.rows] for block in blocks] == [[], ["a", "b"], []]
+    assert [[row[0] for row in block.rows] for block in split_records([text.encode()])] == [[], ["a"]]
+
+
+def test_a_record_with_too_many_columns_around_another_is_an_accident() -> None:
+    text = record("a", '"open') + record("b", '",one more')
+    assert outcome(text)[0] == []
+    assert {reason for _, _, reason in outcome(text)[1]} <= {"unclosed_quote", "stray_quote", "wrong_column_count"}
+
+
+def test_a_field_beyond_the_readers_limit_and_a_nul_are_rejects() -> None:
+    text = record("a", '"' + "x" * (MAX_RECORD_LENGTH + 1) + '"') + record("b", "nul \0") + "\n" + record("c")
+    assert outcome(text) == ([(4, "c")], [(1, 1, "field_too_long"), (2, 1, "nul_character")])
+
+
+def test_the_last_line_of_a_file_needs_no_end() -> None:
+    assert outcome(record("a") + record("b", "café").rstrip("\n")) == ([(1, "a"), (2, "b")], [])
+
+
+def test_a_stray_quote_at_the_end_of_a_portion_waits_for_what_follows() -> None:
+    pieces = [record("a", 'stray " quote').encode(), record("b").encode()]
+    blocks = list(split_records(pieces))
+    assert [len(block.rejects) for block in blocks] == [0, 1, 0]
+    assert [row[0] for block in blocks for row in block.rows] == ["b"]

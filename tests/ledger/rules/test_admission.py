@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from livedash_pipeline.ledger.rules.admission.admission import (
     Budget,
+    CappedRequests,
     HoldRule,
     HoldScope,
     PendingGroup,
     budget,
+    cap_reasons,
     free_tokens,
     hold_rule,
     hold_until,
@@ -134,3 +136,22 @@ def test_with_a_cap_and_an_unknown_price_or_rate_there_is_no_budget(unknown: str
 def test_groups_can_be_told_apart_by_company_and_model() -> None:
     same = UUID(int=1)
     assert len({PendingGroup(same, "acme", model, "session_analysis", 1, 1, 1, NOW) for model in ("m", "n", "m")}) == 2
+
+
+@pytest.mark.parametrize(
+    ("requests", "said"),
+    [
+        (CappedRequests(0, None, None), []),
+        (CappedRequests(0, None, Decimal("0.5")), []),
+        (
+            CappedRequests(2, Decimal("12.50"), None),
+            ["2 of 3 requests of acme for m can never be sent: one may cost 12.5 EUR"],
+        ),
+        (CappedRequests(0, None, Decimal("1.01")), ["acme has 1 EUR of its monthly spending cap of 10 left"]),
+        (CappedRequests(1, None, Decimal(2)), ["one may cost 0 EUR", "may cost 2"]),
+    ],
+)
+def test_a_cap_says_why_requests_wait(requests: CappedRequests, said: list[str]) -> None:
+    reasons = cap_reasons(group(requests=3), Decimal("10.0"), Decimal("1.00"), requests)
+    assert len(reasons) == len(said)
+    assert all(words in reason for words, reason in zip(said, reasons, strict=True))

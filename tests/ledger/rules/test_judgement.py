@@ -80,6 +80,9 @@ def test_an_unreadable_line_has_no_outcome() -> None:
         # It says that it answered, and shows no answer: what was paid for must not count as "never ran".
         (end("cancelled", reported_completed=3), Outcome.MISSING, False),
         (end("expired", has_files=True), Outcome.MISSING, False),
+        # Gone from the service, and with it whatever was paid for; its output may still be had by its own id.
+        (end("", error_code="batch_vanished"), Outcome.ARTIFACT_UNAVAILABLE, False),
+        (end("completed", error_code="batch_vanished", has_output=True, has_files=True), Outcome.MISSING, False),
         # The service never had it.
         (end("", error_code="refused"), Outcome.NOT_RUN, False),
         (end("failed"), Outcome.TRANSIENT, False),

@@ -9,7 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from livedash_pipeline.ledger.rules.recovery.looking import MOST_UNCHANGED, UNCHANGED_FOR, is_behind, to_ask
+from livedash_pipeline.base.rules.states import BatchStatus
+from livedash_pipeline.ledger.rules.recovery.looking import MOST_UNCHANGED, UNCHANGED_FOR, has_moved, is_behind, to_ask
 from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, read_remote_batch
 from tests.conftest import NOW
 
@@ -93,3 +94,8 @@ def test_an_end_in_an_unknown_word_is_looked_into(word: str, fields: dict[str, A
 def test_a_listing_is_behind_where_a_look_up_is_further_on(before: str, after: str, behind: bool) -> None:
     one, other = (read_remote_batch({"id": "b", "status": word}) for word in (before, after))
     assert is_behind(one, other) is behind
+
+
+@pytest.mark.parametrize(("word", "moved"), [("in_progress", True), ("validating", False), ("completed", True)])
+def test_a_batch_has_moved_where_its_listing_is_further_on(word: str, moved: bool) -> None:
+    assert has_moved(read_remote_batch({"id": "b", "status": word}), BatchStatus.VALIDATING) is moved

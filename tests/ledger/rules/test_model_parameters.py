@@ -126,3 +126,9 @@ def test_reading_parameters_never_fails_otherwise(text: str) -> None:
         assert maximum_of(read_parameters(text)) >= 1
     except ValueError as error:
         assert str(error)
+
+
+def test_parameters_without_a_maximum_cannot_be_priced() -> None:
+    assert maximum_of({"max_tokens": 5, "max_completion_tokens": 7}) == 7
+    with pytest.raises(ValueError, match="no maximum"):
+        maximum_of({"temperature": 0, "max_tokens": None})

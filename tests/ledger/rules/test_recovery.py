@@ -16,10 +16,12 @@ from livedash_pipeline.ledger.rules.recovery.recovery import (
     Step,
     UnfinishedBatch,
     choose_ours,
+    concerns_one_batch,
     first_step,
     look_again_at,
     next_step,
 )
+from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind
 from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, read_remote_batch
 from tests.conftest import NOW
 
@@ -241,3 +243,16 @@ def test_a_wait_ends_when_it_says(seconds: int, batch: UnfinishedBatch) -> None:
         again = look_again_at(batch, now=now, clock=CLOCK)
         assert again > now
         assert look(batch, (again - NOW).total_seconds()) is not Step.WAIT
+
+
+@pytest.mark.parametrize(
+    ("kind", "of_one"),
+    [
+        (FailureKind.NOT_FOUND, True),
+        (FailureKind.BROKEN, True),
+        (FailureKind.QUOTA, False),
+        (FailureKind.FORBIDDEN, False),
+    ],
+)
+def test_some_failures_concern_one_batch_alone(kind: FailureKind, of_one: bool) -> None:
+    assert concerns_one_batch(ApiFailure(kind, None, None, "m")) is of_one

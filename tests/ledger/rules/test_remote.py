@@ -14,6 +14,7 @@ from livedash_pipeline.base.rules.endpoints import endpoint_of, is_loopback, key
 from livedash_pipeline.base.rules.states import BatchStatus
 from livedash_pipeline.ledger.rules.service.remote import (
     METADATA_BATCH_ID,
+    METADATA_PROBE,
     RemoteError,
     RemoteUsage,
     end_reason,
@@ -334,3 +335,8 @@ def test_fingerprints_tell_keys_apart_and_depend_on_the_salt() -> None:
     assert one == key_fingerprint("sk-one")
     assert one != key_fingerprint("sk-two")
     assert one != key_fingerprint("sk-one", "another salt")
+
+
+def test_a_probe_is_known_by_its_metadata() -> None:
+    assert read_remote_batch({"id": "b", "metadata": {METADATA_PROBE: "1"}}).is_probe
+    assert not read_remote_batch({"id": "b"}).is_probe

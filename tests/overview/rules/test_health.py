@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from livedash_pipeline.overview.rules.health import (
@@ -31,6 +31,7 @@ def test_patience_follows_the_settings_and_never_falls_below_an_hour() -> None:
 
 
 @given(st.integers(1, 10_000_000))
+@example(900)
 def test_an_import_may_be_a_warning_before_it_is_a_fault(interval: int) -> None:
     windows = import_freshness(interval)
     assert timedelta(seconds=interval) < windows.warn + HOUR

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from livedash_pipeline.base.rules.retention_periods import LONGEST_DAYS, Retention, read_days
-from livedash_pipeline.retention.rules.retention import PruneRequest, find_fault
+from livedash_pipeline.retention.rules.retention import PruneRequest, find_fault, reject_patterns, url_patterns
 from tests.conftest import NOW
 
 
@@ -83,3 +85,28 @@ def test_what_cannot_be_asked_for_is_refused_with_a_remedy(request_: PruneReques
 def test_what_can_be_asked_for_is_a_dry_run_at_first(request_: PruneRequest) -> None:
     assert find_fault(request_) is None
     assert request_.dry_run
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "passed_over"),
+    [
+        ("192.0.2.1", ["x,192.0.2.1,y", "192.0.2.1"], ["192.0.2.10", "1192.0.2.1", "192x0.2.1"]),
+        ("chat-2025-17", ['"chat-2025-17"', "a chat-2025-17\nb"], ["chat-2025-170", "a-chat-2025-17"]),
+        ("17", ["17,05.05.2025", 'x\n"17",y', "17"], ["x,17,y", "170,x", "a 17,b"]),
+    ],
+)
+def test_a_rejected_record_is_found_by_a_name_that_stands_alone(
+    name: str, found: list[str], passed_over: list[str]
+) -> None:
+    (pattern,) = reject_patterns([f" {name} "])
+    # Python has no [:alnum:]; within ASCII it means the same as this.
+    plain = re.compile(pattern.replace("[:alnum:]", "a-zA-Z0-9"))
+    assert all(plain.search(text) for text in found)
+    assert not any(plain.search(text) for text in passed_over)
+
+
+def test_a_rejected_record_is_found_by_a_whole_url() -> None:
+    (pattern,) = url_patterns(["https://acme.example/1.txt?a=b"])
+    assert re.search(pattern, "x,https://acme.example/1.txt?a=b,y")
+    assert not re.search(pattern, "x,https://acme.example/1.txt?a=bc,y")
+    assert not re.search(pattern, "x,https://acme.example/1Xtxt?a=b,y")

@@ -119,3 +119,8 @@ def test_nothing_is_found_after_a_fault() -> None:
     splitter = ArraySplitter()
     assert splitter.feed(b"[1}, 2, 3]") == []
     assert splitter.feed(b"[4, 5]") == []
+
+
+def test_a_span_has_the_size_of_its_item() -> None:
+    (span,) = ArraySplitter().feed(b"[12345]")
+    assert span.size == 5

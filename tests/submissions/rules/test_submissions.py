@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from livedash_pipeline.intake.rules.submitted_messages import read_messages, write_messages
 from livedash_pipeline.intake.rules.transcripts import Message
 from livedash_pipeline.submissions.rules.fields import MAX_CONTENT, MAX_MESSAGES, session_schema
-from livedash_pipeline.submissions.rules.items import MAX_ITEM_BYTES, AcceptedItem, RefusedItem, json_pointer, read_item
+from livedash_pipeline.submissions.rules.items import (
+    MAX_ITEM_BYTES,
+    AcceptedItem,
+    RefusedItem,
+    gone,
+    json_pointer,
+    read_item,
+    repeated,
+    too_large,
+)
 
 MESSAGE = {"role": "user", "content": "hello"}
 NO_TIME = datetime.fromtimestamp(0, UTC)
@@ -242,3 +251,18 @@ def test_the_schema_has_no_references_and_its_example_is_taken() -> None:
     assert "$ref" not in json.dumps(schema)
     (example,) = schema["examples"]
     assert isinstance(read_item(json.dumps(example).encode()), AcceptedItem)
+
+
+def test_refusals_that_no_item_is_read_for_name_the_reason() -> None:
+    large = too_large(MAX_ITEM_BYTES + 1)
+    assert large.code == "too_large" and str(MAX_ITEM_BYTES + 1) in large.errors[0].detail
+    twice = repeated("chat-1")
+    assert (twice.code, twice.external_id, twice.errors[0].pointer) == ("duplicate_id", "chat-1", "/externalId")
+    erased = gone("erased", "chat-1")
+    assert (erased.code, erased.external_id) == ("erased", "chat-1")
+
+
+def test_what_cannot_be_stored_is_replaced_in_values_of_every_kind() -> None:
+    item = accepted(country=None, messages=[MESSAGE | {"content": "a\x00b\ud800"}])
+    assert item.replaced
+    assert not accepted(messages=[MESSAGE | {"content": "caf\xe9"}]).replaced

@@ -215,17 +215,13 @@ def test_a_failed_analysis_says_why_it_is_not_bought(evidence: Evidence, said: s
 
 
 def test_numbers_of_metadata_stay_numbers_while_a_float_is_large_enough() -> None:
-    stage = MovedStage(
-        Stage.CSV_IMPORT, StageStatus.COMPLETED, metadata={"a": Decimal("1.5"), "b": Decimal("1e999")}
-    )
+    stage = MovedStage(Stage.CSV_IMPORT, StageStatus.COMPLETED, metadata={"a": Decimal("1.5"), "b": Decimal("1e999")})
     assert json.loads(stage.metadata_text) == {"a": 1.5, "b": "1E+999"}
 
 
 def test_a_stage_that_ends_before_it_begins_keeps_its_end() -> None:
     notes: list[Note] = []
-    row = stage_row(
-        Stage.CSV_IMPORT, "COMPLETED", startedAt="2025-05-02T00:00:00", completedAt="2025-05-01T00:00:00"
-    )
+    row = stage_row(Stage.CSV_IMPORT, "COMPLETED", startedAt="2025-05-02T00:00:00", completedAt="2025-05-01T00:00:00")
     stage = move_stages([row], Evidence(), "s", notes)[0]
     assert (stage.started_at, stage.completed_at) == (None, datetime(2025, 5, 1, tzinfo=UTC))
     assert len(notes) == 1

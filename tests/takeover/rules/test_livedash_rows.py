@@ -283,6 +283,8 @@ def test_prices_are_per_million_and_impossible_ones_are_skipped() -> None:
     moved = move_price(good | begins | {"effectiveUntil": "2024-01-01T00:00:00"}, notes)
     assert moved is not None
     assert (moved.input_usd, moved.output_usd, moved.effective_until) == (Decimal("0.15"), Decimal("0.6"), None)
+    ended = move_price(good | begins | {"effectiveUntil": "2025-02-01T00:00:00"}, [])
+    assert ended is not None and ended.effective_until == datetime(2025, 2, 1, tzinfo=UTC)
     assert move_price(good, notes) is None
     assert move_price(good | begins | {"promptTokenCost": -1}, notes) is None
     assert [note.skipped for note in notes] == [False, True, True]
