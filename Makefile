@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # One worker more than cores: the longest tests wait for processes most of their time.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-.PHONY: help demo dev test check bench soak soak-simulation soak-kills soak-http diagrams format lock clean
+.PHONY: help demo dev test check coverage bench soak soak-simulation soak-kills soak-http diagrams format lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -30,13 +30,17 @@ dev: $(STAMP) ## Keep the Dagster UI up at http://127.0.0.1:3000
 test: $(STAMP) ## Run all tests
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -q
 
-check: $(STAMP) ## Lint, types, SQL, layering and Dagster's definitions
+check: $(STAMP) ## Lint, types, SQL, layering, branches of rules and Dagster's definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar sql/statements
 	$(BIN)/python -m pytest -q tests/test_layers.py
+	$(MAKE) --no-print-directory coverage
 	home=$$(mktemp -d) && DAGSTER_HOME=$$home DAGSTER_DISABLE_TELEMETRY=1 VIRTUAL_ENV=$(abspath $(VENV)) PATH=$(abspath $(BIN)):$$PATH $(BIN)/dg check defs; status=$$?; rm -rf $$home; exit $$status
+
+coverage: $(STAMP) ## Fail where the tests of rules leave out a branch of a rule
+	data=$$(mktemp -d) && export COVERAGE_FILE=$$data/coverage && $(BIN)/coverage run -m pytest -qq -r fE --hypothesis-profile examples tests/*/rules && $(BIN)/coverage report; status=$$?; rm -rf $$data; exit $$status
 
 bench: $(STAMP) ## Measure speed and memory as ratios: SIZE=100k, ONLY=import for one of them
 	@$(BIN)/python -m tests.benchmarks --size $(or $(SIZE),100k) $(if $(ONLY),--only $(ONLY))
