@@ -97,9 +97,11 @@ class SimulationDatabase:
 
     def count_unfinished(self) -> int:
         """What the flow has still to bring to an end."""
-        with self.engine.connect() as connection:
-            waiting = count_waiting(connection) if self._has_parcels else 0
-            return waiting + int(connection.execute(UNFINISHED).scalar_one())
+        waiting = 0
+        if self._has_parcels:
+            with self.engine.connect() as connection:
+                waiting = count_waiting(connection)
+        return waiting + count_unfinished(self.engine)
 
     def subject_violations(self) -> list[str]:
         """What does not hold of subjects of the second kind."""
@@ -188,6 +190,12 @@ UNFINISHED = text("""
                WHERE stage_row.import_id = session_imports.id AND stage_row.stage = 'AI_ANALYSIS'
                  AND stage_row.status IN ('COMPLETED', 'FAILED', 'SKIPPED')))
 """)
+
+
+def count_unfinished(engine: Engine) -> int:
+    """What of sessions, requests and batches the flow has still to bring to an end."""
+    with engine.connect() as connection:
+        return int(connection.execute(UNFINISHED).scalar_one())
 
 
 def company_ids(connection: Connection) -> list[UUID]:
