@@ -22,12 +22,6 @@ MAX_IDS = 10_000
 Company = Annotated[str, Field(pattern=SLUG, description="Slug of one company.", examples=["acme"])]
 
 
-class Nothing(BaseModel):
-    """No parameters."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 class OfCompany(BaseModel):
     """Of all companies, or of one."""
 

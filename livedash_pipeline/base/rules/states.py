@@ -106,14 +106,8 @@ STAGE_MOVES: Mapping[StageStatus, frozenset[StageStatus]] = {
 LIVE_BATCHES = (_B.PENDING, _B.UPLOADING, _B.VALIDATING, _B.IN_PROGRESS, _B.FINALIZING)
 ENDED_BATCHES = (_B.COMPLETED, _B.FAILED, _B.CANCELLED)
 OPEN_REQUESTS = (_R.PENDING_BATCHING, _R.BATCHING_IN_PROGRESS)
-DONE_STAGES = (_S.COMPLETED, _S.SKIPPED)
 
 _State = TypeVar("_State", bound=StrEnum)
-
-
-def may_move(moves: Mapping[_State, frozenset[_State]], before: _State, after: _State) -> bool:
-    """Whether a table allows a move; staying where one is is not a move."""
-    return after in moves[before]
 
 
 def sources_of(moves: Mapping[_State, frozenset[_State]], after: _State) -> tuple[_State, ...]:

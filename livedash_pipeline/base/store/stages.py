@@ -91,11 +91,6 @@ class StageMove:
     not_eligible: int
 
 
-def initialise_stages(connection: Connection, import_ids: Iterable[UUID]) -> int:
-    """Gives imports a PENDING row at every stage that has none; returns how many rows are new."""
-    return connection.execute(statement("base/initialise_stages"), {"import_ids": list(import_ids)}).rowcount
-
-
 def start_stage(connection: Connection, stage: str, import_ids: Iterable[UUID], *, now: datetime) -> StageMove:
     """Begins a stage of imports that are ready for it: every earlier one is COMPLETED or SKIPPED."""
     return _move(connection, stage, StageStatus.IN_PROGRESS, import_ids, now=now, ready_only=True)

@@ -1,6 +1,6 @@
 """Why records of a CSV are not imported, and when that is too often.
 
-Add a reason here with its sentence. Reasons are found in `csv_records` (the shape of a record) and `csv_fields` (what is in it).
+Add a reason here. Reasons are found in `csv_records` (the shape of a record) and `csv_fields` (what is in it).
 """
 
 from __future__ import annotations
@@ -34,22 +34,6 @@ class RejectReason(StrEnum):
     DUPLICATE_ID = "duplicate_id"
     BAD_NUMBER = "bad_number"
     FIELD_TOO_LONG = "field_too_long"
-
-
-REJECT_EXPLANATIONS = {
-    RejectReason.WRONG_COLUMN_COUNT: f"The record does not have exactly {COLUMN_COUNT} columns.",
-    RejectReason.EMPTY_ID: "The first column, the session's id, is empty.",
-    RejectReason.BAD_START_TIME: "The start time is not a real moment written DD.MM.YYYY HH:MM:SS.",
-    RejectReason.BAD_END_TIME: "The end time is not a real moment written DD.MM.YYYY HH:MM:SS.",
-    RejectReason.END_BEFORE_START: "The end time lies before the start time.",
-    RejectReason.STRAY_QUOTE: "A quotation mark stands inside an unquoted field or text follows a closing one.",
-    RejectReason.UNCLOSED_QUOTE: "A quoted field is not closed before the next record begins.",
-    RejectReason.NUL_CHARACTER: "The record holds a NUL character, which Postgres cannot store (kept as U+FFFD).",
-    RejectReason.BAD_ENCODING: "The record holds bytes that are not UTF-8 (kept as \\xNN).",
-    RejectReason.DUPLICATE_ID: "A later record of the same file has the same id, and the last one counts.",
-    RejectReason.BAD_NUMBER: "A numeric column holds something else than a plain number from 0 up, or one out of range.",
-    RejectReason.FIELD_TOO_LONG: f"The id is longer than {MAX_ID_LENGTH} characters, or the record than {MAX_RECORD_LENGTH}.",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,15 +30,6 @@ _MEANINGS: tuple[tuple[str, str, Callable[[str], object]], ...] = (
     ("escalated", "escalated_raw", yes_or_no),
     ("forwarded_hr", "forwarded_hr_raw", yes_or_no),
 )
-STAGE_COLUMNS = (
-    "line_number",
-    "line_count",
-    *COLUMNS,
-    "start_epoch",
-    "end_epoch",
-    *(name for name, _, _ in _MEANINGS),
-    "content_hash",
-)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _DAY = 86_400
 # Far from them zones have odd offsets and pandas has limits; the core reads those dates.
@@ -49,7 +40,7 @@ _UNREADABLE = -(10**12)
 
 @dataclass(frozen=True, slots=True)
 class TypedBlock:
-    """Records to be staged, by column (`STAGE_COLUMNS`, empty text means no value), and those that are rejected."""
+    """Records to be staged, by column as in `create_import_stage` (empty text: no value), and those that are rejected."""
 
     columns: list[Sequence[Any]]
     rejects: list[Reject]

@@ -1,4 +1,4 @@
-"""Sample sessions as files: the text of a CSV, what a company publishes, and companies written to a directory.
+"""Sample sessions as files: the text of a CSV, and what a company publishes.
 
 Add formats of output here. The rows come from `generate` or `demo_set`; serving them is `source_server`'s part.
 """
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from io import StringIO
 from itertools import islice
-from pathlib import Path
 from typing import Protocol
 
 from livedash_pipeline.local.sample_data.generate import (
@@ -100,35 +99,3 @@ def csv_chunks(sessions: Iterable[SampleSession]) -> Iterator[str]:
         text = StringIO()
         csv.writer(text, lineterminator="\n").writerows(chunk)
         yield text.getvalue()
-
-
-def write_sample(
-    directory: Path,
-    companies: Iterable[SampleCompany],
-    sessions_per_company: int,
-    seed: int,
-    *,
-    transcript_base_url: str | None = None,
-    start: date = FIRST_DAY,
-) -> list[Path]:
-    """Write `<slug>/sessions.csv` and `<slug>/chats/<id>.txt` for each company and return the CSVs' paths.
-
-    Column 10 holds `<transcript_base_url>/<slug>/chats/<id>.txt`; without a base URL it is the `file:` URL of the
-    directory. Existing files are overwritten, others are left alone.
-    """
-    sources = (GeneratedSource(company, sessions_per_company, seed, start) for company in companies)
-    return [write_source(directory, source, transcript_base_url=transcript_base_url) for source in sources]
-
-
-def write_source(directory: Path, source: SampleSource, *, transcript_base_url: str | None = None) -> Path:
-    """Write what one company publishes below `directory` and return the path of its CSV."""
-    folder = directory.resolve() / source.company.slug
-    chats = folder / "chats"
-    chats.mkdir(parents=True, exist_ok=True)
-    base_url = f"{transcript_base_url or directory.resolve().as_uri()}/{source.company.slug}/chats"
-    path = folder / "sessions.csv"
-    with path.open("wb") as file:
-        file.writelines(source.csv_chunks(base_url))
-    for external_id, text in source.transcripts():
-        (chats / f"{external_id}.txt").write_text(text, encoding="utf-8", newline="")
-    return path

@@ -18,7 +18,6 @@ from livedash_pipeline.local.sample_data.phrases.model import CATEGORIES, Phrase
 
 FIRST_DAY = date(2025, 5, 5)
 """The day of the first session where nothing else is asked for; a Monday, after the clocks have changed."""
-CSV_COLUMNS = 16
 
 _OPENS_AT = time(7)
 _OPEN_SECONDS = 15 * 3600

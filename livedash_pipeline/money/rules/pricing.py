@@ -1,4 +1,4 @@
-"""What tokens cost: exact decimal arithmetic over a dated price, for one answer and for an estimate.
+"""What tokens cost: exact decimal arithmetic over a dated price, for one answer.
 
 Add a rule of pricing here when the service publishes one; the figures are rows of `ai_model_pricing`. Nothing is rounded:
 storing does that, at twelve decimals.
@@ -101,11 +101,6 @@ def cost_of(usage: TokenUsage, price: Price, *, batch: bool = True) -> Cost | No
         prompt_usd = (prompt * input_factor).scaleb(_MILLION_EXPONENT)
         completion_usd = (completion_tokens * rates.output * output_factor).scaleb(_MILLION_EXPONENT)
         return Cost(prompt_usd, completion_usd, prompt_usd + completion_usd)
-
-
-def estimate_cost(token_estimate: int, max_output_tokens: int, price: Price) -> Cost | None:
-    """The most that one request of a batch may cost; lines of a cold batch seldom share a cache, so none is assumed."""
-    return cost_of(TokenUsage(prompt_tokens=token_estimate, completion_tokens=max_output_tokens), price)
 
 
 def to_eur(usd: Decimal | None, rate: Decimal | None) -> Decimal | None:

@@ -20,7 +20,6 @@ from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.overview.rules.spreadsheet import cell
 from livedash_pipeline.overview.store.export import stream_analyses
 
-FORMATS = ("csv", "json")
 # Columns whose values are words of an enum: lower-case in JSON, as everywhere.
 _ENUMS = frozenset({"sentiment", "category", "analysis_status"})
 
@@ -31,7 +30,7 @@ def export_analyses(engine: Engine, output: TextIO, *, file_format: str, company
     Args:
         engine: Our database.
         output: Where to; a CSV wants it without translation of line ends.
-        file_format: One of `FORMATS`.
+        file_format: `csv` or `json`.
         company: Only this company's.
 
     Raises:

@@ -20,7 +20,6 @@ from livedash_pipeline.base.rules.states import (
     BatchStatus,
     RequestStatus,
     StageStatus,
-    may_move,
     sources_of,
 )
 
@@ -40,7 +39,7 @@ def test_every_state_stands_in_its_table(states: type[StrEnum], moves: Mapping[A
 @pytest.mark.parametrize(("states", "moves"), TABLES)
 def test_sources_are_the_moves_read_backwards(states: type[StrEnum], moves: Mapping[Any, frozenset[Any]]) -> None:
     for after in states:
-        assert set(sources_of(moves, after)) == {before for before in states if may_move(moves, before, after)}
+        assert set(sources_of(moves, after)) == {before for before in states if after in moves[before]}
 
 
 @given(st.lists(st.sampled_from(BatchStatus)))
@@ -48,7 +47,7 @@ def test_a_batch_only_goes_forward(observed: list[BatchStatus]) -> None:
     order = list(BatchStatus)
     status, seen = BatchStatus.PENDING, [BatchStatus.PENDING]
     for after in observed:
-        if may_move(BATCH_MOVES, status, after):
+        if after in BATCH_MOVES[status]:
             status = after
             seen.append(status)
     places = [min(order.index(status), order.index(BatchStatus.COMPLETED)) for status in seen]
@@ -58,8 +57,8 @@ def test_a_batch_only_goes_forward(observed: list[BatchStatus]) -> None:
 
 def test_every_live_batch_can_end_and_no_ended_one_comes_back() -> None:
     for live in LIVE_BATCHES:
-        assert may_move(BATCH_MOVES, live, BatchStatus.FAILED)
-        assert may_move(BATCH_MOVES, live, BatchStatus.CANCELLED)
+        assert BatchStatus.FAILED in BATCH_MOVES[live]
+        assert BatchStatus.CANCELLED in BATCH_MOVES[live]
     for ended in ENDED_BATCHES:
         assert BATCH_MOVES[ended] <= {BatchStatus.PROCESSED}
     assert {*LIVE_BATCHES, *ENDED_BATCHES, BatchStatus.PROCESSED} == set(BatchStatus)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, Engine, insert, select, text
 
-from livedash_pipeline.base.rules.states import STAGE_MOVES, Stage, StageStatus
+from livedash_pipeline.base.rules.states import STAGE_MOVES, StageStatus
 from livedash_pipeline.base.store import stages
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.stages import StageMove
@@ -92,16 +92,6 @@ def test_sessions_that_need_a_stage_come_page_by_page_and_per_company(
     of_company = stages.sessions_needing(connection, "CSV_IMPORT", limit=9, company_id=company.id)
     assert len(of_company) == 3
     assert stages.sessions_needing(connection, "CSV_IMPORT", limit=9, company_id=uuid.uuid4()) == []
-
-
-def test_initialising_adds_what_is_missing_and_changes_nothing(
-    connection: Connection, imports: list[uuid.UUID]
-) -> None:
-    stages.complete_stage(connection, "CSV_IMPORT", imports[:1], now=NOW)
-    assert stages.initialise_stages(connection, imports) == 3 * len(Stage) - 1
-    assert stages.initialise_stages(connection, imports) == 0
-    assert _row(connection, imports[0], "CSV_IMPORT")["status"] == "COMPLETED"
-    assert _row(connection, imports[1], "AI_ANALYSIS")["status"] == "PENDING"
 
 
 def test_times_reasons_and_tries_are_kept(connection: Connection, imports: list[uuid.UUID]) -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from livedash_pipeline.intake.rules.csv_records import Block, gather, read_again, split_records
 from livedash_pipeline.intake.rules.csv_rejects import (
     MAX_RECORD_LENGTH,
-    REJECT_EXPLANATIONS,
     RejectReason,
     storable,
     too_many_rejects,
@@ -119,11 +118,6 @@ def test_records_can_be_read_again_by_their_lines() -> None:
         (5, record("c", "caf\xe9")),
     ]
     assert list(read_again(pieces, iter([]))) == []
-
-
-def test_every_reason_has_a_sentence() -> None:
-    assert set(REJECT_EXPLANATIONS) == set(RejectReason)
-    assert all(sentence.endswith(".") for sentence in REJECT_EXPLANATIONS.values())
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import re
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.intake.rules.csv_fields import COLUMNS, RecordTimes, content_hash, read_record
 from livedash_pipeline.intake.rules.csv_records import Block
-from livedash_pipeline.intake.steps.csv_columns import STAGE_COLUMNS, ColumnReader
+from livedash_pipeline.intake.steps.csv_columns import ColumnReader
 
+STAGE_COLUMNS = re.findall(r"^    (\w+) ", statement("intake/create_import_stage").text, re.MULTILINE)
 ZONES = st.sampled_from(["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]).map(
     ZoneInfo
 )

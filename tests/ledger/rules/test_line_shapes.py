@@ -13,13 +13,9 @@ from livedash_pipeline.base.rules.json_lines import find_ids, objects_on
 from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.ledger.rules.results.answers import UnusableAnswer, UsableAnswer
 from livedash_pipeline.ledger.rules.results.judgement import judge_kept, judge_line
-from livedash_pipeline.ledger.rules.results.result_lines import (
-    ResultLine,
-    cut_line,
-    read_result_line,
-    read_result_lines,
-)
+from livedash_pipeline.ledger.rules.results.result_lines import ResultLine, cut_line, read_result_lines
 from tests.analysis.rules.test_analysis import GOOD, SESSION
+from tests.support.result_lines import read_result_line
 
 TEXT = json.dumps(GOOD)
 OTHER = json.dumps(GOOD | {"sentiment": "NEGATIVE"})

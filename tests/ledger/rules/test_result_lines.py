@@ -10,14 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.base.rules.token_usage import TokenUsage
 from livedash_pipeline.ledger.rules.results.answer_bodies import as_json
-from livedash_pipeline.ledger.rules.results.result_lines import (
-    ResultLine,
-    TokenUsage,
-    last_line_parses,
-    read_result_line,
-    split_lines,
-)
+from livedash_pipeline.ledger.rules.results.result_lines import ResultLine, last_line_parses, split_lines
+from tests.support.result_lines import read_result_line
 
 USAGE = {
     "prompt_tokens": 1200,

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from livedash_pipeline.base.rules.outcomes import Outcome
-from livedash_pipeline.ledger.rules.results.result_lines import read_result_line, split_lines
+from livedash_pipeline.ledger.rules.results.result_lines import split_lines
 from livedash_pipeline.local.batch_api.service import BatchService
 from tests.local.batch_api.conftest import Clock, Requests
+from tests.support.result_lines import read_result_line
 
 STRUCK = "good-1"
 ALL = ["good-0", "good-1", "good-2"]

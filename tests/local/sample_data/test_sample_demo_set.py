@@ -4,7 +4,6 @@ import csv
 import re
 from datetime import UTC, datetime
 from io import StringIO
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,6 @@ from livedash_pipeline.local.sample_data.demo_set import (
     demo_expectation,
     demo_sources,
 )
-from livedash_pipeline.local.sample_data.files import write_source
 from livedash_pipeline.local.sample_data.phrases.model import CATEGORIES
 
 BASE_URL = "http://source.example/chats"
@@ -170,10 +168,3 @@ def test_all_languages_and_categories_occur_and_the_set_is_the_same_each_time() 
 def test_rejects_are_a_small_part_of_each_company(reject: DemoReject) -> None:
     # Above a fifth an import of 50 records or more fails as a whole.
     assert sum(other.slug == reject.slug for other in EXPECTED.rejects) / 200 < 0.05
-
-
-def test_demo_source_is_written_to_disk_byte_for_byte(tmp_path: Path) -> None:
-    source = demo_sources()[2]
-    path = write_source(tmp_path, source, transcript_base_url="http://source.example")
-    assert path.read_bytes() == b"".join(source.csv_chunks(f"http://source.example/{source.company.slug}/chats"))
-    assert len(list((path.parent / "chats").iterdir())) == 200

@@ -6,7 +6,6 @@ import tracemalloc
 from datetime import UTC, date, datetime
 from io import StringIO
 from itertools import islice
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livedash_pipeline.local.sample_data.dialogue import Chat
-from livedash_pipeline.local.sample_data.files import GeneratedSource, csv_chunks, csv_text, write_sample
+from livedash_pipeline.local.sample_data.files import GeneratedSource, csv_chunks, csv_text
 from livedash_pipeline.local.sample_data.generate import (
-    CSV_COLUMNS,
     SampleCompany,
     SampleSession,
     generate_sessions,
@@ -90,7 +88,7 @@ def test_csv_reads_back_as_sixteen_columns_in_order_of_time() -> None:
     made = sessions(1_200)
     rows = list(csv.reader(StringIO(csv_text(made), newline=""), strict=True))
     assert [tuple(row) for row in rows] == [session.fields for session in made]
-    assert {len(row) for row in rows} == {CSV_COLUMNS}
+    assert {len(row) for row in rows} == {16}
     starts = [moment(row[1]) for row in rows]
     assert starts == sorted(starts)
     assert all(row[10] == f"{BASE_URL}/{row[0]}.txt" for row in rows)
@@ -168,20 +166,3 @@ def test_memory_stays_flat_while_rows_stream() -> None:
         tracemalloc.stop()
     assert size > 4_000_000
     assert peak < 2_000_000
-
-
-def test_sample_is_written_to_disk(tmp_path: Path) -> None:
-    paths = write_sample(tmp_path, [COMPANY, WITH_BOT], 20, 1)
-    assert paths == [tmp_path / "acme" / "sessions.csv", tmp_path / "bolt" / "sessions.csv"]
-    with paths[1].open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file, strict=True))
-    assert len(rows) == 20
-    for row, session in zip(rows, sessions(20, company=WITH_BOT), strict=True):
-        written = tmp_path / "bolt" / "chats" / f"{row[0]}.txt"
-        assert row[10] == written.as_uri()
-        assert written.read_bytes() == (session.transcript or "").encode()
-
-
-def test_sample_on_disk_can_name_the_address_it_will_be_served_at(tmp_path: Path) -> None:
-    (path,) = write_sample(tmp_path, [COMPANY], 3, 1, transcript_base_url="https://source.example")
-    assert path.read_text(encoding="utf-8").count(",https://source.example/acme/chats/") == 3

@@ -13,7 +13,6 @@ from livedash_pipeline.base.rules.token_usage import TokenUsage
 from livedash_pipeline.money.rules.pricing import (
     Price,
     cost_of,
-    estimate_cost,
     price_names,
     to_eur,
     usage_exceeds,
@@ -87,11 +86,6 @@ def test_more_cached_than_prompt_tokens_cost_no_more_than_the_prompt() -> None:
 )
 def test_cost_is_unknown_where_usage_or_batch_price_is(usage: TokenUsage, price: Price) -> None:
     assert cost_of(usage, price) is None
-
-
-def test_estimate_assumes_no_cache_and_all_of_the_output() -> None:
-    assert estimate_cost(1000, 500, GPT_4O_MINI) == cost_of(TokenUsage(1000, 500), GPT_4O_MINI)
-    assert estimate_cost(1000, 500, Price()) is None
 
 
 def test_nothing_is_rounded_whatever_the_callers_decimal_context() -> None:

@@ -16,7 +16,7 @@ from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from livedash_pipeline.ledger.store.batches.claims import committed_eur
-from livedash_pipeline.local.sample_data.files import write_sample
+from livedash_pipeline.local.sample_data.files import GeneratedSource
 from livedash_pipeline.local.sample_data.generate import SampleCompany
 from livedash_pipeline.money.store.prices import price_for, seed_prices
 from livedash_pipeline.overview.store.demo import read_figures
@@ -65,7 +65,11 @@ def requests_of(engine: Engine, session_id: str) -> list[tuple[str, str | None]]
 @pytest.fixture
 def published(old: OldSystem, tmp_path: Path) -> tuple[Path, list[str]]:
     """A CSV that the old system has imported and analysed, and its sessions."""
-    (path,) = write_sample(tmp_path, [SampleCompany("acme", "Acme", "Europe/Amsterdam", (("nl", 1),))], SESSIONS, 7)
+    source = GeneratedSource(SampleCompany("acme", "Acme", "Europe/Amsterdam", (("nl", 1),)), SESSIONS, 7)
+    path = tmp_path / "sessions.csv"
+    path.write_bytes(b"".join(source.csv_chunks(tmp_path.as_uri())))
+    for external_id, transcript in source.transcripts():
+        (tmp_path / f"{external_id}.txt").write_text(transcript, encoding="utf-8", newline="")
     company = old.company(csvUrl=str(path))
     sessions = old.take_csv(company, path)
     for session in sessions:

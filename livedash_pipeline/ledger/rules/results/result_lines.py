@@ -131,11 +131,6 @@ def last_line_parses(tail: bytes) -> bool:
     return not last or _is_empty(last) or bool(objects_on(last))
 
 
-def read_result_line(line: bytes) -> ResultLine:
-    """What one line of an output or error file says; never raises."""
-    return read_result_lines(line)[0]
-
-
 def read_result_lines(line: bytes, known: Container[UUID] = ()) -> list[ResultLine]:
     """What the results on one line say, one of them as a rule; never raises.
 
@@ -303,19 +298,3 @@ def _read_error(error: object) -> _Error:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-__all__ = [
-    "HOLD_BILLING",
-    "HOLD_QUOTA",
-    "MESSAGE_LENGTH",
-    "UNREADABLE_LINE",
-    "ResultLine",
-    "TokenUsage",
-    "cut_line",
-    "hold_code",
-    "last_line_parses",
-    "read_result_line",
-    "read_result_lines",
-    "split_lines",
-]
