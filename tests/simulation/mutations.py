@@ -58,7 +58,7 @@ def _rewritten(name: str, *changes: tuple[str, str]) -> Iterator[Sabotage]:
         if old not in changed:
             raise AssertionError(f"{name}.sql does not hold {old!r} any more: the mutation has to follow it")
         changed = changed.replace(old, new)
-    changed_statement = text(changed)
+    changed_statement = statements.with_lists(changed)
     users = [
         module for module in (analysis_requests, claims, finished_store, settlement) if hasattr(module, "statement")
     ]

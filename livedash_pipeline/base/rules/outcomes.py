@@ -82,6 +82,8 @@ SETTLEMENT_RULES: Mapping[Outcome, SettlementRule] = {
 
 # The service ran these and charges for them, whatever the answer is worth.
 PAID_OUTCOMES = frozenset({Outcome.PARSED, Outcome.REFUSED, Outcome.TRUNCATED, Outcome.INVALID_OUTPUT})
+# What is gone may have been charged as well: money that was set aside for it stays spent.
+CHARGED_OUTCOMES = PAID_OUTCOMES | {Outcome.ARTIFACT_UNAVAILABLE}
 
 
 def settle(

@@ -1,18 +1,38 @@
 """Loads the SQL files of `sql/statements`, one statement per file, by name.
 
-Nothing is added here: a new statement is a new file, named verb_object. Parameters are `:name`; time is `:now`.
+Nothing is added here but a list that rules keep and statements name: a new statement is a new file, named verb_object. Parameters
+are `:name`; time is `:now`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from functools import cache
 
 from sqlalchemy import TextClause, text
 
+from livedash_pipeline.base.rules.outcomes import CHARGED_OUTCOMES, PAID_OUTCOMES
+from livedash_pipeline.base.rules.states import ENDED_BATCHES, LIVE_BATCHES, WORKING_COMPANIES
 from livedash_pipeline.paths import shipped
+
+# Given to every statement that names them. What an index is limited to stands in the statement, where the planner sees it
+# (`tests/base/store/test_lists_in_statements.py` compares).
+_LISTS: Mapping[str, Collection[str]] = {
+    "charged_outcomes": CHARGED_OUTCOMES,
+    "ended_batches": ENDED_BATCHES,
+    "live_batches": LIVE_BATCHES,
+    "paid_outcomes": PAID_OUTCOMES,
+    "working_companies": WORKING_COMPANIES,
+}
 
 
 @cache
 def statement(name: str) -> TextClause:
     """The statement in `sql/statements/<name>.sql`; its name begins with its room, as in `ledger/finish_batch`."""
-    return text((shipped("sql") / "statements" / f"{name}.sql").read_text(encoding="utf-8"))
+    return with_lists((shipped("sql") / "statements" / f"{name}.sql").read_text(encoding="utf-8"))
+
+
+def with_lists(sql: str) -> TextClause:
+    """A statement with the lists that it names, such as `:paid_outcomes`."""
+    named = {name: [str(member) for member in members] for name, members in _LISTS.items() if f":{name}" in sql}
+    return text(sql).bindparams(**named)

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from livedash_pipeline.base.rules.states import WORKING_COMPANIES
 from livedash_pipeline.base.store.copying import copy_rows
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.intake.rules.submitted_messages import SUBMITTED
@@ -73,8 +72,5 @@ def merge_submissions(
 
 def companies_with_submissions(connection: Connection) -> list[WaitingCompany]:
     """Working companies whose submitted sessions can be taken on now."""
-    rows = connection.execute(
-        statement("submissions/find_companies_with_submissions"),
-        {"working": list(WORKING_COMPANIES), "oldest": _OLDEST},
-    )
+    rows = connection.execute(statement("submissions/find_companies_with_submissions"), {"oldest": _OLDEST})
     return [WaitingCompany(**row) for row in rows.mappings()]

@@ -13,7 +13,7 @@ SET
             FROM ai_request_attempts AS attempts
             WHERE
                 attempts.request_id = requests.id
-                AND attempts.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')
+                AND attempts.outcome = ANY(:paid_outcomes)
             ORDER BY attempts.settled_at DESC, attempts.id DESC
             LIMIT 1
         )

@@ -14,7 +14,7 @@ WITH waiting AS (
 
 SELECT DISTINCT companies.slug
 FROM waiting
-JOIN companies ON companies.id = waiting.company_id AND companies.status IN ('ACTIVE', 'TRIAL')
+JOIN companies ON companies.id = waiting.company_id AND companies.status = ANY(:working_companies)
 LEFT JOIN company_ai_models AS chosen ON chosen.company_id = companies.id AND chosen.is_default
 LEFT JOIN ai_models ON ai_models.id = chosen.ai_model_id
 WHERE waiting.model <> coalesce(ai_models.name, :default_model) OR waiting.prompt_version <> :prompt_version

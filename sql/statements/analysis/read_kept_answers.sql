@@ -28,7 +28,7 @@ SELECT
             FROM ai_request_attempts AS attempts
             WHERE
                 attempts.request_id = requests.id
-                AND attempts.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')
+                AND attempts.outcome = ANY(:paid_outcomes)
                 AND attempts.transcript_hash <> requests.transcript_hash
         )
     ) AS is_current

@@ -37,7 +37,7 @@ WITH judged AS (
             AND late.prompt_tokens IS NOT DISTINCT FROM staged.prompt_tokens
             AND late.completion_tokens IS NOT DISTINCT FROM staged.completion_tokens
             AND late.total_tokens IS NOT DISTINCT FROM staged.total_tokens
-    WHERE staged.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')
+    WHERE staged.outcome = ANY(:paid_outcomes)
 ),
 
 applied AS (

@@ -46,7 +46,7 @@ judged AS (
     WHERE
         observed.status = before.status
         OR jsonb_exists(CAST(:moves AS jsonb) -> before.status, observed.status)
-        OR (observed.status IS NULL AND before.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED'))
+        OR (observed.status IS NULL AND before.status <> ALL(:ended_batches))
 ),
 
 updated AS (
@@ -61,7 +61,7 @@ updated AS (
         error_file_id = coalesce(judged.error_file_id, batches.error_file_id),
         expires_at = coalesce(judged.expires_at, batches.expires_at),
         completed_at = CASE
-            WHEN judged.next_status IN ('COMPLETED', 'FAILED', 'CANCELLED')
+            WHEN judged.next_status = ANY(:ended_batches)
                 THEN greatest(
                     coalesce(judged.completed_at, batches.completed_at, CAST(:now AS timestamptz)), batches.created_at
                 )

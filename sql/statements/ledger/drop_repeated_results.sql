@@ -8,7 +8,7 @@ WITH ranked AS (
         row_number() OVER (
             PARTITION BY staged_results.request_id
             ORDER BY
-                (staged_results.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')) DESC,
+                (staged_results.outcome = ANY(:paid_outcomes)) DESC,
                 (staged_results.outcome = 'parsed') DESC,
                 (staged_results.error_code IS DISTINCT FROM 'unreadable_line') DESC,
                 staged_results.line_order

@@ -24,7 +24,7 @@ FROM (
             -- Expired and cancelled lines have no status, and neither have answers of some services.
             coalesce(
                 http_status BETWEEN 200 AND 299,
-                outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')
+                outcome = ANY(:paid_outcomes)
                 AND error_code IS DISTINCT FROM 'unreadable_line'
             ) AS is_success
         FROM staged_results

@@ -10,5 +10,5 @@ SELECT
     cancel_requested_at,
     cancel_unfinished
 FROM ai_batch_requests
-WHERE id = :batch_id AND processed_at IS NULL AND status IN ('COMPLETED', 'FAILED', 'CANCELLED')
+WHERE id = :batch_id AND processed_at IS NULL AND status = ANY(:ended_batches)
 FOR UPDATE SKIP LOCKED

@@ -27,4 +27,4 @@ JOIN companies ON companies.id = batches.company_id
 WHERE
     batches.id = :batch_id
     AND (batches.processed_at IS NOT NULL) = :settled
-    AND batches.status IN ('COMPLETED', 'FAILED', 'CANCELLED', 'PROCESSED')
+    AND batches.status <> ALL(:live_batches)

@@ -43,7 +43,7 @@ WITH stored AS (
     FROM staged_results AS staged
     JOIN ai_request_attempts AS settled
         ON settled.request_id = staged.request_id AND settled.batch_id = :batch_id AND NOT settled.is_late
-    WHERE staged.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')
+    WHERE staged.outcome = ANY(:paid_outcomes)
     ORDER BY staged.request_id
     ON CONFLICT (request_id, batch_id, is_late) DO NOTHING
     RETURNING request_id, outcome, error_code, http_status, prompt_tokens, completion_tokens, total_cost_eur

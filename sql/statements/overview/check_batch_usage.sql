@@ -27,7 +27,7 @@ SELECT DISTINCT
 FROM ai_request_attempts AS attempts
 WHERE
     attempts.batch_id IS NOT NULL
-    AND attempts.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output')
+    AND attempts.outcome = ANY(:paid_outcomes)
     AND (attempts.prompt_tokens IS NOT NULL OR attempts.total_tokens IS NOT NULL)
     AND attempts.total_cost_eur IS NULL
 LIMIT 1000

@@ -9,13 +9,9 @@ WITH unprocessed AS (
         batches.created_at,
         batches.status_changed_at,
         coalesce(batches.expires_at, batches.submitted_at + CAST(:batch_window AS interval)) AS expires_at,
-        batches.status IN ('COMPLETED', 'FAILED', 'CANCELLED') AS ended
+        batches.status = ANY(:ended_batches) AS ended
     FROM ai_batch_requests AS batches
-    WHERE
-        batches.processed_at IS NULL
-        AND batches.status IN (
-            'PENDING', 'UPLOADING', 'VALIDATING', 'IN_PROGRESS', 'FINALIZING', 'COMPLETED', 'FAILED', 'CANCELLED'
-        )
+    WHERE batches.processed_at IS NULL
 ),
 
 judged AS (

@@ -17,7 +17,7 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS newest ON true
 WHERE
-    companies.status IN ('ACTIVE', 'TRIAL')
+    companies.status = ANY(:working_companies)
     AND companies.csv_url <> ''
     AND (
         companies.import_failures >= :failures

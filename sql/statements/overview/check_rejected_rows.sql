@@ -14,5 +14,5 @@ JOIN LATERAL (
     ORDER BY import_runs.started_at DESC
     LIMIT 1
 ) AS runs ON true
-WHERE companies.status IN ('ACTIVE', 'TRIAL') AND runs.rows_rejected > 0
+WHERE companies.status = ANY(:working_companies) AND runs.rows_rejected > 0
 ORDER BY companies.slug

@@ -12,7 +12,7 @@ WITH counted AS (
                     attempts.outcome IS NULL
                     -- What showed late is counted by the row of its own.
                     OR (
-                        attempts.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output', 'artifact_unavailable')
+                        attempts.outcome = ANY(:charged_outcomes)
                         AND NOT EXISTS (
                             SELECT 1 FROM ai_request_attempts AS late
                             WHERE

@@ -32,8 +32,8 @@ LEFT JOIN LATERAL (
     FROM ai_batch_requests AS batches
     WHERE
         batches.company_id = companies.id
-        AND batches.status IN ('PENDING', 'UPLOADING', 'VALIDATING', 'IN_PROGRESS', 'FINALIZING')
+        AND batches.status = ANY(:live_batches)
     LIMIT 1
 ) AS at_work ON true
-WHERE companies.status IN ('ACTIVE', 'TRIAL')
+WHERE companies.status = ANY(:working_companies)
 ORDER BY waiting.waiting_since, companies.slug

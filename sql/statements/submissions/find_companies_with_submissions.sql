@@ -73,6 +73,6 @@ FROM (
     SELECT unasked.company_id FROM unasked
 ) AS waiting
 JOIN companies ON companies.id = waiting.company_id
-WHERE companies.status = ANY(:working)
+WHERE companies.status = ANY(:working_companies)
 GROUP BY companies.slug
 ORDER BY companies.slug

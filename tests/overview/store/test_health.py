@@ -37,7 +37,7 @@ def _fill_attempts(connection: Connection) -> None:
 @pytest.mark.parametrize(("name", "index"), PLANS.items())
 def test_an_index_fits_the_look_up(engine: Engine, name: str, index: str) -> None:
     query = statement(f"overview/{name}")
-    values: dict[str, Any] = dict.fromkeys(query.compile().params, NOW)
+    values: dict[str, Any] = {key: given or NOW for key, given in query.compile().params.items()}
     values |= {"sample": 10, "failures": 3, "batch_window": NOW - NOW}
     with engine.begin() as connection:
         _fill_attempts(connection)
