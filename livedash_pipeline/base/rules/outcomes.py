@@ -1,7 +1,7 @@
 """The nine ways in which a submitted request can end, and what each of them means for the request.
 
-Every submitted id gets exactly one outcome; `SETTLEMENT_RULES` is the one table that says what follows, and the SQL that
-settles a whole batch is tested against it. Add an outcome here and to the check of `ai_request_attempts`; how a line
+Every submitted id gets exactly one outcome; `SETTLEMENT_RULES` is the one table that says what follows, and `settle` specifies
+the SQL that settles a whole batch. Add an outcome here and to the check of `ai_request_attempts`; how a line
 of a result file gets its outcome stands in `ledger.rules.results.result_lines`.
 """
 
@@ -59,11 +59,12 @@ class SettlementRule:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What settling changes on a request."""
+    """What settling changes on a request; `error_code` is None for one that is complete."""
 
     disposition: Disposition
     attempts_delta: Literal[0, 1]
     releases_delta: Literal[0, 1]
+    error_code: str | None
 
 
 SETTLEMENT_RULES: Mapping[Outcome, SettlementRule] = {
@@ -80,6 +81,10 @@ SETTLEMENT_RULES: Mapping[Outcome, SettlementRule] = {
     Outcome.NOT_RUN: SettlementRule(Disposition.RELEASED, 0, Allowance.RELEASES),
 }
 
+# What may be asked again.
+RELEASED_OUTCOMES = frozenset(
+    outcome for outcome, rule in SETTLEMENT_RULES.items() if rule.disposition is Disposition.RELEASED
+)
 # The service ran these and charges for them, whatever the answer is worth.
 PAID_OUTCOMES = frozenset({Outcome.PARSED, Outcome.REFUSED, Outcome.TRUNCATED, Outcome.INVALID_OUTPUT})
 # What is gone may have been charged as well: money that was set aside for it stays spent.
@@ -95,8 +100,12 @@ def settle(
     max_attempts: int,
     max_releases: int,
     maybe_paid: bool = False,
+    fails_unfinished: bool = False,
+    is_erased: bool = False,
 ) -> Settlement:
     """What one outcome does to its request.
+
+    Specification of `sql/statements/ledger/settle_requests.sql`; `tests/ledger/store/test_settlement.py` compares the two.
 
     Args:
         outcome: How the try ended.
@@ -108,6 +117,8 @@ def settle(
         max_releases: The counted release that reaches this number fails instead.
         maybe_paid: The batch's usage exceeds what its lines add up to, so a `missing` line may have been charged
             and fails instead of being bought again. Ignored for every other outcome.
+        fails_unfinished: The batch was cancelled by somebody who wants what it did not finish to fail.
+        is_erased: The request's session was erased meanwhile: there is nothing to ask any more.
     """
     rule = SETTLEMENT_RULES[outcome]
     releases_delta: Literal[0, 1] = 1 if rule.allowance is Allowance.RELEASES and counted_release else 0
@@ -116,5 +127,12 @@ def settle(
         Allowance.ATTEMPTS: attempts_used + rule.attempts_delta >= max_attempts,
         Allowance.RELEASES: releases_delta == 1 and releases_used + 1 >= max_releases,
     }[rule.allowance]
-    failed = exhausted or (outcome is Outcome.MISSING and maybe_paid)
-    return Settlement(Disposition.FAILED if failed else rule.disposition, rule.attempts_delta, releases_delta)
+    failed, code = exhausted or (outcome is Outcome.MISSING and maybe_paid), str(outcome)
+    if outcome in RELEASED_OUTCOMES and (is_erased or fails_unfinished):
+        failed, code = True, "erased" if is_erased else "cancelled"
+    return Settlement(
+        Disposition.FAILED if failed else rule.disposition,
+        rule.attempts_delta,
+        releases_delta,
+        None if rule.disposition is Disposition.COMPLETE else code,
+    )

@@ -1,4 +1,4 @@
--- Where each request goes from its outcome; the rule is `base.rules.outcomes.settle`, and a test compares the two.
+-- Where each request goes from its outcome, as `base.rules.outcomes.settle` specifies.
 WITH judged AS (
     SELECT
         requests.id,
@@ -8,18 +8,17 @@ WITH judged AS (
         staged.raw_answer,
         staged.parsed_answer,
         coalesce(staged.answer_flags, '{}') AS answer_flags,
-        -- Its subject was erased on request meanwhile: what would be asked again fails.
-        staged.is_erased AND staged.outcome IN ('not_run', 'transient', 'missing') AS is_given_up,
+        staged.outcome = ANY(:released_outcomes) AS is_unfinished,
+        staged.is_erased,
         staged.outcome <> 'not_run' AS counts_attempt,
         staged.outcome = 'not_run' AND staged.counted_release AS counts_release,
         CASE
             WHEN staged.outcome = 'parsed' THEN 'PROCESSING_COMPLETE'
             WHEN
-                staged.outcome IN ('refused', 'truncated', 'invalid_output', 'rejected', 'artifact_unavailable')
+                staged.outcome <> ALL(:released_outcomes) OR :fails_unfinished OR staged.is_erased
                 THEN 'PROCESSING_FAILED'
-            WHEN :cancel_unfinished = 'failed' THEN 'PROCESSING_FAILED'
             WHEN
-                staged.outcome IN ('transient', 'missing')
+                staged.outcome <> 'not_run'
                 AND requests.attempts - requests.attempts_before_requeue + 1 >= :max_attempts
                 THEN 'PROCESSING_FAILED'
             WHEN staged.outcome = 'missing' AND :missing_is_failure THEN 'PROCESSING_FAILED'
@@ -27,7 +26,6 @@ WITH judged AS (
                 staged.outcome = 'not_run' AND staged.counted_release
                 AND requests.releases - requests.releases_before_requeue + 1 >= :max_releases
                 THEN 'PROCESSING_FAILED'
-            WHEN staged.is_erased THEN 'PROCESSING_FAILED'
             ELSE 'PENDING_BATCHING'
         END AS next_status
     FROM staged_results AS staged
@@ -43,8 +41,8 @@ SET
     releases = requests.releases + judged.counts_release::integer,
     error_code = CASE
         WHEN judged.next_status = 'PROCESSING_COMPLETE' THEN NULL
-        WHEN judged.is_given_up THEN 'erased'
-        WHEN :cancel_unfinished = 'failed' AND judged.outcome IN ('not_run', 'transient', 'missing') THEN 'cancelled'
+        WHEN judged.is_unfinished AND judged.is_erased THEN 'erased'
+        WHEN judged.is_unfinished AND :fails_unfinished THEN 'cancelled'
         ELSE judged.outcome
     END,
     error_message = CASE WHEN judged.next_status = 'PROCESSING_COMPLETE' THEN NULL ELSE judged.error_message END,

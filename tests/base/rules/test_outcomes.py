@@ -80,16 +80,16 @@ def test_third_attempt_is_the_last(outcome: Outcome) -> None:
 def test_tenth_counted_release_fails() -> None:
     before = settled(Outcome.NOT_RUN, releases_used=8, counted_release=True)
     last = settled(Outcome.NOT_RUN, releases_used=9, counted_release=True)
-    assert before == Settlement(RELEASED, 0, 1)
-    assert last == Settlement(FAILED, 0, 1)
+    assert before == Settlement(RELEASED, 0, 1, "not_run")
+    assert last == Settlement(FAILED, 0, 1, "not_run")
 
 
 def test_uncounted_release_never_fails() -> None:
-    assert settled(Outcome.NOT_RUN, attempts_used=99, releases_used=99) == Settlement(RELEASED, 0, 0)
+    assert settled(Outcome.NOT_RUN, attempts_used=99, releases_used=99) == Settlement(RELEASED, 0, 0, "not_run")
 
 
 def test_missing_line_that_may_have_been_paid_fails_and_is_not_bought_again() -> None:
-    assert settled(Outcome.MISSING, maybe_paid=True) == Settlement(FAILED, 1, 0)
+    assert settled(Outcome.MISSING, maybe_paid=True) == Settlement(FAILED, 1, 0, "missing")
     assert settled(Outcome.TRANSIENT, maybe_paid=True).disposition is RELEASED
 
 

@@ -22,7 +22,9 @@ from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
     ai_processing_requests,
     ai_request_attempts,
+    session_imports,
     session_processing_status,
+    sessions,
 )
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.store.results import settlement
@@ -79,92 +81,90 @@ def stage(connection: Connection, rows: list[dict[str, Any]]) -> None:
         )
 
 
-def settle_rows(
-    engine: Engine,
-    batch_id: UUID,
-    rows: list[dict[str, Any]],
-    *,
-    missing_is_failure: bool = False,
-    max_attempts: int = 3,
-    max_releases: int = 3,
+def settle_rows(engine: Engine, batch_id: UUID, rows: list[dict[str, Any]]) -> dict[str, int]:
+    with engine.begin() as connection:
+        return settle_in(connection, batch_id, rows)
+
+
+def settle_in(
+    connection: Connection, batch_id: UUID, rows: list[dict[str, Any]], *, missing_is_failure: bool = False
 ) -> dict[str, int]:
-    with engine.begin() as connection:
-        locked = settlement.lock_batch(connection, batch_id, KINDS)
-        assert locked is not None
-        stage(connection, rows)
-        return settlement.settle(
-            connection,
-            locked,
-            allowances=Allowances(max_attempts, max_releases),
-            now=LATER,
-            missing_is_failure=missing_is_failure,
-        )
-
-
-@pytest.mark.parametrize("maybe_paid", [False, True])
-def test_the_statement_settles_as_the_rule_says(engine: Engine, company: Company, maybe_paid: bool) -> None:
-    cases = list(product(Outcome, range(4), range(4), (False, True), (0, 5)))
-    batch_id, ids = batch_of(engine, company, len(cases))
-    with engine.begin() as connection:
-        for request_id, (_, attempts, releases, _, before) in zip(ids, cases, strict=True):
-            connection.execute(
-                update(ai_processing_requests)
-                .where(ai_processing_requests.c.id == request_id)
-                .values(
-                    attempts=attempts + before,
-                    attempts_before_requeue=before,
-                    releases=releases + before,
-                    releases_before_requeue=before,
-                )
-            )
-    counted = settle_rows(
-        engine,
-        batch_id,
-        [
-            {"request_id": each, "outcome": outcome, "counted_release": counted}
-            for each, (outcome, _, _, counted, _) in zip(ids, cases, strict=True)
-        ],
-        missing_is_failure=maybe_paid,
+    locked = settlement.lock_batch(connection, batch_id, KINDS)
+    assert locked is not None
+    stage(connection, rows)
+    return settlement.settle(
+        connection,
+        locked,
+        allowances=Allowances(3, 3),
+        now=LATER,
+        missing_is_failure=missing_is_failure,
     )
-    assert sum(counted.values()) == len(cases) and set(counted) == set(Outcome)
-    stored = {row.id: row for row in rows_of(engine, ai_processing_requests)}
-    for request_id, case in zip(ids, cases, strict=True):
-        outcome, attempts, releases, counted_release, before = case
-        expected = settle(
-            outcome,
-            attempts_used=attempts,
-            releases_used=releases,
-            counted_release=counted_release,
-            max_attempts=3,
-            max_releases=3,
-            maybe_paid=maybe_paid,
-        )
-        row = stored[request_id]
-        assert row.processing_status == STATUS[expected.disposition], case
-        assert row.attempts == before + attempts + expected.attempts_delta, case
-        assert row.releases == before + releases + expected.releases_delta, case
-        assert (row.batch_id is None) == (expected.disposition is Disposition.RELEASED), case
-        assert (row.completed_at is None) == (expected.disposition is Disposition.RELEASED), case
-        assert row.error_code == (None if expected.disposition is Disposition.COMPLETE else outcome), case
 
 
-@pytest.mark.parametrize(
-    ("choice", "unfinished", "code"),
-    [("failed", "PROCESSING_FAILED", "cancelled"), ("pending", "PENDING_BATCHING", None)],
-)
-def test_the_choice_of_a_cancel_is_applied_to_what_did_not_finish(
-    engine: Engine, company: Company, choice: str, unfinished: str, code: str | None
-) -> None:
-    batch_id, ids = batch_of(engine, company, 9, cancel_requested_at=NOW, cancel_unfinished=choice)
-    outcomes = list(Outcome)
-    settle_rows(engine, batch_id, [{"request_id": each, "outcome": o} for each, o in zip(ids, outcomes, strict=True)])
-    stored = {row.id: row for row in rows_of(engine, ai_processing_requests)}
-    for request_id, outcome in zip(ids, outcomes, strict=True):
-        row = stored[request_id]
-        if outcome in (Outcome.TRANSIENT, Outcome.NOT_RUN, Outcome.MISSING):
-            assert (row.processing_status, row.error_code) == (unfinished, code or outcome)
-        else:
-            assert row.error_code == (None if outcome is Outcome.PARSED else outcome)
+def test_the_statement_settles_as_the_rule_says(engine: Engine, company: Company) -> None:
+    cases = list(product(Outcome, range(4), range(4), (False, True), (False, True)))
+    batch_id, ids = batch_of(engine, company, len(cases))
+    befores = [(attempts + releases) % 2 * 5 for _, attempts, releases, _, _ in cases]
+    _count_tries(engine, ids, cases, befores)
+    rows = [
+        {"request_id": each, "outcome": outcome, "counted_release": counted}
+        for each, (outcome, _, _, counted, _) in zip(ids, cases, strict=True)
+    ]
+    for maybe_paid, choice in product((False, True), (None, "pending", "failed")):
+        stored = _settled(engine, batch_id, rows, missing_is_failure=maybe_paid, cancel=choice)
+        for request_id, case, before in zip(ids, cases, befores, strict=True):
+            outcome, attempts, releases, counted, is_erased = case
+            expected = settle(
+                outcome,
+                attempts_used=attempts,
+                releases_used=releases,
+                counted_release=counted,
+                max_attempts=3,
+                max_releases=3,
+                maybe_paid=maybe_paid,
+                fails_unfinished=choice == "failed",
+                is_erased=is_erased,
+            )
+            row, is_released = stored[request_id], expected.disposition is Disposition.RELEASED
+            assert row.processing_status == STATUS[expected.disposition], (case, choice)
+            assert row.attempts == before + attempts + expected.attempts_delta, case
+            assert row.releases == before + releases + expected.releases_delta, case
+            assert row.error_code == expected.error_code, (case, choice)
+            assert (row.batch_id is None, row.completed_at is None) == (is_released, is_released), case
+
+
+def _count_tries(engine: Engine, ids: list[UUID], cases: list[Any], befores: list[int]) -> None:
+    requests = ai_processing_requests
+    with engine.begin() as connection:
+        for request_id, (_, attempts, releases, _, is_erased), before in zip(ids, cases, befores, strict=True):
+            counts = {
+                "attempts": attempts + before,
+                "attempts_before_requeue": before,
+                "releases": releases + before,
+                "releases_before_requeue": before,
+            }
+            query = (
+                update(requests).where(requests.c.id == request_id).values(**counts).returning(requests.c.session_id)
+            )
+            session_id = connection.execute(query).scalar_one()
+            if is_erased:
+                its_import = select(sessions.c.import_id).where(sessions.c.id == session_id).scalar_subquery()
+                connection.execute(
+                    update(session_imports).where(session_imports.c.id == its_import).values(erased_at=NOW)
+                )
+
+
+def _settled(
+    engine: Engine, batch_id: UUID, rows: list[dict[str, Any]], *, missing_is_failure: bool, cancel: str | None
+) -> dict[UUID, Any]:
+    """All requests as a settlement leaves them, which is taken back."""
+    with engine.connect() as connection:
+        if cancel is not None:
+            wish = update(ai_batch_requests).values(cancel_requested_at=NOW, cancel_unfinished=cancel)
+            connection.execute(wish.where(ai_batch_requests.c.id == batch_id))
+        counted = settle_in(connection, batch_id, rows, missing_is_failure=missing_is_failure)
+        assert sum(counted.values()) == len(rows) and set(counted) == set(Outcome)
+        return {row.id: row for row in connection.execute(select(ai_processing_requests))}
 
 
 def test_a_choice_without_a_wish_to_cancel_means_nothing(engine: Engine, company: Company) -> None:

@@ -146,7 +146,7 @@ def settle(
             "max_attempts": allowances.max_attempts,
             "max_releases": allowances.max_releases,
             "missing_is_failure": missing_is_failure,
-            "cancel_unfinished": batch.cancel_unfinished if batch.cancel_requested_at else None,
+            "fails_unfinished": batch.cancel_requested_at is not None and batch.cancel_unfinished == "failed",
         },
     )
     batch.kind.apply_batch(connection, batch_id, now=now)
