@@ -1,8 +1,10 @@
 -- In the order of `ledger.steps.results.result_files.staged_rows`.
 COPY staged_results (
     line_order,
+    precedence,
     request_id,
     outcome,
+    is_success,
     counted_release,
     error_code,
     error_message,

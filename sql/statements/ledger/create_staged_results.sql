@@ -1,8 +1,10 @@
--- One row per line of a batch's files, for one transaction.
+-- One row per line of a batch's files, for one transaction; later one per request, those without a line included.
 CREATE TEMPORARY TABLE staged_results (
-    line_order integer NOT NULL,
+    line_order integer,
+    precedence integer NOT NULL DEFAULT 0,
     request_id uuid NOT NULL,
     outcome text NOT NULL,
+    is_success boolean NOT NULL DEFAULT false,
     counted_release boolean NOT NULL,
     error_code text,
     error_message text,

@@ -1,5 +1,4 @@
--- One line per request: an answer that was paid for beats a line without one, what can be read beats what
--- cannot, else the first line counts.
+-- One line per request: the one that takes precedence (`JudgedLine`), of equals the first.
 -- Lines about requests that are not of this batch are dropped as well; both are counted for the report.
 WITH ranked AS (
     SELECT
@@ -7,11 +6,7 @@ WITH ranked AS (
         attempts.request_id IS NULL AS stranger,
         row_number() OVER (
             PARTITION BY staged_results.request_id
-            ORDER BY
-                (staged_results.outcome = ANY(:paid_outcomes)) DESC,
-                (staged_results.outcome = 'parsed') DESC,
-                (staged_results.error_code IS DISTINCT FROM 'unreadable_line') DESC,
-                staged_results.line_order
+            ORDER BY staged_results.precedence DESC, staged_results.line_order ASC
         ) AS rank
     FROM staged_results
     LEFT JOIN ai_request_attempts AS attempts

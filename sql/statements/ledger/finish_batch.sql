@@ -13,21 +13,9 @@ SET
 FROM (
     SELECT
         count(*) FILTER (WHERE is_success) AS succeeded,
-        count(*) FILTER (WHERE NOT is_success AND line_order < 2147483647) AS failed,
+        count(line_order) FILTER (WHERE NOT is_success) AS failed,
         coalesce(sum(prompt_tokens), 0) AS input_tokens,
         coalesce(sum(completion_tokens), 0) AS output_tokens
-    FROM (
-        SELECT
-            line_order,
-            prompt_tokens,
-            completion_tokens,
-            -- Expired and cancelled lines have no status, and neither have answers of some services.
-            coalesce(
-                http_status BETWEEN 200 AND 299,
-                outcome = ANY(:paid_outcomes)
-                AND error_code IS DISTINCT FROM 'unreadable_line'
-            ) AS is_success
-        FROM staged_results
-    ) AS judged
+    FROM staged_results
 ) AS totals
 WHERE ai_batch_requests.id = :batch_id AND ai_batch_requests.processed_at IS NULL

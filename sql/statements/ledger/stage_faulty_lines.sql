@@ -19,9 +19,8 @@ faults AS (
     ORDER BY given.line, given.code
 )
 
-INSERT INTO staged_results (line_order, request_id, outcome, counted_release, error_code, error_message)
+INSERT INTO staged_results (request_id, outcome, counted_release, error_code, error_message)
 SELECT
-    2147483647,
     numbered.request_id,
     'rejected',
     false,

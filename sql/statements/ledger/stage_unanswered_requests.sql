@@ -1,7 +1,6 @@
 -- Every submitted id ends in one outcome: those without a line get the outcome that the batch's end implies.
-INSERT INTO staged_results (line_order, request_id, outcome, counted_release, error_code, error_message)
+INSERT INTO staged_results (request_id, outcome, counted_release, error_code, error_message)
 SELECT
-    2147483647,
     attempts.request_id,
     :outcome,
     :counted_release,

@@ -46,23 +46,19 @@ WITH stored AS (
     WHERE staged.outcome = ANY(:paid_outcomes)
     ORDER BY staged.request_id
     ON CONFLICT (request_id, batch_id, is_late) DO NOTHING
-    RETURNING request_id, outcome, error_code, http_status, prompt_tokens, completion_tokens, total_cost_eur
+    RETURNING request_id, outcome, prompt_tokens, completion_tokens, total_cost_eur
 ),
 
 totals AS (
     SELECT
         count(*) AS answers,
-        -- What a success is says `finish_batch`.
-        count(*) FILTER (
-            WHERE coalesce(
-                stored.http_status BETWEEN 200 AND 299, stored.error_code IS DISTINCT FROM 'unreadable_line'
-            )
-        ) AS succeeded,
+        count(*) FILTER (WHERE staged.is_success) AS succeeded,
         -- Their lines were there, and counted as failed since nobody could read them.
         count(*) FILTER (WHERE settled.error_code = 'unreadable_line') AS were_unreadable,
         coalesce(sum(stored.prompt_tokens), 0) AS input_tokens,
         coalesce(sum(stored.completion_tokens), 0) AS output_tokens
     FROM stored
+    JOIN staged_results AS staged ON staged.request_id = stored.request_id
     JOIN ai_request_attempts AS settled
         ON settled.request_id = stored.request_id AND settled.batch_id = :batch_id AND NOT settled.is_late
 ),

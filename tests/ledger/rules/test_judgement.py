@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 
 from livedash_pipeline.analysis.rules.answer_reading import read_analysis
-from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.ledger.rules.results.judgement import (
     BatchEnd,
+    JudgedLine,
     Unanswered,
+    is_success,
     judge_line,
     judge_unanswered,
     month_of,
     validation_verdict,
 )
-from livedash_pipeline.ledger.rules.results.result_lines import ResultLine
+from livedash_pipeline.ledger.rules.results.result_lines import UNREADABLE_LINE, ResultLine
 from livedash_pipeline.ledger.rules.service.batch_words import EndWord
 from livedash_pipeline.ledger.rules.service.failures import ValidationClass
 from livedash_pipeline.ledger.rules.service.remote import RemoteError
@@ -62,6 +64,26 @@ def test_kept_text_can_be_stored() -> None:
     )
     assert judged is not None
     assert (judged.raw_answer, judged.error_message) == ("a\ufffdb\ufffd", "c\ufffd")
+
+
+def judged(outcome: Outcome, error_code: str | None = None) -> JudgedLine:
+    return JudgedLine(outcome, error_code, None, (), None, None)
+
+
+def test_of_several_lines_the_answer_counts_then_what_was_paid_and_can_be_read() -> None:
+    unreadable = judged(Outcome.INVALID_OUTPUT, UNREADABLE_LINE)
+    others = [judged(outcome) for outcome in Outcome if outcome not in PAID_OUTCOMES]
+    paid = [judged(outcome) for outcome in PAID_OUTCOMES - {Outcome.PARSED}]
+    assert {line.precedence for line in others} == {0} and unreadable.precedence == 1
+    assert {line.precedence for line in paid} == {2} and judged(Outcome.PARSED).precedence == 3
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_a_success_has_a_status_of_success_or_no_status_and_a_paid_answer(outcome: Outcome) -> None:
+    for status in (0, 199, 200, 299, 300, 400, 500):
+        assert is_success(ResultLine(http_status=status), judged(outcome)) is (status in (200, 299))
+    assert is_success(ResultLine(), judged(outcome)) is (outcome in PAID_OUTCOMES)
+    assert not is_success(ResultLine(unreadable=True), judged(outcome))
 
 
 def test_an_unreadable_line_has_no_outcome() -> None:

@@ -68,16 +68,16 @@ def batch_of(engine: Engine, company: Company, count: int, **values: Any) -> tup
 
 def stage(connection: Connection, rows: list[dict[str, Any]]) -> None:
     settlement.open_stage(connection)
-    columns = ("request_id", "outcome", "counted_release", "error_message", "prompt_tokens", "total_cost_usd")
+    columns = ("error_message", "prompt_tokens", "total_cost_usd", "raw_answer")
     for place, row in enumerate(rows):
-        values = {"counted_release": False} | dict.fromkeys(columns[3:]) | row
+        values = {"counted_release": False, "precedence": 0} | dict.fromkeys(columns) | row
         connection.execute(
             text(
-                "INSERT INTO staged_results (line_order, request_id, outcome, counted_release, error_message,"
-                " prompt_tokens, total_cost_usd, total_cost_eur, raw_answer) VALUES (:place, :request_id, :outcome,"
+                "INSERT INTO staged_results (line_order, precedence, request_id, outcome, counted_release, error_message,"
+                " prompt_tokens, total_cost_usd, total_cost_eur, raw_answer) VALUES (:place, :precedence, :request_id, :outcome,"
                 " :counted_release, :error_message, :prompt_tokens, :total_cost_usd, :total_cost_usd, :raw_answer)"
             ),
-            {"place": place, "raw_answer": None} | values,
+            {"place": place} | values,
         )
 
 
@@ -260,15 +260,17 @@ def test_a_batch_that_somebody_settles_is_passed_over(engine: Engine, company: C
         assert settlement.lock_batch(second, batch_id, KINDS) is None
 
 
-def test_of_several_lines_about_a_request_the_paid_answer_counts(engine: Engine, company: Company) -> None:
+def test_of_several_lines_about_a_request_the_first_of_the_highest_precedence_counts(
+    engine: Engine, company: Company
+) -> None:
     batch_id, (request_id,) = batch_of(engine, company, 1)
     stranger = UUID(int=5)
     rows = [
         {"request_id": request_id, "outcome": "transient"},
-        {"request_id": request_id, "outcome": "invalid_output"},
-        {"request_id": stranger, "outcome": "parsed"},
-        {"request_id": request_id, "outcome": "parsed"},
-        {"request_id": request_id, "outcome": "parsed"},
+        {"request_id": request_id, "outcome": "invalid_output", "precedence": 2},
+        {"request_id": stranger, "outcome": "parsed", "precedence": 3},
+        {"request_id": request_id, "outcome": "parsed", "precedence": 3},
+        {"request_id": request_id, "outcome": "parsed", "precedence": 3},
     ]
     with engine.begin() as connection:
         stage(connection, rows)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from livedash_pipeline.base.rules.json_lines import objects_on
-from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.base.rules.text import storable_text
 from livedash_pipeline.ledger.rules.results import answer_bodies
 from livedash_pipeline.ledger.rules.results.answers import AnswerReader, UnusableAnswer, UsableAnswer
 from livedash_pipeline.ledger.rules.results.line_bodies import find_body
-from livedash_pipeline.ledger.rules.results.result_lines import ResultLine
+from livedash_pipeline.ledger.rules.results.result_lines import UNREADABLE_LINE, ResultLine
 from livedash_pipeline.ledger.rules.service.batch_words import EndWord
 from livedash_pipeline.ledger.rules.service.failures import ValidationClass, classify_validation
 from livedash_pipeline.ledger.rules.service.remote import RemoteError
@@ -32,6 +32,23 @@ class JudgedLine:
     flags: tuple[str, ...]
     parsed_answer: str | None
     raw_answer: str | None
+
+    @property
+    def precedence(self) -> int:
+        """Of several lines about a request the one with the highest counts, of equals the first.
+
+        What was paid for comes before what was not, and of that what can be used before what can be read.
+        """
+        if self.outcome not in PAID_OUTCOMES:
+            return 0
+        return 3 if self.outcome is Outcome.PARSED else 1 + (self.error_code != UNREADABLE_LINE)
+
+
+def is_success(line: ResultLine, judged: JudgedLine) -> bool:
+    """Whether the service counts a line as completed: by its status, or, without one, since it holds a paid answer."""
+    if line.http_status is None:
+        return judged.outcome in PAID_OUTCOMES and not line.unreadable
+    return 200 <= line.http_status < 300
 
 
 def judge_line(line: ResultLine, subject_id: str, read_answer: AnswerReader) -> JudgedLine | None:

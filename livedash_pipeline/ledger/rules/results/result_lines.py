@@ -90,13 +90,6 @@ class ResultLine:
     unreadable: bool = False
 
     @property
-    def succeeded(self) -> bool:
-        """Whether the service calls the line a success, or shows a paid answer without a status."""
-        if self.http_status is None:
-            return self.outcome in PAID_OUTCOMES and not self.unreadable
-        return 200 <= self.http_status < 300
-
-    @property
     def counted_release(self) -> bool:
         """Whether `not_run` uses up the allowance of releases: not when the account was at fault."""
         return self.outcome is Outcome.NOT_RUN and self.hold_code is None

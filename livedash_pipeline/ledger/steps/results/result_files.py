@@ -17,7 +17,7 @@ from uuid import UUID
 from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES
 from livedash_pipeline.base.rules.text import storable_text
 from livedash_pipeline.ledger.rules.results.answers import AnswerReader
-from livedash_pipeline.ledger.rules.results.judgement import VANISHED, judge_line
+from livedash_pipeline.ledger.rules.results.judgement import VANISHED, is_success, judge_line
 from livedash_pipeline.ledger.rules.results.result_evidence import FileEvidence, content_fault, is_sized, transfer_fault
 from livedash_pipeline.ledger.rules.results.result_lines import (
     ResultLine,
@@ -247,14 +247,16 @@ def _row(
         return
     if line.hold_code is not None:
         counts.hold_codes.setdefault(line.hold_code, judged.error_message or line.hold_code)
-    if line.succeeded:
-        counts.succeeded += 1
+    succeeded = is_success(line, judged)
+    counts.succeeded += succeeded
     cost, eur = tariff.cost(line)
     usage = line.usage
     yield (
         counts.lines,
+        judged.precedence,
         request_id,
         judged.outcome.value,
+        succeeded,
         line.counted_release,
         _storable(judged.error_code),
         judged.error_message,
