@@ -120,7 +120,7 @@ def _no_adoption(_engine: Engine) -> AbstractContextManager[Sabotage]:
 def _settled_again(_engine: Engine) -> AbstractContextManager[Sabotage]:
     return _rewritten(
         "ledger/lock_batch_to_settle",
-        ("AND processed_at IS NULL AND status IN ('COMPLETED',", "AND status IN ('PROCESSED', 'COMPLETED',"),
+        ("AND processed_at IS NULL AND status = ANY(:ended_batches)", "AND status <> ALL(:live_batches)"),
     )
 
 

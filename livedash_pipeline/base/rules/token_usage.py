@@ -60,9 +60,14 @@ class TokenUsage:
     disagrees: bool = False
 
     @property
+    def all_tokens(self) -> int:
+        """Prompt and completion, or the total where that is greater, as it is where the parts are not stated."""
+        return max((self.prompt_tokens or 0) + (self.completion_tokens or 0), self.total_tokens or 0)
+
+    @property
     def shows_work(self) -> bool:
         """Whether a model has run: any count of prompt, completion or all tokens is above zero."""
-        return bool(self.prompt_tokens or self.completion_tokens or self.total_tokens)
+        return self.all_tokens > 0
 
 
 NO_USAGE = TokenUsage()

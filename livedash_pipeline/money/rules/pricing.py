@@ -7,6 +7,7 @@ storing does that, at twelve decimals.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -117,24 +118,31 @@ def price_names(model: str) -> tuple[str, ...]:
     return (model,) if family in (model, "") else (model, family)
 
 
-def usage_exceeds(batch_usage: TokenUsage, sum_of_lines: TokenUsage) -> bool:
-    """Whether the batch was charged for more than its lines show, so that a missing line may have been paid."""
-    if batch_usage.prompt_tokens is None and batch_usage.completion_tokens is None:
-        parts = (sum_of_lines.prompt_tokens or 0) + (sum_of_lines.completion_tokens or 0)
-        return _exceeds(batch_usage.total_tokens, max(parts, sum_of_lines.total_tokens or 0))
-    return _exceeds(batch_usage.prompt_tokens, sum_of_lines.prompt_tokens) or _exceeds(
-        batch_usage.completion_tokens, sum_of_lines.completion_tokens
-    )
+def usage_exceeds(batch: TokenUsage, lines: TokenUsage) -> bool:
+    """Whether a batch was charged for more than its lines add up to, so that a missing line may have been paid."""
+    return any(stated > counted for stated, counted in _compared(batch, lines))
+
+
+def usage_differs(batch: TokenUsage, lines: TokenUsage) -> bool:
+    """Whether a batch states other figures than its lines add up to.
+
+    Specification of `sql/statements/overview/check_batch_usage.sql`; `tests/overview/store/test_batch_usage.py` compares the two.
+    """
+    return any(stated != counted for stated, counted in _compared(batch, lines))
+
+
+def _compared(batch: TokenUsage, lines: TokenUsage) -> Iterator[tuple[int, int]]:
+    """What a batch states and what its lines add up to: by part, or in all where it states no part."""
+    pairs = [(batch.prompt_tokens, lines.prompt_tokens), (batch.completion_tokens, lines.completion_tokens)]
+    if batch.prompt_tokens is None and batch.completion_tokens is None:
+        pairs = [(batch.total_tokens, lines.all_tokens)]
+    return ((stated, counted or 0) for stated, counted in pairs if stated is not None)
 
 
 def _billed_parts(usage: TokenUsage) -> tuple[int | None, int | None]:
     if usage.prompt_tokens is None and usage.completion_tokens is None and usage.total_tokens is not None:
         return usage.total_tokens, 0
     return usage.prompt_tokens, usage.completion_tokens
-
-
-def _exceeds(batch: int | None, lines: int | None) -> bool:
-    return (batch or 0) > (lines or 0)
 
 
 def _rates(price: Price, *, batch: bool) -> _Rates | None:

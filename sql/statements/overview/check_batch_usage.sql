@@ -1,6 +1,6 @@
--- Batches whose lines do not add up to the tokens that the service reports, and answers whose cost is unknown (those of a system
--- that was taken over have no batch, and nobody can price them any more). A batch may state nothing but a total,
--- and so may its lines; what was not paid has no cost, whatever it says of tokens.
+-- Batches whose lines do not add up to the tokens that the service reports (`usage_differs`), and answers whose cost is unknown (those
+-- of a system that was taken over have no batch, and nobody can price them any more). What was not paid has no cost, whatever it
+-- says of tokens.
 SELECT
     batches.id AS batch_id,
     'tokens differ from batch.usage' AS problem
@@ -13,8 +13,13 @@ WHERE
         OR (batches.usage ->> 'output_tokens')::bigint <> batches.lines_output_tokens
         OR (
             batches.usage ->> 'input_tokens' IS NULL
+            AND batches.usage ->> 'output_tokens' IS NULL
             AND (batches.usage ->> 'total_tokens')::bigint <> (
-                SELECT coalesce(sum(coalesce(lines.prompt_tokens + lines.completion_tokens, lines.total_tokens)), 0)
+                -- As in `sum_staged_usage`.
+                SELECT
+                    coalesce(
+                        sum(greatest(coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0), total_tokens)), 0
+                    )
                 FROM ai_request_attempts AS lines
                 WHERE lines.batch_id = batches.id
             )

@@ -95,7 +95,7 @@ def read_batch(connection: Connection, batch_id: UUID, *, settled: bool = False)
 
 
 def staged_usage(connection: Connection) -> TokenUsage:
-    """Tokens of all staged lines together."""
+    """Tokens of all staged lines together; the total counts all tokens of each."""
     row = connection.execute(statement("ledger/sum_staged_usage")).one()
     return TokenUsage(
         prompt_tokens=row.prompt_tokens, completion_tokens=row.completion_tokens, total_tokens=row.total_tokens
