@@ -1,6 +1,6 @@
--- Batches whose lines do not add up to the tokens that the service reports (`usage_differs`), and answers whose cost is unknown (those
--- of a system that was taken over have no batch, and nobody can price them any more). What was not paid has no cost, whatever it
--- says of tokens.
+-- Batches whose lines do not add up to the tokens that the service reports (`usage_differs`), and answers whose cost is unknown;
+-- those of a system that was taken over have no batch, and nobody can price them any more. What was not paid has no cost,
+-- whatever it says of tokens.
 SELECT
     batches.id AS batch_id,
     'tokens differ from batch.usage' AS problem
