@@ -6,7 +6,7 @@ tables against the database. Why a move happens is decided elsewhere (`base.rule
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
@@ -106,8 +106,30 @@ STAGE_MOVES: Mapping[StageStatus, frozenset[StageStatus]] = {
 LIVE_BATCHES = (_B.PENDING, _B.UPLOADING, _B.VALIDATING, _B.IN_PROGRESS, _B.FINALIZING)
 ENDED_BATCHES = (_B.COMPLETED, _B.FAILED, _B.CANCELLED)
 OPEN_REQUESTS = (_R.PENDING_BATCHING, _R.BATCHING_IN_PROGRESS)
+PASSED_STAGES = (_S.COMPLETED, _S.SKIPPED)
 
 _State = TypeVar("_State", bound=StrEnum)
+
+
+def is_ready(earlier: Iterable[StageStatus]) -> bool:
+    """Whether a stage may begin: every earlier one has been passed.
+
+    Specification of the statements that ask it of sessions; `tests/base/store/test_stages_in_statements.py` compares them.
+    """
+    return all(status in PASSED_STAGES for status in earlier)
+
+
+def is_done(stages: Iterable[StageStatus]) -> bool:
+    """Whether nothing more happens to a session by itself: nothing is under way, and what waits stands behind a failure.
+
+    Specification of the statements that ask it of sessions; `tests/base/store/test_stages_in_statements.py` compares them.
+    """
+    failed = False
+    for status in stages:
+        if status is StageStatus.IN_PROGRESS or (status is StageStatus.PENDING and not failed):
+            return False
+        failed |= status is StageStatus.FAILED
+    return True
 
 
 def sources_of(moves: Mapping[_State, frozenset[_State]], after: _State) -> tuple[_State, ...]:

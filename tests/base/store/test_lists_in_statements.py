@@ -7,7 +7,13 @@ from collections.abc import Collection
 
 import pytest
 
-from livedash_pipeline.base.rules.states import OPEN_REQUESTS, WORKING_COMPANIES, BatchStatus, StageStatus
+from livedash_pipeline.base.rules.states import (
+    OPEN_REQUESTS,
+    PASSED_STAGES,
+    WORKING_COMPANIES,
+    BatchStatus,
+    StageStatus,
+)
 from livedash_pipeline.paths import shipped
 
 LISTS = [
@@ -23,7 +29,7 @@ OVER = {StageStatus.COMPLETED, StageStatus.FAILED, StageStatus.SKIPPED}
     [
         ("BATCHING_IN_PROGRESS", [OPEN_REQUESTS]),
         ("ACTIVE", [WORKING_COMPANIES]),
-        (StageStatus.SKIPPED, [OVER - {StageStatus.FAILED}, OVER]),
+        (StageStatus.SKIPPED, [PASSED_STAGES, OVER]),
         # These are given to statements by name.
         ("parsed", []),
         (BatchStatus.VALIDATING, []),
