@@ -1,0 +1,82 @@
+"""What a preview foresees of claims is what they take, whatever limits them; both work for the companies that the rule names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from itertools import product
+
+import pytest
+from sqlalchemy import Connection, Engine, update
+
+from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.base.rules.states import WORKING_COMPANIES, CompanyStatus
+from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.tables import companies
+from livedash_pipeline.ledger.rules.admission.admission import Budget
+from livedash_pipeline.ledger.store.batches import claims, previews
+from livedash_pipeline.ledger.store.batches.claims import ClaimLimits
+from tests.ledger.store.test_claims import claim, group_of
+from tests.support.rows import insert_company, insert_requests
+
+SIZES = list(product((100, 900), (10, 50), (4_000, 8_000)))
+PRICES = (Decimal(1), Decimal("0.01"))
+LONGEST = {"max_bytes": 899, "max_tokens": 49}
+
+
+@pytest.fixture
+def company(engine: Engine) -> Company:
+    with engine.begin() as connection:
+        return insert_company(connection)
+
+
+def _claimed(connection: Connection, company: Company, limits: ClaimLimits) -> tuple[int, int, Decimal]:
+    """Requests, tokens and euro of all batches that are claimed one after the other."""
+    requests, tokens, euro = 0, 0, Decimal(0)
+    while made := claim(connection, company, limits):
+        requests, tokens, euro = requests + made.requests, tokens + made.token_estimate, euro + made.reserved_eur
+        left, free = limits.budget.left, limits.max_tokens
+        budget = replace(limits.budget, left=None if left is None else left - made.reserved_eur)
+        limits = replace(limits, budget=budget, max_tokens=None if free is None else free - made.token_estimate)
+    return requests, tokens, euro
+
+
+def test_claims_take_what_the_preview_foresees(engine: Engine, company: Company) -> None:
+    with engine.begin() as connection:
+        for body_bytes, tokens, output in SIZES * 2:
+            sizes = {"body_bytes": body_bytes, "token_estimate": tokens, "max_output_tokens": output}
+            insert_requests(connection, company, **sizes)  # type: ignore[arg-type]
+        insert_requests(connection, company, prompt_version="another")
+        insert_requests(connection, company, transcript_hash="another")
+        insert_requests(connection, company, model="another")
+    found = set()
+    for fails, free, left, cap in product((False, True), (None, 0, 60, 130), (None, 0, 120, 400), (None, 60, 100)):
+        longest = LONGEST if fails else {"max_bytes": 10**9, "max_tokens": 10**9}
+        budget = Budget(*PRICES, None if left is None else Decimal(left))
+        most = None if cap is None else Decimal(cap)
+        with engine.connect() as connection:
+            foreseen = previews.foresee_claim(
+                connection,
+                group_of(company),
+                prompt_version=prompt_version(),
+                max_bytes=longest["max_bytes"],
+                max_request_tokens=longest["max_tokens"],
+                max_tokens=free,
+                max_request_eur=most,
+                budget=budget,
+            )
+            claims.fail_oversized(connection, group_of(company), **longest, now=group_of(company).oldest)
+            taken = _claimed(connection, company, ClaimLimits(3, 10**9, free, budget, max_request_eur=most))
+        assert taken == (foreseen.requests, foreseen.token_estimate, foreseen.reserved_eur), (fails, free, left, cap)
+        found.add(taken[0])
+    assert len(found) > 4
+
+
+@pytest.mark.parametrize("status", CompanyStatus)
+def test_only_working_companies_are_claimed_for(engine: Engine, company: Company, status: CompanyStatus) -> None:
+    with engine.begin() as connection:
+        insert_requests(connection, company)
+        connection.execute(update(companies).values(status=status))
+    with engine.connect() as connection:
+        assert bool(claims.pending_groups(connection)) is (status in WORKING_COMPANIES)
+        assert (claim(connection, company) is not None) is (status in WORKING_COMPANIES)
