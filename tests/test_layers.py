@@ -27,7 +27,7 @@ ALLOWED = {
     "commands": {*ROOMS, *ADAPTERS, *SURROUNDINGS, "defs", "api", "local"},
 }
 # Anybody above the rules may use these; they import nothing of the rooms.
-COMMON = {"errors", "settings", "logs", "paths", "scratch", "storage"}
+COMMON = {"deadline", "errors", "settings", "logs", "paths", "scratch", "storage"}
 # Which values a setting may have can be a rule.
 COMMON_MAY_USE_RULES = {"settings"}
 # The list of kinds is above the rooms that have one, and below the shells that hand it on.

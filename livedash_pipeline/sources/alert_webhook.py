@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import httpx2
 
 from livedash_pipeline.base.rules.urls import SourceRules, source_rules
+from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import PinnedTransport, Resolver, resolve
-from livedash_pipeline.sources.deadline import Deadline
 from livedash_pipeline.sources.http import USER_AGENT, open_response, source_error_for, with_retries
 
 TRY_SECONDS = 10.0

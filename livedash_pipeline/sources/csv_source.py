@@ -20,9 +20,9 @@ from urllib.request import url2pathname
 import httpx2
 
 from livedash_pipeline.base.rules.urls import FilePlace, SourceRules, source_rules
+from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
-from livedash_pipeline.sources.deadline import Deadline
 from livedash_pipeline.sources.http import (
     Credentials,
     FetchLimits,

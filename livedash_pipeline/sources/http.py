@@ -21,9 +21,9 @@ import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from livedash_pipeline.base.rules.causes import causes_of
+from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.scratch import temporary_directory
-from livedash_pipeline.sources.deadline import Deadline
 from livedash_pipeline.storage import writing
 
 USER_AGENT = "livedash-pipeline"
@@ -188,7 +188,7 @@ def open_response(
         finally:
             response.close()
     except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
-        if deadline.expired:
+        if deadline.passed:
             raise _too_slow(shown or url) from None
         raise source_error_for(error, shown or url) from None
 
@@ -200,7 +200,7 @@ def stream_to(response: httpx2.Response, sink: BinaryIO, *, max_bytes: int, dead
         SourceError: `too_large`, `timeout`, `unsupported_encoding`, or `broken_encoding`.
     """
     received = copy_within(_in_time(response, deadline, url), sink, max_bytes=max_bytes, name=shown_url(url))
-    if deadline.expired:  # A connection that the deadline shut down may look like a body that ended.
+    if deadline.passed:  # A connection that the deadline shut down may look like a body that ended.
         raise _too_slow(url)
     return received
 
@@ -229,7 +229,7 @@ def copy_within(pieces: Iterable[bytes], sink: BinaryIO, *, max_bytes: int, name
 
 def _in_time(response: httpx2.Response, deadline: Deadline, url: str) -> Iterator[bytes]:
     for piece in _decoded(response, url):
-        if deadline.expired:
+        if deadline.passed:
             raise _too_slow(url)
         yield piece
 

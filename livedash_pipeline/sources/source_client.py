@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from urllib.parse import urljoin
@@ -26,9 +26,9 @@ from livedash_pipeline.base.rules.urls import (
     origin_of,
     redirected,
 )
+from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import PinnedTransport, Resolver, host_remedy, resolve
-from livedash_pipeline.sources.deadline import Deadline
 from livedash_pipeline.sources.http import USER_AGENT, Credentials, FetchLimits, open_response, shown_url
 
 MAX_REDIRECTS = 5
@@ -57,7 +57,6 @@ class SourceClient:
         accept: The header of that name.
         fetches_csv: Whether it is the CSV itself that is asked for, so that another address of it is a remedy.
         resolver: Addresses of a host; given by tests.
-        clock: Monotonic seconds.
     """
 
     def __init__(
@@ -70,13 +69,12 @@ class SourceClient:
         accept: str,
         fetches_csv: bool = False,
         resolver: Resolver = resolve,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rules = rules
         self._fetches_csv = fetches_csv
         self._credentials = credentials
         self._client = httpx2.Client(
-            transport=PinnedTransport(rules, ssl_context, resolver=resolver, clock=clock),
+            transport=PinnedTransport(rules, ssl_context, resolver=resolver, clock=time.monotonic),
             # A proxy of the environment would connect to an address that nobody checked.
             trust_env=False,
             timeout=httpx2.Timeout(limits.read_seconds, connect=limits.connect_seconds),

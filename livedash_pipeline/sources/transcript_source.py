@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import ssl
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,9 +15,9 @@ from types import TracebackType
 
 from livedash_pipeline.base.rules.text import storable_text
 from livedash_pipeline.base.rules.urls import FilePlace, RefusedPlace, SourceRules, locate
+from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
-from livedash_pipeline.sources.deadline import Deadline
 from livedash_pipeline.sources.http import Credentials, FetchLimits, shown_url, source_error_for, stream_to
 from livedash_pipeline.sources.source_client import SourceClient, allowed_place
 
@@ -62,7 +60,6 @@ class TranscriptSource:
         limits: Size and time of one transcript, redirects included.
         ssl_context: For https.
         resolver: Addresses of a host; given by tests.
-        clock: Monotonic seconds.
     """
 
     def __init__(
@@ -73,11 +70,9 @@ class TranscriptSource:
         ssl_context: ssl.SSLContext,
         *,
         resolver: Resolver = resolve,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rules = rules
         self._limits = limits
-        self._clock = clock
         self._client = SourceClient(
             rules,
             credentials,
@@ -85,7 +80,6 @@ class TranscriptSource:
             ssl_context,
             accept="text/plain, */*;q=0.5",
             resolver=resolver,
-            clock=clock,
         )
 
     def __enter__(self) -> TranscriptSource:
@@ -111,7 +105,7 @@ class TranscriptSource:
             return _to_text(self._read_file(place, url), None, None, url)
         headers = {"If-None-Match": etag} if etag else None
         with (
-            Deadline(self._limits.total_seconds, clock=self._clock) as deadline,
+            Deadline(self._limits.total_seconds) as deadline,
             self._client.open(place, deadline, headers=headers) as (answered, response),
         ):
             if response.status_code == 304 and etag:

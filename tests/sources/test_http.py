@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
-from livedash_pipeline.sources.deadline import Deadline
 from livedash_pipeline.sources.http import (
     LONGEST_RETRY_AFTER,
     Credentials,

@@ -13,9 +13,9 @@ import httpx2
 from openai import APIConnectionError, APIStatusError, APITimeoutError, DefaultHttpxClient, OpenAI, OpenAIError
 
 from livedash_pipeline.base.rules.endpoints import is_loopback
+from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind, no_answer
 from livedash_pipeline.services.openai.answers import read_failure
-from livedash_pipeline.services.openai.deadline import CallDeadline
 
 CONNECT_TIMEOUT = 5.0
 
@@ -32,7 +32,7 @@ class Server:
     api_key: str = field(repr=False)
     timeout: float
 
-    def connections(self, watch: CallDeadline | None = None) -> httpx2.Client:
+    def connections(self, watch: Deadline | None = None) -> httpx2.Client:
         """A new pool of connections, watched by a deadline if one is given; to be closed by the caller."""
         return DefaultHttpxClient(
             timeout=httpx2.Timeout(self.timeout, connect=min(CONNECT_TIMEOUT, self.timeout)),

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, TypeVar
 import httpx2
 
 from livedash_pipeline.base.rules.endpoints import endpoint_of
+from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind, no_answer
 from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, RemoteFile, read_remote_batch, read_remote_file
@@ -30,7 +31,6 @@ from livedash_pipeline.services.openai.client import (
     failure_of,
     headers_of,
 )
-from livedash_pipeline.services.openai.deadline import CallDeadline
 from livedash_pipeline.services.openai.downloads import Download, store_download
 from livedash_pipeline.services.openai.errors import BatchApiError
 from livedash_pipeline.services.openai.retries import ATTEMPTS
@@ -129,7 +129,7 @@ class BatchGateway:
         """
         operation = f"Creating a batch of file {input_file_id!r}"
         limit = httpx2.Timeout(deadline, connect=min(CONNECT_TIMEOUT, deadline))
-        with CallDeadline(deadline) as watch, self._fresh_client(watch) as client:
+        with Deadline(deadline) as watch, self._fresh_client(watch) as client:
             try:
                 document, _ = self._calls.once(
                     operation,
@@ -262,7 +262,7 @@ class BatchGateway:
             raise BatchApiError(operation, failure) from error
 
     @contextmanager
-    def _fresh_client(self, watch: CallDeadline) -> Iterator[Client]:
+    def _fresh_client(self, watch: Deadline) -> Iterator[Client]:
         """A client whose connections can be watched from their beginning; a given HTTP client is used as it is."""
         if self._given_connections:
             yield self._client

@@ -12,10 +12,10 @@ import httpx2
 import pytest
 
 from livedash_pipeline.base.rules.states import BatchStatus
+from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from livedash_pipeline.ledger.rules.service.remote import local_status
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
-from livedash_pipeline.services.openai.deadline import CallDeadline
 from livedash_pipeline.services.openai.errors import BatchApiError
 from livedash_pipeline.services.openai.gateway import BatchGateway, connect
 from tests.services.openai.scripted_http import KEY, listening, losing_answers_to
@@ -111,10 +111,11 @@ def test_request_whose_deadline_passed_while_connecting_is_not_sent() -> None:
         received.append(client.recv(65536))
         client.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
 
-    watch = CallDeadline(60)
+    moment = 0.0
+    watch = Deadline(60, clock=lambda: moment)
     with listening(record) as address, httpx2.Client(event_hooks={"request": [watch.attach]}) as client:
         assert client.post(address).status_code == 200
-        watch.passed = True
+        moment = 60.0
         received.clear()
         with pytest.raises(httpx2.ConnectTimeout):
             client.post(address)
