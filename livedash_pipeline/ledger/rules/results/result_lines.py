@@ -17,16 +17,14 @@ from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.base.rules.token_usage import NO_USAGE, TokenUsage
 from livedash_pipeline.ledger.rules.results.answer_bodies import Answer, as_json, read_answer
 from livedash_pipeline.ledger.rules.results.line_bodies import UNUSUAL_LINE, LineBody, find_body
+from livedash_pipeline.ledger.rules.service.failures import BILLING_CODES, QUOTA_CODES, FailureKind
+from livedash_pipeline.ledger.rules.service.remote_values import MESSAGE_LENGTH
 
-MESSAGE_LENGTH = 500
-HOLD_QUOTA = "quota"
-HOLD_BILLING = "billing"
 UNREADABLE_LINE = "unreadable_line"
 """The error code of a request whose line of the output file is no JSON."""
 
 _LONGEST_EMPTY = 20
 _NOT_RUN_CODES = frozenset({"batch_expired", "batch_cancelled"})
-_QUOTA_CODES = frozenset({"insufficient_quota", "quota_exceeded"})
 _PAYMENT_REQUIRED = 402
 _RETRIED_STATUSES = frozenset({0, 408, 409, 429})
 # Codes that blame the request itself, for lines that carry a code and no HTTP status (openai-batch-api.md A4).
@@ -68,7 +66,7 @@ class ResultLine:
         flags: What was unusual about where the answer stands, and `usage_disagrees`.
         error_code: The service's code, or its type where it gave no code.
         error_message: The service's message, cut to 500 characters.
-        hold_code: `quota` or `billing` when the account and not the request was at fault.
+        hold_code: QUOTA or BILLING when the account and not the request was at fault.
         unreadable: The line is not a JSON object; it may be a paid answer.
     """
 
@@ -86,7 +84,7 @@ class ResultLine:
     service_tier: str | None = None
     system_fingerprint: str | None = None
     usage: TokenUsage = NO_USAGE
-    hold_code: str | None = None
+    hold_code: FailureKind | None = None
     unreadable: bool = False
 
     @property
@@ -228,12 +226,12 @@ def _succeeded(status: int | None, answer: Answer, error: _Error, found: LineBod
     return not error.names and (fine or found.ran)
 
 
-def _judge(status: int | None, answer: Answer | None, error: _Error) -> tuple[Outcome, str | None]:
+def _judge(status: int | None, answer: Answer | None, error: _Error) -> tuple[Outcome, FailureKind | None]:
     if answer is not None:
         return answer.outcome, None
     hold = next((found for name in error.names if (found := hold_code(name)) is not None), None)
     if hold is None and status == _PAYMENT_REQUIRED:
-        hold = HOLD_BILLING
+        hold = FailureKind.BILLING
     if hold is not None or not _NOT_RUN_CODES.isdisjoint(error.names):
         return Outcome.NOT_RUN, hold
     if status is not None and 400 <= status < 500:
@@ -245,11 +243,12 @@ def _judge(status: int | None, answer: Answer | None, error: _Error) -> tuple[Ou
     return (Outcome.REJECTED if blamed else Outcome.TRANSIENT), None
 
 
-def hold_code(code: str) -> str | None:
+def hold_code(code: str) -> FailureKind | None:
     """The hold that an error code asks for: the account's quota, its billing, or None for a fault of anything else."""
-    if code in _QUOTA_CODES:
-        return HOLD_QUOTA
-    return HOLD_BILLING if code.startswith("billing") or code == "account_deactivated" else None
+    if code in QUOTA_CODES:
+        return FailureKind.QUOTA
+    # Whatever else a code says of billing, the account is at fault and not the request.
+    return FailureKind.BILLING if code in BILLING_CODES or code.startswith("billing") else None
 
 
 def _line_of(pieces: list[bytes]) -> Iterator[bytes]:

@@ -48,8 +48,8 @@ _K = FailureKind
 _DEFINITE_STATUS = frozenset({400, 401, 403, 404, 413, 422})
 
 # 429 with `insufficient_quota` means no credit, which waiting a minute does not cure; it comes as `code` or as `type`.
-_QUOTA_CODES = frozenset({"insufficient_quota", "quota_exceeded"})
-_BILLING_CODES = frozenset({"billing_hard_limit_reached", "billing_not_active", "account_deactivated"})
+QUOTA_CODES = frozenset({"insufficient_quota", "quota_exceeded"})
+BILLING_CODES = frozenset({"billing_hard_limit_reached", "billing_not_active", "account_deactivated"})
 # Also sent with 403, when a project may not use a model that exists.
 _MODEL_CODES = frozenset({"model_not_found"})
 
@@ -140,9 +140,9 @@ def _kind_of(status: int, codes: set[str | None], route_known: bool) -> FailureK
     if status in (404, 405) and not route_known:
         return _K.NO_SUCH_ROUTE
     if status in (400, 402, 403, 429):
-        if codes & _BILLING_CODES:
+        if codes & BILLING_CODES:
             return _K.BILLING
-        if codes & _QUOTA_CODES:
+        if codes & QUOTA_CODES:
             return _K.QUOTA
     if status in (400, 403, 404) and codes & _MODEL_CODES:
         return _K.MODEL_NOT_FOUND
@@ -188,7 +188,7 @@ _VALIDATION_CLASS = {
     # A model or a right that the account lacks: configuration, so no request is to blame.
     **dict.fromkeys(_MODEL_CODES | {"permission_denied", "input_no_permissions"}, ValidationClass.MODEL),
     "token_limit_exceeded": ValidationClass.TOKEN_LIMIT,
-    **dict.fromkeys(_BILLING_CODES | _QUOTA_CODES, ValidationClass.BILLING),
+    **dict.fromkeys(BILLING_CODES | QUOTA_CODES, ValidationClass.BILLING),
 }
 
 

@@ -15,7 +15,7 @@ from livedash_pipeline.ledger.rules.admission import admission
 from livedash_pipeline.ledger.rules.admission.admission import HoldRule
 from livedash_pipeline.ledger.rules.admission.shared_refusal import Refusals, describe_shared, shared_refusal
 from livedash_pipeline.ledger.rules.results.judgement import validation_verdict
-from livedash_pipeline.ledger.rules.results.result_lines import HOLD_BILLING, HOLD_QUOTA, hold_code
+from livedash_pipeline.ledger.rules.results.result_lines import hold_code
 from livedash_pipeline.ledger.rules.service.batch_words import EndWord
 from livedash_pipeline.ledger.rules.service.failures import FailureKind, ValidationClass, classify_validation
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
@@ -26,10 +26,6 @@ from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
 
-_ACCOUNT_HOLDS = {
-    HOLD_QUOTA: admission.hold_rule(FailureKind.QUOTA),
-    HOLD_BILLING: admission.hold_rule(FailureKind.BILLING),
-}
 _VALIDATION_HOLDS = {
     ValidationClass.TOKEN_LIMIT: admission.TOKEN_LIMIT_HOLD,
     ValidationClass.MODEL: admission.hold_rule(FailureKind.MODEL_NOT_FOUND),
@@ -38,10 +34,15 @@ _VALIDATION_HOLDS = {
 
 
 def hold_after(
-    context: BatchContext, connection: Connection, batch: BatchToIngest, hold_codes: Mapping[str, str], *, now: datetime
+    context: BatchContext,
+    connection: Connection,
+    batch: BatchToIngest,
+    hold_codes: Mapping[FailureKind, str],
+    *,
+    now: datetime,
 ) -> None:
     """Keeps others from trying what the service has just refused, with the key that the batch was made with."""
-    causes = [(_ACCOUNT_HOLDS[code], code, message) for code, message in hold_codes.items()]
+    causes = [(admission.hold_rule(kind), str(kind), message) for kind, message in hold_codes.items()]
     if batch.end is EndWord.FAILED:
         causes += _validation_causes(batch)
     for rule, reason, message in causes:
@@ -70,7 +71,7 @@ def _validation_causes(batch: BatchToIngest) -> list[tuple[HoldRule, str, str]]:
     error = next(error for error in batch.errors if classify_validation(error) is verdict)
     code = error.code or verdict.value
     if verdict is ValidationClass.BILLING:
-        rule = _ACCOUNT_HOLDS.get(hold_code(code) or "", rule)
+        rule = admission.hold_rule(hold_code(code) or FailureKind.BILLING)
     return [(rule, code, error.message or f"Batch {batch.openai_batch_id} was refused.")]
 
 

@@ -189,7 +189,7 @@ class LineCounts:
     succeeded: int = 0
     unreadable: int = 0
     strangers: int = 0
-    hold_codes: dict[str, str] = field(default_factory=dict)
+    hold_codes: dict[FailureKind, str] = field(default_factory=dict)
 
 
 def staged_rows(
