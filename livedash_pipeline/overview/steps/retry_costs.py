@@ -15,9 +15,8 @@ from livedash_pipeline.analysis.rules.request_lines import RequestSizer
 from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.intake.store.sessions import messages_by_session
-from livedash_pipeline.ledger.rules.admission import admission
+from livedash_pipeline.ledger.steps.admission.spending import budget_for
 from livedash_pipeline.ledger.store.admission import model_parameters
-from livedash_pipeline.money.store import prices
 from livedash_pipeline.overview.store.stage_retries import RetryEstimate, retry_estimates, unmeasured_sessions
 from livedash_pipeline.settings import Settings
 
@@ -25,20 +24,11 @@ from livedash_pipeline.settings import Settings
 def estimate_retries(connection: Connection, settings: Settings, count_tokens: Callable[[str], int]) -> Decimal | None:
     """Euro at most for the analyses that are staged; None where a price or the exchange rate is unknown."""
     now = database_now(connection)
-    rate = prices.rate_at(connection, now, settings.livedash_usd_eur)
     total = Decimal(0)
     for estimate in retry_estimates(connection):
         model = get_company(connection, estimate.company).model or settings.openai_model
-        priced = prices.price_for(connection, model, now)
-        if rate is None or priced is None or priced[1].batch_input is None or priced[1].batch_output is None:
-            return None
-        budget = admission.budget(
-            cap=None,
-            committed=Decimal(0),
-            input_usd=priced[1].batch_input,
-            output_usd=priced[1].batch_output,
-            usd_eur=rate.usd_eur,
-        )
+        # Under a cap, however small, what has no known price has no budget.
+        budget = budget_for(connection, settings, model, cap=Decimal(0), now=now)
         if budget is None:
             return None
         sizer = RequestSizer.for_model(model, count_tokens, model_parameters.parameters_for(connection, model))

@@ -1,6 +1,7 @@
-"""Whether a spending cap can pay for anything at all: a cap below the price of one request is a setting that cannot be meant.
+"""What tokens of a model cost in euro now, and whether a spending cap can pay for anything at all.
 
-What a cap keeps waiting from month to month is decided by the claims (`ledger.steps.batches.submit`).
+A cap below the price of one request is a setting that cannot be meant. What a cap keeps waiting from month to month is decided by
+the claims (`ledger.steps.batches.submit`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sqlalchemy import Connection
 
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.ledger.rules.admission import admission
-from livedash_pipeline.ledger.rules.admission.admission import PendingGroup
+from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup
 from livedash_pipeline.ledger.store.admission import model_parameters
 from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 from livedash_pipeline.money.store import prices
@@ -67,15 +68,28 @@ def require_payable(connection: Connection, settings: Settings, models: Iterable
     )
 
 
-def _least_eur(connection: Connection, settings: Settings, model: str, now: datetime) -> Decimal | None:
-    """What any request to a model is priced at least: the longest answer, without its question."""
+def budget_for(
+    connection: Connection,
+    settings: Settings,
+    model: str,
+    *,
+    cap: Decimal | None,
+    now: datetime,
+    committed: Decimal = Decimal(0),
+) -> Budget | None:
+    """Prices of a model's tokens in batches and what a cap leaves; None where there is a cap, and price or rate is unknown."""
     priced = prices.price_for(connection, model, now)
     rate = prices.rate_at(connection, now, settings.livedash_usd_eur)
-    budget = admission.budget(
-        cap=settings.livedash_monthly_cap_eur,
-        committed=Decimal(0),
+    return admission.budget(
+        cap=cap,
+        committed=committed,
         input_usd=priced[1].batch_input if priced else None,
         output_usd=priced[1].batch_output if priced else None,
         usd_eur=rate.usd_eur if rate else None,
     )
+
+
+def _least_eur(connection: Connection, settings: Settings, model: str, now: datetime) -> Decimal | None:
+    """What any request to a model is priced at least: the longest answer, without its question."""
+    budget = budget_for(connection, settings, model, cap=settings.livedash_monthly_cap_eur, now=now)
     return None if budget is None else model_parameters.output_maximum(connection, model) * budget.eur_per_output_token
