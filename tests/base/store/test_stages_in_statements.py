@@ -12,7 +12,10 @@ from livedash_pipeline.base.rules.states import PASSED_STAGES, STAGE_MOVES, Stag
 from livedash_pipeline.base.store import stages
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.statements import statement, with_lists
+from livedash_pipeline.intake.store.sessions import find_due_sessions
+from livedash_pipeline.intake.store.transcripts import ImportPage
 from livedash_pipeline.overview.store.stage_retries import stage_retries
+from livedash_pipeline.submissions.store.submissions import companies_with_submissions
 from tests.conftest import NOW
 from tests.support.imported import make_company
 
@@ -104,6 +107,20 @@ def test_statements_know_which_sessions_are_ready_for_a_stage(
         assert eligible == {each for each in ready if found[each][place] is S.FAILED}
         started = stages.start_stage(connection, stage, found, now=NOW).moved
         assert set(started) == {each for each in ready if S.IN_PROGRESS in STAGE_MOVES[found[each][place]]}
+
+
+def test_the_sensor_of_submissions_counts_what_derivations_and_requests_find(
+    engine: Engine, company: Company, found: Mapping[UUID, Statuses]
+) -> None:
+    page = {"company_id": company.id, "after_id": UUID(int=0), "chunk_size": 10_000, "stages_added": True}
+    with engine.connect() as connection:
+        # Submissions have a row at every stage.
+        marked = "UPDATE session_imports SET source = 'api' WHERE external_session_id NOT LIKE '%A%' RETURNING id"
+        submitted = ids(connection, marked)
+        due = {row.import_id for row in find_due_sessions(connection, ImportPage(company.id, "", "~"))}
+        unasked = {row.import_id for row in connection.execute(statement("analysis/find_sessions_to_request"), page)}
+        (waiting,) = companies_with_submissions(connection)
+    assert waiting.sessions == len(due & submitted) + len(unasked & submitted) > 0
 
 
 def test_requests_are_made_and_withdrawn_by_what_is_before_the_analysis(
