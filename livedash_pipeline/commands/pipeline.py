@@ -108,24 +108,14 @@ def submit(company: str | None, dry_run: bool, unhold: bool) -> Answer:
 
 
 def _preview(company: str | None, *, unhold: bool) -> Document:
-    from livedash_pipeline.base.rules.endpoints import key_fingerprint
     from livedash_pipeline.base.store.companies import optional_company_id
     from livedash_pipeline.kinds import KINDS
-    from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
-    from livedash_pipeline.ledger.steps.batches.preview import preview_submit
+    from livedash_pipeline.overview.steps.pipeline_report import foresee_submit
 
     with ready_engine() as (settings, engine):
         with engine.connect() as connection:
             company_id = optional_company_id(connection, company)
-        return preview_submit(
-            engine,
-            settings,
-            KINDS,
-            endpoint=configured_endpoint(settings),
-            key_fingerprint=key_fingerprint(settings.openai_api_key) if settings.openai_api_key else None,
-            company_id=company_id,
-            unhold=unhold,
-        )
+        return foresee_submit(engine, settings, KINDS, company_id, unhold=unhold)
 
 
 @command("poll", works=True, example="livedash poll && livedash ingest")

@@ -20,5 +20,10 @@ def storable_text(text: str) -> tuple[str, bool]:
     return (replaced, True) if count else (text, False)
 
 
+def storable(text: str | None) -> str | None:
+    """The text as Postgres can hold it; None for none."""
+    return None if text is None else storable_text(text)[0]
+
+
 LANGUAGE_FORM = "^[a-z]{2,3}$"
 """What the database takes for a language."""

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from livedash_pipeline.base.rules.text import storable_text
+from livedash_pipeline.base.rules.text import storable
 from livedash_pipeline.base.rules.urls import UrlProblem
 from livedash_pipeline.base.store.copying import copying
 from livedash_pipeline.base.store.statements import statement
@@ -114,7 +114,6 @@ def store_transcripts(
     with copying(connection, "intake/copy_staged_transcripts") as copy:
         for result in results:
             # A message may quote an address of the CSV or of a redirect.
-            message = None if result.error_message is None else storable_text(result.error_message)[0]
             copy.write_row(
                 (
                     result.import_id,
@@ -125,7 +124,7 @@ def store_transcripts(
                     result.etag,
                     result.replaced,
                     result.error_code,
-                    message,
+                    storable(result.error_message),
                     result.permanent,
                     json.dumps(result.stage_metadata or {}),
                 )

@@ -11,7 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from livedash_pipeline.intake.rules.csv_rejects import RATIO_COUNTS_FROM, too_many_rejects
+from livedash_pipeline.intake.rules.csv_rejects import too_many_rejects
 
 # Requests that failed are counted over so much time; what is older has been seen by somebody.
 FAILURE_WINDOW = timedelta(days=7)
@@ -74,9 +74,8 @@ def import_freshness(import_interval: int) -> FreshnessWindows:
 
 def failure_level(settled: int, failed: int, max_ratio: float) -> Level:
     """ERROR when more requests failed than LIVEDASH_MAX_FAILURE_RATIO allows; of fewer than 50, only when all did."""
-    if settled < RATIO_COUNTS_FROM:
-        return Level.ERROR if 0 < settled == failed else Level.GREEN
-    return Level.ERROR if failed > settled * max_ratio else Level.GREEN
+    # As of records that are rejected.
+    return Level.ERROR if too_many_rejects(settled, failed, max_ratio) else Level.GREEN
 
 
 def reject_level(records: int, rejected: int, max_ratio: float) -> Level:

@@ -59,17 +59,25 @@ def count_unfinished(engine: Engine, company: str | None = None) -> int:
         return stages.count_unsettled_sessions(connection, company_id)
 
 
+def foresee_submit(
+    engine: Engine, settings: Settings, kinds: Kinds, company_id: UUID | None, *, unhold: bool = False
+) -> Document:
+    """What a submit of the settings' service and key would send, as `preview_submit` says."""
+    return preview_submit(
+        engine,
+        settings,
+        kinds,
+        endpoint=configured_endpoint(settings),
+        key_fingerprint=key_fingerprint(settings.openai_api_key) if settings.openai_api_key else None,
+        company_id=company_id,
+        unhold=unhold,
+    )
+
+
 def _held_back(engine: Engine, settings: Settings, kinds: Kinds, company_id: UUID | None) -> list[Obstacle]:
     """What a submit would hold back; a setting that lets nothing be sent at all is an obstacle, no failure of the overview."""
     try:
-        preview = preview_submit(
-            engine,
-            settings,
-            kinds,
-            endpoint=configured_endpoint(settings),
-            key_fingerprint=key_fingerprint(settings.openai_api_key) if settings.openai_api_key else None,
-            company_id=company_id,
-        )
+        preview = foresee_submit(engine, settings, kinds, company_id)
     except SettingsError as error:
         return [Obstacle(error.message, error.remedy)]
     return [Obstacle(f"{reason.rstrip('.')}.", "See `livedash submit --dry-run`.") for reason in preview["held"]]

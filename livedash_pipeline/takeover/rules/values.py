@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from livedash_pipeline.base.rules.text import storable_text
+from livedash_pipeline.base.rules.text import storable
 
 Row = Mapping[str, Any]
 
@@ -101,9 +101,7 @@ def whole(value: object, most: int = _LARGEST_INTEGER) -> int | None:
 
 def text(value: object) -> str | None:
     """A text that is not empty, as Postgres can keep it."""
-    if not isinstance(value, str) or not value:
-        return None
-    return storable_text(value)[0]
+    return storable(value) if isinstance(value, str) and value else None
 
 
 def complaint(value: object) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from livedash_pipeline.base.rules.wording import plural, verb
+from livedash_pipeline.base.rules.wording import at, plural, verb
 from livedash_pipeline.ledger.rules.results.short_results import describe_waiting
 
 
@@ -71,7 +71,7 @@ def why_nothing_is_sent(standing: Standing) -> list[str]:
 
 def unknown_clause(count: int, looked_for_from: datetime | None) -> str:
     """That it is not known whether batches exist at the service, and who finds out when."""
-    moment = "" if looked_for_from is None else f"; recovery goes on from {looked_for_from:%Y-%m-%d %H:%M:%S %Z} on"
+    moment = "" if looked_for_from is None else f"; recovery goes on from {at(looked_for_from)} on"
     return (
         f"it is not known whether the service took {plural(count, 'batch', 'batches')}: every poll looks for "
         f"{verb(count, 'it', 'them')}, and nothing is sent twice{moment}"

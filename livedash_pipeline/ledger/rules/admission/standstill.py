@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from livedash_pipeline.base.rules.states import ENDED_BATCHES, BatchStatus
+from livedash_pipeline.base.rules.wording import at
 from livedash_pipeline.ledger.rules.service.batch_words import is_known
 
 # The service validates a file of 50,000 lines within minutes.
@@ -60,13 +61,13 @@ def why_it_stands_still(batch: BatchSituation, *, endpoint: str | None, now: dat
         return _why_it_was_not_sent(batch, now)
     if batch.not_found_since is not None:
         return (
-            f"The service does not know it since {_shown(batch.not_found_since)}; after LIVEDASH_VANISHED_AFTER it is "
+            f"The service does not know it since {at(batch.not_found_since)}; after LIVEDASH_VANISHED_AFTER it is "
             "believed to be gone."
         )
     if batch.cancel_requested_at is not None:
-        return f"A cancel was asked for at {_shown(batch.cancel_requested_at)}; the service has not ended it yet."
+        return f"A cancel was asked for at {at(batch.cancel_requested_at)}; the service has not ended it yet."
     if batch.expires_at is not None and batch.expires_at < now:
-        return f"It expired at {_shown(batch.expires_at)}, and no poll has seen that yet: is open_batch_sensor running?"
+        return f"It expired at {at(batch.expires_at)}, and no poll has seen that yet: is open_batch_sensor running?"
     if batch.openai_status and not is_known(batch.openai_status.lower()):
         return f"The service calls its state {batch.openai_status[:40]!r}, which says nothing here; it goes on being asked for."
     if batch.status is BatchStatus.VALIDATING and now - batch.status_changed_at > _LONG_VALIDATION:
@@ -77,9 +78,7 @@ def why_it_stands_still(batch: BatchSituation, *, endpoint: str | None, now: dat
 def _why_it_is_not_taken_in(batch: BatchSituation, now: datetime) -> str:
     if batch.short_reason is not None:
         ahead = batch.next_ingest_at is not None and batch.next_ingest_at > now
-        due = (
-            f"the next look is at {_shown(batch.next_ingest_at)}" if ahead and batch.next_ingest_at else "a look is due"
-        )
+        due = f"the next look is at {at(batch.next_ingest_at)}" if ahead and batch.next_ingest_at else "a look is due"
         times = f", the same at {batch.short_downloads} looks" if batch.short_downloads > 1 else ""
         return (
             f"Its results are not whole: {batch.short_reason}{times}; {due}. If they are to count as they are: "
@@ -107,7 +106,3 @@ def _why_its_create_is_unknown(batch: BatchSituation) -> str:
     if batch.input_delete_requested_at is not None:
         return "Whether it was bought is not known; its input file is being deleted, so that a late create fails."
     return "Create was called and its answer is not known; every poll looks for it, and nothing is sent twice."
-
-
-def _shown(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S %Z}"

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from livedash_pipeline.base.rules.json_lines import objects_on
 from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Outcome
-from livedash_pipeline.base.rules.text import storable_text
+from livedash_pipeline.base.rules.text import storable
 from livedash_pipeline.ledger.rules.results import answer_bodies
 from livedash_pipeline.ledger.rules.results.answers import AnswerReader, UnusableAnswer, UsableAnswer
 from livedash_pipeline.ledger.rules.results.line_bodies import find_body
@@ -56,8 +56,7 @@ def judge_line(line: ResultLine, subject_id: str, read_answer: AnswerReader) -> 
     if line.outcome is None:
         return None
     text = line.raw if line.content is None else line.content
-    raw = None if text is None else storable_text(text)[0]
-    message = None if line.error_message is None else storable_text(line.error_message)[0]
+    raw, message = storable(text), storable(line.error_message)
     if line.outcome is Outcome.TRANSIENT:
         # Kept only where nothing says how the request ended; by its subject's id an answer in it is certain.
         raw = None

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from livedash_pipeline.base.rules.wording import at
+
 BELIEVED_AFTER = 3
 """Equal looks in a row after which a service is believed to have no more."""
 
@@ -66,4 +68,4 @@ def wait_after(looks: int) -> timedelta:
 def describe_waiting(batches: int, next_at: datetime) -> str:
     """Batches that nobody looks at before a moment, in words and without a full stop."""
     wait = "batch waits" if batches == 1 else "batches wait"
-    return f"{batches} {wait} for whole files; the next look is at {next_at:%Y-%m-%d %H:%M:%S %Z}"
+    return f"{batches} {wait} for whole files; the next look is at {at(next_at)}"

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from livedash_pipeline.base.rules.text import storable_text
+
 MESSAGE_LENGTH = 500
 LARGEST_COUNT = 2**31 - 1
 LARGEST_TOKENS = 2**63 - 1
@@ -20,8 +22,6 @@ LARGEST_TOKENS = 2**63 - 1
 _MILLISECONDS_FROM = 1e11
 _MICROSECONDS_FROM = 1e14
 
-# Postgres takes neither NUL nor halves of surrogate pairs in text.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # `sk-…` keys, `Bearer …`, and whatever follows "API key provided:", the words with which a 401 quotes the key.
 _SECRETS = (
     (re.compile(r"\bsk-[\w*.…-]{4,}"), "sk-***"),
@@ -39,7 +39,7 @@ def read_text(value: object) -> str | None:
         return str(value)
     if not isinstance(value, str):
         return None
-    return _UNSTORABLE.sub("\ufffd", value).strip() or None
+    return storable_text(value)[0].strip() or None
 
 
 def read_count(value: object, largest: int = LARGEST_COUNT) -> int | None:

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES
-from livedash_pipeline.base.rules.text import storable_text
+from livedash_pipeline.base.rules.text import storable
 from livedash_pipeline.ledger.rules.results.answers import AnswerReader
 from livedash_pipeline.ledger.rules.results.judgement import VANISHED, is_success, judge_line
 from livedash_pipeline.ledger.rules.results.result_evidence import FileEvidence, content_fault, is_sized, transfer_fault
@@ -226,10 +226,6 @@ def _request_id(custom_id: str | None) -> UUID | None:
         return None
 
 
-def _storable(text: str | None) -> str | None:
-    return None if text is None else storable_text(text)[0]
-
-
 def _row(
     line: ResultLine,
     subjects: Mapping[UUID, UUID],
@@ -258,14 +254,14 @@ def _row(
         judged.outcome.value,
         succeeded,
         line.counted_release,
-        _storable(judged.error_code),
+        storable(judged.error_code),
         judged.error_message,
         line.http_status,
-        _storable(line.finish_reason),
-        _storable(line.openai_request_id),
-        _storable(line.model),
-        _storable(line.service_tier),
-        _storable(line.system_fingerprint),
+        storable(line.finish_reason),
+        storable(line.openai_request_id),
+        storable(line.model),
+        storable(line.service_tier),
+        storable(line.system_fingerprint),
         usage.prompt_tokens,
         usage.completion_tokens,
         usage.total_tokens,
