@@ -10,7 +10,7 @@ WITH locked AS MATERIALIZED (
         requests.transcript_hash
     FROM ai_processing_requests AS requests
     CROSS JOIN LATERAL request_subject(requests.processing_type, requests.subject_id) AS subject
-    JOIN companies ON companies.id = requests.company_id AND companies.status IN ('ACTIVE', 'TRIAL')
+    JOIN companies ON companies.id = requests.company_id AND companies.status = ANY(:working_companies)
     WHERE
         requests.company_id = :company_id
         AND requests.model = :model

@@ -26,7 +26,7 @@ FROM ai_processing_requests AS requests
 JOIN companies ON companies.id = requests.company_id
 WHERE
     requests.processing_status = 'PENDING_BATCHING'
-    AND companies.status IN ('ACTIVE', 'TRIAL')
+    AND companies.status = ANY(:working_companies)
     AND (CAST(:company_id AS uuid) IS NULL OR requests.company_id = :company_id)
 GROUP BY requests.company_id, companies.slug, requests.model, requests.processing_type
 ORDER BY min(requests.updated_at), requests.company_id, requests.model, requests.processing_type

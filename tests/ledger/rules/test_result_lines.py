@@ -325,21 +325,6 @@ def test_cut_off_last_line_is_noticed(tail: bytes, whole: bool) -> None:
     assert last_line_parses(tail) is whole
 
 
-@pytest.mark.parametrize(
-    ("read", "succeeded"),
-    [
-        (ResultLine(http_status=200), True),
-        (ResultLine(http_status=299, outcome=Outcome.MISSING), True),
-        (ResultLine(http_status=300), False),
-        (ResultLine(outcome=Outcome.PARSED), True),
-        (ResultLine(outcome=Outcome.TRANSIENT), False),
-        (ResultLine(outcome=Outcome.PARSED, unreadable=True), False),
-    ],
-)
-def test_a_line_succeeded_by_its_status_or_else_by_a_paid_answer(read: ResultLine, succeeded: bool) -> None:
-    assert read.succeeded is succeeded
-
-
 def test_a_value_that_is_nested_too_deep_has_no_text() -> None:
     deep: list[Any] = []
     for _ in range(200_000):

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, update
 
 from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.rules.states import WORKING_COMPANIES, CompanyStatus
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import companies
@@ -65,7 +66,9 @@ def test_claims_take_what_the_preview_foresees(engine: Engine, company: Company)
                 max_request_eur=most,
                 budget=budget,
             )
-            claims.fail_oversized(connection, group_of(company), **longest, now=group_of(company).oldest)
+            claims.fail_oversized(
+                connection, group_of(company), SESSION_ANALYSIS, **longest, now=group_of(company).oldest
+            )
             taken = _claimed(connection, company, ClaimLimits(3, 10**9, free, budget, max_request_eur=most))
         assert taken == (foreseen.requests, foreseen.token_estimate, foreseen.reserved_eur), (fails, free, left, cap)
         found.add(taken[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from itertools import product
 
 from sqlalchemy import Engine, insert, text
@@ -15,15 +16,16 @@ from livedash_pipeline.ledger.store.results.settlement import open_stage
 from livedash_pipeline.money.rules.pricing import usage_differs
 from tests.conftest import NOW
 
-LINES = list(product((None, 0, 1, 2), (None, 0, 1), (None, 1, 3)))
-OTHERS = [[], [(1, 1, 2)], [(None, None, 3)]]
+Line = tuple[int | None, int | None, int | None]
+LINES: list[Line] = list(product((None, 0, 1, 2), (None, 0, 1), (None, 1, 3)))
+OTHERS: list[list[Line]] = [[], [(1, 1, 2)], [(None, None, 3)]]
 STATED = [
     (prompt, completion, total)
     for (prompt, completion), total in product([(None, None), *product(range(4), range(3))], (None, 1, 3, 4, 6))
 ]
 
 
-def usage_of(lines: list[tuple[int | None, ...]]) -> TokenUsage:
+def usage_of(lines: Sequence[Line]) -> TokenUsage:
     usages = [TokenUsage(*line) for line in lines]
     return TokenUsage(
         sum(usage.prompt_tokens or 0 for usage in usages),

@@ -67,6 +67,6 @@ def test_the_check_counts_what_the_claims_count(engine: Engine) -> None:
             row["company"]: row["spent_eur"] + row["in_flight_eur"] for row in spending(connection, month_start=NOW)
         }
         for owner, case in zip(owners, TRIES, strict=True):
-            committed = committed_eur(connection, owner["id"], month_start=NOW)
+            committed = committed_eur(connection, uuid.UUID(str(owner["id"])), month_start=NOW)
             assert found.get(owner["slug"], 0) == committed, case
     assert len(set(found.values())) > 3

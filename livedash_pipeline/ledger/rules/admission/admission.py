@@ -151,6 +151,11 @@ class CappedRequests:
     next_price: Decimal | None
 
 
+def unpriced_reason(group: PendingGroup) -> str:
+    """Why a group waits whose price is unknown while there is a cap."""
+    return f"{group.company} has a spending cap, and the price of {group.model} or the exchange rate is unknown"
+
+
 def cap_reasons(group: PendingGroup, cap: Decimal, left: Decimal, requests: CappedRequests) -> list[str]:
     """Why a spending cap keeps requests of a group waiting, in words; empty if it does not."""
     reasons = []

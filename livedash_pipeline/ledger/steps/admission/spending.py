@@ -16,8 +16,10 @@ from sqlalchemy import Connection
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.ledger.rules.admission import admission
 from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup
+from livedash_pipeline.ledger.rules.results.judgement import month_of
 from livedash_pipeline.ledger.store.admission import model_parameters
-from livedash_pipeline.ledger.store.batches.request_kind import Kinds
+from livedash_pipeline.ledger.store.batches import claims, previews
+from livedash_pipeline.ledger.store.batches.request_kind import Kinds, RequestKind
 from livedash_pipeline.money.store import prices
 from livedash_pipeline.settings import Settings
 
@@ -87,6 +89,28 @@ def budget_for(
         output_usd=priced[1].batch_output if priced else None,
         usd_eur=rate.usd_eur if rate else None,
     )
+
+
+def group_budget(
+    connection: Connection, settings: Settings, group: PendingGroup, *, now: datetime, foreseen: Decimal = Decimal(0)
+) -> Budget | None:
+    """What claims of a group may reserve, `foreseen` of it being taken; None where that is unknown under a cap."""
+    cap = settings.livedash_monthly_cap_eur
+    committed = foreseen
+    if cap is not None:
+        committed += claims.committed_eur(connection, group.company_id, month_start=month_of(now))
+    return budget_for(connection, settings, group.model, cap=cap, committed=committed, now=now)
+
+
+def cap_reasons(
+    connection: Connection, settings: Settings, kind: RequestKind, group: PendingGroup, budget: Budget
+) -> list[str]:
+    """Why the spending cap keeps what is left of a group waiting, in words; empty if it does not."""
+    cap = settings.livedash_monthly_cap_eur
+    if cap is None or budget.left is None:
+        return []
+    waiting = previews.capped_requests(connection, group, prompt_version=kind.version(), budget=budget, cap=cap)
+    return admission.cap_reasons(group, cap, budget.left, waiting)
 
 
 def _least_eur(connection: Connection, settings: Settings, model: str, now: datetime) -> Decimal | None:

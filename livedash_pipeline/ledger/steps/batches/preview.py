@@ -17,18 +17,15 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.base.rules.values import Document, moment, money
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.ledger.rules.admission import admission
-from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup
+from livedash_pipeline.ledger.rules.admission.admission import PendingGroup
 from livedash_pipeline.ledger.rules.admission.limits import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
 from livedash_pipeline.ledger.rules.admission.nothing_sent import Standing, why_nothing_is_sent
-from livedash_pipeline.ledger.rules.results.judgement import month_of
-from livedash_pipeline.ledger.steps.admission.spending import models_to_pay, require_payable
+from livedash_pipeline.ledger.steps.admission.spending import cap_reasons, group_budget, models_to_pay, require_payable
 from livedash_pipeline.ledger.steps.recovery.standing import read_standing
 from livedash_pipeline.ledger.store.admission import holds
 from livedash_pipeline.ledger.store.batches import claims as batches
-from livedash_pipeline.ledger.store.batches import previews
 from livedash_pipeline.ledger.store.batches.previews import ForeseenClaim, foresee_claim, learned_token_limit
 from livedash_pipeline.ledger.store.batches.request_kind import Kinds
-from livedash_pipeline.money.store import prices
 from livedash_pipeline.settings import Settings
 
 
@@ -78,7 +75,7 @@ def preview_submit(
             connection, settings, models_to_pay(connection, settings, kinds, groups, company_id), now=preview.now
         )
         in_force = [] if unhold else _holds(preview, key_fingerprint or "")
-        preview.held += [_describe(hold) for hold in in_force]
+        preview.held += map(str, in_force)
         for group in _free_of(in_force, admission.take_turns(groups)):
             _foresee(preview, group)
         standing = read_standing(connection, kinds, endpoint=endpoint, company_id=company_id, now=preview.now)
@@ -96,20 +93,14 @@ def _free_of(in_force: Iterable[holds.Hold], groups: Iterable[PendingGroup]) -> 
     return [group for group in groups if not held_models & {None, group.model}]
 
 
-def _describe(hold: holds.Hold) -> str:
-    until = f"until {hold.not_before.isoformat()}" if hold.not_before else "until `livedash submit --unhold`"
-    return f"{hold.model or 'every model'} is on hold {until} ({hold.reason}): {hold.message}"
-
-
 def _foresee(preview: _Preview, group: PendingGroup) -> None:
-    budget = _budget(preview, group)
+    settings, foreseen = preview.settings, preview.spent.get(group.company_id, Decimal(0))
+    budget = group_budget(preview.connection, settings, group, now=preview.now, foreseen=foreseen)
     if budget is None:
-        preview.held.append(
-            f"{group.company} has a spending cap, and the price of {group.model} or the exchange rate is unknown"
-        )
+        preview.held.append(admission.unpriced_reason(group))
         return
     free = _free_tokens(preview, group.model)
-    longest = preview.settings.enqueued_token_limit(group.model) or MAX_REQUEST_TOKENS
+    longest = settings.enqueued_token_limit(group.model) or MAX_REQUEST_TOKENS
     claim = foresee_claim(
         preview.connection,
         group,
@@ -117,10 +108,10 @@ def _foresee(preview: _Preview, group: PendingGroup) -> None:
         max_bytes=MAX_FILE_BYTES,
         max_request_tokens=min(MAX_REQUEST_TOKENS, longest),
         max_tokens=free,
-        max_request_eur=preview.settings.livedash_monthly_cap_eur,
+        max_request_eur=settings.livedash_monthly_cap_eur,
         budget=budget,
     )
-    preview.held += _cap_reasons(preview, group, budget)
+    preview.held += cap_reasons(preview.connection, settings, preview.kinds[group.processing_type], group, budget)
     if claim.requests < group.requests:
         preview.held.append(
             f"{group.requests - claim.requests} of {group.requests} requests of {group.company} for {group.model} stay: "
@@ -129,17 +120,7 @@ def _foresee(preview: _Preview, group: PendingGroup) -> None:
     if claim.requests:
         preview.claims.append(claim)
         preview.free[group.model] = None if free is None else free - claim.token_estimate
-        preview.spent[group.company_id] = preview.spent.get(group.company_id, Decimal(0)) + claim.reserved_eur
-
-
-def _cap_reasons(preview: _Preview, group: PendingGroup, budget: Budget) -> list[str]:
-    cap, left = preview.settings.livedash_monthly_cap_eur, budget.left
-    if cap is None or left is None:
-        return []
-    waiting = previews.capped_requests(
-        preview.connection, group, prompt_version=preview.kinds[group.processing_type].version(), budget=budget, cap=cap
-    )
-    return admission.cap_reasons(group, cap, left, waiting)
+        preview.spent[group.company_id] = foreseen + claim.reserved_eur
 
 
 def _free_tokens(preview: _Preview, model: str) -> int | None:
@@ -150,22 +131,6 @@ def _free_tokens(preview: _Preview, model: str) -> int | None:
             batches.enqueued_tokens(preview.connection, preview.endpoint, model),
         )
     return preview.free[model]
-
-
-def _budget(preview: _Preview, group: PendingGroup) -> Budget | None:
-    cap = preview.settings.livedash_monthly_cap_eur
-    committed = preview.spent.get(group.company_id, Decimal(0))
-    if cap is not None:
-        committed += batches.committed_eur(preview.connection, group.company_id, month_start=month_of(preview.now))
-    priced = prices.price_for(preview.connection, group.model, preview.now)
-    rate = prices.rate_at(preview.connection, preview.now, preview.settings.livedash_usd_eur)
-    return admission.budget(
-        cap=cap,
-        committed=committed,
-        input_usd=priced[1].batch_input if priced else None,
-        output_usd=priced[1].batch_output if priced else None,
-        usd_eur=rate.usd_eur if rate else None,
-    )
 
 
 def _document(preview: _Preview, standing: Standing, awaiting: tuple[int, datetime | None]) -> Document:

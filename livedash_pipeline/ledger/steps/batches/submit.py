@@ -24,22 +24,20 @@ from livedash_pipeline.ledger.rules.admission import admission
 from livedash_pipeline.ledger.rules.admission.admission import PendingGroup
 from livedash_pipeline.ledger.rules.admission.limits import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
 from livedash_pipeline.ledger.rules.admission.nothing_sent import why_nothing_is_sent
-from livedash_pipeline.ledger.rules.results.judgement import month_of
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from livedash_pipeline.ledger.steps.admission.pauses import describe_pause, paused_until, unpaused
-from livedash_pipeline.ledger.steps.admission.spending import models_to_pay, require_payable
+from livedash_pipeline.ledger.steps.admission.spending import cap_reasons, group_budget, models_to_pay, require_payable
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.send import InputChangedError, SubmittedBatch, log_claim, release, send
 from livedash_pipeline.ledger.steps.batches.unclaimed import bring_up_to_date, drop_lost_inputs, use_kept_answers
 from livedash_pipeline.ledger.steps.recovery.recover import recover_batches
 from livedash_pipeline.ledger.steps.recovery.standing import read_standing
 from livedash_pipeline.ledger.store.admission import holds
-from livedash_pipeline.ledger.store.batches import claims, previews
+from livedash_pipeline.ledger.store.batches import claims
 from livedash_pipeline.ledger.store.batches.claims import Claim, ClaimLimits
 from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
 from livedash_pipeline.ledger.store.recovery.recovery import TakenOver
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.money.store import prices
 from livedash_pipeline.services.openai.errors import BatchApiError
 from livedash_pipeline.storage import storage_error
 
@@ -194,7 +192,7 @@ def _holds(context: BatchContext, connection: Connection) -> tuple[list[str], se
     """Holds in force in words, and the models they hold (None: every model)."""
     now = context.now(connection)
     in_force = holds.holds_in_force(connection, context.endpoint, key_fingerprint=context.key_fingerprint, now=now)
-    return [_describe_hold(hold) for hold in in_force], {hold.model for hold in in_force}
+    return list(map(str, in_force)), {hold.model for hold in in_force}
 
 
 def _waiting_groups(
@@ -236,11 +234,6 @@ def _due_groups(
             )
         )
     )
-
-
-def _describe_hold(hold: holds.Hold) -> str:
-    until = f"until {hold.not_before.isoformat()}" if hold.not_before else "until `livedash submit --unhold`"
-    return f"{hold.model or 'every model'} is on hold {until} ({hold.reason}): {hold.message}"
 
 
 def _check_model(context: BatchContext, model: str) -> BatchApiError | None:
@@ -286,9 +279,7 @@ def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> 
             return None
         limits = _limits(context, connection, group, now)
         if limits is None:
-            report.held.append(
-                f"{group.company} has a spending cap, and the price of {group.model} or the exchange rate is unknown"
-            )
+            report.held.append(admission.unpriced_reason(group))
             return None
         # The savepoint takes back the batch row when nothing fits into it.
         with connection.begin_nested() as savepoint:
@@ -318,18 +309,7 @@ def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> 
 def _limits(context: BatchContext, connection: Connection, group: PendingGroup, now: datetime) -> ClaimLimits | None:
     settings = context.settings
     learned = holds.lock_admission(connection, context.endpoint, group.model, now=now)
-    month = month_of(now)
-    cap = settings.livedash_monthly_cap_eur
-    committed = claims.committed_eur(connection, group.company_id, month_start=month) if cap is not None else Decimal(0)
-    priced = prices.price_for(connection, group.model, now)
-    rate = prices.rate_at(connection, now, settings.livedash_usd_eur)
-    budget = admission.budget(
-        cap=cap,
-        committed=committed,
-        input_usd=priced[1].batch_input if priced else None,
-        output_usd=priced[1].batch_output if priced else None,
-        usd_eur=rate.usd_eur if rate else None,
-    )
+    budget = group_budget(connection, settings, group, now=now)
     if budget is None:
         return None
     enqueued = claims.enqueued_tokens(connection, context.endpoint, group.model)
@@ -340,18 +320,14 @@ def _limits(context: BatchContext, connection: Connection, group: PendingGroup, 
         free,
         budget,
         max_first_tokens=0 if enqueued else _longest_request(context, group),
-        max_request_eur=cap,
+        max_request_eur=settings.livedash_monthly_cap_eur,
     )
 
 
 def _cap_reasons(context: BatchContext, connection: Connection, group: PendingGroup, limits: ClaimLimits) -> list[str]:
     """Why the spending cap keeps what is left of a group waiting; said in the log as well, where a command shows it."""
-    cap, left = limits.max_request_eur, limits.budget.left
-    if cap is None or left is None:
-        return []
-    version = context.kinds[group.processing_type].version()
-    waiting = previews.capped_requests(connection, group, prompt_version=version, budget=limits.budget, cap=cap)
-    reasons = admission.cap_reasons(group, cap, left, waiting)
+    kind = context.kinds[group.processing_type]
+    reasons = cap_reasons(connection, context.settings, kind, group, limits.budget)
     for reason in reasons:
         log.warning("held back", company=group.company, model=group.model, reason=reason)
     return reasons

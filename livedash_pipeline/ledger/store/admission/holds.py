@@ -25,6 +25,11 @@ class Hold:
     message: str
     not_before: datetime | None
 
+    def __str__(self) -> str:
+        """The hold in one sentence."""
+        until = f"until {self.not_before.isoformat()}" if self.not_before else "until `livedash submit --unhold`"
+        return f"{self.model or 'every model'} is on hold {until} ({self.reason}): {self.message}"
+
 
 def holds_in_force(connection: Connection, endpoint: str, *, key_fingerprint: str, now: datetime) -> list[Hold]:
     """Holds of an endpoint that still count, a pause for too many calls among them.

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, case, func, insert, select, update
 
-from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Outcome
+from livedash_pipeline.base.rules.outcomes import CHARGED_OUTCOMES
 from livedash_pipeline.base.rules.states import BATCH_MOVES, LIVE_BATCHES, BatchStatus, sources_of
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_request_attempts, ai_surplus_batches, companies
@@ -114,7 +114,7 @@ def committed_eur(connection: Connection, company_id: UUID, *, month_start: date
         .where(late.c.total_cost_eur.is_not(None))
         .exists()
     )
-    charged = attempts.outcome.in_(PAID_OUTCOMES | {Outcome.ARTIFACT_UNAVAILABLE}) & ~shown
+    charged = attempts.outcome.in_(CHARGED_OUTCOMES) & ~shown
     may_be_charged = attempts.outcome.is_(None) | charged
     reserved = case((may_be_charged, attempts.reserved_eur))
     query = (
