@@ -8,7 +8,7 @@
     ├── StorageError            a file cannot be written or opened; exit status 2 where a setting names its place
     ├── SourceError             a CSV or transcript source cannot be read now; `retryable` says whether waiting helps
     ├── RejectedImportError     too many records of a file cannot be read
-    └── BatchApiError           the Batch API refused; raised by `services.openai`
+    └── ServiceError           the Batch API refused; raised by `services.openai`
 
 Add a class only where callers treat it differently. Bad rows, bad lines and bad answers are values, not errors.
 """

@@ -22,7 +22,7 @@ from livedash_pipeline.base.rules.database_faults import DATABASE
 from livedash_pipeline.base.store.faults import database_fault_of
 from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, SettingsError, StorageError, UsageError
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.storage import failed_write
 
 MEDIA_TYPE = "application/problem+json"
@@ -137,7 +137,7 @@ def problem_of(error: Exception) -> Problem | None:
     if isinstance(error, ClientDisconnect):
         # Nobody reads this; it ends as a line of the access log.
         return Problem("bad_request", "The client went away before the body had come whole.")
-    if isinstance(error, BatchApiError):
+    if isinstance(error, ServiceError):
         return _of_service(error)
     if isinstance(error, LivedashError):
         return _of_ours(error)
@@ -163,7 +163,7 @@ def _of_ours(error: LivedashError) -> Problem:
     return Problem("conflict", error.message, remedy=error.remedy)
 
 
-def _of_service(error: BatchApiError) -> Problem:
+def _of_service(error: ServiceError) -> Problem:
     passing = {FailureKind.TIMEOUT, FailureKind.UNREACHABLE, FailureKind.RATE_LIMITED, FailureKind.CONFLICT}
     if error.failure.kind not in passing:
         return Problem("upstream_refused", error.message, remedy=error.remedy)

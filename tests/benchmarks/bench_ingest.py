@@ -10,11 +10,12 @@ from pathlib import Path
 from sqlalchemy import Engine, event
 
 from livedash_pipeline.kinds import KINDS
+from livedash_pipeline.ledger.rules.service.gateway import BatchGateway
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
-from livedash_pipeline.services.openai.gateway import BatchGateway, connect
+from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.settings import isolated_settings
 from tests.benchmarks.copying import Input, Rows, seconds_of_copy
 from tests.benchmarks.data import BATCH, IN_FLIGHT, fill_requests

@@ -14,9 +14,10 @@ from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import ai_batch_requests
 from livedash_pipeline.kinds import KINDS
+from livedash_pipeline.ledger.rules.service.gateway import BatchGateway
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
-from livedash_pipeline.services.openai.gateway import BatchGateway, connect
+from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.settings import isolated_settings
 from tests.benchmarks.data import MODEL
 from tests.benchmarks.figures import Figure

@@ -10,7 +10,7 @@ import pytest
 from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.errors import SettingsError, SourceError, UsageError
 from livedash_pipeline.local.batch_api.faults import parse_script
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from tests.defs.world import SESSIONS, SLUG, World
 
 GROUPS = {
@@ -145,7 +145,7 @@ def test_ingest_results_accepts_files_and_takes_them_in_again(world: World) -> N
     step = "ingested_results_and_questions"
     refused = '[{"kind": "status", "operation": "download_file", "status": 403}]'
     world.service.service.install_faults(parse_script(refused))
-    with pytest.raises(BatchApiError):
+    with pytest.raises(ServiceError):
         world.run("ingest_results", SLUG)
     accepted = world.run("ingest_results", SLUG, ops={step: {"accept_files": name}})
     report: Any = _metadata(accepted)["ingested_results"]["report"]
@@ -241,7 +241,7 @@ def test_without_a_key_nothing_is_claimed(world: World) -> None:
 def test_a_model_that_does_not_exist_fails_the_run_with_the_services_message(world: World) -> None:
     world.change(openai_model="no-such-model")
     world.run("import_sessions", SLUG)
-    with pytest.raises(BatchApiError, match="no-such-model"):
+    with pytest.raises(ServiceError, match="no-such-model"):
         world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}})
     assert world.sql("SELECT count(*) FROM ai_batch_requests") == [(0,)]
 

@@ -7,7 +7,7 @@ import uuid
 import dagster as dg
 import pytest
 
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from tests.defs.world import SESSIONS, SLUG, World
 
 RECONCILED = {"ok": True, "adopted": 0, "surplusCancelled": 0, "strangers": 0, "filesRemoved": 0, "vanished": 0}
@@ -104,7 +104,7 @@ def test_reconcile_batches_says_what_a_person_has_to_know(submitted: World) -> N
 def test_a_service_that_is_not_there_fails_the_run_and_changes_nothing(submitted: World) -> None:
     before = submitted.sql("SELECT * FROM ai_batch_requests")
     submitted.change(openai_base_url="http://127.0.0.1:9/v1")
-    with pytest.raises(BatchApiError):
+    with pytest.raises(ServiceError):
         submitted.run("reconcile_batches")
     assert submitted.sql("SELECT * FROM ai_batch_requests") == before
 

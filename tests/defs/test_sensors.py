@@ -17,7 +17,7 @@ from livedash_pipeline.ledger.rules.admission.admission import hold_rule
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from livedash_pipeline.ledger.steps.results.take_webhook import take_webhook
 from livedash_pipeline.ledger.store.admission import holds
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.services.openai.webhooks import WebhookEvent
 from livedash_pipeline.settings import Settings
 from tests.defs.world import SESSIONS, SLUG, World
@@ -304,7 +304,7 @@ def test_each_company_with_finished_batches_gets_one_run(world: World) -> None:
 def test_a_tick_fails_if_nothing_can_be_asked(world: World) -> None:
     _submitted(world)
     world.change(openai_api_key="revoked")
-    with pytest.raises(BatchApiError, match="401"):
+    with pytest.raises(ServiceError, match="401"):
         world.tick("open_batch_sensor")
     assert world.sql("SELECT status FROM ai_batch_requests") == [("VALIDATING",)]
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind, classify_api_error, no_answer
+from livedash_pipeline.ledger.rules.service.gateway import Download, ModelCheck
 from livedash_pipeline.ledger.rules.service.remote import (
     METADATA_NONCE,
     RemoteBatch,
@@ -26,10 +27,10 @@ from livedash_pipeline.local.batch_api.faulty_service import FaultyService, Repl
 from livedash_pipeline.local.batch_api.records import BatchRecord
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.service import BatchService
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.services.openai.calls import Document, walk_pages
-from livedash_pipeline.services.openai.downloads import Download, store_download
-from livedash_pipeline.services.openai.errors import BatchApiError
-from livedash_pipeline.services.openai.gateway import BATCH_URL, COMPLETION_WINDOW, ModelCheck, stated_size
+from livedash_pipeline.services.openai.downloads import store_download
+from livedash_pipeline.services.openai.gateway import BATCH_URL, COMPLETION_WINDOW, PROMISES, stated_size
 from livedash_pipeline.services.openai.retries import ATTEMPTS, repeated
 from tests.simulation.clock import Clock
 from tests.simulation.workers import Worker
@@ -97,6 +98,7 @@ class SimulatedGateway:
         on_failure: Callable[[ApiFailure], None] = lambda _failure: None,
     ) -> None:
         self.endpoint = endpoint
+        self.promises = PROMISES
         self._create_tries = create_tries
         self._on_failure = on_failure
         self._deletes = deletes
@@ -109,7 +111,7 @@ class SimulatedGateway:
         """As `BatchGateway.check_model`."""
         try:
             self._safely("check_model", lambda: self._service.get_model(model), timeout)
-        except BatchApiError as error:
+        except ServiceError as error:
             failure = error.failure
             missing = failure.status in (404, 405) and failure.kind is not FailureKind.MODEL_NOT_FOUND
             return ModelCheck(False, True, failure, missing)
@@ -162,7 +164,7 @@ class SimulatedGateway:
         """As `BatchGateway.cancel_batch`."""
         try:
             return read_remote_batch(self._once("cancel_batch", lambda: self._service.cancel_batch(batch_id)))
-        except BatchApiError as error:
+        except ServiceError as error:
             if error.failure.kind in (FailureKind.CONFLICT, FailureKind.REFUSED):
                 return self.retrieve_batch(batch_id, timeout=timeout)
             raise
@@ -185,7 +187,7 @@ class SimulatedGateway:
             return True
         try:
             self._safely("delete_file", lambda: self._service.delete_file(file_id))
-        except BatchApiError as error:
+        except ServiceError as error:
             if error.failure.kind is FailureKind.NOT_FOUND:
                 return False
             raise
@@ -228,7 +230,7 @@ class SimulatedGateway:
             return answer
         self._worker.boundary(f"call {operation}: after")
         self._on_failure(failure)
-        raise BatchApiError(operation, failure)
+        raise ServiceError(operation, failure)
 
     def _pause(self, _seconds: float) -> None:
         self._clock.advance(_PAUSE_SECONDS)

@@ -35,7 +35,6 @@ from livedash_pipeline.local.batch_api.faults import FaultScript
 from livedash_pipeline.local.batch_api.faulty_service import FaultyService
 from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.records import ENDED
-from livedash_pipeline.services.openai.gateway import BatchGateway
 from livedash_pipeline.services.openai.tokens import count_tokens
 from livedash_pipeline.settings import Settings
 from tests.simulation.clock import Clock
@@ -231,7 +230,7 @@ class _Run:
         )
         return BatchContext(
             engine,
-            cast(BatchGateway, gateway),
+            gateway,
             self._database.kinds,
             self._settings,
             now=lambda _connection: self._clock.now(),

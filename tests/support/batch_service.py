@@ -13,7 +13,8 @@ from typing import Any
 
 import httpx2
 
-from livedash_pipeline.services.openai.gateway import BatchGateway, connect
+from livedash_pipeline.ledger.rules.service.gateway import BatchGateway
+from livedash_pipeline.services.openai.gateway import connect
 
 BASE_URL = "https://api.example.org/v1"
 KEY = "sk-test-0123456789"

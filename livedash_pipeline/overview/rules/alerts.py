@@ -141,7 +141,7 @@ ERROR_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
         "DatabaseNotReadyError": Remedy("Start the database, or bring it to this version.", "livedash db upgrade"),
         "DatabaseFaultError": Remedy("Do at the database what the error asks for.", "livedash doctor"),
         "StorageError": Remedy("Make room, or correct the place that the error names.", "livedash doctor"),
-        "BatchApiError": Remedy("See whether key, model and service are in order.", "livedash doctor"),
+        "ServiceError": Remedy("See whether key, model and service are in order.", "livedash doctor"),
         "RejectedImportError": Remedy(
             "Look at the kept rejects; one reason for all means that the file's form has changed.",
             "livedash rejects --company {company}",

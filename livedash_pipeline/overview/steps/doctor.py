@@ -24,11 +24,12 @@ from livedash_pipeline.base.store.revisions import check_current, head_revision
 from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, SourceError
 from livedash_pipeline.ledger.rules.recovery.evidence import GUARD_WORDS
 from livedash_pipeline.ledger.rules.service.failures import FailureKind, remedy
+from livedash_pipeline.ledger.rules.service.gateway import ModelCheck
 from livedash_pipeline.ledger.steps.batches.context import configured_endpoint, require_api_key
 from livedash_pipeline.ledger.store.recovery import traits
 from livedash_pipeline.ledger.store.recovery.traits import Traits
 from livedash_pipeline.money.store import prices
-from livedash_pipeline.services.openai.gateway import ModelCheck, connect
+from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.services.openai.service_clock import service_time
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.alert_webhook import AlertWebhook

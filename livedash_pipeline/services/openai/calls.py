@@ -1,7 +1,7 @@
 """Sending one call and reading its answer: as a document, as one of our shapes, or page by page.
 
 Add a way of reading answers here. Which calls exist is in `gateway`, which also turns the client library's exceptions into
-`BatchApiError`; this module knows neither the library nor any route.
+`ServiceError`; this module knows neither the library nor any route.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, Protocol, TypeVar
 from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind, no_answer
 from livedash_pipeline.ledger.rules.service.listing import CONTRADICTION
 from livedash_pipeline.ledger.rules.service.remote_values import read_text
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.services.openai.answers import read_document
-from livedash_pipeline.services.openai.errors import BatchApiError
 from livedash_pipeline.services.openai.retries import repeated
 
 Document = Mapping[str, Any]
 Translate = Callable[[str], AbstractContextManager[None]]
-"""Given what is attempted, a context that turns the client's exceptions into `BatchApiError`."""
+"""Given what is attempted, a context that turns the client's exceptions into `ServiceError`."""
 
 _T = TypeVar("_T")
 
@@ -48,7 +48,7 @@ Send = Callable[[], RawAnswer]
 
 
 class Calls:
-    """Sends calls and reads their answers; every failure is a `BatchApiError`."""
+    """Sends calls and reads their answers; every failure is a `ServiceError`."""
 
     def __init__(self, translate: Translate, sleep: Callable[[float], None]) -> None:
         self._translate = translate
@@ -79,7 +79,7 @@ def walk_pages(operation: str, fetch: Callable[[str | None], Document]) -> Itera
     empty page, or the same page again, contradicts itself: ending quietly would make batches look absent that are not.
 
     Raises:
-        BatchApiError: While iterating; with the code `CONTRADICTION` where the pages contradict themselves.
+        ServiceError: While iterating; with the code `CONTRADICTION` where the pages contradict themselves.
     """
     after: str | None = None
     used: set[str] = set()
@@ -103,13 +103,13 @@ def walk_pages(operation: str, fetch: Callable[[str | None], Document]) -> Itera
         after = last
 
 
-def contradiction(operation: str, what: str) -> BatchApiError:
+def contradiction(operation: str, what: str) -> ServiceError:
     """The failure of a listing that contradicts itself; `what` is the end of a sentence about it."""
-    return BatchApiError(operation, ApiFailure(FailureKind.BROKEN, None, CONTRADICTION, f"the listing {what}"))
+    return ServiceError(operation, ApiFailure(FailureKind.BROKEN, None, CONTRADICTION, f"the listing {what}"))
 
 
 def read_item(operation: str, read: Callable[[Document], _T], document: Document) -> _T:
-    """A document as one of our shapes; one without an id is a `BatchApiError`, as the answer makes no sense."""
+    """A document as one of our shapes; one without an id is a `ServiceError`, as the answer makes no sense."""
     try:
         return read(document)
     except ValueError as error:
@@ -125,5 +125,5 @@ def _items(operation: str, document: Document) -> list[Document]:
     return items
 
 
-def _senseless(operation: str, error: ValueError) -> BatchApiError:
-    return BatchApiError(operation, no_answer(FailureKind.BROKEN, str(error)))
+def _senseless(operation: str, error: ValueError) -> ServiceError:
+    return ServiceError(operation, no_answer(FailureKind.BROKEN, str(error)))

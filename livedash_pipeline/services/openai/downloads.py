@@ -17,35 +17,19 @@ from typing import BinaryIO
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
-from livedash_pipeline.ledger.rules.service.failures import ApiFailure
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.ledger.rules.service.gateway import Download
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.services.openai.retries import ATTEMPTS, pause_before_repeating, worth_repeating
 
 OpenContent = Callable[[], AbstractContextManager[Iterator[bytes]]]
-"""Opens a file's content anew; chunks are decoded from any content encoding, failures are `BatchApiError`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A file on disk. `bytes` and `sha256` are of the decoded content, which is what the service's size counts.
-
-    `complete` says that the stream ended by itself and, where a size is known, has that size. `broken_by` is the failure
-    that cut the last try, None if that ended as if it were whole.
-    """
-
-    path: Path
-    bytes: int
-    expected_bytes: int | None
-    complete: bool
-    sha256: str
-    broken_by: ApiFailure | None = None
+"""Opens a file's content anew; chunks are decoded from any content encoding, failures are `ServiceError`."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Try:
     bytes: int
     sha256: str
-    error: BatchApiError | None
+    error: ServiceError | None
 
 
 def store_download(
@@ -58,7 +42,7 @@ def store_download(
     """Stream content to `destination`, which appears (or is replaced) only when all tries are done.
 
     Raises:
-        BatchApiError: Nothing could be fetched: the failure of the last try. A try that got part of the file is no error
+        ServiceError: Nothing could be fetched: the failure of the last try. A try that got part of the file is no error
             but an incomplete download.
     """
 
@@ -98,7 +82,7 @@ def _fetch(target: BinaryIO, open_content: OpenContent) -> _Try:
                 target.write(chunk)
                 digest.update(chunk)
                 count += len(chunk)
-    except BatchApiError as error:
+    except ServiceError as error:
         return _Try(count, digest.hexdigest(), error)
     return _Try(count, digest.hexdigest(), None)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +20,15 @@ from livedash_pipeline.base.rules.endpoints import endpoint_of
 from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind, no_answer
+from livedash_pipeline.ledger.rules.service.gateway import (
+    CreateIdentity,
+    Download,
+    LateCreateFence,
+    ModelCheck,
+    Promises,
+)
 from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, RemoteFile, read_remote_batch, read_remote_file
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.services.openai.calls import Calls, Document, RawAnswer, Send, read_item
 from livedash_pipeline.services.openai.client import (
     CONNECT_TIMEOUT,
@@ -31,8 +38,7 @@ from livedash_pipeline.services.openai.client import (
     failure_of,
     headers_of,
 )
-from livedash_pipeline.services.openai.downloads import Download, store_download
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.openai.downloads import store_download
 from livedash_pipeline.services.openai.retries import ATTEMPTS
 
 STAND_IN_HEADER = "x-livedash-stand-in"
@@ -48,24 +54,17 @@ UPLOAD_TIMEOUT = 300.0
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCheck:
-    """What the service says about a model. Go on if `ok`, or if `route_missing`: then it cannot be asked.
-
-    `stand_in` is true if the local Batch API server answered; it is known whenever an answer came.
-    """
-
-    ok: bool
-    stand_in: bool
-    failure: ApiFailure | None
-    route_missing: bool
+# What OpenAI's reference says, and what services that speak its API are taken to promise until a probe shows otherwise.
+PROMISES = Promises(CreateIdentity.TAG, LateCreateFence.INPUT_FILE, stable_ids=True)
 
 
-class BatchGateway:
-    """Calls to one Batch API with one key; a context manager that closes its connections. Made by `connect`.
+class OpenAIGateway:
+    """OpenAI's Batch API as a `BatchGateway`; made by `connect`.
 
     Methods with `timeout` are tried once within so many seconds per read, and without it up to three times.
     """
+
+    promises = PROMISES
 
     def __init__(
         self,
@@ -83,7 +82,7 @@ class BatchGateway:
         self._calls = Calls(self._translated, sleep)
         self._checks = Calls(partial(self._translated, route_known=False), sleep)
 
-    def __enter__(self) -> BatchGateway:
+    def __enter__(self) -> OpenAIGateway:
         return self
 
     def __exit__(
@@ -102,7 +101,7 @@ class BatchGateway:
             _, headers = self._checks.safely(
                 f"Checking model {model!r}", lambda: raw.retrieve(model, **_per_call(timeout)), tries=_tries(timeout)
             )
-        except BatchApiError as error:
+        except ServiceError as error:
             return self._unconfirmed(error)
         return ModelCheck(True, _is_stand_in(headers), None, False)
 
@@ -110,7 +109,7 @@ class BatchGateway:
         """Upload an input file, streamed from disk; repeated when it fails in passing, since uploads are free.
 
         Raises:
-            BatchApiError: It was refused, or failed three times.
+            ServiceError: It was refused, or failed three times.
         """
         raw = self._client.files.with_raw_response
         limit = httpx2.Timeout(UPLOAD_TIMEOUT, connect=CONNECT_TIMEOUT)
@@ -125,7 +124,7 @@ class BatchGateway:
         """Buy: make a batch of an uploaded file. Sent once, and over after `deadline` seconds, come what may.
 
         Raises:
-            BatchApiError: With `failure.definite_refusal` nothing was made; else a batch may exist or come to exist.
+            ServiceError: With `failure.definite_refusal` nothing was made; else a batch may exist or come to exist.
         """
         operation = f"Creating a batch of file {input_file_id!r}"
         limit = httpx2.Timeout(deadline, connect=min(CONNECT_TIMEOUT, deadline))
@@ -141,10 +140,10 @@ class BatchGateway:
                         timeout=limit,
                     ),
                 )
-            except BatchApiError as error:
+            except ServiceError as error:
                 if watch.passed and error.failure.status is None:
                     late = no_answer(FailureKind.TIMEOUT, f"no complete answer within {deadline:g} s")
-                    raise BatchApiError(operation, late) from error
+                    raise ServiceError(operation, late) from error
                 raise
         return read_item(operation, read_remote_batch, document)
 
@@ -170,7 +169,7 @@ class BatchGateway:
             timeout: Seconds for each page, which is then tried once.
 
         Raises:
-            BatchApiError: While iterating. What was yielded before is then not the whole listing.
+            ServiceError: While iterating. What was yielded before is then not the whole listing.
         """
         raw, operation = self._client.batches.with_raw_response, "Listing batches"
         for page in self._calls.pages(
@@ -186,12 +185,12 @@ class BatchGateway:
         """Ask, once, for a batch to be cancelled, and return it as it then is; one that has already ended is no error.
 
         Raises:
-            BatchApiError: Kind `not_found` if this key sees no such batch.
+            ServiceError: Kind `not_found` if this key sees no such batch.
         """
         raw, operation = self._client.batches.with_raw_response, f"Cancelling batch {batch_id!r}"
         try:
             document, _ = self._calls.once(operation, lambda: raw.cancel(batch_id, **_per_call(timeout)))
-        except BatchApiError as error:
+        except ServiceError as error:
             # It ended while we asked, which the service reports as a conflict, and some services as a bad request.
             if error.failure.kind in (FailureKind.CONFLICT, FailureKind.REFUSED):
                 return self.retrieve_batch(batch_id, timeout=timeout)
@@ -219,7 +218,7 @@ class BatchGateway:
         raw = self._client.files.with_raw_response
         try:
             self._calls.safely(f"Deleting file {file_id!r}", lambda: raw.delete(file_id), tries=ATTEMPTS)
-        except BatchApiError as error:
+        except ServiceError as error:
             if error.failure.kind is FailureKind.NOT_FOUND:
                 return False
             raise
@@ -231,7 +230,7 @@ class BatchGateway:
         Where the file cannot be looked up, its size is unknown: the content alone says whether the file is gone.
 
         Raises:
-            BatchApiError: Kind `not_found` if the content is gone; others if nothing of it could be fetched.
+            ServiceError: Kind `not_found` if the content is gone; others if nothing of it could be fetched.
         """
         return store_download(destination, lambda: self._content(file_id), stated_size(self, file_id), self._sleep)
 
@@ -246,7 +245,7 @@ class BatchGateway:
         document, _ = self._calls.safely(operation, send, tries=_tries(timeout))
         return read_item(operation, read, document)
 
-    def _unconfirmed(self, error: BatchApiError) -> ModelCheck:
+    def _unconfirmed(self, error: ServiceError) -> ModelCheck:
         """A failed model check: 404 or 405 for any reason but the model itself says that there is no such route."""
         failure, headers = error.failure, headers_of(error.__cause__)
         missing = failure.status in (404, 405) and failure.kind is not FailureKind.MODEL_NOT_FOUND
@@ -259,7 +258,7 @@ class BatchGateway:
         except ClientError as error:
             failure = failure_of(error, self.endpoint, secret=self._server.api_key, route_known=route_known)
             self._on_failure(failure)
-            raise BatchApiError(operation, failure) from error
+            raise ServiceError(operation, failure) from error
 
     @contextmanager
     def _fresh_client(self, watch: Deadline) -> Iterator[Client]:
@@ -280,11 +279,11 @@ def stated_size(gateway: _FileLookUp, file_id: str) -> int | None:
     """The size that a file's object states; None where it cannot be looked up, which says nothing of the content.
 
     Raises:
-        BatchApiError: The service could not be asked.
+        ServiceError: The service could not be asked.
     """
     try:
         return gateway.file(file_id).bytes
-    except BatchApiError as error:
+    except ServiceError as error:
         if error.failure.kind not in _SAYS_NOTHING_OF_CONTENT:
             raise
         return None
@@ -298,7 +297,7 @@ def connect(
     http_client: httpx2.Client | None = None,
     sleep: Callable[[float], None] = time.sleep,
     on_failure: Callable[[ApiFailure], None] = lambda _failure: None,
-) -> BatchGateway:
+) -> OpenAIGateway:
     """A gateway to the Batch API at an address. Nothing is sent yet.
 
     Args:
@@ -322,7 +321,7 @@ def connect(
             "is empty" if not key else "has characters that no key has (spaces, line breaks, or letters beyond ASCII)"
         )
         raise SettingsError(f"OPENAI_API_KEY {reason}.", remedy="Copy the key again from the service's key page.")
-    return BatchGateway(Server(base_url, key, timeout), http_client, sleep, on_failure)
+    return OpenAIGateway(Server(base_url, key, timeout), http_client, sleep, on_failure)
 
 
 # A gateway may serve a file's content without knowing the file. Other failures concern every call, or pass by themselves.
@@ -353,4 +352,4 @@ def _after(position: str | None) -> dict[str, Any]:
     return {} if position is None else {"after": position}
 
 
-__all__ = ["BatchApiError", "BatchGateway", "ModelCheck", "connect"]
+__all__ = ["OpenAIGateway", "connect"]

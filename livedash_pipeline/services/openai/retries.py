@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 
 ATTEMPTS = 3
 # The client library's own limit: whoever asks for a longer pause gets it from the next run, not from a sleeping one.
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 def worth_repeating(error: BaseException) -> bool:
     """Whether a failed call may succeed within a pause that is short enough to wait for."""
-    if not isinstance(error, BatchApiError):
+    if not isinstance(error, ServiceError):
         return False
     return error.failure.retryable and (error.failure.retry_after or 0.0) <= LONGEST_RETRY_AFTER
 
@@ -31,7 +31,7 @@ def worth_repeating(error: BaseException) -> bool:
 def pause_before_repeating(state: RetryCallState) -> float:
     """Exponential back-off with jitter, and at least what the service asked for."""
     error = state.outcome.exception() if state.outcome else None
-    asked = error.failure.retry_after if isinstance(error, BatchApiError) else None
+    asked = error.failure.retry_after if isinstance(error, ServiceError) else None
     return max(_BACK_OFF(state), asked or 0.0)
 
 

@@ -26,7 +26,7 @@ from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches,
 from livedash_pipeline.ledger.steps.recovery.recover import recover_batches
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from tests.support.batch_round import Begin, Round, at, batch_row
 from tests.support.batch_service import BatchService, refusal, refused
 from tests.support.rows import insert_requests, rows_of
@@ -66,7 +66,7 @@ def test_an_ended_batch_that_no_key_sees_waits_until_an_operator_gives_it_up(beg
     going = begin(2)
     stranger = ended_out_of_sight(going)
     assert reconcile_batches(stranger).vanished == 0
-    with pytest.raises(BatchApiError):
+    with pytest.raises(ServiceError):
         ingest_finished(stranger)
     assert list(going.outcomes().values()) == [None, None]
     assert reconcile_batches(stranger, accept_vanished=True).vanished == 1
@@ -83,7 +83,7 @@ def test_a_completed_batch_without_a_named_file_can_be_given_up_too(begin: Begin
     going.end()
     going.service.batches.clear()
     stranger = at(with_key(going.context, "another-key"), SHOWN)
-    with pytest.raises(BatchApiError):
+    with pytest.raises(ServiceError):
         ingest_finished(stranger)
     assert reconcile_batches(stranger, accept_vanished=True).vanished == 1
     assert ingest_finished(stranger).outcomes == {"artifact_unavailable": 1}
@@ -139,7 +139,7 @@ def test_an_ended_batch_that_cannot_be_asked_for_now_is_not_given_up(begin: Begi
     going.end(output=[going.answer(going.ids[0])])
     kept = going.service.batches.pop(going.name)
     going.service.on["retrieve"] = refusal(503)
-    with pytest.raises(BatchApiError):
+    with pytest.raises(ServiceError):
         reconcile_batches(going.context, accept_vanished=True)
     going.service.on.clear()
     going.service.batches[going.name] = kept

@@ -19,7 +19,7 @@ from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.recovery.listings import read_listing
 from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from tests.support.batch_round import at, batch_row
 from tests.support.batch_service import BatchService, ok, refusal
 from tests.support.rows import insert_company, insert_requests, rows_of
@@ -127,7 +127,7 @@ def test_a_listing_that_begins_again_ends(scripted: BatchContext, service: Batch
     service.on["list"] = begin_again
     listing = read_listing(scripted, datetime.fromtimestamp(0, UTC))
     assert listing.flaw == "shows batch b1 twice"
-    with pytest.raises(BatchApiError) as raised:
+    with pytest.raises(ServiceError) as raised:
         list(scripted.gateway.list_batches())
     assert raised.value.failure.code == CONTRADICTION
 

@@ -12,7 +12,7 @@ import pytest
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import ai_batch_requests
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from tests.support.batch_round import Begin, Round, at, batch_row
 from tests.support.batch_service import refusal, refused
 from tests.support.rows import insert_company, rows_of
@@ -249,7 +249,7 @@ def test_files_that_another_projects_key_does_not_see_are_not_gone(begin: Begin)
     )
     going.service.on |= {"content": refusal(404), "retrieve": refusal(404)}
     stranger = at(stranger, SHOWN)
-    with pytest.raises(BatchApiError):
+    with pytest.raises(ServiceError):
         ingest_finished(stranger)
     assert going.outcomes() == dict.fromkeys(going.ids)
     # A key that sees the batch may be believed.
@@ -270,7 +270,7 @@ def test_a_failed_fetch_leaves_its_batch_for_later_and_the_others_go_on(begin: B
     )
     report = going.ingest()
     assert (len(report.batches), len(report.failures)) == (1, 1)
-    with pytest.raises(BatchApiError):
+    with pytest.raises(ServiceError):
         going.ingest()
     going.service.on.clear()
     assert going.ingest().outcomes == {"parsed": 1}
@@ -281,7 +281,7 @@ def test_a_file_that_the_service_does_not_show_yet_is_asked_for_again(begin: Beg
     going = begin()
     going.end(output=[going.answer(going.ids[0])])
     hidden = going.service.files.pop(f"file-output-{going.name}")
-    with pytest.raises(BatchApiError):
+    with pytest.raises(ServiceError):
         going.ingest()
     assert going.outcomes() == dict.fromkeys(going.ids)
     going.service.files[f"file-output-{going.name}"] = hidden
@@ -293,7 +293,7 @@ def test_a_batch_that_claims_answers_without_a_file_and_is_forgotten_is_settled_
     going.end(request_counts={"total": 1, "completed": 1, "failed": 0})
     going.service.on["retrieve"] = refusal(404)
     for waited in (timedelta(0), timedelta(hours=23)):
-        with pytest.raises(BatchApiError):
+        with pytest.raises(ServiceError):
             going.ingest(waited)
     assert going.outcomes() == dict.fromkeys(going.ids)
     assert going.ingest(timedelta(hours=25)).outcomes == {"artifact_unavailable": 1}

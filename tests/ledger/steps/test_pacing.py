@@ -19,7 +19,7 @@ from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_p
 from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.services.openai.gateway import connect
 from tests.conftest import NOW
 from tests.support.batch_service import BASE_URL, KEY, BatchService, answered, refusal
@@ -71,7 +71,7 @@ def submitted(engine: Engine, company: Company, process: Process, service: Batch
 def paused(process: Process, service: BatchService, submitted: str) -> str:
     """Somebody was told to come back in half a minute; the calls are forgotten."""
     service.on |= {"list": rate_limit("30"), "retrieve": rate_limit("30")}
-    with pytest.raises(BatchApiError):
+    with pytest.raises(ServiceError):
         poll_batches(process(10))
     service.on.clear()
     service.calls.clear()
@@ -126,7 +126,7 @@ def test_results_and_cancels_and_reconciling_wait_as_well(
     service.calls.clear()
     poll_batches(process(41))
     service.on["content"] = rate_limit("60")
-    with pytest.raises(BatchApiError):
+    with pytest.raises(ServiceError):
         ingest_finished(process(42))
     service.calls.clear()
     report = ingest_finished(process(100))
@@ -141,7 +141,7 @@ def test_refusals_for_other_reasons_pause_nothing(
 ) -> None:
     for answer in (refusal(503), refusal(429, "insufficient_quota"), refusal(401), httpx2.ConnectError("down")):
         service.on |= {"list": answer, "retrieve": answer}
-        with pytest.raises(BatchApiError):
+        with pytest.raises(ServiceError):
             poll_batches(process(10))
     with engine.connect() as connection:
         assert connection.execute(select(ai_endpoint_pauses)).all() == []

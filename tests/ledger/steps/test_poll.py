@@ -17,7 +17,7 @@ from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.poll import PollReport, poll_batches
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from tests.support.batch_round import at
 from tests.support.batch_service import BatchService, ok, refusal
 from tests.support.rows import insert_company, insert_requests, rows_of
@@ -147,10 +147,10 @@ def test_a_poll_that_could_ask_nothing_raises_and_changes_nothing(
 ) -> None:
     before = rows_of(engine, ai_batch_requests)
     service.on |= {"list": refusal(500), "retrieve": httpx2.ConnectError("down")}
-    with pytest.raises(BatchApiError, match="Listing batches"):
+    with pytest.raises(ServiceError, match="Listing batches"):
         poll_batches(scripted)
     service.on["list"] = EMPTY
-    with pytest.raises(BatchApiError, match="Looking up"):
+    with pytest.raises(ServiceError, match="Looking up"):
         poll_batches(scripted)
     assert rows_of(engine, ai_batch_requests) == before
 

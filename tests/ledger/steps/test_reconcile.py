@@ -28,7 +28,7 @@ from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.recovery.reconcile import FILES_KEPT, reconcile_batches, reconcile_document
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from tests.support.batch_round import at
 from tests.support.batch_service import BatchService, analysis, answered, ok, refusal
 from tests.support.rows import insert_company, insert_requests, rows_of
@@ -388,7 +388,7 @@ def test_nothing_is_concluded_from_half_a_listing(
     service.on["list"] = breaking_off(service)
     service.on["retrieve"] = refusal(404)
     before = ledger(engine)
-    with pytest.raises(BatchApiError):
+    with pytest.raises(ServiceError):
         reconcile_batches(at(scripted, FILES_KEPT * 2), accept_vanished=True)
     assert ledger(engine) == before
     assert {"file-in-0", "file-in-1", "file-output-batch_0"} <= set(service.files)

@@ -29,7 +29,7 @@ from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from livedash_pipeline.local.batch_api.faults import parse_script
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.overview.steps.pipeline_report import report_status
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.settings import Settings
 from tests.support.batch_round import at
@@ -258,7 +258,7 @@ def test_an_operator_takes_files_as_they_are(world: World, fault: dict[str, Any]
     (batch_id,) = world.send(3)
     try:
         assert world.ingest().short == [batch_id]
-    except BatchApiError:
+    except ServiceError:
         assert fault["kind"] == "status"
     report = accept_files(at(world.context, FIRST), str(batch_id))
     assert (report.batches, report.outcomes) == ([batch_id], outcomes)

@@ -34,7 +34,7 @@ from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
 from livedash_pipeline.ledger.store.admission import holds
 from livedash_pipeline.local.batch_api.server import RunningServer
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from tests.support.batch_service import Answer, BatchService, refusal
 from tests.support.rows import insert_company, insert_requests, insert_sessions, rows_of, stage_counts
 
@@ -111,7 +111,7 @@ def test_a_failed_model_check_claims_nothing_and_holds_nothing(
     ]
     for answer in [*refusals, refusal(500), httpx2.ConnectError("down")]:
         service.on["model"] = answer
-        with pytest.raises(BatchApiError):
+        with pytest.raises(ServiceError):
             submit(scripted)
     assert not {"upload", "create"} & set(service.calls)
     assert rows_of(engine, ai_batch_requests) == rows_of(engine, ai_holds) == []
@@ -141,7 +141,7 @@ def test_one_unknown_model_keeps_no_other_group_waiting(
         return refusal(404, "model_not_found") if request.url.path.endswith(MODEL) else service.proceed(request)
 
     service.on["model"] = check
-    with pytest.raises(BatchApiError, match="gpt-5-mini"):
+    with pytest.raises(ServiceError, match="gpt-5-mini"):
         submit(scripted)
     assert batch_row(engine).model == "gpt-4o-mini"
     assert rows_of(engine, ai_holds) == []
@@ -171,7 +171,7 @@ def test_a_definite_refusal_fails_the_batch_releases_its_requests_and_holds(
     minutes: int | None,
 ) -> None:
     service.on["create"] = answer
-    with pytest.raises(BatchApiError, match="No\\."):
+    with pytest.raises(ServiceError, match="No\\."):
         submit(scripted)
     assert service.calls.count("create") == 1
     row = batch_row(engine)
@@ -197,7 +197,7 @@ def test_a_definite_refusal_fails_the_batch_releases_its_requests_and_holds(
 
 def test_a_hold_on_the_key_ends_with_another_key(scripted: BatchContext, service: BatchService) -> None:
     service.on["create"] = refusal(401, "invalid_api_key")
-    with pytest.raises(BatchApiError):
+    with pytest.raises(ServiceError):
         submit(scripted)
     service.on.clear()
     assert submit(scripted).submitted == []
@@ -263,7 +263,7 @@ def test_a_failed_upload_releases_at_once(
     engine: Engine, scripted: BatchContext, service: BatchService, answer: Any, held: int
 ) -> None:
     service.on["upload"] = answer
-    with pytest.raises(BatchApiError):
+    with pytest.raises(ServiceError):
         submit(scripted)
     assert "create" not in service.calls
     assert batch_row(engine).status == "FAILED"

@@ -23,7 +23,7 @@ from livedash_pipeline.ledger.steps.batches.preview import preview_submit
 from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.services.openai.tokens import count_tokens
 from tests.support.batch_service import BatchService, refusal
 from tests.support.rows import CHAT, insert_company, insert_requests, insert_sessions, rows_of
@@ -186,7 +186,7 @@ def test_a_model_that_the_service_does_not_know_is_asked_about_no_more_once_it_i
     service.on["model"] = lambda request: (
         refusal(404, "model_not_found") if request.url.path.endswith("gpt-typo") else service.proceed(request)
     )
-    with pytest.raises(BatchApiError, match="gpt-typo"):
+    with pytest.raises(ServiceError, match="gpt-typo"):
         submit(scripted)
     set_model(engine, company, OLD)
     assert [batch.model for batch in submit(scripted).submitted] == [OLD]

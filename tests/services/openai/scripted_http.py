@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx2
 
-from livedash_pipeline.services.openai.gateway import BatchGateway, connect
+from livedash_pipeline.ledger.rules.service.gateway import BatchGateway
+from livedash_pipeline.services.openai.gateway import connect
 
 KEY = "sk-test-0123456789"
 Answer = httpx2.Response | Exception | Callable[[httpx2.Request], httpx2.Response]

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.services.openai.gateway import connect
 from tests.services.openai.scripted_http import KEY, Script, listening, ok, refusal
 
@@ -76,7 +76,7 @@ def test_size_that_is_not_stated_is_not_compared(tmp_path: Path) -> None:
 @pytest.mark.parametrize("answers", [(refusal(404), refusal(404)), (ok(FILE), refusal(404))])
 def test_file_that_is_gone_is_an_error_at_once(tmp_path: Path, answers: tuple[httpx2.Response, ...]) -> None:
     script = Script(*answers)
-    with script.gateway() as gateway, pytest.raises(BatchApiError) as raised:
+    with script.gateway() as gateway, pytest.raises(ServiceError) as raised:
         gateway.download("file-out", tmp_path / "output.jsonl")
     assert raised.value.failure.kind is FailureKind.NOT_FOUND
     assert len(script.requests) == len(answers)
@@ -96,7 +96,7 @@ def test_earlier_file_stays_when_nothing_could_be_fetched(tmp_path: Path) -> Non
     destination = tmp_path / "output.jsonl"
     destination.write_bytes(b"earlier")
     script = Script(ok(FILE), refusal(500))
-    with script.gateway() as gateway, pytest.raises(BatchApiError):
+    with script.gateway() as gateway, pytest.raises(ServiceError):
         gateway.download("file-out", destination)
     assert destination.read_bytes() == b"earlier"
     assert [path.name for path in tmp_path.iterdir()] == ["output.jsonl"]

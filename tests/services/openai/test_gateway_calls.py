@@ -14,9 +14,10 @@ import pytest
 
 from livedash_pipeline.errors import LivedashError, SettingsError
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.ledger.rules.service.gateway import BatchGateway
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.services.openai.client import failure_of
-from livedash_pipeline.services.openai.errors import BatchApiError
-from livedash_pipeline.services.openai.gateway import BatchGateway, connect
+from livedash_pipeline.services.openai.gateway import connect
 from tests.services.openai.scripted_http import KEY, Script, batch, ok, refusal
 
 K = FailureKind
@@ -76,7 +77,7 @@ CREATE_FAILURES: list[tuple[Any, FailureKind, bool]] = [
 @pytest.mark.parametrize(("answer", "kind", "definite"), CREATE_FAILURES)
 def test_create_is_sent_once_whatever_comes_back(answer: Any, kind: FailureKind, definite: bool) -> None:
     script = Script(answer)
-    with script.gateway() as gateway, pytest.raises(BatchApiError) as raised:
+    with script.gateway() as gateway, pytest.raises(ServiceError) as raised:
         gateway.create_batch("file-in", metadata={}, deadline=60)
     assert (raised.value.failure.kind, raised.value.failure.definite_refusal) == (kind, definite)
     assert len(script.requests) == 1
@@ -89,7 +90,7 @@ def test_error_tells_operation_status_message_and_remedy_and_survives_pickling()
     with script.gateway() as gateway, pytest.raises(LivedashError) as raised:
         gateway.retrieve_batch("batch_1")
     error = raised.value
-    assert isinstance(error, BatchApiError)
+    assert isinstance(error, ServiceError)
     assert str(error).startswith("Looking up batch 'batch_1' failed with HTTP 401 (invalid_api_key): Incorrect API key")
     assert "OPENAI_API_KEY" in error.remedy
     assert error.code == "bad_key"
@@ -121,7 +122,7 @@ def test_safe_calls_are_repeated_after_passing_failures(read: Callable[[BatchGat
 @pytest.mark.parametrize("read", READS.values(), ids=READS.keys())
 def test_safe_calls_are_not_repeated_after_refusals(read: Callable[[BatchGateway], Any]) -> None:
     script = Script(refusal(401))
-    with script.gateway() as gateway, pytest.raises(BatchApiError):
+    with script.gateway() as gateway, pytest.raises(ServiceError):
         read(gateway)
     assert len(script.requests) == 1
 
@@ -134,7 +135,7 @@ def test_calls_with_a_time_out_are_tried_once_with_it() -> None:
             lambda: list(gateway.list_batches(timeout=10)),
             lambda: gateway.file("file-1", timeout=10),
         ):
-            with pytest.raises(BatchApiError):
+            with pytest.raises(ServiceError):
                 call()
     assert len(script.requests) == 3
     assert [request.extensions["timeout"]["read"] for request in script.requests] == [10, 10, 10]
@@ -146,7 +147,7 @@ def test_pause_asked_for_is_kept_and_a_long_one_ends_the_call() -> None:
         gateway.retrieve_batch("batch_1")
     assert script.pauses == [7.0]
     script = Script(refusal(429, **{"retry-after": "150"}))
-    with script.gateway() as gateway, pytest.raises(BatchApiError) as raised:
+    with script.gateway() as gateway, pytest.raises(ServiceError) as raised:
         gateway.retrieve_batch("batch_1")
     assert script.pauses == []
     assert raised.value.failure.retry_after == 150
@@ -205,7 +206,7 @@ def test_listing_without_has_more_ends_at_an_empty_or_repeated_page() -> None:
 )
 def test_listing_that_cannot_be_complete_is_an_error_and_not_an_end(page: dict[str, Any]) -> None:
     script = Script(ok(page))
-    with script.gateway() as gateway, pytest.raises(BatchApiError) as raised:
+    with script.gateway() as gateway, pytest.raises(ServiceError) as raised:
         list(gateway.list_batches())
     assert raised.value.failure.kind is K.BROKEN
 
@@ -241,7 +242,7 @@ def test_cancel_is_sent_once_and_a_conflict_means_that_it_has_ended() -> None:
         assert gateway.cancel_batch("batch_1").status == "completed"
     assert script.calls == ["POST /batches/batch_1/cancel", "GET /batches/batch_1"]
     script = Script(refusal(503))
-    with script.gateway() as gateway, pytest.raises(BatchApiError):
+    with script.gateway() as gateway, pytest.raises(ServiceError):
         gateway.cancel_batch("batch_1")
     assert len(script.requests) == 1
     script = Script(ok(batch(status="cancelling")))

@@ -14,10 +14,11 @@ import pytest
 from livedash_pipeline.base.rules.states import BatchStatus
 from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.ledger.rules.service.gateway import BatchGateway
 from livedash_pipeline.ledger.rules.service.remote import local_status
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
-from livedash_pipeline.services.openai.errors import BatchApiError
-from livedash_pipeline.services.openai.gateway import BatchGateway, connect
+from livedash_pipeline.services.errors import ServiceError
+from livedash_pipeline.services.openai.gateway import connect
 from tests.services.openai.scripted_http import KEY, listening, losing_answers_to
 
 OURS = "0d9d1c9e-9c5b-4b61-8e9f-0f4a52d3a001"
@@ -61,7 +62,7 @@ def test_batch_makes_the_whole_round_at_the_local_server(
     assert uploaded.id in [found.id for found in gateway.list_files("batch")]
     assert gateway.delete_file(uploaded.id) is True
     assert gateway.delete_file(uploaded.id) is False
-    with pytest.raises(BatchApiError) as raised:
+    with pytest.raises(ServiceError) as raised:
         gateway.download(uploaded.id, tmp_path / "gone.jsonl")
     assert raised.value.failure.kind is FailureKind.NOT_FOUND
 
@@ -73,7 +74,7 @@ def test_create_whose_answer_is_lost_makes_exactly_one_batch(
     with (
         losing_answers_to(b"POST /v1/batches ", server.base_url) as address,
         connect(address, KEY) as lossy,
-        pytest.raises(BatchApiError) as raised,
+        pytest.raises(ServiceError) as raised,
     ):
         lossy.create_batch(uploaded.id, metadata=METADATA, deadline=30)
     assert raised.value.failure.kind in (FailureKind.UNREACHABLE, FailureKind.TIMEOUT)
@@ -96,7 +97,7 @@ def test_create_ends_at_its_deadline_though_every_read_brings_a_byte() -> None:
         body = b'{"id": "batch_1", "object": "batch", "status": "validating"}'
         client.sendall(b"content-length: %d\r\n\r\n%s" % (len(body), body))
 
-    with listening(dribble) as address, connect(address, KEY) as gateway, pytest.raises(BatchApiError) as raised:
+    with listening(dribble) as address, connect(address, KEY) as gateway, pytest.raises(ServiceError) as raised:
         gateway.create_batch("file-in", metadata={}, deadline=0.3)
     over.set()
     assert raised.value.failure.kind is FailureKind.TIMEOUT
@@ -129,7 +130,7 @@ def test_server_that_is_not_there_is_unreachable() -> None:
         pauses: list[float] = []
         with connect(address, KEY, sleep=pauses.append) as gateway:
             check = gateway.check_model("gpt-5-mini")
-            with pytest.raises(BatchApiError) as raised:
+            with pytest.raises(ServiceError) as raised:
                 gateway.create_batch("file-in", metadata={}, deadline=5)
     assert check.failure is not None
     assert check.failure.kind is FailureKind.UNREACHABLE

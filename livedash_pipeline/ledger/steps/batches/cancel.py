@@ -21,7 +21,7 @@ from livedash_pipeline.ledger.store.batches import cancels
 from livedash_pipeline.ledger.store.results.finished import batch_id_of
 from livedash_pipeline.ledger.store.results.observations import apply_observations
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 
 log = get_logger(__name__)
 
@@ -87,7 +87,7 @@ def carry_out_cancels(
             break
         try:
             remote = context.gateway.cancel_batch(openai_batch_id, timeout=timeout)
-        except BatchApiError as error:
+        except ServiceError as error:
             log.warning("cancel not taken", openai_batch_id=openai_batch_id, kind=error.failure.kind.value)
             failed += 1
             continue

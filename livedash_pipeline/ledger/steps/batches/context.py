@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
@@ -19,12 +18,10 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.base.rules.endpoints import endpoint_of, key_fingerprint
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import SettingsError
+from livedash_pipeline.ledger.rules.service.gateway import BatchGateway, Promises
 from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 from livedash_pipeline.services.openai.tokens import count_tokens
 from livedash_pipeline.settings import Settings
-
-if TYPE_CHECKING:
-    from livedash_pipeline.services.openai.gateway import BatchGateway
 
 
 @dataclass(frozen=True)
@@ -78,6 +75,20 @@ def require_api_key(settings: Settings) -> str:
             remedy="Set it to a key of the service at OPENAI_BASE_URL; for development start `livedash batch-api`.",
         )
     return settings.openai_api_key
+
+
+def require_recoverable(promises: Promises, endpoint: str) -> None:
+    """Refuses a service that may have made a batch which this program could neither find nor rule out.
+
+    Raises:
+        SettingsError: What it promises, and what is needed.
+    """
+    if not promises.can_be_recovered:
+        raise SettingsError(
+            f"{endpoint} finds a lost batch by its {promises.identity} and fences a late create by its {promises.fence}; this "
+            "program needs a tag that the listing shows, and the input file as the fence.",
+            remedy="Set OPENAI_BASE_URL to a service that speaks OpenAI's Batch API.",
+        )
 
 
 def configured_endpoint(settings: Settings) -> str:

@@ -19,7 +19,7 @@ from livedash_pipeline.ledger.store.results import finished, late_results, settl
 from livedash_pipeline.ledger.store.results.finished import BatchToIngest
 from livedash_pipeline.ledger.store.results.late_results import Late, NamedBatch
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.storage import writing
 
 log = get_logger(__name__)
@@ -43,7 +43,7 @@ def accept_files(context: BatchContext, name: str) -> IngestReport:
 
     Raises:
         UsageError: There is no such batch, it has not ended, or it is settled.
-        BatchApiError: The service could not be asked.
+        ServiceError: The service could not be asked.
     """
     batch = _of_this_service(context, name)
     with context.engine.connect() as connection:
@@ -63,7 +63,7 @@ def ingest_again(context: BatchContext, name: str) -> IngestReport:
 
     Raises:
         UsageError: There is no such batch, or it is not settled.
-        BatchApiError: A file could not be fetched.
+        ServiceError: A file could not be fetched.
         LivedashError: The service has none of its files, or gives what are not all of their bytes.
         StorageError: A file could not be stored.
     """
@@ -109,7 +109,7 @@ def _settled(context: BatchContext, batch_id: UUID, name: str) -> BatchToIngest:
         return batch
     try:
         remote = context.gateway.retrieve_batch(batch.openai_batch_id)
-    except BatchApiError as error:
+    except ServiceError as error:
         if error.failure.kind is not FailureKind.NOT_FOUND:
             raise
         return batch

@@ -32,7 +32,7 @@ from livedash_pipeline.ledger.store.recovery import recovery, traits
 from livedash_pipeline.ledger.store.results import settlement
 from livedash_pipeline.ledger.store.results.settlement import Allowances
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.settings import CREATE_LEASE_MARGIN
 
 log = get_logger(__name__)
@@ -67,13 +67,13 @@ def send(context: BatchContext, claim: Claim, *, input_file_id: str | None = Non
         input_file_id: An input file that the service has already; None: it is built and uploaded.
 
     Raises:
-        BatchApiError: The service refused; the batch is settled.
+        ServiceError: The service refused; the batch is settled.
         InputChangedError: What the requests' hashes name cannot be rebuilt; the batch is settled.
     """
     spool = context.spool_dir / claim.filename
     try:
         file_id = input_file_id or _upload(context, claim, spool)
-    except (BatchApiError, InputChangedError) as error:
+    except (ServiceError, InputChangedError) as error:
         # Uploading buys nothing, so whatever went wrong, the requests can be released at once.
         _refuse(context, claim, error)
         raise
@@ -175,7 +175,7 @@ def _create(context: BatchContext, claim: Claim, file_id: str, nonce: str) -> st
             },
             deadline=float(context.settings.livedash_create_deadline),
         )
-    except BatchApiError as error:
+    except ServiceError as error:
         if error.failure.definite_refusal:
             _refuse(context, claim, error)
             raise
@@ -238,7 +238,7 @@ def _refuse(context: BatchContext, claim: Claim, error: LivedashError) -> None:
         ours = _release(context, connection, claim, error.code, error.message)
         if ours and isinstance(error, InputChangedError):
             _give_up_lost_inputs(context, connection, claim, error)
-        if ours and isinstance(error, BatchApiError) and error.failure.definite_refusal:
+        if ours and isinstance(error, ServiceError) and error.failure.definite_refusal:
             holds.place_hold(
                 connection,
                 endpoint=context.endpoint,

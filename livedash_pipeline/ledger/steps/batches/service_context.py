@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 
 from livedash_pipeline.ledger.steps.admission.pauses import pausing
-from livedash_pipeline.ledger.steps.batches.context import BatchContext, configured_endpoint, require_api_key
+from livedash_pipeline.ledger.steps.batches.context import (
+    BatchContext,
+    configured_endpoint,
+    require_api_key,
+    require_recoverable,
+)
 from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 from livedash_pipeline.scratch import scratch_directory
 from livedash_pipeline.settings import Settings
@@ -27,7 +32,7 @@ def service_context(
         run_id: Dagster's run, kept with the rows that it writes.
 
     Raises:
-        SettingsError: There is no API key.
+        SettingsError: There is no API key, or the service promises too little.
     """
     # The SDK takes half a second to load, and most processes that load this never call the service.
     from livedash_pipeline.services.openai.gateway import connect
@@ -38,4 +43,5 @@ def service_context(
         scratch_directory("spool") as spool,
         connect(settings.openai_base_url, key, on_failure=noted) as gateway,
     ):
+        require_recoverable(gateway.promises, gateway.endpoint)
         yield BatchContext(engine, gateway, kinds, settings, run_id, spool_dir=spool)

@@ -38,7 +38,7 @@ from livedash_pipeline.ledger.store.batches.claims import Claim, ClaimLimits
 from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
 from livedash_pipeline.ledger.store.recovery.recovery import TakenOver
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.storage import storage_error
 
 log = get_logger(__name__)
@@ -73,7 +73,7 @@ def submit_pending(
         unhold: End all holds of the endpoint first.
 
     Raises:
-        BatchApiError: The service refused; what was submitted before stays.
+        ServiceError: The service refused; what was submitted before stays.
         StorageError: An input file could not be written; its requests wait again.
         SettingsError: The endpoint is of another kind than the database's, or the cap is below the price of one request.
     """
@@ -113,13 +113,13 @@ class _Models:
     """Step 0, free of charge: what the service says about each model, asked once a submit."""
 
     context: BatchContext
-    faults: dict[str, BatchApiError | None] = field(default_factory=dict)
+    faults: dict[str, ServiceError | None] = field(default_factory=dict)
 
-    def fault(self, model: str) -> BatchApiError | None:
+    def fault(self, model: str) -> ServiceError | None:
         """What is wrong with a model; None if it may be used.
 
         Raises:
-            BatchApiError: What is wrong concerns every model, such as a bad key.
+            ServiceError: What is wrong concerns every model, such as a bad key.
         """
         if model not in self.faults:
             self.faults[model] = _check_model(self.context, model)
@@ -236,11 +236,11 @@ def _due_groups(
     )
 
 
-def _check_model(context: BatchContext, model: str) -> BatchApiError | None:
+def _check_model(context: BatchContext, model: str) -> ServiceError | None:
     """Step 0, free of charge: a bad key or an unknown model, which is returned, is found before anything is claimed."""
     check = context.gateway.check_model(model)
     if check.failure is not None and not check.route_missing:
-        fault = BatchApiError(f"Checking model {model!r}", check.failure, model)
+        fault = ServiceError(f"Checking model {model!r}", check.failure, model)
         if check.failure.kind is FailureKind.MODEL_NOT_FOUND:
             return fault
         raise fault

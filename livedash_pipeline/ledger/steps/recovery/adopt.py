@@ -18,7 +18,7 @@ from livedash_pipeline.ledger.steps.recovery.listings import read_listing
 from livedash_pipeline.ledger.store.recovery import recovery
 from livedash_pipeline.ledger.store.recovery.recovery import TakenOver
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 
 log = get_logger(__name__)
 
@@ -36,7 +36,7 @@ def adopt_found(
     """Adopts what a listing shows of creates without a known outcome; returns how many rows have their batch now.
 
     Raises:
-        BatchApiError: A batch could not be looked up; it is left to the next look.
+        ServiceError: A batch could not be looked up; it is left to the next look.
     """
     return sum(_adopt_best(context, taken, listed, timeout) for taken in unknown)
 
@@ -52,7 +52,7 @@ def adopt_after_create(context: BatchContext, taken: TakenOver) -> bool:
             listing = read_listing(context, since, timeout=_LOOK_TIMEOUT)
             if adopt_found(context, [taken], listing.batches, timeout=_LOOK_TIMEOUT):
                 return True
-        except BatchApiError as error:
+        except ServiceError as error:
             log.warning("look after create failed", batch_id=str(taken.claim.batch_id), kind=error.failure.kind.value)
     return False
 
@@ -72,7 +72,7 @@ def _look_up(context: BatchContext, remote: RemoteBatch, timeout: float | None) 
     """The batch by its id; as it is listed where the service does not know that id, though its listing shows it."""
     try:
         return context.gateway.retrieve_batch(remote.id, timeout=timeout)
-    except BatchApiError as error:
+    except ServiceError as error:
         if error.failure.kind is FailureKind.NOT_FOUND:
             return remote
         raise

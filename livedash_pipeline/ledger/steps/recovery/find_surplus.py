@@ -21,7 +21,7 @@ from livedash_pipeline.ledger.steps.recovery.lookups import look_up
 from livedash_pipeline.ledger.store.recovery import surplus, traits
 from livedash_pipeline.ledger.store.recovery.surplus import SurplusBatch
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 
 log = get_logger(__name__)
 
@@ -110,7 +110,7 @@ def _look(
         itself = look_up(context, remote.id, timeout=timeout)
         rival = None if row.openai_batch_id is None else look_up(context, row.openai_batch_id, timeout=timeout)
         both = _lists_rival(context, remote, row, listing, timeout)
-    except BatchApiError as error:
+    except ServiceError as error:
         log.warning("twin not looked up", openai_batch_id=remote.id, kind=error.failure.kind.value)
         return Verdict.UNCLEAR
     with context.engine.connect() as connection:

@@ -38,7 +38,7 @@ def give_up_forgotten(context: BatchContext, listed: Sequence[RemoteBatch]) -> i
     """Ended batches that wait for files and for which the service answers 404; ingesting settles them. Returns how many.
 
     Raises:
-        BatchApiError: One of them could not be asked for; none is given up.
+        ServiceError: One of them could not be asked for; none is given up.
     """
     seen = {remote.id for remote in listed}
     with context.engine.connect() as connection:
@@ -58,7 +58,7 @@ def give_up_unseen(context: BatchContext) -> int:
     A batch of theirs that shows later is surplus: cancelled, followed and paid for in the ledger.
 
     Raises:
-        BatchApiError: The service could not be asked; what was given up before that stays so.
+        ServiceError: The service could not be asked; what was given up before that stays so.
     """
     clock = recovery_clock(context)
     # By then the submitter's lease is over as well, and the service has had time to show what it made.

@@ -12,7 +12,7 @@ from datetime import datetime
 from livedash_pipeline.ledger.rules.service.listing import CONTRADICTION, Listing, ListingWatch, tells_nothing
 from livedash_pipeline.ledger.rules.service.remote import RemoteBatch
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 
 
 def read_listing(
@@ -31,7 +31,7 @@ def read_listing(
         enough: Whether no page after the one with this batch is wanted.
 
     Raises:
-        BatchApiError: A page could not be had.
+        ServiceError: A page could not be had.
     """
     watch = ListingWatch(since)
     batches: list[RemoteBatch] = []
@@ -45,7 +45,7 @@ def read_listing(
 
     try:
         batches.extend(context.gateway.list_batches(until=until, timeout=timeout))
-    except BatchApiError as error:
+    except ServiceError as error:
         if not tells_nothing(error.failure):
             raise
         said = error.failure.message.removeprefix("the listing ")

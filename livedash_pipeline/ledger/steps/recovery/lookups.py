@@ -5,18 +5,18 @@ from __future__ import annotations
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from livedash_pipeline.ledger.rules.service.remote import RemoteBatch
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 
 
 def look_up(context: BatchContext, openai_batch_id: str, *, timeout: float | None = None) -> RemoteBatch | None:
     """The batch as the service shows it to the present key; None if it knows none of that id.
 
     Raises:
-        BatchApiError: The service could not be asked.
+        ServiceError: The service could not be asked.
     """
     try:
         return context.gateway.retrieve_batch(openai_batch_id, timeout=timeout)
-    except BatchApiError as error:
+    except ServiceError as error:
         if error.failure.kind is FailureKind.NOT_FOUND:
             return None
         raise

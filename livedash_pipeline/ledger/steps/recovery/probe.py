@@ -26,7 +26,7 @@ from livedash_pipeline.ledger.steps.recovery.lookups import look_up
 from livedash_pipeline.ledger.store.recovery import traits
 from livedash_pipeline.ledger.store.recovery.traits import Probe, Traits
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 
 log = get_logger(__name__)
 
@@ -69,11 +69,9 @@ def make_probe(context: BatchContext, kind: ProbeKind, *, at_once: bool = False)
     try:
         file_id = _upload(context, kind, probe)
         return _create(context, kind, probe, file_id)
-    except (BatchApiError, OSError) as error:
+    except (ServiceError, OSError) as error:
         # Whether the probe exists does not matter: it asks nothing, and another one takes its place when its time is over.
-        said = (
-            error.failure.message if isinstance(error, BatchApiError) else f"{type(error).__name__}: {error.strerror}"
-        )
+        said = error.failure.message if isinstance(error, ServiceError) else f"{type(error).__name__}: {error.strerror}"
         return f"No probe could be made: {said}"
 
 
@@ -81,7 +79,7 @@ def settle_fence(context: BatchContext, *, timeout: float | None = None) -> bool
     """Learns from the fence probe, if it has ended; True while it is under way.
 
     Raises:
-        BatchApiError: It could not be looked up.
+        ServiceError: It could not be looked up.
     """
     with context.engine.connect() as connection:
         probe = traits.open_probe(connection, context.endpoint, context.key_fingerprint, ProbeKind.FENCE)
@@ -102,11 +100,11 @@ def delete_fence(context: BatchContext, file_id: str) -> None:
     A service that does not delete files has no such fence, which is noted: its batches are as sure as their marks make them.
 
     Raises:
-        BatchApiError: The file could not be deleted now.
+        ServiceError: The file could not be deleted now.
     """
     try:
         context.gateway.delete_file(file_id)
-    except BatchApiError as error:
+    except ServiceError as error:
         if error.failure.status not in _NO_DELETION:
             raise
         _note_no_fence(context, error.failure.message)
@@ -173,7 +171,7 @@ def _create(context: BatchContext, kind: ProbeKind, probe: Probe, file_id: str) 
             metadata={METADATA_PROBE: probe.nonce, METADATA_NONCE: probe.nonce},
             deadline=float(context.settings.livedash_create_deadline),
         )
-    except BatchApiError as error:
+    except ServiceError as error:
         if not error.failure.definite_refusal:
             raise
         outcome, reason = judge_refusal(kind, error.failure)

@@ -46,7 +46,7 @@ def probe_endpoint(
         progress: Told what goes on.
 
     Raises:
-        BatchApiError: The service could not be asked.
+        ServiceError: The service could not be asked.
     """
     with context.engine.connect() as connection:
         began = context.now(connection)

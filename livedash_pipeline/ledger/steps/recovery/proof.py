@@ -47,7 +47,7 @@ def prove_absence(
         note: Why there is no probe, where one could not be made.
 
     Raises:
-        BatchApiError: A batch that the listing leaves out could not be looked up.
+        ServiceError: A batch that the listing leaves out could not be looked up.
     """
     left_out = hidden(listing, witnesses, settled_before=settled_before)
     known: list[OwnBatch] = []

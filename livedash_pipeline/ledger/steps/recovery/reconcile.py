@@ -29,7 +29,7 @@ from livedash_pipeline.ledger.steps.results.poll import PollReport, poll_batches
 from livedash_pipeline.ledger.store.recovery import traits
 from livedash_pipeline.ledger.store.results import observations, remote_files
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 
 log = get_logger(__name__)
 
@@ -81,7 +81,7 @@ def reconcile_batches(
             one that has ended and was not taken in, and one whose create has no known outcome and whose input file is not shown.
 
     Raises:
-        BatchApiError: The listing could not be had whole; nothing is concluded from half of it.
+        ServiceError: The listing could not be had whole; nothing is concluded from half of it.
         UsageError: `believe_absence` names no batch of which that can be said yet.
     """
     report = ReconcileReport()
@@ -153,7 +153,7 @@ def _remove_files(context: BatchContext) -> int:
     """Files named after a settled batch of ours, or an older upload of one; whatever else is there is not ours to touch."""
     try:
         files = list(context.gateway.list_files())
-    except BatchApiError as error:
+    except ServiceError as error:
         if error.failure.status not in _NO_SUCH_LISTING:
             raise
         log.warning("service lists no files", endpoint=context.endpoint, http_status=error.failure.status)

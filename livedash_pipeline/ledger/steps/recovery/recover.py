@@ -34,7 +34,7 @@ from livedash_pipeline.ledger.store.batches import claims
 from livedash_pipeline.ledger.store.recovery import recovery
 from livedash_pipeline.ledger.store.recovery.recovery import TakenOver
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 
 log = get_logger(__name__)
 
@@ -69,7 +69,7 @@ class RecoveryReport:
     next_at: datetime | None = None
     problems: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
-    failures: list[BatchApiError] = field(default_factory=list)
+    failures: list[ServiceError] = field(default_factory=list)
 
     @property
     def recovered(self) -> int:
@@ -93,7 +93,7 @@ def recover_batches(
         time_left: Whether to take up another batch after one; the others stay for the next recovery.
 
     Raises:
-        BatchApiError: The service could not be asked, or refused; rows stay for the next recovery.
+        ServiceError: The service could not be asked, or refused; rows stay for the next recovery.
     """
     report = RecoveryReport()
     for turn in range(_MOST):
@@ -118,7 +118,7 @@ def _learn_of_fence(context: BatchContext, timeout: float | None, report: Recove
     """A fence probe that is under way is learned from, whatever became of the batch that it was made for."""
     try:
         settle_fence(context, timeout=timeout)
-    except BatchApiError as error:
+    except ServiceError as error:
         report.failures.append(error)
 
 
@@ -155,7 +155,7 @@ class _Recovery:
         """What follows from a look; one that fails because of this batch alone leaves the others to be recovered."""
         try:
             return self._look()
-        except BatchApiError as error:
+        except ServiceError as error:
             if not rules.concerns_one_batch(error.failure):
                 raise
             self.report.failures.append(error)
@@ -255,7 +255,7 @@ class _Recovery:
             return
         try:
             delete_fence(self.context, file_id)
-        except BatchApiError as error:
+        except ServiceError as error:
             if not rules.concerns_one_batch(error.failure):
                 raise
             self.report.failures.append(error)

@@ -21,7 +21,7 @@ from livedash_pipeline.ledger.steps.recovery.proof import prove_absence
 from livedash_pipeline.ledger.store.recovery import recovery
 from livedash_pipeline.ledger.store.recovery.recovery import TakenOver
 from livedash_pipeline.ledger.store.recovery.witnesses import read_witnesses
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 
 
 def recovery_clock(context: BatchContext) -> RecoveryClock:
@@ -45,7 +45,7 @@ class RecoveryView:
         since = self.taken.input_file_created_at or self.taken.created_at - CLOCK_SLACK
         try:
             file = self.context.gateway.file(file_id, timeout=self.timeout)
-        except BatchApiError as error:
+        except ServiceError as error:
             if error.failure.kind is FailureKind.NOT_FOUND:
                 return False, since
             raise

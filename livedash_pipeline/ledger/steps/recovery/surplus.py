@@ -25,7 +25,7 @@ from livedash_pipeline.ledger.store.recovery.surplus import SurplusBatch
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.money.rules.pricing import cost_of, to_eur
 from livedash_pipeline.money.store import prices
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 
 log = get_logger(__name__)
 
@@ -66,7 +66,7 @@ def _cancelled(context: BatchContext, surplus: SurplusBatch, timeout: float | No
     """The batch after a cancel was asked for; asking again is harmless, and one that has ended says so."""
     try:
         return context.gateway.cancel_batch(surplus.openai_batch_id, timeout=timeout)
-    except BatchApiError as error:
+    except ServiceError as error:
         if error.failure.kind is FailureKind.NOT_FOUND:
             _note_not_found(context, surplus)
         else:

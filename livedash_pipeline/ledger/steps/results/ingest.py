@@ -48,7 +48,7 @@ from livedash_pipeline.ledger.store.results.settlement import StagedAnswers
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.money.rules.pricing import usage_exceeds
 from livedash_pipeline.money.store import prices
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.storage import writing
 
 log = get_logger(__name__)
@@ -88,7 +88,7 @@ class IngestReport:
     waiting: int = 0
     next_look_at: datetime | None = None
     late: int = 0
-    failures: list[BatchApiError] = field(default_factory=list)
+    failures: list[ServiceError] = field(default_factory=list)
     cost_eur: Decimal | None = Decimal(0)
     paused_until: datetime | None = None
 
@@ -97,7 +97,7 @@ def ingest_finished(context: BatchContext, *, company_id: UUID | None = None) ->
     """Takes in every finished batch of the endpoint, or of one company, that is due to be looked at.
 
     Raises:
-        BatchApiError: Nothing could be fetched, and nothing was taken in.
+        ServiceError: Nothing could be fetched, and nothing was taken in.
         StorageError: A file could not be stored; its batch and those after it stay as they are.
     """
     with context.engine.connect() as connection:
@@ -110,7 +110,7 @@ def ingest_finished(context: BatchContext, *, company_id: UUID | None = None) ->
             break
         try:
             ingest_batch(context, batch_id, report)
-        except BatchApiError as error:
+        except ServiceError as error:
             log.warning("results not fetched", batch_id=str(batch_id), kind=error.failure.kind.value)
             report.failures.append(error)
     note_waiting(context, report, company_id)
@@ -138,7 +138,7 @@ def ingest_batch(context: BatchContext, batch_id: UUID, report: IngestReport, *,
         accept: Take the files for all there is, whatever speaks against it: what has no line fails, and is not bought again.
 
     Raises:
-        BatchApiError: A file could not be fetched now.
+        ServiceError: A file could not be fetched now.
     """
     batch = _read(context, batch_id)
     if batch is None:
@@ -175,7 +175,7 @@ def _read(context: BatchContext, batch_id: UUID) -> BatchToIngest | None:
         return batch
     try:
         remote = context.gateway.retrieve_batch(batch.openai_batch_id)
-    except BatchApiError as error:
+    except ServiceError as error:
         if error.failure.kind is not FailureKind.NOT_FOUND or not _forgotten(context, batch_id):
             raise
         observed = []

@@ -33,7 +33,7 @@ from livedash_pipeline.ledger.store.recovery.recovery import TakenOver
 from livedash_pipeline.ledger.store.results import observations
 from livedash_pipeline.ledger.store.results.observations import BatchChange, OpenBatch
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 
 log = get_logger(__name__)
 
@@ -93,7 +93,7 @@ def poll_batches(
         monotonic: The clock of the budget.
 
     Raises:
-        BatchApiError: Nothing could be asked at all.
+        ServiceError: Nothing could be asked at all.
     """
     start = monotonic()
 
@@ -189,11 +189,11 @@ def _put_off(context: BatchContext, until: datetime) -> PollReport:
 
 def _recovered(
     context: BatchContext, call_timeout: float, time_left: Callable[[], bool]
-) -> tuple[RecoveryReport, BatchApiError | None]:
+) -> tuple[RecoveryReport, ServiceError | None]:
     """Looks, adopts and fences, whatever the switches say; a poll buys nothing, and a failure does not end it."""
     try:
         return recover_batches(context, timeout=call_timeout, time_left=time_left), None
-    except BatchApiError as error:
+    except ServiceError as error:
         log.warning("recovery put off", kind=error.failure.kind.value)
         return RecoveryReport(), error
 
@@ -204,7 +204,7 @@ class _View:
 
     listing: Listing = field(default_factory=lambda: Listing(()))
     ours: dict[str, RemoteBatch] = field(default_factory=dict)
-    error: BatchApiError | None = None
+    error: ServiceError | None = None
 
 
 def _listed(
@@ -232,7 +232,7 @@ def _listed(
 
     try:
         listing = read_listing(context, oldest, timeout=call_timeout, enough=enough)
-    except BatchApiError as error:
+    except ServiceError as error:
         log.warning("listing failed", kind=error.failure.kind.value, seen=len(seen))
         return _View(Listing(listed, "ended early"), seen, error)
     if listing.flaw is not None:
@@ -242,11 +242,11 @@ def _listed(
 
 def _adopted(
     context: BatchContext, unknown: Sequence[TakenOver], view: _View, call_timeout: float
-) -> tuple[int, BatchApiError | None]:
+) -> tuple[int, ServiceError | None]:
     """Adopts what the listing shows of creates without a known outcome, whatever their lease."""
     try:
         return adopt_found(context, unknown, view.listing.batches, timeout=call_timeout), None
-    except BatchApiError as error:
+    except ServiceError as error:
         log.warning("adoption put off", kind=error.failure.kind.value)
         return 0, error
 
@@ -290,7 +290,7 @@ def _still_behind(context: BatchContext, late: RemoteBatch, call_timeout: float)
         again = read_listing(
             context, late.created_at or _EPOCH, timeout=call_timeout, enough=lambda remote: remote.id == late.id
         )
-    except BatchApiError:
+    except ServiceError:
         return False
     shown = again.with_id(late.id)
     return shown is not None and rules.is_behind(shown, late)
@@ -304,18 +304,18 @@ def _set_lag(context: BatchContext, *, lags: bool) -> None:
 
 def _looked_up(
     context: BatchContext, missing: Sequence[OpenBatch], call_timeout: float, time_left: Callable[[], bool]
-) -> tuple[list[RemoteBatch], list[OpenBatch], list[BatchApiError]]:
+) -> tuple[list[RemoteBatch], list[OpenBatch], list[ServiceError]]:
     """Batches asked for one by one: found, unknown to the service, and failures."""
     found: list[RemoteBatch] = []
     unknown: list[OpenBatch] = []
-    failures: list[BatchApiError] = []
+    failures: list[ServiceError] = []
     for batch in missing:
         if not time_left():
             log.info("poll ended early", left=len(missing) - len(found) - len(unknown) - len(failures))
             break
         try:
             remote = look_up(context, batch.openai_batch_id, timeout=call_timeout)
-        except BatchApiError as error:
+        except ServiceError as error:
             failures.append(error)
             continue
         if remote is None:

@@ -31,7 +31,7 @@ from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.results.short_downloads import may_still_show
 from livedash_pipeline.ledger.store.results.finished import BatchToIngest
 from livedash_pipeline.money.rules.pricing import Cost, Price, cost_of, to_eur
-from livedash_pipeline.services.openai.errors import BatchApiError
+from livedash_pipeline.services.errors import ServiceError
 
 _CHUNK = 1024 * 1024
 
@@ -93,7 +93,7 @@ def fetch_files(context: BatchContext, batch: BatchToIngest, *, give_up: bool = 
         give_up: Take a file that the service does not give for gone.
 
     Raises:
-        BatchApiError: A file could not be fetched now; one that is gone is no error.
+        ServiceError: A file could not be fetched now; one that is gone is no error.
     """
     context.spool_dir.mkdir(parents=True, exist_ok=True)
     files = ResultFiles(Path(tempfile.mkdtemp(prefix=f"livedash-{batch.id}-", dir=context.spool_dir)))
@@ -117,7 +117,7 @@ def _fetch(
     path = files.directory / f"{name}.jsonl"
     try:
         download = context.gateway.download(file_id, path)
-    except BatchApiError as error:
+    except ServiceError as error:
         if give_up and error.failure.kind in _NOT_GIVEN:
             files.gone.append(name)
             return
@@ -144,7 +144,7 @@ def _require_same_project(context: BatchContext, batch: BatchToIngest) -> None:
     Of a batch that is believed to have vanished nobody can see more.
 
     Raises:
-        BatchApiError: This key does not see the batch either.
+        ServiceError: This key does not see the batch either.
     """
     if batch.error_code == VANISHED or batch.openai_batch_id is None:
         return

@@ -1,6 +1,6 @@
 """The one error that calls to the Batch API raise.
 
-Add a class only if callers treat it differently from a `BatchApiError`; what differs between failures is in
+Add a class only if callers treat it differently from a `ServiceError`; what differs between failures is in
 `ledger.rules.service.failures`, and answers that are merely unwelcome (a gone file on delete, a 409 on cancel) are values.
 """
 
@@ -10,7 +10,7 @@ from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.ledger.rules.service.failures import ApiFailure, remedy
 
 
-class BatchApiError(LivedashError):
+class ServiceError(LivedashError):
     """A call to the Batch API failed.
 
     Args:
@@ -32,6 +32,6 @@ class BatchApiError(LivedashError):
         self.failure = failure
         self.model = model
 
-    def __reduce__(self) -> tuple[type[BatchApiError], tuple[str, ApiFailure, str | None]]:
+    def __reduce__(self) -> tuple[type[ServiceError], tuple[str, ApiFailure, str | None]]:
         # Errors cross process boundaries in Dagster; the inherited form would be rebuilt from the message alone.
         return type(self), (self.operation, self.failure, self.model)
