@@ -42,7 +42,7 @@ def _batch(api: Api, **values: object) -> uuid.UUID:
 
 
 def test_batches_are_listed_newest_first_and_shown_by_either_id(api: Api) -> None:
-    old = _batch(api, openai_batch_id="batch_old")
+    old = _batch(api, remote_batch_id="batch_old")
     new = _batch(api, created_at=NOW + timedelta(hours=1), status="PENDING")
     first = api.get(f"{ADMIN}/batches", params={"limit": 1}).json()
     assert [row["id"] for row in first["batches"]] == [str(new)]
@@ -69,7 +69,7 @@ def test_a_batch_that_was_never_bought_is_cancelled_at_once(api: Api) -> None:
 
 
 def test_the_wish_stays_when_the_service_does_not_take_it(api: Api) -> None:
-    batch_id = _batch(api, openai_batch_id="batch_gone")
+    batch_id = _batch(api, remote_batch_id="batch_gone")
     assert api.post(f"{ADMIN}/batches/batch_gone/cancel").json()["cancelRequestedCount"] == 1
     shown = api.get(f"{ADMIN}/batches/{batch_id}").json()["batch"]
     assert shown["cancelRequestedAt"] is not None

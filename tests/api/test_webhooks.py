@@ -30,8 +30,8 @@ def hooked(engine: Engine, tmp_path: Path) -> Iterator[Api]:
     add_requests(engine, {})
     with engine.begin() as connection:
         company_id = connection.execute(text("SELECT id FROM companies")).scalar_one()
-        add_batch(connection, company_id, openai_batch_id="batch_1")
-        add_batch(connection, company_id, openai_batch_id="batch_2", status="COMPLETED")
+        add_batch(connection, company_id, remote_batch_id="batch_1")
+        add_batch(connection, company_id, remote_batch_id="batch_2", status="COMPLETED")
     with running_api(api_settings(tmp_path, openai_webhook_secret=SECRET), engine) as api:
         yield api
 

@@ -60,7 +60,7 @@ def _answered(context: BatchContext) -> list[str]:
     submitted = submit_pending(context, ignore_minimum=True).submitted
     while poll_batches(context).open:
         time.sleep(0.2)
-    return [batch.openai_batch_id for batch in submitted if batch.openai_batch_id]
+    return [batch.remote_batch_id for batch in submitted if batch.remote_batch_id]
 
 
 @contextmanager

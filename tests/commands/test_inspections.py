@@ -30,7 +30,7 @@ def _tried(engine: Engine, company: Company) -> tuple[uuid.UUID, uuid.UUID]:
         (session_id,) = insert_sessions(connection, company, [CHAT])
         request_id = add_request(connection, company, session_id, "PROCESSING_FAILED")
         batch_id = connection.execute(select(ai_batch_requests.c.id)).scalar_one()
-        connection.execute(ai_batch_requests.update().values(openai_batch_id="batch_1", lines_failed=1))
+        connection.execute(ai_batch_requests.update().values(remote_batch_id="batch_1", lines_failed=1))
         ended = {"outcome": "truncated", "finish_reason": "length"}
         paid = {"batch_id": batch_id, "total_tokens": 900, "total_cost_eur": Decimal("0.0025"), **ended}
         old = {"legacy_id": "old-1", "outcome": "transient", "http_status": 503, "error_message": "overloaded"}

@@ -65,9 +65,9 @@ def test_a_signal_ends_every_step_with_one_line_and_130(
     with engine.begin() as connection:
         connection.execute(update(companies).values(csv_url=f"http://{origin}/chats.csv"))
         insert_requests(connection, company)
-        add_batch(connection, company.id, endpoint=endpoint, openai_batch_id="batch_1")
-        ended = {"status": "COMPLETED", "openai_status": "completed", "output_file_id": "file_1"}
-        add_batch(connection, company.id, endpoint=endpoint, openai_batch_id="batch_2", **ended)
+        add_batch(connection, company.id, endpoint=endpoint, remote_batch_id="batch_1")
+        ended = {"status": "COMPLETED", "remote_status": "completed", "output_file_id": "file_1"}
+        add_batch(connection, company.id, endpoint=endpoint, remote_batch_id="batch_2", **ended)
     steps = [
         (["import", "--company", "acme"], signal.SIGTERM),
         (["submit", "--json"], signal.SIGINT),

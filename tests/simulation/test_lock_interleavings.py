@@ -109,14 +109,14 @@ def test_claims_of_one_model_take_turns_and_share_nothing(engine: Engine, compan
 def test_a_batch_is_settled_by_whoever_locks_it_and_the_other_one_sees_nothing(
     engine: Engine, company: Company
 ) -> None:
-    batch_id = claimed_batch(engine, company, status="COMPLETED", openai_batch_id="batch_1")
+    batch_id = claimed_batch(engine, company, status="COMPLETED", remote_batch_id="batch_1")
     with transaction(engine) as first, transaction(engine) as second:
         assert settlement.lock_batch(first, batch_id, KINDS) is not None
         assert settlement.lock_batch(second, batch_id, KINDS) is None
 
 
 def test_a_poll_passes_over_a_batch_that_is_being_settled(engine: Engine, company: Company) -> None:
-    batch_id = claimed_batch(engine, company, status="COMPLETED", openai_batch_id="batch_1")
+    batch_id = claimed_batch(engine, company, status="COMPLETED", remote_batch_id="batch_1")
     from livedash_pipeline.ledger.rules.service.remote import read_remote_batch
 
     seen = read_remote_batch({"id": "batch_1", "status": "completed", "request_counts": {"completed": 2}})
@@ -174,7 +174,7 @@ def test_two_workers_that_make_requests_at_once_make_each_once(engine: Engine, c
 
 
 def test_a_surplus_batch_that_two_find_at_once_is_new_to_one_of_them(engine: Engine, company: Company) -> None:
-    batch_id = claimed_batch(engine, company, status="VALIDATING", openai_batch_id="batch_1")
+    batch_id = claimed_batch(engine, company, status="VALIDATING", remote_batch_id="batch_1")
     found = surplus.SurplusBatch("batch_2", batch_id, "validating", "file-1")
 
     def second() -> bool:

@@ -87,6 +87,6 @@ def begin(engine: Engine, company: Company, scripted: BatchContext, service: Bat
         with engine.begin() as connection:
             insert_requests(connection, owner or company, count)
         (batch,) = submit_pending(scripted, ignore_minimum=True, unhold=True).submitted
-        return Round(engine, scripted, service, batch.openai_batch_id or "")
+        return Round(engine, scripted, service, batch.remote_batch_id or "")
 
     return start

@@ -130,7 +130,7 @@ def submitted_batches(
                 batch.company,
                 batch.model,
                 batch.requests,
-                batch.openai_batch_id,
+                batch.remote_batch_id,
                 money(batch.reserved_eur),
             )
             for batch in report.submitted

@@ -157,13 +157,13 @@ def _observations(changes: Sequence[BatchChange]) -> Iterable[dg.AssetObservatio
             "openai_batches",
             metadata={
                 "batch_id": str(change.id),
-                "openai_batch_id": change.openai_batch_id,
+                "openai_batch_id": change.remote_batch_id,
                 "company": change.company,
                 "model": change.model,
                 "requests": change.request_count,
                 "before": change.status_before.value,
                 "after": change.status.value,
-                "openai_status": change.openai_status or "",
+                "openai_status": change.remote_status or "",
             },
             tags={TAG_BATCH: str(change.id), TAG_COMPANY: change.company},
         )

@@ -28,12 +28,12 @@ class WebhookEvent:
     Attributes:
         webhook_id: Of the delivery; the same when it is repeated.
         type: Such as `batch.completed`.
-        openai_batch_id: The batch it is about; None if it is about none.
+        remote_batch_id: The batch it is about; None if it is about none.
     """
 
     webhook_id: str
     type: str
-    openai_batch_id: str | None
+    remote_batch_id: str | None
 
 
 class WebhookReader:

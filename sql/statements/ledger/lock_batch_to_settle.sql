@@ -4,7 +4,7 @@ SELECT
     company_id,
     processing_type,
     status,
-    openai_status,
+    openai_status AS remote_status,
     error_code,
     error_message,
     cancel_requested_at,

@@ -26,13 +26,13 @@ class Open:
         return UUID(int=self.number)
 
     @property
-    def openai_batch_id(self) -> str:
+    def remote_batch_id(self) -> str:
         return f"b{self.number}"
 
 
 def listed(*batches: Open, word: str = "in_progress", **fields: Any) -> dict[str, RemoteBatch]:
     return {
-        batch.openai_batch_id: read_remote_batch({"id": batch.openai_batch_id, "status": word, **fields})
+        batch.remote_batch_id: read_remote_batch({"id": batch.remote_batch_id, "status": word, **fields})
         for batch in batches
     }
 

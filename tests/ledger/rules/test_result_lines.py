@@ -67,7 +67,7 @@ def test_answer_of_a_chat_completion_is_read_whole() -> None:
         content="naïve\u2028",
         http_status=200,
         finish_reason="stop",
-        openai_request_id="req_7",
+        remote_request_id="req_7",
         model="gpt-5-mini-2025-08-07",
         service_tier="default",
         system_fingerprint="fp_1",

@@ -16,12 +16,12 @@ ENDPOINT = "api.openai.com/v1"
 ID = UUID("0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b")
 AT_WORK = BatchSituation(
     id=ID,
-    openai_status="in_progress",
+    remote_status="in_progress",
     absence_doubt=None,
     absence_believed_at=None,
     status=BatchStatus.IN_PROGRESS,
     endpoint=ENDPOINT,
-    openai_batch_id="batch_1",
+    remote_batch_id="batch_1",
     lease_until=None,
     create_started_at=NOW,
     input_delete_requested_at=None,
@@ -36,7 +36,7 @@ AT_WORK = BatchSituation(
     ingest_asks=0,
 )
 LOST = replace(
-    AT_WORK, status=BatchStatus.UPLOADING, openai_batch_id=None, lease_until=NOW - timedelta(seconds=1), expires_at=None
+    AT_WORK, status=BatchStatus.UPLOADING, remote_batch_id=None, lease_until=NOW - timedelta(seconds=1), expires_at=None
 )
 
 
@@ -69,7 +69,7 @@ LOST = replace(
         (replace(LOST, absence_doubt="shows batch b twice"), "listing shows batch b twice"),
         (replace(LOST, absence_doubt="shows batch b twice"), f"--believe-absence {ID}"),
         (replace(LOST, absence_doubt="shows batch b twice", absence_believed_at=NOW), "its answer is not known"),
-        (replace(AT_WORK, openai_status="Resting"), "calls its state 'Resting'"),
+        (replace(AT_WORK, remote_status="Resting"), "calls its state 'Resting'"),
         (replace(LOST, input_delete_requested_at=NOW), "input file is being deleted"),
         (replace(LOST, create_started_at=None), "submitter is gone"),
     ],
@@ -84,7 +84,7 @@ def test_the_reason_is_said(batch: BatchSituation, said: str) -> None:
         AT_WORK,
         replace(AT_WORK, status=BatchStatus.VALIDATING),
         replace(LOST, create_started_at=None, lease_until=NOW + timedelta(seconds=1)),
-        replace(AT_WORK, openai_status="RUNNING"),
+        replace(AT_WORK, remote_status="RUNNING"),
         replace(AT_WORK, status=BatchStatus.PROCESSED, processed_at=NOW, endpoint="127.0.0.1/v1"),
         replace(AT_WORK, status=BatchStatus.CANCELLED, processed_at=NOW),
     ],

@@ -25,9 +25,9 @@ def remote(name: str, nonce: str | None = "n", file: str = "f", mark: object = R
     return read_remote_batch({"id": name, "input_file_id": file, "metadata": metadata})
 
 
-def row(openai_batch_id: str | None = "T", *, closed: bool = False, **changes: Any) -> NamedRow:
+def row(remote_batch_id: str | None = "T", *, closed: bool = False, **changes: Any) -> NamedRow:
     values: dict[str, Any] = {"listed_batch_id": None, "tag": Tag(named("n"), "f")} | changes
-    return NamedRow(id=ROW, model="m", openai_batch_id=openai_batch_id, is_closed=closed, **values)
+    return NamedRow(id=ROW, model="m", remote_batch_id=remote_batch_id, is_closed=closed, **values)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def unbought(engine: Engine, context: BatchContext, service: BatchService, statu
     submit(context)
     service.batches.clear()
     service.calls.clear()
-    undone = {"openai_batch_id": None, "openai_status": None, "submitted_at": None, "create_started_at": None}
+    undone = {"remote_batch_id": None, "remote_status": None, "submitted_at": None, "create_started_at": None}
     with engine.begin() as connection:
         lease = database_now(connection) + timedelta(minutes=15)
     set_row(engine, status=status, lease_until=lease, **undone)

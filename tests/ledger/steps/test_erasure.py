@@ -340,7 +340,7 @@ def test_a_claimed_batch_that_was_not_uploaded_lets_go_of_an_erased_session(
 def test_an_error_that_quotes_an_erased_chat_leaves_the_ledger(scripted_chats: Chats, service: BatchService) -> None:
     chats = scripted_chats
     (batch,) = chats.submit().submitted
-    name = batch.openai_batch_id or ""
+    name = batch.remote_batch_id or ""
     for chat in ("anna", "bert"):
         assert str(chats.request_of(chat).id) in service.requests_of(name)
     lines = [
@@ -366,7 +366,7 @@ def test_a_batch_that_ends_without_an_answer_does_not_ask_about_an_erased_sessio
     chats = scripted_chats
     (batch,) = chats.submit().submitted
     erase(chats, "anna")
-    service.end(batch.openai_batch_id or "", choice, request_counts={"total": 2, "completed": 0, "failed": 0})
+    service.end(batch.remote_batch_id or "", choice, request_counts={"total": 2, "completed": 0, "failed": 0})
     poll_batches(chats.context)
     chats.ingest()
     assert (chats.request_of("anna").processing_status, chats.request_of("anna").error_code) == (

@@ -239,7 +239,7 @@ def test_released_requests_go_out_again_until_their_allowance_is_used_up(begin: 
         if attempt < 3:
             assert row.processing_status == "PENDING_BATCHING"
             (batch,) = submit_pending(going.context, ignore_minimum=True).submitted
-            going = replace(going, name=batch.openai_batch_id or "")
+            going = replace(going, name=batch.remote_batch_id or "")
     assert (row.processing_status, row.error_code) == ("PROCESSING_FAILED", "transient")
     assert [row.outcome for row in rows_of(going.engine, ai_request_attempts)] == ["transient"] * 3
 
@@ -328,7 +328,7 @@ def ended(
         with engine.begin() as connection:
             insert_requests(connection, company, 30)
         (batch,) = submit_pending(scripted, ignore_minimum=True).submitted
-        going = Round(engine, scripted, service, batch.openai_batch_id or "")
+        going = Round(engine, scripted, service, batch.remote_batch_id or "")
         order = range(100) if place % 2 else range(99, -1, -1)
         asked = [f"Question {number}?" for number in order]
         lines = [going.answer(name, questions=asked[n * 3 : n * 3 + 5]) for n, name in enumerate(going.ids)]

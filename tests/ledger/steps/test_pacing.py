@@ -64,7 +64,7 @@ def submitted(engine: Engine, company: Company, process: Process, service: Batch
         insert_requests(connection, company)
     (batch,) = submit(process(0)).submitted
     service.calls.clear()
-    return batch.openai_batch_id or ""
+    return batch.remote_batch_id or ""
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def submitted(engine: Engine, company: Company, scripted: BatchContext, service:
             insert_requests(connection, insert_company(connection, slug))
     report = submit_pending(scripted, ignore_minimum=True)
     service.calls.clear()
-    return [batch.openai_batch_id or "" for batch in report.submitted]
+    return [batch.remote_batch_id or "" for batch in report.submitted]
 
 
 def states(engine: Engine) -> dict[str, tuple[str, str]]:
@@ -222,7 +222,7 @@ def test_unknown_words_and_nulls_are_accepted(
     report = poll_batches(scripted)
     assert states(engine)[submitted[0]] == ("VALIDATING", "Suspended")
     (change,) = report.changes
-    assert (change.status_before, change.status, change.openai_status) == ("VALIDATING", "VALIDATING", "Suspended")
+    assert (change.status_before, change.status, change.remote_status) == ("VALIDATING", "VALIDATING", "Suspended")
 
 
 def test_of_two_polls_at_once_only_one_reports_the_change(
@@ -243,7 +243,7 @@ def test_of_two_polls_at_once_only_one_reports_the_change(
         poll.start()
     for poll in polls:
         poll.join()
-    names = [change.openai_batch_id for report in reports for change in report.changes]
+    names = [change.remote_batch_id for report in reports for change in report.changes]
     assert sorted(names) == sorted(submitted)
 
 

@@ -293,11 +293,11 @@ def test_surplus_of_a_row_that_takes_its_id_during_the_listing_is_none(
 ) -> None:
     submit(scripted)
     settle(scripted, service)
-    set_rows(engine, openai_batch_id=None)
+    set_rows(engine, remote_batch_id=None)
 
     def take_id(request: httpx2.Request) -> httpx2.Response:
         answer = service.proceed(request)
-        set_rows(engine, openai_batch_id="batch_0")
+        set_rows(engine, remote_batch_id="batch_0")
         return answer
 
     service.on["list"] = take_id
@@ -450,7 +450,7 @@ def test_a_404_of_a_key_that_sees_no_batch_of_the_same_key_proves_nothing(
     engine: Engine, scripted: BatchContext, service: BatchService, vanished: str
 ) -> None:
     with engine.begin() as connection:
-        other = update(ai_batch_requests).where(ai_batch_requests.c.openai_batch_id == "batch_0")
+        other = update(ai_batch_requests).where(ai_batch_requests.c.remote_batch_id == "batch_0")
         connection.execute(other.values(key_fingerprint="of another project"))
     reconcile_batches(scripted)
     assert reconcile_batches(at(scripted, 2 * DAY)).vanished == 0

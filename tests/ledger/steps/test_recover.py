@@ -101,7 +101,7 @@ def test_a_batch_whose_answer_was_lost_is_adopted(
 def test_whoever_lost_the_answer_looks_at_once(engine: Engine, scripted: BatchContext, service: BatchService) -> None:
     service.on["create"] = losing_the_reply(service)
     report = submit(scripted)
-    assert (report.awaiting_recovery, [batch.openai_batch_id for batch in report.submitted]) == (0, ["batch_0"])
+    assert (report.awaiting_recovery, [batch.remote_batch_id for batch in report.submitted]) == (0, ["batch_0"])
     assert (row(engine).openai_batch_id, row(engine).lease_until, creates(service)) == ("batch_0", None, 1)
 
 
@@ -149,7 +149,7 @@ def test_a_submitter_whose_batch_a_poll_adopted_meanwhile_has_it_too(
 
     service.on["create"] = adopt_meanwhile
     (sent,) = submit(scripted).submitted
-    assert (sent.openai_batch_id, row(engine).openai_batch_id, creates(service)) == ("batch_0", "batch_0", 1)
+    assert (sent.remote_batch_id, row(engine).remote_batch_id, creates(service)) == ("batch_0", "batch_0", 1)
 
 
 def test_what_the_service_never_made_is_fenced_and_then_bought_once(
@@ -303,7 +303,7 @@ def test_a_submit_goes_on_from_the_uploaded_file(
 ) -> None:
     submit(scripted)
     service.batches.clear()
-    undone = {"openai_batch_id": None, "openai_status": None, "submitted_at": None, "create_started_at": None}
+    undone = {"remote_batch_id": None, "remote_status": None, "submitted_at": None, "create_started_at": None}
     with engine.begin() as connection:
         now = database_now(connection)
     _abandon(engine, status="UPLOADING", lease_until=now, **undone)

@@ -133,10 +133,10 @@ def test_what_surplus_batches_cost_counts_as_spent(
         now = database_now(connection)
         connection.execute(
             insert(ai_surplus_batches).values(
-                openai_batch_id="batch_surplus",
+                remote_batch_id="batch_surplus",
                 batch_id=sent.batch_id,
                 endpoint=scripted.endpoint,
-                openai_status="cancelled",
+                remote_status="cancelled",
                 found_at=now,
                 ended_at=now,
                 total_cost_eur=Decimal("1"),

@@ -20,7 +20,7 @@ from tests.conftest import NOW
 from tests.support.rows import insert_company, insert_requests
 
 ELSEWHERE = "elsewhere.example.org/v1"
-SERVED: dict[str, Any] = {"status": "IN_PROGRESS", "openai_status": "in_progress", "openai_batch_id": "batch_x"}
+SERVED: dict[str, Any] = {"status": "IN_PROGRESS", "remote_status": "in_progress", "remote_batch_id": "batch_x"}
 UNKNOWN: dict[str, Any] = {"status": "UPLOADING", "create_started_at": NOW}
 
 
@@ -62,7 +62,7 @@ def test_a_batch_that_waits_for_whole_files_is_named_with_its_next_look(
 ) -> None:
     with engine.connect() as connection:
         ahead = database_now(connection) + timedelta(hours=1)
-    ended = {"status": "COMPLETED", "openai_status": "completed", "openai_batch_id": "batch_x"}
+    ended = {"status": "COMPLETED", "remote_status": "completed", "remote_batch_id": "batch_x"}
     add_batch(engine, scripted, company, next_ingest_at=ahead, **ended)
     said = [f"1 batch waits for whole files; the next look is at {ahead:%Y-%m-%d %H:%M:%S} UTC"]
     assert why(engine, scripted) == why(engine, scripted, company) == submit_pending(scripted).why == said
@@ -71,7 +71,7 @@ def test_a_batch_that_waits_for_whole_files_is_named_with_its_next_look(
 def test_a_poll_is_advised_only_for_what_it_asks_about(
     engine: Engine, scripted: BatchContext, company: Company
 ) -> None:
-    add_batch(engine, scripted, company, endpoint=ELSEWHERE, **(SERVED | {"openai_batch_id": "batch_y"}))
+    add_batch(engine, scripted, company, endpoint=ELSEWHERE, **(SERVED | {"remote_batch_id": "batch_y"}))
     away = "1 batch was made at another OPENAI_BASE_URL: `livedash status`"
     assert why(engine, scripted) == submit_pending(scripted).why == [away]
     add_batch(engine, scripted, company, **SERVED)

@@ -96,7 +96,7 @@ def test_a_batch_is_made_of_an_uploaded_file_and_carries_our_id(
     assert service.batches["batch_0"]["metadata"] == marks
     assert row.purchase_guard == "tag", "no probe has shown that a deleted file stops a create"
     assert service.requests_of("batch_0") == [str(request_row(engine).id)]
-    assert [batch.openai_batch_id for batch in report.submitted] == ["batch_0"]
+    assert [batch.remote_batch_id for batch in report.submitted] == ["batch_0"]
     assert list(scripted.spool_dir.iterdir()) == []
 
 
@@ -499,7 +499,7 @@ def test_a_claim_of_the_past_cannot_record_its_batch(
     service.on["create"] = create
     report = submit(scripted)
     assert batch_row(engine).openai_batch_id is None
-    assert [batch.openai_batch_id for batch in report.submitted] == [None]
+    assert [batch.remote_batch_id for batch in report.submitted] == [None]
 
 
 def test_a_withdrawn_request_is_not_put_back_and_nothing_of_it_is_claimed(

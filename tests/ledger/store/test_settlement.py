@@ -49,7 +49,7 @@ def company(engine: Engine) -> Company:
 
 def batch_of(engine: Engine, company: Company, count: int, **values: Any) -> tuple[UUID, list[UUID]]:
     """A batch that has ended, with requests in flight; ids in order."""
-    batch_id = insert_batch(engine, company, None, status="COMPLETED", openai_status="completed", **values)
+    batch_id = insert_batch(engine, company, None, status="COMPLETED", remote_status="completed", **values)
     with engine.begin() as connection:
         ids = insert_requests(connection, company, count, processing_status="BATCHING_IN_PROGRESS", batch_id=batch_id)
         connection.execute(

@@ -50,7 +50,7 @@ def insert_batch(engine: Engine, company: Company, name: str | None, **values: A
         "model": "m",
         "endpoint": HERE,
         "key_fingerprint": "k",
-        "openai_batch_id": name,
+        "remote_batch_id": name,
         "request_count": 1,
         "body_bytes": 1,
         "token_estimate": 1,
@@ -75,7 +75,7 @@ def observe(engine: Engine, *remotes: RemoteBatch, now: datetime = LATER) -> lis
 def test_an_observation_moves_a_batch_only_where_the_table_allows_it(engine: Engine, company: Company) -> None:
     pairs = [(before, after) for before in BatchStatus for after in WORDS]
     ids = {
-        (before, after): insert_batch(engine, company, f"{before}-{after}", status=before, openai_status="before")
+        (before, after): insert_batch(engine, company, f"{before}-{after}", status=before, remote_status="before")
         for before, after in pairs
     }
     changes = observe(engine, *(remote(f"{before}-{after}", WORDS[after]) for before, after in pairs))
@@ -103,9 +103,9 @@ def test_a_backward_observation_takes_nothing_back(engine: Engine, company: Comp
 
 def test_words_that_we_do_not_know_are_kept_and_move_nothing(engine: Engine, company: Company) -> None:
     insert_batch(engine, company, "b", status="IN_PROGRESS")
-    insert_batch(engine, company, "ended", status="CANCELLED", openai_status="cancelled")
+    insert_batch(engine, company, "ended", status="CANCELLED", remote_status="cancelled")
     (change,) = observe(engine, remote("b", "Paused"), remote("ended", "cancelling"))
-    assert (change.status_before, change.status, change.openai_status) == ("IN_PROGRESS", "IN_PROGRESS", "Paused")
+    assert (change.status_before, change.status, change.remote_status) == ("IN_PROGRESS", "IN_PROGRESS", "Paused")
     assert {row.openai_batch_id: row.openai_status for row in rows_of(engine, ai_batch_requests)} == {
         "b": "Paused",
         "ended": "cancelled",
@@ -164,7 +164,7 @@ def test_of_two_pollers_only_one_reports_a_change(engine: Engine, company: Compa
         poller.start()
     for poller in pollers:
         poller.join()
-    names = [change.openai_batch_id for changes in reported for change in changes]
+    names = [change.remote_batch_id for changes in reported for change in changes]
     assert sorted(names) == sorted(f"b{place}" for place in range(20))
 
 
@@ -177,7 +177,7 @@ def test_a_row_that_another_poller_holds_is_passed_over(engine: Engine, company:
 
 
 def test_not_found_is_noted_once_and_forgotten_when_the_batch_is_seen(engine: Engine, company: Company) -> None:
-    batch_id = insert_batch(engine, company, "b", status="VALIDATING", openai_status="validating")
+    batch_id = insert_batch(engine, company, "b", status="VALIDATING", remote_status="validating")
     for moment in (NOW, LATER):
         with engine.begin() as connection:
             note_not_found(connection, [batch_id], now=moment)
@@ -202,7 +202,7 @@ def test_a_submitters_writes_obey_the_table_and_carry_the_fence(engine: Engine, 
         claim = Claim(batch_id, fence, company.id, "acme", "m", "session_analysis", 1, 1, 1, ZERO)
         arguments: dict[str, Any] = {
             "mark_uploading": {},
-            "record_created": {"openai_batch_id": f"b-{before}-{fence}", "openai_status": "validating"},
+            "record_created": {"remote_batch_id": f"b-{before}-{fence}", "remote_status": "validating"},
             "fail_unsubmitted": {"error_code": "refused", "error_message": "No."},
         }[write]
         with engine.begin() as connection:

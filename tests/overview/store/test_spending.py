@@ -51,9 +51,9 @@ def test_the_check_counts_what_the_claims_count(engine: Engine) -> None:
             ended
             | {
                 "batch_id": batch_id,
-                "openai_batch_id": str(batch_id),
+                "remote_batch_id": str(batch_id),
                 "endpoint": "e",
-                "openai_status": "x",
+                "remote_status": "x",
                 "found_at": BEFORE,
             }
         )

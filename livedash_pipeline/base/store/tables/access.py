@@ -74,7 +74,7 @@ webhook_deliveries = Table(
     # `webhook-id` of the sender: a delivery that comes again is known by it.
     Column("webhook_id", Text, primary_key=True),
     Column("event_type", Text, nullable=False),
-    Column("openai_batch_id", Text),
+    Column("openai_batch_id", Text, key="remote_batch_id"),
     moment("received_at", nullable=False),
     Index("ix_webhook_deliveries_received_at", "received_at"),
 )

@@ -24,9 +24,9 @@ class BatchSituation:
 
     id: UUID
     status: BatchStatus
-    openai_status: str | None
+    remote_status: str | None
     endpoint: str
-    openai_batch_id: str | None
+    remote_batch_id: str | None
     lease_until: datetime | None
     create_started_at: datetime | None
     absence_doubt: str | None
@@ -57,7 +57,7 @@ def why_it_stands_still(batch: BatchSituation, *, endpoint: str | None, now: dat
         return f"It was made at {batch.endpoint}, and OPENAI_BASE_URL is {endpoint}: nothing here asks for it."
     if batch.status in ENDED_BATCHES:
         return _why_it_is_not_taken_in(batch, now)
-    if batch.openai_batch_id is None:
+    if batch.remote_batch_id is None:
         return _why_it_was_not_sent(batch, now)
     if batch.not_found_since is not None:
         return (
@@ -68,8 +68,8 @@ def why_it_stands_still(batch: BatchSituation, *, endpoint: str | None, now: dat
         return f"A cancel was asked for at {at(batch.cancel_requested_at)}; the service has not ended it yet."
     if batch.expires_at is not None and batch.expires_at < now:
         return f"It expired at {at(batch.expires_at)}, and no poll has seen that yet: is open_batch_sensor running?"
-    if batch.openai_status and not is_known(batch.openai_status.lower()):
-        return f"The service calls its state {batch.openai_status[:40]!r}, which says nothing here; it goes on being asked for."
+    if batch.remote_status and not is_known(batch.remote_status.lower()):
+        return f"The service calls its state {batch.remote_status[:40]!r}, which says nothing here; it goes on being asked for."
     if batch.status is BatchStatus.VALIDATING and now - batch.status_changed_at > _LONG_VALIDATION:
         return "The service has not begun with it; it may be busy, or no poll has looked."
     return None

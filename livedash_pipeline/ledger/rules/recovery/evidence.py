@@ -52,7 +52,7 @@ class Tag:
 class OwnBatch:
     """A batch of ours that the service has, made with the key that looks. `made_at` is of the database's clock."""
 
-    openai_batch_id: str
+    remote_batch_id: str
     tag: Tag
     made_at: datetime
     is_probe: bool = False
@@ -84,7 +84,7 @@ class Witnesses:
 
 def shown_as(listing: Listing, own: OwnBatch) -> RemoteBatch | None:
     """How a listing shows a batch of ours, under its id or, by its marks, under another one."""
-    by_id = listing.with_id(own.openai_batch_id)
+    by_id = listing.with_id(own.remote_batch_id)
     if by_id is not None:
         return by_id
     return next((remote for remote in listing.batches if own.tag.is_on(remote)), None)
@@ -110,7 +110,7 @@ def nameless(listing: Listing, witnesses: Witnesses, *, since: datetime) -> Remo
         witnesses: Batches of ours that are known by their ids.
         since: When the input file in question was made, by the service's clock; older batches are none of it.
     """
-    known = {own.openai_batch_id for own in (*witnesses.later, *witnesses.earlier)}
+    known = {own.remote_batch_id for own in (*witnesses.later, *witnesses.earlier)}
     for remote in listing.batches:
         is_later = remote.created_at is None or remote.created_at >= since
         if is_later and remote.id not in known and remote.is_nameless:
@@ -141,7 +141,7 @@ def judge_absence(
     if missing is not None:
         return Absence(
             Proof.CONTRADICTED,
-            f"does not show batch {missing.openai_batch_id}, which the service knows when it is asked for it",
+            f"does not show batch {missing.remote_batch_id}, which the service knows when it is asked for it",
         )
     if candidate is not None:
         return Absence(

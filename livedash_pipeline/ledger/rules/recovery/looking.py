@@ -30,7 +30,7 @@ class Polled(Protocol):
         """The id of its row."""
 
     @property
-    def openai_batch_id(self) -> str:
+    def remote_batch_id(self) -> str:
         """The id at the service that its row tracks."""
 
     @property
@@ -60,9 +60,9 @@ def to_ask(
         rotation: Where to begin among those that the listing does not show, so that none is always last.
     """
     hinted = [batch for batch in waiting if batch.hinted]
-    doubtful = [batch for batch in waiting if is_doubtful(listed.get(batch.openai_batch_id))]
-    missing = _rotated([batch for batch in waiting if batch.openai_batch_id not in listed], rotation)
-    shown = [batch for batch in waiting if batch.openai_batch_id in listed]
+    doubtful = [batch for batch in waiting if is_doubtful(listed.get(batch.remote_batch_id))]
+    missing = _rotated([batch for batch in waiting if batch.remote_batch_id not in listed], rotation)
+    shown = [batch for batch in waiting if batch.remote_batch_id in listed]
     still = sorted(
         (batch for batch in shown if now - batch.looked_at >= UNCHANGED_FOR), key=lambda batch: batch.looked_at
     )

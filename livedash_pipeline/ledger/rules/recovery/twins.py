@@ -32,7 +32,7 @@ class NamedRow:
     Attributes:
         id: The row's.
         model: Of its requests.
-        openai_batch_id: The batch at the service that it tracks; None where it has none, or where that one has vanished.
+        remote_batch_id: The batch at the service that it tracks; None where it has none, or where that one has vanished.
         listed_batch_id: The id under which the listing shows that one, where it is another.
         is_lost: The service did not know the tracked id when it was last asked for it.
         tag: By what its present create is recognised.
@@ -41,7 +41,7 @@ class NamedRow:
 
     id: UUID
     model: str
-    openai_batch_id: str | None
+    remote_batch_id: str | None
     listed_batch_id: str | None
     tag: Tag
     is_closed: bool
@@ -61,13 +61,13 @@ def first_sight(
     """
     if row is None:
         return Verdict.UNCLEAR
-    if remote.id == row.openai_batch_id:
+    if remote.id == row.remote_batch_id:
         return Verdict.OURS
     if remote.id == row.listed_batch_id:
-        return None if row.is_lost or row.openai_batch_id in listed_ids else Verdict.OURS
+        return None if row.is_lost or row.remote_batch_id in listed_ids else Verdict.OURS
     if remote.id in tracked:
         return Verdict.OURS
-    if row.openai_batch_id is not None or row.is_closed:
+    if row.remote_batch_id is not None or row.is_closed:
         return None
     if row.tag.is_on(remote):
         return Verdict.OURS
@@ -100,7 +100,7 @@ def judge_twin(looks: Looks, row: NamedRow, tracked: Collection[str]) -> Verdict
     The same batch under two ids carries the name of one create and is listed once. A proxy that repeats a create makes two
     batches with one name, which are listed both.
     """
-    if row.openai_batch_id is None:
+    if row.remote_batch_id is None:
         return _without_rival(looks, row, tracked)
     if looks.tracked is None:
         return _judge_successor(looks, row)

@@ -79,7 +79,7 @@ class ResultLine:
     error_message: str | None = None
     http_status: int | None = None
     finish_reason: str | None = None
-    openai_request_id: str | None = None
+    remote_request_id: str | None = None
     model: str | None = None
     service_tier: str | None = None
     system_fingerprint: str | None = None
@@ -186,7 +186,7 @@ def _read_body(custom_id: str | None, document: Mapping[str, Any], found: LineBo
         error_message=None if message is None else message[:MESSAGE_LENGTH],
         http_status=status,
         finish_reason=answer.finish_reason,
-        openai_request_id=_text(found.response.get("request_id")),
+        remote_request_id=_text(found.response.get("request_id")),
         model=_text(body.get("model")),
         service_tier=_text(body.get("service_tier")),
         system_fingerprint=_text(body.get("system_fingerprint")),

@@ -72,7 +72,7 @@ def _validation_causes(batch: BatchToIngest) -> list[tuple[HoldRule, str, str]]:
     code = error.code or verdict.value
     if verdict is ValidationClass.BILLING:
         rule = admission.hold_rule(hold_code(code) or FailureKind.BILLING)
-    return [(rule, code, error.message or f"Batch {batch.openai_batch_id} was refused.")]
+    return [(rule, code, error.message or f"Batch {batch.remote_batch_id} was refused.")]
 
 
 def release_shared_refusal(connection: Connection, requests: int) -> Refusals | None:

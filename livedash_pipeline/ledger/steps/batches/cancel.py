@@ -82,19 +82,19 @@ def carry_out_cancels(
     for claim in unbought:
         send.cancel_unbought(context, claim)
     failed = 0
-    for openai_batch_id in living:
+    for remote_batch_id in living:
         if not time_left():
             break
         try:
-            remote = context.gateway.cancel_batch(openai_batch_id, timeout=timeout)
+            remote = context.gateway.cancel_batch(remote_batch_id, timeout=timeout)
         except ServiceError as error:
-            log.warning("cancel not taken", openai_batch_id=openai_batch_id, kind=error.failure.kind.value)
+            log.warning("cancel not taken", remote_batch_id=remote_batch_id, kind=error.failure.kind.value)
             failed += 1
             continue
         with context.engine.begin() as connection:
             apply_observations(
                 connection,
-                [replace(remote, id=openai_batch_id)],
+                [replace(remote, id=remote_batch_id)],
                 endpoint=context.endpoint,
                 now=context.now(connection),
             )

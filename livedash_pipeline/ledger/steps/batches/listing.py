@@ -58,11 +58,11 @@ def batch_document(batch: ListedBatch, endpoint: str | None, now: datetime) -> D
     changed = batch.situation.status_changed_at
     return {
         "id": str(batch.id),
-        "openaiBatchId": batch.openai_batch_id,
+        "openaiBatchId": batch.remote_batch_id,
         "company": batch.company,
         "model": batch.model,
         "status": batch.status.lower(),
-        "openaiStatus": batch.openai_status,
+        "openaiStatus": batch.remote_status,
         "requests": batch.requests,
         "createdAt": moment(batch.created_at),
         "processedAt": moment(batch.processed_at),

@@ -105,10 +105,10 @@ def _settled(context: BatchContext, batch_id: UUID, name: str) -> BatchToIngest:
         batch = finished.read_batch(connection, batch_id, settled=True)
     if batch is None:
         raise UsageError(f"Batch {name!r} is not settled yet.", remedy="Take it in first: `livedash ingest`.")
-    if batch.openai_batch_id is None or (batch.output_file_id and batch.error_file_id):
+    if batch.remote_batch_id is None or (batch.output_file_id and batch.error_file_id):
         return batch
     try:
-        remote = context.gateway.retrieve_batch(batch.openai_batch_id)
+        remote = context.gateway.retrieve_batch(batch.remote_batch_id)
     except ServiceError as error:
         if error.failure.kind is not FailureKind.NOT_FOUND:
             raise

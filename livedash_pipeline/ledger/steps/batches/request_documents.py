@@ -52,7 +52,7 @@ def attempt_document(attempt: AttemptRow) -> Document:
     return {
         "id": str(attempt.id),
         "batchId": _text(attempt.batch_id),
-        "openaiBatchId": attempt.openai_batch_id,
+        "openaiBatchId": attempt.remote_batch_id,
         "outcome": attempt.outcome,
         "errorCode": attempt.error_code,
         "errorMessage": attempt.error_message,

@@ -40,7 +40,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class SubmittedBatch:
-    """One batch that went out; `openai_batch_id` is None where the answer to create is not known yet."""
+    """One batch that went out; `remote_batch_id` is None where the answer to create is not known yet."""
 
     batch_id: UUID
     company: str
@@ -48,7 +48,7 @@ class SubmittedBatch:
     requests: int
     token_estimate: int
     reserved_eur: Decimal
-    openai_batch_id: str | None
+    remote_batch_id: str | None
 
 
 class InputChangedError(LivedashError):
@@ -185,9 +185,9 @@ def _create(context: BatchContext, claim: Claim, file_id: str, nonce: str) -> st
         return _look_for(context, claim, kind="answer_of_another_create")
     with context.engine.begin() as connection:
         recorded = claims.record_created(
-            connection, claim, openai_batch_id=remote.id, openai_status=remote.status_word, now=context.now(connection)
+            connection, claim, remote_batch_id=remote.id, remote_status=remote.status_word, now=context.now(connection)
         )
-    log_claim("batch created" if recorded else "batch created for a lost claim", claim, openai_batch_id=remote.id)
+    log_claim("batch created" if recorded else "batch created for a lost claim", claim, remote_batch_id=remote.id)
     return remote.id if recorded else None
 
 
@@ -200,7 +200,7 @@ def _look_for(context: BatchContext, claim: Claim, *, kind: str) -> str | None:
     if not unknown or not adopt_after_create(context, unknown[0]):
         return None
     with context.engine.connect() as connection:
-        return claims.openai_id(connection, claim.batch_id)
+        return claims.remote_id(connection, claim.batch_id)
 
 
 def release(context: BatchContext, claim: Claim, *, error_code: str, error_message: str) -> bool:
@@ -281,7 +281,7 @@ def allowances(context: BatchContext) -> Allowances:
     return Allowances(context.settings.livedash_max_attempts, context.settings.livedash_max_releases)
 
 
-def _submitted(claim: Claim, openai_batch_id: str | None) -> SubmittedBatch:
+def _submitted(claim: Claim, remote_batch_id: str | None) -> SubmittedBatch:
     return SubmittedBatch(
         claim.batch_id,
         claim.company,
@@ -289,7 +289,7 @@ def _submitted(claim: Claim, openai_batch_id: str | None) -> SubmittedBatch:
         claim.requests,
         claim.token_estimate,
         claim.reserved_eur,
-        openai_batch_id,
+        remote_batch_id,
     )
 
 

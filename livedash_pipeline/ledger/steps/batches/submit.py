@@ -335,7 +335,7 @@ def _cap_reasons(context: BatchContext, connection: Connection, group: PendingGr
 
 def submit_document(report: SubmitReport) -> Document:
     """What a submit did and left. Batches include those whose create was called and has no known answer."""
-    unanswered = [batch for batch in report.submitted if batch.openai_batch_id is None]
+    unanswered = [batch for batch in report.submitted if batch.remote_batch_id is None]
     return {
         "ok": True,
         "batches": len(report.submitted),

@@ -61,7 +61,7 @@ def _adopt_best(context: BatchContext, taken: TakenOver, listed: Sequence[Remote
     for remote in rules.choose_ours(listed, taken.tag):
         itself = _look_up(context, remote, timeout)
         if _contradicts(itself, taken.tag):
-            log.warning("listed batch is another one", batch_id=str(taken.claim.batch_id), openai_batch_id=remote.id)
+            log.warning("listed batch is another one", batch_id=str(taken.claim.batch_id), remote_batch_id=remote.id)
             continue
         if _adopt(context, taken, remote, itself):
             return True
@@ -88,12 +88,12 @@ def _adopt(context: BatchContext, taken: TakenOver, listed: RemoteBatch, itself:
         adopted = recovery.adopt(
             connection,
             claim,
-            openai_batch_id=itself.id,
-            openai_status=itself.status_word,
+            remote_batch_id=itself.id,
+            remote_status=itself.status_word,
             key_fingerprint=context.key_fingerprint,
             now=context.now(connection),
             listed_batch_id=None if listed.id == itself.id else listed.id,
         )
     if adopted:
-        log.warning("batch adopted", batch_id=str(claim.batch_id), company=claim.company, openai_batch_id=itself.id)
+        log.warning("batch adopted", batch_id=str(claim.batch_id), company=claim.company, remote_batch_id=itself.id)
     return adopted

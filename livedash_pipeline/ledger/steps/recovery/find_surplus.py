@@ -108,10 +108,10 @@ def _look(
     """The verdict after asking for the batch and for the one that its row tracks."""
     try:
         itself = look_up(context, remote.id, timeout=timeout)
-        rival = None if row.openai_batch_id is None else look_up(context, row.openai_batch_id, timeout=timeout)
+        rival = None if row.remote_batch_id is None else look_up(context, row.remote_batch_id, timeout=timeout)
         both = _lists_rival(context, remote, row, listing, timeout)
     except ServiceError as error:
-        log.warning("twin not looked up", openai_batch_id=remote.id, kind=error.failure.kind.value)
+        log.warning("twin not looked up", remote_batch_id=remote.id, kind=error.failure.kind.value)
         return Verdict.UNCLEAR
     with context.engine.connect() as connection:
         ids = [found.id for found in (remote, itself) if found is not None]
@@ -124,14 +124,14 @@ def _lists_rival(
     context: BatchContext, remote: RemoteBatch, row: NamedRow, listing: Listing, timeout: float | None
 ) -> bool:
     """Whether the listing shows the tracked batch beside this one, under its id or one by which a look-up finds it."""
-    if row.openai_batch_id is None:
+    if row.remote_batch_id is None:
         return False
-    if listing.with_id(row.openai_batch_id) is not None:
+    if listing.with_id(row.remote_batch_id) is not None:
         return True
     for other in listing.batches:
         if other.id != remote.id and row.tag.is_on(other):
             found = look_up(context, other.id, timeout=timeout)
-            if found is not None and found.id == row.openai_batch_id:
+            if found is not None and found.id == row.remote_batch_id:
                 return True
     return False
 
@@ -161,5 +161,5 @@ def _act(context: BatchContext, remote: RemoteBatch, seen: NamedRow, verdict: Ve
 
     written = in_transaction(context.engine, write)
     if written:
-        log.warning(_EVENTS[verdict], openai_batch_id=remote.id, batch_id=str(seen.id))
+        log.warning(_EVENTS[verdict], remote_batch_id=remote.id, batch_id=str(seen.id))
     return int(written and verdict is Verdict.SURPLUS)

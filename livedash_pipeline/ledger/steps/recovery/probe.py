@@ -126,9 +126,9 @@ def _note_no_fence(context: BatchContext, message: str) -> None:
 
 
 def _judge_fence(context: BatchContext, probe: Probe, timeout: float | None) -> tuple[ProbeOutcome, str] | None:
-    if probe.openai_batch_id is None:
+    if probe.remote_batch_id is None:
         return None
-    remote = look_up(context, probe.openai_batch_id, timeout=timeout)
+    remote = look_up(context, probe.remote_batch_id, timeout=timeout)
     return None if remote is None else judge_fence(remote)
 
 
@@ -178,8 +178,8 @@ def _create(context: BatchContext, kind: ProbeKind, probe: Probe, file_id: str) 
         _end(context, kind, probe, outcome, reason)
         return "" if outcome is ProbeOutcome.PROVEN else reason
     with context.engine.begin() as connection:
-        traits.update_probe(connection, probe, openai_batch_id=remote.id, made_at=context.now(connection))
-    log.info("probe made", kind=kind.value, openai_batch_id=remote.id)
+        traits.update_probe(connection, probe, remote_batch_id=remote.id, made_at=context.now(connection))
+    log.info("probe made", kind=kind.value, remote_batch_id=remote.id)
     if kind is ProbeKind.LISTING:
         # It is a witness from now on, whatever becomes of it.
         _end(context, kind, probe, ProbeOutcome.PROVEN, "The probe was made.")

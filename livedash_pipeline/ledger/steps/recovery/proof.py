@@ -53,12 +53,12 @@ def prove_absence(
     known: list[OwnBatch] = []
     forgotten: set[str] = set()
     for own in left_out:
-        if look_up(context, own.openai_batch_id, timeout=timeout) is not None:
+        if look_up(context, own.remote_batch_id, timeout=timeout) is not None:
             # One is enough to contradict the listing.
             known.append(own)
             break
-        forgotten.add(own.openai_batch_id)
-    earlier = [own for own in witnesses.earlier if own.openai_batch_id not in forgotten]
+        forgotten.add(own.remote_batch_id)
+    earlier = [own for own in witnesses.earlier if own.remote_batch_id not in forgotten]
     candidate = None if since is None else nameless(listing, witnesses, since=since)
     absence = judge_absence(
         listing, Witnesses(witnesses.later, earlier), known_and_hidden=known, candidate=candidate, note=note
@@ -70,7 +70,7 @@ def prove_absence(
 
 def _is_renamed(listing: Listing, own: OwnBatch) -> bool:
     shown = shown_as(listing, own)
-    return shown is not None and shown.id != own.openai_batch_id
+    return shown is not None and shown.id != own.remote_batch_id
 
 
 def _keep(context: BatchContext, absence: Absence, *, renamed: bool) -> None:

@@ -46,7 +46,7 @@ def follow_surplus(
     seen = {remote.id: remote for remote in listed}
     living = 0
     for surplus in waiting:
-        remote = seen.get(surplus.openai_batch_id)
+        remote = seen.get(surplus.remote_batch_id)
         if remote is None or not _has_ended(remote):
             remote = _cancelled(context, surplus, timeout) if time_left() else None
         if remote is None:
@@ -65,12 +65,12 @@ def _has_ended(remote: RemoteBatch) -> bool:
 def _cancelled(context: BatchContext, surplus: SurplusBatch, timeout: float | None) -> RemoteBatch | None:
     """The batch after a cancel was asked for; asking again is harmless, and one that has ended says so."""
     try:
-        return context.gateway.cancel_batch(surplus.openai_batch_id, timeout=timeout)
+        return context.gateway.cancel_batch(surplus.remote_batch_id, timeout=timeout)
     except ServiceError as error:
         if error.failure.kind is FailureKind.NOT_FOUND:
             _note_not_found(context, surplus)
         else:
-            log.warning("surplus not cancelled yet", openai_batch_id=surplus.openai_batch_id)
+            log.warning("surplus not cancelled yet", remote_batch_id=surplus.remote_batch_id)
         return None
 
 
@@ -85,7 +85,7 @@ def _note_not_found(context: BatchContext, surplus: SurplusBatch) -> None:
         )
 
     if in_transaction(context.engine, write):
-        log.error("surplus batch vanished", openai_batch_id=surplus.openai_batch_id, batch_id=str(surplus.batch_id))
+        log.error("surplus batch vanished", remote_batch_id=surplus.remote_batch_id, batch_id=str(surplus.batch_id))
 
 
 def _write(context: BatchContext, connection: Connection, surplus: SurplusBatch, remote: RemoteBatch) -> None:
@@ -97,8 +97,8 @@ def _write(context: BatchContext, connection: Connection, surplus: SurplusBatch,
     pricing_id, cost_usd, usd_eur = _cost(context, connection, surplus, remote)
     ledger.follow_surplus(
         connection,
-        surplus.openai_batch_id,
-        openai_status=remote.status_word,
+        surplus.remote_batch_id,
+        remote_status=remote.status_word,
         ended_at=now if _has_ended(remote) else None,
         usage=usage,
         pricing_id=pricing_id,
@@ -109,7 +109,7 @@ def _write(context: BatchContext, connection: Connection, surplus: SurplusBatch,
     if _has_ended(remote):
         log.warning(
             "surplus batch ended",
-            openai_batch_id=remote.id,
+            remote_batch_id=remote.id,
             batch_id=str(surplus.batch_id),
             cost_usd=None if cost_usd is None else str(cost_usd),
         )

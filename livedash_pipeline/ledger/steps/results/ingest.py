@@ -166,7 +166,7 @@ def _read(context: BatchContext, batch_id: UUID) -> BatchToIngest | None:
     """The batch as it stands; looked up again where the service named no file with answers, and may have some."""
     with context.engine.connect() as connection:
         batch = ingesting.read_batch(connection, batch_id)
-    if batch is None or batch.openai_batch_id is None or batch.output_file_id:
+    if batch is None or batch.remote_batch_id is None or batch.output_file_id:
         return batch
     if not (batch.reported_completed or batch.may_name_answers):
         return batch
@@ -174,7 +174,7 @@ def _read(context: BatchContext, batch_id: UUID) -> BatchToIngest | None:
         # It was seen with answers before it vanished; asking for it again would fail for ever.
         return batch
     try:
-        remote = context.gateway.retrieve_batch(batch.openai_batch_id)
+        remote = context.gateway.retrieve_batch(batch.remote_batch_id)
     except ServiceError as error:
         if error.failure.kind is not FailureKind.NOT_FOUND or not _forgotten(context, batch_id):
             raise
@@ -341,7 +341,7 @@ def _note(report: IngestReport, batch: BatchToIngest, taken: _Taken) -> None:
         "results taken in",
         batch_id=str(batch.id),
         company=batch.company,
-        openai_batch_id=batch.openai_batch_id,
+        remote_batch_id=batch.remote_batch_id,
         lines=counts.lines,
         **taken.outcomes,
     )

@@ -118,7 +118,7 @@ def poll_batches(
     found, unknown, failures = _looked_up(context, asked, call_timeout, going_on(1))
     singly = {remote.id for remote in found}
     # What the service knows in its listing alone can be looked into nowhere else.
-    nowhere = {batch.openai_batch_id for batch in unknown} if view.listing.flaw is None else set()
+    nowhere = {batch.remote_batch_id for batch in unknown} if view.listing.flaw is None else set()
     listed = [
         remote
         for name, remote in view.ours.items()
@@ -134,9 +134,9 @@ def poll_batches(
         changes = (
             observations.apply_observations(connection, remotes, endpoint=context.endpoint, now=now) if remotes else []
         )
-        looked_at = {remote.id for remote in remotes} | {batch.openai_batch_id for batch in unknown}
+        looked_at = {remote.id for remote in remotes} | {batch.remote_batch_id for batch in unknown}
         observations.note_retrieved(connection, [remote.id for remote in found], now=now)
-        hinted = [batch.id for batch in waiting if batch.hinted and batch.openai_batch_id in looked_at]
+        hinted = [batch.id for batch in waiting if batch.hinted and batch.remote_batch_id in looked_at]
         if hinted:
             observations.clear_hints(connection, hinted, before=began)
         if unknown:
@@ -155,7 +155,7 @@ def poll_batches(
             company=change.company,
             before=change.status_before.value,
             after=change.status.value,
-            openai_status=change.openai_status,
+            remote_status=change.remote_status,
         )
     surplus = find_surplus(context, view.listing, timeout=call_timeout, time_left=going_on(1)).found
     follow_surplus(context, view.listing.batches, timeout=call_timeout, time_left=going_on(1))
@@ -217,8 +217,8 @@ def _listed(
     """Reads the listing no further back than the oldest of our open batches and unknown creates."""
     if not waiting and not unknown:
         return _View()
-    names = {batch.openai_batch_id: batch.openai_batch_id for batch in waiting}
-    names |= {batch.listed_batch_id: batch.openai_batch_id for batch in waiting if batch.listed_batch_id is not None}
+    names = {batch.remote_batch_id: batch.remote_batch_id for batch in waiting}
+    names |= {batch.listed_batch_id: batch.remote_batch_id for batch in waiting if batch.listed_batch_id is not None}
     oldest = min([batch.created_at for batch in waiting] + [taken.created_at for taken in unknown]) - CLOCK_SLACK
     seen: dict[str, RemoteBatch] = {}
     listed: list[RemoteBatch] = []
@@ -273,14 +273,14 @@ def _note_lag(
     known = known_traits(context).listing_lags
     behind = [remote for remote in found if remote.id in view.ours and rules.is_behind(view.ours[remote.id], remote)]
     if not behind:
-        before = {batch.openai_batch_id: batch.status for batch in waiting}
+        before = {batch.remote_batch_id: batch.status for batch in waiting}
         keeps_up = any(rules.has_moved(remote, before[name]) for name, remote in view.ours.items())
         if known and keeps_up:
             _set_lag(context, lags=False)
         return
     if known or not _still_behind(context, behind[0], call_timeout):
         return
-    log.warning("listing lags behind look-ups", openai_batch_id=behind[0].id, batches=len(behind))
+    log.warning("listing lags behind look-ups", remote_batch_id=behind[0].id, batches=len(behind))
     _set_lag(context, lags=True)
 
 
@@ -314,7 +314,7 @@ def _looked_up(
             log.info("poll ended early", left=len(missing) - len(found) - len(unknown) - len(failures))
             break
         try:
-            remote = look_up(context, batch.openai_batch_id, timeout=call_timeout)
+            remote = look_up(context, batch.remote_batch_id, timeout=call_timeout)
         except ServiceError as error:
             failures.append(error)
             continue
@@ -322,7 +322,7 @@ def _looked_up(
             unknown.append(batch)
         else:
             # Some services answer with another id than they were asked for.
-            found.append(replace(remote, id=batch.openai_batch_id))
+            found.append(replace(remote, id=batch.remote_batch_id))
     return found, unknown, failures
 
 

@@ -146,10 +146,10 @@ def _require_same_project(context: BatchContext, batch: BatchToIngest) -> None:
     Raises:
         ServiceError: This key does not see the batch either.
     """
-    if batch.error_code == VANISHED or batch.openai_batch_id is None:
+    if batch.error_code == VANISHED or batch.remote_batch_id is None:
         return
     if batch.key_fingerprint != context.key_fingerprint:
-        context.gateway.retrieve_batch(batch.openai_batch_id)
+        context.gateway.retrieve_batch(batch.remote_batch_id)
 
 
 def _ends_whole(path: Path) -> bool:
@@ -258,7 +258,7 @@ def _row(
         judged.error_message,
         line.http_status,
         storable(line.finish_reason),
-        storable(line.openai_request_id),
+        storable(line.remote_request_id),
         storable(line.model),
         storable(line.service_tier),
         storable(line.system_fingerprint),

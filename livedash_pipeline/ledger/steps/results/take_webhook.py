@@ -31,12 +31,12 @@ def take_webhook(engine: Engine, event: WebhookEvent) -> Document:
             connection,
             webhook_id=event.webhook_id,
             event_type=event.type,
-            openai_batch_id=event.openai_batch_id,
+            remote_batch_id=event.remote_batch_id,
             now=now,
         )
-        if not new or event.openai_batch_id is None:
+        if not new or event.remote_batch_id is None:
             return new, False
-        return new, hint_poll(connection, event.openai_batch_id, now=now)
+        return new, hint_poll(connection, event.remote_batch_id, now=now)
 
     new, hinted = in_transaction(engine, work)
     log.info("webhook taken", webhook_id=event.webhook_id, type=event.type, new=new, hinted=hinted)

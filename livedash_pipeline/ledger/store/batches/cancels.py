@@ -47,9 +47,9 @@ def unbought_to_cancel(connection: Connection, endpoint: str) -> list[Claim]:
 def living_to_cancel(connection: Connection, endpoint: str) -> list[str]:
     """The service's ids of batches that are wished to be cancelled and have not ended; those not yet `cancelling` first."""
     query = (
-        select(_batches.openai_batch_id)
+        select(_batches.remote_batch_id)
         .where(_batches.endpoint == endpoint, _batches.cancel_requested_at.is_not(None))
-        .where(_batches.openai_batch_id.is_not(None), _batches.status.in_(LIVE_BATCHES))
-        .order_by(_batches.openai_status == "cancelling", _batches.id)
+        .where(_batches.remote_batch_id.is_not(None), _batches.status.in_(LIVE_BATCHES))
+        .order_by(_batches.remote_status == "cancelling", _batches.id)
     )
     return [name for name in connection.execute(query).scalars() if name is not None]

@@ -236,9 +236,9 @@ def batch_question(connection: Connection, batch_id: UUID) -> tuple[str, str, di
     return kind, model, parameters_for(connection, model) if kept is None else kept
 
 
-def openai_id(connection: Connection, batch_id: UUID) -> str | None:
+def remote_id(connection: Connection, batch_id: UUID) -> str | None:
     """The service's id of a batch; None where it is not known."""
-    query = select(_batches.openai_batch_id).where(_batches.id == batch_id)
+    query = select(_batches.remote_batch_id).where(_batches.id == batch_id)
     return connection.execute(query).scalar_one_or_none()
 
 
@@ -282,33 +282,33 @@ def start_create(
 
 
 def record_created(
-    connection: Connection, claim: Claim, *, openai_batch_id: str, openai_status: str, now: datetime
+    connection: Connection, claim: Claim, *, remote_batch_id: str, remote_status: str, now: datetime
 ) -> bool:
     """The batch exists at the service: UPLOADING → VALIDATING, with its id. A poll may have seen and adopted it already."""
-    unowned = _batches.openai_batch_id.is_(None) & ~tracked_elsewhere(openai_batch_id)
+    unowned = _batches.remote_batch_id.is_(None) & ~tracked_elsewhere(remote_batch_id)
     expected = _batches.status.in_(sources_of(BATCH_MOVES, BatchStatus.VALIDATING))
     recorded = _write(
         connection,
         _held(claim) & unowned & expected,
         status=BatchStatus.VALIDATING,
         status_changed_at=now,
-        openai_batch_id=openai_batch_id,
-        openai_status=openai_status,
+        remote_batch_id=remote_batch_id,
+        remote_status=remote_status,
         submitted_at=now,
         lease_until=None,
     )
     if recorded:
         return True
-    adopted = select(_batches.id).where(_batches.id == claim.batch_id, _batches.openai_batch_id == openai_batch_id)
+    adopted = select(_batches.id).where(_batches.id == claim.batch_id, _batches.remote_batch_id == remote_batch_id)
     return connection.execute(adopted).first() is not None
 
 
-def tracked_elsewhere(openai_batch_id: str) -> ColumnElement[bool]:
+def tracked_elsewhere(remote_batch_id: str) -> ColumnElement[bool]:
     """A row tracks a batch of this id: an answer that repeats the id of another batch makes no second owner."""
     other = ai_batch_requests.alias("other").c
     return (
         select(other.id)
-        .where((other.openai_batch_id == openai_batch_id) | (other.listed_batch_id == openai_batch_id))
+        .where((other.remote_batch_id == remote_batch_id) | (other.listed_batch_id == remote_batch_id))
         .exists()
     )
 
@@ -345,7 +345,7 @@ def count_doubtful(connection: Connection, endpoint: str) -> int:
     """Batches whose create has no known outcome and of which the service's listing proves nothing; a person may decide."""
     query = select(func.count()).where(
         _batches.endpoint == endpoint,
-        _batches.openai_batch_id.is_(None),
+        _batches.remote_batch_id.is_(None),
         _batches.processed_at.is_(None),
         _batches.absence_doubt.is_not(None),
         _batches.absence_believed_at.is_(None),
@@ -359,7 +359,7 @@ def awaiting_recovery(
     """Batches whose create has no known outcome, of all companies or of one: how many, and when the first lease runs out."""
     query = select(func.count(), func.min(_batches.lease_until)).where(
         _batches.endpoint == endpoint,
-        _batches.openai_batch_id.is_(None),
+        _batches.remote_batch_id.is_(None),
         _batches.create_started_at.is_not(None),
         _batches.processed_at.is_(None),
     )

@@ -25,11 +25,11 @@ class ListedBatch:
     """A batch as it is listed; `company` is a slug, `completed` and `failed` are lines, as far as they are known."""
 
     id: UUID
-    openai_batch_id: str | None
+    remote_batch_id: str | None
     company: str
     model: str
     status: BatchStatus
-    openai_status: str | None
+    remote_status: str | None
     requests: int
     created_at: datetime
     processed_at: datetime | None
@@ -58,11 +58,11 @@ def list_batches(
     query = (
         select(
             table.id,
-            table.openai_batch_id,
+            table.remote_batch_id.label("remote_batch_id"),
             companies.c.slug.label("company"),
             table.model,
             table.status,
-            table.openai_status,
+            table.remote_status.label("remote_status"),
             table.request_count.label("requests"),
             table.created_at,
             table.processed_at,

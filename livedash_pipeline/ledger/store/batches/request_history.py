@@ -53,7 +53,7 @@ class AttemptRow:
     id: UUID
     request_id: UUID
     batch_id: UUID | None
-    openai_batch_id: str | None
+    remote_batch_id: str | None
     outcome: str | None
     error_code: str | None
     error_message: str | None
@@ -75,7 +75,7 @@ _REQUEST_COLUMNS = [
     for field in fields(RequestRow)
 ]
 _ATTEMPT_COLUMNS = [
-    ai_batch_requests.c.openai_batch_id if field.name == "openai_batch_id" else _attempts[field.name]
+    (ai_batch_requests.c if field.name == "remote_batch_id" else _attempts)[field.name].label(field.name)
     for field in fields(AttemptRow)
 ]
 

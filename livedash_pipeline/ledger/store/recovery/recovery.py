@@ -49,7 +49,7 @@ class TakenOver:
 def _without_owner(endpoint: str, now: datetime) -> ColumnElement[bool]:
     return (
         (_batches.endpoint == endpoint)
-        & _batches.openai_batch_id.is_(None)
+        & _batches.remote_batch_id.is_(None)
         & _batches.processed_at.is_(None)
         & _batches.status.in_((BatchStatus.PENDING, BatchStatus.UPLOADING))
         & (_batches.lease_until <= now)
@@ -103,7 +103,7 @@ def unknown_creates(
             _reserved.label("reserved_eur"),
         )
         .join(companies, companies.c.id == _batches.company_id)
-        .where(_batches.endpoint == endpoint, _batches.openai_batch_id.is_(None), _batches.processed_at.is_(None))
+        .where(_batches.endpoint == endpoint, _batches.remote_batch_id.is_(None), _batches.processed_at.is_(None))
         .where(_batches.status == BatchStatus.UPLOADING, _batches.create_started_at < begun_before)
         .order_by(_batches.id)
     )
@@ -135,8 +135,8 @@ def adopt(
     connection: Connection,
     claim: Claim,
     *,
-    openai_batch_id: str,
-    openai_status: str,
+    remote_batch_id: str,
+    remote_status: str,
     key_fingerprint: str,
     now: datetime,
     listed_batch_id: str | None = None,
@@ -148,16 +148,16 @@ def adopt(
     return _write(
         connection,
         claim,
-        _batches.openai_batch_id.is_(None)
+        _batches.remote_batch_id.is_(None)
         & (_batches.status == BatchStatus.UPLOADING)
         & _batches.create_started_at.is_not(None)
-        & ~tracked_elsewhere(openai_batch_id),
+        & ~tracked_elsewhere(remote_batch_id),
         listed_batch_id=listed_batch_id,
         absence_doubt=None,
         status=BatchStatus.VALIDATING,
         status_changed_at=now,
-        openai_batch_id=openai_batch_id,
-        openai_status=openai_status,
+        remote_batch_id=remote_batch_id,
+        remote_status=remote_status,
         key_fingerprint=key_fingerprint,
         submitted_at=func.coalesce(_batches.create_started_at, now),
         lease_until=None,
@@ -169,7 +169,7 @@ def request_input_deletion(connection: Connection, claim: Claim, *, key_fingerpr
     return _write(
         connection,
         claim,
-        _batches.openai_batch_id.is_(None),
+        _batches.remote_batch_id.is_(None),
         input_delete_requested_at=func.coalesce(_batches.input_delete_requested_at, now),
         input_delete_key=key_fingerprint,
     )
@@ -177,7 +177,7 @@ def request_input_deletion(connection: Connection, claim: Claim, *, key_fingerpr
 
 def record_input_deleted(connection: Connection, claim: Claim, *, lag: timedelta, now: datetime) -> bool:
     """The input file is gone; the next look is due when the service has had time to show a create that came before."""
-    return _write(connection, claim, _batches.openai_batch_id.is_(None), input_deleted_at=now, lease_until=now + lag)
+    return _write(connection, claim, _batches.remote_batch_id.is_(None), input_deleted_at=now, lease_until=now + lag)
 
 
 def forget_input(connection: Connection, claim: Claim, *, lease: int, now: datetime) -> bool:
@@ -203,9 +203,9 @@ def forget_input(connection: Connection, claim: Claim, *, lease: int, now: datet
 def made_with_key(connection: Connection, endpoint: str, key_fingerprint: str | None) -> str | None:
     """The service's id of the newest batch that was made or found with a key; one that sees it belongs to the same project."""
     query = (
-        select(_batches.openai_batch_id)
+        select(_batches.remote_batch_id)
         .where(_batches.endpoint == endpoint, _batches.key_fingerprint == key_fingerprint)
-        .where(_batches.openai_batch_id.is_not(None))
+        .where(_batches.remote_batch_id.is_not(None))
         .order_by(_batches.id.desc())
         .limit(1)
     )
@@ -216,7 +216,7 @@ def believe_absence(connection: Connection, batch_id: UUID, *, begun_before: dat
     """A person says that a create made nothing; True where the row still waits for its outcome and has waited long enough."""
     believed = (
         update(ai_batch_requests)
-        .where(_batches.id == batch_id, _batches.openai_batch_id.is_(None), _batches.processed_at.is_(None))
+        .where(_batches.id == batch_id, _batches.remote_batch_id.is_(None), _batches.processed_at.is_(None))
         .where(_batches.status == BatchStatus.UPLOADING, _batches.create_started_at <= begun_before)
         .values(absence_believed_at=func.coalesce(_batches.absence_believed_at, now), lease_until=now)
     )
@@ -225,7 +225,7 @@ def believe_absence(connection: Connection, batch_id: UUID, *, begun_before: dat
 
 def wait_until(connection: Connection, claim: Claim, *, moment: datetime, doubt: str | None = None) -> bool:
     """Leaves the batch to the next recovery, not before a moment; `doubt` is why the listing proves nothing."""
-    return _write(connection, claim, _batches.openai_batch_id.is_(None), lease_until=moment, absence_doubt=doubt)
+    return _write(connection, claim, _batches.remote_batch_id.is_(None), lease_until=moment, absence_doubt=doubt)
 
 
 def give_up(connection: Connection, claim: Claim, *, error_message: str, now: datetime) -> bool:
@@ -233,7 +233,7 @@ def give_up(connection: Connection, claim: Claim, *, error_message: str, now: da
     return _write(
         connection,
         claim,
-        _batches.openai_batch_id.is_(None)
+        _batches.remote_batch_id.is_(None)
         & _batches.processed_at.is_(None)
         & _batches.create_started_at.is_not(None)
         & (_batches.status == BatchStatus.UPLOADING),

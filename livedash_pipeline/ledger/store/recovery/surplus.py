@@ -30,7 +30,7 @@ def named_rows(connection: Connection, batch_ids: Iterable[UUID], *, lock: bool 
         select(
             _batches.id,
             _batches.model,
-            case((_batches.error_code == VANISHED, None), else_=_batches.openai_batch_id).label("openai_batch_id"),
+            case((_batches.error_code == VANISHED, None), else_=_batches.remote_batch_id).label("remote_batch_id"),
             _batches.listed_batch_id,
             _batches.create_nonce,
             _batches.input_file_id,
@@ -45,7 +45,7 @@ def named_rows(connection: Connection, batch_ids: Iterable[UUID], *, lock: bool 
         row.id: NamedRow(
             row.id,
             row.model,
-            row.openai_batch_id,
+            row.remote_batch_id,
             row.listed_batch_id,
             Tag(row.create_nonce, row.input_file_id),
             row.is_closed,
@@ -64,16 +64,16 @@ def rows_of_files(connection: Connection, endpoint: str, input_file_ids: Iterabl
 
 
 def tracked_ids(
-    connection: Connection, endpoint: str, openai_batch_ids: Iterable[str], *, apart_from: UUID | None = None
+    connection: Connection, endpoint: str, remote_batch_ids: Iterable[str], *, apart_from: UUID | None = None
 ) -> frozenset[str]:
     """Those of some ids of the service that a row tracks, or under which the listing shows what a row tracks.
 
     `apart_from` is a row whose own ids are being judged.
     """
-    wanted = list(openai_batch_ids)
-    query = select(_batches.openai_batch_id, _batches.listed_batch_id).where(
+    wanted = list(remote_batch_ids)
+    query = select(_batches.remote_batch_id, _batches.listed_batch_id).where(
         _batches.endpoint == endpoint,
-        _batches.openai_batch_id.in_(wanted) | _batches.listed_batch_id.in_(wanted),
+        _batches.remote_batch_id.in_(wanted) | _batches.listed_batch_id.in_(wanted),
     )
     if apart_from is not None:
         query = query.where(_batches.id != apart_from)
@@ -84,18 +84,18 @@ def note_alias(connection: Connection, row: NamedRow, listed_batch_id: str | Non
     """Remembers under which other id the listing shows the batch that a row tracks; None: under its own."""
     changed = (
         update(ai_batch_requests)
-        .where(_batches.id == row.id, _batches.openai_batch_id == row.openai_batch_id)
+        .where(_batches.id == row.id, _batches.remote_batch_id == row.remote_batch_id)
         .values(listed_batch_id=listed_batch_id)
     )
     return connection.execute(changed).rowcount == 1
 
 
-def follow_move(connection: Connection, row: NamedRow, openai_batch_id: str) -> bool:
+def follow_move(connection: Connection, row: NamedRow, remote_batch_id: str) -> bool:
     """Tracks a batch under the id by which the service knows it now; False where it was ingested or moved already."""
     moved = (
         update(ai_batch_requests)
-        .where(_batches.id == row.id, _batches.openai_batch_id == row.openai_batch_id, _batches.processed_at.is_(None))
-        .values(openai_batch_id=openai_batch_id, listed_batch_id=None, not_found_since=None)
+        .where(_batches.id == row.id, _batches.remote_batch_id == row.remote_batch_id, _batches.processed_at.is_(None))
+        .values(remote_batch_id=remote_batch_id, listed_batch_id=None, not_found_since=None)
     )
     return connection.execute(moved).rowcount == 1
 
@@ -104,9 +104,9 @@ def follow_move(connection: Connection, row: NamedRow, openai_batch_id: str) -> 
 class SurplusBatch:
     """A remote batch beyond the one that its row names."""
 
-    openai_batch_id: str
+    remote_batch_id: str
     batch_id: UUID
-    openai_status: str
+    remote_status: str
     input_file_id: str | None
 
 
@@ -115,36 +115,36 @@ def record_surplus(connection: Connection, found: SurplusBatch, *, endpoint: str
     inserted = connection.execute(
         insert(ai_surplus_batches)
         .values(
-            openai_batch_id=found.openai_batch_id,
+            remote_batch_id=found.remote_batch_id,
             batch_id=found.batch_id,
             endpoint=endpoint,
             input_file_id=found.input_file_id,
-            openai_status=found.openai_status,
+            remote_status=found.remote_status,
             found_at=now,
             cancel_requested_at=now,
         )
-        .on_conflict_do_nothing(index_elements=["openai_batch_id"])
+        .on_conflict_do_nothing(index_elements=[_surplus.remote_batch_id])
         # Not `rowcount`, which is -1 for an insert whose defaults are fetched.
         .returning(_surplus.id)
     )
     return inserted.first() is not None
 
 
-def recorded_ids(connection: Connection, openai_batch_ids: Iterable[str]) -> frozenset[str]:
+def recorded_ids(connection: Connection, remote_batch_ids: Iterable[str]) -> frozenset[str]:
     """Those of some ids of the service that are in the ledger as surplus already."""
-    query = select(_surplus.openai_batch_id).where(_surplus.openai_batch_id.in_(list(openai_batch_ids)))
+    query = select(_surplus.remote_batch_id).where(_surplus.remote_batch_id.in_(list(remote_batch_ids)))
     return frozenset(connection.execute(query).scalars())
 
 
 def open_surplus(connection: Connection, endpoint: str) -> list[SurplusBatch]:
     """Surplus batches that have not ended and that no row tracks; those not yet `cancelling` first."""
     tracked = select(_batches.id).where(
-        (_batches.openai_batch_id == _surplus.openai_batch_id) | (_batches.listed_batch_id == _surplus.openai_batch_id)
+        (_batches.remote_batch_id == _surplus.remote_batch_id) | (_batches.listed_batch_id == _surplus.remote_batch_id)
     )
     query = (
-        select(_surplus.openai_batch_id, _surplus.batch_id, _surplus.openai_status, _surplus.input_file_id)
+        select(_surplus.remote_batch_id, _surplus.batch_id, _surplus.remote_status, _surplus.input_file_id)
         .where(_surplus.endpoint == endpoint, _surplus.ended_at.is_(None), ~tracked.exists())
-        .order_by(_surplus.openai_status == "cancelling", _surplus.id)
+        .order_by(_surplus.remote_status == "cancelling", _surplus.id)
     )
     return [SurplusBatch(*row) for row in connection.execute(query)]
 
@@ -157,7 +157,7 @@ def note_surplus_not_found(
     Only the key that its row was claimed with is believed: another project's sees nothing of ours. What it cost stays unknown.
     """
     same_key = select(_batches.id).where(_batches.id == _surplus.batch_id, _batches.key_fingerprint == key_fingerprint)
-    open_row = (_surplus.openai_batch_id == surplus.openai_batch_id) & _surplus.ended_at.is_(None)
+    open_row = (_surplus.remote_batch_id == surplus.remote_batch_id) & _surplus.ended_at.is_(None)
     connection.execute(
         update(ai_surplus_batches)
         .where(open_row, _surplus.not_found_since.is_(None), same_key.exists())
@@ -166,16 +166,16 @@ def note_surplus_not_found(
     gone = (
         update(ai_surplus_batches)
         .where(open_row, _surplus.not_found_since <= believed_before, same_key.exists())
-        .values(openai_status=VANISHED, ended_at=now)
+        .values(remote_status=VANISHED, ended_at=now)
     )
     return connection.execute(gone).rowcount == 1
 
 
 def follow_surplus(
     connection: Connection,
-    openai_batch_id: str,
+    remote_batch_id: str,
     *,
-    openai_status: str,
+    remote_status: str,
     ended_at: datetime | None,
     usage: dict[str, int | None] | None,
     pricing_id: UUID | None,
@@ -186,9 +186,9 @@ def follow_surplus(
     """Writes how a surplus batch stands, and what it cost once it has ended."""
     connection.execute(
         update(ai_surplus_batches)
-        .where(_surplus.openai_batch_id == openai_batch_id, _surplus.ended_at.is_(None))
+        .where(_surplus.remote_batch_id == remote_batch_id, _surplus.ended_at.is_(None))
         .values(
-            openai_status=openai_status,
+            remote_status=remote_status,
             not_found_since=None,
             ended_at=ended_at,
             usage=usage,

@@ -106,12 +106,12 @@ def _note(connection: Connection, endpoint: str, key_fingerprint: str, now: date
 
 @dataclass(frozen=True)
 class Probe:
-    """A probe; `made_at` and `openai_batch_id` are null until its create was answered."""
+    """A probe; `made_at` and `remote_batch_id` are null until its create was answered."""
 
     id: UUID
     nonce: str
     input_file_id: str | None
-    openai_batch_id: str | None
+    remote_batch_id: str | None
     started_at: datetime
     made_at: datetime | None
 
@@ -123,7 +123,7 @@ def open_probe(connection: Connection, endpoint: str, key_fingerprint: str, kind
             _probes.id,
             _probes.nonce,
             _probes.input_file_id,
-            _probes.openai_batch_id,
+            _probes.remote_batch_id,
             _probes.started_at,
             _probes.made_at,
         )
@@ -173,7 +173,7 @@ def begin_probe(
 
 
 def update_probe(connection: Connection, probe: Probe, **values: Any) -> None:
-    """Writes `input_file_id`, or `openai_batch_id` and `made_at`, of a probe that is under way."""
+    """Writes `input_file_id`, or `remote_batch_id` and `made_at`, of a probe that is under way."""
     connection.execute(
         update(endpoint_probes).where(_probes.id == probe.id, _probes.ended_at.is_(None)).values(**values)
     )

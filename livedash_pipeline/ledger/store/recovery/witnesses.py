@@ -38,20 +38,20 @@ def read_witnesses(connection: Connection, endpoint: str, key_fingerprint: str, 
 def _known(endpoint: str, key_fingerprint: str) -> _Known:
     bought = (
         select(
-            _batches.openai_batch_id.label("name"),
+            _batches.remote_batch_id.label("name"),
             _batches.create_nonce.label("nonce"),
             _batches.input_file_id.label("file"),
             _batches.submitted_at.label("made_at"),
             false().label("is_probe"),
         )
         .where(_batches.endpoint == endpoint, _batches.key_fingerprint == key_fingerprint)
-        .where(_batches.openai_batch_id.is_not(None), _batches.not_found_since.is_(None))
+        .where(_batches.remote_batch_id.is_not(None), _batches.not_found_since.is_(None))
         .where(_batches.error_code.is_distinct_from(VANISHED))
     )
     probes = (
-        select(_probes.openai_batch_id, _probes.nonce, _probes.input_file_id, _probes.made_at, true())
+        select(_probes.remote_batch_id, _probes.nonce, _probes.input_file_id, _probes.made_at, true())
         .where(_probes.endpoint == endpoint, _probes.key_fingerprint == key_fingerprint)
-        .where(_probes.openai_batch_id.is_not(None))
+        .where(_probes.remote_batch_id.is_not(None))
     )
     united = union_all(bought, probes).subquery()
     return select(united.c.name, united.c.nonce, united.c.file, united.c.made_at, united.c.is_probe)

@@ -35,8 +35,8 @@ class BatchToIngest:
     model: str
     processing_type: str
     status: BatchStatus
-    openai_status: str | None
-    openai_batch_id: str | None
+    remote_status: str | None
+    remote_batch_id: str | None
     key_fingerprint: str
     output_file_id: str | None
     error_file_id: str | None
@@ -56,7 +56,7 @@ class BatchToIngest:
     @property
     def end(self) -> EndWord | None:
         """How it ended; None for a batch that the service never had."""
-        return end_word(self.openai_status, self.status, self.error_code)
+        return end_word(self.remote_status, self.status, self.error_code)
 
     @property
     def may_name_answers(self) -> bool:
@@ -68,7 +68,7 @@ class BatchToIngest:
         if self.output_file_id is not None or self.reported_total == 0:
             return False
         if self.end in (EndWord.EXPIRED, EndWord.CANCELLED):
-            return self.openai_batch_id is not None and self.reported_completed is None
+            return self.remote_batch_id is not None and self.reported_completed is None
         if self.status is not BatchStatus.COMPLETED:
             return False
         return self.error_file_id is None or self.reported_completed is None
@@ -175,6 +175,6 @@ def batch_id_of(connection: Connection, name: str) -> UUID | None:
     try:
         condition = _batches.id == UUID(name)
     except ValueError:
-        condition = _batches.openai_batch_id == name
+        condition = _batches.remote_batch_id == name
     found: UUID | None = connection.execute(select(_batches.id).where(condition)).scalar_one_or_none()
     return found

@@ -40,7 +40,7 @@ class OpenBatch:
     """
 
     id: UUID
-    openai_batch_id: str
+    remote_batch_id: str
     listed_batch_id: str | None
     status: BatchStatus
     created_at: datetime
@@ -55,11 +55,11 @@ class BatchChange:
     id: UUID
     company: str
     model: str
-    openai_batch_id: str
+    remote_batch_id: str
     request_count: int
     status_before: BatchStatus
     status: BatchStatus
-    openai_status: str | None
+    remote_status: str | None
 
 
 def open_batches(connection: Connection, endpoint: str) -> list[OpenBatch]:
@@ -67,14 +67,14 @@ def open_batches(connection: Connection, endpoint: str) -> list[OpenBatch]:
     query = (
         select(
             _batches.id,
-            _batches.openai_batch_id,
+            _batches.remote_batch_id.label("remote_batch_id"),
             _batches.listed_batch_id,
             _batches.status,
             _batches.created_at,
             _batches.poll_hinted_at.is_not(None).label("hinted"),
             _looked_at.label("looked_at"),
         )
-        .where(_batches.endpoint == endpoint, _batches.openai_batch_id.is_not(None))
+        .where(_batches.endpoint == endpoint, _batches.remote_batch_id.is_not(None))
         .where(_batches.status.in_(LIVE_BATCHES), _batches.processed_at.is_(None))
         .order_by(_batches.created_at, _batches.id)
     )
@@ -90,10 +90,10 @@ def count_hints(connection: Connection, endpoint: str, *, since: datetime) -> in
     return int(connection.execute(query.where(_batches.poll_hinted_at >= since)).scalar_one())
 
 
-def note_retrieved(connection: Connection, openai_batch_ids: Sequence[str], *, now: datetime) -> None:
+def note_retrieved(connection: Connection, remote_batch_ids: Sequence[str], *, now: datetime) -> None:
     """Remembers when batches were last asked for by their ids."""
-    if openai_batch_ids:
-        asked = _batches.openai_batch_id.in_(openai_batch_ids) & _batches.processed_at.is_(None)
+    if remote_batch_ids:
+        asked = _batches.remote_batch_id.in_(remote_batch_ids) & _batches.processed_at.is_(None)
         connection.execute(update(ai_batch_requests).where(asked).values(retrieved_at=now))
 
 
@@ -289,13 +289,13 @@ def awaiting_files(connection: Connection, endpoint: str) -> list[tuple[UUID, st
         | (_batches.reported_completed > 0)
     )
     query = (
-        select(_batches.id, _batches.openai_batch_id)
-        .where(_batches.endpoint == endpoint, _batches.openai_batch_id.is_not(None))
+        select(_batches.id, _batches.remote_batch_id)
+        .where(_batches.endpoint == endpoint, _batches.remote_batch_id.is_not(None))
         .where(_batches.status.in_(ENDED_BATCHES), _batches.processed_at.is_(None), may_have_answers)
         .where(_batches.error_code.is_distinct_from(VANISHED))
         .order_by(_batches.id)
     )
-    return [(batch_id, openai_batch_id) for batch_id, openai_batch_id in connection.execute(query)]
+    return [(batch_id, remote_batch_id) for batch_id, remote_batch_id in connection.execute(query)]
 
 
 def mark_forgotten(connection: Connection, batch_ids: Sequence[UUID]) -> list[UUID]:
@@ -330,16 +330,16 @@ def mark_vanished(
     visible = ai_batch_requests.alias()
     same_key = (
         select(visible.c.id)
-        .where(visible.c.key_fingerprint == _batches.key_fingerprint, visible.c.openai_batch_id.in_(list(seen)))
+        .where(visible.c.key_fingerprint == _batches.key_fingerprint, visible.c.remote_batch_id.in_(list(seen)))
         .exists()
     )
-    is_seen = _batches.openai_batch_id.in_(list(seen)) | func.coalesce(
+    is_seen = _batches.remote_batch_id.in_(list(seen)) | func.coalesce(
         _batches.listed_batch_id.in_(list(seen)), false()
     )
     gone = (
         update(ai_batch_requests)
         .where(_batches.endpoint == endpoint, _batches.status.in_(LIVE_BATCHES), _batches.processed_at.is_(None))
-        .where(_batches.openai_batch_id.is_not(None), ~is_seen)
+        .where(_batches.remote_batch_id.is_not(None), ~is_seen)
         .where(_batches.not_found_since <= since)
         .values(
             status=BatchStatus.FAILED,

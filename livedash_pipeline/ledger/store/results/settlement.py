@@ -31,7 +31,7 @@ class LockedBatch:
     company_id: UUID
     kind: RequestKind
     status: BatchStatus
-    openai_status: str | None
+    remote_status: str | None
     error_code: str | None
     error_message: str | None
     cancel_requested_at: datetime | None

@@ -19,12 +19,12 @@ _DELETED_AT_ONCE = 100
 
 
 def store_delivery(
-    connection: Connection, *, webhook_id: str, event_type: str, openai_batch_id: str | None, now: datetime
+    connection: Connection, *, webhook_id: str, event_type: str, remote_batch_id: str | None, now: datetime
 ) -> bool:
     """Remembers a delivery; False if it came before."""
     added = (
         insert(webhook_deliveries)
-        .values(webhook_id=webhook_id, event_type=event_type, openai_batch_id=openai_batch_id, received_at=now)
+        .values(webhook_id=webhook_id, event_type=event_type, remote_batch_id=remote_batch_id, received_at=now)
         .on_conflict_do_nothing()
         .returning(webhook_deliveries.c.webhook_id)
     )
@@ -36,11 +36,11 @@ def delete_old_deliveries(connection: Connection, *, before: datetime) -> None:
     connection.execute(statement("ledger/delete_old_webhook_deliveries"), {"before": before, "most": _DELETED_AT_ONCE})
 
 
-def hint_poll(connection: Connection, openai_batch_id: str, *, now: datetime) -> bool:
+def hint_poll(connection: Connection, remote_batch_id: str, *, now: datetime) -> bool:
     """Notes that the service has news of a batch; False if we have no such batch, or know already that it has ended."""
     hinted = (
         update(ai_batch_requests)
-        .where(_batches.openai_batch_id == openai_batch_id, _batches.status.in_(LIVE_BATCHES))
+        .where(_batches.remote_batch_id == remote_batch_id, _batches.status.in_(LIVE_BATCHES))
         .values(poll_hinted_at=now)
     )
     return connection.execute(hinted).rowcount == 1
