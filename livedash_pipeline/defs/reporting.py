@@ -14,11 +14,12 @@ from uuid import UUID
 import dagster as dg
 
 from livedash_pipeline.base.rules.markdown import escape_markdown
+from livedash_pipeline.overview.rules.alerts import Remedy
 from livedash_pipeline.overview.rules.health import Level
+from livedash_pipeline.overview.steps.check import Finding
+from livedash_pipeline.overview.store.checks import SAMPLE
 
 REPORT_KEY = "report"
-# A red check shows so many rows and names so many ids.
-SAMPLE = 10
 # Columns of a look-up that are for the program, not for the table.
 _NOT_SHOWN = frozenset({"sample_ids", "total", "is_warning"})
 
@@ -73,24 +74,12 @@ def answer(context: dg.OpExecutionContext, document: Mapping[str, Any]) -> dict[
     return dict(document)
 
 
-def check_result(
-    rows: Sequence[Mapping[Any, Any]],
-    remedy: str,
-    *,
-    level: Level = Level.ERROR,
-    count: int | None = None,
-    **metadata: Any,
-) -> dg.AssetCheckResult:
-    """What an asset check answers: green without rows, else red with their number, some of them, and what to do.
-
-    Args:
-        rows: What breaks the rule; a column `company` holds slugs, `sample_ids` lists of ids.
-        remedy: What to do.
-        level: How bad it is; WARN is yellow in the UI.
-        count: How many break the rule, where that is not the number of rows.
-        metadata: Shown besides, green or red.
-    """
-    found: dict[str, Any] = {"count": (len(rows) if count is None else count) if rows else 0, **metadata}
+def check_result(finding: Finding, remedy: Remedy) -> dg.AssetCheckResult:
+    """What an asset check answers: green without rows, else red or yellow with their number, some of them, and what to do."""
+    rows = finding.rows
+    count = len(rows) if finding.count is None else finding.count
+    found: dict[str, Any] = {"count": count if rows else 0}
+    found |= {name: _rows(value) if isinstance(value, list) else value for name, value in finding.shown.items()}
     if rows:
         shown = [name for name in rows[0] if name not in _NOT_SHOWN]
         companies = sorted({str(row["company"]) for row in rows if row.get("company")})
@@ -98,9 +87,9 @@ def check_result(
             "sample": table(shown, ([row[name] for name in shown] for row in rows[:SAMPLE])),
             "sample_ids": dg.MetadataValue.json(list(islice(_ids(rows), SAMPLE))),
             "companies": dg.MetadataValue.json(companies[:SAMPLE]),
-            "remedy": remedy,
+            "remedy": remedy.advice,
         }
-    severity = dg.AssetCheckSeverity.WARN if level is Level.WARN else dg.AssetCheckSeverity.ERROR
+    severity = dg.AssetCheckSeverity.WARN if finding.level is Level.WARN else dg.AssetCheckSeverity.ERROR
     return dg.AssetCheckResult(passed=not rows, severity=severity, metadata=found)
 
 

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, text
 
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.defs.build import build_defs
-from livedash_pipeline.defs.checks.health import HEALTH_CHECKS
 from livedash_pipeline.defs.names import PARTITIONS
+from livedash_pipeline.overview.steps.checks import CHECKS_BY_NAME
 from livedash_pipeline.settings import Settings
 from tests.support.rows import insert_company, insert_requests
 
@@ -109,7 +109,7 @@ class Health:
 
     def check(self, name: str, **settings: Any) -> dg.AssetCheckEvaluation:
         """Runs one check, with these settings besides."""
-        key = dg.AssetCheckKey(dg.AssetKey(HEALTH_CHECKS[name]), name)
+        key = dg.AssetCheckKey(dg.AssetKey(CHECKS_BY_NAME[name].asset), name)
         job = dg.define_asset_job("one_check", selection=dg.AssetSelection.checks(key))
         merged = dg.Definitions.merge(self._definitions(**settings), dg.Definitions(jobs=[job]))
         result = merged.resolve_job_def("one_check").execute_in_process(instance=self.instance)

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from livedash_pipeline.defs.checks.alerts import build_alert_sensors
-from livedash_pipeline.defs.checks.health import HEALTH_CHECKS, IMPORTED
-from livedash_pipeline.overview.rules.alerts import CHECK_REMEDIES, JOB_REMEDIES, Alert
+from livedash_pipeline.defs.checks.health import IMPORTED
+from livedash_pipeline.overview.rules.alerts import JOB_REMEDIES, Alert
 from livedash_pipeline.overview.rules.health import Level
+from livedash_pipeline.overview.steps.checks import CHECKS
 from livedash_pipeline.settings import Settings
 
 OPERATIONS = (Path(__file__).parents[2] / "docs/operations.md").read_text(encoding="utf-8")
@@ -17,13 +18,13 @@ SECTION = OPERATIONS.split("\n## Alerts and health checks\n")[1].split("\n## ")[
 
 
 def test_every_check_is_in_the_section_and_those_of_health_have_a_paragraph() -> None:
-    assert [name for name in CHECK_REMEDIES if f"`{name}`" not in SECTION] == []
+    assert [check.name for check in CHECKS if f"`{check.name}`" not in SECTION] == []
     paragraphs = set(re.findall(r"^\*\*`(\w+)`\.\*\* ", SECTION, flags=re.MULTILINE))
-    assert paragraphs == set(HEALTH_CHECKS)
+    assert paragraphs == {check.name for check in CHECKS if not check.after_its_asset}
 
 
 def test_sensors_and_assets_with_a_freshness_policy_are_named() -> None:
-    sensors = [sensor.name for sensor in build_alert_sensors(Settings(), [])]
+    sensors = [sensor.name for sensor in build_alert_sensors(Settings())]
     assert [name for name in [*sensors, *IMPORTED] if f"`{name}`" not in SECTION] == []
 
 

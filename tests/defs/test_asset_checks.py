@@ -8,21 +8,8 @@ from contextlib import contextmanager
 import dagster as dg
 import pytest
 
+from livedash_pipeline.overview.steps.checks import CHECKS_BY_NAME
 from tests.defs.world import SLUG, World
-
-CHECKS = {
-    "every_csv_row_is_accounted_for",
-    "every_submitted_request_has_one_outcome",
-    "service_counts_agree",
-    "cost_agrees_with_batch_usage",
-    "no_stage_is_stuck",
-    "every_company_is_imported_in_time",
-    "few_csv_rows_are_rejected",
-    "no_request_waits_too_long",
-    "no_batch_outlives_its_window",
-    "few_requests_fail",
-    "spending_stays_below_the_cap",
-}
 
 
 def evaluate(world: World) -> dict[str, dg.AssetCheckEvaluation]:
@@ -54,7 +41,7 @@ def assert_only_red(world: World, name: str, sample: str, remedy: str) -> None:
 
 def test_all_checks_are_green_after_a_good_flow(analysed: World) -> None:
     found = evaluate(analysed)
-    assert found.keys() == CHECKS
+    assert found.keys() == CHECKS_BY_NAME.keys()
     assert all(evaluation.passed for evaluation in found.values())
     assert all(evaluation.metadata["count"].value == 0 for evaluation in found.values())
     assert all("sample" not in evaluation.metadata for evaluation in found.values())

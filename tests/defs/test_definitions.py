@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 
 from livedash_pipeline.defs.build import build_defs
+from livedash_pipeline.overview.steps.checks import CHECKS
 from livedash_pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -59,23 +60,6 @@ SENSORS = {
     "submission_sensor",
     "run_failure_sensor",
     "red_check_sensor",
-}
-# Run by the clock, and with no asset.
-HEALTH_CHECKS = {
-    "session_imports": {"every_company_is_imported_in_time", "few_csv_rows_are_rejected"},
-    "pending_ai_requests": {"no_request_waits_too_long"},
-    "submitted_batches": {"spending_stays_below_the_cap"},
-    "openai_batches": {"no_batch_outlives_its_window"},
-    "ingested_results": {"few_requests_fail"},
-}
-CHECKS = {
-    "session_imports": {"every_csv_row_is_accounted_for"},
-    "pending_ai_requests": {"no_stage_is_stuck"},
-    "ingested_results": {
-        "every_submitted_request_has_one_outcome",
-        "service_counts_agree",
-        "cost_agrees_with_batch_usage",
-    },
 }
 
 
@@ -153,10 +137,10 @@ def test_jobs_are_those_of_the_design(jobs: dict[str, dg.JobDefinition]) -> None
 
 def test_asset_jobs_bring_the_checks_of_their_assets(jobs: dict[str, dg.JobDefinition]) -> None:
     for name, assets in ASSET_JOBS.items():
-        wanted = {check for asset in assets for check in CHECKS.get(asset, ())}
+        wanted = {check.name for check in CHECKS if check.after_its_asset and check.asset in assets}
         assert {key.name for key in jobs[name].asset_layer.asset_graph.asset_check_keys} == wanted, name
-    every = {check for checks in (*CHECKS.values(), *HEALTH_CHECKS.values()) for check in checks}
-    assert {key.name for key in jobs["health_checks"].asset_layer.asset_graph.asset_check_keys} == every
+    every = {key.name for key in jobs["health_checks"].asset_layer.asset_graph.asset_check_keys}
+    assert every == {check.name for check in CHECKS}
 
 
 def test_assets_that_every_import_makes_anew_have_a_freshness_policy(defs: dg.Definitions) -> None:
@@ -186,11 +170,8 @@ def test_asset_jobs_are_partitioned_by_company_except_the_one_for_all(jobs: dict
 
 def test_sensors_schedules_checks_and_resources_have_the_names_of_the_design(defs: dg.Definitions) -> None:
     assert {sensor.name for sensor in defs.sensors or []} == SENSORS
-    checks: dict[str, set[str]] = {}
-    for key in defs.resolve_asset_graph().asset_check_keys:
-        checks.setdefault(key.asset_key.to_user_string(), set()).add(key.name)
-    assert checks == {asset: CHECKS.get(asset, set()) | HEALTH_CHECKS.get(asset, set()) for asset in checks}
-    assert checks.keys() == CHECKS.keys() | HEALTH_CHECKS.keys()
+    checks = {(key.asset_key.to_user_string(), key.name) for key in defs.resolve_asset_graph().asset_check_keys}
+    assert checks == {(check.asset, check.name) for check in CHECKS}
     assert set(defs.resources or {}) == {"postgres", "openai_batch", "http_source"}
     assert {schedule.name for schedule in defs.schedules or []} == {
         "nightly_reconcile_schedule",

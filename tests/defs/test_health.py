@@ -7,8 +7,7 @@ from decimal import Decimal
 import dagster as dg
 import pytest
 
-from livedash_pipeline.defs.checks.health import HEALTH_CHECKS
-from livedash_pipeline.overview.rules.alerts import CHECK_REMEDIES
+from livedash_pipeline.overview.steps.checks import CHECKS_BY_NAME
 from tests.defs.ailing import Health
 from tests.support.rows import insert_company
 
@@ -23,7 +22,7 @@ def assert_red(
     assert metadata["count"] == count
     assert metadata["sample_ids"] == ids
     assert metadata["companies"] == ["acme"]
-    assert metadata["remedy"] == CHECK_REMEDIES[found.check_name].advice
+    assert metadata["remedy"] == CHECKS_BY_NAME[found.check_name].remedy.advice
     assert "acme" in str(metadata["sample"])
 
 
@@ -33,7 +32,7 @@ def assert_green(found: dg.AssetCheckEvaluation) -> None:
     assert "sample" not in found.metadata and "remedy" not in found.metadata
 
 
-@pytest.mark.parametrize("name", HEALTH_CHECKS)
+@pytest.mark.parametrize("name", CHECKS_BY_NAME)
 def test_an_empty_pipeline_is_healthy(health: Health, name: str) -> None:
     assert_green(health.check(name))
 
@@ -176,7 +175,7 @@ def test_a_company_without_a_csv_or_at_rest_is_not_overdue(health: Health, chang
 
 def test_a_quiet_company_whose_imports_bring_nothing_is_healthy(health: Health) -> None:
     health.imported(0, 0, age="5 minutes")
-    for name in HEALTH_CHECKS:
+    for name in CHECKS_BY_NAME:
         assert_green(health.check(name))
 
 

@@ -5,7 +5,7 @@ a sensor when something else has to reach a person.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +15,9 @@ import dagster as dg
 from livedash_pipeline.defs.names import TAG_COMPANY, TAG_PARTITION
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.overview.rules.alerts import Alert, explain_error, remedy_for_check, remedy_for_run, turned_worse
+from livedash_pipeline.overview.rules.alerts import Alert, explain_error, remedy_for_run, turned_worse
 from livedash_pipeline.overview.rules.health import Level
+from livedash_pipeline.overview.steps.checks import CHECKS, CHECKS_BY_NAME
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.alert_webhook import AlertWebhook, shown_webhook
 
@@ -27,10 +28,10 @@ RED_CHECK_INTERVAL = 60
 _LOGGED = ("companies", "where", "count", "sampleIds", "remedy")
 
 
-def build_alert_sensors(settings: Settings, checks: Sequence[dg.AssetChecksDefinition]) -> list[dg.SensorDefinition]:
+def build_alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     """Both sensors, for the webhook of the settings."""
     alerts = _Alerts(settings)
-    return [_run_failure_sensor(alerts), _red_check_sensor(alerts, checks)]
+    return [_run_failure_sensor(alerts), _red_check_sensor(alerts)]
 
 
 class _Alerts:
@@ -97,8 +98,8 @@ def _messages(event: dg.DagsterEvent) -> list[str]:
     return found
 
 
-def _red_check_sensor(alerts: _Alerts, checks: Sequence[dg.AssetChecksDefinition]) -> dg.SensorDefinition:
-    rules = {spec.key: spec.description or "" for check in checks for spec in check.check_specs}
+def _red_check_sensor(alerts: _Alerts) -> dg.SensorDefinition:
+    keys = [dg.AssetCheckKey(dg.AssetKey(check.asset), check.name) for check in CHECKS]
 
     @dg.sensor(
         name="red_check_sensor",
@@ -109,12 +110,12 @@ def _red_check_sensor(alerts: _Alerts, checks: Sequence[dg.AssetChecksDefinition
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         before = read_levels(context.cursor)
         now = dict(before)
-        newest = _newest_evaluations(context.instance, rules)
+        newest = _newest_evaluations(context.instance, keys)
         for found in newest:
             name, level = found.key.name, found.level
             was = before.get(name, Level.GREEN)
             if turned_worse(was, level):
-                alert = _alert_of_check(found, rules[found.key])
+                alert = _alert_of_check(found)
                 alerts.send(alert, f"check is {_COLOURS[level]}", check=name, run_id=alert.run_id)
             elif level is Level.GREEN and was is not Level.GREEN:
                 log.info("check is green again", check=name, run_id=found.run_id)
@@ -122,7 +123,7 @@ def _red_check_sensor(alerts: _Alerts, checks: Sequence[dg.AssetChecksDefinition
         counted = ", ".join(f"{list(now.values()).count(level)} {_COLOURS[level]}" for level in Level)
         changed = sum(level is not before.get(name, Level.GREEN) for name, level in now.items())
         return dg.SensorResult(
-            skip_reason=f"{len(rules)} checks, {len(newest)} evaluated: {counted}; {changed} changed",
+            skip_reason=f"{len(keys)} checks, {len(newest)} evaluated: {counted}; {changed} changed",
             cursor=json.dumps(now, sort_keys=True),
         )
 
@@ -176,17 +177,18 @@ def _level_of(evaluation: dg.AssetCheckEvaluation | None) -> Level:
     return Level.WARN if evaluation.severity is dg.AssetCheckSeverity.WARN else Level.ERROR
 
 
-def _alert_of_check(found: _Evaluation, rule: str) -> Alert:
+def _alert_of_check(found: _Evaluation) -> Alert:
+    check = CHECKS_BY_NAME[found.key.name]
     count = _value(found.metadata, "count")
     return Alert(
         kind="check_red",
         level=found.level,
-        what=found.key.name,
-        where=found.key.asset_key.to_user_string(),
+        what=check.name,
+        where=check.asset,
         companies=tuple(map(str, _value(found.metadata, "companies") or ())),
         run_id=found.run_id,
-        message=f'{count} against the rule "{rule}"',
-        remedy=remedy_for_check(found.key.name),
+        message=f'{count} against the rule "{check.rule}"',
+        remedy=check.remedy,
         at=found.at,
         count=count if isinstance(count, int) else None,
         sample_ids=tuple(map(str, _value(found.metadata, "sample_ids") or ())),

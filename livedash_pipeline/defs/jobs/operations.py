@@ -17,7 +17,7 @@ from livedash_pipeline.defs.assets.analysis import (
 )
 from livedash_pipeline.defs.assets.imports import session_imports, transcripts
 from livedash_pipeline.defs.assets.sessions import sessions_and_messages
-from livedash_pipeline.defs.checks.health import health_check_keys
+from livedash_pipeline.defs.checks.health import clock_check_keys
 from livedash_pipeline.defs.identity import identified_run, report_dead_runs
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, POOL_OPENAI, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.reporting import answer
@@ -35,7 +35,7 @@ from livedash_pipeline.overview.steps.pipeline_report import report_status
 
 def _with_own_checks(*assets: dg.AssetsDefinition) -> dg.AssetSelection:
     """Assets and the checks of what they write; those of health look at everything, which is not a company's run's business."""
-    return dg.AssetSelection.assets(*assets) - dg.AssetSelection.checks(*health_check_keys)
+    return dg.AssetSelection.assets(*assets) - dg.AssetSelection.checks(*clock_check_keys)
 
 
 import_sessions = dg.define_asset_job(

@@ -9,7 +9,7 @@ import dagster as dg
 from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.defs.assets.analysis import pending_ai_requests
 from livedash_pipeline.defs.assets.sessions import sessions_and_messages
-from livedash_pipeline.defs.checks.health import health_check_keys
+from livedash_pipeline.defs.checks.health import clock_check_keys
 from livedash_pipeline.defs.identity import report_dead_runs
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, PARTITIONS, TAG_COMPANY, TAG_MAX_RUNTIME, TAG_PARTITION
 from livedash_pipeline.defs.resources import Postgres
@@ -25,7 +25,7 @@ RUNS_PER_TICK = 4
 take_submissions = dg.define_asset_job(
     "take_submissions",
     selection=dg.AssetSelection.assets(sessions_and_messages, pending_ai_requests)
-    - dg.AssetSelection.checks(*health_check_keys),
+    - dg.AssetSelection.checks(*clock_check_keys),
     description="One company's submitted sessions, from their messages to their pending requests.",
     run_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
 )

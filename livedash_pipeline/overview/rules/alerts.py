@@ -1,7 +1,7 @@
 """Alerts: what failed, where, and the command that helps, as one document and one sentence.
 
-Add a remedy here with every job and every check (a test compares). Only names, ids, counts and messages that were written for
-people pass through; where an alert is sent is the business of `defs.checks.alerts` and `sources.alert_webhook`.
+Add a remedy here with every job (a test compares); a check has its own in `overview.steps.checks`. Only names, ids, counts and
+messages that were written for people pass through; `defs.checks.alerts` and `sources.alert_webhook` send them.
 """
 
 from __future__ import annotations
@@ -76,60 +76,6 @@ JOB_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
         ),
         "health_checks": Remedy(
             "The pipeline's health is unknown until a check runs; see database and settings.", "livedash doctor"
-        ),
-    }
-)
-
-CHECK_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
-    {
-        "every_csv_row_is_accounted_for": Remedy(
-            "Import the company again (`livedash import --company SLUG`) and keep its CSV.",
-            "livedash import --company {company}",
-        ),
-        "every_submitted_request_has_one_outcome": Remedy(
-            "Compare the batch's files at the service with `livedash requests`; "
-            "missing ones are asked again by themselves, failed ones by `livedash requeue ID`.",
-            "livedash requests --status processing_failed",
-        ),
-        "service_counts_agree": Remedy(
-            "The lines count, not the service's numbers: look at the outcomes of the batch's requests.",
-            "livedash batches",
-        ),
-        "cost_agrees_with_batch_usage": Remedy(
-            "Set what is missing with `livedash price set` or `livedash rate set`; `livedash doctor` says which.",
-            "livedash doctor",
-        ),
-        "no_stage_is_stuck": Remedy(
-            "The next import frees them, of every company, and so does `company_csv_sensor`: see whether it runs.",
-            "livedash import",
-        ),
-        "no_request_waits_too_long": Remedy(
-            "`livedash submit --dry-run` says what holds the requests back: a hold, the cap, a token limit, or nothing, and "
-            "then `pending_request_sensor` does not run.",
-            "livedash submit --dry-run",
-        ),
-        "no_batch_outlives_its_window": Remedy(
-            "Close to its window: wait, it expires by itself. Otherwise `livedash poll` and `livedash ingest` say what is wrong; "
-            "`livedash cancel ID` gives a batch up.",
-            "livedash poll",
-        ),
-        "few_requests_fail": Remedy(
-            "Read why they failed; once the cause is gone, ask again with `livedash requeue --error-code CODE --no-dry-run`.",
-            "livedash requests --status processing_failed --company {company}",
-        ),
-        "few_csv_rows_are_rejected": Remedy(
-            "Look at the kept rejects; one reason for all of them means that the file's form has changed.",
-            "livedash rejects --company {company}",
-        ),
-        "every_company_is_imported_in_time": Remedy(
-            "Failing: cure the cause and import by hand. Overdue without a failure: `company_csv_sensor` or Dagster's daemon "
-            "does not run.",
-            "livedash import --company {company}",
-        ),
-        "spending_stays_below_the_cap": Remedy(
-            "Raise LIVEDASH_MONTHLY_CAP_EUR and restart the daemon, or wait for the next month; open batches are taken in "
-            "all the same.",
-            "livedash submit --dry-run",
         ),
     }
 )
@@ -217,11 +163,6 @@ class Alert:
 def remedy_for_run(job: str, error: str | None) -> Remedy:
     """What helps after a job ended with an error of a class (its bare name), the error's own remedy first."""
     return ERROR_REMEDIES.get(error or "") or JOB_REMEDIES.get(job, UNKNOWN_REMEDY)
-
-
-def remedy_for_check(check: str) -> Remedy:
-    """What helps when a check is red."""
-    return CHECK_REMEDIES.get(check, UNKNOWN_REMEDY)
 
 
 def explain_error(messages: Sequence[str], package: str = "livedash_pipeline") -> tuple[str | None, str]:

@@ -1,7 +1,7 @@
 """When a pipeline counts as ill: how long things may wait, how many may fail, and how much may be spent.
 
-Limits that a setting implies are derived here, so that there is one number to set and not three. Add a rule of health; what is
-looked up for it is in `overview.store.health`, and the checks that show it are in `defs.checks.health`.
+Limits that a setting implies are derived here, so that there is one number to set and not three. Add a limit here; the checks
+that use it are in `overview.steps.checks`.
 """
 
 from __future__ import annotations

@@ -16,10 +16,10 @@ from livedash_pipeline.base.store.tables import ai_processing_requests, ai_reque
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.store.batches import requests
-from livedash_pipeline.overview.store import checks
 from tests.support import batch_service
 from tests.support.batch_round import Begin, Round
 from tests.support.batch_service import answered
+from tests.support.broken_rules import rows_against
 from tests.support.races import race
 from tests.support.rows import rows_of, stage_counts
 
@@ -97,8 +97,8 @@ def test_an_accepted_answer_is_written_as_a_settlement_writes_it(failed: Callabl
         )
         assert len(connection.execute(select(*columns).distinct()).all()) == 1
         assert len(connection.execute(select(session_questions.c.question_id).distinct()).all()) == 1
-        assert checks.requests_without_one_outcome(connection) == []
-        assert checks.batches_with_other_usage(connection) == []
+        assert rows_against(connection, "every_submitted_request_has_one_outcome") == []
+        assert rows_against(connection, "cost_agrees_with_batch_usage") == []
 
 
 def test_a_second_run_changes_nothing(failed: Callable[..., Round]) -> None:

@@ -15,9 +15,9 @@ from livedash_pipeline.ledger.steps.batches.named_batch import ingest_again
 from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
-from livedash_pipeline.overview.store import checks
 from tests.support.batch_round import Begin, Round, at
 from tests.support.batch_service import not_run
+from tests.support.broken_rules import rows_against
 from tests.support.rows import rows_of
 
 LOOKS = (timedelta(minutes=3), timedelta(minutes=9), timedelta(minutes=70))
@@ -63,7 +63,7 @@ def test_an_answer_kept_beside_a_try_that_brings_nothing_is_not_bought_again(beg
     (session,) = rows_of(going.engine, sessions)
     assert session.category == "SCHEDULE_HOURS"
     with going.engine.connect() as connection:
-        assert checks.requests_without_one_outcome(connection) == []
+        assert rows_against(connection, "every_submitted_request_has_one_outcome") == []
 
 
 def change_the_chat(going: Round) -> None:

@@ -11,9 +11,9 @@ from sqlalchemy import update
 from livedash_pipeline.base.rules.states import StageStatus
 from livedash_pipeline.base.store.tables import ai_batch_requests, session_processing_status, sessions
 from livedash_pipeline.ledger.steps.batches.named_batch import ingest_again
-from livedash_pipeline.overview.store import checks
 from tests.support.batch_round import Begin, Round, at
 from tests.support.batch_service import answered, refused
+from tests.support.broken_rules import rows_against
 from tests.support.rows import rows_of, stage_counts
 
 STATUSES = (200, 201, None, 500, 302)
@@ -38,7 +38,7 @@ def show(going: Round) -> None:
 
 def problems(going: Round) -> list[Any]:
     with going.engine.connect() as connection:
-        return [*checks.requests_without_one_outcome(connection), *checks.batches_with_other_usage(connection)]
+        return rows_against(connection, "every_submitted_request_has_one_outcome", "cost_agrees_with_batch_usage")
 
 
 def test_what_showed_late_as_a_refusal_is_not_missing_any_more(begin: Begin) -> None:

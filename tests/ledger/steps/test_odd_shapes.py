@@ -20,7 +20,7 @@ from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from livedash_pipeline.local.batch_api.fault_kinds import AnswerShape, LineShape, UsageShape
 from livedash_pipeline.local.batch_api.line_shapes import ANSWER_SHAPES, LINE_SHAPES, UNREADABLE, USAGE_SHAPES
 from livedash_pipeline.local.batch_api.server import RunningServer
-from livedash_pipeline.overview.store import checks
+from tests.support.broken_rules import rows_against
 from tests.support.rows import CHAT, insert_requests, rows_of
 
 TABLES: dict[str, Mapping[str, Any]] = {
@@ -90,9 +90,9 @@ def test_every_paid_line_is_read_or_kept_and_billed_in_full(
     (batch,) = rows_of(engine, ai_batch_requests)
     assert (batch.lines_succeeded, batch.lines_failed) == (batch.reported_completed, 0)
     with engine.connect() as connection:
-        assert checks.batches_with_other_usage(connection) == []
-        assert checks.batches_with_other_counts(connection) == []
-        assert checks.requests_without_one_outcome(connection) == []
+        assert rows_against(connection, "cost_agrees_with_batch_usage") == []
+        assert rows_against(connection, "service_counts_agree") == []
+        assert rows_against(connection, "every_submitted_request_has_one_outcome") == []
 
 
 def test_a_server_that_splits_lines_elsewhere_rejects_nobody(

@@ -19,9 +19,9 @@ from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import IngestReport
 from livedash_pipeline.ledger.store.batches.claims import committed_eur
-from livedash_pipeline.overview.store import checks
 from tests.support.batch_round import Begin, Round, at, batch_row
 from tests.support.batch_service import refusal, refused
+from tests.support.broken_rules import rows_against
 from tests.support.rows import rows_of
 
 SHOWN = timedelta(minutes=3)
@@ -138,8 +138,8 @@ def test_a_line_that_can_be_read_later_is_taken_in_then(begin: Begin, settle: Ca
         month = {"month_start": database_now(connection) - timedelta(days=40)}
         (company,) = connection.execute(statement("overview/check_spending"), month)
         assert (company.spent_eur, company.in_flight_eur) == (committed(going), 0)
-        assert checks.requests_without_one_outcome(connection) == []
-        assert checks.batches_with_other_usage(connection) == []
+        assert rows_against(connection, "every_submitted_request_has_one_outcome") == []
+        assert rows_against(connection, "cost_agrees_with_batch_usage") == []
 
 
 def test_a_good_answer_takes_the_place_of_a_line_that_could_not_be_read(begin: Begin) -> None:

@@ -11,16 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livedash_pipeline.overview.rules.alerts import (
-    CHECK_REMEDIES,
     ERROR_REMEDIES,
     JOB_REMEDIES,
     Alert,
     explain_error,
-    remedy_for_check,
     remedy_for_run,
     turned_worse,
 )
 from livedash_pipeline.overview.rules.health import Level
+from livedash_pipeline.overview.steps.checks import CHECKS
 
 RUN = Alert(
     kind="run_failed",
@@ -78,15 +77,14 @@ def test_an_error_goes_before_the_job_that_met_it() -> None:
     assert remedy_for_run("import_sessions", "SourceError") is JOB_REMEDIES["import_sessions"]
     assert remedy_for_run("import_sessions", "DatabaseNotReadyError").command == "livedash db upgrade"
     assert remedy_for_run("__ASSET_JOB", None).command == "livedash doctor"
-    assert remedy_for_check("nobody_knows_it").command == "livedash doctor"
 
 
 def test_every_remedy_is_a_sentence_and_a_command() -> None:
-    for remedies in (JOB_REMEDIES, CHECK_REMEDIES, ERROR_REMEDIES):
-        for name, remedy in remedies.items():
-            assert remedy.advice.endswith("."), name
-            assert remedy.command.startswith("livedash "), name
-            assert "{" not in remedy.command_for(None), name
+    named = {**{check.name: check.remedy for check in CHECKS}, **JOB_REMEDIES, **ERROR_REMEDIES}
+    for name, remedy in named.items():
+        assert remedy.advice.endswith("."), name
+        assert remedy.command.startswith("livedash "), name
+        assert "{" not in remedy.command_for(None), name
 
 
 def test_the_first_error_of_our_own_speaks_and_those_of_strangers_are_named_only() -> None:
