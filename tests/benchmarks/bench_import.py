@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from livedash_pipeline.base.store.companies import get_company
+from livedash_pipeline.intake.rules.csv_layout import COLUMN_COUNT
 from livedash_pipeline.intake.steps.import_csv import ImportReport, ImportRules, import_company
 from livedash_pipeline.sources.csv_source import CsvSource
 from tests.benchmarks.copying import Input, Rows, seconds_of_copy
 from tests.benchmarks.data import write_csv
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.site import Site, Stopwatch, make_company, require, settle_down
-
-_COLUMNS = 16
 
 
 def measure(site: Site, size: int) -> list[Figure]:
@@ -19,7 +18,7 @@ def measure(site: Site, size: int) -> list[Figure]:
     with watch.running():
         report = run_import(site)
     require((report.new, report.rejected) == (size - rejected, rejected), str(report))
-    inputs = [Input(site.scratch / "acme.csv", _COLUMNS)]
+    inputs = [Input(site.scratch / "acme.csv", COLUMN_COUNT)]
     written = [Rows("session_imports"), Rows("import_rejects"), Rows("session_processing_status")]
     copy = seconds_of_copy(site, inputs, written)
     return [Figure("import", size, size, watch.seconds, watch.peak_mb, yardstick=copy, goal=2)]

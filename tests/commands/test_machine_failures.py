@@ -16,9 +16,10 @@ from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
 from tests.commands.conftest import Run, document_of
 from tests.machine_limits import closed_streams, few_open_files, full_device, no_large_files, run_limited, unwritable
+from tests.support.csv_rows import csv_line
 
 LIVEDASH = [sys.executable, "-m", "livedash_pipeline.cli"]
-_ROW = "chat-{},2025-05-01 10:00:00,2025-05-01 10:05:00,,,,,,,,,,,,,\n"
+_ROW = csv_line("chat-{}", "2025-05-01 10:00:00", "2025-05-01 10:05:00")
 
 
 def _errors(done: subprocess.CompletedProcess[str]) -> list[str]:

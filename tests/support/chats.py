@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,9 +28,25 @@ from livedash_pipeline.retention.steps.prune import PruneReport, prune
 from livedash_pipeline.services.openai.tokens import count_tokens
 from livedash_pipeline.sources.csv_source import CsvSource
 from tests.sources.csv_site import Site, plain, running_site
+from tests.support.csv_rows import csv_line
 
 # When all chats end, as the CSV and the transcripts say.
 ENDED = datetime.fromisoformat("2025-05-01T10:00:00+00:00")
+
+
+def chat_line(name: str, row: Mapping[str, str], message: str) -> str:
+    """A chat as a line of the CSV."""
+    return csv_line(
+        name,
+        "01.05.2025 11:59:50",
+        "01.05.2025 12:00:00",
+        ip_address=row["ip"],
+        country_code=row["country"],
+        language="English",
+        messages_sent="1",
+        full_transcript_url=row["url"],
+        initial_message=message,
+    )
 
 
 @dataclass
@@ -51,11 +67,7 @@ class Chats:
             row.setdefault("url", f"{self.site.url}/{name}.txt")
             chat = f"[01.05.2025 11:59:50] User: Where is {row['said']}?\n[01.05.2025 12:00:00] Assistant: Ask {row['said']}.\n"
             self.site.answers[row["url"].removeprefix(self.site.url)] = plain(chat.encode())
-        lines = [
-            f"{name},01.05.2025 11:59:50,01.05.2025 12:00:00,{row['ip']},{row['country']},English,1,,,,{row['url']},,,,,"
-            f"Where is {row['said']}?\n"
-            for name, row in self.published.items()
-        ]
+        lines = [chat_line(name, row, f"Where is {row['said']}?") for name, row in self.published.items()]
         self.site.answers["/x.csv"] = plain("".join(lines).encode())
 
     def set_up(self, *names: str, **changes: Any) -> None:

@@ -1,12 +1,11 @@
-"""What the 16 columns of a record are called, mean and may hold.
+"""What the fields of a record may hold.
 
 This is the authority on a single record; `intake.steps.csv_columns` reads whole columns at once and must agree with it, which a
-property test checks. Which words mean what is in `vocabulary`; add a column here.
+property test checks. The columns are listed in `csv_layout`; add a rule about their values here.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,34 +13,9 @@ from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
 from livedash_pipeline.base.rules.local_time import parse_local_time
+from livedash_pipeline.intake.rules.csv_layout import COLUMNS, NUMBERS
 from livedash_pipeline.intake.rules.csv_rejects import MAX_ID_LENGTH, RejectReason
 
-COLUMNS = (
-    "external_session_id",
-    "start_time_raw",
-    "end_time_raw",
-    "ip_address",
-    "country_code",
-    "language",
-    "messages_sent",
-    "sentiment_raw",
-    "escalated_raw",
-    "forwarded_hr_raw",
-    "full_transcript_url",
-    "avg_response_time_seconds",
-    "tokens",
-    "tokens_eur",
-    "category",
-    "initial_message",
-)
-# Form and largest value of each numeric column, as the columns of `session_imports` can hold them. More decimals are rounded.
-_DECIMAL = r"\d{1,%d}(?:\.\d{1,12})?"
-NUMBERS: dict[str, tuple[re.Pattern[str], int]] = {
-    "messages_sent": (re.compile(r"\d{1,10}", re.ASCII), 2**31 - 1),
-    "tokens": (re.compile(r"\d{1,19}", re.ASCII), 2**63 - 1),
-    "avg_response_time_seconds": (re.compile(_DECIMAL % 8, re.ASCII), 10**8),
-    "tokens_eur": (re.compile(_DECIMAL % 7, re.ASCII), 10**7),
-}
 _NUMBER_POSITIONS = {name: COLUMNS.index(name) for name in NUMBERS}
 # Unit separator: no field of a good record begins or ends with it, since fields are trimmed.
 _SEPARATOR = "\x1f"
@@ -65,12 +39,12 @@ class BadField:
 
 def is_number(name: str, text: str) -> bool:
     """Whether a trimmed field is empty (no value) or a number that its column can hold."""
-    form, most = NUMBERS[name]
-    return not text or (form.fullmatch(text) is not None and float(text) <= most)
+    number = NUMBERS[name]
+    return not text or (number.form.fullmatch(text) is not None and float(text) <= number.most)
 
 
 def read_record(fields: Sequence[str], zone: ZoneInfo) -> RecordTimes | BadField:
-    """Checks the 16 trimmed fields of a record; the first fault in order of columns is the one that is told."""
+    """Checks the trimmed fields of a record; the first fault in order of columns is the one that is told."""
     external_id, start_text, end_text = fields[:3]
     if not external_id:
         return BadField(RejectReason.EMPTY_ID)
@@ -90,7 +64,7 @@ def read_record(fields: Sequence[str], zone: ZoneInfo) -> RecordTimes | BadField
 
 
 def content_hash(fields: Sequence[str], time_zone: str) -> str:
-    """Hash of the 16 trimmed fields and the zone they are read in: equal hash, nothing to do."""
+    """Hash of the trimmed fields and the zone they are read in: equal hash, nothing to do."""
     text = _SEPARATOR.join((*fields, time_zone))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 

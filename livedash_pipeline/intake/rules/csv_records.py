@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 from io import StringIO
 from itertools import islice
 
-from livedash_pipeline.intake.rules.csv_rejects import COLUMN_COUNT, MAX_RECORD_LENGTH, Reject, RejectReason, storable
+from livedash_pipeline.intake.rules.csv_layout import COLUMN_COUNT
+from livedash_pipeline.intake.rules.csv_rejects import MAX_RECORD_LENGTH, Reject, RejectReason, storable
 
 _BOM = b"\xef\xbb\xbf"
 # Four bytes a character: a line cut here still is longer than a record may be.

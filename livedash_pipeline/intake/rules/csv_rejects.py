@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-COLUMN_COUNT = 16
 # The csv module's own limit for a field. Longer raw text is cut here, so memory stays flat.
 MAX_RECORD_LENGTH = 131_072
 # Entries of a B-tree hold 2,704 bytes; an id of this many characters always fits.

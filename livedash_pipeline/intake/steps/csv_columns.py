@@ -1,7 +1,7 @@
 """Turns a block of CSV records into typed columns, with pandas, and separates the records that cannot be used.
 
 Whole columns are judged at once. What this finds doubtful is put to `intake.rules.csv_fields.read_record`, record by record,
-whose word counts; so nothing about the meaning of a field is decided here. A column that is derived from others is added here.
+whose word counts; so nothing about the meaning of a field is decided here. Columns are listed in `intake.rules.csv_layout`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,11 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from livedash_pipeline.base.rules.local_time import parse_local_date, parse_time_of_day
-from livedash_pipeline.intake.rules.csv_fields import COLUMNS, NUMBERS, BadField, content_hash, is_number, read_record
+from livedash_pipeline.intake.rules.csv_fields import BadField, content_hash, is_number, read_record
+from livedash_pipeline.intake.rules.csv_layout import COLUMNS, MEANINGS, NUMBERS
 from livedash_pipeline.intake.rules.csv_records import Block
 from livedash_pipeline.intake.rules.csv_rejects import MAX_ID_LENGTH, Reject, storable
-from livedash_pipeline.intake.rules.vocabulary import country_code, language_code, sentiment_score, yes_or_no
 
-# Column of the result, raw column, and what a word in it means.
-_MEANINGS: tuple[tuple[str, str, Callable[[str], object]], ...] = (
-    ("country", "country_code", country_code),
-    ("language_code", "language", language_code),
-    ("sentiment_score", "sentiment_raw", sentiment_score),
-    ("escalated", "escalated_raw", yes_or_no),
-    ("forwarded_hr", "forwarded_hr_raw", yes_or_no),
-)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _DAY = 86_400
 # Far from them zones have odd offsets and pandas has limits; the core reads those dates.
@@ -40,7 +32,7 @@ _UNREADABLE = -(10**12)
 
 @dataclass(frozen=True, slots=True)
 class TypedBlock:
-    """Records to be staged, by column as in `create_import_stage` (empty text: no value), and those that are rejected."""
+    """Records to be staged, by column (`csv_layout.STAGE_COLUMNS`, empty text means no value), and those that are rejected."""
 
     columns: list[Sequence[Any]]
     rejects: list[Reject]
@@ -74,7 +66,7 @@ class ColumnReader:
             else:
                 starts[index], ends[index] = int(verdict.start.timestamp()), int(verdict.end.timestamp())
                 sound[index] = True
-        meanings = [_translated(by_name[name], meaning) for _, name, meaning in _MEANINGS]
+        meanings = [_translated(by_name[name], meaning) for _, name, meaning in MEANINGS]
         zone_key = self._zone.key
         hashes = [content_hash(fields, zone_key) for fields in zip(*raw, strict=True)]
         columns: list[Sequence[Any]] = [block.lines, block.line_counts, *raw, starts, ends, *meanings, hashes]

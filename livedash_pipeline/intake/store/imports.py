@@ -24,6 +24,7 @@ from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import companies, import_rejects, import_runs
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.intake.rules.csv_rejects import Reject
+from livedash_pipeline.intake.store.import_stage import create_import_stage
 
 _REPEATS_PAGE = 10_000
 # However often it failed: once a day somebody may have mended it.
@@ -220,12 +221,12 @@ def create_stage(connection: Connection) -> None:
     """Makes the stage's empty tables, and room to join them."""
     connection.execute(statement("intake/raise_import_memory"))
     connection.execute(statement("intake/avoid_nested_loops"))
-    connection.execute(statement("intake/create_import_stage"))
+    connection.execute(create_import_stage)
     connection.execute(statement("intake/create_import_stage_rejects"))
 
 
 def copy_records(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Stages records; columns as `create_import_stage.sql` has them, empty text for null."""
+    """Stages records; columns as `import_stage` has them, empty text for null."""
     copy_rows(connection, "intake/copy_import_stage", rows)
 
 

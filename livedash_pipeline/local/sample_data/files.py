@@ -88,7 +88,7 @@ class GeneratedSource:
 
 
 def csv_text(sessions: Iterable[SampleSession]) -> str:
-    """Return sessions as a CSV in the vendor's dialect: 16 columns, no header, quotes only where needed."""
+    """Return sessions as a CSV in the vendor's dialect: no header, quotes only where needed."""
     return "".join(csv_chunks(sessions))
 
 

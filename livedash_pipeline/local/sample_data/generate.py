@@ -12,6 +12,7 @@ from random import Random
 from typing import TypeVar
 from uuid import UUID
 
+from livedash_pipeline.intake.rules.csv_layout import COLUMNS
 from livedash_pipeline.local.sample_data.dialogue import Chat, Transcript, fill, has_closing, vendor_time
 from livedash_pipeline.local.sample_data.phrases.languages import LANGUAGES
 from livedash_pipeline.local.sample_data.phrases.model import CATEGORIES, Phrases
@@ -91,7 +92,7 @@ class SampleSession:
 
     external_id: str
     fields: tuple[str, ...]
-    """The 16 columns of the CSV, in order."""
+    """The columns of the CSV, in order."""
     truth: Truth
     chat: Transcript
 
@@ -237,24 +238,25 @@ def _csv_fields(
     phrases = LANGUAGES[chat.language]
     tokens = sum(6400 + int(rng.random() * 700) for _ in range(chat.user_messages))
     language, sentiment, escalated, forwarded, category = _vendor_analysis(rng, phrases, chat)
-    return (
-        external_id,
-        vendor_time(chat.start),
-        vendor_time(chat.end),
-        f"{_pick(rng, _NETWORKS)}{1 + int(rng.random() * 254)}",
-        _pick(rng, phrases.countries),
-        language,
-        str(chat.user_messages),
-        sentiment,
-        escalated,
-        forwarded,
-        f"{transcript_base_url}/{external_id}.txt",
-        f"{response:.3f}",
-        str(tokens),
-        f"{tokens * 1.475e-7:.4f}",  # 0.0009 euros for 6,470 tokens in the vendor's sample
-        category,
-        chat.opening,
-    )
+    fields = {
+        "external_session_id": external_id,
+        "start_time_raw": vendor_time(chat.start),
+        "end_time_raw": vendor_time(chat.end),
+        "ip_address": f"{_pick(rng, _NETWORKS)}{1 + int(rng.random() * 254)}",
+        "country_code": _pick(rng, phrases.countries),
+        "language": language,
+        "messages_sent": str(chat.user_messages),
+        "sentiment_raw": sentiment,
+        "escalated_raw": escalated,
+        "forwarded_hr_raw": forwarded,
+        "full_transcript_url": f"{transcript_base_url}/{external_id}.txt",
+        "avg_response_time_seconds": f"{response:.3f}",
+        "tokens": str(tokens),
+        "tokens_eur": f"{tokens * 1.475e-7:.4f}",  # 0.0009 euros for 6,470 tokens in the vendor's sample
+        "category": category,
+        "initial_message": chat.opening,
+    }
+    return tuple(fields.get(name, "") for name in COLUMNS)
 
 
 def _vendor_analysis(rng: Random, phrases: Phrases, chat: Chat) -> tuple[str, str, str, str, str]:

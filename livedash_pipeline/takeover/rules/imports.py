@@ -15,7 +15,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from livedash_pipeline.base.rules.local_time import parse_local_time
-from livedash_pipeline.intake.rules.csv_fields import COLUMNS, content_hash, is_number
+from livedash_pipeline.intake.rules.csv_fields import content_hash, is_number
+from livedash_pipeline.intake.rules.csv_layout import COLUMNS
 from livedash_pipeline.intake.rules.csv_rejects import MAX_ID_LENGTH
 from livedash_pipeline.intake.rules.vocabulary import country_code, language_code, sentiment_score, yes_or_no
 from livedash_pipeline.takeover.rules.values import Note, Row, decimal_text, kept_id, made_id, moment, text
@@ -42,6 +43,12 @@ _NUMBER_COLUMNS = {
     "tokens": ("tokens", 0),
     "tokens_eur": ("tokensEur", _EURO_PLACES),
 }
+# Columns of our CSV that the other system knows, in their order; it leaves the others empty.
+KNOWN_COLUMNS = tuple(
+    name
+    for name in COLUMNS
+    if name in {"external_session_id", "start_time_raw", "end_time_raw", *_TEXT_COLUMNS, *_NUMBER_COLUMNS}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class MovedTranscript:
 
 @dataclass(frozen=True, slots=True)
 class MovedImport:
-    """A row of the CSV. `fields` are its 16 texts as the CSV had them, trimmed, and empty where there is no value."""
+    """A row of the CSV. `fields` are its texts as the CSV had them, trimmed, and empty where there is no value."""
 
     import_id: UUID
     legacy_id: str | None
@@ -67,7 +74,7 @@ class MovedImport:
     imported_at: datetime | None
 
     def field(self, name: str) -> str:
-        """One of the 16, by our name of the column."""
+        """One of them, by our name of the column."""
         return self.fields[COLUMNS.index(name)]
 
     @property
@@ -134,9 +141,9 @@ def make_import(session: Row, zone: ZoneInfo, notes: list[Note]) -> MovedImport 
         notes.append(Note("Session", source_id, NO_TIME, skipped=True))
         return None
     notes.append(Note("Session", source_id, NO_ROW))
-    texts = dict.fromkeys(COLUMNS, "")
-    texts["start_time_raw"], texts["end_time_raw"] = (f"{time.astimezone(zone):%d.%m.%Y %H:%M:%S}" for time in times)
-    texts["full_transcript_url"] = (text(session.get("fullTranscriptUrl")) or "").strip()
+    start, end = (f"{time.astimezone(zone):%d.%m.%Y %H:%M:%S}" for time in times)
+    url = (text(session.get("fullTranscriptUrl")) or "").strip()
+    texts = {"start_time_raw": start, "end_time_raw": end, "full_transcript_url": url}
     made = made_id("import of session", source_id)
     created = moment(session.get("createdAt"))
     return _import(made, f"session {source_id}", f"livedash-{source_id}", texts, times, zone, created)
@@ -152,7 +159,7 @@ def _import(
     imported_at: datetime | None,
 ) -> MovedImport:
     texts["external_session_id"] = external_id.strip()
-    fields = tuple(texts[name] for name in COLUMNS)
+    fields = tuple(texts.get(name, "") for name in COLUMNS)
     return MovedImport(
         import_id, legacy_id, external_id, fields, times[0], times[1], content_hash(fields, zone.key), imported_at
     )

@@ -20,8 +20,8 @@ from sqlalchemy import Connection, text
 from livedash_pipeline.base.rules.states import RequestStatus
 from livedash_pipeline.base.store.copying import copy_rows, copying
 from livedash_pipeline.base.store.statements import statement
-from livedash_pipeline.intake.rules.csv_fields import COLUMNS
 from livedash_pipeline.takeover.rules.chats import MovedChat
+from livedash_pipeline.takeover.rules.imports import KNOWN_COLUMNS
 from livedash_pipeline.takeover.rules.requests import PROMPT_VERSION, MovedRequest
 
 _STAGE = (
@@ -151,17 +151,16 @@ def _copy_messages(connection: Connection, chats: Sequence[MovedChat], targets: 
 
 def _chat_row(number: int, chat: MovedChat) -> tuple[Any, ...]:
     imported, transcript = chat.imported, chat.transcript
-    # As an import stores them: empty ones are null, save the id and the two times.
-    raw = [
-        value or None if name not in COLUMNS[:3] else value
-        for name, value in zip(COLUMNS, imported.fields, strict=True)
-    ]
-    raw[0] = imported.external_session_id
+    _, start, end, *rest = map(imported.field, KNOWN_COLUMNS)
     return (
         number,
         imported.import_id,
         imported.legacy_id,
-        *raw,
+        # As an import stores them: empty ones are null, save the id and the two times.
+        imported.external_session_id,
+        start,
+        end,
+        *(value or None for value in rest),
         imported.start_time,
         imported.end_time,
         imported.country,

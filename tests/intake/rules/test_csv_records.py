@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from livedash_pipeline.intake.rules.csv_layout import COLUMNS
 from livedash_pipeline.intake.rules.csv_records import Block, gather, read_again, split_records
 from livedash_pipeline.intake.rules.csv_rejects import (
     MAX_RECORD_LENGTH,
@@ -15,12 +16,11 @@ from livedash_pipeline.intake.rules.csv_rejects import (
     storable,
     too_many_rejects,
 )
-
-REST = ",05.05.2025 10:00:00,05.05.2025 10:01:00,192.0.2.1,NL,dutch,1,happy,no,no,https://x.example/1.txt,1.5,100,0.01,Other,"
+from tests.support.csv_rows import csv_line
 
 
 def record(external_id: str, message: str = "hello") -> str:
-    return f"{external_id}{REST}{message}\n"
+    return csv_line(external_id, country_code="NL", sentiment_raw="happy", tokens="100", initial_message=message)
 
 
 def split(data: bytes, piece: int = 1 << 18) -> Block:
@@ -38,7 +38,7 @@ def test_a_byte_order_mark_quoted_commas_newlines_and_crlf_are_read() -> None:
     data = b"\xef\xbb\xbf" + record("a", '"one, ""two""\r\nthree"').replace("\n", "\r\n").encode()
     block = split(data)
     assert block.rows[0][0] == "a"
-    assert block.rows[0][15].replace("\r", "") == 'one, "two"\nthree'
+    assert block.rows[0][COLUMNS.index("initial_message")].replace("\r", "") == 'one, "two"\nthree'
     assert (block.lines, block.line_counts, block.rejects) == ([1], [2], [])
 
 
@@ -155,7 +155,7 @@ FRAGMENTS = st.sampled_from(
         " ",
         "é",
         record("u", '"open'),
-        REST,
+        record("").rstrip("\n"),
     ]
 )
 ODD_BYTES = st.one_of(

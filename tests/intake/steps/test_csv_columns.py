@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-import re
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.base.store.statements import statement
-from livedash_pipeline.intake.rules.csv_fields import COLUMNS, RecordTimes, content_hash, read_record
+from livedash_pipeline.intake.rules.csv_fields import RecordTimes, content_hash, read_record
+from livedash_pipeline.intake.rules.csv_layout import COLUMNS, CSV_COLUMNS, STAGE_COLUMNS
 from livedash_pipeline.intake.rules.csv_records import Block
 from livedash_pipeline.intake.steps.csv_columns import ColumnReader
 
-STAGE_COLUMNS = re.findall(r"^    (\w+) ", statement("intake/create_import_stage").text, re.MULTILINE)
 ZONES = st.sampled_from(["Europe/Amsterdam", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]).map(
     ZoneInfo
 )
@@ -28,11 +26,9 @@ TIMES = st.one_of(
 NUMBERS = st.sampled_from(["", "0", "7", "3.7", "12abc", "-1", "99999999999999999999", "0.0010", "٣", " 5 "])
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 RECORDS = st.builds(
-    lambda external_id, start, end, numbers, words: [
-        external_id, start, end, *words[:3], numbers[0], *words[3:7], *numbers[1:4], *words[7:9],
-    ],
+    lambda external_id, start, end, rest: [external_id, start, end, *rest],
     st.sampled_from(["", " ", "a", "b" * 256]) | WORDS, TIMES, TIMES,
-    st.lists(NUMBERS, min_size=4, max_size=4), st.lists(WORDS, min_size=9, max_size=9),
+    st.tuples(*(NUMBERS if column.number else WORDS for column in CSV_COLUMNS[3:])),
 )  # fmt: skip
 
 

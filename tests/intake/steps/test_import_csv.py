@@ -20,6 +20,7 @@ from livedash_pipeline.base.store.tables import (
     session_processing_status,
 )
 from livedash_pipeline.errors import LivedashError, RejectedImportError, SourceError, UsageError
+from livedash_pipeline.intake.rules.csv_layout import CSV_COLUMNS
 from livedash_pipeline.intake.steps.import_csv import ImportReport, ImportRules, import_company
 from livedash_pipeline.intake.store.imports import import_lock, start_run
 from livedash_pipeline.settings import make_settings
@@ -28,18 +29,36 @@ from livedash_pipeline.sources.http import FetchLimits
 from tests.conftest import NOW
 from tests.sources import csv_site
 from tests.sources.csv_site import Answer, Site, plain, running_site
+from tests.support.csv_rows import csv_line
 
 RULES = ImportRules(max_reject_ratio=0.2, interval=timedelta(minutes=15))
 PATIENT = FetchLimits(max_bytes=1_000_000, connect_seconds=10, read_seconds=10, total_seconds=30)
 QUICK = FetchLimits(max_bytes=1_000_000, connect_seconds=10, read_seconds=0.15, total_seconds=0.3)
 
+# A word or a number in every column.
+FULL = {column.name: "3" if column.number else f"a {column.name}" for column in CSV_COLUMNS[3:]} | {
+    "country_code": "Holland",
+    "language": "dutch",
+    "sentiment_raw": "Happy",
+    "escalated_raw": "ja",
+    "forwarded_hr_raw": "no",
+    "tokens_eur": "0.0009",
+}
+OTHER = {name: "5" if text == "3" else f"another {name}" for name, text in FULL.items()} | {
+    "country_code": "Belgium",
+    "language": "french",
+    "sentiment_raw": "sad",
+    "escalated_raw": "no",
+    "forwarded_hr_raw": "ja",
+    "tokens_eur": "0.5",
+}
+
 
 def row(external_id: str, message: str = "hello", *, start: str = "01.05.2025 10:00:00", tokens: str = "100") -> str:
     end = start.rpartition(":")[0] + ":59"
     url = f"https://chats.example/{external_id}.txt"
-    return (
-        f"{external_id},{start},{end},192.0.2.1,Holland,dutch,3,Happy,ja,no,{url},1.5,{tokens},0.0009,Other,{message}\n"
-    )
+    texts = dict(FULL, full_transcript_url=url, tokens=tokens, initial_message=message)
+    return csv_line(external_id, start, end, **texts)
 
 
 class Importing:
@@ -112,9 +131,22 @@ def test_a_row_is_stored_raw_and_with_its_meaning(acme: Importing) -> None:
     assert (stage.started_at, stage.completed_at) == (NOW, NOW)
 
 
+def test_every_column_is_stored_and_follows_a_changed_record(acme: Importing) -> None:
+    names = [name for column in CSV_COLUMNS for name in (column.name, column.stored_beside) if name]
+    found = []
+    for start, end, texts in (
+        ("01.05.2025 10:00:00", "01.05.2025 10:01:00", FULL),
+        ("02.05.2025 10:00:00", "02.05.2025 10:01:00", OTHER),
+    ):
+        acme.run(csv_line("a", start, end, **texts))
+        (stored,) = acme.rows(session_imports)
+        found.append([stored._mapping[name] for name in names])
+    assert [name for name, value in zip(names, found[0], strict=True) if value is None] == []
+    assert [name for name, *values in zip(names, *found, strict=True) if values[0] == values[1]] == [names[0]]
+
+
 def test_empty_columns_are_null_and_unknown_words_have_no_meaning(acme: Importing) -> None:
-    empty = "a,01.05.2025 10:00,01.05.2025 10:00,,,Klingon,,meh,,perhaps,,,,,,\n"
-    acme.run(empty)
+    acme.run(csv_line("a", language="Klingon", sentiment_raw="meh", forwarded_hr_raw="perhaps"))
     (stored,) = acme.rows(session_imports)
     assert (stored.ip_address, stored.country, stored.messages_sent, stored.initial_message) == (None, None, None, None)
     assert (stored.language, stored.language_code, stored.sentiment_score) == ("Klingon", None, None)

@@ -27,6 +27,7 @@ from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from tests.sources.csv_site import plain
 from tests.support.batch_service import BatchService, refused
 from tests.support.chats import ENDED, Chats, running_chats, word_of
+from tests.support.csv_rows import csv_line
 
 SKIPPED = "erased on request"
 
@@ -287,7 +288,7 @@ def test_rejected_records_of_the_session_lose_their_text(chats: Chats) -> None:
         "x,110.0.0.17,another",
     ]
     body = "\n".join(lines).encode() + b"\n"
-    rows = [f"ok-{number},01.05.2025 11:59:50,01.05.2025 12:00:00,,,,,,,,,,,,,\n".encode() for number in range(50)]
+    rows = [csv_line(f"ok-{number}").encode() for number in range(50)]
     chats.site.answers["/x.csv"] = plain(body + b"".join(rows))
     chats.import_all()
     report = chats.prune(company="acme", external_ids=(name, "17"), ip_address="10.0.0.17")

@@ -21,6 +21,7 @@ from livedash_pipeline.sources.csv_source import CsvSource
 from tests.machine_limits import small_files, unwritable
 from tests.support.batch_round import Begin
 from tests.support.batch_service import BatchService
+from tests.support.csv_rows import csv_line
 from tests.support.rows import insert_requests
 
 _TOO_LARGE = "limit for files"
@@ -83,8 +84,8 @@ def test_an_import_without_room_says_so_in_its_run_and_goes_on_later(
     engine: Engine, company: Company, tmp_path: Path
 ) -> None:
     csv = tmp_path / "chats.csv"
-    row = "chat-{},2025-05-01 10:00:00,2025-05-01 10:05:00,,,,,,,,,,,,,\n"
-    csv.write_text("".join(row.format(number) for number in range(200)), encoding="utf-8")
+    lines = (csv_line(f"chat-{number}", "2025-05-01 10:00:00", "2025-05-01 10:05:00") for number in range(200))
+    csv.write_text("".join(lines), encoding="utf-8")
     with engine.begin() as connection:
         changes = CompanyChanges(csv_url=str(csv))
         company = update_company(connection, company.slug, changes, now=database_now(connection))

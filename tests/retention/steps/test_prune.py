@@ -18,7 +18,7 @@ from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from livedash_pipeline.retention.store.retention import TextCounts
-from tests.support.chats import ENDED, Chats, running_chats, word_of
+from tests.support.chats import ENDED, Chats, chat_line, running_chats, word_of
 
 TEXTS = {"transcripts", "messages", "session_imports", "sessions", "ai_processing_requests", "questions"}
 
@@ -252,7 +252,7 @@ def test_texts_of_old_rejects_are_deleted_with_transcripts(chats: Chats) -> None
 
 def _body(chats: Chats) -> bytes:
     row = chats.published["anna"]
-    return f"anna,01.05.2025 11:59:50,01.05.2025 12:00:00,{row['ip']},NL,English,1,,,,{row['url']},,,,,hello\n".encode()
+    return chat_line("anna", row, "hello").encode()
 
 
 def test_a_transcript_that_is_deleted_while_it_is_fetched_is_not_stored(analysed: Chats) -> None:

@@ -178,7 +178,7 @@ class OldSystem:
     def _take_row(self, company: str, row: list[str]) -> str:
         fields = [field.strip() for field in row]
         text = Path(fields[10].removeprefix("file://")).read_text(encoding="utf-8").strip()
-        values: dict[str, Any] = {name: field or None for name, field in zip(_IMPORT_COLUMNS, fields, strict=True)}
+        values: dict[str, Any] = {name: field or None for name, field in zip(_IMPORT_COLUMNS, fields, strict=False)}
         for name, kind in (
             ("messagesSent", int),
             ("avgResponseTimeSeconds", float),

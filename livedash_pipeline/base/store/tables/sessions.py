@@ -140,7 +140,7 @@ session_imports = Table(
     Column("escalated", Boolean),
     Column("forwarded_hr", Boolean),
     Column("source", Text, nullable=False, server_default="csv"),
-    # Hash over the 16 fields and the time zone: equal hash, nothing to do.
+    # Hash over the fields of the record and the time zone: equal hash, nothing to do.
     Column("content_hash", Text, nullable=False),
     reference("import_run_id", "import_runs.id", nullable=True),
     Column("legacy_id", Text, unique=True),
