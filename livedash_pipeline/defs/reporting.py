@@ -12,14 +12,17 @@ from typing import Any
 from uuid import UUID
 
 import dagster as dg
+from sqlalchemy.dialects import postgresql
 
 from livedash_pipeline.base.rules.markdown import escape_markdown
+from livedash_pipeline.base.store.tables import metadata as schema
 from livedash_pipeline.overview.rules.alerts import Remedy
 from livedash_pipeline.overview.rules.health import Level
 from livedash_pipeline.overview.steps.check import Finding
 from livedash_pipeline.overview.store.checks import SAMPLE
 
 REPORT_KEY = "report"
+_POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
 # Columns of a look-up that are for the program, not for the table.
 _NOT_SHOWN = frozenset({"sample_ids", "total", "is_warning"})
 
@@ -101,6 +104,10 @@ def _ids(rows: Iterable[Mapping[Any, Any]]) -> Iterator[str]:
             yield from islice((str(value) for value in row.values() if isinstance(value, UUID)), 1)
 
 
-def column_schema(columns: Mapping[str, str]) -> dg.TableSchema:
-    """The columns of an asset's table, by name and type."""
-    return dg.TableSchema(columns=[dg.TableColumn(name, kind) for name, kind in columns.items()])
+def table_metadata(name: str, descriptions: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Name and columns of an asset's table, as `base.store.tables` defines them; some columns may be described."""
+    columns = [
+        dg.TableColumn(column.name, column.type.compile(_POSTGRES).lower(), (descriptions or {}).get(column.name))
+        for column in schema.tables[name].columns
+    ]
+    return {"dagster/table_name": name, "dagster/column_schema": dg.TableSchema(columns)}

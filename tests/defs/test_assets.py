@@ -9,6 +9,7 @@ import pytest
 
 from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.errors import SettingsError, SourceError, UsageError
+from livedash_pipeline.intake.rules.csv_layout import COLUMNS
 from livedash_pipeline.local.batch_api.faults import parse_script
 from livedash_pipeline.services.errors import ServiceError
 from tests.defs.world import SESSIONS, SLUG, World
@@ -63,11 +64,14 @@ def test_the_schema_that_an_asset_shows_is_that_of_its_table(world: World) -> No
     for asset, table in TABLES.items():
         assert specs[asset].metadata["dagster/table_name"] == table
         rows = world.sql(
-            "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = :table", table=table
+            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+            " WHERE attrelid = CAST(:table AS regclass) AND attnum > 0 AND NOT attisdropped",
+            table=table,
         )
-        kinds = {name: kind.replace("timestamp with time zone", "timestamptz") for name, kind in rows}
-        shown = {column.name: column.type for column in specs[asset].metadata["dagster/column_schema"].columns}
-        assert shown == {name: kinds.get(name) for name in shown}, asset
+        columns = specs[asset].metadata["dagster/column_schema"].columns
+        assert {column.name: column.type.replace(", ", ",") for column in columns} == dict(rows)
+    described = {column.name for column in specs["company_csv"].metadata["dagster/column_schema"].columns}
+    assert described == set(COLUMNS)
 
 
 def test_import_sessions_takes_a_company_from_its_csv_to_its_requests(world: World) -> None:

@@ -16,7 +16,7 @@ from livedash_pipeline.defs.assets.sessions import sessions_and_messages
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import GROUP_ANALYSIS, IMPORT_MAX_RUNTIME, OWNERS, POOL_OPENAI, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.partitions import company_partitions
-from livedash_pipeline.defs.reporting import column_schema, counts, document_metadata, table
+from livedash_pipeline.defs.reporting import counts, document_metadata, table, table_metadata
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
 from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.intake.steps.freeing import free_stuck
@@ -34,19 +34,7 @@ from livedash_pipeline.services.openai.tokens import count_tokens
     kinds={"postgres"},
     partitions_def=company_partitions,
     op_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
-    metadata={
-        "dagster/table_name": "ai_processing_requests",
-        "dagster/column_schema": column_schema(
-            {
-                "id": "uuid",
-                "session_id": "uuid",
-                "model": "text",
-                "processing_status": "text",
-                "input_hash": "text",
-                "token_estimate": "integer",
-            }
-        ),
-    },
+    metadata=table_metadata("ai_processing_requests"),
 )
 def pending_ai_requests(
     context: dg.AssetExecutionContext,
@@ -91,19 +79,7 @@ class SubmitConfig(dg.Config):
     owners=OWNERS,
     kinds={"postgres", "openai"},
     pool=POOL_OPENAI,
-    metadata={
-        "dagster/table_name": "ai_batch_requests",
-        "dagster/column_schema": column_schema(
-            {
-                "id": "uuid",
-                "company_id": "uuid",
-                "model": "text",
-                "status": "text",
-                "openai_batch_id": "text",
-                "request_count": "integer",
-            }
-        ),
-    },
+    metadata=table_metadata("ai_batch_requests"),
 )
 def submitted_batches(
     context: dg.AssetExecutionContext,
@@ -153,16 +129,6 @@ openai_batches = dg.AssetSpec(
 )
 
 
-_RESULT_COLUMNS = {
-    "request_id": "uuid",
-    "batch_id": "uuid",
-    "outcome": "text",
-    "prompt_tokens": "bigint",
-    "completion_tokens": "bigint",
-    "total_cost_eur": "numeric",
-}
-
-
 class IngestConfig(dg.Config):
     """What is taken in: by default, every finished batch of the company that is due."""
 
@@ -201,10 +167,7 @@ def _ingest(context: BatchContext, config: IngestConfig, company: Company) -> In
             kinds={"postgres"},
             partitions_def=company_partitions,
             description="What became of every request, what it cost, and the analysis of its session.",
-            metadata={
-                "dagster/table_name": "ai_request_attempts",
-                "dagster/column_schema": column_schema(_RESULT_COLUMNS),
-            },
+            metadata=table_metadata("ai_request_attempts"),
         ),
         dg.AssetSpec(
             "session_questions",
@@ -214,12 +177,7 @@ def _ingest(context: BatchContext, config: IngestConfig, company: Company) -> In
             kinds={"postgres"},
             partitions_def=company_partitions,
             description="The questions that users asked, per company and session, in the order of their importance.",
-            metadata={
-                "dagster/table_name": "session_questions",
-                "dagster/column_schema": column_schema(
-                    {"session_id": "uuid", "position": "integer", "question_id": "uuid"}
-                ),
-            },
+            metadata=table_metadata("session_questions"),
         ),
     ],
     pool=POOL_OPENAI,

@@ -9,12 +9,15 @@ from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import GROUP_IMPORT, IMPORT_MAX_RUNTIME, OWNERS, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.partitions import company_partitions
-from livedash_pipeline.defs.reporting import column_schema, counts, document_metadata
+from livedash_pipeline.defs.reporting import counts, document_metadata, table_metadata
 from livedash_pipeline.defs.resources import HttpSource, Postgres
+from livedash_pipeline.intake.rules.csv_layout import COLUMN_COUNT, CSV_COLUMNS
 from livedash_pipeline.intake.steps.fetch_transcripts import fetch_transcripts
 from livedash_pipeline.intake.steps.import_csv import ImportRules, import_company, import_document
 from livedash_pipeline.scratch import scratch_directory
 from livedash_pipeline.sources.csv_source import CsvSource
+
+_CSV = {column.name: column.description for column in CSV_COLUMNS}
 
 company_csv = dg.AssetSpec(
     "company_csv",
@@ -22,7 +25,12 @@ company_csv = dg.AssetSpec(
     owners=OWNERS,
     kinds={"csv"},
     partitions_def=company_partitions,
-    description="The CSV that a company publishes: 16 columns, no header, one row per chat session.",
+    description=f"The CSV that a company publishes: {COLUMN_COUNT} columns, no header, one row per chat session.",
+    metadata={
+        "dagster/column_schema": dg.TableSchema(
+            [dg.TableColumn(name, description=description) for name, description in _CSV.items()]
+        )
+    },
 )
 
 
@@ -33,20 +41,7 @@ company_csv = dg.AssetSpec(
     kinds={"postgres", "csv"},
     partitions_def=company_partitions,
     op_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
-    metadata={
-        "dagster/table_name": "session_imports",
-        "dagster/column_schema": column_schema(
-            {
-                "id": "uuid",
-                "company_id": "uuid",
-                "external_session_id": "text",
-                "start_time": "timestamptz",
-                "end_time": "timestamptz",
-                "full_transcript_url": "text",
-                "content_hash": "text",
-            }
-        ),
-    },
+    metadata=table_metadata("session_imports", _CSV),
 )
 def session_imports(
     context: dg.AssetExecutionContext,
@@ -79,20 +74,7 @@ def session_imports(
     kinds={"postgres", "text"},
     partitions_def=company_partitions,
     op_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
-    metadata={
-        "dagster/table_name": "transcripts",
-        "dagster/column_schema": column_schema(
-            {
-                "import_id": "uuid",
-                "url": "text",
-                "status": "text",
-                "sha256": "text",
-                "error_code": "text",
-                "attempts": "integer",
-                "fetched_at": "timestamptz",
-            }
-        ),
-    },
+    metadata=table_metadata("transcripts"),
 )
 def transcripts(
     context: dg.AssetExecutionContext,

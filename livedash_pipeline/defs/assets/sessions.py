@@ -12,28 +12,9 @@ from livedash_pipeline.defs.assets.imports import transcripts
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import GROUP_SESSIONS, IMPORT_MAX_RUNTIME, OWNERS, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.partitions import company_partitions
-from livedash_pipeline.defs.reporting import column_schema, counts
+from livedash_pipeline.defs.reporting import counts, table_metadata
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.intake.steps.derive_sessions import derive_sessions
-
-_SESSION_COLUMNS = {
-    "id": "uuid",
-    "import_id": "uuid",
-    "start_time": "timestamptz",
-    "end_time": "timestamptz",
-    "messages_sent": "integer",
-    "language": "text",
-    "sentiment": "text",
-    "category": "text",
-    "summary": "text",
-}
-_MESSAGE_COLUMNS = {
-    "session_id": "uuid",
-    "position": "integer",
-    "role": "text",
-    "content": "text",
-    "sent_at": "timestamptz",
-}
 
 
 @dg.multi_asset(
@@ -47,7 +28,7 @@ _MESSAGE_COLUMNS = {
             kinds={"postgres"},
             partitions_def=company_partitions,
             description="One chat session per imported row: times, participants' numbers, and later the analysis.",
-            metadata={"dagster/table_name": "sessions", "dagster/column_schema": column_schema(_SESSION_COLUMNS)},
+            metadata=table_metadata("sessions"),
         ),
         dg.AssetSpec(
             "messages",
@@ -57,7 +38,7 @@ _MESSAGE_COLUMNS = {
             kinds={"postgres"},
             partitions_def=company_partitions,
             description="What was said, in order: role, time where the transcript gives one, and text.",
-            metadata={"dagster/table_name": "messages", "dagster/column_schema": column_schema(_MESSAGE_COLUMNS)},
+            metadata=table_metadata("messages"),
         ),
     ],
     op_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
