@@ -11,11 +11,9 @@ import dagster as dg
 from livedash_pipeline.defs.assets.analysis import (
     ingested_results_and_questions,
     openai_batches,
-    pending_ai_requests,
     submitted_batches,
 )
-from livedash_pipeline.defs.assets.imports import company_csv, session_imports, transcripts
-from livedash_pipeline.defs.assets.sessions import sessions_and_messages
+from livedash_pipeline.defs.assets.imports import company_csv, import_assets
 from livedash_pipeline.defs.checks.alerts import build_alert_sensors
 from livedash_pipeline.defs.checks.health import build_checks, health_checks, health_checks_schedule, with_freshness
 from livedash_pipeline.defs.jobs.import_companies import import_companies
@@ -38,10 +36,7 @@ from livedash_pipeline.settings import Settings
 
 ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     company_csv,
-    session_imports,
-    transcripts,
-    sessions_and_messages,
-    pending_ai_requests,
+    *import_assets,
     submitted_batches,
     openai_batches,
     ingested_results_and_questions,

@@ -14,6 +14,7 @@ from uuid import UUID
 import dagster as dg
 from sqlalchemy.dialects import postgresql
 
+from livedash_pipeline.analysis.steps.import_company import Made
 from livedash_pipeline.base.rules.markdown import escape_markdown
 from livedash_pipeline.base.store.tables import metadata as schema
 from livedash_pipeline.overview.rules.alerts import Remedy
@@ -61,6 +62,13 @@ def document_metadata(document: Mapping[str, Any], *, row_count: int | None = No
     if row_count is not None:
         metadata["dagster/row_count"] = row_count
     return metadata
+
+
+def made_metadata(made: Made) -> dict[str, Any]:
+    """What a step of an import made of an asset, as the metadata of its materialization."""
+    metadata = document_metadata(made.document) if made.document else {}
+    metadata |= {"table": counts(made.numbers)} if made.numbers else {}
+    return metadata | {"dagster/row_count": made.rows, **made.facts}
 
 
 def _rows(documents: Sequence[Any]) -> dg.MarkdownMetadataValue:

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from livedash_pipeline.analysis.steps.import_company import IMPORT_STEPS
 from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.errors import SettingsError, SourceError, UsageError
 from livedash_pipeline.intake.rules.csv_layout import COLUMNS
@@ -14,23 +15,9 @@ from livedash_pipeline.local.batch_api.faults import parse_script
 from livedash_pipeline.services.errors import ServiceError
 from tests.defs.world import SESSIONS, SLUG, World
 
-GROUPS = {
-    "import": {"company_csv", "session_imports", "transcripts"},
-    "sessions": {"sessions", "messages"},
-    "analysis": {
-        "pending_ai_requests",
-        "submitted_batches",
-        "openai_batches",
-        "ingested_results",
-        "session_questions",
-    },
-}
-TABLES = {
-    "session_imports": "session_imports",
-    "transcripts": "transcripts",
-    "sessions": "sessions",
-    "messages": "messages",
-    "pending_ai_requests": "ai_processing_requests",
+IMPORTED = [asset for step in IMPORT_STEPS for asset in step.assets]
+GROUPS = {asset.name: asset.group for asset in IMPORTED} | {"company_csv": "import"}
+TABLES = {asset.name: asset.table for asset in IMPORTED} | {
     "submitted_batches": "ai_batch_requests",
     "ingested_results": "ai_request_attempts",
     "session_questions": "session_questions",
@@ -50,9 +37,7 @@ def _checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
 
 def test_every_asset_has_group_owner_kind_and_description(world: World) -> None:
     specs = {spec.key.to_user_string(): spec for spec in world.defs.resolve_all_asset_specs()}
-    assert {name: spec.group_name for name, spec in specs.items()} == {
-        name: group for group, names in GROUPS.items() for name in names
-    }
+    assert {name: spec.group_name for name, spec in specs.items()} == dict.fromkeys(specs, "analysis") | GROUPS
     for name, spec in specs.items():
         assert list(spec.owners) == ["team:data-engineering"], name
         assert spec.kinds and spec.description, name
@@ -77,7 +62,7 @@ def test_the_schema_that_an_asset_shows_is_that_of_its_table(world: World) -> No
 def test_import_sessions_takes_a_company_from_its_csv_to_its_requests(world: World) -> None:
     result = world.run("import_sessions", SLUG)
     found = _metadata(result)
-    assert list(found) == ["session_imports", "transcripts", "sessions", "messages", "pending_ai_requests"]
+    assert list(found) == [asset.name for asset in IMPORTED]
     assert {event.materialization.partition for event in result.get_asset_materialization_events()} == {SLUG}
     assert found["session_imports"]["report"] == {
         "ok": True,

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.analysis.steps.import_company import CompanyImport, import_whole_company
+from livedash_pipeline.analysis.steps.import_company import ImportContext
 from livedash_pipeline.base.store.companies import add_company, get_company, update_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
@@ -25,9 +24,8 @@ from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from livedash_pipeline.money.store.prices import seed_prices, set_rate
 from livedash_pipeline.retention.rules.retention import PruneRequest
 from livedash_pipeline.retention.steps.prune import PruneReport, prune
-from livedash_pipeline.services.openai.tokens import count_tokens
-from livedash_pipeline.sources.csv_source import CsvSource
 from tests.sources.csv_site import Site, plain, running_site
+from tests.support.company_import import CompanyReports, import_reports
 from tests.support.csv_rows import csv_line
 
 # When all chats end, as the CSV and the transcripts say.
@@ -56,7 +54,6 @@ class Chats:
     engine: Engine
     context: BatchContext
     site: Site
-    spool: Path
     published: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def publish(self, *names: str, **columns: str) -> None:
@@ -83,18 +80,10 @@ class Chats:
         with self.engine.begin() as connection:
             update_company(connection, "acme", CompanyChanges(**changes), now=database_now(connection))
 
-    def import_all(self) -> CompanyImport:
+    def import_all(self) -> CompanyReports:
         with self.engine.connect() as connection:
             company = get_company(connection, "acme")
-        return import_whole_company(
-            self.engine,
-            company,
-            settings=self.context.settings,
-            source=CsvSource({}, self.spool),
-            environ={},
-            count_tokens=count_tokens,
-            run_id=None,
-        )
+        return import_reports(ImportContext(self.engine, company, self.context.settings, {}))
 
     def submit(self) -> SubmitReport:
         return submit_pending(self.context, ignore_minimum=True)
@@ -168,6 +157,6 @@ def word_of(name: str) -> str:
 
 
 @contextmanager
-def running_chats(engine: Engine, context: BatchContext, spool: Path) -> Iterator[Chats]:
+def running_chats(engine: Engine, context: BatchContext) -> Iterator[Chats]:
     with running_site() as site:
-        yield Chats(engine, context, site, spool)
+        yield Chats(engine, context, site)

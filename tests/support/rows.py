@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, insert, select
 
 from livedash_pipeline.analysis.rules.prompt import input_hash, prompt_version
+from livedash_pipeline.base.rules.states import Stage
 from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.base.store.tables import (
     ai_processing_requests,
@@ -83,7 +84,7 @@ def insert_sessions(
                     sent_at=message.sent_at,
                 )
             )
-        for stage in ("CSV_IMPORT", "TRANSCRIPT_FETCH", "SESSION_CREATION"):
+        for stage in list(Stage)[: list(Stage).index(Stage.AI_ANALYSIS)]:
             connection.execute(
                 insert(session_processing_status).values(
                     import_id=import_id, stage=stage, status="COMPLETED", started_at=at, completed_at=at

@@ -1,55 +1,240 @@
-"""A company's whole import, from its CSV to its pending requests, for those who do not run the steps as assets.
+"""The steps of an import, in their order: `IMPORT_STEPS` is the one list.
 
-The steps are the assets' own; here they only follow each other.
+Dagster's assets and the jobs `import_sessions`, `import_companies` and `take_submissions` follow from it. Add a step as an entry
+with the assets that it makes; what it does stands in a module of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Engine
 
-from livedash_pipeline.analysis.steps.build_requests import RequestReport, build_requests
+from livedash_pipeline.analysis.steps.build_requests import build_requests
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.store.companies import Company
-from livedash_pipeline.intake.steps.derive_sessions import DeriveReport, derive_sessions
-from livedash_pipeline.intake.steps.fetch_transcripts import TranscriptReport, fetch_transcripts
+from livedash_pipeline.intake.rules.csv_layout import CSV_COLUMNS
+from livedash_pipeline.intake.steps.derive_sessions import derive_sessions
+from livedash_pipeline.intake.steps.fetch_transcripts import fetch_transcripts
 from livedash_pipeline.intake.steps.freeing import free_stuck
-from livedash_pipeline.intake.steps.import_csv import ImportReport, ImportRules, import_company
+from livedash_pipeline.intake.steps.import_csv import ImportRules, import_company, import_document
+from livedash_pipeline.scratch import scratch_directory
+from livedash_pipeline.services.openai.tokens import count_tokens
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.csv_source import CsvSource
 
 
 @dataclass(frozen=True)
-class CompanyImport:
-    """The reports of all steps of one company."""
+class ImportContext:
+    """What the steps of one company's import work with; `run_id` is the Dagster run's."""
 
-    imported: ImportReport
-    transcripts: TranscriptReport
-    sessions: DeriveReport
-    requests: RequestReport
+    engine: Engine
+    company: Company
+    settings: Settings
+    environ: Mapping[str, str]
+    run_id: str | None = None
+    count_tokens: Callable[[str], int] = count_tokens
 
 
-def import_whole_company(
-    engine: Engine,
-    company: Company,
-    *,
-    settings: Settings,
-    source: CsvSource,
-    environ: Mapping[str, str],
-    count_tokens: Callable[[str], int],
-    run_id: str | None,
-) -> CompanyImport:
-    """Runs the four steps of one company; the errors are those of the steps."""
-    imported = import_company(engine, company, source=source, rules=ImportRules.of(settings), run_id=run_id)
-    free_stuck(engine, settings, company_id=company.id)
-    return CompanyImport(
-        imported,
-        fetch_transcripts(engine, company, environ=environ),
-        derive_sessions(engine, company),
-        build_requests(engine, company, default_model=settings.openai_model, count_tokens=count_tokens),
+@dataclass(frozen=True)
+class Made:
+    """What a step made of one asset.
+
+    Attributes:
+        rows: Rows that it wrote or looked at, the number that Dagster draws.
+        numbers: Further counts by what they count.
+        document: What a command answers with; only the import of the CSV has one.
+        facts: Further values by name.
+    """
+
+    rows: int
+    numbers: Mapping[str, object] = field(default_factory=dict)
+    document: Document | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a step did for one company: its report, and what it made of each of its assets."""
+
+    report: Any
+    made: tuple[Made, ...]
+
+
+@dataclass(frozen=True)
+class ImportAsset:
+    """An asset as Dagster shows it: its table, and descriptions of some columns."""
+
+    name: str
+    group: str
+    table: str
+    description: str
+    kinds: frozenset[str] = frozenset({"postgres"})
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ImportStep:
+    """One step of an import.
+
+    Attributes:
+        name: The name of Dagster's op.
+        assets: What it makes.
+        run: Does the work for one company.
+        of_submissions: It also works on sessions that were submitted: those have no CSV and nothing to fetch.
+    """
+
+    name: str
+    assets: tuple[ImportAsset, ...]
+    run: Callable[[ImportContext], Done]
+    of_submissions: bool = True
+
+
+def _import_csv(context: ImportContext) -> Done:
+    with scratch_directory("csv") as spool:
+        report = import_company(
+            context.engine,
+            context.company,
+            source=CsvSource(context.environ, spool),
+            rules=ImportRules.of(context.settings),
+            run_id=context.run_id,
+        )
+    facts = {"import_run": str(report.import_run_id or "none, without a CSV")}
+    return Done(report, (Made(report.rows - report.rejected, document=import_document(report), facts=facts),))
+
+
+def _fetch_transcripts(context: ImportContext) -> Done:
+    report = fetch_transcripts(context.engine, context.company, environ=context.environ)
+    numbers = {
+        "due": report.due,
+        "fetched": report.fetched,
+        "unchanged": report.unchanged,
+        "skipped": report.skipped,
+        **{f"failed: {reason}": count for reason, count in sorted(report.failed.items())},
+    }
+    return Done(report, (Made(report.fetched, numbers),))
+
+
+def _derive_sessions(context: ImportContext) -> Done:
+    report = derive_sessions(context.engine, context.company)
+    numbers = {
+        "created": report.created,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "failed": report.failed,
+        "waiting for a request in flight": report.deferred,
+    }
+    return Done(report, (Made(report.created + report.updated, numbers), Made(report.messages)))
+
+
+def _build_requests(context: ImportContext) -> Done:
+    freed = free_stuck(context.engine, context.settings, company_id=context.company.id)
+    report = build_requests(
+        context.engine,
+        context.company,
+        default_model=context.settings.openai_model,
+        count_tokens=context.count_tokens,
     )
+    numbers = {
+        "created": report.created,
+        "rewritten": report.rewritten,
+        "withdrawn behind a failed stage": report.withdrawn,
+        "kept answers applied": report.reapplied,
+        "skipped without messages": report.skipped,
+        "questions from kept answers": report.extracted,
+        "analysed without questions": report.without_questions,
+        "stuck stages freed": freed.total(),
+    }
+    return Done(report, (Made(report.created, numbers),))
+
+
+IMPORT_STEPS = (
+    ImportStep(
+        "session_imports",
+        (
+            ImportAsset(
+                "session_imports",
+                "import",
+                "session_imports",
+                "One row per chat session of the company's CSV, merged; rows that cannot be read are kept as rejects.",
+                frozenset({"postgres", "csv"}),
+                {column.name: column.description for column in CSV_COLUMNS},
+            ),
+        ),
+        _import_csv,
+        of_submissions=False,
+    ),
+    ImportStep(
+        "transcripts",
+        (
+            ImportAsset(
+                "transcripts",
+                "import",
+                "transcripts",
+                "The text of each chat, fetched once and again when its row changes; a failure stays with its session.",
+                frozenset({"postgres", "text"}),
+            ),
+        ),
+        _fetch_transcripts,
+        of_submissions=False,
+    ),
+    ImportStep(
+        "sessions_and_messages",
+        (
+            ImportAsset(
+                "sessions",
+                "sessions",
+                "sessions",
+                "One chat session per imported row: times, participants' numbers, and later the analysis.",
+            ),
+            ImportAsset(
+                "messages",
+                "sessions",
+                "messages",
+                "What was said, in order: role, time where the transcript gives one, and text.",
+            ),
+        ),
+        _derive_sessions,
+    ),
+    ImportStep(
+        "pending_ai_requests",
+        (
+            ImportAsset(
+                "pending_ai_requests",
+                "analysis",
+                "ai_processing_requests",
+                "One request per session that waits for its analysis; nothing is asked twice about the same messages.",
+            ),
+        ),
+        _build_requests,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class CompanyImport:
+    """What all steps did for one company: their reports by step, and what was made by asset."""
+
+    reports: Mapping[str, Any]
+    made: Mapping[str, Made]
+
+    @property
+    def document(self) -> Document:
+        """What a command answers with: the import of the CSV."""
+        return import_document(self.reports["session_imports"])
+
+
+def import_whole_company(context: ImportContext) -> CompanyImport:
+    """Runs all steps of one company; the errors are those of the steps."""
+    reports: dict[str, Any] = {}
+    made: dict[str, Made] = {}
+    for step in IMPORT_STEPS:
+        done = step.run(context)
+        reports[step.name] = done.report
+        made |= {asset.name: part for asset, part in zip(step.assets, done.made, strict=True)}
+    return CompanyImport(reports, made)
 
 
 def imports_document(companies: Sequence[Document]) -> Document:

@@ -1,4 +1,4 @@
-"""Assets of the group `analysis`: requests, the batches they are sent in, and the results that come back.
+"""Assets of the group `analysis` after an import: the batches that requests are sent in, and the results that come back.
 
 Add what has to do with a model's answers. The batches at the service are an external asset; `open_batch_sensor` observes it.
 """
@@ -8,58 +8,18 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
-from livedash_pipeline.analysis.steps.build_requests import build_requests
 from livedash_pipeline.base.rules.values import money
 from livedash_pipeline.base.rules.wording import plural
 from livedash_pipeline.base.store.companies import Company, get_company
-from livedash_pipeline.defs.assets.sessions import sessions_and_messages
-from livedash_pipeline.defs.identity import identified_run
-from livedash_pipeline.defs.names import GROUP_ANALYSIS, IMPORT_MAX_RUNTIME, OWNERS, POOL_OPENAI, TAG_MAX_RUNTIME
+from livedash_pipeline.defs.names import GROUP_ANALYSIS, OWNERS, POOL_OPENAI
 from livedash_pipeline.defs.partitions import company_partitions
 from livedash_pipeline.defs.reporting import counts, document_metadata, table, table_metadata
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
 from livedash_pipeline.errors import LivedashError, UsageError
-from livedash_pipeline.intake.steps.freeing import free_stuck
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.named_batch import accept_files, ingest_again, named_batch
 from livedash_pipeline.ledger.steps.batches.submit import submit_document, submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_document, ingest_finished
-from livedash_pipeline.services.openai.tokens import count_tokens
-
-
-@dg.asset(
-    deps=list(sessions_and_messages.keys),
-    group_name=GROUP_ANALYSIS,
-    owners=OWNERS,
-    kinds={"postgres"},
-    partitions_def=company_partitions,
-    op_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
-    metadata=table_metadata("ai_processing_requests"),
-)
-def pending_ai_requests(
-    context: dg.AssetExecutionContext,
-    postgres: dg.ResourceParam[Postgres],
-    openai_batch: dg.ResourceParam[OpenAIBatch],
-) -> dg.MaterializeResult[None]:
-    """One request per session that waits for its analysis; nothing is asked twice about the same messages."""
-    with identified_run(context), postgres.engine() as engine:
-        with engine.connect() as connection:
-            company = get_company(connection, context.partition_key)
-        freed = free_stuck(engine, openai_batch.settings, company_id=company.id)
-        report = build_requests(
-            engine, company, default_model=openai_batch.settings.openai_model, count_tokens=count_tokens
-        )
-    made = {
-        "created": report.created,
-        "rewritten": report.rewritten,
-        "withdrawn behind a failed stage": report.withdrawn,
-        "kept answers applied": report.reapplied,
-        "skipped without messages": report.skipped,
-        "questions from kept answers": report.extracted,
-        "analysed without questions": report.without_questions,
-        "stuck stages freed": freed.total(),
-    }
-    return dg.MaterializeResult(metadata={"dagster/row_count": report.created, "table": counts(made)})
 
 
 class SubmitConfig(dg.Config):
@@ -74,7 +34,7 @@ class SubmitConfig(dg.Config):
 
 
 @dg.asset(
-    deps=[pending_ai_requests],
+    deps=["pending_ai_requests"],
     group_name=GROUP_ANALYSIS,
     owners=OWNERS,
     kinds={"postgres", "openai"},

@@ -7,15 +7,13 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+from livedash_pipeline.defs.assets.imports import IMPORT_ENDS
 from livedash_pipeline.defs.reporting import check_result
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.overview.rules.health import import_freshness
 from livedash_pipeline.overview.steps.check import HealthCheck
 from livedash_pipeline.overview.steps.checks import CHECKS
 from livedash_pipeline.settings import Settings
-
-# The first and the last asset of an import: both are made by every run, and by `import_companies`.
-IMPORTED = frozenset({"session_imports", "pending_ai_requests"})
 
 # Left out of the jobs that make these assets: they look at all companies at once, which is not a company's run's business.
 clock_check_keys = [
@@ -53,7 +51,7 @@ def with_freshness(
     policy = dg.FreshnessPolicy.time_window(fail_window=windows.fail, warn_window=windows.warn)
     return [
         asset.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, policy))
-        if isinstance(asset, dg.AssetsDefinition) and any(key.to_user_string() in IMPORTED for key in asset.keys)
+        if isinstance(asset, dg.AssetsDefinition) and any(key.to_user_string() in IMPORT_ENDS for key in asset.keys)
         else asset
         for asset in assets
     ]

@@ -12,11 +12,9 @@ from livedash_pipeline.analysis.steps.reread import reread_answers
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
 from livedash_pipeline.defs.assets.analysis import (
     ingested_results_and_questions,
-    pending_ai_requests,
     submitted_batches,
 )
-from livedash_pipeline.defs.assets.imports import session_imports, transcripts
-from livedash_pipeline.defs.assets.sessions import sessions_and_messages
+from livedash_pipeline.defs.assets.imports import import_assets
 from livedash_pipeline.defs.checks.health import clock_check_keys
 from livedash_pipeline.defs.identity import identified_run, report_dead_runs
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, POOL_OPENAI, TAG_MAX_RUNTIME
@@ -40,7 +38,7 @@ def _with_own_checks(*assets: dg.AssetsDefinition) -> dg.AssetSelection:
 
 import_sessions = dg.define_asset_job(
     "import_sessions",
-    selection=_with_own_checks(session_imports, transcripts, sessions_and_messages, pending_ai_requests),
+    selection=_with_own_checks(*import_assets),
     description="One company from its CSV to its pending requests.",
     run_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
 )

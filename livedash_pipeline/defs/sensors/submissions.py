@@ -7,8 +7,7 @@ submissions alone; how they come in is `submissions.steps.take_submissions`.
 import dagster as dg
 
 from livedash_pipeline.base.rules.wording import plural, verb
-from livedash_pipeline.defs.assets.analysis import pending_ai_requests
-from livedash_pipeline.defs.assets.sessions import sessions_and_messages
+from livedash_pipeline.defs.assets.imports import submission_assets
 from livedash_pipeline.defs.checks.health import clock_check_keys
 from livedash_pipeline.defs.identity import report_dead_runs
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, PARTITIONS, TAG_COMPANY, TAG_MAX_RUNTIME, TAG_PARTITION
@@ -24,8 +23,7 @@ RUNS_PER_TICK = 4
 
 take_submissions = dg.define_asset_job(
     "take_submissions",
-    selection=dg.AssetSelection.assets(sessions_and_messages, pending_ai_requests)
-    - dg.AssetSelection.checks(*clock_check_keys),
+    selection=dg.AssetSelection.assets(*submission_assets) - dg.AssetSelection.checks(*clock_check_keys),
     description="One company's submitted sessions, from their messages to their pending requests.",
     run_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
 )

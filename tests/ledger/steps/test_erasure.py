@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -33,9 +32,9 @@ SKIPPED = "erased on request"
 
 
 @pytest.fixture
-def chats(engine: Engine, context: BatchContext, tmp_path: Path) -> Iterator[Chats]:
+def chats(engine: Engine, context: BatchContext) -> Iterator[Chats]:
     """Two chats of a company that keeps everything, with the local server as the service."""
-    with running_chats(engine, context, tmp_path / "spool") as chats:
+    with running_chats(engine, context) as chats:
         chats.set_up("anna", "bert")
         yield chats
 
@@ -302,9 +301,9 @@ def test_rejected_records_of_the_session_lose_their_text(chats: Chats) -> None:
 
 
 @pytest.fixture
-def scripted_chats(engine: Engine, scripted: BatchContext, tmp_path: Path) -> Iterator[Chats]:
+def scripted_chats(engine: Engine, scripted: BatchContext) -> Iterator[Chats]:
     """The same with a service in memory, whose faults can be scripted."""
-    with running_chats(engine, scripted, tmp_path / "csv") as chats:
+    with running_chats(engine, scripted) as chats:
         chats.set_up("anna", "bert")
         chats.import_all()
         yield chats

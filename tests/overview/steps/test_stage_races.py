@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,9 +25,9 @@ ANALYSIS = Stage.AI_ANALYSIS.value
 
 
 @pytest.fixture
-def anna(engine: Engine, context: BatchContext, tmp_path: Path) -> Iterator[Chats]:
+def anna(engine: Engine, context: BatchContext) -> Iterator[Chats]:
     """A company with one chat, analysed, that keeps transcripts 30 and messages 60 days."""
-    with running_chats(engine, context, tmp_path / "spool") as chats:
+    with running_chats(engine, context) as chats:
         chats.set_up("anna", keep_transcripts="30", keep_messages="60")
         chats.analyse()
         yield chats

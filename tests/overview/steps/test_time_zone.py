@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,8 @@ from tests.support.chats import Chats, running_chats
 
 
 @pytest.fixture
-def chats(engine: Engine, context: BatchContext, tmp_path: Path) -> Iterator[Chats]:
-    with running_chats(engine, context, tmp_path / "spool") as running:
+def chats(engine: Engine, context: BatchContext) -> Iterator[Chats]:
+    with running_chats(engine, context) as running:
         running.set_up("anna", "ben")
         yield running
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,8 +23,8 @@ TEXTS = {"transcripts", "messages", "session_imports", "sessions", "ai_processin
 
 
 @pytest.fixture
-def chats(engine: Engine, context: BatchContext, tmp_path: Path) -> Iterator[Chats]:
-    with running_chats(engine, context, tmp_path / "spool") as chats:
+def chats(engine: Engine, context: BatchContext) -> Iterator[Chats]:
+    with running_chats(engine, context) as chats:
         yield chats
 
 

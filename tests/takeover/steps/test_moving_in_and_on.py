@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.analysis.steps.import_company import CompanyImport, import_whole_company
+from livedash_pipeline.analysis.steps.import_company import ImportContext
 from livedash_pipeline.base.store.companies import get_company, update_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
@@ -21,9 +21,9 @@ from livedash_pipeline.local.sample_data.generate import SampleCompany
 from livedash_pipeline.money.store.prices import price_for, seed_prices
 from livedash_pipeline.overview.store.demo import read_figures
 from livedash_pipeline.settings import Settings
-from livedash_pipeline.sources.csv_source import CsvSource
 from livedash_pipeline.takeover.steps.run import import_livedash
 from tests.conftest import NOW
+from tests.support.company_import import CompanyReports, import_reports
 from tests.takeover.steps.old_system import ANALYSIS, DONE, WAITING, OldSystem
 from tests.takeover.steps.our_side import everything, stages_of
 
@@ -31,13 +31,11 @@ SESSIONS = 12
 OPEN = "its analysis is under way in the old system's batch batch_1"
 
 
-def whole_import(engine: Engine, spool: Path, slug: str = "acme-bv") -> CompanyImport:
+def whole_import(engine: Engine, slug: str = "acme-bv") -> CompanyReports:
     """What `livedash import` does for one company."""
     with engine.connect() as connection:
         company = get_company(connection, slug)
-    return import_whole_company(
-        engine, company, settings=Settings(), source=CsvSource({}, spool), environ={}, count_tokens=len, run_id=None
-    )
+    return import_reports(ImportContext(engine, company, Settings(), {}, count_tokens=len))
 
 
 def analysis_of(engine: Engine, session_id: str) -> tuple[str, str | None]:
@@ -80,11 +78,11 @@ def published(old: OldSystem, tmp_path: Path) -> tuple[Path, list[str]]:
 
 
 def test_the_same_csv_is_unchanged_afterwards_and_nothing_is_asked(
-    engine: Engine, old: OldSystem, published: tuple[Path, list[str]], tmp_path: Path
+    engine: Engine, old: OldSystem, published: tuple[Path, list[str]]
 ) -> None:
     assert import_livedash(engine, old.url)["ok"]
     before = everything(engine)
-    done = whole_import(engine, tmp_path)
+    done = whole_import(engine)
     assert (done.imported.rows, done.imported.unchanged) == (SESSIONS, SESSIONS)
     assert (done.transcripts.due, done.sessions.created, done.sessions.updated) == (0, 0, 0)
     assert (done.requests.created, done.requests.reapplied) == (0, 0)
@@ -93,12 +91,12 @@ def test_the_same_csv_is_unchanged_afterwards_and_nothing_is_asked(
 
 
 def test_a_row_that_is_read_again_gets_our_messages_and_keeps_its_analysis(
-    engine: Engine, old: OldSystem, published: tuple[Path, list[str]], tmp_path: Path
+    engine: Engine, old: OldSystem, published: tuple[Path, list[str]]
 ) -> None:
     # A zero is nothing in LiveDash, so such a row looks changed.
     old.run('UPDATE "SessionImport" SET tokens = NULL')
     import_livedash(engine, old.url)
-    done = whole_import(engine, tmp_path)
+    done = whole_import(engine)
     assert done.imported.changed == SESSIONS
     assert (done.transcripts.fetched, done.sessions.updated) == (SESSIONS, SESSIONS)
     assert (done.requests.created, done.requests.reapplied) == (0, 0)
@@ -109,20 +107,20 @@ def test_a_row_that_is_read_again_gets_our_messages_and_keeps_its_analysis(
 
 @pytest.mark.parametrize("again", [False, True])
 def test_another_time_zone_after_moving_in_keeps_every_analysis(
-    engine: Engine, old: OldSystem, published: tuple[Path, list[str]], tmp_path: Path, again: bool
+    engine: Engine, old: OldSystem, published: tuple[Path, list[str]], again: bool
 ) -> None:
     import_livedash(engine, old.url)
     for zone in ["America/New_York", "Asia/Tokyo"][: 1 + again]:
         with engine.begin() as connection:
             update_company(connection, "acme-bv", CompanyChanges(time_zone=zone), now=database_now(connection))
-        done = whole_import(engine, tmp_path)
+        done = whole_import(engine)
         assert (done.imported.changed, done.sessions.updated) == (SESSIONS, SESSIONS)
         assert (done.requests.created, done.requests.reapplied) == (0, 0)
         assert stages_of(engine)["AI_ANALYSIS"] == {"COMPLETED": SESSIONS}
 
 
 def test_a_transcript_that_says_something_new_is_analysed_again(
-    engine: Engine, old: OldSystem, published: tuple[Path, list[str]], tmp_path: Path
+    engine: Engine, old: OldSystem, published: tuple[Path, list[str]]
 ) -> None:
     path, sessions = published
     import_livedash(engine, old.url)
@@ -134,7 +132,7 @@ def test_a_transcript_that_says_something_new_is_analysed_again(
     chat.write_text(
         chat.read_text(encoding="utf-8") + "\n[01.01.2026 10:00:00] User: and another thing", encoding="utf-8"
     )
-    done = whole_import(engine, tmp_path)
+    done = whole_import(engine)
     assert (done.sessions.updated, done.requests.created) == (1, 1)
     assert analysis_of(engine, sessions[0])[0] == "PENDING"
 
@@ -146,7 +144,7 @@ def test_a_transcript_that_is_not_kept_is_not_fetched_again(engine: Engine, old:
         old.company(csvUrl=str(path)), stages=DONE, analysis=ANALYSIS, imported={"rawTranscriptContent": None}
     )
     import_livedash(engine, old.url)
-    done = whole_import(engine, tmp_path)
+    done = whole_import(engine)
     assert done.transcripts.due == 0
     assert analysis_of(engine, session) == ("COMPLETED", None)
 
@@ -169,7 +167,7 @@ def test_what_is_in_an_open_batch_is_left_to_the_old_system_and_taken_when_that_
     assert (status, (message or "").startswith(OPEN)) == ("FAILED", True)
     assert analysis_of(engine, waiting) == ("PENDING", None)
     assert document["tables"]["requests"] | {"read": 2, "skipped": 2} == document["tables"]["requests"]
-    assert whole_import(engine, tmp_path).requests.created == 1
+    assert whole_import(engine).requests.created == 1
     assert requests_of(engine, flying) == []
 
     assert import_livedash(engine, old.url)["tables"]["sessions"]["updated"] == 0
