@@ -7,6 +7,7 @@ from io import StringIO
 
 import pytest
 
+from livedash_pipeline.intake.rules.csv_layout import COLUMN_COUNT
 from livedash_pipeline.local.sample_data.demo_set import (
     DemoReject,
     DemoSource,
@@ -55,7 +56,7 @@ def test_demo_has_600_records_of_which_590_are_good() -> None:
     good = [row for source in SOURCES.values() for row in good_rows(source)]
     assert EXPECTED.csv_records == 600
     assert EXPECTED.imported == len(good) == 590
-    assert {len(row) for row in good} == {16}
+    assert {len(row) for row in good} == {COLUMN_COUNT}
     assert len({row[0] for row in good}) == 590
 
 
@@ -84,14 +85,14 @@ def test_demo_rejects_are_of_nine_kinds_on_the_lines_named() -> None:
     assert ",14.05.2025 12:00:00,14.05.2025 11:59:00," in rejected_text("end_before_start")
     assert rejected_text("unclosed_quote").count('"') == 1
     assert "\0" in rejected_text("nul_character")
-    assert re.search(r',My manager said "ask HR" and left$', rejected_text("stray_quote"))
+    assert re.search(r',My manager said "ask HR" and left', rejected_text("stray_quote"))
     assert re.search("[\udc80-\udcff]", rejected_text("bad_encoding"))
 
 
-def test_the_too_long_record_has_seventeen_columns() -> None:
+def test_the_too_long_record_has_one_column_more() -> None:
     too_long = [reject for reject in EXPECTED.rejects if reject.reason == "wrong_column_count"][1]
     line = content(SOURCES[too_long.slug]).split(b"\n")[too_long.line - 1]
-    assert len(next(csv.reader([line.decode()]))) == 17
+    assert len(next(csv.reader([line.decode()]))) == COLUMN_COUNT + 1
 
 
 def test_the_record_after_an_unclosed_quote_starts_like_a_record() -> None:
