@@ -109,10 +109,12 @@ def _storable(value: Any) -> Any:
 
 
 def move_stages(rows: Iterable[Row], evidence: Evidence, session: str, notes: list[Note]) -> tuple[MovedStage, ...]:
-    """The five stages of a session; `rows` are those of `SessionProcessingStatus`, none where LiveDash kept no such table."""
+    """The stages that LiveDash knows; `rows` are a session's in `SessionProcessingStatus`, none where it kept no such table."""
     known = {word(row.get("stage")): row for row in rows}
     statuses = _statuses({stage: _status_of(known.get(stage.value)) for stage in Stage}, evidence)
-    return tuple(_stage(stage, statuses[stage], known.get(stage.value), evidence, session, notes) for stage in Stage)
+    return tuple(
+        _stage(stage, status, known.get(stage.value), evidence, session, notes) for stage, status in statuses.items()
+    )
 
 
 def _status_of(row: Row | None) -> StageStatus | None:
