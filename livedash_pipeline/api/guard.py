@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from livedash_pipeline.access.rules.tokens import Caller, Role, Scope, read_bearer
-from livedash_pipeline.access.steps import tokens as access_operations
+from livedash_pipeline.access.steps import tokens
 from livedash_pipeline.access.store.tokens import AuditEntry
 from livedash_pipeline.api.access import Access, allowed_names
 from livedash_pipeline.api.http.bodies import read_body
@@ -128,7 +128,7 @@ class _Call:
         request = await read_body(request, access)
         if access.action is not None and self._caller is not None:
             self._change = await run_in_threadpool(
-                access_operations.begin_change, self._services.engine, self._entry(access.action, "failed")
+                tokens.begin_change, self._services.engine, self._entry(access.action, "failed")
             )
         response = await self._handle(request)
         return with_etag(request, response) if request.method == "GET" else response
@@ -143,7 +143,7 @@ class _Call:
             detail = "The request carries no token." if header is None else "The Authorization header holds no token."
             raise _unauthorized(detail, known=header is not None)
         services = self._services
-        identity = await run_in_threadpool(access_operations.identify, services.engine, services.token_key, token)
+        identity = await run_in_threadpool(tokens.identify, services.engine, services.token_key, token)
         if identity.caller is None or identity.refusal is not None:
             self._caller = identity.caller
             raise _unauthorized(f"The token {identity.refusal}.", known=True)
@@ -211,7 +211,7 @@ class _Call:
         if refusal is not None:
             return problem if status in (404, 429) else too_many(refusal.seconds, whose=self._address())
         entry = self._entry(self._access.action or "read", "refused", status=status, detail={"code": problem.code})
-        await run_in_threadpool(access_operations.record, self._services.engine, entry)
+        await run_in_threadpool(tokens.record, self._services.engine, entry)
         return problem
 
     async def _finished(self, response: Response) -> Response:
@@ -219,7 +219,7 @@ class _Call:
         outcome = "done" if status < 400 else "refused" if status in (401, 403, 404) else "failed"
         try:
             await run_in_threadpool(
-                access_operations.finish_change,
+                tokens.finish_change,
                 self._services.engine,
                 cast(UUID, self._change),
                 outcome=outcome,

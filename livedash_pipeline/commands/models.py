@@ -33,12 +33,12 @@ def set_parameters(name: str, parameters: str | None, default: bool) -> Answer:
     A maximum of output tokens has to be among them, since costs are reserved by it. Nothing that was analysed is asked again.
     """
     from livedash_pipeline.kinds import KINDS
-    from livedash_pipeline.ledger.steps.batches import models as model_operations
+    from livedash_pipeline.ledger.steps.batches import models
 
     if (parameters is None) is not default:
         raise click.UsageError("Give either --parameters or --default.")
     with ready_engine() as (_, engine):
-        document = model_operations.set_parameters(engine, KINDS, name, parameters)
+        document = models.set_parameters(engine, KINDS, name, parameters)
     said = (
         f"Requests for {document['model']} are sent with {json.dumps(document['parameters'])} from the next batch on; "
         f"{plural(document['waitingRequests'], 'request')} waiting for it."
@@ -49,10 +49,10 @@ def set_parameters(name: str, parameters: str | None, default: bool) -> Answer:
 @model.command("list", example="livedash model list")
 def list_models() -> Answer:
     """List the models in use, and what their requests are sent with."""
-    from livedash_pipeline.ledger.steps.batches import models as model_operations
+    from livedash_pipeline.ledger.steps.batches import models
 
     with ready_engine() as (settings, engine):
-        document = model_operations.list_models(engine, settings.openai_model)
+        document = models.list_models(engine, settings.openai_model)
     rows = [
         (
             row["model"],

@@ -38,10 +38,10 @@ def rate() -> None:
 @click.argument("usd_eur", metavar="USD_EUR", type=_number)
 def set_rate(day: datetime, usd_eur: Decimal) -> Answer:
     """Store the euro that one US dollar buys from DATE on, until a later date's rate."""
-    from livedash_pipeline.money.steps import prices as money_operations
+    from livedash_pipeline.money.steps import prices
 
     with ready_engine() as (_, engine):
-        document = money_operations.set_rate(engine, day.date(), usd_eur)
+        document = prices.set_rate(engine, day.date(), usd_eur)
     said = f"From {document['date']} on, one US dollar is {document['usdEur']} euro."
     return Answer(document, lambda console: console.print(said))
 
@@ -74,10 +74,10 @@ def set_price(model: str, start: datetime | None, **figures: Any) -> Answer:
     Stored prices never change, since costs refer to them: a new figure is a new price from a later moment on.
     """
     from livedash_pipeline.money.rules.pricing import Price
-    from livedash_pipeline.money.steps import prices as money_operations
+    from livedash_pipeline.money.steps import prices
 
     with ready_engine() as (_, engine):
-        document = money_operations.set_price(
+        document = prices.set_price(
             engine, model, Price(**figures), effective_from=start.replace(tzinfo=UTC) if start else None
         )
     lines = [f"From {document['effectiveFrom']} on, {model} costs this per million tokens:"]

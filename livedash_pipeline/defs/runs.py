@@ -87,7 +87,7 @@ def run_in_foreground(
 
 
 def ingest_all(environment: Environment) -> Document:
-    """Takes in all finished batches, one run per company, and returns the sum of the documents."""
+    """Ingests all finished batches, one run per company, and returns the sum of the documents."""
     endpoint = configured_endpoint(environment.settings)
     engine = make_engine(environment.database_url)
     try:

@@ -102,10 +102,10 @@ def _enrol(engine: Engine, source: RunningSource, *, real: bool) -> datetime:
     with engine.begin() as connection:
         now = database_now(connection)
         known = list_companies(connection)
-        strangers = sorted(company.slug for company in known if company.created_by != CREATED_BY)
-        if strangers:
+        foreign = sorted(company.slug for company in known if company.created_by != CREATED_BY)
+        if foreign:
             raise UsageError(
-                f"The database of this LIVEDASH_HOME has companies that the demo did not make: {', '.join(strangers)}.",
+                f"The database of this LIVEDASH_HOME has companies that the demo did not make: {', '.join(foreign)}.",
                 remedy="Run the demo elsewhere: LIVEDASH_HOME=./.demo livedash demo.",
             )
         slugs = {company.slug for company in known}

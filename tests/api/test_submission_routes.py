@@ -415,7 +415,7 @@ def test_results_since_a_moment_include_it(site: Site) -> None:
     assert names(page) == ["chat-1", "chat-2"]
 
 
-def test_erased_sessions_are_no_results(site: Site) -> None:
+def test_scratch_erased_sessions_are_no_results(site: Site) -> None:
     site.client("POST", ONE, submission())
     derive(site)
     analyse(site, "chat-1", "2025-05-02T00:00:00Z")

@@ -68,7 +68,7 @@ def test_a_batch_is_yellow_from_twenty_hours_on_and_red_beyond_its_window(health
 
 @pytest.mark.parametrize(
     ("status", "openai_id", "problem"),
-    [("COMPLETED", "batch_1", "ended, and not taken in"), ("UPLOADING", None, "no id of the service yet")],
+    [("COMPLETED", "batch_1", "ended, and not ingested"), ("UPLOADING", None, "no id of the service yet")],
 )
 def test_a_batch_that_nobody_takes_further_is_red(
     health: Health, status: str, openai_id: str | None, problem: str

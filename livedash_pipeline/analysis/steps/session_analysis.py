@@ -20,7 +20,7 @@ from livedash_pipeline.analysis.rules.prompt import input_hash, prompt_version
 from livedash_pipeline.analysis.rules.request_lines import build_line, line_frame
 from livedash_pipeline.analysis.steps import build_requests, kept_answers
 from livedash_pipeline.analysis.store import answers, lost_inputs
-from livedash_pipeline.analysis.store import lines as analysis_lines
+from livedash_pipeline.analysis.store.lines import batch_lines
 from livedash_pipeline.base.rules.states import Stage, StageStatus
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.stages import pipeline_status
@@ -100,7 +100,7 @@ class SessionAnalysisKind:
     ) -> Generator[tuple[UUID, bytes | None]]:
         """A line for each request, from the messages that its hash names."""
         version = prompt_version()
-        with closing(analysis_lines.batch_lines(engine, batch_id)) as requests:
+        with closing(batch_lines(engine, batch_id)) as requests:
             for request_id, session_id, named, messages in requests:
                 is_current = input_hash(transcript_hash(messages), version, model) == named
                 yield (

@@ -19,10 +19,10 @@ from livedash_pipeline.base.store.tables import ai_processing_requests, session_
 def apply_kept_answers(connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> int:
     """Applies the answers that complete requests kept, and returns how many sessions took one."""
     connection.execute(
-        statement("analysis/create_staged_answers"), {"batch_id": None, "request_ids": list(request_ids)}
+        statement("analysis/create_scratch_answers"), {"batch_id": None, "request_ids": list(request_ids)}
     )
-    written = write_staged_answers(connection, now=now)
-    connection.execute(text("DROP TABLE staged_answers"))
+    written = write_scratch_answers(connection, now=now)
+    connection.execute(text("DROP TABLE scratch_answers"))
     return written
 
 
@@ -33,16 +33,16 @@ def apply_kept_questions(connection: Connection, request_ids: Sequence[UUID], *,
     connection.execute(statement("analysis/delete_session_questions"))
     connection.execute(statement("analysis/insert_session_questions"))
     completed = connection.execute(statement("analysis/complete_question_stages"), {"now": now}).rowcount
-    connection.execute(text("DROP TABLE staged_answers"))
+    connection.execute(text("DROP TABLE scratch_answers"))
     return completed
 
 
 def apply_batch_answers(connection: Connection, batch_id: UUID, *, now: datetime) -> None:
     """Writes the answers that a batch brought to their sessions, and to stages how its other requests ended."""
-    connection.execute(statement("analysis/create_staged_answers"), {"batch_id": batch_id, "request_ids": []})
-    write_staged_answers(connection, now=now)
+    connection.execute(statement("analysis/create_scratch_answers"), {"batch_id": batch_id, "request_ids": []})
+    write_scratch_answers(connection, now=now)
     connection.execute(statement("analysis/settle_stages"), {"batch_id": batch_id, "now": now})
-    connection.execute(text("DROP TABLE staged_answers"))
+    connection.execute(text("DROP TABLE scratch_answers"))
 
 
 def start_stages(connection: Connection, batch_id: UUID, *, now: datetime) -> None:
@@ -71,7 +71,7 @@ def fail_late_stages(connection: Connection, request_ids: Sequence[UUID], *, now
     connection.execute(statement("analysis/fail_late_stages"), {"request_ids": list(request_ids), "now": now})
 
 
-def write_staged_answers(connection: Connection, *, now: datetime) -> int:
+def write_scratch_answers(connection: Connection, *, now: datetime) -> int:
     """Writes what is staged to sessions, questions and stages, and returns how many sessions took an answer."""
     written = connection.execute(statement("analysis/write_session_answers"), {"now": now}).rowcount
     connection.execute(statement("analysis/insert_questions"), {"now": now})

@@ -1,6 +1,6 @@
 """Query parameters and bodies of the admin routes, with what they may be.
 
-Add a model for a new combination. Names are those of the user's plan; what values mean is decided by steps.
+Add a model for a new combination. Names are those that callers know; what values mean is decided by steps.
 """
 
 from __future__ import annotations

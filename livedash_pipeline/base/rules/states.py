@@ -77,7 +77,7 @@ BATCH_MOVES: Mapping[BatchStatus, frozenset[BatchStatus]] = {
     _B.FINALIZING: _ENDS,
     _B.COMPLETED: frozenset({_B.PROCESSED}),
     _B.PROCESSED: frozenset(),
-    # FAILED and CANCELLED keep their word; `processed_at` says that their results have been taken in.
+    # FAILED and CANCELLED keep their word; `processed_at` says that their results have been ingested.
     _B.FAILED: frozenset(),
     _B.CANCELLED: frozenset(),
 }
@@ -102,7 +102,7 @@ STAGE_MOVES: Mapping[StageStatus, frozenset[StageStatus]] = {
     _S.SKIPPED: frozenset({_S.PENDING}),
 }
 
-# Batches that the service may still be working on, or whose results have not been taken in.
+# Batches that the service may still be working on, or whose results have not been ingested.
 LIVE_BATCHES = (_B.PENDING, _B.UPLOADING, _B.VALIDATING, _B.IN_PROGRESS, _B.FINALIZING)
 ENDED_BATCHES = (_B.COMPLETED, _B.FAILED, _B.CANCELLED)
 OPEN_REQUESTS = (_R.PENDING_BATCHING, _R.BATCHING_IN_PROGRESS)

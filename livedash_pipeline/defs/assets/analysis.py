@@ -90,7 +90,7 @@ openai_batches = dg.AssetSpec(
 
 
 class IngestConfig(dg.Config):
-    """What is taken in: by default, every finished batch of the company that is due."""
+    """What is ingested: by default, every finished batch of the company that is due."""
 
     again: str | None = Field(
         None,
@@ -161,7 +161,7 @@ def ingested_results_and_questions(
             "cost_eur": money(report.cost_eur) or "unknown: a price or an exchange rate is missing",
             "batches": table(("batch",), ([batch_id] for batch_id in report.batches)),
             "lines": counts(
-                {"of strangers": report.strangers, "repeated": report.repeated, "unreadable": report.unreadable}
+                {"of strangers": report.unknown_lines, "repeated": report.repeated, "unreadable": report.unreadable}
             ),
         },
     )

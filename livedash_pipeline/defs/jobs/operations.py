@@ -210,7 +210,7 @@ def reconcile_batches(
     postgres: dg.ResourceParam[Postgres],
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dict[str, Any]:
-    """Adopts what was bought, cancels surplus, removes files that nobody needs, counts strangers."""
+    """Adopts what was bought, cancels surplus, removes files that nobody needs, counts unknown batches."""
     report_dead_runs(context.instance)
     with batch_run(context, postgres, openai_batch) as batch_context:
         report = reconcile(

@@ -17,7 +17,7 @@ from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.defs.run_records import delete_old_runs
 from livedash_pipeline.retention.rules.retention import SHORTEST_AUDIT_DAYS, SHORTEST_RUN_DAYS, PruneRequest
-from livedash_pipeline.retention.steps import prune as flow
+from livedash_pipeline.retention.steps.prune import prune as delete_old_texts
 from livedash_pipeline.retention.steps.prune import prune_document
 
 
@@ -50,7 +50,7 @@ def prune(context: dg.OpExecutionContext, config: PruneConfig, postgres: dg.Reso
         dry_run=config.dry_run,
     )
     with identified_run(context), postgres.engine() as engine:
-        report = flow.prune(engine, request, delete_runs=partial(delete_old_runs, context.instance))
+        report = delete_old_texts(engine, request, delete_runs=partial(delete_old_runs, context.instance))
         return answer(context, prune_document(report))
 
 

@@ -14,7 +14,7 @@ from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.jobs.operations import op_job
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
-from livedash_pipeline.overview.steps import stages as stage_operations
+from livedash_pipeline.overview.steps import stages
 
 
 class FailedSessionsConfig(dg.Config):
@@ -45,7 +45,7 @@ def failed_sessions(
 ) -> dict[str, Any]:
     """One page of sessions that failed at a stage, with the reason."""
     with identified_run(context), postgres.engine() as engine:
-        document = stage_operations.failed_sessions(
+        document = stages.failed_sessions(
             engine, stage=config.stage, company=config.company, limit=config.limit, cursor=config.cursor
         )
         return answer(context, document)
@@ -60,7 +60,7 @@ def retry_stage(
 ) -> dict[str, Any]:
     """A stage is tried again, of named sessions or of all that failed there."""
     with identified_run(context), postgres.engine() as engine:
-        document = stage_operations.retry_stage(
+        document = stages.retry_stage(
             engine,
             openai_batch.settings,
             stage=config.stage,

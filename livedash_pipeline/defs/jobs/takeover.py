@@ -12,14 +12,15 @@ from pydantic import Field
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import HttpSource, Postgres
-from livedash_pipeline.takeover.steps import run as flow
+from livedash_pipeline.takeover.steps.run import SOURCE_VARIABLE, require_address
+from livedash_pipeline.takeover.steps.run import import_livedash as take_over
 
 
 class ImportLivedashConfig(dg.Config):
     """Which database is taken over, and whether it is only tried."""
 
     source_url_env: str = Field(
-        flow.SOURCE_VARIABLE, description="Name of the environment variable that holds the database's address."
+        SOURCE_VARIABLE, description="Name of the environment variable that holds the database's address."
     )
     dry_run: bool = Field(True, description="Do everything, report, and take it back.")
 
@@ -33,8 +34,8 @@ def import_livedash(
 ) -> dict[str, Any]:
     """Companies, chats, stages, questions, models, prices and request history of LiveDash's own database."""
     with identified_run(context), postgres.engine() as engine:
-        url = flow.require_address(http_source.environ.get(config.source_url_env), config.source_url_env)
-        document = flow.import_livedash(engine, url, dry_run=config.dry_run)
+        url = require_address(http_source.environ.get(config.source_url_env), config.source_url_env)
+        document = take_over(engine, url, dry_run=config.dry_run)
     if not document["ok"]:
         context.log.error(document["error"]["message"])
     return answer(context, document)

@@ -1,6 +1,6 @@
 """Sensors that look at batches at the service: one at its interval, and one as soon as a webhook says that there is news.
 
-Both do the same: poll, report what changed, and have finished batches taken in. Add a reason to look; what a poll does is
+Both do the same: poll, report what changed, and have finished batches ingested. Add a reason to look; what a poll does is
 `ledger.steps.results.poll`.
 """
 
@@ -40,7 +40,7 @@ def open_batch_sensor(settings: Settings) -> dg.SensorDefinition:
         settings,
         name="open_batch_sensor",
         interval=settings.livedash_poll_interval,
-        description="Looks at the batches at the service, reports changes, and has finished ones taken in.",
+        description="Looks at the batches at the service, reports changes, and has finished ones ingested.",
         idle=idle,
     )
 

@@ -74,7 +74,7 @@ NUMBERS = {column.name: column.number for column in CSV_COLUMNS if column.number
 # The column with the meaning, the raw one, and what a word in it means.
 MEANINGS = tuple((column.stored_beside, column.name, column.meaning) for column in CSV_COLUMNS if column.meaning)
 # What a staged record holds, in the order in which it is copied.
-STAGE_COLUMNS = (
+SCRATCH_COLUMNS = (
     "line_number",
     "line_count",
     *COLUMNS,

@@ -32,12 +32,12 @@ _UNREADABLE = -(10**12)
 
 @dataclass(frozen=True, slots=True)
 class TypedBlock:
-    """Records to be staged, by column (`csv_layout.STAGE_COLUMNS`, empty text means no value), and those that are rejected."""
+    """Records to be staged, by column (`csv_layout.SCRATCH_COLUMNS`, empty text means no value), and those that are rejected."""
 
     columns: list[Sequence[Any]]
     rejects: list[Reject]
 
-    def stage_rows(self) -> Iterator[tuple[Any, ...]]:
+    def scratch_rows(self) -> Iterator[tuple[Any, ...]]:
         """The records one by one."""
         return zip(*self.columns, strict=True)
 

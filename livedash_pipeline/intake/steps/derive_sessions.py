@@ -127,7 +127,7 @@ def _derive_chunk(
     free = [import_id for import_id in import_ids if import_id not in deferred]
     made, refused = _make(sessions.find_session_sources(connection, free), company)
     if made or refused:
-        sessions.stage_sessions(connection, made, refused)
+        sessions.add_scratch_sessions(connection, made, refused)
         sessions.store_creation(connection, now)
     written = _write(connection, company.id, made, stored, now)
     return written + DeriveReport(failed=len(refused), deferred=len(deferred))

@@ -206,9 +206,9 @@ class _Import:
     def _take_in(self, download: CsvDownload) -> ImportReport:
         connection = self.connection
         with connection.begin():
-            imports.create_stage(connection)
+            imports.create_scratch(connection)
             self._stage(download)
-            staged = imports.count_staged(connection)
+            staged = imports.count_scratch(connection)
             self._judge(staged)
             merged = imports.merge(connection, self.company.id, self.import_run, self.clock(connection))
             counts = imports.RunCounts(
@@ -228,7 +228,7 @@ class _Import:
         reader = ColumnReader(ZoneInfo(self.company.time_zone))
         for block in gather(split_records(download.pieces()), self.chunk_records):
             typed = reader.read(block)
-            imports.copy_records(self.connection, typed.stage_rows())
+            imports.copy_records(self.connection, typed.scratch_rows())
             imports.copy_rejects(self.connection, block.rejects + typed.rejects)
         if imports.find_repeats(self.connection):
             # In chunks: nothing can be read on a connection while it takes in a COPY.

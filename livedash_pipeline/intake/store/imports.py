@@ -24,7 +24,7 @@ from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import companies, import_rejects, import_runs
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.intake.rules.csv_rejects import Reject
-from livedash_pipeline.intake.store.import_stage import create_import_stage
+from livedash_pipeline.intake.store.scratch_imports import create_scratch_imports
 
 _REPEATS_PAGE = 10_000
 # However often it failed: once a day somebody may have mended it.
@@ -217,36 +217,36 @@ def _columns(counts: RunCounts) -> dict[str, int]:
     }
 
 
-def create_stage(connection: Connection) -> None:
+def create_scratch(connection: Connection) -> None:
     """Makes the stage's empty tables, and room to join them."""
     connection.execute(statement("intake/raise_import_memory"))
     connection.execute(statement("intake/avoid_nested_loops"))
-    connection.execute(create_import_stage)
-    connection.execute(statement("intake/create_import_stage_rejects"))
+    connection.execute(create_scratch_imports)
+    connection.execute(statement("intake/create_scratch_import_rejects"))
 
 
 def copy_records(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Stages records; columns as `import_stage` has them, empty text for null."""
-    copy_rows(connection, "intake/copy_import_stage", rows)
+    """Stages records; columns as `scratch_imports` has them, empty text for null."""
+    copy_rows(connection, "intake/copy_scratch_imports", rows)
 
 
 def copy_rejects(connection: Connection, rejects: Iterable[Reject]) -> None:
     """Stages rejects."""
     rows = ((reject.line, reject.raw, reject.reason.value, reject.detail) for reject in rejects)
-    copy_rows(connection, "intake/copy_import_stage_rejects", rows)
+    copy_rows(connection, "intake/copy_scratch_import_rejects", rows)
 
 
 def find_repeats(connection: Connection) -> int:
     """Finds the staged records whose id a later one has; returns how many."""
-    connection.execute(text("ANALYZE import_stage (external_session_id, line_number, content_hash)"))
-    return connection.execute(statement("intake/create_import_repeats")).rowcount
+    connection.execute(text("ANALYZE scratch_imports (external_session_id, line_number, content_hash)"))
+    return connection.execute(statement("intake/create_scratch_import_repeats")).rowcount
 
 
 def read_repeats(connection: Connection) -> Iterator[tuple[int, int, int]]:
     """First line, number of lines, and line of the record that counts instead, in order; a page in memory at a time."""
     after = 0
     while page := connection.execute(
-        statement("intake/find_import_repeats"), {"after": after, "page_size": _REPEATS_PAGE}
+        statement("intake/find_scratch_import_repeats"), {"after": after, "page_size": _REPEATS_PAGE}
     ).all():
         for row in page:
             yield row.line_number, row.line_count, row.last_line
@@ -255,12 +255,12 @@ def read_repeats(connection: Connection) -> Iterator[tuple[int, int, int]]:
 
 def delete_repeats(connection: Connection) -> None:
     """Takes them out of the stage."""
-    connection.execute(statement("intake/delete_import_repeats"))
+    connection.execute(statement("intake/delete_scratch_import_repeats"))
 
 
-def count_staged(connection: Connection) -> StagedCounts:
+def count_scratch(connection: Connection) -> StagedCounts:
     """How many records and rejects there are."""
-    return StagedCounts(*connection.execute(statement("intake/count_staged_imports")).one())
+    return StagedCounts(*connection.execute(statement("intake/count_scratch_imports")).one())
 
 
 def first_rejects(connection: Connection, most: int) -> list[dict[str, Any]]:

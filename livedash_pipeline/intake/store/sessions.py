@@ -122,10 +122,12 @@ def find_session_sources(connection: Connection, import_ids: Sequence[UUID]) -> 
     return [SessionSource(**row) for row in rows.mappings()]
 
 
-def stage_sessions(connection: Connection, made: Sequence[MadeSession], refused: Sequence[RefusedSession]) -> None:
+def add_scratch_sessions(
+    connection: Connection, made: Sequence[MadeSession], refused: Sequence[RefusedSession]
+) -> None:
     """Brings what became of a chunk into a table of this transaction, for the two functions below."""
-    connection.execute(statement("intake/create_staged_sessions"))
-    with copying(connection, "intake/copy_staged_sessions") as copy:
+    connection.execute(statement("intake/create_scratch_sessions"))
+    with copying(connection, "intake/copy_scratch_sessions") as copy:
         for session in made:
             source, facts = session.source, session.facts
             copy.write_row(

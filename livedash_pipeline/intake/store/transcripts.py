@@ -110,8 +110,8 @@ def store_transcripts(
     connection: Connection, results: Sequence[FetchResult], *, retry_after: timedelta, max_attempts: int, now: datetime
 ) -> None:
     """Writes results and their stages; failed ones are due again after `retry_after`, doubled with each try, up to a limit."""
-    connection.execute(statement("intake/create_staged_transcripts"))
-    with copying(connection, "intake/copy_staged_transcripts") as copy:
+    connection.execute(statement("intake/create_scratch_transcripts"))
+    with copying(connection, "intake/copy_scratch_transcripts") as copy:
         for result in results:
             # A message may quote an address of the CSV or of a redirect.
             copy.write_row(

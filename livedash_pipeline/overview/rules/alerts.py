@@ -45,12 +45,12 @@ JOB_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             "livedash submit --dry-run",
         ),
         "ingest_results": Remedy(
-            "A batch is taken in whole or not at all, and is asked for again by itself; see the error.",
+            "A batch is ingested whole or not at all, and is asked for again by itself; see the error.",
             "livedash ingest --company {company}",
         ),
         "poll_batches": Remedy("A failed poll changes nothing; see whether the service answers.", "livedash doctor"),
         "cancel_batches": Remedy(
-            "The wish to cancel is kept, and every poll repeats it; see how the batches stand.", "livedash batches"
+            "The cancel request is kept, and every poll repeats it; see how the batches stand.", "livedash batches"
         ),
         "reconcile_batches": Remedy("See whether the service answers, then repeat it.", "livedash reconcile"),
         "summary": Remedy("See whether database and settings are in order.", "livedash doctor"),
@@ -166,7 +166,7 @@ def remedy_for_run(job: str, error: str | None) -> Remedy:
 
 
 def explain_error(messages: Sequence[str], package: str = "livedash_pipeline") -> tuple[str | None, str]:
-    """Class and words of the first error of our own in a chain, outermost first; of strangers' errors the class alone.
+    """Class and words of the first error of our own in a chain, outermost first; of other errors the class alone.
 
     Args:
         messages: As `traceback` writes them: `package.module.Class: what it says`.

@@ -216,7 +216,7 @@ CHECKS = (
     HealthCheck(
         "no_batch_outlives_its_window",
         "openai_batches",
-        "No batch is beyond its 24 hours, ended long ago and not taken in, or without an id of the service for hours.",
+        "No batch is beyond its 24 hours, ended long ago and not ingested, or without an id of the service for hours.",
         _late_batches,
         Remedy(
             "Close to its window: wait, it expires by itself. Otherwise `livedash poll` and `livedash ingest` say what is wrong; "
@@ -240,7 +240,7 @@ CHECKS = (
         "No company has spent 80 % of LIVEDASH_MONTHLY_CAP_EUR this month (UTC); red where no further request fits into it.",
         _high_spending,
         Remedy(
-            "Raise LIVEDASH_MONTHLY_CAP_EUR and restart the daemon, or wait for the next month; open batches are taken in "
+            "Raise LIVEDASH_MONTHLY_CAP_EUR and restart the daemon, or wait for the next month; open batches are ingested "
             "all the same.",
             "livedash submit --dry-run",
         ),

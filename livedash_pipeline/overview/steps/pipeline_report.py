@@ -167,7 +167,7 @@ def _of_batches(
         if group.ended:
             ended = plural(group.ended, "batch", "batches")
             yield Obstacle(
-                f"{ended} {verb(group.ended, 'has', 'have')} ended and {verb(group.ended, 'is', 'are')} not taken in.",
+                f"{ended} {verb(group.ended, 'has', 'have')} ended and {verb(group.ended, 'is', 'are')} not ingested.",
                 "Run `livedash ingest`, or wait for the sensor."
                 if settings.batch_polling_enabled
                 else "Run `livedash ingest`.",

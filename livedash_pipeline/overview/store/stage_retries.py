@@ -62,13 +62,13 @@ def stage_retries(
     statuses = [StageStatus.FAILED.value] + ([StageStatus.COMPLETED.value] if reanalyse else [])
     values = {"stage": stage, "statuses": statuses}
     given = {"ids": list(ids), "filtered": filtered, "company_id": company_id}
-    connection.execute(statement("overview/create_staged_retries"), values | given)
+    connection.execute(statement("overview/create_scratch_retries"), values | given)
     if lock:
         connection.execute(statement("overview/lock_retried_companies"))
         connection.execute(statement("overview/lock_retried_sessions"))
         connection.execute(statement("overview/lock_retried_stages"), {"stage": stage})
-    connection.execute(statement("overview/create_eligible_retries"), values)
-    return RetryCounts(**connection.execute(statement("overview/count_staged_retries")).mappings().one())
+    connection.execute(statement("overview/create_scratch_eligible_retries"), values)
+    return RetryCounts(**connection.execute(statement("overview/count_scratch_retries")).mappings().one())
 
 
 def reset_retried_stages(connection: Connection, stage: str, kinds: Kinds, *, now: datetime) -> None:
@@ -76,7 +76,7 @@ def reset_retried_stages(connection: Connection, stage: str, kinds: Kinds, *, no
     if stage == Stage.AI_ANALYSIS:
         # Behind an earlier stage nothing is asked yet: the messages may be older than the chat.
         failed = text(
-            "SELECT request_id FROM eligible_retries"
+            "SELECT request_id FROM scratch_eligible_retries"
             " WHERE status = 'FAILED' AND request_status = 'PROCESSING_FAILED' AND is_ready"
         )
         requeue(connection, connection.execute(failed).scalars(), kinds, now=now, dry_run=False)

@@ -96,7 +96,7 @@ def erase_imports(
     named = {"import_ids": list(import_ids)}
     if not dry_run:
         _lock(connection, company_id, import_ids)
-    connection.execute(statement("retention/create_erased_sessions"), named)
+    connection.execute(statement("retention/create_scratch_erased_sessions"), named)
     rejected = {"company_id": company_id, "patterns": list(reject_patterns)}
     counts = ErasureCounts(**connection.execute(statement("retention/count_erasable_texts"), rejected).mappings().one())
     if not dry_run:

@@ -1,8 +1,8 @@
 """Deletes texts by age, a page of imports at a time, and audit entries; keeps the record of every deletion as counts.
 
-Add a kind of text here and to the statements `create_prunable_sessions` and `count_prunable_texts`; how long a company keeps
-what is `retention.rules.retention`. What is erased on request is `retention.store.erasure`. Every function runs on the caller's
-transaction.
+Add a kind of text here and to the statements `create_scratch_prunable_sessions` and `count_prunable_texts`; how long a company
+keeps what is `retention.rules.retention`. What is erased on request is `retention.store.erasure`. Every function runs on the
+caller's transaction.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def prune_page(
         "messages_before": cutoffs.messages,
         "answers_before": cutoffs.answers,
     }
-    connection.execute(statement("retention/create_prunable_sessions"), values)
+    connection.execute(statement("retention/create_scratch_prunable_sessions"), values)
     counts = TextCounts(**connection.execute(statement("retention/count_prunable_texts")).mappings().one())
     if not dry_run:
         for name in ("retention/prune_transcripts", "retention/prune_initial_messages", "retention/prune_answers"):
@@ -66,7 +66,7 @@ def prune_page(
         connection.execute(statement("retention/prune_messages"))
         place = {"company_id": page.company_id, "after": page.after, "until": page.until}
         connection.execute(statement("retention/skip_pruned_stages"), place | {"reason": TEXTS_DELETED, "now": now})
-    connection.execute(text("DROP TABLE prunable_sessions"))
+    connection.execute(text("DROP TABLE scratch_prunable_sessions"))
     return counts
 
 

@@ -136,7 +136,7 @@ class LivedashDatabase:
 
 @contextmanager
 def open_livedash(url: str) -> Iterator[LivedashDatabase]:
-    """A snapshot of the LiveDash database at `url`, while our own holds its lock (`take_move_lock.sql`).
+    """A snapshot of the LiveDash database at `url`, while our own holds its lock (`take_takeover_lock.sql`).
 
     Raises:
         UsageError: The address cannot be read, is our own database, or is of one that is not LiveDash's.

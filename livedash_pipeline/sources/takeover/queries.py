@@ -13,7 +13,7 @@ PREPARE = """
         set_config('TimeZone', 'UTC', true),
         set_config('extra_float_digits', '1', true)
 """
-# The lock that `take_move_lock.sql` takes in our database; who cannot have it here is there.
+# The lock that `take_takeover_lock.sql` takes in our database; who cannot have it here is there.
 IS_OTHER_DATABASE = "SELECT pg_try_advisory_xact_lock(hashtextextended('livedash move', 0))"
 COLUMNS = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %(schema)s"
 

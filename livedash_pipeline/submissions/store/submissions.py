@@ -39,10 +39,10 @@ def merge_submissions(
     """Stores a chunk; returns what became of each item, in their order. No id may be among them twice."""
     # A derivation reads what it marks as derived: between the two nothing may be changed.
     lock_derivation(connection, company_id)
-    connection.execute(statement("submissions/create_staged_submissions"))
+    connection.execute(statement("submissions/create_scratch_submissions"))
     copy_rows(
         connection,
-        "submissions/copy_staged_submissions",
+        "submissions/copy_scratch_submissions",
         (
             (
                 position,

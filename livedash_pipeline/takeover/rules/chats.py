@@ -21,28 +21,28 @@ from livedash_pipeline.intake.rules.transcripts import (
     words_hash,
 )
 from livedash_pipeline.takeover.rules.imports import (
-    MovedImport,
-    MovedTranscript,
+    TakenImport,
+    TakenTranscript,
     make_import,
-    move_import,
-    move_transcript,
+    take_import,
+    take_transcript,
 )
 from livedash_pipeline.takeover.rules.requests import (
-    MovedRequest,
     OldBatch,
     RequestEnd,
-    move_request,
+    TakenRequest,
     open_batch,
     request_end,
+    take_request,
 )
 from livedash_pipeline.takeover.rules.sessions import (
-    MovedSession,
+    TakenSession,
     has_analysis,
-    move_messages,
-    move_questions,
-    move_session,
+    take_messages,
+    take_questions,
+    take_session,
 )
-from livedash_pipeline.takeover.rules.stages import OPEN_BATCH, Evidence, MovedStage, move_stages
+from livedash_pipeline.takeover.rules.stages import OPEN_BATCH, Evidence, TakenStage, take_stages
 from livedash_pipeline.takeover.rules.values import Note, Row, moment, text
 
 HANGS_ON_SKIPPED = "what it hangs on is skipped"
@@ -73,7 +73,7 @@ class ChatRules:
 
 
 @dataclass(frozen=True)
-class MovedChat:
+class TakenChat:
     """A chat as it is written.
 
     Attributes:
@@ -88,38 +88,38 @@ class MovedChat:
         analysed_at: When the analysis was written; None where there is none.
     """
 
-    imported: MovedImport
-    transcript: MovedTranscript | None
-    session: MovedSession | None
+    imported: TakenImport
+    transcript: TakenTranscript | None
+    session: TakenSession | None
     messages: tuple[tuple[int, Message], ...]
     transcript_hash: str
-    stages: tuple[MovedStage, ...]
+    stages: tuple[TakenStage, ...]
     questions: tuple[str, ...]
-    requests: tuple[MovedRequest, ...]
+    requests: tuple[TakenRequest, ...]
     kept_answer: Mapping[str, Any] | None
     analysed_at: datetime | None
 
-    def stage(self, stage: Stage) -> MovedStage:
+    def stage(self, stage: Stage) -> TakenStage:
         """One of the five."""
         return next(each for each in self.stages if each.stage is stage)
 
 
-def move_chat(chat: SourceChat, rules: ChatRules, notes: list[Note]) -> MovedChat | None:
+def take_chat(chat: SourceChat, rules: ChatRules, notes: list[Note]) -> TakenChat | None:
     """Turns a chat of the source into ours; None, with notes for all of its rows, where not even its row can be kept."""
     imported = _imported(chat, rules, notes)
     if imported is None:
         notes += _left_behind(chat)
         return None
-    session = None if chat.session is None else move_session(chat.session, imported, notes)
-    messages, questions = move_messages(chat.messages, notes), move_questions(chat.questions, notes)
+    session = None if chat.session is None else take_session(chat.session, imported, notes)
+    messages, questions = take_messages(chat.messages, notes), take_questions(chat.questions, notes)
     ends = [(row, request_end(row, rules.batches)) for row in chat.requests]
     evidence = _evidence(chat, rules, imported, messages, questions, ends)
-    stages = {stage.stage: stage for stage in move_stages(chat.stages, evidence, _source_id(chat), notes)}
+    stages = {stage.stage: stage for stage in take_stages(chat.stages, evidence, _source_id(chat), notes)}
     analysis = stages[Stage.AI_ANALYSIS]
     fetched = bool(messages) or analysis.status in {StageStatus.COMPLETED, StageStatus.FAILED}
-    return MovedChat(
+    return TakenChat(
         imported=imported,
-        transcript=move_transcript(chat.imported or {}, was_fetched=evidence.has_url and fetched),
+        transcript=take_transcript(chat.imported or {}, was_fetched=evidence.has_url and fetched),
         session=session,
         messages=messages,
         transcript_hash=transcript_hash(message for _, message in messages),
@@ -131,9 +131,9 @@ def move_chat(chat: SourceChat, rules: ChatRules, notes: list[Note]) -> MovedCha
     )
 
 
-def _imported(chat: SourceChat, rules: ChatRules, notes: list[Note]) -> MovedImport | None:
+def _imported(chat: SourceChat, rules: ChatRules, notes: list[Note]) -> TakenImport | None:
     if chat.imported is not None:
-        return move_import(chat.imported, chat.session, rules.zone, notes)
+        return take_import(chat.imported, chat.session, rules.zone, notes)
     if chat.session is None:
         raise ValueError("a chat without a row of SessionImport or Session")
     return make_import(chat.session, rules.zone, notes)
@@ -161,7 +161,7 @@ def _left_behind(chat: SourceChat) -> list[Note]:
 def _evidence(
     chat: SourceChat,
     rules: ChatRules,
-    imported: MovedImport,
+    imported: TakenImport,
     messages: Sequence[object],
     questions: Sequence[str],
     ends: Sequence[tuple[Row, RequestEnd]],
@@ -203,7 +203,7 @@ def _read_by_us(content: str, rules: ChatRules) -> Sequence[Message] | None:
     return None if isinstance(parsed, RefusedTranscript) else parsed.messages
 
 
-def _requests(ends: Sequence[tuple[Row, RequestEnd]], notes: list[Note], *, held: bool) -> tuple[MovedRequest, ...]:
+def _requests(ends: Sequence[tuple[Row, RequestEnd]], notes: list[Note], *, held: bool) -> tuple[TakenRequest, ...]:
     """The requests that are over. While an open batch decides, none: an older failed one could be put back to pending."""
     found = []
     for row, end in ends:
@@ -211,14 +211,14 @@ def _requests(ends: Sequence[tuple[Row, RequestEnd]], notes: list[Note], *, held
             reason = NOT_SENT if end is RequestEnd.WAITING and not held else IN_OPEN_BATCH
             notes.append(Note("AIProcessingRequest", str(row["id"]), reason, skipped=True, listed=False))
             continue
-        request = move_request(row, end, notes)
+        request = take_request(row, end, notes)
         if request is not None:
             found.append(request)
     return tuple(sorted(found, key=lambda request: (request.requested_at, request.source_id)))
 
 
 def _answer(
-    session: MovedSession | None, questions: Sequence[str], stages: Mapping[Stage, MovedStage]
+    session: TakenSession | None, questions: Sequence[str], stages: Mapping[Stage, TakenStage]
 ) -> Mapping[str, Any] | None:
     """The answer behind a session's values, so that it can be applied again; questions that were never looked for are unknown."""
     if session is None or stages[Stage.QUESTION_EXTRACTION].status is not StageStatus.COMPLETED:

@@ -25,7 +25,7 @@ _PRICE_LIMIT = Decimal(10) ** 8
 
 
 @dataclass(frozen=True, slots=True)
-class MovedCompany:
+class TakenCompany:
     """A company as it is written; `slug` may still get a suffix, and `has_credentials` is all that is kept of them."""
 
     company_id: UUID
@@ -40,7 +40,7 @@ class MovedCompany:
 
 
 @dataclass(frozen=True, slots=True)
-class MovedModel:
+class TakenModel:
     """A model."""
 
     model_id: UUID
@@ -54,7 +54,7 @@ class MovedModel:
 
 
 @dataclass(frozen=True, slots=True)
-class MovedPrice:
+class TakenPrice:
     """A price in US dollars per million tokens, standard processing."""
 
     price_id: UUID
@@ -66,7 +66,7 @@ class MovedPrice:
     output_usd: Decimal
 
 
-def move_company(row: Row, notes: list[Note]) -> MovedCompany:
+def take_company(row: Row, notes: list[Note]) -> TakenCompany:
     """Reads a row of `Company`; columns that a branch of LiveDash lacks read as null."""
     source_id = str(row["id"])
     company_id, legacy_id = kept_id("Company", source_id)
@@ -81,7 +81,7 @@ def move_company(row: Row, notes: list[Note]) -> MovedCompany:
         notes.append(
             Note("Company", source_id, "it has only one of csvUsername and csvPassword, which LiveDash ignores")
         )
-    return MovedCompany(
+    return TakenCompany(
         company_id,
         source_id,
         legacy_id,
@@ -140,11 +140,11 @@ def _without_credentials(url: str) -> tuple[str | None, bool]:
     return (parts._replace(netloc=host).geturl(), bool(user)) if at else (url, False)
 
 
-def move_model(row: Row) -> MovedModel:
+def take_model(row: Row) -> TakenModel:
     """Reads a row of `AIModel`."""
     model_id, legacy_id = kept_id("AIModel", row["id"])
     active = truth(row.get("isActive"))
-    return MovedModel(
+    return TakenModel(
         model_id,
         str(row["id"]),
         legacy_id,
@@ -156,7 +156,7 @@ def move_model(row: Row) -> MovedModel:
     )
 
 
-def move_price(row: Row, notes: list[Note]) -> MovedPrice | None:
+def take_price(row: Row, notes: list[Note]) -> TakenPrice | None:
     """Reads a row of `AIModelPricing`, whose figures are for one token; None for one that is no price."""
     source_id = str(row["id"])
     price_id, legacy_id = kept_id("AIModelPricing", source_id)
@@ -168,7 +168,7 @@ def move_price(row: Row, notes: list[Note]) -> MovedPrice | None:
     if ends is not None and ends <= begins:
         notes.append(Note("AIModelPricing", source_id, "effectiveUntil does not lie after effectiveFrom: left out"))
         ends = None
-    return MovedPrice(price_id, legacy_id, str(row["aiModelId"]), begins, ends, figures[0], figures[1])
+    return TakenPrice(price_id, legacy_id, str(row["aiModelId"]), begins, ends, figures[0], figures[1])
 
 
 def _per_million(row: Row) -> Iterator[Decimal]:

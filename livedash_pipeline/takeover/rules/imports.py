@@ -52,7 +52,7 @@ KNOWN_COLUMNS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class MovedTranscript:
+class TakenTranscript:
     """The transcript of an import: its text, or that it was fetched once and is not kept (PRUNED: never fetched again)."""
 
     status: Literal["FETCHED", "PRUNED"]
@@ -61,7 +61,7 @@ class MovedTranscript:
 
 
 @dataclass(frozen=True, slots=True)
-class MovedImport:
+class TakenImport:
     """A row of the CSV. `fields` are its texts as the CSV had them, trimmed, and empty where there is no value."""
 
     import_id: UUID
@@ -113,7 +113,7 @@ def session_times(session: Row | None) -> tuple[datetime, datetime] | None:
     return None if start is None or end is None or end < start else (start, end)
 
 
-def move_import(row: Row, session: Row | None, zone: ZoneInfo, notes: list[Note]) -> MovedImport | None:
+def take_import(row: Row, session: Row | None, zone: ZoneInfo, notes: list[Note]) -> TakenImport | None:
     """Reads a row of `SessionImport`; None, with a note, where neither it nor its session tells a time."""
     source_id = str(row["id"])
     texts = {name: (text(row.get(column)) or "").strip() for name, column in _TEXT_COLUMNS.items()}
@@ -133,7 +133,7 @@ def move_import(row: Row, session: Row | None, zone: ZoneInfo, notes: list[Note]
     return _import(import_id, legacy_id, external_id, texts, times, zone, moment(row.get("createdAt")))
 
 
-def make_import(session: Row, zone: ZoneInfo, notes: list[Note]) -> MovedImport | None:
+def make_import(session: Row, zone: ZoneInfo, notes: list[Note]) -> TakenImport | None:
     """An import for a session that has none, since every session of ours has one."""
     source_id = str(session["id"])
     times = session_times(session)
@@ -157,10 +157,10 @@ def _import(
     times: tuple[datetime, datetime],
     zone: ZoneInfo,
     imported_at: datetime | None,
-) -> MovedImport:
+) -> TakenImport:
     texts["external_session_id"] = external_id.strip()
     fields = tuple(texts.get(name, "") for name in COLUMNS)
-    return MovedImport(
+    return TakenImport(
         import_id, legacy_id, external_id, fields, times[0], times[1], content_hash(fields, zone.key), imported_at
     )
 
@@ -193,9 +193,9 @@ def _times(
     return times
 
 
-def move_transcript(row: Row, *, was_fetched: bool) -> MovedTranscript | None:
+def take_transcript(row: Row, *, was_fetched: bool) -> TakenTranscript | None:
     """The transcript of a row; without its text one that is not to be fetched again, or None: it may be fetched."""
     content = text(row.get("rawTranscriptContent"))
     if content is not None:
-        return MovedTranscript("FETCHED", content, hashlib.sha256(content.encode()).hexdigest())
-    return MovedTranscript("PRUNED") if was_fetched else None
+        return TakenTranscript("FETCHED", content, hashlib.sha256(content.encode()).hexdigest())
+    return TakenTranscript("PRUNED") if was_fetched else None

@@ -75,7 +75,7 @@ class RequestEnd(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class MovedRequest:
+class TakenRequest:
     """A request that is over, with its one try as the ledger keeps it.
 
     Attributes:
@@ -142,7 +142,7 @@ def open_batch(rows: Sequence[Row], batches: Mapping[str, OldBatch]) -> str | No
     return None
 
 
-def move_request(row: Row, end: RequestEnd, notes: list[Note]) -> MovedRequest | None:
+def take_request(row: Row, end: RequestEnd, notes: list[Note]) -> TakenRequest | None:
     """A request that is over; None, with a note, for one that says not even when it was made."""
     source_id = str(row["id"])
     requested = moment(row.get("requestedAt"))
@@ -158,7 +158,7 @@ def move_request(row: Row, end: RequestEnd, notes: list[Note]) -> MovedRequest |
     spent = any(tokens.values())
     prompt, completion, total = _costs(row, tokens, source_id, notes)
     message = complaint(row.get("errorMessage"))
-    return MovedRequest(
+    return TakenRequest(
         request_id=request_id,
         legacy_id=legacy_id,
         source_id=source_id,

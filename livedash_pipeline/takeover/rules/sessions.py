@@ -16,7 +16,7 @@ from uuid import UUID
 from livedash_pipeline.analysis.rules.answer import QUESTION_MAX, Category, Sentiment
 from livedash_pipeline.intake.rules.transcripts import Message
 from livedash_pipeline.intake.rules.vocabulary import country_code, language_code
-from livedash_pipeline.takeover.rules.imports import MovedImport, session_times
+from livedash_pipeline.takeover.rules.imports import TakenImport, session_times
 from livedash_pipeline.takeover.rules.values import Note, Row, decimal, kept_id, moment, text, truth, whole, word
 
 _Value = TypeVar("_Value")
@@ -33,7 +33,7 @@ NO_QUESTION = "it is blank, or says the same as another question of its session"
 
 
 @dataclass(frozen=True, slots=True)
-class MovedSession:
+class TakenSession:
     """A session as it is written; the columns from `language` to `summary` are those of the analysis."""
 
     session_id: UUID
@@ -61,7 +61,7 @@ class MovedSession:
         return min(int((self.end_time - self.start_time).total_seconds()), _MOST)
 
 
-def move_session(row: Row, imported: MovedImport, notes: list[Note]) -> MovedSession:
+def take_session(row: Row, imported: TakenImport, notes: list[Note]) -> TakenSession:
     """Reads a row of `Session`; times that cannot be are those of its row of the CSV."""
     source_id = str(row["id"])
 
@@ -77,7 +77,7 @@ def move_session(row: Row, imported: MovedImport, notes: list[Note]) -> MovedSes
         notes.append(Note("Session", source_id, "its times cannot be: those of its row of the CSV are taken"))
         times = imported.start_time, imported.end_time
     session_id, legacy_id = kept_id("Session", source_id)
-    return MovedSession(
+    return TakenSession(
         session_id=session_id,
         legacy_id=legacy_id,
         start_time=times[0],
@@ -121,7 +121,7 @@ def _one_of(known: frozenset[str], value: object) -> str | None:
     return named if named in known else None
 
 
-def move_messages(rows: Sequence[Row], notes: list[Note]) -> tuple[tuple[int, Message], ...]:
+def take_messages(rows: Sequence[Row], notes: list[Note]) -> tuple[tuple[int, Message], ...]:
     """Messages with their positions, which stay unless they are not positions of a list."""
     ordered = sorted(rows, key=_place)
     places = [_place(row) for row in ordered]
@@ -148,7 +148,7 @@ def _message(row: Row, notes: list[Note]) -> Message:
     return Message(role, text(row.get("content")) or "", moment(row.get("timestamp")))
 
 
-def move_questions(rows: Sequence[Row], notes: list[Note]) -> tuple[str, ...]:
+def take_questions(rows: Sequence[Row], notes: list[Note]) -> tuple[str, ...]:
     """Texts of a session's questions in their order, each once; `rows` carry `order` and the question's `content`."""
     found: dict[str, None] = {}
     for row in sorted(rows, key=_place):

@@ -66,7 +66,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class MovedStage:
+class TakenStage:
     """One stage as it is written; a PENDING one without history is left away, since an absent row means that."""
 
     stage: Stage
@@ -108,7 +108,7 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def move_stages(rows: Iterable[Row], evidence: Evidence, session: str, notes: list[Note]) -> tuple[MovedStage, ...]:
+def take_stages(rows: Iterable[Row], evidence: Evidence, session: str, notes: list[Note]) -> tuple[TakenStage, ...]:
     """The stages that LiveDash knows; `rows` are a session's in `SessionProcessingStatus`, none where it kept no such table."""
     known = {word(row.get("stage")): row for row in rows}
     statuses = _statuses({stage: _status_of(known.get(stage.value)) for stage in Stage}, evidence)
@@ -178,7 +178,7 @@ def _extraction(told: StageStatus | None, analysis: StageStatus, evidence: Evide
 
 def _stage(
     stage: Stage, status: StageStatus, row: Row | None, evidence: Evidence, session: str, notes: list[Note]
-) -> MovedStage:
+) -> TakenStage:
     row = row or {}
     over = status in _DONE
     started, completed = moment(row.get("startedAt")), moment(row.get("completedAt"))
@@ -190,7 +190,7 @@ def _stage(
         )
         started = None
     stored = row.get("metadata")
-    return MovedStage(
+    return TakenStage(
         stage,
         status,
         complaint(row.get("errorMessage")) if stage is not Stage.AI_ANALYSIS else _reason(status, row, evidence),

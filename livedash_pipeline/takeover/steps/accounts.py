@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from livedash_pipeline.takeover.rules.chats import MovedChat, SourceChat
+from livedash_pipeline.takeover.rules.chats import SourceChat, TakenChat
 from livedash_pipeline.takeover.rules.values import Note
 from livedash_pipeline.takeover.steps.report import MoveReport
 from livedash_pipeline.takeover.store.chats import StoredChats, Target
@@ -24,7 +24,7 @@ class JudgedChat:
     """A chat as it is in the source, as it is written, and what is to be said about it."""
 
     source: SourceChat
-    chat: MovedChat
+    chat: TakenChat
     notes: Sequence[Note]
 
 
@@ -75,7 +75,7 @@ def _count_rows(report: MoveReport, target: Target, each: JudgedChat) -> None:
         report.of("SessionQuestion").add(unchanged=len(each.chat.questions))
 
 
-def _count_stages(report: MoveReport, target: Target, chat: MovedChat) -> None:
+def _count_stages(report: MoveReport, target: Target, chat: TakenChat) -> None:
     stages = report.of("SessionProcessingStatus")
     count = len(chat.stages)
     if target.import_is_new or target.session_is_new:

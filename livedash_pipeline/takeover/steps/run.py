@@ -23,14 +23,14 @@ from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.sources.takeover.database import ChunkSize, LivedashDatabase, open_livedash
-from livedash_pipeline.takeover.rules.chats import ChatRules, SourceChat, move_chat
-from livedash_pipeline.takeover.rules.companies import MovedCompany, move_company, move_model, move_price
+from livedash_pipeline.takeover.rules.chats import ChatRules, SourceChat, take_chat
+from livedash_pipeline.takeover.rules.companies import TakenCompany, take_company, take_model, take_price
 from livedash_pipeline.takeover.rules.requests import OldBatch, RequestEnd, request_end
 from livedash_pipeline.takeover.rules.values import Note, text, word
 from livedash_pipeline.takeover.steps.accounts import JudgedChat, count_read, count_stored
 from livedash_pipeline.takeover.steps.report import MoveReport
 from livedash_pipeline.takeover.store import companies as companies_here
-from livedash_pipeline.takeover.store.chats import create_stage, store_chats
+from livedash_pipeline.takeover.store.chats import create_scratch, store_chats
 
 log = get_logger(__name__)
 
@@ -78,7 +78,7 @@ def import_livedash(
         SourceError: It broke off; companies that were finished stay.
         LivedashError: Another run is under way, or an import of one of the companies.
     """
-    with companies_here.move_lock(engine) as connection, open_livedash(source_url) as source:
+    with companies_here.takeover_lock(engine) as connection, open_livedash(source_url) as source:
         report = MoveReport(dry_run, source_counts=source.counts())
         move = _Move(connection, source, report, size or ChunkSize(), clock, dry_run)
         if dry_run:
@@ -120,7 +120,7 @@ class _Move:
         defaults = self._company_models()
         for row in self.source.companies():
             notes: list[Note] = []
-            moved = move_company(row, notes)
+            moved = take_company(row, notes)
             with self._unit():
                 _Company(self, moved, taken, defaults.get(moved.source_id, {})).run(notes)
         self._strays()
@@ -147,11 +147,11 @@ class _Move:
 
     def _models(self) -> None:
         now, notes = self.clock(self.connection), list[Note]()
-        moved = [move_model(row) for row in self.source.models()]
+        moved = [take_model(row) for row in self.source.models()]
         self.models, added = companies_here.store_models(self.connection, moved, now=now)
         self.report.of("AIModel").add(read=len(moved), written=added, unchanged=len(moved) - added)
         rows = self.source.prices()
-        prices = [price for price in (move_price(row, notes) for row in rows) if price is not None]
+        prices = [price for price in (take_price(row, notes) for row in rows) if price is not None]
         orphans = [price for price in prices if price.model_source_id not in self.models]
         notes += [Note("AIModelPricing", str(price.price_id), NO_MODEL, skipped=True) for price in orphans]
         written = companies_here.store_prices(self.connection, prices, self.models, now=now)
@@ -183,7 +183,7 @@ class _Company:
     """One company of the source, within its transaction."""
 
     move: _Move
-    moved: MovedCompany
+    moved: TakenCompany
     taken: set[str]
     models: Mapping[UUID, bool]
 
@@ -202,7 +202,7 @@ class _Company:
         # What a run before this one changed in the row is told again only where it is made again.
         report.note(notes if stored.is_new else [])
         before = {name: (counts.read, counts.written) for name, counts in report.tables.items()}
-        create_stage(connection)
+        create_scratch(connection)
         rules = ChatRules(ZoneInfo(company.time_zone), company.bot_names, self.move.batches)
         for chunk in self.move.source.chats(self.moved.source_id, self.move.size):
             self._take(company, rules, chunk, now)
@@ -217,7 +217,7 @@ class _Company:
         for source in chunk:
             self._look_at(company, rules, source)
             notes: list[Note] = []
-            chat = move_chat(source, rules, notes)
+            chat = take_chat(source, rules, notes)
             count_read(report, source)
             if chat is None:
                 report.note(notes)

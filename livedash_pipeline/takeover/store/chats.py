@@ -1,6 +1,6 @@
 """Chats that are taken over from an existing LiveDash database: staged by COPY, then brought in by statements over sets.
 
-What is here already stays, save analyses that nobody has dealt with here (`mark_moved_analyses.sql`). Every function belongs to
+What is here already stays, save analyses that nobody has dealt with here (`mark_taken_analyses.sql`). Every function belongs to
 the caller's transaction, under the company's locks; a column that chats keep is added to its row below and to its statements.
 """
 
@@ -20,16 +20,16 @@ from sqlalchemy import Connection, text
 from livedash_pipeline.base.rules.states import RequestStatus
 from livedash_pipeline.base.store.copying import copy_rows, copying
 from livedash_pipeline.base.store.statements import statement
-from livedash_pipeline.takeover.rules.chats import MovedChat
+from livedash_pipeline.takeover.rules.chats import TakenChat
 from livedash_pipeline.takeover.rules.imports import KNOWN_COLUMNS
-from livedash_pipeline.takeover.rules.requests import PROMPT_VERSION, MovedRequest
+from livedash_pipeline.takeover.rules.requests import PROMPT_VERSION, TakenRequest
 
 _STAGE = (
-    "takeover/create_moved_chats",
-    "takeover/create_moved_stages",
-    "takeover/create_moved_questions",
-    "takeover/create_moved_requests",
-    "takeover/create_moved_targets",
+    "takeover/create_scratch_chats",
+    "takeover/create_scratch_stages",
+    "takeover/create_scratch_questions",
+    "takeover/create_scratch_requests",
+    "takeover/create_scratch_targets",
 )
 CLOSED = "The old system has answered about these messages, or is about to."
 _TOKENS = (
@@ -72,32 +72,32 @@ class StoredChats:
     stages: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-def create_stage(connection: Connection) -> None:
+def create_scratch(connection: Connection) -> None:
     """Makes the tables that chunks pass through, for this transaction."""
     connection.execute(statement("intake/raise_import_memory"))
     for name in _STAGE:
         connection.execute(statement(name))
 
 
-def store_chats(connection: Connection, company_id: UUID, chats: Sequence[MovedChat], *, now: datetime) -> StoredChats:
+def store_chats(connection: Connection, company_id: UUID, chats: Sequence[TakenChat], *, now: datetime) -> StoredChats:
     """Brings a chunk of chats in and says what became of each."""
     _stage(connection, chats)
     ours: dict[str, Any] = {"company_id": company_id}
     at = {"now": now}
-    connection.execute(statement("takeover/store_moved_imports"), ours | at)
-    connection.execute(statement("takeover/store_moved_sessions"), ours | at)
-    connection.execute(statement("takeover/mark_moved_analyses"))
-    targets = [Target(**row) for row in connection.execute(statement("takeover/find_moved_targets"), ours).mappings()]
-    connection.execute(statement("takeover/store_moved_transcripts"), at)
-    connection.execute(statement("takeover/update_moved_sessions"), at)
-    connection.execute(statement("takeover/store_moved_stages"))
-    connection.execute(statement("takeover/close_moved_requests"), at | {"reason": CLOSED})
-    requests = connection.execute(statement("takeover/store_moved_requests"), ours).one()
-    questions = connection.execute(statement("takeover/insert_moved_questions"), ours | at).rowcount
-    connection.execute(statement("takeover/delete_moved_questions"))
-    links = connection.execute(statement("takeover/link_moved_questions"), ours).rowcount
+    connection.execute(statement("takeover/store_taken_imports"), ours | at)
+    connection.execute(statement("takeover/store_taken_sessions"), ours | at)
+    connection.execute(statement("takeover/mark_taken_analyses"))
+    targets = [Target(**row) for row in connection.execute(statement("takeover/find_scratch_targets"), ours).mappings()]
+    connection.execute(statement("takeover/store_taken_transcripts"), at)
+    connection.execute(statement("takeover/update_taken_sessions"), at)
+    connection.execute(statement("takeover/store_scratch_stages"))
+    connection.execute(statement("takeover/close_scratch_requests"), at | {"reason": CLOSED})
+    requests = connection.execute(statement("takeover/store_scratch_requests"), ours).one()
+    questions = connection.execute(statement("takeover/insert_scratch_questions"), ours | at).rowcount
+    connection.execute(statement("takeover/delete_scratch_questions"))
+    links = connection.execute(statement("takeover/link_scratch_questions"), ours).rowcount
     stages = Counter(
-        {(row.stage, row.status): row.chats for row in connection.execute(statement("takeover/count_moved_stages"))}
+        {(row.stage, row.status): row.chats for row in connection.execute(statement("takeover/count_scratch_stages"))}
     )
     return StoredChats(
         targets=targets,
@@ -111,32 +111,34 @@ def store_chats(connection: Connection, company_id: UUID, chats: Sequence[MovedC
     )
 
 
-def _stage(connection: Connection, chats: Sequence[MovedChat]) -> None:
-    connection.execute(text("TRUNCATE moved_chats, moved_stages, moved_questions, moved_requests, moved_targets"))
+def _stage(connection: Connection, chats: Sequence[TakenChat]) -> None:
+    connection.execute(
+        text("TRUNCATE scratch_chats, scratch_stages, scratch_questions, scratch_requests, scratch_targets")
+    )
     numbered = list(enumerate(chats))
-    copy_rows(connection, "takeover/copy_moved_chats", (_chat_row(number, chat) for number, chat in numbered))
+    copy_rows(connection, "takeover/copy_scratch_chats", (_chat_row(number, chat) for number, chat in numbered))
     copy_rows(
         connection,
-        "takeover/copy_moved_stages",
+        "takeover/copy_scratch_stages",
         (row for number, chat in numbered for row in _stage_rows(number, chat)),
     )
     copy_rows(
         connection,
-        "takeover/copy_moved_questions",
+        "takeover/copy_scratch_questions",
         ((number, place, content) for number, chat in numbered for place, content in enumerate(chat.questions)),
     )
     copy_rows(
         connection,
-        "takeover/copy_moved_requests",
+        "takeover/copy_scratch_requests",
         (row for number, chat in numbered for row in _request_rows(number, chat)),
     )
     # Nobody else counts what a transaction has just staged, and without figures the plans are those for large tables.
     connection.execute(
-        text("ANALYZE moved_chats (chat, import_id), moved_stages (chat), moved_requests (chat, request_id)")
+        text("ANALYZE scratch_chats (chat, import_id), scratch_stages (chat), scratch_requests (chat, request_id)")
     )
 
 
-def _copy_messages(connection: Connection, chats: Sequence[MovedChat], targets: Iterable[Target]) -> int:
+def _copy_messages(connection: Connection, chats: Sequence[TakenChat], targets: Iterable[Target]) -> int:
     """Messages of new sessions, straight into their table: by way of a stage every message would be written twice."""
     stored = 0
     with copying(connection, "intake/copy_messages") as copy:
@@ -149,7 +151,7 @@ def _copy_messages(connection: Connection, chats: Sequence[MovedChat], targets: 
     return stored
 
 
-def _chat_row(number: int, chat: MovedChat) -> tuple[Any, ...]:
+def _chat_row(number: int, chat: TakenChat) -> tuple[Any, ...]:
     imported, transcript = chat.imported, chat.transcript
     _, start, end, *rest = map(imported.field, KNOWN_COLUMNS)
     return (
@@ -178,7 +180,7 @@ def _chat_row(number: int, chat: MovedChat) -> tuple[Any, ...]:
     )
 
 
-def _session_values(chat: MovedChat) -> tuple[Any, ...]:
+def _session_values(chat: TakenChat) -> tuple[Any, ...]:
     session = chat.session
     if session is None:
         return (None,) * 20
@@ -206,7 +208,7 @@ def _session_values(chat: MovedChat) -> tuple[Any, ...]:
     )
 
 
-def _stage_rows(number: int, chat: MovedChat) -> Iterable[tuple[Any, ...]]:
+def _stage_rows(number: int, chat: TakenChat) -> Iterable[tuple[Any, ...]]:
     for stage in chat.stages:
         yield (
             number,
@@ -220,14 +222,14 @@ def _stage_rows(number: int, chat: MovedChat) -> Iterable[tuple[Any, ...]]:
         )
 
 
-def _request_rows(number: int, chat: MovedChat) -> Iterable[tuple[Any, ...]]:
+def _request_rows(number: int, chat: TakenChat) -> Iterable[tuple[Any, ...]]:
     newest = next((request for request in reversed(chat.requests) if request.answered), None)
     for request in chat.requests:
         answer = chat.kept_answer if request is newest else None
         yield (number, *_request_row(chat, request, None if answer is None else json.dumps(answer)))
 
 
-def _request_row(chat: MovedChat, request: MovedRequest, answer: str | None) -> tuple[Any, ...]:
+def _request_row(chat: TakenChat, request: TakenRequest, answer: str | None) -> tuple[Any, ...]:
     status = RequestStatus.PROCESSING_COMPLETE if request.answered else RequestStatus.PROCESSING_FAILED
     return (
         request.request_id,

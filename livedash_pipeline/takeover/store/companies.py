@@ -21,9 +21,9 @@ from livedash_pipeline.base.store.tables import ai_model_pricing, ai_models, com
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.money.rules.pricing import PRICE_SOURCE
 from livedash_pipeline.takeover.rules.companies import (
-    MovedCompany,
-    MovedModel,
-    MovedPrice,
+    TakenCompany,
+    TakenModel,
+    TakenPrice,
     credential_variables,
     free_slug,
 )
@@ -40,7 +40,7 @@ class StoredCompany:
 
 
 @contextmanager
-def move_lock(engine: Engine) -> Iterator[Connection]:
+def takeover_lock(engine: Engine) -> Iterator[Connection]:
     """A connection of its own that holds the right to take a LiveDash database over.
 
     Raises:
@@ -49,7 +49,7 @@ def move_lock(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as connection:
         # Closed for real at the end, which frees all locks and temporary tables whatever has happened.
         connection.detach()
-        taken = connection.execute(statement("takeover/take_move_lock")).scalar_one()
+        taken = connection.execute(statement("takeover/take_takeover_lock")).scalar_one()
         connection.commit()
         if not taken:
             raise LivedashError(
@@ -61,7 +61,7 @@ def move_lock(engine: Engine) -> Iterator[Connection]:
             # At once: after a mere disconnect the server holds it a moment longer and refuses the next run.
             with suppress(DBAPIError, InvalidRequestError):
                 connection.rollback()
-                connection.execute(statement("takeover/free_move_lock"))
+                connection.execute(statement("takeover/free_takeover_lock"))
                 connection.commit()
 
 
@@ -71,7 +71,7 @@ def known_slugs(connection: Connection) -> set[str]:
 
 
 def store_company(
-    connection: Connection, moved: MovedCompany, taken: Collection[str], *, now: datetime
+    connection: Connection, moved: TakenCompany, taken: Collection[str], *, now: datetime
 ) -> StoredCompany:
     """Finds a company of the source by its id, or makes it, under a slug that nobody has, due for import at once."""
     known = connection.execute(select(companies.c.slug).where(companies.c.id == moved.company_id)).scalar_one_or_none()
@@ -117,7 +117,7 @@ def lock_company(connection: Connection, company: Company) -> None:
     connection.execute(statement("takeover/lock_company_claims"), {"company_id": company.id})
 
 
-def store_models(connection: Connection, moved: Sequence[MovedModel], *, now: datetime) -> tuple[dict[str, UUID], int]:
+def store_models(connection: Connection, moved: Sequence[TakenModel], *, now: datetime) -> tuple[dict[str, UUID], int]:
     """Stores models whose name is not known yet; returns our ids by the old ones, and how many are new."""
     if not moved:
         return {}, 0
@@ -143,7 +143,7 @@ def store_models(connection: Connection, moved: Sequence[MovedModel], *, now: da
 
 
 def store_prices(
-    connection: Connection, moved: Sequence[MovedPrice], models: Mapping[str, UUID], *, now: datetime
+    connection: Connection, moved: Sequence[TakenPrice], models: Mapping[str, UUID], *, now: datetime
 ) -> int:
     """Stores prices that begin at a moment at which the model has none; returns how many."""
     rows = [

@@ -1,7 +1,7 @@
 -- Analysis and extraction of questions are complete for sessions whose answers were written.
 INSERT INTO session_processing_status AS stage_row (import_id, stage, status, started_at, completed_at, metadata)
 SELECT
-    staged_answers.import_id,
+    scratch_answers.import_id,
     stages.stage,
     'COMPLETED',
     :now,
@@ -9,15 +9,15 @@ SELECT
     CASE stages.stage
         WHEN 'AI_ANALYSIS'
             THEN jsonb_build_object(
-                'language', staged_answers.answer ->> 'language',
-                'sentiment', staged_answers.answer ->> 'sentiment',
-                'category', staged_answers.answer ->> 'category',
-                'requestId', staged_answers.request_id,
-                'repairs', to_jsonb(staged_answers.answer_flags)
+                'language', scratch_answers.answer ->> 'language',
+                'sentiment', scratch_answers.answer ->> 'sentiment',
+                'category', scratch_answers.answer ->> 'category',
+                'requestId', scratch_answers.request_id,
+                'repairs', to_jsonb(scratch_answers.answer_flags)
             )
-        ELSE jsonb_build_object('questionsProcessed', jsonb_array_length(staged_answers.answer -> 'questions'))
+        ELSE jsonb_build_object('questionsProcessed', jsonb_array_length(scratch_answers.answer -> 'questions'))
     END
-FROM staged_answers
+FROM scratch_answers
 CROSS JOIN (VALUES ('AI_ANALYSIS'), ('QUESTION_EXTRACTION')) AS stages (stage)
 ON CONFLICT (import_id, stage) DO UPDATE
     SET

@@ -1,17 +1,17 @@
 -- The extraction of questions is complete for sessions whose kept answers were staged.
 INSERT INTO session_processing_status AS stage_row (import_id, stage, status, started_at, completed_at, metadata)
 SELECT
-    staged_answers.import_id,
+    scratch_answers.import_id,
     'QUESTION_EXTRACTION',
     'COMPLETED',
     :now,
     :now,
     jsonb_build_object(
-        'questionsProcessed', jsonb_array_length(staged_answers.answer -> 'questions'),
-        'requestId', staged_answers.request_id
+        'questionsProcessed', jsonb_array_length(scratch_answers.answer -> 'questions'),
+        'requestId', scratch_answers.request_id
     )
-FROM staged_answers
-ORDER BY staged_answers.import_id
+FROM scratch_answers
+ORDER BY scratch_answers.import_id
 ON CONFLICT (import_id, stage) DO UPDATE
     SET
         status = 'COMPLETED',

@@ -1,6 +1,6 @@
 -- Questions of answers that complete requests kept, in the form of staged answers; the analysis itself stays as it is. An
 -- answer that was taken over may hold what no answer of today does: it is cut to what the table of questions takes.
-CREATE TEMPORARY TABLE staged_answers ON COMMIT DROP AS
+CREATE TEMPORARY TABLE scratch_answers ON COMMIT DROP AS
 SELECT
     sessions.id AS session_id,
     sessions.import_id,

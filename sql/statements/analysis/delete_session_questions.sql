@@ -1,3 +1,3 @@
 DELETE FROM session_questions
-USING staged_answers
-WHERE session_questions.session_id = staged_answers.session_id
+USING scratch_answers
+WHERE session_questions.session_id = scratch_answers.session_id

@@ -1,10 +1,10 @@
 -- In content order, as every transaction inserts them: opposite orders deadlock.
 INSERT INTO questions (company_id, content, created_at)
 SELECT DISTINCT
-    staged_answers.company_id,
+    scratch_answers.company_id,
     asked.content,
     CAST(:now AS timestamptz)
-FROM staged_answers
-CROSS JOIN LATERAL jsonb_array_elements_text(staged_answers.answer -> 'questions') AS asked (content)
-ORDER BY staged_answers.company_id, asked.content
+FROM scratch_answers
+CROSS JOIN LATERAL jsonb_array_elements_text(scratch_answers.answer -> 'questions') AS asked (content)
+ORDER BY scratch_answers.company_id, asked.content
 ON CONFLICT (company_id, content) DO NOTHING

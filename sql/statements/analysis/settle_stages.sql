@@ -23,6 +23,6 @@ WHERE
     AND stage_row.stage = 'AI_ANALYSIS'
     AND stage_row.status = 'IN_PROGRESS'
     AND NOT EXISTS (
-        SELECT 1 FROM staged_answers
-        WHERE staged_answers.session_id = requests.session_id
+        SELECT 1 FROM scratch_answers
+        WHERE scratch_answers.session_id = requests.session_id
     )

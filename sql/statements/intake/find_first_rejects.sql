@@ -3,6 +3,6 @@ SELECT
     raw_text,
     reason,
     detail
-FROM import_stage_rejects
+FROM scratch_import_rejects
 ORDER BY line_number
 LIMIT :most

@@ -56,7 +56,7 @@ WITH changed AS (
         content_hash = stage.content_hash,
         import_run_id = :import_run_id,
         updated_at = :now
-    FROM import_stage AS stage
+    FROM scratch_imports AS stage
     WHERE
         known.company_id = :company_id
         AND known.external_session_id = stage.external_session_id
@@ -102,7 +102,7 @@ added AS (
         :import_run_id,
         :now,
         :now
-    FROM import_stage AS stage
+    FROM scratch_imports AS stage
     WHERE
         NOT EXISTS (
             SELECT 1

@@ -12,7 +12,7 @@ SELECT
     :now,
     :now,
     staged.stage_metadata
-FROM staged_sessions AS staged
+FROM scratch_sessions AS staged
 ORDER BY staged.import_id
 ON CONFLICT (import_id, stage) DO UPDATE
     SET

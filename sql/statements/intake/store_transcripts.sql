@@ -26,7 +26,7 @@ WITH stored AS (
         END,
         CASE WHEN incoming.error_code IS NULL THEN CAST(:now AS timestamptz) END,
         :now
-    FROM staged_transcripts AS incoming
+    FROM scratch_transcripts AS incoming
     ORDER BY incoming.import_id
     ON CONFLICT (import_id) DO UPDATE
         SET
@@ -71,7 +71,7 @@ SELECT
     :now,
     :now,
     incoming.stage_metadata
-FROM staged_transcripts AS incoming
+FROM scratch_transcripts AS incoming
 JOIN stored ON stored.import_id = incoming.import_id
 ORDER BY incoming.import_id
 ON CONFLICT (import_id, stage) DO UPDATE

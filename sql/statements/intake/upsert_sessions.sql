@@ -22,7 +22,7 @@ SELECT
     false,
     :now,
     :now
-FROM staged_sessions AS staged
+FROM scratch_sessions AS staged
 WHERE staged.error_message IS null
 ON CONFLICT (import_id) DO UPDATE
     SET

@@ -26,7 +26,7 @@ WITH judged AS (
                 -- Not by id alone: see requeue_requests.
                 AND (other.requested_at, other.id) > (requests.requested_at, requests.id)
         ) AS applies
-    FROM staged_results AS staged
+    FROM scratch_results AS staged
     JOIN ai_processing_requests AS requests ON requests.id = staged.request_id
     JOIN ai_request_attempts AS attempts
         ON attempts.request_id = requests.id AND attempts.batch_id = :batch_id AND NOT attempts.is_late

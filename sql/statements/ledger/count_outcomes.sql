@@ -1,5 +1,5 @@
 SELECT
-    staged_results.outcome,
+    scratch_results.outcome,
     count(*) AS requests
-FROM staged_results
-GROUP BY staged_results.outcome
+FROM scratch_results
+GROUP BY scratch_results.outcome

@@ -16,6 +16,6 @@ FROM (
         count(line_order) FILTER (WHERE NOT is_success) AS failed,
         coalesce(sum(prompt_tokens), 0) AS input_tokens,
         coalesce(sum(completion_tokens), 0) AS output_tokens
-    FROM staged_results
+    FROM scratch_results
 ) AS totals
 WHERE ai_batch_requests.id = :batch_id AND ai_batch_requests.processed_at IS NULL

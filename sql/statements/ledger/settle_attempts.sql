@@ -27,7 +27,7 @@ SET
     total_cost_usd = staged.total_cost_usd,
     usd_eur = CASE WHEN staged.total_cost_eur IS NOT NULL THEN CAST(:usd_eur AS numeric) END,
     total_cost_eur = staged.total_cost_eur
-FROM staged_results AS staged
+FROM scratch_results AS staged
 WHERE
     attempts.batch_id = :batch_id
     AND attempts.request_id = staged.request_id

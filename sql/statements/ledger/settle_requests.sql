@@ -28,7 +28,7 @@ WITH judged AS (
                 THEN 'PROCESSING_FAILED'
             ELSE 'PENDING_BATCHING'
         END AS next_status
-    FROM staged_results AS staged
+    FROM scratch_results AS staged
     JOIN ai_processing_requests AS requests ON requests.id = staged.request_id
     WHERE requests.batch_id = :batch_id AND requests.processing_status = 'BATCHING_IN_PROGRESS'
 )

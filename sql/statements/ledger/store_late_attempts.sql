@@ -40,7 +40,7 @@ WITH stored AS (
         staged.total_cost_usd,
         CASE WHEN staged.total_cost_eur IS NOT null THEN CAST(:usd_eur AS numeric) END,
         staged.total_cost_eur
-    FROM staged_results AS staged
+    FROM scratch_results AS staged
     JOIN ai_request_attempts AS settled
         ON settled.request_id = staged.request_id AND settled.batch_id = :batch_id AND NOT settled.is_late
     WHERE staged.outcome = ANY(:paid_outcomes)
@@ -58,7 +58,7 @@ totals AS (
         coalesce(sum(stored.prompt_tokens), 0) AS input_tokens,
         coalesce(sum(stored.completion_tokens), 0) AS output_tokens
     FROM stored
-    JOIN staged_results AS staged ON staged.request_id = stored.request_id
+    JOIN scratch_results AS staged ON staged.request_id = stored.request_id
     JOIN ai_request_attempts AS settled
         ON settled.request_id = stored.request_id AND settled.batch_id = :batch_id AND NOT settled.is_late
 ),

@@ -15,7 +15,7 @@ WHERE
             batches.usage ->> 'input_tokens' IS NULL
             AND batches.usage ->> 'output_tokens' IS NULL
             AND (batches.usage ->> 'total_tokens')::bigint <> (
-                -- As in `sum_staged_usage`.
+                -- As in `sum_scratch_usage`.
                 SELECT
                     coalesce(
                         sum(greatest(coalesce(prompt_tokens, 0) + coalesce(completion_tokens, 0), total_tokens)), 0

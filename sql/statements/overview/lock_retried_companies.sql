@@ -4,7 +4,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('derive_sessions:' || CAST(owners.
 FROM (
     SELECT DISTINCT imports.company_id
     FROM session_imports AS imports
-    WHERE imports.id IN (SELECT staged_retries.import_id FROM staged_retries)
+    WHERE imports.id IN (SELECT scratch_retries.import_id FROM scratch_retries)
     ORDER BY imports.company_id
     OFFSET 0
 ) AS owners

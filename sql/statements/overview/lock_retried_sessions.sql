@@ -3,7 +3,7 @@ SELECT count(*)
 FROM (
     SELECT sessions.id
     FROM sessions
-    WHERE sessions.id IN (SELECT staged_retries.session_id FROM staged_retries)
+    WHERE sessions.id IN (SELECT scratch_retries.session_id FROM scratch_retries)
     ORDER BY sessions.id
     FOR NO KEY UPDATE
 ) AS locked

@@ -13,7 +13,7 @@ WITH reset AS (
                 THEN stage_row.metadata || jsonb_build_object('reanalyseAfter', CAST(:now AS timestamptz))
             ELSE stage_row.metadata
         END
-    FROM eligible_retries AS eligible
+    FROM scratch_eligible_retries AS eligible
     WHERE
         stage_row.import_id = eligible.import_id
         AND stage_row.stage = :stage
@@ -24,7 +24,7 @@ WITH reset AS (
 later AS (
     UPDATE session_processing_status AS stage_row
     SET status = 'PENDING', error_message = NULL, started_at = NULL, completed_at = NULL
-    FROM eligible_retries AS eligible
+    FROM scratch_eligible_retries AS eligible
     WHERE
         stage_row.import_id = eligible.import_id
         AND stage_row.stage IN (

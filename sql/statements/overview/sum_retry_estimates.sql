@@ -5,7 +5,7 @@ SELECT
     count(*) AS sessions,
     coalesce(sum(eligible.token_estimate), 0) AS token_estimate,
     count(*) FILTER (WHERE eligible.token_estimate IS NULL) AS unknown
-FROM eligible_retries AS eligible
+FROM scratch_eligible_retries AS eligible
 JOIN companies ON companies.id = eligible.company_id
 GROUP BY companies.slug
 ORDER BY companies.slug

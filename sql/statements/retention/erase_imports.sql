@@ -6,5 +6,5 @@ SET
     ip_address = NULL,
     full_transcript_url = NULL,
     updated_at = :now
-FROM erased_sessions
-WHERE session_imports.id = erased_sessions.import_id
+FROM scratch_erased_sessions
+WHERE session_imports.id = scratch_erased_sessions.import_id

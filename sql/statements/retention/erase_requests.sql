@@ -14,5 +14,5 @@ SET
     raw_answer = NULL,
     parsed_answer = NULL,
     updated_at = :now
-FROM erased_sessions
-WHERE requests.session_id = erased_sessions.session_id
+FROM scratch_erased_sessions
+WHERE requests.session_id = scratch_erased_sessions.session_id

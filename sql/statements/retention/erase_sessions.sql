@@ -7,5 +7,5 @@ SET
     summary = NULL,
     stale = FALSE,
     updated_at = :now
-FROM erased_sessions
-WHERE sessions.id = erased_sessions.session_id
+FROM scratch_erased_sessions
+WHERE sessions.id = scratch_erased_sessions.session_id

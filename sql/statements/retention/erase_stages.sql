@@ -2,15 +2,15 @@
 -- stages go: they name addresses, and may quote what was read.
 INSERT INTO session_processing_status AS stage_row (import_id, stage, status, error_message, started_at, completed_at)
 SELECT
-    erased_sessions.import_id,
+    scratch_erased_sessions.import_id,
     processing_stages.name,
     'SKIPPED',
     :reason,
     :now,
     :now
-FROM erased_sessions
+FROM scratch_erased_sessions
 CROSS JOIN processing_stages
-ORDER BY erased_sessions.import_id, processing_stages.position
+ORDER BY scratch_erased_sessions.import_id, processing_stages.position
 ON CONFLICT (import_id, stage) DO UPDATE
     SET
         status = CASE

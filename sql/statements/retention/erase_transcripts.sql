@@ -8,8 +8,8 @@ SELECT
     imports.content_hash,
     'PRUNED',
     :now
-FROM erased_sessions
-JOIN session_imports AS imports ON imports.id = erased_sessions.import_id
+FROM scratch_erased_sessions
+JOIN session_imports AS imports ON imports.id = scratch_erased_sessions.import_id
 ORDER BY imports.id
 ON CONFLICT (import_id) DO UPDATE
     SET

@@ -1,9 +1,9 @@
 -- Deletes what the model answered; outcome, tokens, cost and what the session says of it stay.
 UPDATE ai_processing_requests AS requests
 SET raw_answer = NULL, parsed_answer = NULL, updated_at = :now
-FROM prunable_sessions
+FROM scratch_prunable_sessions
 WHERE
-    requests.session_id = prunable_sessions.session_id
+    requests.session_id = scratch_prunable_sessions.session_id
     AND requests.processing_status IN ('PROCESSING_COMPLETE', 'PROCESSING_FAILED')
     AND (requests.raw_answer IS NOT NULL OR requests.parsed_answer IS NOT NULL)
-    AND prunable_sessions.prunes_answers
+    AND scratch_prunable_sessions.prunes_answers

@@ -2,17 +2,17 @@
 WITH emptied AS (
     UPDATE sessions
     SET initial_msg = NULL, updated_at = :now
-    FROM prunable_sessions
+    FROM scratch_prunable_sessions
     WHERE
-        sessions.id = prunable_sessions.session_id
+        sessions.id = scratch_prunable_sessions.session_id
         AND sessions.initial_msg IS NOT NULL
-        AND prunable_sessions.prunes_messages
+        AND scratch_prunable_sessions.prunes_messages
 )
 
 UPDATE session_imports
 SET initial_message = NULL, updated_at = :now
-FROM prunable_sessions
+FROM scratch_prunable_sessions
 WHERE
-    session_imports.id = prunable_sessions.import_id
+    session_imports.id = scratch_prunable_sessions.import_id
     AND session_imports.initial_message IS NOT NULL
-    AND prunable_sessions.prunes_messages
+    AND scratch_prunable_sessions.prunes_messages

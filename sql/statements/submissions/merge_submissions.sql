@@ -23,7 +23,7 @@ WITH compared AS MATERIALIZED (
                 THEN 'texts_deleted'
             ELSE 'updated'
         END AS outcome
-    FROM staged_submissions AS staged
+    FROM scratch_submissions AS staged
     LEFT JOIN session_imports AS known
         ON known.company_id = :company_id AND known.external_session_id = staged.external_session_id
 ),
@@ -50,7 +50,7 @@ merged AS (
         staged.content_hash,
         :now,
         :now
-    FROM staged_submissions AS staged
+    FROM scratch_submissions AS staged
     JOIN compared ON compared.position = staged.position
     WHERE compared.outcome IN ('created', 'updated')
     ORDER BY staged.external_session_id
@@ -103,7 +103,7 @@ stored AS (
         :now,
         :now
     FROM merged
-    JOIN staged_submissions AS staged ON staged.external_session_id = merged.external_session_id
+    JOIN scratch_submissions AS staged ON staged.external_session_id = merged.external_session_id
     ORDER BY merged.id
     ON CONFLICT (import_id) DO UPDATE
         SET

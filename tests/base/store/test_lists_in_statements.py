@@ -10,7 +10,6 @@ import pytest
 from livedash_pipeline.base.rules.states import (
     OPEN_REQUESTS,
     PASSED_STAGES,
-    WORKING_COMPANIES,
     BatchStatus,
     StageStatus,
 )
@@ -28,10 +27,10 @@ OVER = {StageStatus.COMPLETED, StageStatus.FAILED, StageStatus.SKIPPED}
     ("member", "rules"),
     [
         ("BATCHING_IN_PROGRESS", [OPEN_REQUESTS]),
-        ("ACTIVE", [WORKING_COMPANIES]),
         (StageStatus.SKIPPED, [PASSED_STAGES, OVER]),
         # These are given to statements by name.
         ("parsed", []),
+        ("ACTIVE", []),
         (BatchStatus.VALIDATING, []),
         (BatchStatus.CANCELLED, []),
     ],

@@ -85,8 +85,8 @@ def test_statements_know_which_sessions_are_done(
     pages = {"company_id": company.id, "after": "", "until": "~"}
     with engine.connect() as connection:
         assert ids(connection, unsettled, company_id=None) == {each for each in found if not is_done(found[each])}
-        connection.execute(statement("retention/create_prunable_sessions"), pages | cutoffs)
-        prunable = "SELECT import_id FROM prunable_sessions WHERE {}"
+        connection.execute(statement("retention/create_scratch_prunable_sessions"), pages | cutoffs)
+        prunable = "SELECT import_id FROM scratch_prunable_sessions WHERE {}"
         assert ids(connection, prunable.format("prunes_messages")) == {each for each in found if is_done(found[each])}
         derived = {each for each, statuses in found.items() if is_done(statuses[:ANALYSIS])}
         assert ids(connection, prunable.format("prunes_transcript")) == derived
@@ -103,7 +103,7 @@ def test_statements_know_which_sessions_are_ready_for_a_stage(
         assert waiting == {each for each in ready if found[each][place] is S.PENDING}
         retried = {"ids": found, "filtered": False, "company_id": None, "reanalyse": False, "lock": False}
         stage_retries(connection, stage, **retried)  # type: ignore[arg-type]
-        eligible = ids(connection, "SELECT import_id FROM eligible_retries WHERE is_ready")
+        eligible = ids(connection, "SELECT import_id FROM scratch_eligible_retries WHERE is_ready")
         assert eligible == {each for each in ready if found[each][place] is S.FAILED}
         started = stages.start_stage(connection, stage, found, now=NOW).moved
         assert set(started) == {each for each in ready if S.IN_PROGRESS in STAGE_MOVES[found[each][place]]}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livedash_pipeline.intake.rules.csv_fields import RecordTimes, content_hash, read_record
-from livedash_pipeline.intake.rules.csv_layout import COLUMNS, CSV_COLUMNS, STAGE_COLUMNS
+from livedash_pipeline.intake.rules.csv_layout import COLUMNS, CSV_COLUMNS, SCRATCH_COLUMNS
 from livedash_pipeline.intake.rules.csv_records import Block
 from livedash_pipeline.intake.steps.csv_columns import ColumnReader
 
@@ -36,7 +36,7 @@ RECORDS = st.builds(
 def test_columns_read_at_once_say_what_the_core_says_of_each_record(rows: list[list[str]], zone: ZoneInfo) -> None:
     lines = list(range(1, len(rows) + 1))
     typed = ColumnReader(zone).read(Block(rows, lines, [1] * len(rows), [",".join(row) for row in rows]))
-    staged = {row[0]: dict(zip(STAGE_COLUMNS, row, strict=True)) for row in typed.stage_rows()}
+    staged = {row[0]: dict(zip(SCRATCH_COLUMNS, row, strict=True)) for row in typed.scratch_rows()}
     rejected = {reject.line: reject for reject in typed.rejects}
     assert set(staged) | set(rejected) == set(lines)
     for line, row in zip(lines, rows, strict=True):
@@ -54,5 +54,5 @@ def test_columns_read_at_once_say_what_the_core_says_of_each_record(rows: list[l
 
 def test_no_records_are_no_trouble() -> None:
     typed = ColumnReader(ZoneInfo("UTC")).read(Block())
-    assert list(typed.stage_rows()) == []
+    assert list(typed.scratch_rows()) == []
     assert typed.rejects == []

@@ -7,7 +7,7 @@ import uuid
 from sqlalchemy import Engine, text
 
 from livedash_pipeline.base.store.statements import statement
-from livedash_pipeline.intake.store.imports import create_stage
+from livedash_pipeline.intake.store.imports import create_scratch
 from tests.conftest import NOW
 
 
@@ -18,7 +18,7 @@ def test_a_table_that_was_vacuumed_while_it_was_empty_is_not_read_again_for_ever
     values = {"company_id": uuid.uuid4(), "import_run_id": uuid.uuid4(), "now": NOW, "time_zone": "UTC"}
     named = {name: value for name, value in values.items() if f":{name}" in merge.text}
     with engine.begin() as connection:
-        create_stage(connection)
+        create_scratch(connection)
         plan = "\n".join(connection.execute(text(f"EXPLAIN {merge.text}"), named).scalars())
     assert "Insert on session_imports" in plan
     assert "Nested Loop Anti Join" not in plan

@@ -109,7 +109,7 @@ def test_an_ended_batch_that_was_given_up_and_shows_again_stays_closed(begin: Be
     before = ledger(going.engine)
     going.service.batches |= batches
     report = reconcile_batches(going.context)
-    assert (report.adopted, report.surplus_cancelled, report.strangers) == (0, 0, 0)
+    assert (report.adopted, report.surplus_cancelled, report.unknown) == (0, 0, 0)
     assert ingest_finished(going.context).outcomes == {}
     assert ledger(going.engine) == before
 

@@ -241,7 +241,7 @@ def test_a_requeue_never_meets_a_live_batch(engine: Engine, scripted: BatchConte
     assert requeue() == 0, "the service may still answer them"
     service.end("batch_0", "cancelled", request_counts=NONE_RAN)
     poll_batches(scripted)
-    assert requeue() == 0, "what it answered is not taken in yet"
+    assert requeue() == 0, "what it answered is not ingested yet"
     ingest_finished(scripted)
     assert requeue() == 3
 

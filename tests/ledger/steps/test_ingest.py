@@ -129,7 +129,7 @@ def test_what_is_not_ours_is_counted_and_changes_nothing(begin: Begin) -> None:
     ]
     report = going.end(output=output, error=[refused(first, 500), refused(second, 500)]).ingest()
     assert going.outcomes() == {first: "parsed", second: "parsed", third: "missing"}
-    assert (report.strangers, report.repeated, report.unreadable) == (3, 3, 2)
+    assert (report.unknown_lines, report.repeated, report.unreadable) == (3, 3, 2)
     with going.engine.connect() as connection:
         assert session_values(connection, going.requests()[0].session_id)["summary"] == analysis("")["summary"]
 

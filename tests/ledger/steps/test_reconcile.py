@@ -63,7 +63,7 @@ def set_rows(engine: Engine, **values: Any) -> None:
 
 
 def settle(context: BatchContext, service: BatchService, name: str = "batch_0") -> None:
-    """The batch ends with all its answers, and they are taken in."""
+    """The batch ends with all its answers, and they are ingested."""
     lines = [answered(request, analysis(session)) for request, session in service.sessions_of(name).items()]
     service.end(
         name, output=lines, error=[], request_counts={"total": len(lines), "completed": len(lines), "failed": 0}
@@ -113,7 +113,7 @@ def test_a_batch_beside_the_one_that_the_row_names_is_surplus(
     submit(scripted)
     plant(service, "batch_late", row(engine).id, file="file-in-0")
     report = reconcile_batches(scripted)
-    assert (report.surplus_cancelled, report.strangers) == (1, 0)
+    assert (report.surplus_cancelled, report.unknown) == (1, 0)
     assert service.batches["batch_late"]["status"] == "cancelling"
     assert service.batches["batch_0"]["status"] == "validating"
     found = surplus(engine)
@@ -132,7 +132,7 @@ def test_the_whole_listing_is_compared_however_long_it_is(
     for number in range(120):
         service.batches[f"other_{number}"] = {"id": f"other_{number}", "status": "in_progress", "created_at": 2_000}
     report = reconcile_batches(scripted)
-    assert (report.surplus_cancelled, report.strangers) == (1, 120)
+    assert (report.surplus_cancelled, report.unknown) == (1, 120)
     assert service.batches["batch_oldest"]["status"] == "cancelling"
 
 
@@ -158,7 +158,7 @@ def test_a_batch_of_the_create_of_an_open_row_is_adopted_and_no_surplus(
 ) -> None:
     plant(service, "batch_mine", unknown_create.id, file="file-in-0", nonce=unknown_create.create_nonce)
     report = reconcile_batches(scripted)
-    assert (report.surplus_cancelled, report.adopted, report.strangers) == (0, 1, 0)
+    assert (report.surplus_cancelled, report.adopted, report.unknown) == (0, 1, 0)
     assert service.batches["batch_mine"]["status"] == "in_progress"
     assert rows_of(engine, ai_surplus_batches) == []
     poll_batches(scripted)
@@ -194,7 +194,7 @@ def test_strangers_are_counted_and_never_touched(
     service.batches["theirs"] = {"id": "theirs", "status": "in_progress", "input_file_id": "file-theirs", **fields}
     before = dict(service.batches["theirs"])
     report = reconcile_batches(scripted)
-    assert (report.strangers, report.surplus_cancelled) == (1, 0)
+    assert (report.unknown, report.surplus_cancelled) == (1, 0)
     assert service.batches["theirs"] == before
     assert "cancel" not in service.calls
     assert rows_of(engine, ai_surplus_batches) == []

@@ -240,7 +240,7 @@ def test_waiting_for_whole_files_is_said_everywhere(world: World) -> None:
         assert "the next look is at" in each["standsStillBecause"] and "--accept-files" in each["standsStillBecause"]
     told = [each["message"] for each in report_status(world.engine, world.context.settings, KINDS)["obstacles"]]
     assert any(each.startswith("2 batches wait for whole files; the next look is at ") for each in told)
-    assert not any("not taken in" in each for each in told)
+    assert not any("not ingested" in each for each in told)
 
 
 @pytest.mark.parametrize(

@@ -67,13 +67,13 @@ def batch_of(engine: Engine, company: Company, count: int, **values: Any) -> tup
 
 
 def stage(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    settlement.open_stage(connection)
+    settlement.open_scratch(connection)
     columns = ("error_message", "prompt_tokens", "total_cost_usd", "raw_answer")
     for place, row in enumerate(rows):
         values = {"counted_release": False, "precedence": 0} | dict.fromkeys(columns) | row
         connection.execute(
             text(
-                "INSERT INTO staged_results (line_order, precedence, request_id, outcome, counted_release, error_message,"
+                "INSERT INTO scratch_results (line_order, precedence, request_id, outcome, counted_release, error_message,"
                 " prompt_tokens, total_cost_usd, total_cost_eur, raw_answer) VALUES (:place, :precedence, :request_id, :outcome,"
                 " :counted_release, :error_message, :prompt_tokens, :total_cost_usd, :total_cost_usd, :raw_answer)"
             ),
@@ -275,7 +275,7 @@ def test_of_several_lines_about_a_request_the_first_of_the_highest_precedence_co
     with engine.begin() as connection:
         stage(connection, rows)
         assert settlement.drop_repeated(connection, batch_id) == (1, 3)
-        kept = connection.execute(text("SELECT line_order, request_id FROM staged_results")).all()
+        kept = connection.execute(text("SELECT line_order, request_id FROM scratch_results")).all()
     assert [tuple(row) for row in kept] == [(3, request_id)]
 
 
@@ -283,10 +283,10 @@ def test_every_request_without_a_line_gets_the_outcome_of_the_batch(engine: Engi
     batch_id, ids = batch_of(engine, company, 3)
     with engine.begin() as connection:
         stage(connection, [{"request_id": ids[1], "outcome": "parsed"}])
-        staged = settlement.stage_unanswered(
+        staged = settlement.add_unanswered(
             connection, batch_id, Outcome.MISSING, error_code="missing", error_message=None
         )
-        rows = connection.execute(text("SELECT request_id, outcome FROM staged_results"))
+        rows = connection.execute(text("SELECT request_id, outcome FROM scratch_results"))
         found = {row.request_id: row.outcome for row in rows}
     assert staged == 2
     assert found == {ids[0]: "missing", ids[1]: "parsed", ids[2]: "missing"}
@@ -311,18 +311,18 @@ def test_the_cost_of_a_batch_is_unknown_if_that_of_a_paid_answer_is(engine: Engi
 
 def test_refusals_in_as_many_words_as_lines_are_not_compared_one_by_one(engine: Engine) -> None:
     said = [f"No. (req_{number})" for number in range(2000)]
-    release = statement("ledger/release_staged_refusals")
+    release = statement("ledger/release_scratch_refusals")
     with engine.begin() as connection:
-        settlement.open_stage(connection)
+        settlement.open_scratch(connection)
         connection.execute(
             text(
-                "INSERT INTO staged_results (line_order, request_id, outcome, counted_release, error_message, http_status)"
+                "INSERT INTO scratch_results (line_order, request_id, outcome, counted_release, error_message, http_status)"
                 " SELECT 1, gen_random_uuid(), 'rejected', false, said, 400 FROM unnest(CAST(:said AS text[])) AS said"
             ),
             {"said": said},
         )
-        connection.execute(text("ANALYZE staged_results"))
+        connection.execute(text("ANALYZE scratch_results"))
         values = {"codes": [None] * len(said), "messages": said}
         plan = "\n".join(connection.execute(text(f"EXPLAIN {release.text}"), values).scalars())
-        assert "Update on staged_results" in plan and "Nested Loop" not in plan
+        assert "Update on scratch_results" in plan and "Nested Loop" not in plan
         assert connection.execute(release, values).rowcount == len(said)

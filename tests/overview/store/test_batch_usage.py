@@ -11,8 +11,8 @@ from sqlalchemy import Engine, insert, text
 from livedash_pipeline.base.rules.token_usage import TokenUsage
 from livedash_pipeline.base.store.statements import statement, with_lists
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_request_attempts
-from livedash_pipeline.ledger.store.results.finished import staged_usage
-from livedash_pipeline.ledger.store.results.settlement import open_stage
+from livedash_pipeline.ledger.store.results.finished import scratch_usage
+from livedash_pipeline.ledger.store.results.settlement import open_scratch
 from livedash_pipeline.money.rules.pricing import usage_differs
 from tests.conftest import NOW
 
@@ -69,12 +69,12 @@ def test_the_check_finds_the_batches_whose_usage_differs_from_their_lines(engine
 
 def test_staged_lines_add_up_as_their_usages_do(engine: Engine) -> None:
     query = text(
-        "INSERT INTO staged_results (request_id, outcome, counted_release, prompt_tokens, completion_tokens, total_tokens)"
+        "INSERT INTO scratch_results (request_id, outcome, counted_release, prompt_tokens, completion_tokens, total_tokens)"
         " VALUES (gen_random_uuid(), 'parsed', false, :prompt, :completion, :total)"
     )
     with engine.connect() as connection:
-        open_stage(connection)
-        assert staged_usage(connection) == TokenUsage(0, 0, 0)
+        open_scratch(connection)
+        assert scratch_usage(connection) == TokenUsage(0, 0, 0)
         named = [dict(zip(("prompt", "completion", "total"), line, strict=True)) for line in LINES]
         connection.execute(query, named)
-        assert staged_usage(connection) == usage_of(LINES)
+        assert scratch_usage(connection) == usage_of(LINES)

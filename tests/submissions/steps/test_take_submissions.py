@@ -383,10 +383,10 @@ def test_a_later_import_of_the_csv_leaves_submitted_sessions_alone(engine: Engin
     submit(engine, company, submission())
     with engine.begin() as connection:
         run_id = imports.start_run(connection, company, dagster_run_id=None, now=NOW)
-        imports.create_stage(connection)
+        imports.create_scratch(connection)
         connection.execute(
             text("""
-                INSERT INTO import_stage (line_number, line_count, external_session_id, start_time_raw, end_time_raw,
+                INSERT INTO scratch_imports (line_number, line_count, external_session_id, start_time_raw, end_time_raw,
                     start_epoch, end_epoch, content_hash) VALUES (1, 1, 'chat-1', 'x', 'y', 0, 0, 'of the csv')
             """)
         )

@@ -17,15 +17,15 @@ from livedash_pipeline.takeover.rules.chats import (
     IN_OPEN_BATCH,
     NOT_SENT,
     ChatRules,
-    MovedChat,
     SourceChat,
-    move_chat,
+    TakenChat,
+    take_chat,
 )
 from livedash_pipeline.takeover.rules.companies import credential_variables, free_slug
 from livedash_pipeline.takeover.rules.imports import END_FIRST, NO_ROW, NO_TIME
 from livedash_pipeline.takeover.rules.requests import ABANDONED, OldBatch
 from livedash_pipeline.takeover.rules.sessions import NO_QUESTION
-from livedash_pipeline.takeover.rules.stages import OPEN_BATCH, Evidence, MovedStage, move_stages
+from livedash_pipeline.takeover.rules.stages import OPEN_BATCH, Evidence, TakenStage, take_stages
 from livedash_pipeline.takeover.rules.values import Note, whole
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -100,9 +100,9 @@ def chat(**parts: Any) -> SourceChat:
     return SourceChat(**(rows | parts))
 
 
-def moved(**parts: Any) -> tuple[MovedChat, list[Note]]:
+def moved(**parts: Any) -> tuple[TakenChat, list[Note]]:
     notes: list[Note] = []
-    found = move_chat(chat(**parts), RULES, notes)
+    found = take_chat(chat(**parts), RULES, notes)
     assert found is not None, notes
     return found, notes
 
@@ -208,21 +208,21 @@ def test_a_request_that_waits_is_left_to_this_pipeline() -> None:
 )
 def test_a_failed_analysis_says_why_it_is_not_bought(evidence: Evidence, said: str) -> None:
     rows = [stage_row(Stage.AI_ANALYSIS, "FAILED", errorMessage="Rate limit", metadata={"tries": 2})]
-    analysis = move_stages(rows, evidence, "s", [])[3]
+    analysis = take_stages(rows, evidence, "s", [])[3]
     assert analysis.stage is Stage.AI_ANALYSIS
     assert analysis.error_message is not None and said in analysis.error_message
     assert json.loads(analysis.metadata_text) == {"tries": 2}
 
 
 def test_numbers_of_metadata_stay_numbers_while_a_float_is_large_enough() -> None:
-    stage = MovedStage(Stage.CSV_IMPORT, StageStatus.COMPLETED, metadata={"a": Decimal("1.5"), "b": Decimal("1e999")})
+    stage = TakenStage(Stage.CSV_IMPORT, StageStatus.COMPLETED, metadata={"a": Decimal("1.5"), "b": Decimal("1e999")})
     assert json.loads(stage.metadata_text) == {"a": 1.5, "b": "1E+999"}
 
 
 def test_a_stage_that_ends_before_it_begins_keeps_its_end() -> None:
     notes: list[Note] = []
     row = stage_row(Stage.CSV_IMPORT, "COMPLETED", startedAt="2025-05-02T00:00:00", completedAt="2025-05-01T00:00:00")
-    stage = move_stages([row], Evidence(), "s", notes)[0]
+    stage = take_stages([row], Evidence(), "s", notes)[0]
     assert (stage.started_at, stage.completed_at) == (None, datetime(2025, 5, 1, tzinfo=UTC))
     assert len(notes) == 1
 
@@ -240,7 +240,7 @@ def test_a_stage_that_ends_before_it_begins_keeps_its_end() -> None:
 )
 def test_where_fetch_and_creation_stand(evidence: Evidence, told: str, fetch: str, creation: str) -> None:
     rows = [stage_row(stage, told) for stage in (Stage.TRANSCRIPT_FETCH, Stage.SESSION_CREATION)]
-    found = {stage.stage: stage.status for stage in move_stages(rows, evidence, "s", [])}
+    found = {stage.stage: stage.status for stage in take_stages(rows, evidence, "s", [])}
     assert (found[Stage.TRANSCRIPT_FETCH], found[Stage.SESSION_CREATION]) == (fetch, creation)
 
 
@@ -298,7 +298,7 @@ def test_a_chat_without_any_time_is_left_behind_with_all_of_its_rows(
     imported: dict[str, Any] | None, session: dict[str, Any] | None, reason: str
 ) -> None:
     notes: list[Note] = []
-    assert move_chat(chat(imported=imported, session=session), RULES, notes) is None
+    assert take_chat(chat(imported=imported, session=session), RULES, notes) is None
     assert reasons(notes) == [reason] + [HANGS_ON_SKIPPED] * 4
     assert all(note.skipped for note in notes)
 

@@ -15,18 +15,18 @@ from hypothesis import strategies as st
 
 from livedash_pipeline.base.rules.states import CompanyStatus, Stage, StageStatus
 from livedash_pipeline.intake.rules.csv_fields import content_hash
-from livedash_pipeline.takeover.rules.chats import ChatRules, SourceChat, move_chat
+from livedash_pipeline.takeover.rules.chats import ChatRules, SourceChat, take_chat
 from livedash_pipeline.takeover.rules.companies import (
-    MovedCompany,
+    TakenCompany,
     credential_variables,
     free_slug,
-    move_company,
-    move_model,
-    move_price,
     slug_of,
+    take_company,
+    take_model,
+    take_price,
 )
 from livedash_pipeline.takeover.rules.requests import OldBatch, RequestEnd, request_end
-from livedash_pipeline.takeover.rules.stages import Evidence, move_stages, text_without_unstorable
+from livedash_pipeline.takeover.rules.stages import Evidence, take_stages, text_without_unstorable
 from livedash_pipeline.takeover.rules.values import Note, complaint, decimal_text, kept_id, moment
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -86,7 +86,7 @@ sessions = row(
     updatedAt=times,
 )
 messages = row(role=anything, content=anything, order=st.integers(-2, 9), timestamp=times, sessionId=st.just("s"))
-stage_rows = row(
+scratch_rows = row(
     stage=stages,
     status=words,
     startedAt=times,
@@ -113,7 +113,7 @@ chats = st.builds(
     imports,
     st.none() | sessions,
     st.lists(messages, max_size=4),
-    st.lists(stage_rows, max_size=4),
+    st.lists(scratch_rows, max_size=4),
     st.lists(questions, max_size=4),
     st.lists(requests, max_size=3),
 ) | st.builds(SourceChat, st.none(), sessions)
@@ -122,7 +122,7 @@ chats = st.builds(
 @given(chats)
 def test_whatever_a_chat_holds_it_becomes_rows_that_our_tables_take_or_notes(chat: SourceChat) -> None:
     notes: list[Note] = []
-    moved = move_chat(chat, RULES, notes)
+    moved = take_chat(chat, RULES, notes)
     if moved is None:
         assert any(note.skipped for note in notes)
         return
@@ -157,7 +157,7 @@ def test_whatever_a_chat_holds_it_becomes_rows_that_our_tables_take_or_notes(cha
 @given(chats)
 def test_no_row_is_lost_without_a_note(chat: SourceChat) -> None:
     notes: list[Note] = []
-    moved = move_chat(chat, RULES, notes)
+    moved = take_chat(chat, RULES, notes)
     skipped = {table: sum(note.count for note in notes if note.skipped and note.table == table) for table in _TABLES}
     kept = {
         "Session": int(moved is not None and moved.session is not None),
@@ -176,7 +176,7 @@ def test_no_row_is_lost_without_a_note(chat: SourceChat) -> None:
 
 @given(chats)
 def test_what_was_answered_or_is_in_an_open_batch_is_never_pending(chat: SourceChat) -> None:
-    moved = move_chat(chat, RULES, [])
+    moved = take_chat(chat, RULES, [])
     ends = {request_end(request, BATCHES) for request in chat.requests}
     event(", ".join(sorted(end.name for end in ends)))
     if moved is not None and ends & {RequestEnd.ANSWERED, RequestEnd.OPEN, RequestEnd.ABANDONED}:
@@ -243,8 +243,8 @@ def test_slugs_are_valid_and_free(name: str, others: int) -> None:
     assert all(re.fullmatch("[A-Z][A-Z0-9_]*", variable) for variable in credential_variables(slug))
 
 
-def company(notes: list[Note] | None = None, **values: object) -> MovedCompany:
-    return move_company(
+def company(notes: list[Note] | None = None, **values: object) -> TakenCompany:
+    return take_company(
         {"id": "c", "name": "Acme", "csvUrl": "https://h/a.csv", **values}, [] if notes is None else notes
     )
 
@@ -280,15 +280,15 @@ def test_prices_are_per_million_and_impossible_ones_are_skipped() -> None:
     notes: list[Note] = []
     good = {"id": "p", "aiModelId": "m", "promptTokenCost": Decimal("1.5e-07"), "completionTokenCost": Decimal("6e-07")}
     begins = {"effectiveFrom": "2025-01-01T00:00:00"}
-    moved = move_price(good | begins | {"effectiveUntil": "2024-01-01T00:00:00"}, notes)
+    moved = take_price(good | begins | {"effectiveUntil": "2024-01-01T00:00:00"}, notes)
     assert moved is not None
     assert (moved.input_usd, moved.output_usd, moved.effective_until) == (Decimal("0.15"), Decimal("0.6"), None)
-    ended = move_price(good | begins | {"effectiveUntil": "2025-02-01T00:00:00"}, [])
+    ended = take_price(good | begins | {"effectiveUntil": "2025-02-01T00:00:00"}, [])
     assert ended is not None and ended.effective_until == datetime(2025, 2, 1, tzinfo=UTC)
-    assert move_price(good, notes) is None
-    assert move_price(good | begins | {"promptTokenCost": -1}, notes) is None
+    assert take_price(good, notes) is None
+    assert take_price(good | begins | {"promptTokenCost": -1}, notes) is None
     assert [note.skipped for note in notes] == [False, True, True]
-    assert move_model({"id": "m", "name": "gpt-4o", "isActive": False}).is_active is False
+    assert take_model({"id": "m", "name": "gpt-4o", "isActive": False}).is_active is False
 
 
 @pytest.mark.parametrize(
@@ -327,7 +327,7 @@ def test_json_without_what_jsonb_refuses_keeps_the_rest() -> None:
 
 def test_a_chat_without_any_row_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="without a row"):
-        move_chat(SourceChat(None, None), RULES, [])
+        take_chat(SourceChat(None, None), RULES, [])
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ def test_a_chat_without_any_row_is_a_mistake_of_the_caller() -> None:
 )
 def test_where_an_analysis_stands(told: str | None, evidence: Evidence, status: str) -> None:
     rows = [{"stage": "AI_ANALYSIS", "status": told}] if told else []
-    stages = {stage.stage: stage for stage in move_stages(rows, evidence, "s", [])}
+    stages = {stage.stage: stage for stage in take_stages(rows, evidence, "s", [])}
     assert stages[Stage.AI_ANALYSIS].status == status
     extraction = "SKIPPED" if status == "SKIPPED" else "PENDING"
     assert stages[Stage.QUESTION_EXTRACTION].status == extraction

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, UsageError
 from livedash_pipeline.sources.takeover.database import ChunkSize
 from livedash_pipeline.takeover.steps.run import import_livedash
-from livedash_pipeline.takeover.store.companies import move_lock
+from livedash_pipeline.takeover.store.companies import takeover_lock
 from tests.takeover.steps.old_system import ANALYSIS, DONE, OldSystem
 from tests.takeover.steps.our_side import everything, stages_of
 
@@ -189,7 +189,7 @@ def test_our_own_database_is_refused_as_a_source(engine: Engine, database_url: s
 
 
 def test_two_runs_at_once_are_refused(engine: Engine, old: OldSystem) -> None:
-    with move_lock(engine), pytest.raises(LivedashError, match="Another import-livedash is running"):
+    with takeover_lock(engine), pytest.raises(LivedashError, match="Another import-livedash is running"):
         import_livedash(engine, old.url)
 
 

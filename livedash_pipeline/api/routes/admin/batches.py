@@ -29,7 +29,7 @@ from livedash_pipeline.overview.steps import inspections
 
 _CANCEL = admin_write("cancel", body="optional json")
 _RECONCILE = admin_write("reconcile", body="optional json")
-# The wish is written down first; what the service does not take in this time, the next poll repeats.
+# The wish is written down first; what the service does not ingest this time, the next poll repeats.
 _CANCEL_SECONDS = 10.0
 _TO_ONE = {
     "batch": {"operationId": "describe_batch", "parameters": {"batch_id": "$response.body#/batches/0/id"}},

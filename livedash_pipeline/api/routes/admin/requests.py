@@ -1,4 +1,4 @@
-"""Admin routes about requests and where sessions stand: the three of the user's plan, and one request in full.
+"""Admin routes about requests and where sessions stand: summary, pages and requeue, and one request in full.
 
 Add a route about requests, stages or rejects. All of them need a platform administrator's token.
 """

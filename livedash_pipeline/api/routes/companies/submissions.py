@@ -51,8 +51,7 @@ from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.submissions.rules.items import MAX_ITEM_BYTES, AcceptedItem, RefusedItem, read_item
 from livedash_pipeline.submissions.rules.json_items import ArraySplitter, LineSplitter
-from livedash_pipeline.submissions.steps import feed as company_results
-from livedash_pipeline.submissions.steps import submitted_session
+from livedash_pipeline.submissions.steps import feed, submitted_session
 from livedash_pipeline.submissions.steps.idempotency import OnceAnswer, RequestKey
 from livedash_pipeline.submissions.steps.take_submissions import (
     MAX_ITEMS,
@@ -289,7 +288,7 @@ def _add_results(routes: APIRouter) -> None:
     @allow(_READ_RESULTS)
     def results(request: Request, query: Annotated[ResultsQuery, Query()]) -> Response:
         """A feed to follow: keep `nextCursor` and ask with it again. A session that is analysed again comes again."""
-        document = company_results.list_results(
+        document = feed.list_results(
             services_of(request).engine,
             company_of(request),
             since=query.since,

@@ -101,12 +101,12 @@ ai_batch_requests = Table(
     Column("reported_completed", Integer),
     Column("reported_failed", Integer),
     Column("usage", JSONB),
-    # What the lines said, written when they are taken in; both are compared by asset checks.
+    # What the lines said, written when they are ingested; both are compared by asset checks.
     Column("lines_succeeded", Integer),
     Column("lines_failed", Integer),
     Column("lines_input_tokens", BigInteger),
     Column("lines_output_tokens", BigInteger),
-    # How often results were asked for, and equal short downloads in a row (design: three are believed).
+    # How often results were asked for, and equal short downloads in a row, of which three are believed.
     Column("ingest_asks", Integer, nullable=False, server_default=text("0")),
     Column("short_downloads", Integer, nullable=False, server_default=text("0")),
     Column("short_download_hash", Text),

@@ -144,7 +144,7 @@ session_imports = Table(
     Column("content_hash", Text, nullable=False),
     reference("import_run_id", "import_runs.id", nullable=True),
     Column("legacy_id", Text, unique=True),
-    # Its texts were deleted on request: what sources still say about it is not taken in again.
+    # Its texts were deleted on request: what sources still say about it is not ingested again.
     moment("erased_at"),
     moment("created_at", nullable=False),
     moment("updated_at", nullable=False),

@@ -138,16 +138,16 @@ def budget(
 
 @dataclass(frozen=True)
 class CappedRequests:
-    """What may still be claimed of a group, priced at maximum output: requests dearer than the whole cap, and the others.
+    """What may still be claimed of a group, priced at maximum output: requests that cost more than the whole cap, and the others.
 
     Attributes:
         above_cap: How many cost more than the cap allows in a whole month.
-        dearest: The highest of their prices in euro; None if there are none.
+        most_expensive: The highest of their prices in euro; None if there are none.
         next_price: The price of the first of the others, which a claim takes first; None if there are none.
     """
 
     above_cap: int
-    dearest: Decimal | None
+    most_expensive: Decimal | None
     next_price: Decimal | None
 
 
@@ -162,7 +162,7 @@ def cap_reasons(group: PendingGroup, cap: Decimal, left: Decimal, requests: Capp
     if requests.above_cap:
         reasons.append(
             f"{requests.above_cap} of {group.requests} requests of {group.company} for {group.model} can never be sent: one "
-            f"may cost {_shown(requests.dearest)} EUR, and LIVEDASH_MONTHLY_CAP_EUR is {_shown(cap)}"
+            f"may cost {_shown(requests.most_expensive)} EUR, and LIVEDASH_MONTHLY_CAP_EUR is {_shown(cap)}"
         )
     if requests.next_price is not None and requests.next_price > left:
         reasons.append(

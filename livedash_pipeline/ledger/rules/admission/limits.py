@@ -5,7 +5,7 @@ Add a limit that holds for every batch. How requests are admitted within them is
 
 from __future__ import annotations
 
-# The service takes 50,000 lines and 200 MB (reference: Batch API, A5); 190 MB stays below both readings of "MB".
+# OpenAI's Batch API takes 50,000 lines and 200 MB; 190 MB stays below both readings of "MB".
 MAX_LINES = 50_000
 
 

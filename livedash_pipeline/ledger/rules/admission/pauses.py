@@ -22,7 +22,7 @@ FORGOTTEN_AFTER = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Pause:
-    """Until when nobody calls, and the how-manieth pause in a row it is."""
+    """Until when nobody calls, and which number the pause has in a row of them."""
 
     until: datetime
     times: int

@@ -86,7 +86,7 @@ def _why_it_is_not_taken_in(batch: BatchSituation, now: datetime) -> str:
         )
     if batch.ingest_asks > 1:
         return f"Its results were asked for {batch.ingest_asks} times; `livedash ingest` shows what keeps them."
-    return "Its results wait to be taken in: `livedash ingest`."
+    return "Its results wait to be ingested: `livedash ingest`."
 
 
 def _why_it_was_not_sent(batch: BatchSituation, now: datetime) -> str | None:

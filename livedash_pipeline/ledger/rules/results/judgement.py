@@ -135,7 +135,7 @@ _ENDED_EARLY = {EndWord.EXPIRED: "batch_expired", EndWord.CANCELLED: "batch_canc
 
 
 def judge_unanswered(end: BatchEnd) -> Unanswered:
-    """The outcome of requests without a line, by how their batch ended (design: every id ends in one outcome)."""
+    """The outcome of requests without a line, by how their batch ended: every id ends in one."""
     if end.error_code == VANISHED and not end.has_output:
         return Unanswered(Outcome.ARTIFACT_UNAVAILABLE, VANISHED, end.error_message)
     if end.gone:

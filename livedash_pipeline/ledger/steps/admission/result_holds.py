@@ -80,7 +80,7 @@ def release_shared_refusal(connection: Connection, requests: int) -> Refusals | 
 
     No request is to blame for what refuses all of them, such as a parameter that the model does not take.
     """
-    found = shared_refusal(requests, finished.staged_refusals(connection))
+    found = shared_refusal(requests, finished.scratch_refusals(connection))
     if found is not None:
         finished.release_refused(connection, found.said)
     return found

@@ -71,7 +71,7 @@ def cancel_batches(
 def carry_out_cancels(
     context: BatchContext, *, timeout: float | None = None, time_left: Callable[[], bool] = lambda: True
 ) -> int:
-    """Repeats every wish to cancel to the service, and settles at once what was never bought; returns how many calls failed.
+    """Repeats every cancel request to the service, and settles at once what was never bought; returns how many calls failed.
 
     Wishes that the service has not taken yet come first, and what no time is left for waits for the next poll. A batch that
     ended meanwhile counts as ended: the answer is an observation like a poll's.

@@ -1,4 +1,4 @@
-"""What a person has done with one batch's files: takes them for all there is, or takes in what they show later.
+"""What a person has done with one batch's files: takes them for all there is, or ingests what they show later.
 
 Add a decision about files that only a person can take. What is done without being asked is `ledger.steps.results.ingest`.
 """
@@ -14,7 +14,7 @@ from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.results.ingest import CUT, IngestReport, ingest_batch, note_waiting, tariff_of
-from livedash_pipeline.ledger.steps.results.result_files import LineCounts, ResultFiles, fetch_files, staged_rows
+from livedash_pipeline.ledger.steps.results.result_files import LineCounts, ResultFiles, fetch_files, result_rows
 from livedash_pipeline.ledger.store.results import finished, late_results, settlement
 from livedash_pipeline.ledger.store.results.finished import BatchToIngest
 from livedash_pipeline.ledger.store.results.late_results import Late, NamedBatch
@@ -59,7 +59,7 @@ def accept_files(context: BatchContext, name: str) -> IngestReport:
 
 
 def ingest_again(context: BatchContext, name: str) -> IngestReport:
-    """Takes in what the files of a settled batch show of requests that were given up for want of a line; buys nothing.
+    """Ingests what the files of a settled batch show of requests that were given up for want of a line; buys nothing.
 
     Raises:
         UsageError: There is no such batch, or it is not settled.
@@ -82,7 +82,7 @@ def ingest_again(context: BatchContext, name: str) -> IngestReport:
         late = in_transaction(context.engine, lambda connection: _take_in(context, connection, batch, files))
     finally:
         files.remove()
-    log.info("late results taken in", batch_id=str(batch.id), completed=late.completed, **late.outcomes)
+    log.info("late results ingested", batch_id=str(batch.id), completed=late.completed, **late.outcomes)
     report = IngestReport(batches=[batch.id], late=late.completed, cost_eur=late.cost_eur)
     report.outcomes.update(late.outcomes)
     note_waiting(context, report, None)
@@ -140,13 +140,13 @@ def _take_in(context: BatchContext, connection: Connection, batch: BatchToIngest
     wanted = late_results.lock_candidates(connection, batch.id, kind)
     now = context.now(connection)
     tariff = tariff_of(context, connection, batch, now)
-    settlement.open_stage(connection)
+    settlement.open_scratch(connection)
     settlement.copy_results(
-        connection, staged_rows(files, wanted, tariff, LineCounts(), kind.read_answer, unreadable=False)
+        connection, result_rows(files, wanted, tariff, LineCounts(), kind.read_answer, unreadable=False)
     )
     settlement.drop_repeated(connection, batch.id)
     late = late_results.apply(
         connection, batch.id, kind=kind, now=now, pricing_id=tariff.pricing_id, usd_eur=tariff.usd_eur
     )
-    settlement.drop_stage(connection)
+    settlement.drop_scratch(connection)
     return late

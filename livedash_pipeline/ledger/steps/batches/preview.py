@@ -23,7 +23,7 @@ from livedash_pipeline.ledger.rules.admission.nothing_sent import Standing, why_
 from livedash_pipeline.ledger.steps.admission.spending import cap_reasons, group_budget, models_to_pay, require_payable
 from livedash_pipeline.ledger.steps.recovery.standing import read_standing
 from livedash_pipeline.ledger.store.admission import holds
-from livedash_pipeline.ledger.store.batches import claims as batches
+from livedash_pipeline.ledger.store.batches import claims
 from livedash_pipeline.ledger.store.batches.previews import ForeseenClaim, foresee_claim, learned_token_limit
 from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 from livedash_pipeline.settings import Settings
@@ -70,7 +70,7 @@ def preview_submit(
     """
     with engine.connect() as connection:
         preview = _Preview(connection, settings, kinds, endpoint, database_now(connection))
-        groups = batches.pending_groups(connection, company_id)
+        groups = claims.pending_groups(connection, company_id)
         require_payable(
             connection, settings, models_to_pay(connection, settings, kinds, groups, company_id), now=preview.now
         )
@@ -79,7 +79,7 @@ def preview_submit(
         for group in _free_of(in_force, admission.take_turns(groups)):
             _foresee(preview, group)
         standing = read_standing(connection, kinds, endpoint=endpoint, company_id=company_id, now=preview.now)
-        awaiting = batches.awaiting_recovery(connection, endpoint)
+        awaiting = claims.awaiting_recovery(connection, endpoint)
         connection.rollback()
     return _document(preview, standing, awaiting)
 
@@ -128,7 +128,7 @@ def _free_tokens(preview: _Preview, model: str) -> int | None:
         preview.free[model] = admission.free_tokens(
             preview.settings.enqueued_token_limit(model),
             learned_token_limit(preview.connection, preview.endpoint, model),
-            batches.enqueued_tokens(preview.connection, preview.endpoint, model),
+            claims.enqueued_tokens(preview.connection, preview.endpoint, model),
         )
     return preview.free[model]
 

@@ -1,7 +1,7 @@
 """A request and a try of it as JSON documents, the same wherever one is shown.
 
-Keys of the user's plan come first and in its order. Add a key here when `ledger.store.batches.request_history` reads another
-column.
+Keys that callers rely on come first and keep their order. Add a key here when `ledger.store.batches.request_history` reads
+another column.
 """
 
 from __future__ import annotations

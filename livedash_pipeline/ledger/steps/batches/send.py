@@ -268,8 +268,8 @@ def _settle_unbought(
     locked = settlement.lock_batch(connection, batch_id, context.kinds)
     if locked is None:
         return 0
-    settlement.open_stage(connection)
-    released = settlement.stage_unanswered(
+    settlement.open_scratch(connection)
+    released = settlement.add_unanswered(
         connection, batch_id, Outcome.NOT_RUN, error_code=error_code, error_message=None, counted_release=False
     )
     settlement.settle(connection, locked, allowances=allowances(context), now=now)

@@ -38,12 +38,12 @@ class SurplusReport:
 
     Attributes:
         found: Surplus batches, new in the ledger.
-        strangers: Batches that carry no mark of this database.
+        unknown: Batches that carry no mark of this database.
         unclear: Batches with our mark of which nothing can be told; they are left alone.
     """
 
     found: int = 0
-    strangers: int = 0
+    unknown: int = 0
     unclear: int = 0
 
 
@@ -62,7 +62,7 @@ def find_surplus(
     marked = [remote for remote in listing.batches if remote.id in marks]
     foreign = sum(remote.id not in marks and not remote.is_probe for remote in listing.batches)
     if not marked:
-        return SurplusReport(strangers=foreign)
+        return SurplusReport(unknown=foreign)
     rows, tracked, recorded = _read(context, marks)
     foreign += sum(marks[remote.id] not in rows for remote in marked)
     found = unclear = 0

@@ -113,8 +113,8 @@ def _settle(context: BatchContext, connection: Connection, batch_id: UUID, now: 
     locked = settlement.lock_batch(connection, batch_id, context.kinds)
     if locked is None:
         raise AssertionError(f"batch {batch_id} was ended by this transaction and cannot be settled by it")
-    settlement.open_stage(connection)
-    settlement.stage_unanswered(
+    settlement.open_scratch(connection)
+    settlement.add_unanswered(
         connection, batch_id, Outcome.ARTIFACT_UNAVAILABLE, error_code=VANISHED, error_message=_UNSEEN
     )
     settlement.settle(connection, locked, allowances=allowances(context), now=now)

@@ -47,7 +47,7 @@ class ReconcileReport:
     Attributes:
         adopted: Batches that were found at the service.
         surplus_cancelled: Remote batches that no row names, found now.
-        strangers: Remote batches that are not ours; they are left alone.
+        unknown: Remote batches that are not ours; they are left alone.
         files_removed: Input and result files of ours that nobody needs any more.
         vanished: Batches that the service does not have any more, believed now.
         unclear: Remote batches with our mark of which nothing can be told; they are left alone.
@@ -58,7 +58,7 @@ class ReconcileReport:
 
     adopted: int = 0
     surplus_cancelled: int = 0
-    strangers: int = 0
+    unknown: int = 0
     files_removed: int = 0
     vanished: int = 0
     unclear: int = 0
@@ -78,7 +78,7 @@ def reconcile_batches(
         context: Database and endpoint.
         believe_absence: A batch, by our id, whose create has no known outcome: a person says that it made nothing.
         accept_vanished: Believe at once that a batch the service does not know is gone, without waiting: one that goes on,
-            one that has ended and was not taken in, and one whose create has no known outcome and whose input file is not shown.
+            one that has ended and was not ingested, and one whose create has no known outcome and whose input file is not shown.
 
     Raises:
         ServiceError: The listing could not be had whole; nothing is concluded from half of it.
@@ -103,7 +103,7 @@ def reconcile_batches(
     follow_surplus(context, listed)
     report.adopted = report.recovery.adopted + report.poll.adopted
     report.surplus_cancelled = found.found + report.recovery.surplus + report.poll.surplus
-    report.strangers = found.strangers
+    report.unknown = found.unknown
     report.unclear = found.unclear
     report.problems = report.recovery.problems
     report.doubts = report.recovery.doubts
@@ -121,7 +121,7 @@ def reconcile_batches(
         listed=len(listed),
         adopted=report.adopted,
         surplus=report.surplus_cancelled,
-        strangers=report.strangers,
+        unknown=report.unknown,
         files_removed=report.files_removed,
         vanished=report.vanished,
     )
@@ -183,7 +183,7 @@ def reconcile_document(report: ReconcileReport) -> Document:
         "ok": not report.problems and not report.doubts,
         "adopted": report.adopted,
         "surplusCancelled": report.surplus_cancelled,
-        "strangers": report.strangers,
+        "strangers": report.unknown,
         "filesRemoved": report.files_removed,
         "vanished": report.vanished,
     }

@@ -21,9 +21,14 @@ from livedash_pipeline.ledger.rules.recovery.probes import ProbeKind
 from livedash_pipeline.ledger.rules.recovery.recovery import RecoveryClock, Step
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from livedash_pipeline.ledger.rules.service.listing import Listing
-from livedash_pipeline.ledger.steps.batches import send as sending
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
-from livedash_pipeline.ledger.steps.batches.send import InputChangedError, SubmittedBatch
+from livedash_pipeline.ledger.steps.batches.send import (
+    InputChangedError,
+    SubmittedBatch,
+    cancel_unbought,
+    release,
+    send,
+)
 from livedash_pipeline.ledger.steps.recovery.adopt import adopt_found
 from livedash_pipeline.ledger.steps.recovery.find_surplus import find_surplus
 from livedash_pipeline.ledger.steps.recovery.probe import delete_fence, make_probe, needs_probe, settle_fence
@@ -232,7 +237,7 @@ class _Recovery:
         fenced = self.taken.unfinished.create_started_at is not None
         if fenced and not self._forget_input():
             return
-        self.report.released += sending.cancel_unbought(self.context, self.taken.claim)
+        self.report.released += cancel_unbought(self.context, self.taken.claim)
 
     def _resume(self) -> None:
         if not self._allowed():
@@ -287,7 +292,7 @@ class _Recovery:
 
     def _send(self, input_file_id: str | None) -> None:
         try:
-            sent = sending.send(self.context, self.taken.claim, input_file_id=input_file_id)
+            sent = send(self.context, self.taken.claim, input_file_id=input_file_id)
         except InputChangedError:
             # Its requests wait again with their present input; others need not wait for that.
             self.report.released += 1
@@ -296,7 +301,7 @@ class _Recovery:
             self.report.resubmitted.append(sent)
 
     def _release(self, code: str, message: str) -> None:
-        sending.release(self.context, self.taken.claim, error_code=code, error_message=message)
+        release(self.context, self.taken.claim, error_code=code, error_message=message)
         self.report.released += 1
 
     def _wait(self) -> None:

@@ -1,6 +1,6 @@
 """Takes the results of finished batches in: both files, every outcome, one transaction a batch.
 
-Taking a batch in twice changes nothing; what cannot be taken in yet (a short download, a file that cannot be fetched now)
+Taking a batch in twice changes nothing; what cannot be ingested yet (a short download, a file that cannot be fetched now)
 stays as it is and is asked for again.
 """
 
@@ -37,14 +37,13 @@ from livedash_pipeline.ledger.steps.results.result_files import (
     ResultFiles,
     Tariff,
     fetch_files,
-    staged_rows,
+    result_rows,
 )
 from livedash_pipeline.ledger.steps.results.short_downloads import is_believed, note_unbelievable, why_too_few
 from livedash_pipeline.ledger.store.admission import holds
-from livedash_pipeline.ledger.store.results import finished as ingesting
-from livedash_pipeline.ledger.store.results import observations, settlement
+from livedash_pipeline.ledger.store.results import finished, observations, settlement
 from livedash_pipeline.ledger.store.results.finished import BatchToIngest
-from livedash_pipeline.ledger.store.results.settlement import StagedAnswers
+from livedash_pipeline.ledger.store.results.settlement import ScratchAnswers
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.money.rules.pricing import usage_exceeds
 from livedash_pipeline.money.store import prices
@@ -60,12 +59,12 @@ _ACCEPTED = "An operator took its result files for all there is, and they hold n
 
 @dataclass
 class IngestReport:
-    """What was taken in.
+    """What was ingested.
 
     Attributes:
         batches: Ids of the batches that were settled.
         outcomes: Requests per outcome.
-        strangers: Lines about requests that are not of their batch.
+        unknown_lines: Lines about requests that are not of their batch.
         repeated: Lines beyond the first about one request.
         unreadable: Lines that are not JSON.
         details: Counts of what came of the answers, by name, as the kind of request tells them.
@@ -80,7 +79,7 @@ class IngestReport:
 
     batches: list[UUID] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
-    strangers: int = 0
+    unknown_lines: int = 0
     repeated: int = 0
     unreadable: int = 0
     details: Counter[str] = field(default_factory=Counter)
@@ -94,10 +93,10 @@ class IngestReport:
 
 
 def ingest_finished(context: BatchContext, *, company_id: UUID | None = None) -> IngestReport:
-    """Takes in every finished batch of the endpoint, or of one company, that is due to be looked at.
+    """Ingests every finished batch of the endpoint, or of one company, that is due to be looked at.
 
     Raises:
-        ServiceError: Nothing could be fetched, and nothing was taken in.
+        ServiceError: Nothing could be fetched, and nothing was ingested.
         StorageError: A file could not be stored; its batch and those after it stay as they are.
     """
     with context.engine.connect() as connection:
@@ -165,7 +164,7 @@ def ingest_batch(context: BatchContext, batch_id: UUID, report: IngestReport, *,
 def _read(context: BatchContext, batch_id: UUID) -> BatchToIngest | None:
     """The batch as it stands; looked up again where the service named no file with answers, and may have some."""
     with context.engine.connect() as connection:
-        batch = ingesting.read_batch(connection, batch_id)
+        batch = finished.read_batch(connection, batch_id)
     if batch is None or batch.remote_batch_id is None or batch.output_file_id:
         return batch
     if not (batch.reported_completed or batch.may_name_answers):
@@ -183,7 +182,7 @@ def _read(context: BatchContext, batch_id: UUID) -> BatchToIngest | None:
         observed = [remote]
     with context.engine.begin() as connection:
         observations.apply_observations(connection, observed, endpoint=context.endpoint, now=context.now(connection))
-        return ingesting.read_batch(connection, batch_id)
+        return finished.read_batch(connection, batch_id)
 
 
 def _forgotten(context: BatchContext, batch_id: UUID) -> bool:
@@ -229,15 +228,15 @@ def _take_in(
     now = context.now(connection)
     tariff = tariff_of(context, connection, batch, now)
     counts, read_answer = LineCounts(), locked.kind.read_answer
-    settlement.open_stage(connection)
-    lines = staged_rows(files, settlement.submitted_subjects(connection, batch.id), tariff, counts, read_answer)
+    settlement.open_scratch(connection)
+    lines = result_rows(files, settlement.submitted_subjects(connection, batch.id), tariff, counts, read_answer)
     settlement.copy_results(connection, lines)
     _, repeated = settlement.drop_repeated(connection, batch.id)
     answers = settlement.count_answers(connection)
-    unanswered = _stage_unanswered(connection, batch, files, accept)
+    unanswered = _add_unanswered(connection, batch, files, accept)
     if not accept and not _enough(context, connection, batch, files, answers, unanswered):
         # The note about the look is kept; nothing else was written.
-        settlement.drop_stage(connection)
+        settlement.drop_scratch(connection)
         return _Taken(short=True)
     refusal = release_shared_refusal(connection, batch.request_count)
     outcomes = settlement.settle(
@@ -267,7 +266,7 @@ def _enough(
     connection: Connection,
     batch: BatchToIngest,
     files: ResultFiles,
-    answers: StagedAnswers,
+    answers: ScratchAnswers,
     unanswered: int,
 ) -> bool:
     """Whether requests may be believed to have no line, or none that can be read; where all have theirs, nothing else matters."""
@@ -286,11 +285,11 @@ def _enough(
     return reason is None or is_believed(context, connection, batch, digest=files.digest, reason=reason)
 
 
-def _may_be_paid(connection: Connection, batch: BatchToIngest, answers: StagedAnswers) -> bool:
+def _may_be_paid(connection: Connection, batch: BatchToIngest, answers: ScratchAnswers) -> bool:
     """Whether a missing line may have been charged: by the batch's usage, or since it says that it answered more."""
     if (batch.reported_completed or 0) > answers.paid:
         return True
-    return batch.usage is not None and usage_exceeds(batch.usage, ingesting.staged_usage(connection))
+    return batch.usage is not None and usage_exceeds(batch.usage, finished.scratch_usage(connection))
 
 
 def tariff_of(context: BatchContext, connection: Connection, batch: BatchToIngest, now: datetime) -> Tariff:
@@ -300,11 +299,11 @@ def tariff_of(context: BatchContext, connection: Connection, batch: BatchToInges
     return Tariff(priced[0] if priced else None, priced[1] if priced else None, rate.usd_eur if rate else None)
 
 
-def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: ResultFiles, accept: bool) -> int:
+def _add_unanswered(connection: Connection, batch: BatchToIngest, files: ResultFiles, accept: bool) -> int:
     errors = batch.errors
     if batch.end is EndWord.FAILED and validation_verdict(errors) is ValidationClass.LINE_FAULT:
         # Where no named line is one of ours, nobody can be blamed, and the same file must not be sent for ever.
-        errors = errors if ingesting.stage_faulty_lines(connection, batch.id, errors) else ()
+        errors = errors if finished.add_faulty_lines(connection, batch.id, errors) else ()
     end = BatchEnd(
         end=batch.end,
         has_output=bool(batch.output_file_id),
@@ -318,7 +317,7 @@ def _stage_unanswered(connection: Connection, batch: BatchToIngest, files: Resul
     verdict = judge_unanswered(end)
     if accept and verdict.outcome is Outcome.MISSING:
         verdict = Unanswered(Outcome.ARTIFACT_UNAVAILABLE, "artifact_unavailable", _ACCEPTED)
-    return settlement.stage_unanswered(
+    return settlement.add_unanswered(
         connection,
         batch.id,
         verdict.outcome,
@@ -332,13 +331,13 @@ def _note(report: IngestReport, batch: BatchToIngest, taken: _Taken) -> None:
     counts = taken.counts
     report.batches.append(batch.id)
     report.outcomes.update(taken.outcomes)
-    report.strangers += counts.strangers
+    report.unknown_lines += counts.unknown
     report.repeated += taken.repeated
     report.unreadable += counts.unreadable
     report.details.update(taken.details)
     report.cost_eur = _total(report.cost_eur, taken.cost_eur)
     log.info(
-        "results taken in",
+        "results ingested",
         batch_id=str(batch.id),
         company=batch.company,
         remote_batch_id=batch.remote_batch_id,
@@ -352,7 +351,7 @@ def _total(total: Decimal | None, cost: Decimal | None) -> Decimal | None:
 
 
 def ingest_document(report: IngestReport) -> Document:
-    """What was taken in, how many batches' files came short, and until when the rest is left, if the service wants that."""
+    """What was ingested, how many batches' files came short, and until when the rest is left, if the service wants that."""
     return {
         "ok": True,
         "batches": len(report.batches),

@@ -53,7 +53,7 @@ class PollReport:
 
     Attributes:
         open: Batches that have not ended, rows without an id of the service included.
-        finished: Batches that have ended and are not taken in yet.
+        finished: Batches that have ended and are not ingested yet.
         changes: What changed, seen by this poll alone.
         looked_up: Batches asked for one by one.
         failed: Look-ups that failed; their batches stay as they were.

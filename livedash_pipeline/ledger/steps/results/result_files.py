@@ -188,11 +188,11 @@ class LineCounts:
     lines: int = 0
     succeeded: int = 0
     unreadable: int = 0
-    strangers: int = 0
+    unknown: int = 0
     hold_codes: dict[FailureKind, str] = field(default_factory=dict)
 
 
-def staged_rows(
+def result_rows(
     files: ResultFiles,
     subjects: Mapping[UUID, UUID],
     tariff: Tariff,
@@ -236,7 +236,7 @@ def _row(
     request_id = _request_id(line.custom_id)
     counts.unreadable += line.unreadable
     if request_id is None or request_id not in subjects:
-        counts.strangers += not line.unreadable
+        counts.unknown += not line.unreadable
         return
     judged = judge_line(line, str(subjects[request_id]), read_answer)
     if judged is None:

@@ -1,4 +1,4 @@
-"""The wish to cancel a batch: written once, then read by everybody who could still buy for it or end it.
+"""The cancel request of a batch: written once, then read by everybody who could still buy for it or end it.
 
 A wish is never taken back, and its first choice of what becomes of unfinished requests stands.
 """

@@ -18,7 +18,7 @@ from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing
 
 @dataclass(frozen=True)
 class BatchesAtEndpoint:
-    """Batches at one service that have not been taken in; `ended` of them have nothing more to come.
+    """Batches at one service that have not been ingested; `ended` of them have nothing more to come.
 
     Of the others that have ended, `waiting` were not whole at the last look; the next one is at `next_look_at`. The batches that
     have not ended have `live_requests`.
@@ -51,7 +51,7 @@ class FailingCompany:
 
 
 def unprocessed_batches(connection: Connection, company_id: UUID | None, *, now: datetime) -> list[BatchesAtEndpoint]:
-    """Batches that have not been taken in, by endpoint."""
+    """Batches that have not been ingested, by endpoint."""
     table = ai_batch_requests.c
     waits = table.status.in_(ENDED_BATCHES) & func.coalesce(table.next_ingest_at > now, false())
     query = (

@@ -94,19 +94,19 @@ def read_batch(connection: Connection, batch_id: UUID, *, settled: bool = False)
     return BatchToIngest(**values)
 
 
-def staged_usage(connection: Connection) -> TokenUsage:
+def scratch_usage(connection: Connection) -> TokenUsage:
     """Tokens of all staged lines together; the total counts all tokens of each."""
-    row = connection.execute(statement("ledger/sum_staged_usage")).one()
+    row = connection.execute(statement("ledger/sum_scratch_usage")).one()
     return TokenUsage(
         prompt_tokens=row.prompt_tokens, completion_tokens=row.completion_tokens, total_tokens=row.total_tokens
     )
 
 
-def stage_faulty_lines(connection: Connection, batch_id: UUID, errors: Sequence[RemoteError]) -> int:
+def add_faulty_lines(connection: Connection, batch_id: UUID, errors: Sequence[RemoteError]) -> int:
     """Rejects the requests whose lines validation named; returns how many."""
     named = [error for error in errors if error.line is not None]
     return connection.execute(
-        statement("ledger/stage_faulty_lines"),
+        statement("ledger/add_faulty_lines"),
         {
             "batch_id": batch_id,
             "lines": [error.line for error in named],
@@ -116,18 +116,18 @@ def stage_faulty_lines(connection: Connection, batch_id: UUID, errors: Sequence[
     ).rowcount
 
 
-def staged_refusals(connection: Connection) -> list[Refused]:
+def scratch_refusals(connection: Connection) -> list[Refused]:
     """The refusals among staged lines, by the service's words."""
     return [
         Refused(row.error_code, row.error_message, row.lines)
-        for row in connection.execute(statement("ledger/find_staged_refusals"))
+        for row in connection.execute(statement("ledger/find_scratch_refusals"))
     ]
 
 
 def release_refused(connection: Connection, said: Sequence[Refused]) -> None:
     """Stages lines that were refused in these words as not run, which uses up nothing."""
     connection.execute(
-        statement("ledger/release_staged_refusals"),
+        statement("ledger/release_scratch_refusals"),
         {"codes": [each.code for each in said], "messages": [each.message for each in said]},
     )
 

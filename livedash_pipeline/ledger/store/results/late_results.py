@@ -23,7 +23,7 @@ _batches = ai_batch_requests.c
 
 @dataclass(frozen=True)
 class Late:
-    """What was taken in: new answers in the ledger by outcome, requests that are complete because of one, and what those answers
+    """What was ingested: new answers in the ledger by outcome, requests that are complete because of one, and what those answers
     cost, None if that of any is unknown.
     """
 
@@ -83,7 +83,7 @@ def apply(
     usd_eur: Decimal | None,
 ) -> Late:
     """Writes what is staged into the ledger, and to the requests and subjects that it is still an answer for."""
-    connection.execute(statement("ledger/erase_staged_results"))
+    connection.execute(statement("ledger/erase_scratch_results"))
     stored = connection.execute(
         statement("ledger/store_late_attempts"),
         {"batch_id": batch_id, "now": now, "pricing_id": pricing_id, "usd_eur": usd_eur},

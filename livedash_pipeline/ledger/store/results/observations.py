@@ -1,4 +1,4 @@
-"""Batches at the service: which are open, what was observed of them, and which have ended and wait to be taken in.
+"""Batches at the service: which are open, what was observed of them, and which have ended and wait to be ingested.
 
 Add what a poll reads or writes. A failed look-up writes nothing here: it never changes a batch's state.
 """
@@ -112,7 +112,7 @@ def count_unended(connection: Connection, endpoint: str) -> int:
 def finished_batches(
     connection: Connection, endpoint: str, company_id: UUID | None = None, *, due_at: datetime | None = None
 ) -> list[UUID]:
-    """Batches that have ended and whose results have not been taken in, oldest first; only those due by `due_at` if given."""
+    """Batches that have ended and whose results have not been ingested, oldest first; only those due by `due_at` if given."""
     query = (
         select(_batches.id)
         .where(_batches.endpoint == endpoint, _batches.status.in_(ENDED_BATCHES), _batches.processed_at.is_(None))
@@ -154,7 +154,7 @@ def waiting_for_files(
 
 @dataclass(frozen=True)
 class FinishedGroup:
-    """Batches of one company that wait to be taken in, and how often that has been asked for."""
+    """Batches of one company that wait to be ingested, and how often that has been asked for."""
 
     company: str
     batch_ids: tuple[UUID, ...]
@@ -162,7 +162,7 @@ class FinishedGroup:
 
 
 def finished_groups(connection: Connection, endpoint: str, *, now: datetime) -> list[FinishedGroup]:
-    """Batches that wait to be taken in and are due to be looked at, one group per company."""
+    """Batches that wait to be ingested and are due to be looked at, one group per company."""
     query = (
         select(
             companies.c.slug,
@@ -179,7 +179,7 @@ def finished_groups(connection: Connection, endpoint: str, *, now: datetime) -> 
 
 
 def count_ask(connection: Connection, batch_ids: Sequence[UUID]) -> None:
-    """Remembers that these batches were asked to be taken in, so that the next request of a run has a key of its own."""
+    """Remembers that these batches were asked to be ingested, so that the next request of a run has a key of its own."""
     connection.execute(
         update(ai_batch_requests).where(_batches.id.in_(batch_ids)).values(ingest_asks=_batches.ingest_asks + 1)
     )
@@ -263,7 +263,7 @@ def note_not_found(connection: Connection, batch_ids: Sequence[UUID], *, now: da
 def note_forgotten(
     connection: Connection, batch_id: UUID, *, key_fingerprint: str, believed_before: datetime, now: datetime
 ) -> bool:
-    """An ended batch that the service does not know any more before it was taken in; True once that is believed.
+    """An ended batch that the service does not know any more before it was ingested; True once that is believed.
 
     Only the key that the batch was made with is believed.
     """
@@ -278,7 +278,7 @@ def note_forgotten(
 
 
 def awaiting_files(connection: Connection, endpoint: str) -> list[tuple[UUID, str]]:
-    """Our and the service's ids of ended batches that cannot be taken in without asking the service for a file or a name of one.
+    """Our and the service's ids of ended batches that cannot be ingested without asking the service for a file or a name of one.
 
     What is believed to have vanished is not among them.
     """
@@ -301,7 +301,7 @@ def awaiting_files(connection: Connection, endpoint: str) -> list[tuple[UUID, st
 def mark_forgotten(connection: Connection, batch_ids: Sequence[UUID]) -> list[UUID]:
     """Believes that the service does not know ended batches any more; returns those of which that is new.
 
-    Their settlement takes in what files can still be had, and asks for no key that sees more.
+    Their settlement ingests what files can still be had, and asks for no key that sees more.
     """
     forgotten = (
         update(ai_batch_requests)

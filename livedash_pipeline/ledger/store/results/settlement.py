@@ -1,6 +1,6 @@
 """Settling a batch: every request and attempt of it, and what its kind of request writes, in one transaction of the caller.
 
-The order is: `lock_batch`, `open_stage`, `copy_results` and `stage_unanswered`, then `settle`. What each outcome leads to is
+The order is: `lock_batch`, `open_scratch`, `copy_results` and `add_unanswered`, then `settle`. What each outcome leads to is
 decided in `base.rules.outcomes`; here it is applied to all rows at once.
 """
 
@@ -68,38 +68,38 @@ def submitted_subjects(connection: Connection, batch_id: UUID) -> dict[UUID, UUI
     return {request_id: subject_id for request_id, subject_id in connection.execute(query)}  # noqa: C416 - rows are not pairs to a type checker
 
 
-def open_stage(connection: Connection) -> None:
+def open_scratch(connection: Connection) -> None:
     """Creates the temporary table of staged results."""
-    connection.execute(statement("ledger/create_staged_results"))
+    connection.execute(statement("ledger/create_scratch_results"))
 
 
 def copy_results(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> int:
-    """Stages results by COPY and returns how many; columns as `copy_staged_results.sql` has them."""
-    return copy_rows(connection, "ledger/copy_staged_results", rows)
+    """Stages results by COPY and returns how many; columns as `copy_scratch_results.sql` has them."""
+    return copy_rows(connection, "ledger/copy_scratch_results", rows)
 
 
 def drop_repeated(connection: Connection, batch_id: UUID) -> tuple[int, int]:
-    """Leaves one line per request; returns how many lines named strangers, and how many repeated a request."""
-    connection.execute(text("ANALYZE staged_results"))
+    """Leaves one line per request; returns how many lines named no request of the batch, and how many repeated one."""
+    connection.execute(text("ANALYZE scratch_results"))
     row = connection.execute(statement("ledger/drop_repeated_results"), {"batch_id": batch_id}).one()
-    return row.strangers, row.repeated
+    return row.unknown, row.repeated
 
 
 @dataclass(frozen=True)
-class StagedAnswers:
+class ScratchAnswers:
     """Requests with a paid line, and those of them whose line cannot be read."""
 
     paid: int
     unreadable: int
 
 
-def count_answers(connection: Connection) -> StagedAnswers:
+def count_answers(connection: Connection) -> ScratchAnswers:
     """What is staged, to be asked once repeated lines were dropped."""
-    row = connection.execute(statement("ledger/count_staged_answers")).one()
-    return StagedAnswers(row.paid, row.unreadable)
+    row = connection.execute(statement("ledger/count_scratch_answers")).one()
+    return ScratchAnswers(row.paid, row.unreadable)
 
 
-def stage_unanswered(
+def add_unanswered(
     connection: Connection,
     batch_id: UUID,
     outcome: Outcome,
@@ -110,7 +110,7 @@ def stage_unanswered(
 ) -> int:
     """Gives every request without a line the outcome that the end of its batch implies; returns how many."""
     return connection.execute(
-        statement("ledger/stage_unanswered_requests"),
+        statement("ledger/add_unanswered_requests"),
         {
             "batch_id": batch_id,
             "outcome": outcome,
@@ -133,7 +133,7 @@ def settle(
 ) -> dict[str, int]:
     """Applies what is staged to all rows of the batch, closes it, and returns the number of requests per outcome."""
     batch_id = batch.id
-    connection.execute(statement("ledger/erase_staged_results"))
+    connection.execute(statement("ledger/erase_scratch_results"))
     connection.execute(
         statement("ledger/settle_attempts"),
         {"batch_id": batch_id, "now": now, "pricing_id": pricing_id, "usd_eur": usd_eur},
@@ -152,13 +152,13 @@ def settle(
     batch.kind.apply_batch(connection, batch_id, now=now)
     counted = {row.outcome: row.requests for row in connection.execute(statement("ledger/count_outcomes"))}
     connection.execute(statement("ledger/finish_batch"), {"batch_id": batch_id, "now": now})
-    drop_stage(connection)
+    drop_scratch(connection)
     return counted
 
 
-def drop_stage(connection: Connection) -> None:
+def drop_scratch(connection: Connection) -> None:
     """Removes the temporary table of staged results."""
-    connection.execute(text("DROP TABLE staged_results"))
+    connection.execute(text("DROP TABLE scratch_results"))
 
 
 def batch_cost(connection: Connection, batch_id: UUID) -> Decimal | None:

@@ -1,1 +1,0 @@
-COPY import_stage_rejects FROM STDIN

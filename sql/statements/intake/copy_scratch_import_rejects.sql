@@ -1,0 +1,1 @@
+COPY scratch_import_rejects FROM STDIN

@@ -1,0 +1,1 @@
+COPY scratch_imports FROM STDIN (NULL '')

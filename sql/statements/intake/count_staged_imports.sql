@@ -1,4 +1,0 @@
-SELECT
-    (SELECT count(*) FROM import_stage) AS staged,
-    (SELECT count(*) FROM import_stage_rejects) AS rejected,
-    (SELECT mode() WITHIN GROUP (ORDER BY reason) FROM import_stage_rejects) AS commonest_reason

@@ -1,6 +1,0 @@
-CREATE TEMPORARY TABLE import_stage_rejects (
-    line_number integer NOT NULL,
-    raw_text text NOT NULL,
-    reason text NOT NULL,
-    detail text
-) ON COMMIT DROP

@@ -1,3 +1,0 @@
-DELETE FROM import_stage AS stage
-USING import_repeats
-WHERE import_repeats.line_number = stage.line_number

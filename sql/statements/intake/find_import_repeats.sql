@@ -1,8 +1,0 @@
-SELECT
-    line_number,
-    line_count,
-    last_line
-FROM import_repeats
-WHERE line_number > :after
-ORDER BY line_number
-LIMIT :page_size

@@ -1,0 +1,1 @@
+COPY scratch_submissions FROM STDIN

@@ -1,4 +1,0 @@
--- In the order of `takeover.store.chats`.
-COPY moved_stages (
-    chat, stage, status, error_message, retry_count, started_at, completed_at, metadata
-) FROM STDIN
