@@ -16,6 +16,7 @@ import click
 
 from livedash_pipeline.commands.command import ExampleMixin, GlobalOptions
 from livedash_pipeline.commands.guard import exit_status
+from livedash_pipeline.garbage import spare_what_is_loaded
 from livedash_pipeline.streams import open_closed_streams
 
 SECTIONS = {
@@ -134,6 +135,7 @@ def cli(options: GlobalOptions, verbose: bool, quiet: bool, debug: bool) -> None
 def main() -> None:
     """Entry point of the script `livedash`."""
     open_closed_streams()
+    spare_what_is_loaded()
     if isinstance(sys.stdout, TextIOWrapper):
         # A terminal or a file that takes ASCII only gets an escape for a name's accent, not an error.
         sys.stdout.reconfigure(errors="backslashreplace")

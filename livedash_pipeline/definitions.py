@@ -10,6 +10,7 @@ import os
 import dagster as dg
 
 from livedash_pipeline.defs.build import build_defs
+from livedash_pipeline.garbage import spare_what_is_loaded
 from livedash_pipeline.logs import configure_logging
 from livedash_pipeline.runtime.environment import resolve_environment
 from livedash_pipeline.settings import load_settings, merged_environ
@@ -18,6 +19,7 @@ from livedash_pipeline.settings import load_settings, merged_environ
 @dg.definitions
 def defs() -> dg.Definitions:
     """The definitions of this deployment."""
+    spare_what_is_loaded()
     settings = load_settings(os.environ)
     configure_logging(settings.livedash_log_format)
     return build_defs(

@@ -19,6 +19,7 @@ from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import PinnedTransport, Resolver, resolve
 from livedash_pipeline.sources.http import USER_AGENT, open_response, source_error_for, with_retries
+from livedash_pipeline.tls import machine_authorities
 
 TRY_SECONDS = 10.0
 TRIES = 3
@@ -105,7 +106,7 @@ class AlertWebhook:
     def _transport(self) -> PinnedTransport:
         return PinnedTransport(
             self._rules,
-            httpx2.create_ssl_context(),
+            machine_authorities(),
             resolver=self._resolver,
             clock=time.monotonic,
             remedy=_address_remedy,

@@ -17,8 +17,6 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import httpx2
-
 from livedash_pipeline.base.rules.urls import FilePlace, SourceRules, source_rules
 from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
@@ -37,6 +35,7 @@ from livedash_pipeline.sources.http import (
 )
 from livedash_pipeline.sources.source_client import SourceClient, allowed_place, refusal
 from livedash_pipeline.storage import writing
+from livedash_pipeline.tls import machine_authorities
 
 # A million sessions are about 0.3 GB.
 CSV_LIMITS = FetchLimits(max_bytes=2 * 1024**3, connect_seconds=10, read_seconds=30, total_seconds=1800)
@@ -139,7 +138,7 @@ class _Fetch:
         if isinstance(place, FilePlace):
             raise refusal("bad_url", self.url, self.rules)
         source, limits = self.source, self.source.limits
-        context = httpx2.create_ssl_context()
+        context = machine_authorities()
         with (
             Deadline(limits.total_seconds) as deadline,
             SourceClient(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -102,7 +102,7 @@ class RequestSizer:
     """Measures requests of one model with a tokenizer that is passed in (the core has none)."""
 
     frame: LineFrame
-    fixed_tokens: int
+    fixed_texts: tuple[str, ...]
     max_output_tokens: int
     count_tokens: Callable[[str], int]
 
@@ -110,12 +110,17 @@ class RequestSizer:
     def for_model(
         cls, model: str, count_tokens: Callable[[str], int], parameters: Parameters | None = None
     ) -> RequestSizer:
-        """Counts the instructions and the schema once, which goes with every request unless parameters replace it."""
+        """The instructions and the schema go with every request, the latter unless parameters replace it."""
         sent = default_parameters(model) if parameters is None else parameters
         # The schema is counted even where it is replaced: an estimate may be too high and not too low.
         body = request_body(model, "")
-        fixed = count_tokens(body["messages"][0]["content"]) + count_tokens(json.dumps(body["response_format"]))
+        fixed = (body["messages"][0]["content"], json.dumps(body["response_format"]))
         return cls(line_frame(model, sent), fixed, maximum_of(sent), count_tokens)
+
+    @cached_property
+    def fixed_tokens(self) -> int:
+        """Tokens of the fixed texts, counted for the first request: a tokenizer takes its time to load."""
+        return sum(map(self.count_tokens, self.fixed_texts))
 
     def measure(self, data: str) -> RequestSize:
         """Sizes of the request about one session's transcript data."""

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-import httpx2
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.rules.urls import RefusedPlace, SourceRules, locate
@@ -36,6 +35,7 @@ from livedash_pipeline.logs import get_logger
 from livedash_pipeline.sources.addresses import Resolver, resolve
 from livedash_pipeline.sources.http import find_credentials
 from livedash_pipeline.sources.transcript_source import TranscriptSource
+from livedash_pipeline.tls import machine_authorities
 
 log = get_logger(__name__)
 
@@ -93,7 +93,7 @@ def fetch_transcripts(
         return _report(tally)
     rules = company.source_rules
     credentials = find_credentials(environ, company.csv_username_env, company.csv_password_env)
-    context = httpx2.create_ssl_context()
+    context = machine_authorities()
     with ExitStack() as stack:
         sources = [
             stack.enter_context(TranscriptSource(rules, credentials, limits.fetch, context, resolver=resolver))

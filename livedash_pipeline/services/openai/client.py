@@ -16,6 +16,7 @@ from livedash_pipeline.base.rules.endpoints import is_loopback
 from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind, no_answer
 from livedash_pipeline.services.openai.answers import read_failure
+from livedash_pipeline.tls import machine_authorities
 
 CONNECT_TIMEOUT = 5.0
 
@@ -34,10 +35,12 @@ class Server:
 
     def connections(self, watch: Deadline | None = None) -> httpx2.Client:
         """A new pool of connections, watched by a deadline if one is given; to be closed by the caller."""
+        # A proxy of the environment has no way to a server on this machine.
+        trust_env = not is_loopback(httpx2.URL(self.base_url).host)
         return DefaultHttpxClient(
             timeout=httpx2.Timeout(self.timeout, connect=min(CONNECT_TIMEOUT, self.timeout)),
-            # A proxy of the environment has no way to a server on this machine.
-            trust_env=not is_loopback(httpx2.URL(self.base_url).host),
+            trust_env=trust_env,
+            verify=machine_authorities(trust_env=trust_env),
             event_hooks={"request": [watch.attach]} if watch else None,
         )
 

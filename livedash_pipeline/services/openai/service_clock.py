@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 import httpx2
 
 from livedash_pipeline.base.rules.endpoints import is_loopback
+from livedash_pipeline.tls import machine_authorities
 
 
 def service_time(base_url: str, api_key: str, *, timeout: float) -> datetime | None:
@@ -23,9 +24,11 @@ def service_time(base_url: str, api_key: str, *, timeout: float) -> datetime | N
     """
     url = httpx2.URL(f"{base_url}/models")
     headers = {"Authorization": f"Bearer {api_key}"}
+    trust_env = not is_loopback(url.host)
+    authorities = machine_authorities(trust_env=trust_env)
     try:
         with (
-            httpx2.Client(timeout=timeout, trust_env=not is_loopback(url.host)) as client,
+            httpx2.Client(timeout=timeout, trust_env=trust_env, verify=authorities) as client,
             client.stream("GET", url, headers=headers) as answer,
         ):
             return parsedate_to_datetime(answer.headers.get("date", ""))
