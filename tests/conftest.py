@@ -7,6 +7,7 @@ two checkpoints; a database whose schema a test has changed is thrown away.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -37,6 +38,8 @@ settings.load_profile("livedash")
 
 _HOME = "LIVEDASH_TEST_HOME"
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
+# So many new objects before the garbage collector looks at them, and so many looks before it looks at older ones.
+_COLLECTED_AFTER = (10_000, 10, 10)
 # A moment to run tests at, in summer time, on a Thursday.
 NOW = datetime(2025, 5, 1, 12, 0, tzinfo=UTC)
 
@@ -45,6 +48,34 @@ def pytest_configure(config: pytest.Config) -> None:
     """The process that starts pytest chooses the home of the test server; its workers inherit it."""
     if not hasattr(config, "workerinput"):
         os.environ[_HOME] = tempfile.mkdtemp(prefix="livedash-tests-")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Modules and tests stay to the end: the garbage collector does not look through them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_COLLECTED_AFTER)
+        gc.enable()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest tests come first in the share of each worker, so that none is left alone with one at the end."""
+    workers = getattr(config, "workerinput", {"workercount": 1})["workercount"]
+    longest = [item for item in items if item.get_closest_marker("longest")]
+    others = [item for item in items if not item.get_closest_marker("longest")]
+    items.clear()
+    for number in range(workers):
+        # A share is what pytest-xdist gives a worker to begin with.
+        share = (len(longest) + len(others)) // (workers - number)
+        own = longest[: -(-len(longest) // (workers - number))]
+        del longest[: len(own)]
+        items += own + others[: share - len(own)]
+        del others[: share - len(own)]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -108,17 +139,30 @@ def database_url(postgres_template: str) -> Iterator[str]:
         yield url
 
 
+@contextmanager
+def kept_engine(url: str) -> Iterator[Engine]:
+    """The engine of a migrated database, without connections before and after.
+
+    It knows its statements already: an engine of a test's own compiles every statement anew.
+    """
+    if url not in _engines:
+        _engines[url] = make_engine(url)
+    engine = _engines[url]
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     """An engine on a migrated database that is as if it were fresh."""
-    engine = make_engine(database_url)
-    yield engine
-    engine.dispose()
+    with kept_engine(database_url) as engine:
+        yield engine
 
 
 # Databases of this worker that nobody uses: migrated ones, and ones without any table.
 _clean: list[str] = []
 _empty: list[str] = []
+_engines: dict[str, Engine] = {}
 KEEPER = "tests"
 # One connection to each of them, which calls itself so: a new one reads the catalogue anew, which takes longer than to empty
 # a database.
@@ -232,7 +276,9 @@ def _is_left(connection: psycopg.Connection) -> bool:
 
 
 def _drop(template_url: str, name: str) -> None:
-    keeper = _keepers.pop(template_url.replace("DATABASE", name), None)
+    url = template_url.replace("DATABASE", name)
+    _engines.pop(url, None)
+    keeper = _keepers.pop(url, None)
     if keeper is not None:
         keeper.close()
     admin = create_engine(template_url.replace("DATABASE", "postgres"), isolation_level="AUTOCOMMIT")

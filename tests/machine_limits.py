@@ -60,7 +60,7 @@ def run_limited(
         stdout=stdout,
         stderr=subprocess.PIPE,
         preexec_fn=limit,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

@@ -17,6 +17,7 @@ from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.base.store.tables import companies
 from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
 from livedash_pipeline.settings import Settings
+from livedash_pipeline.tls import machine_authorities
 from tests.conftest import NOW
 
 KEY = "k" * 64
@@ -91,6 +92,6 @@ def running_site(engine: Engine) -> Iterator[Site]:
     with (
         listening("127.0.0.1", 0) as listener,
         serving(AppServer(app), listener, name="api"),
-        httpx2.Client(base_url=origin_of(listener), timeout=60, trust_env=False) as http,
+        httpx2.Client(base_url=origin_of(listener), timeout=60, trust_env=False, verify=machine_authorities()) as http,
     ):
         yield Site(engine, http, acme, Client(http, make_token(engine, "acme")))

@@ -14,7 +14,7 @@ from tests.api.explore import explore, site
 from tests.api.world import api_settings
 
 # Of the test library's own dependencies.
-pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.longest]
 FEWEST = 100
 
 

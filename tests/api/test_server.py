@@ -250,14 +250,14 @@ def test_one_works_an_answer_out_while_others_get_the_one_before() -> None:
 
     def slow() -> str:
         begun.set()
-        go_on.wait(30)
+        go_on.wait(300)
         return "after"
 
     recent.get("k", first)
     now[0] = 11.0
     worker = threading.Thread(target=lambda: recent.get("k", slow))
     worker.start()
-    begun.wait(30)
+    begun.wait(300)
     assert recent.get("k", slow)[0] == "before"
     go_on.set()
     worker.join()

@@ -28,7 +28,7 @@ from tests.support.submitted import submission
 BATCH = "/api/v1/sessions/batch"
 SESSIONS = 4_000
 CHUNK = 1_000
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 @contextmanager

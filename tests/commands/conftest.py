@@ -18,9 +18,10 @@ from sqlalchemy import Engine
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.cli import cli
-from livedash_pipeline.money.store.prices import seed_prices, set_rate
+from livedash_pipeline.money.store.prices import set_rate
 from livedash_pipeline.settings import Settings
 from tests.conftest import migrated_database
+from tests.support.prices import have_prices
 from tests.support.rows import insert_company
 
 Run = Callable[..., Result]
@@ -75,7 +76,7 @@ def company(engine: Engine) -> Company:
     """A working company in a database with prices and a rate."""
     with engine.begin() as connection:
         now = database_now(connection)
-        seed_prices(connection, now=now)
+        have_prices(connection, now=now)
         set_rate(connection, now.date(), Decimal("0.9"), "test", now)
         return insert_company(connection)
 

@@ -136,7 +136,7 @@ def test_the_server_answers_until_it_is_told_to_stop_and_finishes_what_it_has_be
                 _wait_until_nobody_listens(announced["address"])
                 begun.sendall(b"}")
                 assert begun.recv(65_536).startswith(b"HTTP/1.1 200 ")
-            _, errors = server.communicate(timeout=60)
+            _, errors = server.communicate(timeout=600)
         finally:
             # Nothing where it has ended already.
             server.kill()
@@ -155,7 +155,7 @@ import signal
 from livedash_pipeline.api import server
 server.serve("127.0.0.1", 0, workers={workers}, announce=lambda _: signal.raise_signal(signal.SIGTERM))
 """
-    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environ, timeout=60, check=False)
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environ, timeout=600, check=False)
     assert ended.returncode == 0
 
 
@@ -188,7 +188,7 @@ def _wait_until_nobody_listens(address: str) -> None:
 
 def _walk(address: str, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"}
-    with httpx2.Client(base_url=address, trust_env=False, timeout=60, headers=headers) as client:
+    with httpx2.Client(base_url=address, trust_env=False, timeout=600, headers=headers) as client:
         assert client.get("/healthz").status_code == 200
         for _ in range(20):
             # A connection each, so that several processes answer.

@@ -33,7 +33,7 @@ main()
 
 
 def test_a_command_that_is_interrupted_while_it_loads_ends_with_one_line() -> None:
-    done = subprocess.run([sys.executable, "-c", _AT_CLICK], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", _AT_CLICK], capture_output=True, text=True, timeout=600, check=False)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "error: Interrupted. Run it again to go on.\n"
 
@@ -56,6 +56,7 @@ def _asked_by(step: subprocess.Popen[str], server: socket.socket) -> socket.sock
     pytest.fail(f"{step.args!r} ended with {step.returncode}: {step.communicate()}")
 
 
+@pytest.mark.longest
 def test_a_signal_ends_every_step_with_one_line_and_130(
     engine: Engine, company: Company, process_env: dict[str, str], silent: socket.socket, tmp_path: Path
 ) -> None:
@@ -83,7 +84,7 @@ def test_a_signal_ends_every_step_with_one_line_and_130(
             try:
                 asked = _asked_by(step, silent)
                 step.send_signal(number)
-                stdout, stderr = step.communicate(timeout=120)
+                stdout, stderr = step.communicate(timeout=6000)
                 asked.close()
             finally:
                 step.kill()

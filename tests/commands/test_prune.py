@@ -148,7 +148,7 @@ def test_texts_are_deleted_by_age_in_a_dagster_run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     counts = {"company": "acme", "transcripts": 0, "messages": 4, "answers": 0, "rejects": 0}

@@ -107,14 +107,14 @@ def test_a_step_runs_as_a_dagster_run_and_an_interrupt_ends_it_with_130(
         )  # fmt: skip
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(60)
+        silent.settimeout(600)
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/chats.csv"
         added = start("company", "add", "acme", "--csv-url", url, "--json")
         assert json.loads(added.communicate()[0])["ok"] is True
         importing = start("import", "--company", "acme", "--json")
         asked, _ = silent.accept()
         importing.send_signal(signal.SIGINT)
-        stdout, stderr = importing.communicate(timeout=60)
+        stdout, stderr = importing.communicate(timeout=600)
         asked.close()
     assert importing.returncode == 130, stderr
     assert json.loads(stdout)["error"]["code"] == "interrupted"
@@ -162,7 +162,7 @@ def test_the_stand_in_serves_until_it_is_interrupted(process_env: dict[str, str]
         assert answer.status_code == 200
     finally:
         server.send_signal(signal.SIGINT)
-        rest, stderr = server.communicate(timeout=60)
+        rest, stderr = server.communicate(timeout=600)
     assert server.returncode == 130, stderr
     assert rest == ""
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from rich.console import Console
 from sqlalchemy import Engine
 
@@ -46,7 +45,6 @@ def test_watching_ends_at_once_where_nothing_is_unfinished(livedash: Run) -> Non
     assert (result.exit_code, "No sessions yet" in result.stdout) == (0, True)
 
 
-@pytest.mark.timeout(120)
 def test_an_interrupt_ends_watching_with_130(engine: Engine, database_url: str, tmp_path: Path) -> None:
     add_import(engine, make_company(engine), None)
     watching = subprocess.Popen(
@@ -66,6 +64,6 @@ def test_an_interrupt_ends_watching_with_130(engine: Engine, database_url: str, 
         assert watching.stdout.readline() == "1 session\n"
     finally:
         watching.send_signal(signal.SIGINT)
-        _, stderr = watching.communicate(timeout=60)
+        _, stderr = watching.communicate(timeout=600)
     assert watching.returncode == 130, stderr
     assert "Traceback" not in stderr

@@ -25,6 +25,7 @@ class Health:
         self.engine = engine
         self.instance = instance
         self.settings: dict[str, Any] = {}
+        self._built: dict[Settings, dg.Definitions] = {}
         self._database_url = database_url
         with engine.begin() as connection:
             self.company = insert_company(connection)
@@ -105,7 +106,9 @@ class Health:
 
     def _definitions(self, **settings: Any) -> dg.Definitions:
         given = Settings(**self.settings | settings)
-        return build_defs(given, database_url=lambda: self._database_url, environ={})
+        if given not in self._built:
+            self._built[given] = build_defs(given, database_url=lambda: self._database_url, environ={})
+        return self._built[given]
 
     def check(self, name: str, **settings: Any) -> dg.AssetCheckEvaluation:
         """Runs one check, with these settings besides."""

@@ -17,15 +17,17 @@ from sqlalchemy import Engine, text
 
 from livedash_pipeline.base.store.companies import add_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
-from livedash_pipeline.base.store.connect import database_now, make_engine
+from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.defs.names import PARTITIONS
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.local.sample_data.files import GeneratedSource
 from livedash_pipeline.local.sample_data.generate import SampleCompany
 from livedash_pipeline.local.sample_data.source_server import RunningSource, running_source
-from livedash_pipeline.money.store.prices import seed_prices, set_rate
+from livedash_pipeline.money.store.prices import set_rate
 from livedash_pipeline.settings import Settings
+from tests.conftest import kept_engine
+from tests.support.prices import have_prices
 
 SLUG = "acme"
 SESSIONS = 6
@@ -42,10 +44,15 @@ class World:
     settings: Settings
     instance: dg.DagsterInstance
 
+    _built: tuple[Settings, dg.Definitions] | None = None
+
     @property
     def defs(self) -> dg.Definitions:
-        """The definitions with the present settings."""
-        return build_defs(self.settings, database_url=lambda: self.database_url, environ={})
+        """The definitions with the present settings; a process builds them once, and so does a world until they change."""
+        if self._built is None or self._built[0] is not self.settings:
+            built = build_defs(self.settings, database_url=lambda: self.database_url, environ={})
+            self._built = (self.settings, built)
+        return self._built[1]
 
     def change(self, **settings: Any) -> None:
         """Other settings from now on."""
@@ -118,8 +125,8 @@ class World:
 @contextmanager
 def made_world(database_url: str, directory: Path) -> Iterator[World]:
     """A world with one company that publishes a few sessions, on a migrated database."""
-    engine = make_engine(database_url)
     with (
+        kept_engine(database_url) as engine,
         running_source() as source,
         running_server(directory / "batch-api", speed=0, api_keys=["test-key"]) as service,
         dg.DagsterInstance.ephemeral() as instance,
@@ -128,8 +135,7 @@ def made_world(database_url: str, directory: Path) -> Iterator[World]:
         world = World(engine, database_url, source, service, settings, instance)
         with engine.begin() as connection:
             now = database_now(connection)
-            seed_prices(connection, now=now)
+            have_prices(connection, now=now)
             set_rate(connection, now.date(), Decimal("0.9"), "test", now)
         world.add_company(SLUG)
         yield world
-    engine.dispose()

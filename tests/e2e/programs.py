@@ -16,9 +16,10 @@ import psutil
 
 from livedash_pipeline.embedded_postgres.server import running_postgres
 from livedash_pipeline.settings import Settings
+from tests.support.patience import Patience
 
-# Generous: a machine that runs all tests at once is slow.
-PATIENCE = 180.0
+# Seconds that a command and its processes compute at most until they are where a test wants them.
+_MOST_WORK = 900.0
 
 
 def clean_environ(home: Path, **values: str) -> dict[str, str]:
@@ -40,29 +41,45 @@ class Program:
     stdout: Path
     stderr: Path
     seen: dict[int, psutil.Process] = field(default_factory=dict)
+    _worked: dict[int, float] = field(default_factory=dict)
 
     def look(self) -> list[str]:
-        """Notes the processes below this one; returns their command lines."""
+        """Notes the processes below this one, and how much all have computed; returns their command lines."""
         lines = []
         try:
-            below = psutil.Process(self.process.pid).children(recursive=True)
+            own = psutil.Process(self.process.pid)
+            below = own.children(recursive=True)
+            self._note_work(own)
         except psutil.NoSuchProcess:
             return []
         for process in below:
             try:
                 lines.append(" ".join(process.cmdline()))
+                self._note_work(process)
             except (psutil.NoSuchProcess, psutil.ZombieProcess):
                 continue
             self.seen[process.pid] = process
         return lines
 
+    def _note_work(self, process: psutil.Process) -> None:
+        times = process.cpu_times()
+        self._worked[process.pid] = times.user + times.system
+
+    def work(self) -> float:
+        """Seconds that it and its processes have computed, those that have ended included."""
+        self.look()
+        return sum(self._worked.values())
+
+    def _patience(self) -> Patience:
+        return Patience(self.work, most=self.work() + _MOST_WORK)
+
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
         """Looks twice a second until something holds."""
-        end = time.monotonic() + PATIENCE
+        patience = self._patience()
         while not condition():
             self.look()
             assert self.process.poll() is None, f"ended while waiting until {what}: {self.said()}"
-            assert time.monotonic() < end, f"not so in time: {what}: {self.said()}"
+            assert not patience.is_over, f"not so for all its work: {what}: {self.said()}"
             time.sleep(0.5)
 
     def finish(self, number: signal.Signals | None = None) -> int:
@@ -70,10 +87,10 @@ class Program:
         if number is not None:
             self.look()
             self.process.send_signal(number)
-        end = time.monotonic() + PATIENCE
+        patience = self._patience()
         while self.process.poll() is None:
             self.look()
-            assert time.monotonic() < end, f"has not ended: {self.said()}"
+            assert not patience.is_over, f"has not ended: {self.said()}"
             time.sleep(0.2)
         return self.process.returncode
 
@@ -85,7 +102,7 @@ class Program:
 
     def assert_all_gone(self) -> None:
         """Nothing that it started is left, the database's server included."""
-        _, alive = psutil.wait_procs(list(self.seen.values()), timeout=15)
+        _, alive = psutil.wait_procs(list(self.seen.values()), timeout=120)
         left = [f"{process.pid} {process.cmdline()}" for process in alive if process.status() != psutil.STATUS_ZOMBIE]
         assert not left, f"still there: {left}"
         assert running_postgres(self.home) is None, "the database's server is still there"

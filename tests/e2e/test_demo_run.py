@@ -13,6 +13,7 @@ import pytest
 from livedash_pipeline.embedded_postgres.server import remove_postgres
 from livedash_pipeline.local.sample_data.demo_set import demo_expectation
 from tests.e2e.programs import clean_environ, livedash
+from tests.support.patience import HANGS
 
 # Settings that would ruin the demo, if it read them.
 HOSTILE_FILE = """\
@@ -48,7 +49,8 @@ def _demo(home: Path) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.timeout(480)
+@pytest.mark.longest
+@pytest.mark.timeout(HANGS)
 def test_the_demo_comes_to_its_end_and_buys_nothing_when_it_is_run_again(home: Path) -> None:
     (home.parent / ".env").write_text(HOSTILE_FILE, encoding="utf-8")
     expected = demo_expectation()
@@ -78,7 +80,8 @@ def test_the_demo_comes_to_its_end_and_buys_nothing_when_it_is_run_again(home: P
     assert _demo(home) == document, "run again in the same place, it finds everything done"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.longest
+@pytest.mark.timeout(HANGS)
 def test_an_interrupted_demo_stops_all_that_it_started(home: Path) -> None:
     environ = clean_environ(home)
     with livedash("demo", "--plain", home=home, environ=environ, directory=home.parent) as program:

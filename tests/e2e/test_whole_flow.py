@@ -37,6 +37,7 @@ from livedash_pipeline.overview.store.demo import read_figures
 from livedash_pipeline.runtime.environment import borrowed_environment, opened_engine
 from livedash_pipeline.settings import isolated_settings
 from tests.e2e.programs import Program, clean_environ, livedash
+from tests.support.patience import HANGS
 
 LAUNCH = """
 mutation ($partition: String!) {
@@ -145,7 +146,8 @@ def _assert_done(engine: Engine, sessions: int) -> None:
         assert read_figures(connection).cost_eur > 0
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.longest
+@pytest.mark.timeout(HANGS)
 def test_steps_in_the_foreground_bring_every_session_to_its_end(home: Path, own_environ: None) -> None:
     samples = demo_sources()
     os.environ.update(_credentials(samples))
@@ -247,7 +249,8 @@ def _assert_jobs_answer_as_commands_do(program: Program, url: str, engine: Engin
     }  # fmt: skip
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.longest
+@pytest.mark.timeout(HANGS)
 def test_an_import_launched_in_the_ui_is_carried_to_its_end_by_the_sensors(home: Path) -> None:
     samples = demo_sources()[1:2]
     slug = samples[0].company.slug

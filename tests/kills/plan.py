@@ -6,7 +6,8 @@ lets them. Moments are therefore bound to what a process has said or how much it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
 
@@ -15,6 +16,8 @@ TARGETS: tuple[Target, ...] = ("worker", "server", "postmaster", "backend")
 
 # The moment at which a worker's Dagster run is recorded: its libraries are loaded, and its work begins.
 RUN = "run begun"
+# The moment at which the server has made a batch, whether or not it has answered.
+MADE = "batch made"
 # Whatever a worker logs: what a recovery comes upon is not known beforehand.
 ANYTHING = "anything"
 # What each command logs directly after a commit or a call, by wave, so that a kill after it meets the next step.
@@ -95,6 +98,8 @@ class Plan:
         speed: The server's simulated seconds a second.
         pool: How many runs Dagster lets call the service at once: 1 as deployed, or so many that only SQL guards them.
         faults: What the server does wrong until the kills are over, a script of `livedash batch-api --faults`.
+        waves: What is done and killed, one after the other.
+        settings: Over those that all rounds have.
     """
 
     seed: int
@@ -104,6 +109,7 @@ class Plan:
     pool: int
     faults: tuple[dict[str, Any], ...]
     waves: tuple[Wave, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def kills(self) -> int:

@@ -86,7 +86,7 @@ class World:
         self.spool = directory / "tmp"
         self.spool.mkdir()
         environ = clean_environ(self.home, OPENAI_BASE_URL=f"http://127.0.0.1:{port}/v1", **SETTINGS)
-        self.environ = environ | {"TMPDIR": str(self.spool)}
+        self.environ = environ | dict(plan.settings) | {"TMPDIR": str(self.spool)}
         self.api = BatchApi(directory, self.environ, port, plan.speed, plan.faults, plan.seed)
         self.engine: Engine | None = None
 

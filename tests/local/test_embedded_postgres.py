@@ -117,14 +117,14 @@ def _value(server: EmbeddedPostgres, query: str) -> object:
 
 def _python(program: str, home: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-c", program, str(home)], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", program, str(home)], capture_output=True, text=True, check=False, timeout=6000
     )
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while not condition():
-        assert time.monotonic() < deadline, "waited 30 s in vain"
+        assert time.monotonic() < deadline, "waited 300 s in vain"
         time.sleep(0.01)
 
 
@@ -272,7 +272,7 @@ def test_six_processes_at_once_get_one_server_that_one_of_them_started(new_home:
         subprocess.Popen([sys.executable, "-c", START, str(new_home)], stdout=subprocess.PIPE, text=True)
         for _ in range(6)
     ]
-    answers = [starter.communicate(timeout=120)[0].split() for starter in starters]
+    answers = [starter.communicate(timeout=6000)[0].split() for starter in starters]
     assert len({pid for pid, _ in answers}) == 1
     assert sorted(started for _, started in answers) == ["False"] * 5 + ["True"]
 
@@ -372,7 +372,7 @@ def test_start_waits_for_backends_that_outlive_a_killed_server(home: Path) -> No
         assert not results
     finally:
         os.kill(backend, signal.SIGCONT)
-        starter.join(timeout=60)
+        starter.join(timeout=600)
         connection.close()
     assert [server.started_by_us for server in results] == [True]
 

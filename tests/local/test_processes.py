@@ -40,7 +40,7 @@ def _parent(directory: Path) -> Iterator[tuple[StartedProcess, list[psutil.Proce
 
 
 def _gone(processes: list[psutil.Process]) -> bool:
-    _, alive = psutil.wait_procs(processes, timeout=10)
+    _, alive = psutil.wait_procs(processes, timeout=120)
     return all(process.status() == psutil.STATUS_ZOMBIE for process in alive)
 
 

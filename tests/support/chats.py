@@ -21,12 +21,13 @@ from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
-from livedash_pipeline.money.store.prices import seed_prices, set_rate
+from livedash_pipeline.money.store.prices import set_rate
 from livedash_pipeline.retention.rules.retention import PruneRequest
 from livedash_pipeline.retention.steps.prune import PruneReport, prune
 from tests.sources.csv_site import Site, plain, running_site
 from tests.support.company_import import CompanyReports, import_reports
 from tests.support.csv_rows import csv_line
+from tests.support.prices import have_prices
 
 # When all chats end, as the CSV and the transcripts say.
 ENDED = datetime.fromisoformat("2025-05-01T10:00:00+00:00")
@@ -72,7 +73,7 @@ class Chats:
         self.publish(*names)
         with self.engine.begin() as connection:
             now = database_now(connection)
-            seed_prices(connection, now=now)
+            have_prices(connection, now=now)
             set_rate(connection, now.date(), Decimal("0.9"), "test", now)
             add_company(connection, "acme", CompanyChanges(csv_url=f"{self.site.url}/x.csv", **changes), now=now)
 

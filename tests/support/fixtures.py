@@ -14,12 +14,13 @@ from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
-from livedash_pipeline.money.store.prices import seed_prices, set_rate
+from livedash_pipeline.money.store.prices import set_rate
 from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.settings import Settings
 from tests.support.batch_round import Begin, Round
 from tests.support.batch_service import BASE_URL, KEY, BatchService
 from tests.support.hostile_proxy import HostileProxy, hostile_proxy
+from tests.support.prices import have_prices
 from tests.support.rows import insert_company, insert_requests
 
 
@@ -37,7 +38,7 @@ def company(engine: Engine) -> Company:
 
     with engine.begin() as connection:
         now = database_now(connection)
-        seed_prices(connection, now=now)
+        have_prices(connection, now=now)
         set_rate(connection, now.date(), Decimal("0.9"), "test", now)
         return insert_company(connection)
 

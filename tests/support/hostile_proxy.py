@@ -25,6 +25,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from livedash_pipeline.local.server_thread import CONNECTION, AppServer, listening, origin_of, serving
+from livedash_pipeline.tls import machine_authorities
 
 Document = dict[str, Any]
 _OPERATIONS = {
@@ -100,7 +101,7 @@ class HostileProxy:
         self._released = threading.Event()
         self.plan = plan
         self._server = server
-        self._client = httpx2.Client(timeout=60)
+        self._client = httpx2.Client(timeout=60, verify=machine_authorities())
         self._seen: dict[str, Document] = {}
         self._random = Random(0)
 

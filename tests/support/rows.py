@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,9 @@ CHAT = (
 )
 
 
+_DONE_STAGES = list(Stage)[: list(Stage).index(Stage.AI_ANALYSIS)]
+
+
 def insert_company(connection: Connection, slug: str = "acme") -> Company:
     """A working company."""
     connection.execute(
@@ -43,55 +46,61 @@ def insert_sessions(
     connection: Connection, company: Company, chats: Sequence[Sequence[Message]], *, at: datetime = NOW
 ) -> list[uuid.UUID]:
     """Sessions that have been derived from a fetched transcript; returns their ids."""
-    made = []
-    for chat in chats:
-        import_id = connection.execute(
-            insert(session_imports)
-            .values(
-                company_id=company.id,
-                external_session_id=str(uuid.uuid4()),
-                start_time_raw="01.05.2025 14:00:00",
-                end_time_raw="01.05.2025 14:00:00",
-                start_time=at,
-                end_time=at,
-                content_hash="row",
-                created_at=at,
-                updated_at=at,
-            )
-            .returning(session_imports.c.id)
-        ).scalar_one()
-        session_id = connection.execute(
-            insert(sessions)
-            .values(
-                company_id=company.id,
-                import_id=import_id,
-                start_time=at,
-                end_time=at,
-                row_hash="row",
-                transcript_hash=transcript_hash(chat),
-                created_at=at,
-                updated_at=at,
-            )
-            .returning(sessions.c.id)
-        ).scalar_one()
-        for position, message in enumerate(chat):
-            connection.execute(
-                insert(messages).values(
-                    session_id=session_id,
-                    position=position,
-                    role=message.role,
-                    content=message.content,
-                    sent_at=message.sent_at,
-                )
-            )
-        for stage in list(Stage)[: list(Stage).index(Stage.AI_ANALYSIS)]:
-            connection.execute(
-                insert(session_processing_status).values(
-                    import_id=import_id, stage=stage, status="COMPLETED", started_at=at, completed_at=at
-                )
-            )
-        made.append(session_id)
+    import_rows = [
+        {
+            "company_id": company.id,
+            "external_session_id": str(uuid.uuid4()),
+            "start_time_raw": "01.05.2025 14:00:00",
+            "end_time_raw": "01.05.2025 14:00:00",
+            "start_time": at,
+            "end_time": at,
+            "content_hash": "row",
+            "created_at": at,
+            "updated_at": at,
+        }
+        for _ in chats
+    ]
+    imports = _insert_all(connection, session_imports, import_rows)
+    session_rows = [
+        {
+            "company_id": company.id,
+            "import_id": import_id,
+            "start_time": at,
+            "end_time": at,
+            "row_hash": "row",
+            "transcript_hash": transcript_hash(chat),
+            "created_at": at,
+            "updated_at": at,
+        }
+        for import_id, chat in zip(imports, chats, strict=True)
+    ]
+    made = _insert_all(connection, sessions, session_rows)
+    message_rows = [
+        {
+            "session_id": session_id,
+            "position": position,
+            "role": message.role,
+            "content": message.content,
+            "sent_at": message.sent_at,
+        }
+        for session_id, chat in zip(made, chats, strict=True)
+        for position, message in enumerate(chat)
+    ]
+    if message_rows:
+        connection.execute(insert(messages), message_rows)
+    done = {"status": "COMPLETED", "started_at": at, "completed_at": at}
+    stage_rows = [{"import_id": import_id, "stage": stage} | done for import_id in imports for stage in _DONE_STAGES]
+    if stage_rows:
+        connection.execute(insert(session_processing_status), stage_rows)
     return made
+
+
+def _insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> list[uuid.UUID]:
+    """Inserts rows in their order; returns their ids."""
+    if not rows:
+        return []
+    inserted = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    return list(connection.execute(inserted, list(rows)).scalars())
 
 
 def stage_counts(connection: Connection, stage: str) -> dict[str, int]:
@@ -116,27 +125,21 @@ def insert_requests(
     **values: object,
 ) -> list[uuid.UUID]:
     """Pending requests about new sessions, with the current prompt and the given columns; returns their ids in order."""
-    made = []
-    for session_id in insert_sessions(connection, company, [chat] * count):
-        given: dict[str, object] = {
-            "session_id": session_id,
-            "company_id": company.id,
-            "model": model,
-            "prompt_version": prompt_version(),
-            "transcript_hash": transcript_hash(chat),
-            "input_hash": input_hash(transcript_hash(chat), prompt_version(), model),
-            "body_bytes": 1000,
-            "token_estimate": 100,
-            "max_output_tokens": 4000,
-            "requested_at": NOW,
-            "updated_at": NOW,
-        }
-        made.append(
-            connection.execute(
-                insert(ai_processing_requests).values(**(given | values)).returning(ai_processing_requests.c.id)
-            ).scalar_one()
-        )
-    return sorted(made)
+    given: dict[str, object] = {
+        "company_id": company.id,
+        "model": model,
+        "prompt_version": prompt_version(),
+        "transcript_hash": transcript_hash(chat),
+        "input_hash": input_hash(transcript_hash(chat), prompt_version(), model),
+        "body_bytes": 1000,
+        "token_estimate": 100,
+        "max_output_tokens": 4000,
+        "requested_at": NOW,
+        "updated_at": NOW,
+    }
+    about = insert_sessions(connection, company, [chat] * count)
+    rows = [given | {"session_id": session_id} | values for session_id in about]
+    return sorted(_insert_all(connection, ai_processing_requests, rows))
 
 
 def rows_of(engine: Engine, table: Table) -> list[Any]:

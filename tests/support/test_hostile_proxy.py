@@ -14,6 +14,7 @@ from openai import OpenAI
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from tests.local.batch_api.conftest import Requests
 from tests.support.hostile_proxy import HostileProxy, Plan, hostile_proxy
+from tests.support.openai_client import openai_client
 
 TAGS = {"livedash_batch_id": "row"}
 
@@ -52,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 def site(server: RunningServer) -> Iterator[Site]:
     with (
         hostile_proxy(server.base_url) as proxy,
-        OpenAI(base_url=proxy.base_url, api_key="k", max_retries=0) as client,
+        openai_client(proxy.base_url) as client,
     ):
         yield Site(server, proxy, client)
 
@@ -160,7 +161,7 @@ def test_answer_that_is_held_does_not_show_what_came_after_it_was_read(site: Sit
     seen: list[str] = []
     looking = threading.Thread(target=lambda: seen.extend(site.listed()))
     looking.start()
-    assert site.proxy.holding.wait(30)
+    assert site.proxy.holding.wait(300)
     created = site.create()
     site.proxy.release()
     looking.join()
@@ -182,5 +183,5 @@ def test_nothing_is_left_behind(server: RunningServer) -> None:
         address = proxy.base_url
         assert "hostile-proxy" in {thread.name for thread in threading.enumerate()}
     assert {thread.name for thread in threading.enumerate()} <= before | {"AnyIO worker thread"}
-    with OpenAI(base_url=address, api_key="k", max_retries=0) as client, pytest.raises(openai.APIConnectionError):
+    with openai_client(address) as client, pytest.raises(openai.APIConnectionError):
         client.batches.list()

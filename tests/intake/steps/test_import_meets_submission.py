@@ -83,7 +83,7 @@ def test_a_session_that_is_being_submitted_is_left_alone_by_the_import_that_meet
         merge_submissions(connection, meeting.company.id, [accepted("chat-1")], NOW)
         importing = pool.submit(meeting.bring, row("chat-0"), row("chat-1"), row("chat-2"))
         until_waiting(meeting.engine)
-    report = importing.result(timeout=30)
+    report = importing.result(timeout=6000)
     # Just as if the submission had been there before the import began.
     assert (report.rows, report.new, report.changed, report.unchanged) == (3, 2, 0, 1)
     assert meeting.sources() == {"chat-0": "csv", "chat-1": "api", "chat-2": "csv"}
@@ -100,7 +100,7 @@ def test_a_submission_that_is_taken_back_leaves_its_session_to_the_import(
         importing = pool.submit(meeting.bring, row("chat-1"))
         until_waiting(meeting.engine)
         connection.rollback()
-    assert importing.result(timeout=30).new == 1
+    assert importing.result(timeout=6000).new == 1
     assert meeting.sources() == {"chat-1": "csv"}
 
 
@@ -130,7 +130,7 @@ def test_an_import_and_a_submission_that_wait_for_one_another_both_get_through(
             until_waiting(meeting.engine)
             submitting = pool.submit(meeting.submit, "a", "b", engine=other)
             until_waiting(meeting.engine, 2)
-        report, told = importing.result(timeout=60), submitting.result(timeout=60)
+        report, told = importing.result(timeout=600), submitting.result(timeout=600)
     assert deadlocks(meeting.engine) > before
     assert report.rows == 2
     assert set(told) <= {"created", "updated"}

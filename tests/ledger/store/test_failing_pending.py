@@ -160,5 +160,5 @@ def test_stages_are_locked_in_the_order_of_their_imports(
         thread.start()
         until_waiting(engine)
         connection.execute(lock.where(table.c.import_id == imports[1]))
-    thread.join(timeout=30)
+    thread.join(timeout=600)
     assert done == [2]

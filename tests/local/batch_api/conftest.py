@@ -14,6 +14,7 @@ from livedash_pipeline.local.batch_api.faults import FaultScript, parse_script
 from livedash_pipeline.local.batch_api.faulty_service import FaultyService
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.local.batch_api.service import BatchService
+from tests.support.openai_client import openai_client
 
 SESSION = "0b5b6a3e-7a5c-4a53-9a0e-3f6f0f4c2d11"
 KEYS = ("language", "sentiment", "escalated", "forwarded_hr", "category", "questions", "summary", "session_id")
@@ -140,7 +141,7 @@ def server(tmp_path: Path, clock: Clock) -> Iterator[RunningServer]:
 
 @pytest.fixture
 def client(server: RunningServer) -> Iterator[OpenAI]:
-    with OpenAI(base_url=server.base_url, api_key="sk-test", max_retries=0) as client:
+    with openai_client(server.base_url, "sk-test") as client:
         yield client
 
 
@@ -153,5 +154,5 @@ def quiet_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSe
 
 @pytest.fixture
 def quiet_client(quiet_server: RunningServer) -> Iterator[OpenAI]:
-    with OpenAI(base_url=quiet_server.base_url, api_key="sk-test", max_retries=0) as client:
+    with openai_client(quiet_server.base_url, "sk-test") as client:
         yield client

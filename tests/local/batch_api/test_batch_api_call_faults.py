@@ -14,6 +14,7 @@ from livedash_pipeline.local.batch_api.faulty_service import FaultyService, Repl
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.local.batch_api.service import BatchService
+from livedash_pipeline.tls import machine_authorities
 from tests.local.batch_api.conftest import Clock, Requests
 
 KEY = {"Authorization": "Bearer k"}
@@ -31,7 +32,7 @@ def faulty(open_service: Callable[..., Any], requests: Any) -> Callable[..., Fau
 
 @pytest.fixture
 def http(server: RunningServer) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=server.base_url, headers=KEY, timeout=10) as client:
+    with httpx2.Client(base_url=server.base_url, headers=KEY, timeout=10, verify=machine_authorities()) as client:
         yield client
 
 

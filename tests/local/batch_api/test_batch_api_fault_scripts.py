@@ -142,7 +142,7 @@ def test_command_with_a_bad_option_ends_with_2_and_a_sentence(
     else:
         environ["OPENAI_API_KEY"] = "of the callers"
     ended = subprocess.run(
-        [*command, *filled], env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [*command, *filled], env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False
     )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert [word for word in words if word not in ended.stderr] == []

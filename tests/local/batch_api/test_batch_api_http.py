@@ -15,6 +15,7 @@ from livedash_pipeline.local.batch_api.app import Proceed
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from tests.local.batch_api.conftest import Clock, Requests
 from tests.local.batch_api.looking import until
+from tests.support.openai_client import openai_client
 
 
 def upload(client: OpenAI, content: bytes, name: str = "requests.jsonl", **more: Any) -> Any:
@@ -198,9 +199,9 @@ def test_key_is_needed(quiet_server: RunningServer, header: str | None) -> None:
 
 def test_only_given_keys_are_accepted(tmp_path: Path) -> None:
     with running_server(tmp_path, api_keys=["sk-right"]) as server:
-        with OpenAI(base_url=server.base_url, api_key="sk-right", max_retries=0) as client:
+        with openai_client(server.base_url, "sk-right") as client:
             assert client.batches.list().data == []
-        with OpenAI(base_url=server.base_url, api_key="sk-wrong", max_retries=0) as client:
+        with openai_client(server.base_url, "sk-wrong") as client:
             with pytest.raises(openai.AuthenticationError) as refusal:
                 client.batches.list()
             assert refusal.value.code == "invalid_api_key"
@@ -230,7 +231,7 @@ def test_every_operation_passes_the_gate_under_its_name(tmp_path: Path, requests
         return JSONResponse({}, status_code=500) if operation == "create_batch" else reply
 
     with running_server(tmp_path, gate=gate) as server:
-        client = OpenAI(base_url=server.base_url, api_key="k", max_retries=0)
+        client = openai_client(server.base_url)
         _call_everything(client, requests.file(1))
         client.close()
     assert seen == [

@@ -7,10 +7,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from openai import OpenAI
 
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
+from livedash_pipeline.tls import machine_authorities
 from tests.local.batch_api.conftest import Clock, Requests
+from tests.support.openai_client import openai_client
 
 MOST_PAGES = 12
 Pages = list[list[int | None]]
@@ -23,7 +24,9 @@ class Listing:
         self.server = server
         self.clock = clock
         self.requests = Requests()
-        self.http = httpx2.Client(base_url=server.base_url, headers={"Authorization": "Bearer k"})
+        self.http = httpx2.Client(
+            base_url=server.base_url, headers={"Authorization": "Bearer k"}, verify=machine_authorities()
+        )
         self.ids: list[str] = []
         for _ in range(5):
             self.ids.append(self.requests.create(server.service, self.requests.file(1)))
@@ -162,7 +165,7 @@ def test_faults_of_a_listing_go_together(listing: Callable[..., Listing]) -> Non
 
 def test_client_follows_what_the_pages_say(listing: Callable[..., Listing]) -> None:
     """What openai's own paging makes of it: an empty page ends it, a cursor that is ignored does not."""
-    with OpenAI(base_url=listing().server.base_url, api_key="k", max_retries=0) as client:
+    with openai_client(listing().server.base_url) as client:
 
         def seen(fault: dict[str, Any]) -> int:
             listing(fault)

@@ -14,6 +14,7 @@ from livedash_pipeline.local.batch_api.faults import FaultScript
 from livedash_pipeline.local.batch_api.server import running_server
 from livedash_pipeline.local.batch_api.service import BatchService
 from tests.local.batch_api.conftest import Clock, Requests
+from tests.support.openai_client import openai_client
 
 TAGS = {"livedash_batch_id": "01A226FC-Row", "livedash_company": "acme"}
 ALL = ["create", "retrieve", "cancel", "list"]
@@ -65,7 +66,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     clock = Clock()
     with (
         running_server(tmp_path_factory.mktemp("shown"), speed=1, clock=clock) as server,
-        OpenAI(base_url=server.base_url, api_key="sk-test", max_retries=0) as client,
+        openai_client(server.base_url, "sk-test") as client,
     ):
         yield Api(client, server.service, Requests(), clock)
 

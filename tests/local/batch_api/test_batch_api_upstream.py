@@ -18,6 +18,7 @@ from livedash_pipeline.local.batch_api.server import RunningServer, running_serv
 from livedash_pipeline.local.batch_api.upstream import Upstream, connect_upstream
 from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
 from tests.local.batch_api.conftest import Requests
+from tests.support.openai_client import openai_client
 
 Answer = Callable[[dict[str, Any]], Response]
 
@@ -75,7 +76,7 @@ def batch_server(state: Path, url: str, **options: Any) -> Iterator[tuple[Runnin
     upstream = connect_upstream(url, **options)
     with (
         running_server(state, upstream=upstream) as server,
-        OpenAI(base_url=server.base_url, api_key="k", max_retries=0) as client,
+        openai_client(server.base_url) as client,
     ):
         yield server, client
 
@@ -105,7 +106,7 @@ def test_lines_are_answered_by_another_server(tmp_path: Path, requests: Any) -> 
     ):
         batch, lines = run(client, requests, requests.file(5, bad=2))
         assert (batch.request_counts.completed, batch.request_counts.failed) == (5, 2)
-        with OpenAI(base_url=other.base_url, api_key="k", max_retries=0) as direct:
+        with openai_client(other.base_url) as direct:
             expected = direct.chat.completions.create(**requests.body())
         good, bad = lines["good-0"]["response"], lines["bad-0"]["response"]
         assert good["body"]["choices"][0]["message"]["content"] == expected.choices[0].message.content
@@ -118,7 +119,7 @@ def test_lines_are_answered_by_another_server(tmp_path: Path, requests: Any) -> 
 
 
 def test_requests_are_passed_on_as_they_are_and_not_too_many_at_once(tmp_path: Path, requests: Any) -> None:
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=300)
 
     def together(_body: dict[str, Any]) -> Response:
         both.wait()  # breaks, and so ends in a 500, if no second request comes
@@ -176,7 +177,7 @@ def test_silence_becomes_a_504(tmp_path: Path, requests: Any) -> None:
     done = threading.Event()
 
     def silent(_body: dict[str, Any]) -> Response:
-        done.wait(20)
+        done.wait(300)
         return completion()
 
     with chat_server(silent) as (_, url), batch_server(tmp_path, url, timeout=0.1) as (_own, client):
@@ -219,7 +220,7 @@ def test_server_stays_responsive_and_cancels_while_the_other_one_thinks(tmp_path
     go_on = threading.Event()
 
     def slow(_body: dict[str, Any]) -> Response:
-        go_on.wait(20)
+        go_on.wait(300)
         return completion()
 
     with chat_server(slow) as (chat, url), batch_server(tmp_path, url, concurrency=1) as (_, client):

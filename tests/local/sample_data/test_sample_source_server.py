@@ -14,6 +14,7 @@ from livedash_pipeline.local.sample_data.demo_set import demo_expectation, demo_
 from livedash_pipeline.local.sample_data.files import GeneratedSource
 from livedash_pipeline.local.sample_data.generate import SampleCompany, generate_sessions
 from livedash_pipeline.local.sample_data.source_server import RunningSource, running_source
+from livedash_pipeline.tls import machine_authorities
 
 OPEN = SampleCompany("open", "Open", "Europe/Amsterdam", (("nl", 1), ("tr", 1)))
 LOCKED = SampleCompany("locked", "Locked", "Europe/Berlin", (("de", 1),), username="user", password="pass:wörd")
@@ -30,7 +31,7 @@ def source() -> Iterator[RunningSource]:
 
 @pytest.fixture
 def client() -> Iterator[httpx2.Client]:
-    with httpx2.Client(timeout=20, trust_env=False) as made:
+    with httpx2.Client(timeout=20, trust_env=False, verify=machine_authorities()) as made:
         yield made
 
 

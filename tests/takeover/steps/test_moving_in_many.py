@@ -128,6 +128,7 @@ def _read(document: Mapping[str, Any], name: str) -> tuple[int, int]:
     return counts["read"], counts["written"] + counts["skipped"]
 
 
+@pytest.mark.longest
 @pytest.mark.parametrize("branch", ["f", "m"])
 def test_ten_thousand_sessions_come_with_all_counts_equal_and_a_second_time_nothing_does(
     engine: Engine, empty_database_url: str, branch: str
