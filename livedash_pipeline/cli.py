@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from livedash_pipeline.commands.command import ExampleMixin, GlobalOptions
-from livedash_pipeline.commands.guard import exit_status
+from livedash_pipeline.commands.shell.command import ExampleMixin, GlobalOptions
+from livedash_pipeline.commands.shell.guard import exit_status
 from livedash_pipeline.garbage import spare_what_is_loaded
 from livedash_pipeline.streams import open_closed_streams
 

@@ -11,7 +11,7 @@ from livedash_pipeline.streams import open_closed_streams
 
 
 def main() -> None:
-    """Loads and runs the command line; its own interrupts are handled by `commands.guard`."""
+    """Loads and runs the command line; its own interrupts are handled by `commands.shell.guard`."""
     open_closed_streams()
     try:
         from livedash_pipeline.cli import main as run

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import click
 
-from livedash_pipeline.commands.command import AS_JSON, LivedashCommand
-from livedash_pipeline.commands.context import start
-from livedash_pipeline.commands.guard import INTERRUPTED
-from livedash_pipeline.commands.output import print_document
+from livedash_pipeline.commands.shell.command import AS_JSON, LivedashCommand
+from livedash_pipeline.commands.shell.context import start
+from livedash_pipeline.commands.shell.guard import INTERRUPTED
+from livedash_pipeline.commands.shell.output import print_document
 
 DEFAULT_PORT = 9100
 _HOST = "127.0.0.1"

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from livedash_pipeline.base.rules.wording import plural
-from livedash_pipeline.commands.command import Answer, Document, command, company_option, page_options
-from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_facts, draw_more, draw_table, show, show_moment, show_span
 from livedash_pipeline.commands.pipeline import ForegroundRun, run_step
+from livedash_pipeline.commands.shell.command import Answer, Document, command, company_option, page_options
+from livedash_pipeline.commands.shell.context import ready_engine
+from livedash_pipeline.commands.shell.output import draw_facts, draw_more, draw_table, show, show_moment, show_span
 from livedash_pipeline.errors import UsageError
 
 if TYPE_CHECKING:

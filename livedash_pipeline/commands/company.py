@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livedash_pipeline.commands.command import Answer, CommandGroup, Document
-from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_table, show, show_moment
+from livedash_pipeline.commands.shell.command import Answer, CommandGroup, Document
+from livedash_pipeline.commands.shell.context import ready_engine
+from livedash_pipeline.commands.shell.output import draw_table, show, show_moment
 
 if TYPE_CHECKING:
     from rich.console import Console

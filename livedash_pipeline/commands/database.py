@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import click
 
-from livedash_pipeline.commands.command import Answer, CommandGroup
-from livedash_pipeline.commands.context import start
+from livedash_pipeline.commands.shell.command import Answer, CommandGroup
+from livedash_pipeline.commands.shell.context import start
 
 
 @click.group(cls=CommandGroup, example=("livedash db upgrade", "livedash db stop", "livedash db remove --orphans"))

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from livedash_pipeline.commands.command import Answer, Document, command
-from livedash_pipeline.commands.context import start
-from livedash_pipeline.commands.output import draw_table
+from livedash_pipeline.commands.shell.command import Answer, Document, command
+from livedash_pipeline.commands.shell.context import start
+from livedash_pipeline.commands.shell.output import draw_table
 
 if TYPE_CHECKING:
     from rich.console import Console

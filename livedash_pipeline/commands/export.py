@@ -12,8 +12,8 @@ from io import TextIOWrapper
 
 import click
 
-from livedash_pipeline.commands.command import AS_JSON, LivedashCommand, company_option
-from livedash_pipeline.commands.context import ready_engine
+from livedash_pipeline.commands.shell.command import AS_JSON, LivedashCommand, company_option
+from livedash_pipeline.commands.shell.context import ready_engine
 from livedash_pipeline.storage import writing
 
 

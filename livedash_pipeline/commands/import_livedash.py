@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from livedash_pipeline.base.rules.wording import plural
-from livedash_pipeline.commands.command import Answer, Document, command
-from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_table, show
+from livedash_pipeline.commands.shell.command import Answer, Document, command
+from livedash_pipeline.commands.shell.context import ready_engine
+from livedash_pipeline.commands.shell.output import draw_table, show
 
 if TYPE_CHECKING:
     from rich.console import Console

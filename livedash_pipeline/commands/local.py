@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from livedash_pipeline.commands.command import AS_JSON, Answer, LivedashCommand
-from livedash_pipeline.commands.context import start
-from livedash_pipeline.commands.guard import INTERRUPTED
+from livedash_pipeline.commands.shell.command import AS_JSON, Answer, LivedashCommand
+from livedash_pipeline.commands.shell.context import start
+from livedash_pipeline.commands.shell.guard import INTERRUPTED
 
 if TYPE_CHECKING:
     from livedash_pipeline.settings import Settings

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from livedash_pipeline.commands.command import Answer, command
-from livedash_pipeline.commands.context import ready_environment
+from livedash_pipeline.commands.shell.command import Answer, command
+from livedash_pipeline.commands.shell.context import ready_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

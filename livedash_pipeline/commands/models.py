@@ -11,9 +11,9 @@ import json
 import click
 
 from livedash_pipeline.base.rules.wording import plural
-from livedash_pipeline.commands.command import Answer, CommandGroup
-from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_table, show_moment
+from livedash_pipeline.commands.shell.command import Answer, CommandGroup
+from livedash_pipeline.commands.shell.context import ready_engine
+from livedash_pipeline.commands.shell.output import draw_table, show_moment
 
 _EXAMPLE = """livedash model set prod-gpt5 --parameters '{"max_completion_tokens": 4000, "reasoning_effort": "low"}'"""
 

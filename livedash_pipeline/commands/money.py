@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from livedash_pipeline.commands.command import Answer, CommandGroup
-from livedash_pipeline.commands.context import ready_engine
+from livedash_pipeline.commands.shell.command import Answer, CommandGroup
+from livedash_pipeline.commands.shell.context import ready_engine
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 

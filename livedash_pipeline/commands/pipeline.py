@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from livedash_pipeline.base.rules.wording import plural, verb
-from livedash_pipeline.commands.command import Answer, Document, command, company_option
-from livedash_pipeline.commands.context import ready_engine, ready_environment
-from livedash_pipeline.commands.output import draw_table, show, show_bound, show_moment
+from livedash_pipeline.commands.shell.command import Answer, Document, command, company_option
+from livedash_pipeline.commands.shell.context import ready_engine, ready_environment
+from livedash_pipeline.commands.shell.output import draw_table, show, show_bound, show_moment
 from livedash_pipeline.ledger.rules.admission.nothing_sent import unknown_clause
 
 if TYPE_CHECKING:

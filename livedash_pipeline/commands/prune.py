@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from livedash_pipeline.base.rules.wording import plural
-from livedash_pipeline.commands.command import Answer, Document, command, company_option
-from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_table
 from livedash_pipeline.commands.pipeline import ForegroundRun, run_step
+from livedash_pipeline.commands.shell.command import Answer, Document, command, company_option
+from livedash_pipeline.commands.shell.context import ready_engine
+from livedash_pipeline.commands.shell.output import draw_table
 
 if TYPE_CHECKING:
     from rich.console import Console

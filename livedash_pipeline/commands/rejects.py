@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from livedash_pipeline.commands.command import Answer, Document, command, company_option, page_options
-from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_more, draw_table, show_moment
+from livedash_pipeline.commands.shell.command import Answer, Document, command, company_option, page_options
+from livedash_pipeline.commands.shell.context import ready_engine
+from livedash_pipeline.commands.shell.output import draw_more, draw_table, show_moment
 
 if TYPE_CHECKING:
     from rich.console import Console

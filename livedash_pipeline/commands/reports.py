@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from livedash_pipeline.base.rules.wording import plural
-from livedash_pipeline.commands.command import AS_JSON, Answer, Document, command, company_option
-from livedash_pipeline.commands.context import ready_engine
-from livedash_pipeline.commands.output import draw_table, show
+from livedash_pipeline.commands.shell.command import AS_JSON, Answer, Document, command, company_option
+from livedash_pipeline.commands.shell.context import ready_engine
+from livedash_pipeline.commands.shell.output import draw_table, show
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,8 +64,8 @@ def status(ctx: click.Context, company: str | None, watch: bool, interval: float
 
 
 def _watch(engine: Engine, settings: Settings, company: str | None, interval: float) -> None:
-    from livedash_pipeline.commands.output import make_console
-    from livedash_pipeline.commands.watch import redraw_until
+    from livedash_pipeline.commands.shell.output import make_console
+    from livedash_pipeline.commands.shell.watch import redraw_until
     from livedash_pipeline.kinds import KINDS
     from livedash_pipeline.overview.steps.pipeline_report import count_unfinished, report_status
 

@@ -10,10 +10,10 @@ from functools import partial
 
 import click
 
-from livedash_pipeline.commands.command import AS_JSON, LivedashCommand
-from livedash_pipeline.commands.context import ready_environment
-from livedash_pipeline.commands.guard import INTERRUPTED
-from livedash_pipeline.commands.output import print_document, show
+from livedash_pipeline.commands.shell.command import AS_JSON, LivedashCommand
+from livedash_pipeline.commands.shell.context import ready_environment
+from livedash_pipeline.commands.shell.guard import INTERRUPTED
+from livedash_pipeline.commands.shell.output import print_document, show
 
 DEFAULT_PORT = 8000
 

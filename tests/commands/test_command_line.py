@@ -10,7 +10,7 @@ import click
 import pytest
 
 from livedash_pipeline.cli import cli
-from livedash_pipeline.commands.command import CommandGroup, LivedashCommand
+from livedash_pipeline.commands.shell.command import CommandGroup, LivedashCommand
 from tests.commands.conftest import Run
 
 

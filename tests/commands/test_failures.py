@@ -10,8 +10,8 @@ import click
 import pytest
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.commands.command import GlobalOptions
-from livedash_pipeline.commands.guard import exit_status
+from livedash_pipeline.commands.shell.command import GlobalOptions
+from livedash_pipeline.commands.shell.guard import exit_status
 from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, SettingsError
 from tests.commands.conftest import Run, document_of
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from sqlalchemy import Engine
 
-from livedash_pipeline.commands.watch import redraw_until
+from livedash_pipeline.commands.shell.watch import redraw_until
 from tests.commands.conftest import NO_DAGSTER, Run
 from tests.support.imported import add_import, make_company
 

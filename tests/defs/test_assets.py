@@ -11,7 +11,7 @@ from livedash_pipeline.analysis.steps.import_company import IMPORT_STEPS
 from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.errors import SettingsError, SourceError, UsageError
 from livedash_pipeline.intake.rules.csv_layout import COLUMNS
-from livedash_pipeline.local.batch_api.faults import parse_script
+from livedash_pipeline.local.batch_api.faults.script import parse_script
 from livedash_pipeline.services.errors import ServiceError
 from tests.defs.world import SESSIONS, SLUG, World
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from livedash_pipeline.local.batch_api.line_shapes import ANSWER_SHAPES, LINE_SHAPES, USAGE_SHAPES
+from livedash_pipeline.local.batch_api.faults.line_shapes import ANSWER_SHAPES, LINE_SHAPES, USAGE_SHAPES
 
 # Within what the settings allow the service: LIVEDASH_VISIBILITY_LAG is 120 s.
 LONGEST_LAG = 115.0

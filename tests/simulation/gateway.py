@@ -23,7 +23,7 @@ from livedash_pipeline.ledger.rules.service.remote import (
     read_remote_batch,
     read_remote_file,
 )
-from livedash_pipeline.local.batch_api.faulty_service import FaultyService, ReplyLost
+from livedash_pipeline.local.batch_api.faults.faulty_service import FaultyService, ReplyLost
 from livedash_pipeline.local.batch_api.records import BatchRecord
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.service import BatchService

@@ -32,11 +32,11 @@ from livedash_pipeline.base.store.tables import (
 )
 from livedash_pipeline.ledger.rules.results.result_lines import UNREADABLE_LINE
 from livedash_pipeline.ledger.rules.service.remote import METADATA_NONCE, METADATA_PROBE
-from livedash_pipeline.local.batch_api.batch_faults import faults_of
-from livedash_pipeline.local.batch_api.fault_kinds import AnswerShape, LineShape
-from livedash_pipeline.local.batch_api.line_shapes import UNREADABLE
+from livedash_pipeline.local.batch_api.faults.batch_faults import faults_of
+from livedash_pipeline.local.batch_api.faults.fault_kinds import AnswerShape, LineShape
+from livedash_pipeline.local.batch_api.faults.line_shapes import UNREADABLE
+from livedash_pipeline.local.batch_api.faults.shown_kinds import RenamedId
 from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord
-from livedash_pipeline.local.batch_api.shown_kinds import RenamedId
 
 # Short downloads in a row that are believed: three tries each (`services.openai.retries`), three times
 # (`ledger.steps.results.ingest`).

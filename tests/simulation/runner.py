@@ -31,9 +31,9 @@ from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from livedash_pipeline.ledger.store.batches.requests import failed_request_ids, requeue
-from livedash_pipeline.local.batch_api.faults import FaultScript
-from livedash_pipeline.local.batch_api.faulty_service import FaultyService
-from livedash_pipeline.local.batch_api.pace import Pace
+from livedash_pipeline.local.batch_api.batches.pace import Pace
+from livedash_pipeline.local.batch_api.faults.faulty_service import FaultyService
+from livedash_pipeline.local.batch_api.faults.script import FaultScript
 from livedash_pipeline.local.batch_api.records import ENDED
 from livedash_pipeline.services.openai.tokens import count_tokens
 from livedash_pipeline.settings import Settings

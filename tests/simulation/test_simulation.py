@@ -11,8 +11,8 @@ from typing import get_args
 
 import pytest
 
-from livedash_pipeline.local.batch_api.faults import parse_script
-from livedash_pipeline.local.batch_api.shown_kinds import ShownFault, SurvivingInput
+from livedash_pipeline.local.batch_api.faults.script import parse_script
+from livedash_pipeline.local.batch_api.faults.shown_kinds import ShownFault, SurvivingInput
 from tests.simulation.draws import draw_schedule
 from tests.simulation.fault_draws import draw_fault
 from tests.simulation.mutations import MUTATIONS

@@ -1,6 +1,6 @@
 """Words for counts, so that one batch is not called 1 batches, and moments as sentences name them.
 
-Add what sentences of several layers need; values in tables are shown by `commands.output`.
+Add what sentences of several layers need; values in tables are shown by `commands.shell.output`.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, Response
 
 from livedash_pipeline.base.rules.endpoints import is_loopback
-from livedash_pipeline.local.batch_api.batch_request import check_integer
-from livedash_pipeline.local.batch_api.faults import FaultScript, FaultScriptError, parse_script
+from livedash_pipeline.local.batch_api.batches.batch_request import check_integer
+from livedash_pipeline.local.batch_api.faults.script import FaultScript, FaultScriptError, parse_script
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.service import BatchService
 

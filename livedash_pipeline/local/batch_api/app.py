@@ -18,8 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livedash_pipeline.local.batch_api.admin import admin_routes
-from livedash_pipeline.local.batch_api.fault_gate import FaultGate
-from livedash_pipeline.local.batch_api.lines import write_line
+from livedash_pipeline.local.batch_api.batches.lines import write_line
+from livedash_pipeline.local.batch_api.faults.fault_gate import FaultGate
 from livedash_pipeline.local.batch_api.refusals import Refusal, missing_parameter
 from livedash_pipeline.local.batch_api.service import BatchService, random_id
 from livedash_pipeline.logs import get_logger

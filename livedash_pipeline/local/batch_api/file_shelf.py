@@ -7,19 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from livedash_pipeline.local.batch_api.batch_faults import NEVER, hide
-from livedash_pipeline.local.batch_api.batch_request import check_expiry, check_integer
-from livedash_pipeline.local.batch_api.batch_views import show_file
-from livedash_pipeline.local.batch_api.catalogue import Catalogue
+from livedash_pipeline.local.batch_api.answering.catalogue import Catalogue
+from livedash_pipeline.local.batch_api.batches.batch_request import check_expiry, check_integer
+from livedash_pipeline.local.batch_api.batches.batch_views import show_file
+from livedash_pipeline.local.batch_api.batches.validation import CHAT_COMPLETIONS, check_requests, refused
 from livedash_pipeline.local.batch_api.documents import page
-from livedash_pipeline.local.batch_api.fault_desk import FaultDesk
-from livedash_pipeline.local.batch_api.fault_kinds import Dialect, VisibilityLag
+from livedash_pipeline.local.batch_api.faults.batch_faults import NEVER, hide
+from livedash_pipeline.local.batch_api.faults.fault_desk import FaultDesk
+from livedash_pipeline.local.batch_api.faults.fault_kinds import Dialect, VisibilityLag
+from livedash_pipeline.local.batch_api.faults.shown_kinds import SurvivingInput
 from livedash_pipeline.local.batch_api.records import FileRecord
 from livedash_pipeline.local.batch_api.refusals import Refusal, invalid_value
-from livedash_pipeline.local.batch_api.shown_kinds import SurvivingInput
 from livedash_pipeline.local.batch_api.store import Store
 from livedash_pipeline.local.batch_api.uploads import write_content
-from livedash_pipeline.local.batch_api.validation import CHAT_COMPLETIONS, check_requests, refused
 
 BATCH_FILE_SECONDS = 2_592_000
 _PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.local.batch_api.faults import FaultScript, FaultScriptError, parse_script
-from livedash_pipeline.local.batch_api.upstream import DEFAULT_CONCURRENCY, Upstream, connect_upstream
+from livedash_pipeline.local.batch_api.answering.upstream import DEFAULT_CONCURRENCY, Upstream, connect_upstream
+from livedash_pipeline.local.batch_api.faults.script import FaultScript, FaultScriptError, parse_script
 
 
 def read_faults(path: Path | None) -> FaultScript | None:

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import click
 
+from livedash_pipeline.local.batch_api.answering.upstream import Upstream
 from livedash_pipeline.local.batch_api.app import Gate, create_app, pass_through
-from livedash_pipeline.local.batch_api.faults import FaultScript
-from livedash_pipeline.local.batch_api.pace import Pace
+from livedash_pipeline.local.batch_api.batches.pace import Pace
+from livedash_pipeline.local.batch_api.faults.script import FaultScript
 from livedash_pipeline.local.batch_api.service import BatchService, random_id
-from livedash_pipeline.local.batch_api.upstream import Upstream
 from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
 from livedash_pipeline.logs import get_logger
 

@@ -12,32 +12,32 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from livedash_pipeline.local.batch_api.batch_creation import REPEAT, BatchCreation
-from livedash_pipeline.local.batch_api.batch_faults import answers_to
-from livedash_pipeline.local.batch_api.batch_request import check_integer
-from livedash_pipeline.local.batch_api.batch_views import look_at, show_batch, show_file
-from livedash_pipeline.local.batch_api.catalogue import Catalogue
-from livedash_pipeline.local.batch_api.chat import complete_chat
-from livedash_pipeline.local.batch_api.delayed_calls import DelayedCalls
+from livedash_pipeline.local.batch_api.answering.catalogue import Catalogue
+from livedash_pipeline.local.batch_api.answering.chat import complete_chat
+from livedash_pipeline.local.batch_api.answering.upstream import Upstream
+from livedash_pipeline.local.batch_api.batches.batch_creation import REPEAT, BatchCreation
+from livedash_pipeline.local.batch_api.batches.batch_request import check_integer
+from livedash_pipeline.local.batch_api.batches.batch_views import look_at, show_batch, show_file
+from livedash_pipeline.local.batch_api.batches.line_runs import Answering
+from livedash_pipeline.local.batch_api.batches.pace import Pace
+from livedash_pipeline.local.batch_api.batches.runs import BatchRuns
 from livedash_pipeline.local.batch_api.documents import model_document, page
-from livedash_pipeline.local.batch_api.fault_desk import FaultDesk
-from livedash_pipeline.local.batch_api.faults import FaultScript
+from livedash_pipeline.local.batch_api.faults.batch_faults import answers_to
+from livedash_pipeline.local.batch_api.faults.delayed_calls import DelayedCalls
+from livedash_pipeline.local.batch_api.faults.fault_desk import FaultDesk
+from livedash_pipeline.local.batch_api.faults.listing_faults import FaultyListing
+from livedash_pipeline.local.batch_api.faults.odd_files import odd_content, show_result_file
+from livedash_pipeline.local.batch_api.faults.script import FaultScript
+from livedash_pipeline.local.batch_api.faults.shown_kinds import ShownBy
 from livedash_pipeline.local.batch_api.file_shelf import FileShelf, deleted
 from livedash_pipeline.local.batch_api.journal import Entry, Journal
-from livedash_pipeline.local.batch_api.line_runs import Answering
-from livedash_pipeline.local.batch_api.listing_faults import FaultyListing
-from livedash_pipeline.local.batch_api.odd_files import odd_content, show_result_file
-from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord, FileRecord
 from livedash_pipeline.local.batch_api.refusals import (
     Refusal,
     model_not_found,
     wrong_type,
 )
-from livedash_pipeline.local.batch_api.runs import BatchRuns
-from livedash_pipeline.local.batch_api.shown_kinds import ShownBy
 from livedash_pipeline.local.batch_api.store import Store
-from livedash_pipeline.local.batch_api.upstream import Upstream
 from livedash_pipeline.local.private_files import open_private
 from livedash_pipeline.services.openai.tokens import load_encoding
 

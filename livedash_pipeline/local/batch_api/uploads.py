@@ -6,7 +6,7 @@ Add a check of an uploaded file here. What validation finds later is in `validat
 from pathlib import Path
 from typing import BinaryIO
 
-from livedash_pipeline.local.batch_api.lines import iterate_lines, parse_object
+from livedash_pipeline.local.batch_api.batches.lines import iterate_lines, parse_object
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.private_files import open_private
 

@@ -24,7 +24,7 @@ from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from livedash_pipeline.ledger.store.batches.request_kind import Kinds
-from livedash_pipeline.local.batch_api.faults import parse_script
+from livedash_pipeline.local.batch_api.faults.script import parse_script
 from livedash_pipeline.local.batch_api.server import RunningServer
 from tests.ledger.kinds.parcels import INSTALL, ParcelWeight, ask_about_parcels
 from tests.support.rows import insert_requests, rows_of, stage_counts

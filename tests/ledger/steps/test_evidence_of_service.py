@@ -23,7 +23,7 @@ from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
-from livedash_pipeline.local.batch_api.faults import parse_script
+from livedash_pipeline.local.batch_api.faults.script import parse_script
 from livedash_pipeline.local.batch_api.server import RunningServer
 from tests.support.batch_round import at, batch_row
 from tests.support.rows import insert_requests, rows_of

@@ -17,8 +17,8 @@ from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
-from livedash_pipeline.local.batch_api.fault_kinds import AnswerShape, LineShape, UsageShape
-from livedash_pipeline.local.batch_api.line_shapes import ANSWER_SHAPES, LINE_SHAPES, UNREADABLE, USAGE_SHAPES
+from livedash_pipeline.local.batch_api.faults.fault_kinds import AnswerShape, LineShape, UsageShape
+from livedash_pipeline.local.batch_api.faults.line_shapes import ANSWER_SHAPES, LINE_SHAPES, UNREADABLE, USAGE_SHAPES
 from livedash_pipeline.local.batch_api.server import RunningServer
 from tests.support.broken_rules import rows_against
 from tests.support.rows import CHAT, insert_requests, rows_of

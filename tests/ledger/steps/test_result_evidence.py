@@ -26,7 +26,7 @@ from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_document, ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
-from livedash_pipeline.local.batch_api.faults import parse_script
+from livedash_pipeline.local.batch_api.faults.script import parse_script
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.overview.steps.pipeline_report import report_status
 from livedash_pipeline.services.errors import ServiceError

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
-from livedash_pipeline.local.batch_api.faults import FaultScript, parse_script
-from livedash_pipeline.local.batch_api.faulty_service import FaultyService
+from livedash_pipeline.local.batch_api.faults.faulty_service import FaultyService
+from livedash_pipeline.local.batch_api.faults.script import FaultScript, parse_script
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.local.batch_api.service import BatchService
 from tests.support.openai_client import openai_client

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.local.batch_api.answers import (
+from livedash_pipeline.local.batch_api.answering.answers import (
     GENERIC_ANSWER,
     Transcript,
     analyse,
@@ -15,8 +15,8 @@ from livedash_pipeline.local.batch_api.answers import (
     find_questions,
     recognise_category,
 )
-from livedash_pipeline.local.batch_api.phrases import Phrases, fold, split_phrases
-from livedash_pipeline.local.batch_api.vocabulary import CATEGORIES, LANGUAGES, SUBJECTS
+from livedash_pipeline.local.batch_api.answering.phrases import Phrases, fold, split_phrases
+from livedash_pipeline.local.batch_api.answering.vocabulary import CATEGORIES, LANGUAGES, SUBJECTS
 from tests.local.batch_api.conftest import Requests
 
 PHRASES = {

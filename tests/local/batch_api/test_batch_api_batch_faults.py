@@ -12,7 +12,7 @@ from openai import OpenAI
 
 from livedash_pipeline.ledger.rules.admission.admission import learned_limit
 from livedash_pipeline.ledger.rules.service.remote import read_remote_batch
-from livedash_pipeline.local.batch_api.pace import Pace
+from livedash_pipeline.local.batch_api.batches.pace import Pace
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.server import RunningServer
 from livedash_pipeline.local.batch_api.service import BatchService

@@ -10,7 +10,7 @@ import openai
 import pytest
 from openai import OpenAI
 
-from livedash_pipeline.local.batch_api.faulty_service import FaultyService, ReplyLost
+from livedash_pipeline.local.batch_api.faults.faulty_service import FaultyService, ReplyLost
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.local.batch_api.service import BatchService

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.local.batch_api.catalogue import KNOWN_MODELS, Catalogue, Model
-from livedash_pipeline.local.batch_api.chat import complete_chat, reasoning_tokens
+from livedash_pipeline.local.batch_api.answering.catalogue import KNOWN_MODELS, Catalogue, Model
+from livedash_pipeline.local.batch_api.answering.chat import complete_chat, reasoning_tokens
+from livedash_pipeline.local.batch_api.answering.tokens import count_tokens, first_tokens
 from livedash_pipeline.local.batch_api.refusals import Refusal
-from livedash_pipeline.local.batch_api.tokens import count_tokens, first_tokens
 from livedash_pipeline.services.openai.tokens import load_encoding
 from tests.local.batch_api.conftest import Requests
 

@@ -9,9 +9,9 @@ from typing import Any, get_args
 
 import pytest
 
-from livedash_pipeline.local.batch_api.fault_desk import Call, FaultDesk
-from livedash_pipeline.local.batch_api.fault_kinds import FaultKind, LoseReply
-from livedash_pipeline.local.batch_api.faults import FaultScript, FaultScriptError, chosen, parse_script
+from livedash_pipeline.local.batch_api.faults.fault_desk import Call, FaultDesk
+from livedash_pipeline.local.batch_api.faults.fault_kinds import FaultKind, LoseReply
+from livedash_pipeline.local.batch_api.faults.script import FaultScript, FaultScriptError, chosen, parse_script
 
 DROP = {"kind": "drop", "operation": "get_batch"}
 

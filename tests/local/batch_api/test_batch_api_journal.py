@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openai import OpenAI
 
-from livedash_pipeline.local.batch_api.faulty_service import FaultyService
+from livedash_pipeline.local.batch_api.faults.faulty_service import FaultyService
 from livedash_pipeline.local.batch_api.journal import billed_line
 from livedash_pipeline.local.batch_api.records import ENDED
 from livedash_pipeline.local.batch_api.refusals import Refusal

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from livedash_pipeline.local.batch_api.pace import Pace
+from livedash_pipeline.local.batch_api.batches.pace import Pace
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.service import BatchService
 from tests.local.batch_api.conftest import Clock, Requests

@@ -10,7 +10,7 @@ import openai
 import pytest
 from openai import OpenAI
 
-from livedash_pipeline.local.batch_api.faults import FaultScript
+from livedash_pipeline.local.batch_api.faults.script import FaultScript
 from livedash_pipeline.local.batch_api.server import running_server
 from livedash_pipeline.local.batch_api.service import BatchService
 from tests.local.batch_api.conftest import Clock, Requests

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from livedash_pipeline.local.batch_api.catalogue import Catalogue, Model
+from livedash_pipeline.local.batch_api.answering.catalogue import Catalogue, Model
+from livedash_pipeline.local.batch_api.batches.line_runs import Answering
+from livedash_pipeline.local.batch_api.batches.pace import Pace
+from livedash_pipeline.local.batch_api.batches.runs import BatchRuns
 from livedash_pipeline.local.batch_api.journal import Journal
-from livedash_pipeline.local.batch_api.line_runs import Answering
-from livedash_pipeline.local.batch_api.pace import Pace
 from livedash_pipeline.local.batch_api.records import ENDED
 from livedash_pipeline.local.batch_api.refusals import Refusal
-from livedash_pipeline.local.batch_api.runs import BatchRuns
 from livedash_pipeline.local.batch_api.service import BatchService
 from livedash_pipeline.local.batch_api.store import StateInUseError, Store
 from tests.local.batch_api.conftest import Clock, Requests

@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from openai import OpenAI
 
 from livedash_pipeline.errors import UsageError
+from livedash_pipeline.local.batch_api.answering.upstream import Upstream, connect_upstream
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
-from livedash_pipeline.local.batch_api.upstream import Upstream, connect_upstream
 from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
 from tests.local.batch_api.conftest import Requests
 from tests.support.openai_client import openai_client

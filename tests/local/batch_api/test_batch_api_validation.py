@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.local.batch_api.catalogue import Catalogue
-from livedash_pipeline.local.batch_api.lines import iterate_lines, parse_object, write_line
-from livedash_pipeline.local.batch_api.validation import CheckedRequests, check_requests
+from livedash_pipeline.local.batch_api.answering.catalogue import Catalogue
+from livedash_pipeline.local.batch_api.batches.lines import iterate_lines, parse_object, write_line
+from livedash_pipeline.local.batch_api.batches.validation import CheckedRequests, check_requests
 from tests.local.batch_api.conftest import Requests
 
 ENDPOINT = "/v1/chat/completions"

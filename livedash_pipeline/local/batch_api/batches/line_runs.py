@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from itertools import count as count_from
 from typing import Any, BinaryIO
 
-from livedash_pipeline.local.batch_api.batch_faults import faults_of
-from livedash_pipeline.local.batch_api.journal import BilledLine, Journal, billed_line
-from livedash_pipeline.local.batch_api.line_faults import run_faulty
-from livedash_pipeline.local.batch_api.line_results import (
+from livedash_pipeline.local.batch_api.batches.line_results import (
     Answer,
     LinePlace,
     LineResult,
@@ -22,7 +19,10 @@ from livedash_pipeline.local.batch_api.line_results import (
     run_line,
     skip_line,
 )
-from livedash_pipeline.local.batch_api.lines import MAX_LINE_BYTES
+from livedash_pipeline.local.batch_api.batches.lines import MAX_LINE_BYTES
+from livedash_pipeline.local.batch_api.faults.batch_faults import faults_of
+from livedash_pipeline.local.batch_api.faults.line_faults import run_faulty
+from livedash_pipeline.local.batch_api.journal import BilledLine, Journal, billed_line
 from livedash_pipeline.local.batch_api.records import BatchRecord
 from livedash_pipeline.local.batch_api.store import Store
 from livedash_pipeline.local.private_files import open_private

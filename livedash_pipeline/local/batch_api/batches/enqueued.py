@@ -5,12 +5,12 @@ Add other limits of the queue here. A batch counts from its validation to its en
 
 from typing import BinaryIO
 
-from livedash_pipeline.local.batch_api.catalogue import Catalogue
-from livedash_pipeline.local.batch_api.chat import prompt_tokens
-from livedash_pipeline.local.batch_api.chat_request import check_chat_request
-from livedash_pipeline.local.batch_api.lines import iterate_lines, parse_object
+from livedash_pipeline.local.batch_api.answering.catalogue import Catalogue
+from livedash_pipeline.local.batch_api.answering.chat import prompt_tokens
+from livedash_pipeline.local.batch_api.answering.chat_request import check_chat_request
+from livedash_pipeline.local.batch_api.batches.lines import iterate_lines, parse_object
+from livedash_pipeline.local.batch_api.batches.validation import Fault
 from livedash_pipeline.local.batch_api.refusals import Refusal
-from livedash_pipeline.local.batch_api.validation import Fault
 
 
 def count_enqueued(stream: BinaryIO, catalogue: Catalogue) -> int:

@@ -74,7 +74,7 @@ class LivedashCommand(ExampleMixin):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command and prints its answer."""
-        from livedash_pipeline.commands.output import print_answer
+        from livedash_pipeline.commands.shell.output import print_answer
 
         as_json = ctx.meta[AS_JSON] = ctx.params.pop("as_json")
         answer: Answer = super().invoke(ctx)

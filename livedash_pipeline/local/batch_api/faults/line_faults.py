@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from livedash_pipeline.local.batch_api.fault_kinds import (
+from livedash_pipeline.local.batch_api.batches.line_results import LinePlace, LineResult, read_request, refused_line
+from livedash_pipeline.local.batch_api.batches.lines import write_line
+from livedash_pipeline.local.batch_api.faults.fault_kinds import (
     AnswerShape,
     CutAnswer,
     DuplicateLine,
@@ -29,9 +31,7 @@ from livedash_pipeline.local.batch_api.fault_kinds import (
     StringBody,
     UsageShape,
 )
-from livedash_pipeline.local.batch_api.line_results import LinePlace, LineResult, read_request, refused_line
-from livedash_pipeline.local.batch_api.line_shapes import ANSWER_SHAPES, LINE_SHAPES, USAGE_SHAPES
-from livedash_pipeline.local.batch_api.lines import write_line
+from livedash_pipeline.local.batch_api.faults.line_shapes import ANSWER_SHAPES, LINE_SHAPES, USAGE_SHAPES
 from livedash_pipeline.local.batch_api.refusals import Refusal
 
 REFUSAL_TEXT = "I'm sorry, but I can't help with that."

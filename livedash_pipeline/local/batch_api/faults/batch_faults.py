@@ -11,8 +11,9 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from livedash_pipeline.local.batch_api.fault_base import Base
-from livedash_pipeline.local.batch_api.fault_kinds import (
+from livedash_pipeline.local.batch_api.batches.validation import Fault
+from livedash_pipeline.local.batch_api.faults.fault_base import Base
+from livedash_pipeline.local.batch_api.faults.fault_kinds import (
     Expire,
     FailValidation,
     LineFault,
@@ -22,16 +23,15 @@ from livedash_pipeline.local.batch_api.fault_kinds import (
     VanishFile,
     VisibilityLag,
 )
-from livedash_pipeline.local.batch_api.faults import BoundFault, chosen, is_line_fault
-from livedash_pipeline.local.batch_api.records import BatchRecord, FileRecord
-from livedash_pipeline.local.batch_api.shown_kinds import (
+from livedash_pipeline.local.batch_api.faults.script import BoundFault, chosen, is_line_fault
+from livedash_pipeline.local.batch_api.faults.shown_kinds import (
     HiddenBatch,
     MovesWhenRetrieved,
     OddValidation,
     RenamedId,
     RepeatedCreate,
 )
-from livedash_pipeline.local.batch_api.validation import Fault
+from livedash_pipeline.local.batch_api.records import BatchRecord, FileRecord
 
 _BOUND: TypeAdapter[tuple[BoundFault, ...]] = TypeAdapter(tuple[BoundFault, ...])
 NEVER = 1e18

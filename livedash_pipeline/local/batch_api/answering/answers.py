@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from livedash_pipeline.local.batch_api import vocabulary
-from livedash_pipeline.local.batch_api.chat_request import message_text
-from livedash_pipeline.local.batch_api.phrases import Phrases, fold, split_phrases, split_words, word_set
+from livedash_pipeline.local.batch_api.answering import vocabulary
+from livedash_pipeline.local.batch_api.answering.chat_request import message_text
+from livedash_pipeline.local.batch_api.answering.phrases import Phrases, fold, split_phrases, split_words, word_set
 
 ANALYSIS_NAME = "session_analysis"
 GENERIC_ANSWER = "This is the local stand-in for the Batch API. It answers by rules; no model has read this request."

@@ -20,7 +20,7 @@ from livedash_pipeline.storage import writing
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from livedash_pipeline.commands.command import Answer
+    from livedash_pipeline.commands.shell.command import Answer
 
 # Wide enough that nothing is folded where a program or a file reads the table.
 _UNFOLDED = 10_000

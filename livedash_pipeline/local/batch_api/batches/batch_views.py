@@ -7,10 +7,9 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from livedash_pipeline.local.batch_api.batch_faults import BatchFaults, faults_of
-from livedash_pipeline.local.batch_api.fault_kinds import Dialect, LateOutputFile, UnknownState, WrongCounts
-from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord, FileRecord
-from livedash_pipeline.local.batch_api.shown_kinds import (
+from livedash_pipeline.local.batch_api.faults.batch_faults import BatchFaults, faults_of
+from livedash_pipeline.local.batch_api.faults.fault_kinds import Dialect, LateOutputFile, UnknownState, WrongCounts
+from livedash_pipeline.local.batch_api.faults.shown_kinds import (
     ChangedMetadata,
     EndWord,
     FrozenListing,
@@ -20,6 +19,7 @@ from livedash_pipeline.local.batch_api.shown_kinds import (
     ShownBy,
     WrongCreatedAt,
 )
+from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord, FileRecord
 
 _TIMES = tuple(f"{word}_at" for word in ("created", "in_progress", "expires", "finalizing", *ENDED, "cancelling"))
 

@@ -11,18 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from livedash_pipeline.local.batch_api.batch_faults import BatchFaults, bind, faults_of, hide_results
-from livedash_pipeline.local.batch_api.catalogue import Catalogue
-from livedash_pipeline.local.batch_api.enqueued import count_enqueued, over_limit
-from livedash_pipeline.local.batch_api.fault_kinds import EmptyErrorFile, SplitLines
-from livedash_pipeline.local.batch_api.faults import BoundFault, is_batch_fault
-from livedash_pipeline.local.batch_api.journal import Entry, Journal
-from livedash_pipeline.local.batch_api.lenience import mend_requests
-from livedash_pipeline.local.batch_api.line_runs import Answering, LineRuns
-from livedash_pipeline.local.batch_api.pace import Pace
-from livedash_pipeline.local.batch_api.records import BatchRecord, FileRecord
-from livedash_pipeline.local.batch_api.store import Store
-from livedash_pipeline.local.batch_api.validation import (
+from livedash_pipeline.local.batch_api.answering.catalogue import Catalogue
+from livedash_pipeline.local.batch_api.batches.enqueued import count_enqueued, over_limit
+from livedash_pipeline.local.batch_api.batches.line_runs import Answering, LineRuns
+from livedash_pipeline.local.batch_api.batches.pace import Pace
+from livedash_pipeline.local.batch_api.batches.validation import (
     MAX_FILE_BYTES,
     CheckedRequests,
     Fault,
@@ -31,6 +24,13 @@ from livedash_pipeline.local.batch_api.validation import (
     split_faults,
     too_large,
 )
+from livedash_pipeline.local.batch_api.faults.batch_faults import BatchFaults, bind, faults_of, hide_results
+from livedash_pipeline.local.batch_api.faults.fault_kinds import EmptyErrorFile, SplitLines
+from livedash_pipeline.local.batch_api.faults.lenience import mend_requests
+from livedash_pipeline.local.batch_api.faults.script import BoundFault, is_batch_fault
+from livedash_pipeline.local.batch_api.journal import Entry, Journal
+from livedash_pipeline.local.batch_api.records import BatchRecord, FileRecord
+from livedash_pipeline.local.batch_api.store import Store
 from livedash_pipeline.local.private_files import open_private
 
 RESULT_SECONDS = 2_592_000

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from livedash_pipeline.local.batch_api.answers import answer_chat
-from livedash_pipeline.local.batch_api.catalogue import Catalogue, Model
-from livedash_pipeline.local.batch_api.chat_request import check_chat_request, message_text
+from livedash_pipeline.local.batch_api.answering.answers import answer_chat
+from livedash_pipeline.local.batch_api.answering.catalogue import Catalogue, Model
+from livedash_pipeline.local.batch_api.answering.chat_request import check_chat_request, message_text
+from livedash_pipeline.local.batch_api.answering.tokens import count_repeated_tokens, count_tokens, first_tokens
 from livedash_pipeline.local.batch_api.refusals import Refusal
-from livedash_pipeline.local.batch_api.tokens import count_repeated_tokens, count_tokens, first_tokens
 
 _EFFORTS = {"none": 0, "minimal": 0, "low": 1, "medium": 2, "high": 4, "xhigh": 8}
 _REASONING_STEP, _PROMPT_STEP, _MOST_REASONING = 64, 1024, 4096

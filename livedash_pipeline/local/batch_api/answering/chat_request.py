@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from livedash_pipeline.local.batch_api.catalogue import Catalogue, Model
+from livedash_pipeline.local.batch_api.answering.catalogue import Catalogue, Model
+from livedash_pipeline.local.batch_api.answering.strict_schema import strict_schema_fault
 from livedash_pipeline.local.batch_api.refusals import (
     Refusal,
     invalid_value,
@@ -16,7 +17,6 @@ from livedash_pipeline.local.batch_api.refusals import (
     model_not_found,
     wrong_type,
 )
-from livedash_pipeline.local.batch_api.strict_schema import strict_schema_fault
 
 _SCHEMA_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from livedash_pipeline.local.batch_api.lines import parse_object, write_line
+from livedash_pipeline.local.batch_api.batches.lines import parse_object, write_line
+from livedash_pipeline.local.batch_api.batches.validation import CHAT_COMPLETIONS
 from livedash_pipeline.local.batch_api.refusals import Refusal
-from livedash_pipeline.local.batch_api.validation import CHAT_COMPLETIONS
 
 NOT_RUN = {
     "batch_cancelled": "This request was not executed because the batch was cancelled.",

@@ -15,8 +15,8 @@ import click
 
 from livedash_pipeline.base.rules.causes import causes_of
 from livedash_pipeline.base.store.faults import explain
-from livedash_pipeline.commands.command import GlobalOptions
-from livedash_pipeline.commands.output import print_document, show
+from livedash_pipeline.commands.shell.command import GlobalOptions
+from livedash_pipeline.commands.shell.output import print_document, show
 from livedash_pipeline.errors import LivedashError, UsageError
 
 INTERRUPTED = 130

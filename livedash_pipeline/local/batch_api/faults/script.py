@@ -13,15 +13,15 @@ from typing import Annotated, Any, get_args
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.local.batch_api.fault_base import Part
-from livedash_pipeline.local.batch_api.fault_kinds import CallFault, FaultKind, LineFault, VisibilityLag
-from livedash_pipeline.local.batch_api.shown_kinds import ListingFault, OddValidation, SurvivingInput
+from livedash_pipeline.local.batch_api.faults.fault_base import Part
+from livedash_pipeline.local.batch_api.faults.fault_kinds import CallFault, FaultKind, LineFault, VisibilityLag
+from livedash_pipeline.local.batch_api.faults.shown_kinds import ListingFault, OddValidation, SurvivingInput
 
 Fault = Annotated[FaultKind, Field(discriminator="kind")]
 """One fault, told from the others by its `kind`."""
 
 _CALLS, _LINES, _LISTINGS = get_args(CallFault), get_args(LineFault), get_args(ListingFault)
-_REMEDY = "The kinds of faults and their fields are in livedash_pipeline/local/batch_api/fault_kinds.py."
+_REMEDY = "The kinds of faults and their fields are in livedash_pipeline/local/batch_api/faults/fault_kinds.py."
 
 
 class FaultScriptError(UsageError):

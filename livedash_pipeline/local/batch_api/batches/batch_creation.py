@@ -6,15 +6,15 @@ Add here what happens between a create and the batch's validation, which is in `
 from collections.abc import Callable
 from typing import Any
 
-from livedash_pipeline.local.batch_api.batch_faults import bind, faults_of
-from livedash_pipeline.local.batch_api.batch_request import check_batch_request, check_expiry
-from livedash_pipeline.local.batch_api.fault_desk import FaultDesk
+from livedash_pipeline.local.batch_api.batches.batch_request import check_batch_request, check_expiry
+from livedash_pipeline.local.batch_api.batches.runs import BatchRuns
+from livedash_pipeline.local.batch_api.batches.validation import refused
+from livedash_pipeline.local.batch_api.faults.batch_faults import bind, faults_of
+from livedash_pipeline.local.batch_api.faults.fault_desk import FaultDesk
+from livedash_pipeline.local.batch_api.faults.shown_kinds import RepeatedCreate
 from livedash_pipeline.local.batch_api.journal import Entry, Journal
 from livedash_pipeline.local.batch_api.records import BatchRecord
-from livedash_pipeline.local.batch_api.runs import BatchRuns
-from livedash_pipeline.local.batch_api.shown_kinds import RepeatedCreate
 from livedash_pipeline.local.batch_api.store import Store
-from livedash_pipeline.local.batch_api.validation import refused
 
 REPEAT = "repeat_create"
 

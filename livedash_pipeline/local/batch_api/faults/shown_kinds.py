@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from livedash_pipeline.local.batch_api.fault_base import Base, Count, Seconds
+from livedash_pipeline.local.batch_api.faults.fault_base import Base, Count, Seconds
 
 ShownBy = Literal["create", "retrieve", "cancel", "list"]
 """An operation that answers with a batch."""

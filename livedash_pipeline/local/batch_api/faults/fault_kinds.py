@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from livedash_pipeline.local.batch_api.fault_base import Base, Count, Operation, Seconds, Share
-from livedash_pipeline.local.batch_api.shown_kinds import ListingFault, Pretend, ShownFault, SurvivingInput
+from livedash_pipeline.local.batch_api.faults.fault_base import Base, Count, Operation, Seconds, Share
+from livedash_pipeline.local.batch_api.faults.shown_kinds import ListingFault, Pretend, ShownFault, SurvivingInput
 
 
 class _Call(Base):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from livedash_pipeline.commands.command import GlobalOptions
+from livedash_pipeline.commands.shell.command import GlobalOptions
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from uuid import NAMESPACE_OID, uuid5
 
-from livedash_pipeline.local.batch_api.batch_faults import faults_of
-from livedash_pipeline.local.batch_api.batch_views import show_file
-from livedash_pipeline.local.batch_api.fault_kinds import OddFile, OtherSize
-from livedash_pipeline.local.batch_api.lines import write_line
+from livedash_pipeline.local.batch_api.batches.batch_views import show_file
+from livedash_pipeline.local.batch_api.batches.lines import write_line
+from livedash_pipeline.local.batch_api.faults.batch_faults import faults_of
+from livedash_pipeline.local.batch_api.faults.fault_kinds import OddFile, OtherSize
 from livedash_pipeline.local.batch_api.records import BatchRecord, FileRecord
 
 _PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Your session has expired.</body></html>\n"

@@ -18,13 +18,26 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from livedash_pipeline.local.batch_api.fault_desk import Call
-from livedash_pipeline.local.batch_api.fault_kinds import Delay, LoseReply, Slow, Status, Truncate, UnreliableCall
-from livedash_pipeline.local.batch_api.faulty_service import entry_of, input_file_of, metadata_of, refusal_of, with_ids
+from livedash_pipeline.local.batch_api.faults.fault_desk import Call
+from livedash_pipeline.local.batch_api.faults.fault_kinds import (
+    Delay,
+    LoseReply,
+    Slow,
+    Status,
+    Truncate,
+    UnreliableCall,
+)
+from livedash_pipeline.local.batch_api.faults.faulty_service import (
+    entry_of,
+    input_file_of,
+    metadata_of,
+    refusal_of,
+    with_ids,
+)
+from livedash_pipeline.local.batch_api.faults.shown_kinds import Pretend
 from livedash_pipeline.local.batch_api.journal import Entry
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.service import BatchService
-from livedash_pipeline.local.batch_api.shown_kinds import Pretend
 from livedash_pipeline.local.server_thread import CONNECTION
 
 _PIECES = 20

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from livedash_pipeline.local.batch_api.fault_kinds import CallFault, Dialect, FaultKind, VisibilityLag
-from livedash_pipeline.local.batch_api.faults import (
+from livedash_pipeline.local.batch_api.faults.fault_kinds import CallFault, Dialect, FaultKind, VisibilityLag
+from livedash_pipeline.local.batch_api.faults.script import (
     BoundFault,
     FaultScript,
     chosen,
@@ -19,7 +19,7 @@ from livedash_pipeline.local.batch_api.faults import (
     is_line_fault,
     is_upload_fault,
 )
-from livedash_pipeline.local.batch_api.shown_kinds import ListingFault, OddValidation, SurvivingInput
+from livedash_pipeline.local.batch_api.faults.shown_kinds import ListingFault, OddValidation, SurvivingInput
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from random import Random
 from typing import Any, TypeVar
 
 from livedash_pipeline.local.batch_api.documents import page
-from livedash_pipeline.local.batch_api.fault_desk import StruckListing
-from livedash_pipeline.local.batch_api.records import BatchRecord
-from livedash_pipeline.local.batch_api.shown_kinds import (
+from livedash_pipeline.local.batch_api.faults.fault_desk import StruckListing
+from livedash_pipeline.local.batch_api.faults.shown_kinds import (
     CutListing,
     EmptyPage,
     IgnoredCursor,
@@ -23,6 +22,7 @@ from livedash_pipeline.local.batch_api.shown_kinds import (
     SkippedItems,
     WrongCursor,
 )
+from livedash_pipeline.local.batch_api.records import BatchRecord
 
 _K = TypeVar("_K", bound=ListingFault)
 

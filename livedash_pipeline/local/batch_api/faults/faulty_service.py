@@ -9,12 +9,19 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, BinaryIO, TypeVar, cast
 
-from livedash_pipeline.local.batch_api.fault_desk import Call
-from livedash_pipeline.local.batch_api.fault_kinds import Delay, LoseReply, Slow, Status, Truncate, UnreliableCall
+from livedash_pipeline.local.batch_api.faults.fault_desk import Call
+from livedash_pipeline.local.batch_api.faults.fault_kinds import (
+    Delay,
+    LoseReply,
+    Slow,
+    Status,
+    Truncate,
+    UnreliableCall,
+)
+from livedash_pipeline.local.batch_api.faults.shown_kinds import Pretend
 from livedash_pipeline.local.batch_api.journal import Entry
 from livedash_pipeline.local.batch_api.refusals import Refusal
 from livedash_pipeline.local.batch_api.service import BatchService
-from livedash_pipeline.local.batch_api.shown_kinds import Pretend
 
 _T = TypeVar("_T")
 _MESSAGES = {

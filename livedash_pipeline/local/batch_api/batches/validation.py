@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from typing import Any, BinaryIO
 
-from livedash_pipeline.local.batch_api.catalogue import Catalogue
-from livedash_pipeline.local.batch_api.lines import MAX_LINE_BYTES, iterate_lines, parse_object
+from livedash_pipeline.local.batch_api.answering.catalogue import Catalogue
+from livedash_pipeline.local.batch_api.batches.lines import MAX_LINE_BYTES, iterate_lines, parse_object
 from livedash_pipeline.local.batch_api.refusals import Refusal
 
 MAX_REQUESTS = 50_000

@@ -6,8 +6,8 @@ Used where a fault script switches validation off. Add here what else such a ser
 from pathlib import Path
 from typing import Any
 
-from livedash_pipeline.local.batch_api.catalogue import Catalogue
-from livedash_pipeline.local.batch_api.lines import MAX_LINE_BYTES, iterate_lines, parse_object, write_line
+from livedash_pipeline.local.batch_api.answering.catalogue import Catalogue
+from livedash_pipeline.local.batch_api.batches.lines import MAX_LINE_BYTES, iterate_lines, parse_object, write_line
 
 _MESSAGES = [{"role": "user", "content": "nothing"}]
 
