@@ -49,6 +49,7 @@ soak: soak-simulation soak-kills soak-http ## Run the long suites
 
 soak-simulation: $(STAMP) ## Run SCHEDULES=10000 simulated schedules, from SEED=0 on, and take safeguards away one by one
 	@$(BIN)/python -m tests.simulation --schedules $(or $(SCHEDULES),10000) --processes 2 --seed-from $(or $(SEED),0) --mutations
+	@$(BIN)/python -m tests.simulation --schedules $(or $(SECOND_KIND),500) --processes 2 --seed-from $(or $(SEED),0) --second-kind
 
 soak-kills: $(STAMP) ## Run ROUNDS=50 rounds of real commands that are killed, with the server and Postgres, from SEED=0 on
 	@$(BIN)/python -m tests.kills --rounds $(or $(ROUNDS),50) --seed-from $(or $(SEED),0)

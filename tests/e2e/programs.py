@@ -74,13 +74,13 @@ class Program:
         return Patience(self.work, most=self.work() + _MOST_WORK)
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
-        """Looks twice a second until something holds."""
+        """Looks once a second until something holds."""
         patience = self._patience()
         while not condition():
             self.look()
             assert self.process.poll() is None, f"ended while waiting until {what}: {self.said()}"
             assert not patience.is_over, f"not so for all its work: {what}: {self.said()}"
-            time.sleep(0.5)
+            time.sleep(1)
 
     def finish(self, number: signal.Signals | None = None) -> int:
         """Waits for its end, after a signal if one is given; returns the status."""
@@ -91,7 +91,7 @@ class Program:
         while self.process.poll() is None:
             self.look()
             assert not patience.is_over, f"has not ended: {self.said()}"
-            time.sleep(0.2)
+            time.sleep(1)
         return self.process.returncode
 
     def said(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,9 @@ from tests.simulation.runner import Simulation
 _CRITICAL = 50
 
 
-@pytest.fixture(scope="session")
-def simulation_database(postgres_template: str) -> Iterator[str]:
-    """URL of a database that the simulation of this process has for itself."""
+@contextmanager
+def _own_database(postgres_template: str) -> Iterator[str]:
+    """URL of a database that nobody else uses."""
     name = f"simulation_{uuid.uuid4().hex}"
     admin = create_engine(postgres_template.replace("DATABASE", "postgres"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
@@ -30,6 +31,13 @@ def simulation_database(postgres_template: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def simulation_database(postgres_template: str) -> Iterator[str]:
+    """URL of a database that the simulation of this process has for itself."""
+    with _own_database(postgres_template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def session_simulation(simulation_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
     """The simulation of this process."""
     engine = make_engine(simulation_database)
@@ -38,9 +46,24 @@ def session_simulation(simulation_database: str, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture
-def simulation(session_simulation: Simulation) -> Iterator[Simulation]:
-    """The simulation, quiet: its workers log thousands of lines that nobody reads."""
+def quiet() -> Iterator[None]:
+    """Workers log thousands of lines that nobody reads."""
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_CRITICAL))
-    yield session_simulation
+    yield
     structlog.configure(**before)
+
+
+@pytest.fixture
+def simulation(session_simulation: Simulation, quiet: None) -> Simulation:
+    """The simulation, quiet."""
+    return session_simulation
+
+
+@pytest.fixture
+def simulation_of_two_kinds(postgres_template: str, tmp_path: Path, quiet: None) -> Iterator[Simulation]:
+    """A simulation in which every company has subjects of a second kind, too."""
+    with _own_database(postgres_template) as url:
+        engine = make_engine(url)
+        yield Simulation(engine, tmp_path, second_kind=True)
+        engine.dispose()

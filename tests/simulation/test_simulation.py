@@ -21,8 +21,8 @@ from tests.simulation.schedule import MOST_REQUESTS, Schedule, Step
 from tests.simulation.shrink import shrink
 from tests.simulation.workers import ALL
 
-SCHEDULES = 150
-PARTS = 15
+SCHEDULES = 100
+PARTS = 10
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -33,6 +33,15 @@ def test_invariants_hold_after_every_schedule(simulation: Simulation, part: int)
         violations = simulation.run(draw_schedule(seed)).violations
         if violations:
             failed[f"python -m tests.simulation --replay {seed}"] = violations
+    assert failed == {}
+
+
+def test_invariants_hold_of_two_kinds_side_by_side(simulation_of_two_kinds: Simulation) -> None:
+    failed = {}
+    for seed in range(1000, 1010):
+        violations = simulation_of_two_kinds.run(draw_schedule(seed)).violations
+        if violations:
+            failed[f"python -m tests.simulation --second-kind --replay {seed}"] = violations
     assert failed == {}
 
 
