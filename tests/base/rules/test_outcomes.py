@@ -105,3 +105,23 @@ def test_no_request_is_tried_for_ever_unless_nothing_was_counted(tries: list[tup
             return
         assert (attempts, releases) < (3, 10)
     assert counted < 3 + 10
+
+
+@pytest.mark.parametrize(
+    ("erased", "cancelled", "code"),
+    [(False, False, "transient"), (True, False, "erased"), (False, True, "cancelled"), (True, True, "erased")],
+)
+def test_what_nobody_wants_any_more_fails_instead_of_waiting(erased: bool, cancelled: bool, code: str) -> None:
+    settled = settle(
+        Outcome.TRANSIENT,
+        attempts_used=0,
+        releases_used=0,
+        counted_release=False,
+        max_attempts=3,
+        max_releases=3,
+        fails_unfinished=cancelled,
+        is_erased=erased,
+    )
+    failed = erased or cancelled
+    assert settled.disposition is (Disposition.FAILED if failed else Disposition.RELEASED)
+    assert settled.error_code == code

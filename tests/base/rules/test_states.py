@@ -20,6 +20,8 @@ from livedash_pipeline.base.rules.states import (
     BatchStatus,
     RequestStatus,
     StageStatus,
+    is_done,
+    is_ready,
     sources_of,
 )
 
@@ -74,3 +76,19 @@ def test_a_complete_request_stays_and_a_failed_one_can_be_requeued_or_reread() -
         RequestStatus.PROCESSING_COMPLETE,
         RequestStatus.PROCESSING_FAILED,
     }
+
+
+@pytest.mark.parametrize(
+    ("stages", "ready", "done"),
+    [
+        ([], True, True),
+        (["COMPLETED", "SKIPPED"], True, True),
+        (["COMPLETED", "PENDING"], False, False),
+        (["FAILED", "PENDING"], False, True),
+        (["IN_PROGRESS"], False, False),
+        (["FAILED", "IN_PROGRESS"], False, False),
+    ],
+)
+def test_a_session_is_done_when_nothing_more_happens_by_itself(stages: list[str], ready: bool, done: bool) -> None:
+    statuses = list(map(StageStatus, stages))
+    assert (is_ready(statuses), is_done(statuses)) == (ready, done)

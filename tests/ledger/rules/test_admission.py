@@ -25,6 +25,7 @@ from livedash_pipeline.ledger.rules.admission.admission import (
     is_due,
     learned_limit,
     take_turns,
+    unpriced_reason,
 )
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from tests.conftest import NOW
@@ -155,3 +156,7 @@ def test_a_cap_says_why_requests_wait(requests: CappedRequests, said: list[str])
     reasons = cap_reasons(group(requests=3), Decimal("10.0"), Decimal("1.00"), requests)
     assert len(reasons) == len(said)
     assert all(words in reason for words, reason in zip(said, reasons, strict=True))
+
+
+def test_a_group_without_a_price_is_named_with_its_model() -> None:
+    assert unpriced_reason(group("acme", model="m")).startswith("acme has a spending cap, and the price of m")

@@ -15,6 +15,7 @@ from livedash_pipeline.money.rules.pricing import (
     cost_of,
     price_names,
     to_eur,
+    usage_differs,
     usage_exceeds,
 )
 
@@ -126,6 +127,8 @@ def test_batch_that_was_charged_for_more_than_its_lines_is_noticed() -> None:
     assert usage_exceeds(TokenUsage(100, 11), lines)
     assert not usage_exceeds(TokenUsage(100, 9), lines)
     assert not usage_exceeds(TokenUsage(), lines)
+    assert usage_differs(TokenUsage(100, 9), lines)
+    assert not usage_differs(TokenUsage(100, 10), lines)
 
 
 RATES = st.decimals(0, 1000, places=6)
