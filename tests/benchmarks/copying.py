@@ -89,11 +89,18 @@ def _prepare(driver: psycopg.Connection[tuple[object, ...]], rows: Rows, path: P
     """An empty table like the one that was written, and the rows in a file."""
     table = sql.Identifier(rows.table)
     driver.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(_again(rows), table))
-    query = sql.SQL("COPY (SELECT * FROM {} WHERE {}) TO STDOUT").format(table, sql.SQL(rows.where))
+    # What Postgres generates cannot be given to it.
+    found = driver.execute(
+        "SELECT column_name FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND table_name = %s AND is_generated = 'NEVER' ORDER BY ordinal_position",
+        [rows.table],
+    )
+    columns = sql.SQL(", ").join(sql.Identifier(str(name)) for (name,) in found)
+    query = sql.SQL("COPY (SELECT {} FROM {} WHERE {}) TO STDOUT").format(columns, table, sql.SQL(rows.where))
     with path.open("wb") as file, driver.cursor() as cursor, cursor.copy(query) as copy:
         for piece in copy:
             file.write(piece)
-    return sql.SQL("COPY {} FROM STDIN").format(_again(rows)), path
+    return sql.SQL("COPY {} ({}) FROM STDIN").format(_again(rows), columns), path
 
 
 def _copy(driver: psycopg.Connection[tuple[object, ...]], statement: sql.Composed, path: Path) -> None:

@@ -276,7 +276,7 @@ def _kill_backend(world: World, number: int) -> bool:
 
 def _note_unknown_creates(world: World, havoc: Havoc) -> None:
     batches = ai_batch_requests.c
-    begun = batches.create_started_at.is_not(None) & batches.openai_batch_id.is_(None) & batches.processed_at.is_(None)
+    begun = batches.create_started_at.is_not(None) & batches.remote_batch_id.is_(None) & batches.processed_at.is_(None)
     havoc.unknown_creates.update(_select(world, select(batches.id).where(begun)))
 
 

@@ -1,4 +1,4 @@
--- Answers about what was erased while they were at the service: outcome, tokens and cost are taken in, words are not.
+-- Answers about what was erased while they were at the service: outcome, tokens and cost are kept, words are not.
 UPDATE scratch_results
 SET is_erased = true, error_message = null, raw_answer = null, parsed_answer = null
 FROM ai_processing_requests AS requests

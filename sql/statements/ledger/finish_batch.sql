@@ -1,4 +1,4 @@
--- The last statement of a settlement: results, partial ones too, have been taken in.
+-- The last statement of a settlement: results, partial ones too, have been ingested.
 UPDATE ai_batch_requests
 SET
     status = CASE status WHEN 'COMPLETED' THEN 'PROCESSED' ELSE status END,

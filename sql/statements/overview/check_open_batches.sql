@@ -18,7 +18,7 @@ judged AS (
     SELECT
         unprocessed.*,
         CASE
-            WHEN unprocessed.ended AND unprocessed.status_changed_at < :ended_before THEN 'ended, and not taken in'
+            WHEN unprocessed.ended AND unprocessed.status_changed_at < :ended_before THEN 'ended, and not ingested'
             WHEN unprocessed.ended THEN NULL
             WHEN unprocessed.openai_batch_id IS NULL AND unprocessed.created_at < :created_before
                 THEN 'no id of the service yet'

@@ -140,7 +140,7 @@ def test_only_texts_that_are_there_and_sessions_that_wait_are_read(failed: Calla
 def test_a_session_with_a_newer_request_is_left_alone(failed: Callable[..., Round]) -> None:
     going = failed()
     (row,) = going.requests()
-    newer = {key: value for key, value in row._asdict().items() if key not in ("id", "subject_id")}
+    newer = {key: value for key, value in row._asdict().items() if key not in ("id", "subject_id", "openai_request_id")}
     newer |= {"processing_status": "PENDING_BATCHING", "batch_id": None, "completed_at": None, "raw_answer": None}
     with going.engine.begin() as connection:
         connection.execute(ai_processing_requests.insert().values(**newer))
