@@ -22,6 +22,7 @@ from sqlalchemy import Engine, create_engine, text
 from livedash_pipeline.base.store.connect import make_engine
 from livedash_pipeline.base.store.migrate import upgrade
 from livedash_pipeline.embedded_postgres.server import ensure_database, remove_postgres, start_postgres
+from livedash_pipeline.garbage import spare_what_is_loaded
 from tests.simulation.runner import Result, Simulation
 from tests.simulation.schedule import Schedule
 
@@ -123,6 +124,7 @@ def _open_process(url: str, directory: Path, ended: Event, second_kind: bool) ->
     # An interrupt from the keyboard reaches every process of the group; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     be_quiet()
+    spare_what_is_loaded()
     name = f"soak_{multiprocessing.current_process().pid}"
     make = partial(_Interruptible, ended, second_kind=second_kind)
     _OWN.append(_OPENED.enter_context(open_simulation(url, directory, name, make)))
