@@ -17,9 +17,10 @@ from sqlalchemy import Engine
 from livedash_pipeline.base.rules.states import RequestStatus, StageStatus
 from livedash_pipeline.base.rules.values import Document, money
 from livedash_pipeline.base.store.stages import pipeline_status
-from livedash_pipeline.ledger.steps.batches.requests import pipeline_document, summary_document
+from livedash_pipeline.ledger.steps.batches.requests import summary_document
 from livedash_pipeline.ledger.store.batches.requests import count_by_status
 from livedash_pipeline.local.demo_progress import Progress
+from livedash_pipeline.overview.steps.pipeline_report import pipeline_document
 from livedash_pipeline.overview.store import demo
 
 

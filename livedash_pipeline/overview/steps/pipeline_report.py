@@ -24,7 +24,6 @@ from livedash_pipeline.ledger.rules.admission.nothing_sent import unknown_clause
 from livedash_pipeline.ledger.rules.results.short_results import describe_waiting
 from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
 from livedash_pipeline.ledger.steps.batches.preview import preview_submit
-from livedash_pipeline.ledger.steps.batches.requests import report_pipeline
 from livedash_pipeline.ledger.store.batches import claims, obstacles
 from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 from livedash_pipeline.settings import Settings
@@ -44,9 +43,9 @@ def report_status(engine: Engine, settings: Settings, kinds: Kinds, company: str
     Raises:
         UsageError: There is no such company.
     """
-    document = report_pipeline(engine, company)
     with engine.connect() as connection:
         company_id = optional_company_id(connection, company)
+        document = pipeline_document(stages.pipeline_status(connection, company_id))
         found = list(_obstacles(connection, settings, company_id))
     found += _held_back(engine, settings, kinds, company_id)
     return document | {"obstacles": [{"message": one.message, "remedy": one.remedy} for one in found]}
@@ -172,3 +171,15 @@ def _of_batches(
                 if settings.batch_polling_enabled
                 else "Run `livedash ingest`.",
             )
+
+
+def pipeline_document(status: stages.PipelineStatus) -> Document:
+    """Sessions per stage and status."""
+    return {
+        "ok": True,
+        "totalSessions": status.total_sessions,
+        "stages": {
+            stage.lower(): {state.lower(): count for state, count in counts.items()}
+            for stage, counts in status.stages.items()
+        },
+    }

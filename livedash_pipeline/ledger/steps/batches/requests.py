@@ -17,7 +17,6 @@ from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, cut_page, page_start
 from livedash_pipeline.base.store.companies import optional_company_id
 from livedash_pipeline.base.store.connect import autocommitted, database_now, in_transaction
-from livedash_pipeline.base.store.stages import PipelineStatus, pipeline_status
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.ledger.steps.batches.request_documents import requests_document
 from livedash_pipeline.ledger.store.batches import requests
@@ -34,13 +33,6 @@ def summarise(engine: Engine, company: str | None = None) -> Document:
     with autocommitted(engine) as connection:
         company_id = optional_company_id(connection, company)
         return summary_document(requests.count_by_status(connection, company_id))
-
-
-def report_pipeline(engine: Engine, company: str | None = None) -> Document:
-    """Sessions per stage and status, over all companies or of one."""
-    with engine.connect() as connection:
-        company_id = optional_company_id(connection, company)
-        return pipeline_document(pipeline_status(connection, company_id))
 
 
 def read_status(text: str) -> RequestStatus:
@@ -140,15 +132,3 @@ def requeue_document(requeued: Requeued, *, dry_run: bool) -> Document:
         "notFailedCount": requeued.not_failed,
     }
     return document | ({"dryRun": True} if dry_run else {})
-
-
-def pipeline_document(status: PipelineStatus) -> Document:
-    """Sessions per stage and status."""
-    return {
-        "ok": True,
-        "totalSessions": status.total_sessions,
-        "stages": {
-            stage.lower(): {state.lower(): count for state, count in counts.items()}
-            for stage, counts in status.stages.items()
-        },
-    }
