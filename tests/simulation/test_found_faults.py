@@ -51,6 +51,12 @@ FOUND = {
         ),
         SUBMITTED,
     ),
+    "what a service that calls the end nothing leaves out is missing": Schedule(
+        800451,
+        World(sessions=(1,)),
+        ({"kind": "end_word", "word": ""}, {"kind": "missing_line", "match": {"share": 0.9, "nth": 1}}),
+        SUBMITTED,
+    ),
     "what only the listing knows ends by what it shows": Schedule(
         400922,
         World(sessions=(1,)),

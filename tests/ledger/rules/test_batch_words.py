@@ -90,7 +90,8 @@ def test_an_unknown_word_ends_a_batch_only_with_evidence(
     ("word", "status", "code", "end"),
     [
         (None, B.FAILED, "create_lost", None),
-        ("", B.CANCELLED, None, None),
+        ("", B.CANCELLED, None, EndWord.CANCELLED),
+        ("", B.COMPLETED, None, EndWord.COMPLETED),
         ("Succeeded", B.COMPLETED, None, EndWord.COMPLETED),
         ("expired", B.FAILED, "batch_expired", EndWord.EXPIRED),
         ("canceled", B.CANCELLED, None, EndWord.CANCELLED),

@@ -68,7 +68,7 @@ def why_it_stands_still(batch: BatchSituation, *, endpoint: str | None, now: dat
         return f"A cancel was asked for at {at(batch.cancel_requested_at)}; the service has not ended it yet."
     if batch.expires_at is not None and batch.expires_at < now:
         return f"It expired at {at(batch.expires_at)}, and no poll has seen that yet: is open_batch_sensor running?"
-    if batch.remote_status and not is_known(batch.remote_status.lower()):
+    if batch.remote_status is not None and not is_known(batch.remote_status.lower()):
         return f"The service calls its state {batch.remote_status[:40]!r}, which says nothing here; it goes on being asked for."
     if batch.status is BatchStatus.VALIDATING and now - batch.status_changed_at > _LONG_VALIDATION:
         return "The service has not begun with it; it may be busy, or no poll has looked."

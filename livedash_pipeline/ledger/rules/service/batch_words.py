@@ -91,9 +91,9 @@ def is_known(word: str) -> bool:
 def end_word(word: str | None, status: BatchStatus, error_code: str | None) -> EndWord | None:
     """How a batch ended, from what its row keeps: the service's word, our state, and our code for why it failed.
 
-    None for a batch that the service never had.
+    None for a batch that the service never had, which has no word; one that it calls nothing has an empty one.
     """
-    if not word:
+    if word is None:
         return None
     known = _END_OF.get(word.lower())
     if known is not None:
