@@ -7,11 +7,11 @@ from decimal import Decimal
 from itertools import product
 
 import pytest
-from sqlalchemy import Connection, Engine, update
+from sqlalchemy import Connection, Engine, text, update
 
 from livedash_pipeline.analysis.rules.prompt import prompt_version
 from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
-from livedash_pipeline.base.rules.states import WORKING_COMPANIES, CompanyStatus
+from livedash_pipeline.base.rules.states import WORKING_COMPANIES, CompanyStatus, StageStatus, is_ready
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import companies
 from livedash_pipeline.ledger.rules.admission.admission import Budget
@@ -20,6 +20,17 @@ from livedash_pipeline.ledger.store.batches.claims import ClaimLimits
 from tests.ledger.store.test_claims import claim, group_of
 from tests.support.rows import insert_company, insert_requests
 
+_STALE = text("""
+    UPDATE sessions SET stale = :stale FROM ai_processing_requests AS requests
+    WHERE requests.session_id = sessions.id AND requests.id = :id
+""")
+_STAGES = text("""
+    UPDATE session_processing_status AS stage_row
+    SET status = CASE stage WHEN 'TRANSCRIPT_FETCH' THEN :fetched ELSE :created END
+    FROM ai_processing_requests AS requests JOIN sessions ON sessions.id = requests.session_id
+    WHERE stage_row.import_id = sessions.import_id AND requests.id = :id
+        AND stage IN ('TRANSCRIPT_FETCH', 'SESSION_CREATION')
+""")
 SIZES = list(product((100, 900), (10, 50), (4_000, 8_000)))
 PRICES = (Decimal(1), Decimal("0.01"))
 LONGEST = {"max_bytes": 899, "max_tokens": 49}
@@ -83,3 +94,35 @@ def test_only_working_companies_are_claimed_for(engine: Engine, company: Company
     with engine.connect() as connection:
         assert bool(claims.pending_groups(connection)) is (status in WORKING_COMPANIES)
         assert (claim(connection, company) is not None) is (status in WORKING_COMPANIES)
+
+
+def test_claims_previews_and_caps_look_at_a_subject_alike(engine: Engine, company: Company) -> None:
+    expected = []
+    with engine.begin() as connection:
+        for number, (stale, fetched, created) in enumerate(product((False, True), StageStatus, StageStatus), start=1):
+            (request_id,) = insert_requests(connection, company, token_estimate=number)
+            of_request = {"id": request_id, "stale": stale, "fetched": fetched, "created": created}
+            connection.execute(_STALE, of_request)
+            connection.execute(_STAGES, of_request)
+            if not stale and is_ready((fetched, created)):
+                expected.append(number)
+    budget = Budget(Decimal(1), Decimal(0), None)
+    with engine.connect() as connection:
+        version = prompt_version()
+        foreseen = previews.foresee_claim(
+            connection,
+            group_of(company),
+            prompt_version=version,
+            max_bytes=10**9,
+            max_request_tokens=10**9,
+            max_tokens=None,
+            max_request_eur=None,
+            budget=budget,
+        )
+        capped = previews.capped_requests(
+            connection, group_of(company), prompt_version=version, budget=budget, cap=Decimal(0)
+        )
+        taken = _claimed(connection, company, ClaimLimits(1000, 10**9, None, budget))
+    assert taken == (len(expected), sum(expected), Decimal(sum(expected)))
+    assert (foreseen.requests, foreseen.token_estimate) == taken[:2]
+    assert (capped.above_cap, capped.most_expensive) == (len(expected), Decimal(max(expected)))
