@@ -196,9 +196,12 @@ def _read(engine: Engine, service: ServiceBooks, observed: Observed) -> _Books:
     beyond_reach = _beyond_reach(everything, tables["batches"]) & records.keys() if observed.cut_off else frozenset()
     short = Counter(entry["file_id"] for entry in journal["entries"] if entry["fault"] == "truncate")
 
+    own_ids = {record.alias: record.id for record in records.values() if record.alias}
+
     def acted_on(*operations: str) -> frozenset[str]:
+        # A call names a batch as it was shown, perhaps by another id than its own.
         ids = (each["batch_id"] for each in journal["entries"] if each["operation"] in operations and each["acted"])
-        return frozenset(filter(None, ids)) - probes - forgotten
+        return frozenset(own_ids.get(each, each) for each in ids) & records.keys()
 
     return _Books(
         **tables,
