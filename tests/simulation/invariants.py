@@ -123,10 +123,13 @@ class _Books:
     def is_left_alone(self, record: BatchRecord) -> bool:
         """Whether nobody can tell what it is: its row waits for a person, or it cannot be looked up by its listed id.
 
-        The latter holds of what ran nothing, and of what a gateway made beside the one that we follow.
+        The latter holds of what ran nothing, and of what a gateway made beside the one that we follow. What ran nothing
+        may also show none of our marks: a late create on a deleted file, whose row has another file since.
         """
-        beside = record.in_progress_at is None or self.extras(_mark(record)) > 0
-        return UUID(_mark(record)) in self.doubtful or (beside and _cannot_be_asked_for(record))
+        ran_nothing = record.in_progress_at is None
+        beside = ran_nothing or self.extras(_mark(record)) > 0
+        unmarked = ran_nothing and '"changed_metadata"' in record.faults
+        return UUID(_mark(record)) in self.doubtful or (beside and _cannot_be_asked_for(record)) or unmarked
 
     def waits_for_a_person(self, request: Any) -> bool:
         """Whether a request is in a batch that waits for one, or waits for the tokens that such a batch reserves."""
@@ -332,7 +335,8 @@ def _expected(books: _Books, attempt: Any) -> set[str]:
     fault = faults_of(record).of_line(record.id, str(attempt.request_id))
     kind = fault.kind if fault else ""
     found: set[str] = set()
-    if '"vanish_' in record.faults:
+    if '"vanish_' in record.faults or _cannot_be_asked_for(record):
+        # Nobody can fetch what it holds, and a person says so.
         found.add("artifact_unavailable")
     if any(books.short[name or ""] >= _BELIEVED_AFTER for name in (record.output_file_id, record.error_file_id)):
         # The line at which it ends may be cut in two; that one was answered.
