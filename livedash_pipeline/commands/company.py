@@ -46,6 +46,9 @@ _OPTIONS = (
     click.option(
         "--bot-name", "bot_names", metavar="NAME", multiple=True, help="A name its bot writes under; may be repeated."
     ),
+    click.option(
+        "--chat-override", metavar="TEXT", help="Instructions of its chat batches that apply overrides; empty: none."
+    ),
     click.option("--model", help="Model of its analyses; at first that of OPENAI_MODEL."),
     *(
         click.option(

@@ -1,6 +1,6 @@
-"""JSON objects on a line of a file from outside, and what can still be told of a line that holds none.
+"""JSON objects on a line of a file: those from outside, what can still be told of a line that holds none, and lines of ours.
 
-Add a habit of a writer of JSON lines. What the objects mean is read in `ledger.rules.results.result_lines`.
+Add a habit of a writer or a reader of JSON lines. What the objects mean is read in `ledger.rules.results.result_lines`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ _UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _GAP = re.compile(r"[ \t\r,]*")
 # Some writers leave control characters in strings as they are.
 _JSON = json.JSONDecoder(strict=False)
+# Where some servers end a line, though JSON takes them unescaped in strings; JSON itself escapes the others of that kind.
+_LINE_ENDS = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"}
 
 
 def objects_on(line: bytes) -> list[dict[str, Any]]:
@@ -80,3 +82,13 @@ def _follow_each_other(text: str) -> tuple[list[dict[str, Any]], int]:
     except (ValueError, RecursionError):
         pass
     return found, place
+
+
+def line_json(value: Any) -> str:
+    """JSON on one line, whatever the reader takes for the end of one."""
+    text = json.dumps(value, ensure_ascii=False)
+    # Searched for one by one: a text without them is passed over at the speed of memory.
+    for sign, escaped in _LINE_ENDS.items():
+        if sign in text:
+            text = text.replace(sign, escaped)
+    return text

@@ -29,6 +29,7 @@ def company_values(company: Company) -> Document:
         "transcriptHosts": list(company.transcript_hosts),
         "allowedAddresses": list(company.allowed_addresses),
         "botNames": list(company.bot_names),
+        "chatOverride": company.chat_override,
         "model": company.model,
         "nextImportAt": moment(company.next_import_at),
         "importFailures": company.import_failures,

@@ -42,6 +42,7 @@ class Company:
     transcript_hosts: tuple[str, ...]
     allowed_addresses: tuple[str, ...]
     bot_names: tuple[str, ...]
+    chat_override: str | None
     csv_etag: str | None
     csv_last_modified: str | None
     next_import_at: datetime | None

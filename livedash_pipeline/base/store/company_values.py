@@ -16,8 +16,10 @@ from zoneinfo import ZoneInfo
 from livedash_pipeline.base.rules.addresses import read_network
 from livedash_pipeline.base.rules.retention_periods import FOREVER, LONGEST_DAYS, read_days
 from livedash_pipeline.base.rules.states import CompanyStatus
+from livedash_pipeline.base.rules.text import storable_text
 from livedash_pipeline.errors import UsageError
 
+LONGEST_OVERRIDE = 20_000
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?")
 
@@ -39,6 +41,7 @@ class CompanyChanges:
     transcript_hosts: Sequence[str] | None = None
     allowed_addresses: Sequence[str] | None = None
     bot_names: Sequence[str] | None = None
+    chat_override: str | None = None
     model: str | None = None
     keep_transcripts: str | None = None
     keep_messages: str | None = None
@@ -60,16 +63,16 @@ def checked_values(changes: CompanyChanges) -> dict[str, Any]:
         values["csv_url"] = _checked_csv(changes)
     if changes.time_zone is not None:
         values["time_zone"] = _checked_zone(changes.time_zone)
-    for column in ("csv_username_env", "csv_password_env"):
-        name = getattr(changes, column)
-        if name is not None:
-            values[column] = _checked_variable(name)
+    given = {column: getattr(changes, column) for column in ("csv_username_env", "csv_password_env")}
+    values |= {column: _checked_variable(name) for column, name in given.items() if name is not None}
     if changes.transcript_hosts is not None:
         values["transcript_hosts"] = [_checked_host(host) for host in changes.transcript_hosts]
     if changes.allowed_addresses is not None:
         values["allowed_addresses"] = [_checked_network(text) for text in changes.allowed_addresses]
     if changes.bot_names is not None:
         values["bot_names"] = [_checked_name(name) for name in changes.bot_names]
+    if changes.chat_override is not None:
+        values["chat_override"] = _checked_override(changes.chat_override)
     return values | _checked_retention(changes)
 
 
@@ -96,6 +99,12 @@ def _checked_name(name: str) -> str:
     if not name.strip() or "\0" in name:
         raise UsageError(f"{name!r} is no name.", remedy="Give at least one visible character.")
     return name.strip()
+
+
+def _checked_override(text: str) -> str | None:
+    if len(text) > LONGEST_OVERRIDE:
+        raise UsageError(f"The override has {len(text):,} characters.", remedy=f"Use at most {LONGEST_OVERRIDE:,}.")
+    return storable_text(text)[0].strip() or None
 
 
 def _checked_status(status: str) -> CompanyStatus:

@@ -20,6 +20,7 @@ from livedash_pipeline.base.store.tables.analysis import (
     model_parameters,
 )
 from livedash_pipeline.base.store.tables.base import metadata
+from livedash_pipeline.base.store.tables.chats import chat_batches, chat_documents, chat_interactions, chats
 from livedash_pipeline.base.store.tables.money import ai_model_pricing, ai_models, company_ai_models, exchange_rates
 from livedash_pipeline.base.store.tables.retention import prune_runs
 from livedash_pipeline.base.store.tables.sessions import (
@@ -48,6 +49,10 @@ __all__ = [
     "ai_surplus_batches",
     "api_tokens",
     "audit_log",
+    "chat_batches",
+    "chat_documents",
+    "chat_interactions",
+    "chats",
     "companies",
     "company_ai_models",
     "database_properties",

@@ -137,12 +137,15 @@ ai_processing_requests = Table(
     # What it asks about: a column for each table that subjects of some kind lie in, of which exactly one is set, and the one that
     # is set. The kind is the `processing_type`.
     reference("session_id", "sessions.id", nullable=True),
-    Column("subject_id", Uuid, Computed("session_id", persisted=True), nullable=False),
+    reference("chat_interaction_id", "chat_interactions.id", nullable=True),
+    Column("subject_id", Uuid, Computed("coalesce(session_id, chat_interaction_id)", persisted=True), nullable=False),
     reference("company_id", "companies.id"),
     Column("processing_type", Text, nullable=False, server_default="session_analysis"),
     Column("model", Text, nullable=False),
     Column("processing_status", Text, nullable=False, server_default=RequestStatus.PENDING_BATCHING),
     reference("batch_id", "ai_batch_requests.id", nullable=True),
+    # Asked by single calls and not in a batch: in progress from its first call until it ends.
+    Column("by_call", Boolean, nullable=False, server_default=text("false")),
     # The input: what was asked about, and how. A body is rebuilt only from what these name.
     Column("prompt_version", Text, nullable=False),
     Column("transcript_hash", Text, nullable=False),
@@ -167,10 +170,12 @@ ai_processing_requests = Table(
     moment("completed_at"),
     moment("updated_at", nullable=False),
     one_of("processing_status", RequestStatus),
-    CheckConstraint("num_nonnulls(session_id) = 1", name="one_subject"),
+    CheckConstraint("num_nonnulls(session_id, chat_interaction_id) = 1", name="one_subject"),
     CheckConstraint(
-        "(processing_status = 'BATCHING_IN_PROGRESS') <= (batch_id IS NOT NULL)", name="in_progress_has_batch"
+        "(processing_status = 'BATCHING_IN_PROGRESS') <= (batch_id IS NOT NULL OR by_call)",
+        name="in_progress_has_batch",
     ),
+    CheckConstraint("NOT by_call OR processing_status <> 'PENDING_BATCHING'", name="calls_wait_for_no_batch"),
     *not_negative("body_bytes", "token_estimate", "max_output_tokens", "attempts", "releases"),
     not_before("completed_at", "requested_at"),
     Index("uq_ai_processing_requests_open", "subject_id", "processing_type", unique=True, postgresql_where=_OPEN),
@@ -193,8 +198,9 @@ ai_request_attempts = Table(
     metadata,
     id_column(),
     reference("request_id", "ai_processing_requests.id"),
-    # Null only for tries of the system that the rows were taken over from.
+    # Null for single calls, and for tries of the system that the rows were taken over from.
     reference("batch_id", "ai_batch_requests.id", nullable=True),
+    Column("is_call", Boolean, nullable=False, server_default=text("false")),
     Column("legacy_id", Text, unique=True),
     # An answer that showed after its try was settled for want of one: a row of its own, since a settled one never changes.
     Column("is_late", Boolean, nullable=False, server_default=text("false")),
@@ -231,7 +237,8 @@ ai_request_attempts = Table(
     Column("total_cost_eur", MONEY),
     UniqueConstraint("request_id", "batch_id", "is_late"),
     CheckConstraint("(outcome IS NULL) = (settled_at IS NULL)", name="settled_with_outcome"),
-    CheckConstraint("batch_id IS NOT NULL OR legacy_id IS NOT NULL", name="batch_unless_legacy"),
+    CheckConstraint("batch_id IS NOT NULL OR legacy_id IS NOT NULL OR is_call", name="batch_unless_legacy"),
+    CheckConstraint("NOT is_call OR batch_id IS NULL", name="call_without_batch"),
     CheckConstraint(
         "outcome IN ('parsed', 'refused', 'truncated', 'invalid_output', 'rejected', 'transient', 'not_run',"
         " 'missing', 'artifact_unavailable')",
@@ -241,6 +248,7 @@ ai_request_attempts = Table(
     not_before("settled_at", "created_at"),
     Index("ix_ai_request_attempts_batch_id", "batch_id"),
     Index("ix_ai_request_attempts_settled_at", "settled_at"),
+    Index("ix_ai_request_attempts_calls", "request_id", postgresql_where=text("is_call")),
 )
 
 ai_surplus_batches = Table(

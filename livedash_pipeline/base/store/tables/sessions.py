@@ -51,6 +51,8 @@ companies = Table(
     # Networks beyond the public ones that its sources may be at, as an operator said in so many words.
     Column("allowed_addresses", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("bot_names", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    # Instructions that its chat batches get where they are asked for and the uploader gives none.
+    Column("chat_override", Text),
     Column("csv_etag", Text),
     Column("csv_last_modified", Text),
     moment("next_import_at"),
