@@ -402,7 +402,7 @@ def test_taking_in_again_says_what_it_cannot_do(world: World) -> None:
 
 def test_a_late_file_frees_the_money_that_was_set_aside(world: World) -> None:
     from livedash_pipeline.ledger.rules.results.judgement import month_of
-    from livedash_pipeline.ledger.store.batches.claims import committed_eur
+    from livedash_pipeline.ledger.store.admission.committed import committed_eur
 
     world.faults({"kind": "html_page", "seconds": LASTS.total_seconds()})
     (batch_id,) = world.send(1)

@@ -18,7 +18,7 @@ from livedash_pipeline.ledger.steps.batches.named_batch import accept_files, ing
 from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import IngestReport
-from livedash_pipeline.ledger.store.batches.claims import committed_eur
+from livedash_pipeline.ledger.store.admission.committed import committed_eur
 from tests.support.batch_round import Begin, Round, at, batch_row
 from tests.support.batch_service import refusal, refused
 from tests.support.broken_rules import rows_against

@@ -24,6 +24,7 @@ from livedash_pipeline.base.store.tables import (
 )
 from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup, budget, free_tokens
 from livedash_pipeline.ledger.store.admission import holds
+from livedash_pipeline.ledger.store.admission.committed import committed_eur
 from livedash_pipeline.ledger.store.batches import claims
 from livedash_pipeline.ledger.store.batches.claims import Claim, ClaimLimits
 from livedash_pipeline.ledger.store.recovery import recovery
@@ -278,8 +279,8 @@ def test_the_cap_counts_what_was_spent_this_month_and_what_is_in_flight(engine: 
             ],
         )
         other = insert_company(connection, "other")
-        assert claims.committed_eur(connection, company.id, month_start=month) == 1000 + 1 + 300 + 4000
-        assert claims.committed_eur(connection, other.id, month_start=month) == 0
+        assert committed_eur(connection, company.id, month_start=month) == 1000 + 1 + 300 + 4000
+        assert committed_eur(connection, other.id, month_start=month) == 0
 
 
 def test_concurrent_claimers_of_a_company_share_its_cap(engine: Engine, company: Company) -> None:
@@ -289,7 +290,7 @@ def test_concurrent_claimers_of_a_company_share_its_cap(engine: Engine, company:
 
     def submit(model: str) -> None:
         with engine.begin() as connection:
-            committed = claims.committed_eur(connection, company.id, month_start=NOW)
+            committed = committed_eur(connection, company.id, month_start=NOW)
             one = Decimal(1)
             left = budget(cap=Decimal(7), committed=committed, input_usd=one, output_usd=one, usd_eur=one)
             assert left is not None
@@ -301,7 +302,7 @@ def test_concurrent_claimers_of_a_company_share_its_cap(engine: Engine, company:
     for claimer in claimers:
         claimer.join()
     with engine.begin() as connection:
-        assert claims.committed_eur(connection, company.id, month_start=NOW) == 7
+        assert committed_eur(connection, company.id, month_start=NOW) == 7
 
 
 def test_a_lease_is_renewed_only_by_its_holder_before_create_and_in_time(engine: Engine, company: Company) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, insert, text
 
 from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_request_attempts, ai_surplus_batches, companies
-from livedash_pipeline.ledger.store.batches.claims import committed_eur
+from livedash_pipeline.ledger.store.admission.committed import committed_eur
 from livedash_pipeline.overview.store.checks import spending
 from tests.conftest import NOW
 

@@ -22,7 +22,7 @@ class Subjects:
         noun: What one of them is called.
         total: How many there are.
         unready: Those that are to be asked about, and have no request yet.
-        none_yet: The clause that says that there are none, and what makes some.
+        none_yet: The clause that says that there are none, and what makes some; empty where that is nothing to tell.
         wait_for: What unready ones are not ready for, and the command that shows them.
     """
 
@@ -95,7 +95,7 @@ def _reasons(at: Standing) -> Iterator[str]:
 
 def _without_pending(at: Standing) -> Iterator[str]:
     if not any(each.total for each in at.subjects):
-        yield from (each.none_yet for each in at.subjects)
+        yield from (each.none_yet for each in at.subjects if each.none_yet)
         return
     yield from _in_batches(at)
     if at.failed:

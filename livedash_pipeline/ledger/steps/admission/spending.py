@@ -18,8 +18,10 @@ from livedash_pipeline.ledger.rules.admission import admission
 from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup
 from livedash_pipeline.ledger.rules.results.judgement import month_of
 from livedash_pipeline.ledger.store.admission import model_parameters
-from livedash_pipeline.ledger.store.batches import claims, previews
+from livedash_pipeline.ledger.store.admission.committed import committed_eur
+from livedash_pipeline.ledger.store.batches import previews
 from livedash_pipeline.ledger.store.batches.request_kind import Kinds, RequestKind
+from livedash_pipeline.money.rules.pricing import Price
 from livedash_pipeline.money.store import prices
 from livedash_pipeline.settings import Settings
 
@@ -78,15 +80,20 @@ def budget_for(
     cap: Decimal | None,
     now: datetime,
     committed: Decimal = Decimal(0),
+    by_call: bool = False,
 ) -> Budget | None:
-    """Prices of a model's tokens in batches and what a cap leaves; None where there is a cap, and price or rate is unknown."""
-    priced = prices.price_for(connection, model, now)
+    """Prices of a model's tokens and what a cap leaves; None where there is a cap, and price or rate is unknown.
+
+    In batches, or at the standard rates of single calls.
+    """
+    found = prices.price_for(connection, model, now)
+    price = found[1] if found else Price()
     rate = prices.rate_at(connection, now, settings.livedash_usd_eur)
     return admission.budget(
         cap=cap,
         committed=committed,
-        input_usd=priced[1].batch_input if priced else None,
-        output_usd=priced[1].batch_output if priced else None,
+        input_usd=price.input if by_call else price.batch_input,
+        output_usd=price.output if by_call else price.batch_output,
         usd_eur=rate.usd_eur if rate else None,
     )
 
@@ -98,7 +105,7 @@ def group_budget(
     cap = settings.livedash_monthly_cap_eur
     committed = foreseen
     if cap is not None:
-        committed += claims.committed_eur(connection, group.company_id, month_start=month_of(now))
+        committed += committed_eur(connection, group.company_id, month_start=month_of(now))
     return budget_for(connection, settings, group.model, cap=cap, committed=committed, now=now)
 
 

@@ -15,10 +15,9 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, case, func, insert, select, update
 
-from livedash_pipeline.base.rules.outcomes import CHARGED_OUTCOMES
 from livedash_pipeline.base.rules.states import BATCH_MOVES, LIVE_BATCHES, BatchStatus, sources_of
 from livedash_pipeline.base.store.statements import statement
-from livedash_pipeline.base.store.tables import ai_batch_requests, ai_request_attempts, ai_surplus_batches, companies
+from livedash_pipeline.base.store.tables import ai_batch_requests
 from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup
 from livedash_pipeline.ledger.rules.admission.model_parameters import maximum_of
 from livedash_pipeline.ledger.store.admission.model_parameters import parameters_for
@@ -97,38 +96,6 @@ def enqueued_tokens(connection: Connection, endpoint: str, model: str) -> int:
         _batches.endpoint == endpoint, _batches.model == model, _batches.status.in_(LIVE_BATCHES)
     )
     return int(connection.execute(query).scalar_one())
-
-
-def committed_eur(connection: Connection, company_id: UUID, *, month_start: datetime) -> Decimal:
-    """What a company has spent this month, surplus included, and what it has in flight at most; other claims for it wait.
-
-    A try that may have been charged and whose cost is unknown counts as what was set aside for it.
-    """
-    connection.execute(select(companies.c.id).where(companies.c.id == company_id).with_for_update(key_share=True))
-    attempts = ai_request_attempts.c
-    late = ai_request_attempts.alias("late")
-    # What showed late is counted by the row of its own.
-    shown = (
-        select(late.c.id)
-        .where(late.c.request_id == attempts.request_id, late.c.batch_id == attempts.batch_id, late.c.is_late)
-        .where(late.c.total_cost_eur.is_not(None))
-        .exists()
-    )
-    charged = attempts.outcome.in_(CHARGED_OUTCOMES) & ~shown
-    may_be_charged = attempts.outcome.is_(None) | charged
-    reserved = case((may_be_charged, attempts.reserved_eur))
-    query = (
-        select(func.coalesce(func.sum(func.coalesce(attempts.total_cost_eur, reserved, 0)), 0))
-        .join(ai_batch_requests, _batches.id == attempts.batch_id)
-        .where(_batches.company_id == company_id)
-        .where(attempts.outcome.is_(None) | (attempts.settled_at >= month_start))
-    )
-    surplus = (
-        select(func.coalesce(func.sum(ai_surplus_batches.c.total_cost_eur), 0))
-        .join(ai_batch_requests, _batches.id == ai_surplus_batches.c.batch_id)
-        .where(_batches.company_id == company_id, ai_surplus_batches.c.ended_at >= month_start)
-    )
-    return Decimal(connection.execute(query).scalar_one()) + Decimal(connection.execute(surplus).scalar_one())
 
 
 def may_claim(connection: Connection, company_id: UUID) -> bool:

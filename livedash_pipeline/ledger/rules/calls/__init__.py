@@ -1,0 +1,1 @@
+"""What a single call's end means."""

@@ -1,0 +1,123 @@
+"""How a single call ended, from the service's answer or from its failure, in the ledger's outcomes.
+
+A call is written down before it is made. Whatever was not refused for certain may have been charged: it counts as
+`artifact_unavailable`, its reserved money stays spent, and whoever asks again buys a second time. Add a way in which calls end
+here; what an asker does next is its own business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.base.rules.text import storable
+from livedash_pipeline.base.rules.token_usage import NO_USAGE, TokenUsage, read_usage
+from livedash_pipeline.ledger.rules.results.answer_bodies import read_answer
+from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind
+from livedash_pipeline.ledger.rules.service.remote_values import read_text
+
+NO_REPLY = "no_reply"
+"""The call was sent and no whole answer came: it may have been charged."""
+
+NOT_CONNECTED = "not_connected"
+"""There was no connection, so that nothing was sent."""
+
+LOST = "worker_lost"
+"""Whoever made the call ended before writing what came of it."""
+
+_HOLDS = frozenset(
+    {
+        FailureKind.BAD_KEY,
+        FailureKind.FORBIDDEN,
+        FailureKind.QUOTA,
+        FailureKind.BILLING,
+        FailureKind.MODEL_NOT_FOUND,
+        FailureKind.NO_SUCH_ROUTE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnd:
+    """What a call came to.
+
+    Attributes:
+        outcome: In the ledger's words.
+        content: The answer's text, or what was unusable of it.
+        error_code: Why there is none that can be used.
+        error_message: The service's words.
+        failure: What the call failed with; None where it was answered.
+    """
+
+    outcome: Outcome
+    content: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    http_status: int | None = None
+    finish_reason: str | None = None
+    remote_request_id: str | None = None
+    model: str | None = None
+    service_tier: str | None = None
+    usage: TokenUsage = NO_USAGE
+    failure: ApiFailure | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether a refusal concerns every call to the model or the endpoint, and is no fault of this one."""
+        return self.failure is not None and self.failure.kind in _HOLDS
+
+    @property
+    def paused(self) -> bool:
+        """Whether the service asked for fewer calls."""
+        return self.failure is not None and self.failure.kind is FailureKind.RATE_LIMITED
+
+
+LOST_CALL = CallEnd(
+    Outcome.ARTIFACT_UNAVAILABLE,
+    error_code=LOST,
+    error_message="Whoever made this call ended before writing its answer; it may have been charged.",
+)
+
+
+def end_of_answer(body: Mapping[str, Any], remote_request_id: str | None) -> CallEnd:
+    """The end of a call that the service answered with success; such an answer is paid for, whatever it is worth."""
+    answer = read_answer(body)
+    parsed = answer.outcome is Outcome.PARSED
+    return CallEnd(
+        answer.outcome,
+        content=storable(answer.content),
+        error_code=None if parsed else str(answer.outcome),
+        http_status=200,
+        finish_reason=answer.finish_reason,
+        remote_request_id=remote_request_id,
+        model=read_text(body.get("model")),
+        service_tier=read_text(body.get("service_tier")),
+        usage=read_usage(body.get("usage")),
+    )
+
+
+def end_of_failure(failure: ApiFailure) -> CallEnd:
+    """The end of a call that failed: refused for certain, to be tried again, or nobody knows.
+
+    429 and 503 come instead of an answer and are not charged. Any other failure of the service may have come after it ran.
+    """
+    outcome = _outcome(failure)
+    unknown = outcome is Outcome.ARTIFACT_UNAVAILABLE
+    return CallEnd(
+        outcome,
+        error_code=NO_REPLY if unknown else failure.code or failure.kind.value,
+        error_message=storable(failure.message),
+        http_status=failure.status,
+        remote_request_id=failure.request_id,
+        failure=failure,
+    )
+
+
+def _outcome(failure: ApiFailure) -> Outcome:
+    if failure.kind in _HOLDS:
+        return Outcome.NOT_RUN
+    if failure.kind is FailureKind.RATE_LIMITED or failure.status == 503 or failure.code == NOT_CONNECTED:
+        return Outcome.TRANSIENT
+    return Outcome.REJECTED if failure.definite_refusal else Outcome.ARTIFACT_UNAVAILABLE

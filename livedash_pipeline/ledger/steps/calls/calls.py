@@ -1,0 +1,108 @@
+"""Buying one answer by one call: whether it may be bought, what it is reserved at, and what it came to.
+
+The caller writes a request for it, and decides what its end means; here are the rules that calls share with batches: holds,
+pauses, the monthly cap, prices, and that nothing is bought without a row. Every function runs on the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES
+from livedash_pipeline.ledger.rules.admission.admission import hold_rule
+from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd
+from livedash_pipeline.ledger.rules.results.judgement import month_of
+from livedash_pipeline.ledger.steps.admission.spending import budget_for
+from livedash_pipeline.ledger.store.admission import holds
+from livedash_pipeline.ledger.store.admission.committed import committed_eur
+from livedash_pipeline.ledger.store.calls import calls
+from livedash_pipeline.ledger.store.calls.calls import CallCost
+from livedash_pipeline.money.rules.pricing import cost_of, to_eur
+from livedash_pipeline.money.store import prices
+from livedash_pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class CallTarget:
+    """Where calls go: host and path, the model, and which key."""
+
+    endpoint: str
+    model: str
+    key_fingerprint: str
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """What a call is reserved at, or why it may not be made now, in words."""
+
+    eur: Decimal = Decimal(0)
+    refusal: str | None = None
+
+
+def holding(connection: Connection, target: CallTarget, *, now: datetime) -> str | None:
+    """Why nothing may be bought of a model now, in words; None if it may. A pause for too many calls is such a reason."""
+    found = holds.holds_in_force(connection, target.endpoint, key_fingerprint=target.key_fingerprint, now=now)
+    return next((str(hold) for hold in found if hold.model in (None, target.model)), None)
+
+
+def reserve(
+    connection: Connection,
+    settings: Settings,
+    target: CallTarget,
+    company_id: UUID,
+    *,
+    tokens: int,
+    max_output_tokens: int,
+    now: datetime,
+) -> Reserved:
+    """What a call may cost at most, if the company's cap leaves so much; with a cap, others of the company wait their turn."""
+    cap = settings.livedash_monthly_cap_eur
+    committed = Decimal(0) if cap is None else committed_eur(connection, company_id, month_start=month_of(now))
+    budget = budget_for(connection, settings, target.model, cap=cap, committed=committed, now=now, by_call=True)
+    if budget is None:
+        return Reserved(
+            refusal=f"There is a spending cap, and the price of {target.model} or the exchange rate is unknown."
+        )
+    eur = tokens * budget.eur_per_input_token + max_output_tokens * budget.eur_per_output_token
+    if budget.left is not None and eur > budget.left:
+        return Reserved(
+            refusal=f"{budget.left.normalize():f} EUR of the company's monthly spending cap are left, and a call to "
+            f"{target.model} may cost {eur.normalize():f}."
+        )
+    return Reserved(eur)
+
+
+def settle(
+    connection: Connection, settings: Settings, target: CallTarget, attempt_id: UUID, end: CallEnd, *, now: datetime
+) -> CallCost | None:
+    """Writes what a call came to and what it cost at standard rates; None where somebody wrote it before."""
+    cost = _cost(connection, settings, target, end, now=now)
+    if not calls.settle_call(connection, attempt_id, end, cost, now=now):
+        return None
+    if end.holds and end.failure is not None:
+        holds.place_hold(
+            connection,
+            endpoint=target.endpoint,
+            model=target.model,
+            rule=hold_rule(end.failure.kind),
+            reason=end.failure.code or end.failure.kind.value,
+            message=end.failure.message,
+            key_fingerprint=target.key_fingerprint,
+            now=now,
+        )
+    return cost
+
+
+def _cost(connection: Connection, settings: Settings, target: CallTarget, end: CallEnd, *, now: datetime) -> CallCost:
+    if end.outcome not in PAID_OUTCOMES:
+        return CallCost()
+    priced = prices.price_for(connection, target.model, now)
+    rate = prices.rate_at(connection, now, settings.livedash_usd_eur)
+    usd_eur = rate.usd_eur if rate else None
+    cost = cost_of(end.usage, priced[1], batch=False) if priced else None
+    return CallCost(cost, priced[0] if priced else None, usd_eur, to_eur(cost.total_usd, usd_eur) if cost else None)

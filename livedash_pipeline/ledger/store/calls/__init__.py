@@ -1,0 +1,1 @@
+"""Purchases by single calls: written down before the call, settled after it."""

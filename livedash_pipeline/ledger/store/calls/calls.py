@@ -1,0 +1,139 @@
+"""Single calls in the ledger: begun in one commit, made, and settled in another, so that none is bought without a row.
+
+Add what has to be known of a call. Which request a call is for, and what its answer means, is its kind's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from livedash_pipeline.base.rules.states import OPEN_REQUESTS, RequestStatus
+from livedash_pipeline.base.store.tables import ai_processing_requests, ai_request_attempts
+from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd
+from livedash_pipeline.money.rules.pricing import Cost
+
+_attempts = ai_request_attempts.c
+_requests = ai_processing_requests.c
+
+
+@dataclass(frozen=True)
+class CallCost:
+    """What a call cost, with the price row and the rate that say so; None where one of them, or the usage, is unknown."""
+
+    cost: Cost | None = None
+    pricing_id: UUID | None = None
+    usd_eur: Decimal | None = None
+    total_eur: Decimal | None = None
+
+
+def begin_call(
+    connection: Connection, request_id: UUID, *, transcript_hash: str, reserved_eur: Decimal, now: datetime
+) -> UUID:
+    """Writes down that a call for a request is about to be made, with what it may cost at most; returns its try."""
+    attempt_id: UUID = connection.execute(
+        insert(ai_request_attempts)
+        .values(
+            request_id=request_id,
+            is_call=True,
+            transcript_hash=transcript_hash,
+            created_at=now,
+            reserved_eur=reserved_eur,
+        )
+        .returning(_attempts.id)
+    ).scalar_one()
+    return attempt_id
+
+
+def settle_call(connection: Connection, attempt_id: UUID, end: CallEnd, cost: CallCost, *, now: datetime) -> bool:
+    """Writes what a call came to; False where that was written before, as a settled try never changes."""
+    usage = asdict(end.usage)
+    usage.pop("disagrees")
+    found = cost.cost
+    settled = connection.execute(
+        update(ai_request_attempts)
+        .where(_attempts.id == attempt_id, _attempts.outcome.is_(None))
+        .values(
+            settled_at=func.greatest(now, _attempts.created_at),
+            outcome=end.outcome,
+            error_code=end.error_code,
+            error_message=end.error_message,
+            http_status=end.http_status,
+            finish_reason=end.finish_reason,
+            remote_request_id=end.remote_request_id,
+            model=end.model,
+            service_tier=end.service_tier,
+            **usage,
+            pricing_id=cost.pricing_id if found else None,
+            prompt_cost_usd=found.prompt_usd if found else None,
+            completion_cost_usd=found.completion_usd if found else None,
+            total_cost_usd=found.total_usd if found else None,
+            usd_eur=cost.usd_eur if cost.total_eur is not None else None,
+            total_cost_eur=cost.total_eur,
+        )
+    )
+    return settled.rowcount == 1
+
+
+def open_calls(connection: Connection, request_ids: Sequence[UUID]) -> list[UUID]:
+    """Tries of requests by calls whose end nobody has written."""
+    query = select(_attempts.id).where(
+        _attempts.request_id.in_(request_ids), _attempts.is_call, _attempts.outcome.is_(None)
+    )
+    return list(connection.execute(query.order_by(_attempts.id)).scalars())
+
+
+def count_try(connection: Connection, request_id: UUID, *, now: datetime) -> None:
+    """Counts a try of a request that goes on being asked by calls."""
+    connection.execute(
+        update(ai_processing_requests)
+        .where(_requests.id == request_id)
+        .values(attempts=_requests.attempts + 1, updated_at=now)
+    )
+
+
+def close_requests(
+    connection: Connection,
+    request_ids: Sequence[UUID],
+    status: RequestStatus,
+    *,
+    error_code: str | None = None,
+    error_message: str | None = None,
+    raw_answer: str | None = None,
+    now: datetime,
+) -> int:
+    """Ends requests that are asked by calls; the answer of one that is complete is kept with its subject. Returns how many."""
+    ended = connection.execute(
+        update(ai_processing_requests)
+        .where(_requests.id.in_(request_ids), _requests.by_call, _requests.processing_status.in_(OPEN_REQUESTS))
+        .values(
+            processing_status=status,
+            error_code=error_code,
+            error_message=error_message,
+            raw_answer=raw_answer,
+            completed_at=func.greatest(now, _requests.requested_at),
+            updated_at=now,
+        )
+    )
+    return ended.rowcount
+
+
+def fail_requests(connection: Connection, request_ids: Sequence[UUID], *, error_code: str, now: datetime) -> list[UUID]:
+    """Fails requests that wait for a batch; returns which."""
+    failed = connection.execute(
+        update(ai_processing_requests)
+        .where(_requests.id.in_(request_ids), _requests.processing_status == RequestStatus.PENDING_BATCHING)
+        .values(
+            processing_status=RequestStatus.PROCESSING_FAILED,
+            error_code=error_code,
+            completed_at=func.greatest(now, _requests.requested_at),
+            updated_at=now,
+        )
+        .returning(_requests.id)
+    )
+    return list(failed.scalars())

@@ -1,0 +1,100 @@
+"""One chat completion by one call, at any server with OpenAI's API: sent once, bounded in time and size, and never repeated here.
+
+Add nothing that repeats: an answer that was lost may have been paid for, and whoever asks again has to write that down first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Self
+
+import httpx2
+
+from livedash_pipeline.base.rules.endpoints import endpoint_of
+from livedash_pipeline.ledger.rules.calls.call_ends import NOT_CONNECTED, CallEnd, end_of_answer, end_of_failure
+from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind, no_answer
+from livedash_pipeline.ledger.rules.service.gateway import ModelCheck
+from livedash_pipeline.services.openai.answers import read_document
+from livedash_pipeline.services.openai.client import CONNECT_TIMEOUT, ClientError, Server, failure_of
+from livedash_pipeline.services.openai.gateway import OpenAIGateway
+
+# Far above the longest answer of any model; what is longer is no answer.
+MOST_BYTES = 8 * 1024 * 1024
+_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+
+class OpenAIChats:
+    """Chat completions of one server; may be shared by threads.
+
+    Args:
+        base_url: Address with the API's path.
+        api_key: Sent as a bearer token.
+        timeout: Seconds for each call, and for each wait within one.
+        on_failure: Told of every call that failed.
+        clock: Measures seconds.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        timeout: float,
+        on_failure: Callable[[ApiFailure], None] = lambda _failure: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.endpoint = endpoint_of(base_url)
+        self._server = Server(base_url, api_key, timeout)
+        self._http = self._server.connections()
+        self._client = self._server.client(self._http)
+        self._on_failure = on_failure
+        self._clock = clock
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def check_model(self, model: str) -> ModelCheck:
+        """Ask whether the key may use a model, which is free."""
+        gateway = OpenAIGateway(self._server, self._http, time.sleep, self._on_failure)
+        return gateway.check_model(model, timeout=CONNECT_TIMEOUT * 2)
+
+    def complete(self, body: Mapping[str, Any]) -> CallEnd:
+        """Buy one answer; every way in which that can end is a value.
+
+        It takes at most twice the time-out: a server that dribbles bytes is left at the first byte after it.
+        """
+        try:
+            content, request_id = self._content(body)
+            document = read_document(content)
+        except ValueError as error:
+            return self._failed(no_answer(FailureKind.BROKEN, str(error)))
+        except ClientError as error:
+            failure = failure_of(error, self.endpoint, secret=self._server.api_key)
+            never_sent = isinstance(error.__cause__ or error, _NEVER_SENT)
+            return self._failed(replace(failure, code=NOT_CONNECTED) if never_sent else failure)
+        return end_of_answer(document, request_id)
+
+    def _content(self, body: Mapping[str, Any]) -> tuple[bytes, str | None]:
+        ends_at = self._clock() + self._server.timeout
+        extra = {name: value for name, value in body.items() if name not in ("model", "messages")}
+        create = self._client.chat.completions.with_streaming_response.create
+        chunks: list[bytes] = []
+        size = 0
+        with create(model=body["model"], messages=body["messages"], extra_body=extra) as response:
+            for chunk in response.iter_bytes():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > MOST_BYTES:
+                    raise ValueError(f"the answer is longer than {MOST_BYTES} bytes")
+                if self._clock() > ends_at:
+                    raise httpx2.ReadTimeout(f"no complete answer within {self._server.timeout:g} s")
+            return b"".join(chunks), response.headers.get("x-request-id")
+
+    def _failed(self, failure: ApiFailure) -> CallEnd:
+        self._on_failure(failure)
+        return end_of_failure(failure)
