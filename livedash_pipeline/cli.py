@@ -44,6 +44,9 @@ SECTIONS = {
         "rejects": "rejects:rejects",
         "export": "export:export",
     },
+    "Lists of questions": {
+        "chat-batch": "chat_batches.group:chat_batch",
+    },
     "The HTTP API": {
         "serve": "serve:serve",
         "token": "access:token",

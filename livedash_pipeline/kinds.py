@@ -6,6 +6,7 @@ Add a kind here once its room has it; the shells hand the list to the ledger's s
 from __future__ import annotations
 
 from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
+from livedash_pipeline.chats.steps.chat_turn import CHAT_TURN
 from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 
-KINDS = Kinds.of(SESSION_ANALYSIS)
+KINDS = Kinds.of(SESSION_ANALYSIS, CHAT_TURN)

@@ -55,6 +55,9 @@ class Settings(BaseModel):
     livedash_vanished_after: Annotated[int, Field(ge=0)] = 86_400
     livedash_max_reject_ratio: Annotated[float, Field(ge=0, le=1)] = 0.2
     livedash_max_failure_ratio: Annotated[float, Field(ge=0, le=1)] = 0.1
+    livedash_chat_providers: Path | None = Field(None, description="File with the providers of chat batches.")
+    livedash_chat_interval: Annotated[int, Field(ge=1)] = 60
+    livedash_chat_slice: Annotated[int, Field(ge=1, le=300)] = 120
     livedash_alert_url: str | None = Field(None, repr=False, description="Webhook for alerts; its path is a secret.")
     livedash_alert_allow_address: Annotated[
         str, Field(description="Addresses, not public, that the alerts' webhook may resolve to: 10.1.2.3,10.2.0.0/16.")

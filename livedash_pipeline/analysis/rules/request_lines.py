@@ -10,25 +10,12 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
 from uuid import UUID
 
 from livedash_pipeline.analysis.rules.prompt import ENDPOINT, request_body, transcript_data
+from livedash_pipeline.base.rules.json_lines import line_json
 from livedash_pipeline.intake.rules.transcripts import Message
 from livedash_pipeline.ledger.rules.admission.model_parameters import PLACE, Parameters, default_parameters, maximum_of
-
-# Where some servers end a line, though JSON takes them unescaped in strings; JSON itself escapes the others of that kind.
-_LINE_ENDS = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"}
-
-
-def _as_json(value: Any) -> str:
-    """JSON on one line, whatever the reader takes for the end of one."""
-    text = json.dumps(value, ensure_ascii=False)
-    # Searched for one by one: a text without them is passed over at the speed of memory.
-    for sign, escaped in _LINE_ENDS.items():
-        if sign in text:
-            text = text.replace(sign, escaped)
-    return text
 
 
 @dataclass(frozen=True)
@@ -52,7 +39,7 @@ class LineFrame:
                 self.before_id,
                 str(request_id).encode(),
                 self.before_data,
-                _as_json(data).encode(),
+                line_json(data).encode(),
                 self.after,
             )
         )
@@ -71,7 +58,7 @@ def _frame(model: str, parameters: str) -> LineFrame:
         "url": ENDPOINT,
         "body": request_body(model, PLACE, json.loads(parameters)),
     }
-    text = _as_json(document)
+    text = line_json(document)
     before_id, between, after = text.split(PLACE)
     # The quotes around the transcript belong to its own serialisation.
     return LineFrame(model, before_id.encode(), between[:-1].encode(), after[1:].encode())
@@ -124,7 +111,7 @@ class RequestSizer:
 
     def measure(self, data: str) -> RequestSize:
         """Sizes of the request about one session's transcript data."""
-        size = self.frame.fixed_bytes + len(_as_json(data).encode())
+        size = self.frame.fixed_bytes + len(line_json(data).encode())
         # Three tokens frame each of the two messages and three start the answer (OpenAI's cookbook on counting tokens).
         tokens = self.fixed_tokens + self.count_tokens(data) + 9
         return RequestSize(size, tokens, self.max_output_tokens)

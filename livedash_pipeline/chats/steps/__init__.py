@@ -1,0 +1,1 @@
+"""Making batches, working on them, ending them, and writing their results."""

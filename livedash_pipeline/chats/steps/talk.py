@@ -1,0 +1,104 @@
+"""What a worker knows of the conversation that it holds, and how its work on it ended.
+
+Add what has to be remembered between two turns. The work itself is `chats.steps.ask`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from livedash_pipeline.base.rules.chat_states import ChatState
+from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES
+from livedash_pipeline.chats.rules.turn_ends import ANSWERED
+from livedash_pipeline.chats.rules.turns import Exchange
+from livedash_pipeline.chats.store.batches import ChatBatch
+from livedash_pipeline.chats.store.conversations import Claim
+from livedash_pipeline.chats.store.moves import Spent
+from livedash_pipeline.chats.store.turns import Turn
+from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd
+from livedash_pipeline.ledger.store.calls.calls import CallCost
+
+# Beyond the longest time that a call may take (twice its time-out), so that a lease does not pass while its worker still waits.
+_LEASE_MARGIN = 30.0
+
+
+class Went(StrEnum):
+    """How the work on a claimed conversation ended."""
+
+    PROCESSED = "processed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    AGAIN = "again"
+    HELD = "held"
+    LOST = "lost"
+
+
+WENT = {
+    ChatState.COMPLETED: Went.PROCESSED,
+    ChatState.FAILED: Went.FAILED,
+    ChatState.SKIPPED: Went.SKIPPED,
+    ChatState.CANCELLED: Went.CANCELLED,
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How the work on a conversation ended; `reason` says why nothing may be asked, `troubled` that the service failed."""
+
+    went: Went
+    reason: str | None = None
+    troubled: bool = False
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A purchase that is written down."""
+
+    attempt_id: UUID
+    request_id: UUID
+    body: dict[str, object]
+
+
+@dataclass
+class Talk:
+    """A conversation as far as it has come in this process."""
+
+    claim: Claim
+    turns: Sequence[Turn]
+    codes: dict[int, str] = field(default_factory=dict)
+    answers: dict[int, Exchange] = field(default_factory=dict)
+    too_short: list[UUID] = field(default_factory=list)
+
+    def note(self, turn: Turn, code: str, answer: str | None) -> None:
+        """A turn has ended; to be told twice is as good as once, since a transaction may run again."""
+        self.codes[turn.turn] = code
+        if code == ANSWERED and answer is not None:
+            self.answers[turn.turn] = Exchange(turn.question, answer)
+
+    @property
+    def history(self) -> list[Exchange]:
+        """What was asked and answered so far, in order."""
+        return [self.answers[turn] for turn in sorted(self.answers)]
+
+    @property
+    def left(self) -> list[UUID]:
+        """Turns without an end."""
+        return [turn.id for turn in self.turns if turn.turn not in self.codes]
+
+
+def lease_of(batch: ChatBatch) -> float:
+    """Seconds for which a worker holds a conversation: longer than one call can take."""
+    return 2 * batch.configuration.timeout_seconds + _LEASE_MARGIN
+
+
+def spent_on(end: CallEnd, cost: CallCost | None) -> Spent:
+    """What a call adds to its batch's sums."""
+    if cost is None or end.outcome not in PAID_OUTCOMES:
+        return Spent()
+    usd = cost.cost.total_usd if cost.cost else None
+    return Spent(usd or Decimal(0), cost.total_eur or Decimal(0), int(usd is None or cost.total_eur is None))

@@ -1,0 +1,1 @@
+"""Rows of batches, conversations, turns, and of what a search may find."""

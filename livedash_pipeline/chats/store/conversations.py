@@ -1,0 +1,193 @@
+"""Conversations while they are worked on: claimed with a lease, held by a fence, put back, and ended.
+
+A worker writes only while its fence is the row's: once its lease has passed and another has claimed the conversation, its writes
+hit nothing. Batches are locked before conversations (`chats.store.moves`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select, text, update
+
+from livedash_pipeline.base.rules.chat_states import ChatState, Tier
+from livedash_pipeline.base.store.tables import chat_batches, chats
+from livedash_pipeline.chats.store.moves import LockedBatch, Spent, count_moves
+
+_chats = chats.c
+# Counts what is under way of a provider, one counter at a time.
+_LOCK_PROVIDER = text("SELECT pg_advisory_xact_lock(hashtextextended('livedash chats ' || CAST(:provider AS text), 0))")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A conversation that a worker holds."""
+
+    batch_id: UUID
+    company_id: UUID
+    chat_id: UUID
+    item_index: int
+    fence: int
+    attempts: int
+
+
+def under_way(connection: Connection, provider: str, *, now: datetime) -> int:
+    """How many conversations of a provider are being asked by calls, over all batches and hosts.
+
+    Whoever asks next waits until this transaction ends, so that two that count at once do not both find a free place.
+    """
+    connection.execute(_LOCK_PROVIDER, {"provider": provider})
+    query = (
+        select(func.count())
+        .select_from(chats.join(chat_batches, chat_batches.c.id == _chats.batch_id))
+        .where(_chats.lease_until > now, chat_batches.c.ai_provider == provider)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def claim_chat(connection: Connection, batch: LockedBatch, *, lease: float, now: datetime) -> Claim | None:
+    """Takes the first conversation that waits and is due, in file order; None where there is none now."""
+    first = (
+        select(_chats.id)
+        .where(_chats.batch_id == batch.id, _chats.state == ChatState.PENDING)
+        .where(or_(_chats.next_try_at.is_(None), _chats.next_try_at <= now))
+        .order_by(_chats.item_index)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    row = connection.execute(
+        update(chats)
+        .where(_chats.id == first, _chats.state == ChatState.PENDING)
+        .values(
+            state=ChatState.PROCESSING,
+            tier=Tier.SLICES,
+            attempts=_chats.attempts + 1,
+            fence=_chats.fence + 1,
+            lease_until=now + timedelta(seconds=lease),
+            started_at=func.coalesce(_chats.started_at, now),
+            next_try_at=None,
+        )
+        .returning(_chats.id, _chats.item_index, _chats.fence, _chats.attempts)
+    ).one_or_none()
+    if row is None:
+        return None
+    count_moves(connection, batch, {(ChatState.PENDING, ChatState.PROCESSING): 1}, now=now)
+    return Claim(batch.id, batch.company_id, row.id, row.item_index, row.fence, row.attempts)
+
+
+def hold(connection: Connection, claim: Claim, *, lease: float, now: datetime) -> bool:
+    """Keeps a conversation for another lease; False once it belongs to somebody else."""
+    return _write(connection, claim, lease_until=now + timedelta(seconds=lease))
+
+
+def is_held(connection: Connection, claim: Claim) -> bool:
+    """Whether a conversation is still its worker's, whose row is then locked until the transaction ends."""
+    query = select(_chats.id).where(_held(claim)).with_for_update()
+    return connection.execute(query).first() is not None
+
+
+def forgive_tries(connection: Connection, claim: Claim) -> None:
+    """A turn was answered: the turns after it have all tries again."""
+    _write(connection, claim, attempts=1)
+
+
+def put_back(
+    connection: Connection,
+    batch: LockedBatch,
+    claim: Claim,
+    *,
+    code: str | None,
+    message: str | None,
+    next_try_at: datetime | None,
+    counted: bool,
+    now: datetime,
+    spent: Spent | None = None,
+) -> bool:
+    """A conversation waits again, or is cancelled with its batch; an uncounted try is taken back."""
+    state = ChatState.CANCELLED if batch.is_cancelling else ChatState.PENDING
+    moved = _write(
+        connection,
+        claim,
+        state=state,
+        lease_until=None,
+        next_try_at=None if batch.is_cancelling else next_try_at,
+        attempts=_chats.attempts if counted else func.greatest(_chats.attempts - 1, 0),
+        outcome_code=code,
+        error_message=message,
+        completed_at=now if batch.is_cancelling else None,
+    )
+    return _counted(connection, batch, state, moved=moved, now=now, spent=spent)
+
+
+def end_chat(
+    connection: Connection,
+    batch: LockedBatch,
+    claim: Claim,
+    state: ChatState,
+    *,
+    code: str,
+    message: str | None,
+    now: datetime,
+    spent: Spent | None = None,
+) -> bool:
+    """A conversation is over; False where it was somebody else's by then."""
+    moved = _write(
+        connection,
+        claim,
+        state=state,
+        lease_until=None,
+        next_try_at=None,
+        outcome_code=code,
+        error_message=message,
+        completed_at=now,
+    )
+    return _counted(connection, batch, state, moved=moved, now=now, spent=spent)
+
+
+def _counted(
+    connection: Connection,
+    batch: LockedBatch,
+    state: ChatState,
+    *,
+    moved: bool,
+    now: datetime,
+    spent: Spent | None,
+) -> bool:
+    # What was bought is counted even where the conversation has gone to somebody else.
+    count_moves(connection, batch, {(ChatState.PROCESSING, state): int(moved)}, now=now, spent=spent)
+    return moved
+
+
+def expired_claims(connection: Connection, batch: LockedBatch, *, now: datetime) -> list[Claim]:
+    """Conversations whose worker has let its lease pass, locked until the transaction ends."""
+    query = (
+        select(_chats.id, _chats.item_index, _chats.fence, _chats.attempts)
+        .where(_chats.batch_id == batch.id, _chats.lease_until <= now)
+        .order_by(_chats.item_index)
+        .with_for_update()
+    )
+    return [Claim(batch.id, batch.company_id, *row) for row in connection.execute(query)]
+
+
+def next_due(connection: Connection, batch_id: UUID) -> tuple[int, datetime | None]:
+    """How many conversations wait, and when the first of those is due that wait for a moment, or whose lease passes."""
+    soonest = func.least(func.min(_chats.next_try_at), func.min(_chats.lease_until))
+    waiting = func.count().filter(_chats.state == ChatState.PENDING)
+    query = select(waiting, soonest).where(_chats.batch_id == batch_id, _chats.state.in_(_OPEN))
+    count, moment = connection.execute(query).one()
+    return int(count), moment
+
+
+_OPEN = (ChatState.PENDING, ChatState.PROCESSING)
+
+
+def _held(claim: Claim) -> ColumnElement[bool]:
+    return (_chats.id == claim.chat_id) & (_chats.fence == claim.fence) & (_chats.state == ChatState.PROCESSING)
+
+
+def _write(connection: Connection, claim: Claim, **values: Any) -> bool:
+    return connection.execute(update(chats).where(_held(claim)).values(**values)).rowcount == 1

@@ -1,0 +1,208 @@
+"""Every change of a batch's state and counts, under the lock of its row.
+
+Whoever moves a conversation locks its batch first: batch, conversation, turn, request, in this order everywhere. The counts are
+changed in the same transaction as the conversations, so that they sum to the total at every commit. Add a move to
+`base.rules.chat_states` first; here it is guarded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from livedash_pipeline.base.rules.chat_states import (
+    ENDED_CHAT_BATCHES,
+    RESUMABLE_CHAT_BATCHES,
+    ChatBatchStatus,
+    ChatState,
+    end_of,
+)
+from livedash_pipeline.base.rules.states import OPEN_REQUESTS, RequestStatus
+from livedash_pipeline.base.store.tables import ai_processing_requests, chat_batches, chat_interactions, chats
+from livedash_pipeline.chats.rules.turn_ends import ANSWERED, CANCELLED, SKIP_CODES
+from livedash_pipeline.chats.store.batches import COUNT_COLUMNS
+
+_batches = chat_batches.c
+_chats = chats.c
+Moves = Mapping[tuple[ChatState, ChatState], int]
+"""How many conversations went from one state to another."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What was bought for a batch, to be added to its sums; `unpriced` counts paid answers whose cost is unknown."""
+
+    usd: Decimal = Decimal(0)
+    eur: Decimal = Decimal(0)
+    unpriced: int = 0
+
+
+@dataclass(frozen=True)
+class LockedBatch:
+    """A batch whose row this transaction holds."""
+
+    id: UUID
+    company_id: UUID
+    status: ChatBatchStatus
+    counts: dict[ChatState, int] = field(compare=False)
+
+    @property
+    def is_cancelling(self) -> bool:
+        """Whether nothing may start any more."""
+        return self.status is ChatBatchStatus.CANCELLING
+
+
+def lock_batch(connection: Connection, batch_id: UUID) -> LockedBatch | None:
+    """Holds a batch's row until the transaction ends; None if there is no such batch."""
+    row = connection.execute(select(chat_batches).where(_batches.id == batch_id).with_for_update()).one_or_none()
+    return None if row is None else _locked(row)
+
+
+def _locked(row: Row[Any]) -> LockedBatch:
+    counts = {state: getattr(row, column) for state, column in COUNT_COLUMNS.items()}
+    return LockedBatch(row.id, row.company_id, ChatBatchStatus(row.status), counts)
+
+
+def count_moves(
+    connection: Connection, batch: LockedBatch, moves: Moves, *, now: datetime, spent: Spent | None = None
+) -> ChatBatchStatus:
+    """Changes the counts of a locked batch, and ends it where none of its conversations is open any more; returns its state.
+
+    To be called once per lock, after the conversations were moved.
+    """
+    counts = dict(batch.counts)
+    for (before, after), number in moves.items():
+        counts[before] -= number
+        counts[after] += number
+    status = _status_after(batch, counts)
+    bought = spent or Spent()
+    connection.execute(
+        update(chat_batches)
+        .where(_batches.id == batch.id)
+        .values(
+            **{column: counts[state] for state, column in COUNT_COLUMNS.items()},
+            status=status,
+            ended_at=func.coalesce(_batches.ended_at, func.greatest(now, _batches.created_at))
+            if status in ENDED_CHAT_BATCHES
+            else None,
+            cost_usd=_batches.cost_usd + bought.usd,
+            cost_eur=_batches.cost_eur + bought.eur,
+            unpriced_calls=_batches.unpriced_calls + bought.unpriced,
+            updated_at=now,
+        )
+    )
+    return status
+
+
+def _status_after(batch: LockedBatch, counts: Mapping[ChatState, int]) -> ChatBatchStatus:
+    is_open = counts[ChatState.PENDING] + counts[ChatState.PROCESSING] > 0
+    if batch.status in (ChatBatchStatus.PROCESSING, ChatBatchStatus.CANCELLING) and not is_open:
+        return end_of(
+            cancelling=batch.is_cancelling,
+            completed=counts[ChatState.COMPLETED],
+            failed=counts[ChatState.FAILED],
+            skipped=counts[ChatState.SKIPPED],
+            cancelled=counts[ChatState.CANCELLED],
+        )
+    # A conversation of one that had ended is open again: its request was put back by a person.
+    return ChatBatchStatus.PROCESSING if is_open and batch.status in ENDED_CHAT_BATCHES else batch.status
+
+
+def start_batch(connection: Connection, batch_id: UUID, *, now: datetime) -> bool:
+    """CREATED → PROCESSING; False if it is not CREATED."""
+    started = connection.execute(
+        update(chat_batches)
+        .where(_batches.id == batch_id, _batches.status == ChatBatchStatus.CREATED)
+        .values(status=ChatBatchStatus.PROCESSING, started_at=now, updated_at=now)
+    )
+    return started.rowcount == 1
+
+
+def cancel_batch(connection: Connection, batch: LockedBatch, *, by: str, now: datetime) -> bool:
+    """Cancels what has not begun; what is under way is waited for. False where the batch had ended or was being cancelled."""
+    if batch.status not in (ChatBatchStatus.CREATED, ChatBatchStatus.PROCESSING):
+        return False
+    connection.execute(
+        update(chat_batches)
+        .where(_batches.id == batch.id)
+        .values(status=ChatBatchStatus.CANCELLING, cancel_requested_at=now, cancel_requested_by=by, updated_at=now)
+    )
+    stopped = connection.execute(
+        update(chats)
+        .where(_chats.batch_id == batch.id, _chats.state == ChatState.PENDING)
+        .values(state=ChatState.CANCELLED, outcome_code=CANCELLED, next_try_at=None, completed_at=now)
+    ).rowcount
+    cancelling = LockedBatch(batch.id, batch.company_id, ChatBatchStatus.CANCELLING, batch.counts)
+    count_moves(connection, cancelling, {(ChatState.PENDING, ChatState.CANCELLED): stopped}, now=now)
+    return True
+
+
+def close_cancelled_requests(connection: Connection, batch_id: UUID, *, now: datetime) -> int:
+    """Ends requests of cancelled conversations that were to be asked again by a call, or that no batch has claimed."""
+    requests = ai_processing_requests.c
+    turns = (
+        select(chat_interactions.c.id)
+        .join(chats, _chats.id == chat_interactions.c.chat_id)
+        .where(_chats.batch_id == batch_id, _chats.state == ChatState.CANCELLED)
+    )
+    unclaimed = requests.by_call | (requests.processing_status == RequestStatus.PENDING_BATCHING)
+    closed = connection.execute(
+        update(ai_processing_requests)
+        .where(requests.chat_interaction_id.in_(turns), requests.processing_status.in_(OPEN_REQUESTS), unclaimed)
+        .values(
+            processing_status=RequestStatus.PROCESSING_FAILED,
+            error_code=CANCELLED,
+            completed_at=func.greatest(now, requests.requested_at),
+            updated_at=now,
+        )
+    )
+    return closed.rowcount
+
+
+def reopen_batch(connection: Connection, batch: LockedBatch, *, failed_too: bool, now: datetime) -> int:
+    """Takes a batch that ended back to PROCESSING, with what was cancelled and, if asked for, what failed; returns how many.
+
+    None where there is nothing to do again: the batch stays as it is.
+    """
+    states = (ChatState.CANCELLED, ChatState.FAILED) if failed_too else (ChatState.CANCELLED,)
+    again = {state: batch.counts[state] for state in states if batch.counts[state]}
+    if batch.status not in RESUMABLE_CHAT_BATCHES or not again:
+        return 0
+    chosen = select(_chats.id).where(_chats.batch_id == batch.id, _chats.state.in_(states))
+    # What was answered, or skipped for what the question says, stays as it is.
+    connection.execute(
+        update(chat_interactions)
+        .where(
+            chat_interactions.c.chat_id.in_(chosen), chat_interactions.c.outcome_code.not_in([ANSWERED, *SKIP_CODES])
+        )
+        .values(outcome_code=None, error_message=None, answer=None)
+    )
+    connection.execute(
+        update(chats)
+        .where(_chats.batch_id == batch.id, _chats.state.in_(states))
+        .values(
+            state=ChatState.PENDING,
+            tier=None,
+            attempts=0,
+            next_try_at=None,
+            outcome_code=None,
+            error_message=None,
+            completed_at=None,
+        )
+    )
+    connection.execute(
+        update(chat_batches)
+        .where(_batches.id == batch.id)
+        .values(cancel_requested_at=None, cancel_requested_by=None, started_at=func.coalesce(_batches.started_at, now))
+    )
+    processing = LockedBatch(batch.id, batch.company_id, ChatBatchStatus.PROCESSING, batch.counts)
+    count_moves(
+        connection, processing, {(state, ChatState.PENDING): number for state, number in again.items()}, now=now
+    )
+    return sum(again.values())

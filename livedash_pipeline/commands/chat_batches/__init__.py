@@ -1,0 +1,1 @@
+"""`livedash chat-batch`: lists of questions, from a file to its answers."""

@@ -1,0 +1,142 @@
+"""`livedash chat-batch preview` and `create`: what a file would be, and the batch of it.
+
+Add an option for a field of the upload. What a value may be is checked in `chats.steps.new_batch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from livedash_pipeline.commands.chat_batches.opened import chat_context
+from livedash_pipeline.commands.shell.command import Answer, Document, command
+from livedash_pipeline.commands.shell.output import draw_table, show_bound
+from livedash_pipeline.errors import LivedashError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from livedash_pipeline.chats.steps.new_batch import NewBatch
+
+_OPTIONS = (
+    click.argument("file", type=click.Path(path_type=Path)),
+    click.option("--company", metavar="SLUG", required=True, help="Whose batch it is."),
+    click.option("--name", help="A name to read it by; without one the file's."),
+    click.option("--type", "batch_type", default="question", show_default=True, help="A word of your own."),
+    click.option("--ai-provider", default="openai", show_default=True, help="Who answers (docs/chat-batches.md)."),
+    click.option(
+        "--search-provider",
+        default="none",
+        show_default=True,
+        help="none, or postgres: passages of the company's documents and earlier answers go with each question.",
+    ),
+    click.option("--page-language", metavar="CODE", help="Language of the visitors' page, such as en or fr-CA."),
+    click.option("--apply-overrides", is_flag=True, help="Add the override text to the instructions."),
+    click.option("--override-text", metavar="TEXT", help="That text; without it the company's."),
+    click.option(
+        "--mode",
+        default="slices",
+        show_default=True,
+        help="slices: answered while slices run; batch: through the Batch API, cheaper, within a day a turn; auto: by --due-in.",
+    ),
+    click.option("--due-in", metavar="HOURS", type=float, help="When the answers are wanted, for --mode auto."),
+    click.option(
+        "--on-failure",
+        "turn_policy",
+        default="stop",
+        show_default=True,
+        help="What a failed turn does to the later turns of its conversation: stop or continue.",
+    ),
+)
+
+
+def _fields(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@command("preview", example="livedash chat-batch preview questions.xlsx --company acme --mode batch")
+@_fields
+def preview(file: Path, **given: Any) -> Answer:
+    """Show what a batch of FILE would be, what is unclear, and what it costs at most; nothing is made."""
+    from livedash_pipeline.chats.steps.create import preview_batch
+    from livedash_pipeline.chats.steps.documents import preview_document
+
+    content = _read(file)
+    with chat_context() as context:
+        document = preview_document(
+            preview_batch(context, _asked(context.now, context.engine, **given), content, file.name)
+        )
+    return Answer(document, lambda console: _draw_preview(console, document))
+
+
+@command(
+    "create",
+    works=True,
+    example=(
+        "livedash chat-batch create questions.csv --company acme --name 'Spring questions'",
+        "livedash chat-batch create questions.xlsx --company acme --mode auto --due-in 48",
+    ),
+)
+@_fields
+def create(file: Path, **given: Any) -> Answer:
+    """Make a batch of FILE (CSV, XLSX or JSON): all of it or nothing, and nothing is started."""
+    from livedash_pipeline.chats.steps.create import create_batch
+    from livedash_pipeline.chats.steps.documents import created_document
+
+    content = _read(file)
+    with chat_context() as context:
+        document = created_document(
+            create_batch(context, _asked(context.now, context.engine, **given), content, file.name)
+        )
+    return Answer(document, lambda console: _draw_created(console, document))
+
+
+def _asked(now: Any, engine: Any, *, batch_type: str, due_in: float | None, **given: Any) -> NewBatch:
+    from datetime import timedelta
+
+    from livedash_pipeline.access.steps.tokens import COMMAND_LINE
+    from livedash_pipeline.chats.steps.new_batch import NewBatch
+
+    due_at = None
+    if due_in is not None:
+        if not 0 < due_in <= 24 * 365:
+            raise click.BadParameter(f"{due_in:g} is not between 0 and 8760 hours.", param_hint="--due-in")
+        with engine.connect() as connection:
+            due_at = now(connection) + timedelta(hours=due_in)
+    return NewBatch(type=batch_type, due_at=due_at, uploader=COMMAND_LINE, **given)
+
+
+def _read(file: Path) -> bytes:
+    from livedash_pipeline.chats.rules.intake.rows import DEFAULT_LIMITS
+
+    try:
+        if file.stat().st_size > DEFAULT_LIMITS.max_bytes:
+            raise UsageError(
+                f"{file} has {file.stat().st_size:,} bytes.", remedy=f"At most {DEFAULT_LIMITS.max_bytes:,} are taken."
+            )
+        return file.read_bytes()
+    except OSError as error:
+        raise LivedashError(
+            f"{file} cannot be read: {error.strerror}.", remedy="Name a file that can be read.", code="unreadable_file"
+        ) from None
+
+
+def _draw_preview(console: Console, document: Document) -> None:
+    console.print(
+        f"{document['chats']:,} conversations with {document['rows']:,} questions, {document['tooShort']:,} of them too short to "
+        f"be asked: {show_bound(document['costEurAtMost'])}."
+    )
+    meanings = {name: column for name, column in document["meanings"].items() if column is not None}
+    draw_table(console, ("read as", "column"), list(meanings.items()), empty="")
+    for note in document["notes"]:
+        console.print(note["message"])
+
+
+def _draw_created(console: Console, document: Document) -> None:
+    console.print(f"Made chat batch {document['batchId']}: {document['chats']:,} conversations. Nothing is started.")
+    console.print(f"Next: livedash chat-batch process {document['batchId']} --until-done")
