@@ -15,7 +15,7 @@ import dagster as dg
 from sqlalchemy.dialects import postgresql
 
 from livedash_pipeline.analysis.steps.import_company import Made
-from livedash_pipeline.base.rules.markdown import escape_markdown
+from livedash_pipeline.base.rules.escaping.markdown import escape_markdown
 from livedash_pipeline.base.store.tables import metadata as schema
 from livedash_pipeline.overview.rules.alerts import Remedy
 from livedash_pipeline.overview.rules.health import Level

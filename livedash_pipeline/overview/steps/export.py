@@ -15,9 +15,9 @@ from typing import Any, TextIO
 
 from sqlalchemy import Engine
 
+from livedash_pipeline.base.rules.escaping.spreadsheet import cell
 from livedash_pipeline.base.rules.values import Document, moment, money
 from livedash_pipeline.base.store.companies import get_company
-from livedash_pipeline.overview.rules.spreadsheet import cell
 from livedash_pipeline.overview.store.export import stream_analyses
 
 # Columns whose values are words of an enum: lower-case in JSON, as everywhere.

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.overview.rules.spreadsheet import cell, safe_text
+from livedash_pipeline.base.rules.escaping.spreadsheet import cell, safe_text
 
 STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 TRICKY = st.text(st.sampled_from("=+-@\t\r\n;,\"' \u00a0\ufeff\u200b1a|\x00\x85\u2028"), max_size=20)

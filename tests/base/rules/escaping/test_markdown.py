@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from livedash_pipeline.base.rules.markdown import escape_markdown
+from livedash_pipeline.base.rules.escaping.markdown import escape_markdown
 
 RENDERER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 # What GitHub's Markdown links of itself, where the text is already free of escapes and entities, as Dagster's UI does.

@@ -1,8 +1,8 @@
-"""Cells of a CSV that people open in a spreadsheet: text that would be taken for a formula is made text again.
+"""Cells of files that people open in a spreadsheet: text that would be taken for a formula is made text again.
 
 A spreadsheet of a country that writes decimal commas cuts a line at its semicolons, and takes quotation marks for what they are
 only at the beginning of a cell; so text behind a semicolon, a tab or a line break begins a cell, too. Add a rule about how a
-value is written into a cell. Which values an export has is decided in `overview.steps.export`.
+value is written into a cell. Which values an export has is decided by the room that writes it.
 """
 
 from __future__ import annotations
