@@ -11,16 +11,22 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-# Where a cell may begin; then what is skipped before a formula: spaces, quotation marks, and characters that show nothing; then
-# what begins one (OWASP, "CSV Injection"), also as Asian keyboards type it.
-_FORMULA = re.compile(
-    r"(?P<before>^|[;\t\n\u2028\u2029])(?P<skipped>[^\S\t\n]*(?:[\"\ufeff\u200b-\u200f\u2060][^\S\t\n]*)*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])"
-)
+# What is skipped before a formula: spaces, quotation marks, and characters that show nothing. No character at which a cell may
+# begin: so each is looked at once, however many there are.
+_SKIPPED = '(?:[^\\S\t\n\u2028\u2029]|["\ufeff\u200b-\u200f\u2060])*'
+# What begins a formula (OWASP, "CSV Injection"), also as Asian keyboards type it.
+_BEGINS = "(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])"
+# A formula where the text begins, and where a cut inside the text makes a cell begin. Apart, since the search for a cut is fast.
+_FIRST_FORMULA = re.compile(f"{_SKIPPED}{_BEGINS}")
+_LATER_FORMULA = re.compile(f"[;\t\n\u2028\u2029]{_SKIPPED}{_BEGINS}")
 # A plain number begins no formula, even with a minus before it.
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _LINE_ENDS = re.compile(r"\r\n?|\x85")
 # Whatever else is no character to read, with what XML and most editors refuse.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+# Any character that either of the two replaces; and with those at which a cut makes a cell begin.
+_REPLACED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+_CHANGING = re.compile(r"[;\t\n\u2028\u2029\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
 def cell(value: object) -> str:
@@ -43,9 +49,11 @@ def safe_text(text: str) -> str:
 
     Line ends become line feeds, and other control characters but the tab become U+FFFD.
     """
-    if _NUMBER.fullmatch(text):
+    if (text[:1].isalnum() and not _CHANGING.search(text)) or _NUMBER.fullmatch(text):
         return text
-    readable = _CONTROLS.sub("\ufffd", _LINE_ENDS.sub("\n", text))
-    guarded = _FORMULA.sub(r"\g<before>\g<skipped>'", readable)
+    readable = _CONTROLS.sub("\ufffd", _LINE_ENDS.sub("\n", text)) if _REPLACED.search(text) else text
+    first = _FIRST_FORMULA.match(readable)
+    marked = f"{first[0]}'{readable[first.end() :]}" if first else readable
+    guarded = _LATER_FORMULA.sub(r"\g<0>'", marked)
     # A tab or a line break at the very beginning is skipped by some, and what follows is read.
     return f"'{guarded}" if guarded.startswith(("\t", "\n")) else guarded

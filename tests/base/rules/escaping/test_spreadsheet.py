@@ -96,3 +96,8 @@ def test_nothing_but_apostrophes_is_added_and_nothing_is_lost(text: str) -> None
     assert written.replace("'", "") == ordinary.replace("'", "")
     assert len(written) - len(ordinary) == written.count("'") - text.count("'")
     assert safe_text(written) == written
+
+
+@pytest.mark.parametrize("character", ["\u2028", ";", " ", '"'])
+def test_a_long_run_of_separators_is_read_once(character: str) -> None:
+    assert safe_text(character * 200_000 + "x") == character * 200_000 + "x"
