@@ -13,7 +13,19 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "livedash_pipeline"
 
 # Rooms, in their order: each may import from itself and from those before it.
-ROOMS = ("base", "access", "money", "ledger", "intake", "analysis", "retention", "overview", "submissions", "takeover")
+ROOMS = (
+    "base",
+    "access",
+    "money",
+    "ledger",
+    "intake",
+    "analysis",
+    "chats",
+    "retention",
+    "overview",
+    "submissions",
+    "takeover",
+)
 # Within and between rooms: rules know no store, stores no step.
 LAYERS = ("rules", "store", "steps")
 # Beside the rooms: what each may import of the other packages. Adapters see the rules alone.

@@ -1,0 +1,1 @@
+"""Results written as CSV, JSON or XLSX, row by row."""
