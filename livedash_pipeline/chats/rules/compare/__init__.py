@@ -1,0 +1,1 @@
+"""Two answers to one question: are they the same, and if not, what differs."""
