@@ -43,6 +43,8 @@ class Columns:
 
 def plain_name(header: str) -> str:
     """A header as it is compared: `Redacted_Question` is `redactedquestion`."""
+    if header.isascii() and header.isalnum():
+        return header.lower()
     return _IGNORED.sub("", unicodedata.normalize("NFKC", header).casefold())
 
 

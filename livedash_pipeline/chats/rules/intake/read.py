@@ -35,6 +35,11 @@ def read_chat_file(content: bytes, filename: str, *, limits: IntakeLimits = DEFA
     found = _format(content, filename, limits, findings)
     table = _read(found, content, filename, limits, findings)
     findings.raise_errors()
+    digest = hashlib.sha256(content).hexdigest()
+    return _chat_file(table, found, digest, findings)
+
+
+def _chat_file(table: Table, found: str, digest: str, findings: Findings) -> ChatFile:
     columns = table.columns
     return ChatFile(
         columns=columns.names,
@@ -45,7 +50,7 @@ def read_chat_file(content: bytes, filename: str, *, limits: IntakeLimits = DEFA
         url_column=columns.name(columns.url),
         reference_column=columns.name(columns.reference),
         context_column=columns.name(columns.context),
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=digest,
         file_format=found,
     )
 
