@@ -47,12 +47,12 @@ class TurnEnd:
     counts: bool
 
 
-def end_of_turn(outcome: Outcome, *, paused: bool, attempts: int, max_attempts: int) -> TurnEnd:
+def end_of_turn(outcome: Outcome, *, is_free: bool, attempts: int, max_attempts: int) -> TurnEnd:
     """What one call means, with `attempts` tries used, this one included.
 
     An answer that was paid for is final, whatever it is worth. What may have been paid for is asked again, as the ledger
-    counts it as bought, until the tries are used up. A refusal that concerns every call, and a request for fewer of them, use
-    none up.
+    counts it as bought, until the tries are used up. A refusal that concerns every call uses none up; nor does what `is_free`:
+    a request for fewer calls, and a call for which there was no connection.
     """
     code = str(outcome)
     match outcome:
@@ -60,7 +60,7 @@ def end_of_turn(outcome: Outcome, *, paused: bool, attempts: int, max_attempts: 
             return TurnEnd(Then.ENDED, ANSWERED, counts=True)
         case Outcome.NOT_RUN:
             return TurnEnd(Then.HELD, code, counts=False)
-        case Outcome.TRANSIENT if paused:
+        case Outcome.TRANSIENT if is_free:
             return TurnEnd(Then.AGAIN, code, counts=False)
         case Outcome.TRANSIENT | Outcome.ARTIFACT_UNAVAILABLE | Outcome.MISSING:
             return TurnEnd(Then.ENDED if attempts >= max_attempts else Then.AGAIN, code, counts=True)

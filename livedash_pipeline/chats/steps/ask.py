@@ -153,7 +153,7 @@ class Asker:
             count_moves(connection, batch, {}, now=now, spent=spent)
             return Asked(Went.LOST)
         verdict = turn_ends.end_of_turn(
-            end.outcome, paused=end.paused, attempts=talk.claim.attempts, max_attempts=self._max_attempts
+            end.outcome, is_free=end.is_free, attempts=talk.claim.attempts, max_attempts=self._max_attempts
         )
         if verdict.counts:
             calls.count_try(connection, begun.request_id, now=now)

@@ -32,6 +32,8 @@ from livedash_pipeline.chats.store.batches import ChatBatch
 from livedash_pipeline.chats.store.conversations import Claim
 from livedash_pipeline.chats.store.moves import lock_batch, start_batch
 from livedash_pipeline.errors import UsageError
+from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind
+from livedash_pipeline.ledger.steps.admission.pauses import pausing
 from livedash_pipeline.ledger.steps.calls.calls import holding
 from livedash_pipeline.logs import get_logger
 
@@ -219,7 +221,8 @@ class _Worker:
 
     def _nothing_due(self, connection: Connection, now: datetime) -> float | None:
         """Seconds until something may be due; what a lost worker held is taken back as soon as its lease has passed."""
-        take_back_in(connection, self._context, self._batch, now=now)
+        if take_back_in(connection, self._context, self._batch, now=now):
+            return 0.0
         waiting, soonest = conversations.next_due(connection, self._batch.id)
         if soonest is None and not waiting:
             # What is left, if anything, is with the Batch API.
@@ -241,9 +244,11 @@ class _Worker:
         if asked.went is Went.HELD:
             self._slice.stop_for(StopReason.HELD, asked.reason)
         elif is_open:
-            self._slice.stop_for(
-                StopReason.PAUSED,
-                f"{self._breaker.failures} calls failed one after the other: it is tried again later.",
+            reason = f"{self._breaker.failures} calls failed one after the other: it is tried again later."
+            self._slice.stop_for(StopReason.PAUSED, reason)
+            # Kept for all processes, and longer each time: what is down is not asked by the next slice either.
+            pausing(self._context.engine, self._target.endpoint, self._context.now)(
+                ApiFailure(FailureKind.RATE_LIMITED, None, "calls_failed", reason)
             )
 
 

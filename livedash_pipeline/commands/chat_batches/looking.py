@@ -28,6 +28,8 @@ from livedash_pipeline.storage import writing
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from livedash_pipeline.chats.rules.results.rows import Originals
+
 _ID = "0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b"
 
 
@@ -92,7 +94,7 @@ def results(ctx: click.Context, batch_id: str, file_format: str | None, original
     chosen = checked_format(file_format or ("json" if as_json else "csv"))
     if chosen == "xlsx" and output is None and sys.stdout.isatty():
         raise click.UsageError("A spreadsheet cannot be shown on a terminal: give --output FILE.")
-    where = "last" if originals == "last" else "first"
+    where: Originals = "last" if originals == "last" else "first"
     with chat_context() as context, open_results(context.engine, batch_id_of(batch_id)) as found:
         if output is None:
             with writing("The results", "stdout"):

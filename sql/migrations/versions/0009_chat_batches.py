@@ -26,7 +26,7 @@ SELECT
     turns.input_hash AS current_hash,
     chats.state = 'PROCESSING' AND chats.tier = 'batch' AND turns.outcome_code IS NULL
     AND batches.status = 'PROCESSING' AS is_claimable,
-    chats.state = 'FAILED' AND chats.tier = 'batch' AND turns.input_hash IS NOT NULL AND turns.answer IS NULL
+    chats.state = 'FAILED' AND chats.tier = 'batch' AND turns.input_hash IS NOT NULL AND turns.outcome_code <> 'answered'
     AND batches.status IN ('PROCESSING', 'COMPLETED_WITH_FAILURES', 'FAILED') AS is_requeueable,
     FALSE AS is_erased
 FROM chat_interactions AS turns

@@ -73,6 +73,11 @@ class CallEnd:
         """Whether the service asked for fewer calls."""
         return self.failure is not None and self.failure.kind is FailureKind.RATE_LIMITED
 
+    @property
+    def is_free(self) -> bool:
+        """Whether it says nothing of this call: the service asked for fewer, or there was no connection."""
+        return self.paused or (self.failure is not None and self.failure.code == NOT_CONNECTED)
+
 
 LOST_CALL = CallEnd(
     Outcome.ARTIFACT_UNAVAILABLE,
