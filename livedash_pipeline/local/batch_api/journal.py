@@ -1,11 +1,16 @@
 """What was asked of the stand-in, what it did, and what it would have billed: the truth that a test measures others against.
 
+The bill has an entry for each line of a batch that was answered, and one for each direct chat completion, whether or not anybody
+got to see the answer.
+
 Add a column here when a test has to know more. The journal is kept in the state directory, in one transaction with what it tells
 of, so that it is still right after the server was killed; it holds ids, numbers and words, never a text of a request or answer.
 """
 
+import hashlib
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -15,6 +20,10 @@ _SCHEMA = """
     CREATE TABLE IF NOT EXISTS journal (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, operation TEXT NOT NULL, batch_id TEXT, file_id TEXT,
         acted INTEGER NOT NULL, status INTEGER, delivered INTEGER NOT NULL, fault TEXT, detail TEXT);
+    CREATE TABLE IF NOT EXISTS direct_bill (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, completion_id TEXT NOT NULL, body_sha256 TEXT NOT NULL,
+        input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+        reasoning_tokens INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS bill (
         batch_id TEXT NOT NULL, custom_id TEXT NOT NULL, input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
         output_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL, PRIMARY KEY (batch_id, custom_id)) WITHOUT ROWID;
@@ -28,6 +37,13 @@ _ENTRIES = """
 _CHARGE = """
     INSERT INTO bill (batch_id, custom_id, input_tokens, cached_tokens, output_tokens, reasoning_tokens)
     VALUES (?, ?, ?, ?, ?, ?)"""
+_CHARGE_CALL = """
+    INSERT INTO direct_bill (at, completion_id, body_sha256, input_tokens, cached_tokens, output_tokens, reasoning_tokens)
+    VALUES (:at, :completion_id, :body_sha256, :input_tokens, :cached_tokens, :output_tokens, :reasoning_tokens)"""
+_DIRECT_BILL = """
+    SELECT NULL AS batch_id, NULL AS custom_id, at, completion_id, body_sha256, input_tokens, cached_tokens, output_tokens,
+        reasoning_tokens
+    FROM direct_bill WHERE :batch_id IS NULL ORDER BY seq"""
 _BILL = """
     SELECT batch_id, custom_id, input_tokens, cached_tokens, output_tokens, reasoning_tokens FROM bill
     WHERE :batch_id IS NULL OR batch_id = :batch_id ORDER BY batch_id, custom_id"""
@@ -46,7 +62,7 @@ class Entry:
         status: the HTTP status of the answer; None where none was made.
         delivered: whether the true answer was sent, and whole.
         fault: the kind of fault that struck it.
-        detail: the refusal's message, or the state in which a batch ended.
+        detail: the refusal's message, the state in which a batch ended, or the id of a chat completion.
     """
 
     operation: str
@@ -85,11 +101,27 @@ class Journal:
         """Write what lines were billed; a line is billed once."""
         self._store.execute_many(_CHARGE, ((batch_id, _storable(line.custom_id), *line[1:]) for line in lines))
 
+    def bill_call(self, completion_id: str, body: Mapping[str, Any], usage: dict[str, Any], at: float) -> None:
+        """Write what a direct chat completion was billed."""
+        tokens = billed_line("", usage)._asdict()
+        values = {**tokens, "at": at, "completion_id": completion_id, "body_sha256": body_digest(body)}
+        self._store.execute(_CHARGE_CALL, {name: _storable(value) for name, value in values.items()})
+
     def document(self, *, after: int = 0, batch_id: str | None = None) -> dict[str, Any]:
-        """Return `entries` behind number `after` and the `bill`, both of one batch if one is named."""
+        """Return `entries` behind number `after` and the `bill`, both of one batch if one is named.
+
+        A direct chat completion, which belongs to no batch, stands behind the lines of batches, with null as `batch_id` and
+        `custom_id`, and with `at`, `completion_id` and the body's `body_sha256` (`body_digest`).
+        """
         entries = self._store.execute(_ENTRIES, {"after": after, "batch_id": batch_id})
-        bill = self._store.execute(_BILL, {"batch_id": batch_id})
+        bill = [row for part in (_BILL, _DIRECT_BILL) for row in self._store.execute(part, {"batch_id": batch_id})]
         return {"entries": [_entry(row) for row in entries], "bill": [dict(row) for row in bill]}
+
+
+def body_digest(body: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a request's body, in hexadecimal, whatever the order of its keys and the white space it had."""
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def billed_line(custom_id: str, usage: dict[str, Any]) -> BilledLine:

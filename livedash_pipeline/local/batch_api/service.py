@@ -281,10 +281,14 @@ class BatchService:
         return model_document(name)
 
     def chat_completion(self, body: object) -> dict[str, Any]:
-        """Answer a chat completion request at once."""
+        """Answer a chat completion request at once, and bill it: whether the answer arrives makes no difference."""
         if not isinstance(body, dict):
             raise wrong_type("body", "an object", body)
-        return self._answering.answer(body, self._new_id("chatcmpl-"), int(self._clock()))
+        at = self._clock()
+        completion = self._answering.answer(body, self._new_id("chatcmpl-"), int(at))
+        usage = completion.get("usage")
+        self._journal.bill_call(str(completion.get("id")), body, usage if isinstance(usage, dict) else {}, at)
+        return completion
 
     # Faults and journal
 

@@ -1,4 +1,4 @@
-"""The stand-in's answers, worked out from the transcript by the rules stated here; no model is asked and nothing is random.
+"""The stand-in's analyses, worked out from the transcript by the rules stated here; no model is asked and nothing is random.
 
 Only the text of user messages decides language, tone, subject and questions; it is counted, never obeyed. Names written as
 in an enumeration (`SALARY_COMPENSATION`) are not words of a conversation and count for nothing.
@@ -12,7 +12,7 @@ in an enumeration (`SALARY_COMPENSATION`) are not words of a conversation and co
 - questions: sentences that end in a question mark, as they stand, no repetitions, 5 at most
 - summary: an English sentence about subject, language, counts and tone, without words of the transcript
 
-A request of another shape gets a short fixed text.
+Add a rule here. A request of another shape is answered in `questions.py`.
 """
 
 import json
@@ -27,8 +27,6 @@ from livedash_pipeline.local.batch_api.answering import vocabulary
 from livedash_pipeline.local.batch_api.answering.chat_request import message_text
 from livedash_pipeline.local.batch_api.answering.phrases import Phrases, fold, split_phrases, split_words, word_set
 
-ANALYSIS_NAME = "session_analysis"
-GENERIC_ANSWER = "This is the local stand-in for the Batch API. It answers by rules; no model has read this request."
 MAX_QUESTIONS = 5
 _LONGEST_QUESTION = 200
 
@@ -46,15 +44,6 @@ class Transcript:
     def texts_of(self, *roles: str) -> list[str]:
         """Return the texts of the messages in these roles, in order."""
         return [text for role, text in self.messages if role in roles]
-
-
-def answer_chat(body: Mapping[str, Any]) -> str:
-    """Return the content of the assistant's message for a request that has passed `check_chat_request`."""
-    wanted = body.get("response_format")
-    kind = wanted.get("type") if isinstance(wanted, Mapping) else None
-    if kind == "json_schema" and isinstance(wanted, Mapping) and wanted["json_schema"]["name"] == ANALYSIS_NAME:
-        return json.dumps(analyse(read_transcript(body["messages"])), ensure_ascii=False)
-    return json.dumps({"answer": GENERIC_ANSWER}) if kind == "json_object" else GENERIC_ANSWER
 
 
 def read_transcript(messages: Iterable[Mapping[str, Any]]) -> Transcript:

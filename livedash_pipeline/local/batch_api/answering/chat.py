@@ -1,6 +1,6 @@
 """A chat completion: the answer by rules, cut to the token limit, with usage counted from the text.
 
-Add fields of the completion object here. What is refused is in `chat_request.py`, what is answered in `answers.py`.
+Add fields of the completion object here. What is refused is in `chat_request.py`, what is answered in `replies.py`.
 
 Tokens: each message counts 3 plus its role and content, the reply's opening 3, the response format its compact JSON. A
 reasoning model "thinks" 64 tokens for each started 1,024 prompt tokens, times 0 (effort none or minimal), 1 (low), 2
@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from livedash_pipeline.local.batch_api.answering.answers import answer_chat
 from livedash_pipeline.local.batch_api.answering.catalogue import Catalogue, Model
 from livedash_pipeline.local.batch_api.answering.chat_request import check_chat_request, message_text
+from livedash_pipeline.local.batch_api.answering.replies import answer_chat
 from livedash_pipeline.local.batch_api.answering.tokens import count_repeated_tokens, count_tokens, first_tokens
 from livedash_pipeline.local.batch_api.refusals import Refusal
 
@@ -56,7 +56,9 @@ def complete_chat(body: Mapping[str, Any], catalogue: Catalogue, *, completion_i
             f"However, your messages resulted in {prompt} tokens. Please reduce the length of the messages."
         )
         raise Refusal(400, message, code="context_length_exceeded", param="messages")
-    content, finish_reason, usage = _spend(answer_chat(body), prompt, body, model)
+    reply = answer_chat(body)
+    text, finish_reason, usage = _spend(reply.text, prompt, body, model)
+    said = {"content": None, "refusal": text} if reply.refused else {"content": text, "refusal": None}
     return {
         "id": completion_id,
         "object": "chat.completion",
@@ -65,7 +67,7 @@ def complete_chat(body: Mapping[str, Any], catalogue: Catalogue, *, completion_i
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": content, "refusal": None, "annotations": []},
+                "message": {"role": "assistant", **said, "annotations": []},
                 "logprobs": None,
                 "finish_reason": finish_reason,
             }

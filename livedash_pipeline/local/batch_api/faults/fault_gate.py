@@ -18,22 +18,26 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from livedash_pipeline.local.batch_api.faults.fault_desk import Call
-from livedash_pipeline.local.batch_api.faults.fault_kinds import (
+from livedash_pipeline.local.batch_api.faults.call_kinds import (
     Delay,
+    Late,
     LoseReply,
+    OddAnswer,
     Slow,
     Status,
     Truncate,
     UnreliableCall,
 )
+from livedash_pipeline.local.batch_api.faults.fault_desk import Call
 from livedash_pipeline.local.batch_api.faults.faulty_service import (
+    MAKING,
     entry_of,
     input_file_of,
     metadata_of,
     refusal_of,
     with_ids,
 )
+from livedash_pipeline.local.batch_api.faults.odd_answers import odd_completion
 from livedash_pipeline.local.batch_api.faults.shown_kinds import Pretend
 from livedash_pipeline.local.batch_api.journal import Entry
 from livedash_pipeline.local.batch_api.refusals import Refusal
@@ -65,8 +69,8 @@ class FaultGate:
         entry = replace(entry_of(call), fault=fault.kind if fault else None)
         if fault is None:
             return await self._act(entry, proceed, delivered=True)
-        if isinstance(fault, Slow):
-            return _SlowBody(await self._act(entry, proceed, delivered=True), fault.seconds, self._sleep)
+        if isinstance(fault, Slow | Late | OddAnswer):
+            return await self._alter(await self._act(entry, proceed, delivered=True), fault)
         if isinstance(fault, Status):
             return await self._refuse(entry, proceed, fault)
         if isinstance(fault, Pretend):
@@ -77,6 +81,14 @@ class FaultGate:
             except _ERRORS:
                 return _NoReply()
         return await self._break(entry, request, proceed, fault)
+
+    async def _alter(self, reply: Response, fault: Slow | Late | OddAnswer) -> Response:
+        if isinstance(fault, Slow):
+            return _SlowBody(reply, fault.seconds, self._sleep)
+        if isinstance(fault, OddAnswer):
+            return JSONResponse(odd_completion(_document(reply), fault))
+        await self._sleep(fault.seconds)
+        return reply
 
     async def _refuse(self, entry: Entry, proceed: Proceed, fault: Status) -> Response:
         refusal = refusal_of(fault)
@@ -121,7 +133,7 @@ class FaultGate:
             await self._note(replace(entry, acted=False, status=error.status_code, delivered=delivered))
             raise
         status = status or reply.status_code
-        made = with_ids(entry, _document(reply)) if entry.operation in ("create_batch", "upload_file") else entry
+        made = with_ids(entry, _document(reply)) if entry.operation in MAKING else entry
         await self._note(replace(made, status=status, delivered=delivered))
         return reply
 

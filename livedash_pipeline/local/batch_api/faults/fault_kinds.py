@@ -1,68 +1,17 @@
 """Every way in which the stand-in can misbehave, one frozen model for each: what it is called and what it can be told.
 
-Add a kind here, or in `shown_kinds.py` where it is about what the service shows; put it into one of the unions, and let the
-module that the union names act on it. Pure data: nothing happens here. All durations are seconds of the service's clock, whatever
-its speed; `hang` alone is of the wall.
+Add a kind here, in `call_kinds.py` where it is about one call, or in `shown_kinds.py` where it is about what the service shows;
+put it into one of the unions, and let the module that the union names act on it. Pure data: nothing happens here. All durations
+are seconds of the service's clock, whatever its speed; those of `hang`, `slow` and `late` are of the wall.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from livedash_pipeline.local.batch_api.faults.fault_base import Base, Count, Operation, Seconds, Share
+from livedash_pipeline.local.batch_api.faults.call_kinds import OddAnswer, UnreliableCall
+from livedash_pipeline.local.batch_api.faults.fault_base import Base, Count, Seconds, Share
 from livedash_pipeline.local.batch_api.faults.shown_kinds import ListingFault, Pretend, ShownFault, SurvivingInput
-
-
-class _Call(Base):
-    operation: Operation | Literal["any"]
-    hang: Seconds = 0.0
-    """Seconds of the wall before the connection breaks, for a client that is to run into its own time-out."""
-
-
-class LoseReply(_Call):
-    """The call takes effect, its answer never comes: the connection breaks."""
-
-    kind: Literal["lose_reply"]
-
-
-class Drop(_Call):
-    """The connection breaks before the call takes effect."""
-
-    kind: Literal["drop"]
-
-
-class Delay(_Call):
-    """The connection breaks, and the call takes effect `seconds` later; None: when `release` says so, perhaps never."""
-
-    kind: Literal["delay"]
-    operation: Literal["create_batch", "cancel_batch", "delete_file"]
-    seconds: Seconds | None = None
-
-
-class Status(_Call):
-    """An error is answered; `acted`: the call takes effect all the same, as when a proxy gives up too early."""
-
-    kind: Literal["status"]
-    status: Annotated[int, Field(ge=400, le=599)]
-    code: str | None = None
-    message: str | None = None
-    retry_after: Seconds | None = None
-    acted: bool = False
-
-
-class Truncate(_Call):
-    """The call takes effect and its answer ends early; `silent`: with a length that says that this is all."""
-
-    kind: Literal["truncate"]
-    keep: Share = 0.5
-    silent: bool = False
-
-
-class Slow(_Call):
-    """The call takes effect and its answer takes `seconds` of the wall to arrive, in pieces."""
-
-    kind: Literal["slow"]
-    seconds: Seconds
 
 
 class VisibilityLag(Base):
@@ -361,8 +310,7 @@ class OddText(Base):
     text: Literal["nul", "surrogate", "line_separator"]
 
 
-UnreliableCall = LoseReply | Drop | Delay | Status | Truncate | Slow
-CallFault = UnreliableCall | Pretend
+CallFault = UnreliableCall | Pretend | OddAnswer
 """Of one call; acted on by `faulty_service.py` in this process and by `fault_gate.py` over HTTP."""
 
 BatchFault = (

@@ -9,15 +9,18 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, BinaryIO, TypeVar, cast
 
-from livedash_pipeline.local.batch_api.faults.fault_desk import Call
-from livedash_pipeline.local.batch_api.faults.fault_kinds import (
+from livedash_pipeline.local.batch_api.faults.call_kinds import (
     Delay,
+    Late,
     LoseReply,
+    OddAnswer,
     Slow,
     Status,
     Truncate,
     UnreliableCall,
 )
+from livedash_pipeline.local.batch_api.faults.fault_desk import Call
+from livedash_pipeline.local.batch_api.faults.odd_answers import odd_completion
 from livedash_pipeline.local.batch_api.faults.shown_kinds import Pretend
 from livedash_pipeline.local.batch_api.journal import Entry
 from livedash_pipeline.local.batch_api.refusals import Refusal
@@ -30,6 +33,8 @@ _MESSAGES = {
     425: "It is too early for this request.",
     429: "Rate limit reached for requests.",
 }
+MAKING = {"create_batch": "batch_id", "upload_file": "file_id", "chat_completion": "detail"}
+"""Operations that make something, and where its id stands in the journal."""
 _QUOTA_MESSAGE = "You exceeded your current quota, please check your plan and billing details."
 
 
@@ -42,7 +47,7 @@ class FaultyService:
 
     Args:
         service: what acts; its `fault_desk` says what goes wrong.
-        sleep: passes the seconds of `hang` and of slow answers, on the clock of the caller.
+        sleep: passes the seconds of `hang` and of slow and late answers, on the clock of the caller.
     """
 
     def __init__(self, service: BatchService, *, sleep: Callable[[float], None] = lambda _seconds: None) -> None:
@@ -113,15 +118,22 @@ class FaultyService:
     def _call(self, call: Call, act: Callable[[], _T], argument: object = None) -> _T:
         fault = self.service.fault_desk.for_call(call)
         entry = replace(entry_of(call), fault=fault.kind if fault else None)
-        if fault is None or isinstance(fault, Slow):
-            self._sleep(fault.seconds if fault else 0.0)
-            return self._act(entry, act, delivered=True)
+        if fault is None or isinstance(fault, Slow | Late | OddAnswer):
+            self._sleep(fault.seconds if isinstance(fault, Slow) else 0.0)
+            return self._alter(self._act(entry, act, delivered=True), fault)
         if isinstance(fault, Status):
             return self._refuse(entry, act, fault)
         if isinstance(fault, Pretend):
             self._note(replace(entry, acted=False, status=200))
             return cast(_T, self.service.pretend(entry.operation, str(argument)))
         return self._break(entry, act, fault, argument)
+
+    def _alter(self, reply: _T, fault: Slow | Late | OddAnswer | None) -> _T:
+        if isinstance(fault, OddAnswer):
+            return cast(_T, odd_completion(cast(dict[str, Any], reply), fault))
+        if isinstance(fault, Late):
+            self._sleep(fault.seconds)
+        return reply
 
     def _refuse(self, entry: Entry, act: Callable[[], _T], fault: Status) -> _T:
         refusal = refusal_of(fault)
@@ -170,10 +182,10 @@ def entry_of(call: Call) -> Entry:
 
 
 def with_ids(entry: Entry, made: dict[str, Any]) -> Entry:
-    """Return an entry with the id of the batch or file that an answer shows."""
-    if entry.operation == "create_batch":
-        return replace(entry, batch_id=made.get("id"))
-    return replace(entry, file_id=made.get("id")) if entry.operation == "upload_file" else entry
+    """Return an entry with the id of what an operation of `MAKING` has made, as the answer shows it."""
+    name = MAKING.get(entry.operation)
+    change: dict[str, Any] = {name: made.get("id")} if name else {}
+    return replace(entry, **change)
 
 
 def input_file_of(body: object) -> str | None:

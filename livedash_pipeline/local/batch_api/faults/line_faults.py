@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from livedash_pipeline.local.batch_api.answering.questions import REFUSAL_TEXT
 from livedash_pipeline.local.batch_api.batches.line_results import LinePlace, LineResult, read_request, refused_line
 from livedash_pipeline.local.batch_api.batches.lines import write_line
 from livedash_pipeline.local.batch_api.faults.fault_kinds import (
@@ -34,7 +35,6 @@ from livedash_pipeline.local.batch_api.faults.fault_kinds import (
 from livedash_pipeline.local.batch_api.faults.line_shapes import ANSWER_SHAPES, LINE_SHAPES, USAGE_SHAPES
 from livedash_pipeline.local.batch_api.refusals import Refusal
 
-REFUSAL_TEXT = "I'm sorry, but I can't help with that."
 INVALID_ANSWER = "Here is the analysis you asked for: the user wrote about several things."
 _ODD = {"nul": "\x00", "surrogate": "\ud800", "line_separator": "\u2028"}
 

@@ -21,7 +21,7 @@ Fault = Annotated[FaultKind, Field(discriminator="kind")]
 """One fault, told from the others by its `kind`."""
 
 _CALLS, _LINES, _LISTINGS = get_args(CallFault), get_args(LineFault), get_args(ListingFault)
-_REMEDY = "The kinds of faults and their fields are in livedash_pipeline/local/batch_api/faults/fault_kinds.py."
+_REMEDY = "The kinds of faults and their fields are in the modules livedash_pipeline/local/batch_api/faults/*_kinds.py."
 
 
 class FaultScriptError(UsageError):
