@@ -21,6 +21,7 @@ class IntakeLimits:
         max_cell: Characters of a cell.
         max_question: Characters of a question.
         max_unpacked_bytes: Of everything inside an XLSX file, and of the texts that its cells refer to.
+        max_tags: Of one part of an XLSX file: four for a cell, so 2,500,000 cells.
         max_sheet_area: Cells between the first and the last row and column of a sheet, empty ones included.
         max_depth: Nested arrays and objects of a JSON file.
     """
@@ -32,7 +33,8 @@ class IntakeLimits:
     max_cells: int = 10_000_000
     max_cell: int = 1_000_000
     max_question: int = 100_000
-    max_unpacked_bytes: int = 400_000_000
+    max_unpacked_bytes: int = 200_000_000
+    max_tags: int = 10_000_000
     max_sheet_area: int = 20_000_000
     max_depth: int = 64
 

@@ -177,6 +177,12 @@ def test_an_archive_that_unpacks_to_too_much_is_refused() -> None:
     assert read(bomb).rows
 
 
+def test_an_archive_of_very_many_repetitions_is_refused() -> None:
+    bomb = changed(with_rows(["question"], ["A?"]), {"docProps/core.xml": lambda _: b" " * 21_000_000})
+    code, message = error(bomb)
+    assert (code, message.startswith("The workbook unpacks to 21,0")) == ("unsafe_xlsx", True)
+
+
 def test_an_archive_that_lies_about_its_size_is_refused() -> None:
     content = changed(with_rows(["question"], ["A?"]), {SHEET: lambda old: old + b" " * 100_000})
     place = content.rindex(b"PK\x01\x02", 0, content.rindex(SHEET.encode()))
@@ -196,6 +202,13 @@ def test_cells_that_do_not_say_their_place_are_read_and_bounded() -> None:
     assert [r.cells for r in file.rows] == [("A?", "1")]
     wide = f"<row>{'<c/>' * 2_000}</row>{'<row><c/></row>' * 20_000}"
     assert error(sheet_of(wide))[0] == "unsafe_xlsx"
+
+
+@pytest.mark.parametrize("part", [SHEET, STRINGS])
+def test_a_part_of_very_many_tags_is_refused(part: str) -> None:
+    content = changed(with_rows(["question"], ["A?"]), {part: lambda old: old + b"<c/>" * 2_000})
+    code, message = error(content, max_tags=1_000)
+    assert (code, "tags" in message) == ("unsafe_xlsx", True)
 
 
 def test_a_long_text_that_many_cells_share_is_refused() -> None:
