@@ -23,6 +23,7 @@ class Access:
 
     Attributes:
         role: Whose tokens; None for anybody, without a token.
+        also: Further roles whose tokens may; what they see is then the route's business.
         scope: What the token must be allowed.
         action: The word for the audit log; every route that changes something has one.
         body: `json` is read and parsed before the route is called, `optional json` may be missing; with `stream` the route reads.
@@ -38,6 +39,12 @@ class Access:
     media_types: tuple[str, ...] = ("application/json",)
     max_body: int = MAX_JSON_BODY
     body_seconds: float = BODY_SECONDS
+    also: tuple[Role, ...] = ()
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """All roles whose tokens may call it."""
+        return self.also if self.role is None else (self.role, *self.also)
 
     def __post_init__(self) -> None:
         if (self.role is None) != (self.scope is None):

@@ -30,13 +30,14 @@ from livedash_pipeline.api.problems import Problem, internal, problem_of
 from livedash_pipeline.api.routes import health, webhooks
 from livedash_pipeline.api.routes.admin import batches
 from livedash_pipeline.api.routes.admin import requests as admin_requests
+from livedash_pipeline.api.routes.chats import batches as chats
 from livedash_pipeline.api.routes.companies import submissions
 from livedash_pipeline.api.services import make_services
 from livedash_pipeline.base.store.connect import make_engine
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.logs import configure_logging
 from livedash_pipeline.services.openai.webhooks import WebhookReader
-from livedash_pipeline.settings import Settings, load_settings
+from livedash_pipeline.settings import Settings, load_settings, merged_environ
 
 # Connections of one process, and threads that wait for them: a thread never waits for a connection that others hold, unless it
 # holds one itself, as work with an Idempotency-Key does (`api.routes.companies.submissions` bounds how many do).
@@ -47,7 +48,14 @@ POOL_SECONDS = 5.0
 
 def routers() -> list[APIRouter]:
     """All routers, in the order of the description."""
-    return [admin_requests.router(), batches.router(), submissions.router(), webhooks.router(), health.router()]
+    return [
+        admin_requests.router(),
+        batches.router(),
+        submissions.router(),
+        chats.router(),
+        webhooks.router(),
+        health.router(),
+    ]
 
 
 def create_app(
@@ -78,6 +86,7 @@ def create_app(
         token_key=token_key(settings),
         metrics=Metrics(),
         webhooks=reader,
+        environ=merged_environ(os.environ),
     )
 
     @asynccontextmanager

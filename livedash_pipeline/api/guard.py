@@ -157,10 +157,11 @@ class _Call:
 
     def _check_right(self, caller: Caller) -> None:
         access = self._access
-        if caller.role is not access.role:
+        if caller.role not in access.roles:
+            wanted = " or ".join(access.roles)
             raise Problem(
                 "forbidden",
-                f"This needs a token of the role {access.role}, and this one is of the role {caller.role}.",
+                f"This needs a token of the role {wanted}, and this one is of the role {caller.role}.",
                 remedy="Use another token; `livedash token create` makes them.",
             )
         if access.scope not in caller.scopes:
@@ -228,7 +229,7 @@ class _Call:
             )
         except Exception as error:  # noqa: BLE001 - the change is made, and its line says `begun`: the client learns the truth
             log.error("audit entry not finished", audit_id=str(self._change), kind=type(error).__name__)
-        if self._access.role is Role.PLATFORM_ADMIN:
+        if Role.PLATFORM_ADMIN in self._access.roles:
             # Whoever has changed something looks at the counts next.
             self._services.recent.clear()
         return response

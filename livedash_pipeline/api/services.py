@@ -6,9 +6,9 @@ Add what several routes need and a test replaces. A request's own things (its ca
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import cast
 
 from fastapi import Request
@@ -24,6 +24,8 @@ from livedash_pipeline.settings import Settings
 # this, since the log could then be filled by anybody without a token.
 _REFUSALS_A_SECOND = 0.5
 _REFUSALS_AT_ONCE = 30
+# Each holds a thread for as long as it lasts, and its workers take turns at the connections; others are left to the sensor.
+_SLICES_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Services:
         per_address: Requests from one address.
         refusals: Calls from one address that were refused for want of a token or a right.
         recent: Answers that are kept for a moment.
+        environ: Where the keys of chat providers are, by the names of their variables.
+        slices: Slices of chat batches that this process works on at once.
         reconciling: Held while a reconcile runs in this process.
     """
 
@@ -54,6 +58,8 @@ class Services:
     per_address: TokenBuckets
     refusals: TokenBuckets
     recent: RecentAnswers
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    slices: Semaphore = field(default_factory=lambda: Semaphore(_SLICES_AT_ONCE))
     reconciling: Lock = field(default_factory=Lock)
 
 
@@ -65,6 +71,7 @@ def make_services(
     metrics: Metrics,
     webhooks: WebhookReader | None,
     monotonic: Callable[[], float] = time.monotonic,
+    environ: Mapping[str, str] | None = None,
 ) -> Services:
     """Services with the limits of the settings."""
     per_token, per_address = settings.livedash_token_rate, settings.livedash_address_rate
@@ -79,6 +86,7 @@ def make_services(
         per_address=TokenBuckets(per_address, 2 * per_address, clock=monotonic),
         refusals=TokenBuckets(_REFUSALS_A_SECOND, _REFUSALS_AT_ONCE, clock=monotonic),
         recent=RecentAnswers(monotonic),
+        environ=environ or {},
     )
 
 

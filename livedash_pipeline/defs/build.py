@@ -13,9 +13,11 @@ from livedash_pipeline.defs.assets.analysis import (
     openai_batches,
     submitted_batches,
 )
+from livedash_pipeline.defs.assets.chats import chats
 from livedash_pipeline.defs.assets.imports import company_csv, import_assets
 from livedash_pipeline.defs.checks.alerts import build_alert_sensors
 from livedash_pipeline.defs.checks.health import build_checks, health_checks, health_checks_schedule, with_freshness
+from livedash_pipeline.defs.jobs.chats import chat_jobs, process_chat_batch
 from livedash_pipeline.defs.jobs.import_companies import import_companies
 from livedash_pipeline.defs.jobs.operations import (
     import_sessions,
@@ -30,6 +32,7 @@ from livedash_pipeline.defs.jobs.stages import stage_jobs
 from livedash_pipeline.defs.jobs.takeover import import_livedash
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.resources import HttpSource, OpenAIBatch, Postgres
+from livedash_pipeline.defs.sensors.chats import build_chat_sensor
 from livedash_pipeline.defs.sensors.companies import build_sensors
 from livedash_pipeline.defs.sensors.submissions import build_submission_sensor, take_submissions
 from livedash_pipeline.settings import Settings
@@ -40,6 +43,7 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     submitted_batches,
     openai_batches,
     ingested_results_and_questions,
+    chats,
 ]
 
 
@@ -66,6 +70,7 @@ def build_defs(
     }
     # Given its resources here: Dagster binds the job of a sensor with a parameter of its own that it then warns of.
     import_companies_job = op_job(import_companies, tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME}, resource_defs=given)
+    process_chat_batch_job = op_job(process_chat_batch, resource_defs=given)
     return dg.Definitions(
         assets=with_freshness(ASSETS, settings),
         asset_checks=build_checks(settings),
@@ -79,12 +84,15 @@ def build_defs(
             prune_job,
             take_submissions,
             *op_jobs,
+            process_chat_batch_job,
+            *chat_jobs,
             *stage_jobs,
         ],
         schedules=[reconcile_schedule, health_checks_schedule, prune_schedule],
         sensors=[
             *build_sensors(settings, import_companies_job),
             build_submission_sensor(settings),
+            build_chat_sensor(settings, process_chat_batch_job),
             *build_alert_sensors(settings),
         ],
         resources=given,

@@ -8,6 +8,7 @@ from __future__ import annotations
 GROUP_IMPORT = "import"
 GROUP_SESSIONS = "sessions"
 GROUP_ANALYSIS = "analysis"
+GROUP_CHATS = "chats"
 
 OWNERS = ["team:data-engineering"]
 POOL_OPENAI = "openai_api"
@@ -15,6 +16,7 @@ PARTITIONS = "company"
 
 TAG_COMPANY = "livedash/company"
 TAG_BATCH = "livedash/batch_id"
+TAG_CHAT_BATCH = "livedash/chat_batch_id"
 TAG_RUN = "livedash/run"
 TAG_HOST = "livedash/host"
 TAG_PID = "livedash/pid"

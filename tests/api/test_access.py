@@ -54,9 +54,10 @@ def test_no_route_answers_a_foreign_token(quiet_api: Api, route: APIRoute) -> No
         Role.PLATFORM_ADMIN: quiet_api.token(company="acme"),
         Role.COMPANY: quiet_api.token(),
     }[access.role]
+    refused = ((foreign, 403),) if len(access.roles) == 1 else ()
     own = quiet_api.token(company="acme" if access.role is Role.COMPANY else None)
     for method in methods:
-        for token, expected in ((foreign, 403), ("", 401), ("ldt_" + "a" * 43, 401), ("secret", 401)):
+        for token, expected in (*refused, ("", 401), ("ldt_" + "a" * 43, 401), ("secret", 401)):
             response = quiet_api.call(method, address, token=token)
             problem = response.json()
             assert (response.status_code, problem["status"]) == (expected, expected), (method, token)

@@ -29,6 +29,8 @@ ASSETS = {
     "openai_batches",
     "ingested_results",
     "session_questions",
+    "chat_batches",
+    "chat_results",
 }
 ASSET_JOBS = {
     "import_sessions": {"session_imports", "transcripts", "sessions", "messages", "pending_ai_requests"},
@@ -50,6 +52,9 @@ OP_JOBS = {
     "retry_stage",
     "prune",
     "import_livedash",
+    "create_chat_batch",
+    "process_chat_batch",
+    "cancel_chat_batch",
 }
 SENSORS = {
     "company_partition_sensor",
@@ -58,6 +63,7 @@ SENSORS = {
     "open_batch_sensor",
     "webhook_sensor",
     "submission_sensor",
+    "chat_batch_sensor",
     "run_failure_sensor",
     "red_check_sensor",
 }
@@ -112,6 +118,8 @@ def test_assets_follow_each_other_in_the_order_of_the_flow(defs: dg.Definitions)
         for key in graph.get_all_asset_keys()
     }
     assert parents == {
+        "chat_batches": set(),
+        "chat_results": {"chat_batches"},
         "company_csv": set(),
         "session_imports": {"company_csv"},
         "transcripts": {"session_imports"},

@@ -34,11 +34,29 @@ class Scope(StrEnum):
     SESSIONS_WRITE = "sessions:write"
     SESSIONS_ERASE = "sessions:erase"
     RESULTS_READ = "results:read"
+    CHATS_READ = "chats:read"
+    CHATS_WRITE = "chats:write"
+    CHATS_ALL = "chats:all"
 
 
 SCOPES: dict[Role, tuple[Scope, ...]] = {
-    Role.PLATFORM_ADMIN: (Scope.ADMIN_READ, Scope.ADMIN_WRITE, Scope.METRICS_READ),
-    Role.COMPANY: (Scope.SESSIONS_READ, Scope.SESSIONS_WRITE, Scope.SESSIONS_ERASE, Scope.RESULTS_READ),
+    Role.PLATFORM_ADMIN: (
+        Scope.ADMIN_READ,
+        Scope.ADMIN_WRITE,
+        Scope.METRICS_READ,
+        Scope.CHATS_READ,
+        Scope.CHATS_WRITE,
+        # Chat batches of all uploaders; without it a platform administrator's token sees its own.
+        Scope.CHATS_ALL,
+    ),
+    Role.COMPANY: (
+        Scope.SESSIONS_READ,
+        Scope.SESSIONS_WRITE,
+        Scope.SESSIONS_ERASE,
+        Scope.RESULTS_READ,
+        Scope.CHATS_READ,
+        Scope.CHATS_WRITE,
+    ),
 }
 """Scopes of each role; a token that is made without any gets all of them."""
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from livedash_pipeline.base.rules.values import Document
 
@@ -30,7 +30,7 @@ def dumped(document: Any) -> bytes:
 
 def with_etag(request: Request, response: Response) -> Response:
     """Tags a document; 304 without a body if the client has the same one already."""
-    if response.status_code != 200 or response.media_type != _TAGGED:
+    if response.status_code != 200 or response.media_type != _TAGGED or isinstance(response, StreamingResponse):
         return response
     tag = f'W/"{hashlib.blake2b(bytes(response.body), digest_size=12).hexdigest()}"'
     kept = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}

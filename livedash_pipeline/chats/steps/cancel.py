@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from livedash_pipeline.base.rules.chat_states import ENDED_CHAT_BATCHES, ChatBatchStatus, ChatState
 from livedash_pipeline.base.store.connect import in_transaction
 from livedash_pipeline.chats.steps.context import ChatContext
-from livedash_pipeline.chats.steps.named import required_batch
+from livedash_pipeline.chats.steps.named import EVERYBODY, Viewer, required_batch
 from livedash_pipeline.chats.steps.preview import cost_at_most
 from livedash_pipeline.chats.steps.take_back import take_back
 from livedash_pipeline.chats.store import waves
@@ -46,7 +46,7 @@ class Resumed:
     cost_eur: Decimal | None
 
 
-def cancel(context: ChatContext, batch_id: UUID, *, by: str, company_id: UUID | None = None) -> Cancelled:
+def cancel(context: ChatContext, batch_id: UUID, *, by: str, viewer: Viewer = EVERYBODY) -> Cancelled:
     """Cancels a batch; again, or after its end, nothing changes.
 
     Raises:
@@ -54,7 +54,7 @@ def cancel(context: ChatContext, batch_id: UUID, *, by: str, company_id: UUID | 
     """
 
     def work(connection: Connection) -> Cancelled:
-        required_batch(connection, batch_id, company_id=company_id)
+        required_batch(connection, batch_id, viewer=viewer)
         locked = lock_batch(connection, batch_id)
         if locked is None:
             raise AssertionError("chat batches are never deleted")
@@ -84,7 +84,7 @@ def resume(
     *,
     failed_too: bool = False,
     dry_run: bool = False,
-    company_id: UUID | None = None,
+    viewer: Viewer = EVERYBODY,
 ) -> Resumed:
     """Takes a batch that was cancelled, or that failed, up again.
 
@@ -93,14 +93,14 @@ def resume(
         batch_id: The batch.
         failed_too: Ask again what failed; else that is done only where nothing else is left to do.
         dry_run: Only say what would be asked again.
-        company_id: The one company whose batches the caller sees.
+        viewer: Whose batches the caller sees.
 
     Raises:
         UsageError: No such batch.
     """
 
     def work(connection: Connection) -> Resumed:
-        batch = required_batch(connection, batch_id, company_id=company_id)
+        batch = required_batch(connection, batch_id, viewer=viewer)
         locked = lock_batch(connection, batch_id)
         if locked is None:
             raise AssertionError("chat batches are never deleted")

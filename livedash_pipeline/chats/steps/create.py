@@ -6,6 +6,7 @@ Commands, jobs and HTTP come by here. Add what has to be true of every new batch
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -16,13 +17,13 @@ from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.base.store.connect import in_transaction
 from livedash_pipeline.chats.rules.intake.conversations import group_chats
 from livedash_pipeline.chats.rules.intake.read import read_chat_file
-from livedash_pipeline.chats.rules.intake.rows import ChatFile, IntakeRow, UnusableFile
+from livedash_pipeline.chats.rules.intake.rows import DEFAULT_LIMITS, ChatFile, IntakeRow, UnusableFile
 from livedash_pipeline.chats.rules.turns import is_too_short
 from livedash_pipeline.chats.steps.context import ChatContext
 from livedash_pipeline.chats.steps.new_batch import NewBatch, UnusableUploadError, checked_configuration, checked_name
 from livedash_pipeline.chats.steps.preview import Preview, cost_of_file
 from livedash_pipeline.chats.store.batches import NewChat, NewTurn, batch_of_key, insert_batch
-from livedash_pipeline.errors import UsageError
+from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
@@ -35,6 +36,24 @@ class Created:
     batch_id: UUID
     chats: int
     rows: int
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file of questions on this machine.
+
+    Raises:
+        UsageError: It is too large.
+        LivedashError: It cannot be read.
+    """
+    try:
+        size = path.stat().st_size
+        if size > DEFAULT_LIMITS.max_bytes:
+            raise UsageError(f"{path} has {size:,} bytes.", remedy=f"At most {DEFAULT_LIMITS.max_bytes:,} are taken.")
+        return path.read_bytes()
+    except OSError as error:
+        raise LivedashError(
+            f"{path} cannot be read: {error.strerror}.", remedy="Name a file that can be read.", code="unreadable_file"
+        ) from None
 
 
 def read_upload(content: bytes, filename: str) -> ChatFile:
@@ -56,6 +75,7 @@ def preview_batch(context: ChatContext, asked: NewBatch, content: bytes, filenam
         UsageError: A field has a value that cannot be.
         UnusableUploadError: The file cannot be used.
     """
+    checked_name(asked.name, filename)
     file = read_upload(content, filename)
     conversations = [_new_chat(rows) for rows in group_chats(file.rows)]
     with context.engine.connect() as connection:

@@ -19,7 +19,7 @@ from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.chats.rules.progress import Progress, progress_of
 from livedash_pipeline.chats.steps.cancel import Cancelled, Resumed
 from livedash_pipeline.chats.steps.create import Created
-from livedash_pipeline.chats.steps.named import required_batch
+from livedash_pipeline.chats.steps.named import EVERYBODY, Viewer, required_batch
 from livedash_pipeline.chats.steps.preview import Preview
 from livedash_pipeline.chats.steps.process import SliceReport
 from livedash_pipeline.chats.store import batches
@@ -82,7 +82,7 @@ def list_document(
     company: str | None = None,
     limit: int = DEFAULT_PAGE,
     cursor: str | None = None,
-    token_id: UUID | None = None,
+    viewer: Viewer = EVERYBODY,
 ) -> Document:
     """A page of batches, the newest first.
 
@@ -92,38 +92,38 @@ def list_document(
         company: Slug of one company.
         limit: Batches a page.
         cursor: `nextCursor` of the page before.
-        token_id: Only batches that this token uploaded.
+        viewer: Whose batches the caller sees.
 
     Raises:
         UsageError: Unknown status or company, a limit out of range, or a cursor of another query.
     """
     statuses = () if status is None else (read_status(status),)
-    token = None if token_id is None else str(token_id)
+    token = None if viewer.token_id is None else str(viewer.token_id)
     filters = {"list": "chat batches", "status": status, "company": company, "token": token}
     after = page_start(cursor, filters, limit=limit, read=read_cursor)
     with engine.connect() as connection:
-        company_id = optional_company_id(connection, company)
+        company_id = viewer.company_id or optional_company_id(connection, company)
         found = batches.list_batches(
             connection,
             limit=limit + 1,
             after_id=after,
             statuses=statuses,
             company_id=company_id,
-            token_id=token_id,
+            token_id=viewer.token_id,
         )
         now = database_now(connection)
     page, following = cut_page(found, limit, lambda batch: make_cursor(batch.id, filters))
     return {"ok": True, "batches": [batch_document(batch, now=now) for batch in page], "nextCursor": following}
 
 
-def show_document(engine: Engine, batch_id: UUID, *, company_id: UUID | None = None) -> Document:
+def show_document(engine: Engine, batch_id: UUID, *, viewer: Viewer = EVERYBODY) -> Document:
     """One batch with the configuration that it is asked with.
 
     Raises:
         UsageError: No such batch.
     """
     with engine.connect() as connection:
-        batch = required_batch(connection, batch_id, company_id=company_id)
+        batch = required_batch(connection, batch_id, viewer=viewer)
         now = database_now(connection)
     configuration = batch.configuration
     shown = {

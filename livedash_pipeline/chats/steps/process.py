@@ -23,7 +23,7 @@ from livedash_pipeline.chats.rules.services import ChatService
 from livedash_pipeline.chats.rules.slices import LONGEST, SHORTEST, Pace, StopReason, breaker_for, is_slice
 from livedash_pipeline.chats.steps.ask import Asker
 from livedash_pipeline.chats.steps.context import ChatContext, target_of
-from livedash_pipeline.chats.steps.named import required_batch
+from livedash_pipeline.chats.steps.named import EVERYBODY, Viewer, required_batch
 from livedash_pipeline.chats.steps.take_back import take_back, take_back_in
 from livedash_pipeline.chats.steps.talk import Asked, Went, lease_of
 from livedash_pipeline.chats.steps.waves import prepare_waves
@@ -69,7 +69,7 @@ class SliceReport:
 
 
 def process_for_duration(
-    context: ChatContext, batch_id: UUID, *, seconds: float, company_id: UUID | None = None, workers: int | None = None
+    context: ChatContext, batch_id: UUID, *, seconds: float, viewer: Viewer = EVERYBODY, workers: int | None = None
 ) -> SliceReport:
     """Works on a batch for `seconds`.
 
@@ -77,7 +77,7 @@ def process_for_duration(
         context: What work on chat batches is given.
         batch_id: The batch.
         seconds: 1 to 300; work under way is waited for, each question up to its time-out.
-        company_id: The one company whose batches the caller sees.
+        viewer: Whose batches the caller sees.
         workers: Questions at once, if fewer than the provider takes.
 
     Raises:
@@ -88,7 +88,7 @@ def process_for_duration(
     if not is_slice(seconds):
         raise UsageError(f"A slice of {seconds:g} s is not possible.", remedy=f"Use {SHORTEST} to {LONGEST} seconds.")
     begun = context.monotonic()
-    batch = _started(context, batch_id, company_id)
+    batch = _started(context, batch_id, viewer)
     if batch.status is not ChatBatchStatus.PROCESSING:
         take_back(context, batch)
         return _report(context, batch, _Slice(begun + seconds))
@@ -108,12 +108,26 @@ def process_for_duration(
     return _report(context, batch, work)
 
 
-def _started(context: ChatContext, batch_id: UUID, company_id: UUID | None) -> ChatBatch:
+def record_intent(context: ChatContext, batch_id: UUID, *, viewer: Viewer = EVERYBODY) -> SliceReport:
+    """Starts a batch without working on it: whoever works on batches goes on with it.
+
+    Raises:
+        UsageError: No such batch.
+    """
+    batch = _started(context, batch_id, viewer)
+    waiting = _Slice(context.monotonic())
+    waiting.stop_for(
+        StopReason.PAUSED, "Other slices are under way here: the batch is started, and `chat_batch_sensor` goes on."
+    )
+    return _report(context, batch, waiting)
+
+
+def _started(context: ChatContext, batch_id: UUID, viewer: Viewer) -> ChatBatch:
     def work(connection: Connection) -> ChatBatch:
-        batch = required_batch(connection, batch_id, company_id=company_id)
+        batch = required_batch(connection, batch_id, viewer=viewer)
         if batch.status is ChatBatchStatus.CREATED and start_batch(connection, batch.id, now=context.now(connection)):
             log.info("chat batch started", chat_batch_id=str(batch.id), company=batch.company, items=batch.total_items)
-        return required_batch(connection, batch_id, company_id=company_id)
+        return required_batch(connection, batch_id, viewer=viewer)
 
     return in_transaction(context.engine, work)
 

@@ -17,7 +17,7 @@ from livedash_pipeline.base.rules.chat_states import ChatState
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.chats.rules.results.rows import Originals, ResultRow
 from livedash_pipeline.chats.rules.turn_ends import ANSWERED, SKIP_CODES, is_failure
-from livedash_pipeline.chats.steps.named import required_batch
+from livedash_pipeline.chats.steps.named import EVERYBODY, Viewer, required_batch
 from livedash_pipeline.chats.steps.results_file.csv_file import write_csv
 from livedash_pipeline.chats.steps.results_file.json_file import write_json
 from livedash_pipeline.chats.steps.results_file.written import WrittenResults
@@ -66,14 +66,14 @@ class OpenResults:
 
 
 @contextmanager
-def open_results(engine: Engine, batch_id: UUID, *, company_id: UUID | None = None) -> Iterator[OpenResults]:
+def open_results(engine: Engine, batch_id: UUID, *, viewer: Viewer = EVERYBODY) -> Iterator[OpenResults]:
     """The results of a batch, of one snapshot of the database.
 
     Raises:
         UsageError: No such batch.
     """
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-        batch = required_batch(connection, batch_id, company_id=company_id)
+        batch = required_batch(connection, batch_id, viewer=viewer)
         yield OpenResults(batch, count_turns(connection, batch_id), connection)
 
 

@@ -159,11 +159,15 @@ def batch_of_key(connection: Connection, creation_key: str) -> UUID | None:
     return connection.execute(query).scalar_one_or_none()
 
 
-def get_batch(connection: Connection, batch_id: UUID, *, company_id: UUID | None = None) -> ChatBatch | None:
-    """A batch; None if there is none, or it is another company's than the one given."""
+def get_batch(
+    connection: Connection, batch_id: UUID, *, company_id: UUID | None = None, token_id: UUID | None = None
+) -> ChatBatch | None:
+    """A batch; None if there is none, or it is another company's, or another token's, than the one given."""
     query = _query().where(_batches.id == batch_id)
     if company_id is not None:
         query = query.where(_batches.company_id == company_id)
+    if token_id is not None:
+        query = query.where(_batches.uploader_token_id == token_id)
     row = connection.execute(query).one_or_none()
     return None if row is None else _read(row)
 

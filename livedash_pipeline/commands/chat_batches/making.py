@@ -14,7 +14,6 @@ import click
 from livedash_pipeline.commands.chat_batches.opened import chat_context
 from livedash_pipeline.commands.shell.command import Answer, Document, command
 from livedash_pipeline.commands.shell.output import draw_table, show_bound
-from livedash_pipeline.errors import LivedashError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,10 +62,10 @@ def _fields(function: Callable[..., Any]) -> Callable[..., Any]:
 @_fields
 def preview(file: Path, **given: Any) -> Answer:
     """Show what a batch of FILE would be, what is unclear, and what it costs at most; nothing is made."""
-    from livedash_pipeline.chats.steps.create import preview_batch
+    from livedash_pipeline.chats.steps.create import preview_batch, read_file
     from livedash_pipeline.chats.steps.documents import preview_document
 
-    content = _read(file)
+    content = read_file(file)
     with chat_context() as context:
         document = preview_document(
             preview_batch(context, _asked(context.now, context.engine, **given), content, file.name)
@@ -85,10 +84,10 @@ def preview(file: Path, **given: Any) -> Answer:
 @_fields
 def create(file: Path, **given: Any) -> Answer:
     """Make a batch of FILE (CSV, XLSX or JSON): all of it or nothing, and nothing is started."""
-    from livedash_pipeline.chats.steps.create import create_batch
+    from livedash_pipeline.chats.steps.create import create_batch, read_file
     from livedash_pipeline.chats.steps.documents import created_document
 
-    content = _read(file)
+    content = read_file(file)
     with chat_context() as context:
         document = created_document(
             create_batch(context, _asked(context.now, context.engine, **given), content, file.name)
@@ -109,21 +108,6 @@ def _asked(now: Any, engine: Any, *, batch_type: str, due_in: float | None, **gi
         with engine.connect() as connection:
             due_at = now(connection) + timedelta(hours=due_in)
     return NewBatch(type=batch_type, due_at=due_at, uploader=COMMAND_LINE, **given)
-
-
-def _read(file: Path) -> bytes:
-    from livedash_pipeline.chats.rules.intake.rows import DEFAULT_LIMITS
-
-    try:
-        if file.stat().st_size > DEFAULT_LIMITS.max_bytes:
-            raise UsageError(
-                f"{file} has {file.stat().st_size:,} bytes.", remedy=f"At most {DEFAULT_LIMITS.max_bytes:,} are taken."
-            )
-        return file.read_bytes()
-    except OSError as error:
-        raise LivedashError(
-            f"{file} cannot be read: {error.strerror}.", remedy="Name a file that can be read.", code="unreadable_file"
-        ) from None
 
 
 def _draw_preview(console: Console, document: Document) -> None:

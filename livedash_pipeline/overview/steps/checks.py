@@ -124,6 +124,11 @@ def _hours(duration: timedelta) -> float:
     return round(duration / timedelta(hours=1), 2)
 
 
+def _stuck_chats(connection: Connection, settings: Settings) -> Finding:
+    since = database_now(connection) - timedelta(seconds=settings.livedash_stuck_after)
+    return Finding(look_up(connection, "overview/check_stuck_chats", standing_since=since))
+
+
 CHECKS = (
     HealthCheck(
         "every_csv_row_is_accounted_for",
@@ -244,6 +249,39 @@ CHECKS = (
             "all the same.",
             "livedash submit --dry-run",
         ),
+    ),
+    HealthCheck(
+        "chat_counts_sum",
+        "chat_batches",
+        "The counts of every chat batch are those of its conversations.",
+        _rows_of("overview/check_chat_counts"),
+        Remedy(
+            "Keep the database as it is and report it: counts and conversations change in one transaction.",
+            "livedash chat-batch show {batch}",
+        ),
+        after_its_asset=True,
+    ),
+    HealthCheck(
+        "no_chat_batch_is_stuck",
+        "chat_batches",
+        "No chat batch that is being processed or cancelled has stood still for LIVEDASH_STUCK_AFTER.",
+        _stuck_chats,
+        Remedy(
+            "Run a slice by hand, which says what keeps it waiting; if it goes on by that, `chat_batch_sensor` or the daemon "
+            "does not run. Turns at the Batch API are answered within a day.",
+            "livedash chat-batch list --status processing",
+        ),
+    ),
+    HealthCheck(
+        "no_question_is_answered_twice",
+        "chat_results",
+        "No turn of a conversation has two answers that were paid for and complete.",
+        _rows_of("overview/check_chat_answers"),
+        Remedy(
+            "Look at the tries of the request: one that was lost and answered again is counted as bought twice and is no fault.",
+            "livedash requests --status processing_complete --company {company}",
+        ),
+        after_its_asset=True,
     ),
 )
 CHECKS_BY_NAME: Mapping[str, HealthCheck] = MappingProxyType({check.name: check for check in CHECKS})

@@ -1,0 +1,1 @@
+"""Routes of chat batches, for companies and platform administrators."""

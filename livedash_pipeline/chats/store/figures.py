@@ -1,0 +1,51 @@
+"""Chat batches in numbers, and which of them somebody has to work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.base.rules.chat_states import ChatBatchStatus
+from livedash_pipeline.base.store.statements import statement
+
+
+@dataclass(frozen=True)
+class CompanyFigures:
+    """A company's chat batches in numbers; `unpriced_calls` counts paid answers whose cost is unknown."""
+
+    batches: int
+    open_batches: int
+    total_items: int
+    pending_items: int
+    processing_items: int
+    processed_items: int
+    failed_items: int
+    skipped_items: int
+    cancelled_items: int
+    cost_eur: Decimal
+    unpriced_calls: int
+
+
+@dataclass(frozen=True)
+class BatchWithWork:
+    """A batch that a slice would do something for."""
+
+    id: UUID
+    company: str
+    status: ChatBatchStatus
+
+
+def company_figures(connection: Connection, company_id: UUID) -> CompanyFigures:
+    """A company's chat batches in numbers."""
+    row = connection.execute(statement("chats/sum_company_chats"), {"company_id": company_id}).mappings().one()
+    return CompanyFigures(**row)
+
+
+def batches_with_work(connection: Connection, *, now: datetime) -> list[BatchWithWork]:
+    """All batches that a slice would do something for, the oldest first."""
+    rows = connection.execute(statement("chats/find_batches_with_work"), {"now": now})
+    return [BatchWithWork(row.id, row.company, ChatBatchStatus(row.status)) for row in rows]

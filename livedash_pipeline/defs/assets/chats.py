@@ -1,0 +1,89 @@
+"""Assets of the group `chats`: a company's lists of questions, and the answers to them, in numbers.
+
+Rows are written by slices and by the ledger; a materialization says where they stand. Add a number that people want to follow.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from sqlalchemy import Engine
+
+from livedash_pipeline.base.store.companies import Company, get_company
+from livedash_pipeline.chats.store.figures import CompanyFigures, company_figures
+from livedash_pipeline.defs.identity import identified_run
+from livedash_pipeline.defs.names import GROUP_CHATS, OWNERS
+from livedash_pipeline.defs.partitions import company_partitions
+from livedash_pipeline.defs.reporting import table_metadata
+from livedash_pipeline.defs.resources import Postgres
+
+CHAT_BATCHES, CHAT_RESULTS = "chat_batches", "chat_results"
+
+
+def _figures(engine: Engine, slug: str) -> tuple[Company, CompanyFigures]:
+    with engine.connect() as connection:
+        company = get_company(connection, slug)
+        return company, company_figures(connection, company.id)
+
+
+def batch_numbers(figures: CompanyFigures) -> dict[str, int | float]:
+    """What `chat_batches` says of a company."""
+    return {
+        "dagster/row_count": figures.batches,
+        "open_batches": figures.open_batches,
+        "total_items": figures.total_items,
+        "pending_items": figures.pending_items,
+        "processing_items": figures.processing_items,
+    }
+
+
+def result_numbers(figures: CompanyFigures) -> dict[str, int | float]:
+    """What `chat_results` says of a company; without the cost of answers whose price or rate is unknown."""
+    return {
+        "dagster/row_count": figures.processed_items,
+        "failed_items": figures.failed_items,
+        "skipped_items": figures.skipped_items,
+        "cancelled_items": figures.cancelled_items,
+        "cost_eur": float(figures.cost_eur),
+        "unpriced_calls": figures.unpriced_calls,
+    }
+
+
+def log_chat_events(context: dg.OpExecutionContext, engine: Engine, slug: str) -> None:
+    """Reports where a company's chat batches stand, as materializations of both assets."""
+    _, figures = _figures(engine, slug)
+    for asset, numbers in ((CHAT_BATCHES, batch_numbers(figures)), (CHAT_RESULTS, result_numbers(figures))):
+        context.log_event(dg.AssetMaterialization(asset, metadata=numbers, partition=slug))
+
+
+@dg.multi_asset(
+    name="chats",
+    specs=[
+        dg.AssetSpec(
+            CHAT_BATCHES,
+            group_name=GROUP_CHATS,
+            owners=OWNERS,
+            kinds={"postgres"},
+            partitions_def=company_partitions,
+            description="A company's lists of questions, a conversation each, and how far they are.",
+            metadata=table_metadata("chat_batches"),
+        ),
+        dg.AssetSpec(
+            CHAT_RESULTS,
+            deps=[CHAT_BATCHES],
+            group_name=GROUP_CHATS,
+            owners=OWNERS,
+            kinds={"postgres", "openai"},
+            partitions_def=company_partitions,
+            description="The answers to them, with what became of every question and what it cost.",
+            metadata=table_metadata("chat_interactions"),
+        ),
+    ],
+)
+def chats(
+    context: dg.AssetExecutionContext, postgres: dg.ResourceParam[Postgres]
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Counts a company's chat batches and their answers; `process_chat_batch` does the same after each slice."""
+    with identified_run(context), postgres.engine() as engine:
+        _, figures = _figures(engine, context.partition_key)
+    yield dg.MaterializeResult(asset_key=CHAT_BATCHES, metadata=batch_numbers(figures))
+    yield dg.MaterializeResult(asset_key=CHAT_RESULTS, metadata=result_numbers(figures))

@@ -1,0 +1,124 @@
+"""Op jobs about chat batches: one is made, worked on for a slice, or cancelled.
+
+Add a job whose body is one step of `chats.steps`. The documents are those of the commands.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import dagster as dg
+from pydantic import Field
+from sqlalchemy import Engine
+
+from livedash_pipeline.base.steps.companies import require_company
+from livedash_pipeline.chats.rules.slices import LONGEST, SHORTEST
+from livedash_pipeline.chats.steps import documents
+from livedash_pipeline.chats.steps.cancel import cancel
+from livedash_pipeline.chats.steps.context import ChatContext
+from livedash_pipeline.chats.steps.create import create_batch, read_file
+from livedash_pipeline.chats.steps.named import batch_id_of, required_batch
+from livedash_pipeline.chats.steps.new_batch import NewBatch
+from livedash_pipeline.chats.steps.process import process_for_duration
+from livedash_pipeline.defs.assets.chats import log_chat_events
+from livedash_pipeline.defs.identity import identified_run
+from livedash_pipeline.defs.jobs.operations import op_job
+from livedash_pipeline.defs.names import PARTITIONS
+from livedash_pipeline.defs.reporting import answer
+from livedash_pipeline.defs.resources import HttpSource, Postgres
+from livedash_pipeline.errors import UsageError
+
+
+class CreateChatBatchConfig(dg.Config):
+    """Which file becomes a batch, and how it is asked."""
+
+    path: str = Field("", description="CSV, XLSX or JSON file with questions, on the machine of the run.")
+    company: str = Field("", description="Slug of the company whose batch it is.")
+    name: str | None = Field(None, description="A name to read it by; without one the file's.")
+    type: str = Field("question", description="A word of your own.")
+    ai_provider: str = Field("openai", description="Who answers.")
+    search_provider: Literal["none", "postgres"] = Field("none", description="Who looks for passages.")
+    page_language: str | None = Field(None, description="Language of the visitors' page, such as en or fr-CA.")
+    apply_overrides: bool = Field(False, description="Add the override text to the instructions.")
+    override_text: str | None = Field(None, description="That text; without it the company's.")
+    mode: Literal["slices", "batch", "auto"] = Field(
+        "slices", description="In slices, through the Batch API, or either."
+    )
+    turn_policy: Literal["stop", "continue"] = Field("stop", description="What a failed turn does to later ones.")
+
+
+class ProcessChatBatchConfig(dg.Config):
+    """Which batch is worked on, and for how long."""
+
+    batch_id: str = Field("", description="Id of a chat batch.")
+    duration_seconds: float = Field(120, description=f"How long the slice lasts, {SHORTEST} to {LONGEST}.")
+
+
+class CancelChatBatchConfig(dg.Config):
+    """Which batch is cancelled."""
+
+    batch_id: str = Field("", description="Id of a chat batch.")
+
+
+@dg.op(description="Makes a chat batch of a file of questions; nothing is started.")
+def create_chat_batch(
+    context: dg.OpExecutionContext,
+    config: CreateChatBatchConfig,
+    postgres: dg.ResourceParam[Postgres],
+    http_source: dg.ResourceParam[HttpSource],
+) -> dict[str, Any]:
+    """All of the file or nothing."""
+    fields = config.model_dump()
+    path = Path(fields.pop("path"))
+    if not config.path or not config.company:
+        raise UsageError("The form names no file or no company.", remedy="Fill in path and company.")
+    with identified_run(context) as run_id, postgres.engine() as engine:
+        require_company(engine, config.company)
+        asked = NewBatch(**fields, uploader=f"run {run_id}")
+        created = create_batch(chat_context(engine, http_source), asked, read_file(path), path.name)
+        _report(context, engine, config.company)
+        return answer(context, documents.created_document(created))
+
+
+@dg.op(description="Works on a chat batch for a while; the first time starts it.")
+def process_chat_batch(
+    context: dg.OpExecutionContext,
+    config: ProcessChatBatchConfig,
+    postgres: dg.ResourceParam[Postgres],
+    http_source: dg.ResourceParam[HttpSource],
+) -> dict[str, Any]:
+    """One slice."""
+    with identified_run(context), postgres.engine() as engine:
+        batch_id = batch_id_of(config.batch_id)
+        report = process_for_duration(chat_context(engine, http_source), batch_id, seconds=config.duration_seconds)
+        with engine.connect() as connection:
+            company = required_batch(connection, batch_id).company
+        _report(context, engine, company)
+        return answer(context, documents.slice_document(report))
+
+
+@dg.op(description="Cancels a chat batch: nothing starts any more, and answers under way are kept.")
+def cancel_chat_batch(
+    context: dg.OpExecutionContext,
+    config: CancelChatBatchConfig,
+    postgres: dg.ResourceParam[Postgres],
+    http_source: dg.ResourceParam[HttpSource],
+) -> dict[str, Any]:
+    """Again, it changes nothing."""
+    with identified_run(context) as run_id, postgres.engine() as engine:
+        batch_id = batch_id_of(config.batch_id)
+        done = cancel(chat_context(engine, http_source), batch_id, by=f"run {run_id}")
+        return answer(context, documents.cancel_document(done))
+
+
+def chat_context(engine: Engine, http_source: HttpSource) -> ChatContext:
+    """What work on chat batches is given; providers' keys are where the sources' credentials are."""
+    return ChatContext(engine, http_source.settings, http_source.environ)
+
+
+def _report(context: dg.OpExecutionContext, engine: Engine, company: str) -> None:
+    context.instance.add_dynamic_partitions(PARTITIONS, [company])
+    log_chat_events(context, engine, company)
+
+
+chat_jobs = [op_job(create_chat_batch), op_job(cancel_chat_batch)]
+"""The jobs that no sensor launches; `process_chat_batch` is made with its sensor."""
