@@ -78,7 +78,7 @@ class Observed:
     limited: bool = False
     """The model takes so few tokens at once that a batch that waits for a person keeps others waiting."""
     cut_off: bool = False
-    """The listing ended after its newest batches and said that this was all."""
+    """The listing ended after its newest batches, by number or by age, and said that this was all."""
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ class _Run:
         self._observed = Observed(
             unfenced=any(map(_breaks_the_fence, schedule.faults)),
             limited=bool(schedule.world.token_limit),
-            cut_off=any(fault["kind"] == "cut_listing" for fault in schedule.faults),
+            cut_off=any(fault["kind"] in ("cut_listing", "recent_only") for fault in schedule.faults),
         )
         self._settings = _settings(schedule)
         self._service = _service(schedule, place, self._clock)

@@ -67,6 +67,23 @@ FOUND = {
         ),
         (*whole(0, "build"), *whole(1, "submit", 1)),
     ),
+    "a batch that a page leaves out where it begins is not bought again": Schedule(
+        837177,
+        World(sessions=(1, 1), validating=0.5, running=3.0),
+        ({"kind": "skipped_items", "match": {"share": 1.0}},),
+        (
+            *whole(0, "build"),
+            Step("start", 0, "submit", 2),
+            Step("go", 0, number=ALL, place="commit ledger.steps.batches.send._begin_create: "),
+            Step("wait", seconds=950.0),
+            Step("start", 1, "submit", 2),
+            Step("go", 1, number=ALL, place="call create_batch: before"),
+            Step("go", 0, number=ALL),
+            Step("go", 1, number=ALL),
+            Step("wait", seconds=181.0),
+            *whole(1, "submit", 2),
+        ),
+    ),
     "a twin is found where the listing renames all": Schedule(
         300398,
         World(sessions=(1,)),

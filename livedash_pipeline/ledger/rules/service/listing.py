@@ -56,6 +56,31 @@ class Listing:
         return next((remote for remote in self.batches if remote.id == batch_id), None)
 
 
+def merged(first: Listing, second: Listing, since: datetime) -> Listing:
+    """Two looks at one listing, the first of them sound, as one: all that either shows, and how they contradict each other.
+
+    Of batches made since a moment of the service's clock each has to show what the other does; the second may show newer ones.
+    """
+    known, again = ({remote.id for remote in look.batches} for look in (first, second))
+    newest = max((remote.created_at for remote in first.batches if remote.created_at is not None), default=None)
+    gone = [remote for remote in first.batches if remote.id not in again and _is_of(remote, since)]
+    added = [remote for remote in second.batches if remote.id not in known]
+    unexpected = [
+        remote
+        for remote in added
+        if _is_of(remote, since)
+        and (newest is not None and remote.created_at is not None and remote.created_at < newest - _TOLERANCE)
+    ]
+    odd = next(iter([*gone, *unexpected]), None)
+    flaw = None if odd is None else f"shows batch {odd.id} in pages of one size and not in those of another"
+    return Listing([*first.batches, *added], second.flaw or flaw, first.is_exhausted and second.is_exhausted)
+
+
+def _is_of(remote: RemoteBatch, since: datetime) -> bool:
+    """Whether a batch was made since a moment; one that does not say when may have been."""
+    return remote.created_at is None or remote.created_at >= since
+
+
 @dataclass
 class ListingWatch:
     """Follows a listing while it is read, and says when it has been read far enough.

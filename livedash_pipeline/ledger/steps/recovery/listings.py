@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from livedash_pipeline.ledger.rules.service.listing import CONTRADICTION, Listing, ListingWatch, tells_nothing
+from livedash_pipeline.ledger.rules.service.listing import CONTRADICTION, Listing, ListingWatch, merged, tells_nothing
 from livedash_pipeline.ledger.rules.service.remote import RemoteBatch
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.services.errors import ServiceError
+
+OTHER_PAGE = 67
+"""Batches a page for a second look. Pages of 100, the usual number, and of 67 begin at the same batch every 6,700."""
 
 
 def read_listing(
@@ -21,6 +24,7 @@ def read_listing(
     *,
     timeout: float | None = None,
     enough: Callable[[RemoteBatch], bool] = lambda _remote: False,
+    limit: int | None = None,
 ) -> Listing:
     """Batches made since a moment of the service's clock.
 
@@ -29,6 +33,7 @@ def read_listing(
         since: Batches made before are of no interest.
         timeout: Seconds for each page, which is then tried once.
         enough: Whether no page after the one with this batch is wanted.
+        limit: Batches a page, if another number than the usual one.
 
     Raises:
         ServiceError: A page could not be had.
@@ -44,7 +49,8 @@ def read_listing(
         return stopped
 
     try:
-        batches.extend(context.gateway.list_batches(until=until, timeout=timeout))
+        size = {} if limit is None else {"limit": limit}
+        batches.extend(context.gateway.list_batches(until=until, timeout=timeout, **size))
     except ServiceError as error:
         if not tells_nothing(error.failure):
             raise
@@ -53,3 +59,18 @@ def read_listing(
             batches, watch.flaw or (said if error.failure.code == CONTRADICTION else f"cannot be read: {said}")
         )
     return Listing(batches, watch.flaw, is_exhausted=not stopped)
+
+
+def read_in_two_ways(context: BatchContext, since: datetime, *, timeout: float | None = None) -> Listing:
+    """As `read_listing`, in pages of two sizes: what is left out where a page begins shows where none does.
+
+    What either shows is returned. One that shows a batch of the time in question which the other leaves out contradicts itself,
+    unless it was made since the first was read.
+
+    Raises:
+        ServiceError: A page could not be had.
+    """
+    first = read_listing(context, since, timeout=timeout)
+    if first.flaw is not None:
+        return first
+    return merged(first, read_listing(context, since, timeout=timeout, limit=OTHER_PAGE), since)
