@@ -11,12 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from livedash_pipeline.base.rules.chat_states import CHAT_BATCH_MOVES, CHAT_MOVES
 from livedash_pipeline.base.rules.states import BATCH_MOVES, REQUEST_MOVES, STAGE_MOVES
 
 PAGE = Path(__file__).parent.parent / "docs/data-model.md"
 DIAGRAMS: Mapping[str, Mapping[Any, frozenset[Any]]] = {
     "### Batches": BATCH_MOVES,
     "### Requests": REQUEST_MOVES,
+    "### Chat batches": CHAT_BATCH_MOVES,
+    "### Conversations of a chat batch": CHAT_MOVES,
     "### Stages": STAGE_MOVES,
 }
 """Tables of moves by the heading below which each is drawn."""
