@@ -29,7 +29,7 @@ _LONGEST_SOURCE = 2000
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A passage that a search found; `kind` is `document` or `answer`."""
+    """A passage that a search found; `kind` is `document` or `answer`, or `citation` of an answer that was moved in."""
 
     kind: str
     id: str

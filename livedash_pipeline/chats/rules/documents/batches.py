@@ -24,6 +24,8 @@ def read_batch(document: Document, library: Library, problems: Problems) -> Move
         fields.problem("no_id", "The batch has no id that can be read, and is left out.")
         return None
     return MovedBatch(
+        document.place.file,
+        document.place.line,
         legacy_id,
         name=fields.text("name"),
         type=fields.text("type"),

@@ -6,7 +6,7 @@ Add a field here when a document has one that is worth more than a place among t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -54,8 +54,15 @@ class MovedChat:
 
 @dataclass(frozen=True, slots=True)
 class MovedBatch:
-    """A batch with its chats in their order; `status` is the old system's word, empty without one."""
+    """A batch with its chats in their order; `status` is the old system's word, empty without one.
 
+    Attributes:
+        file: Name of the file where its document stands; where that is makes no difference between two batches.
+        line: Line, or place in the array, from 1.
+    """
+
+    file: str = field(compare=False)
+    line: int | None = field(compare=False)
     legacy_id: str
     name: str | None
     type: str | None
