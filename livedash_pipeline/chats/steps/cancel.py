@@ -22,6 +22,7 @@ from livedash_pipeline.chats.steps.take_back import take_back
 from livedash_pipeline.chats.store import waves
 from livedash_pipeline.chats.store.batches import ChatBatch
 from livedash_pipeline.chats.store.moves import cancel_batch, close_cancelled_requests, lock_batch, reopen_batch
+from livedash_pipeline.errors import UsageError
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
@@ -96,7 +97,7 @@ def resume(
         viewer: Whose batches the caller sees.
 
     Raises:
-        UsageError: No such batch.
+        UsageError: No such batch, or one that was moved in from another system.
     """
 
     def work(connection: Connection) -> Resumed:
@@ -104,6 +105,7 @@ def resume(
         locked = lock_batch(connection, batch_id)
         if locked is None:
             raise AssertionError("chat batches are never deleted")
+        _refuse_moved(batch)
         again = _resumable(batch, failed_too=failed_too)
         states: Sequence[ChatState] = (
             (ChatState.CANCELLED, ChatState.FAILED) if again.failed_too else (ChatState.CANCELLED,)
@@ -115,6 +117,15 @@ def resume(
         return Resumed(required_batch(connection, batch_id).status, items, cost)
 
     return in_transaction(context.engine, work)
+
+
+def _refuse_moved(batch: ChatBatch) -> None:
+    if batch.legacy_id is not None:
+        raise UsageError(
+            f"Chat batch {batch.id} was moved in from another system, whose provider is not configured here.",
+            remedy="Make a new batch of its questions: livedash chat-batch create FILE --company SLUG",
+            code="moved_in",
+        )
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,10 @@ COUNT_COLUMNS = {
 
 @dataclass(frozen=True)
 class ChatBatch:
-    """A batch's row, with its company's slug and the end of its contiguous finished prefix (-1: none is finished)."""
+    """A batch's row, with its company's slug and the end of its contiguous finished prefix (-1: none is finished).
+
+    `legacy_id` is its id in the system that it was moved from; None for one that was made here.
+    """
 
     id: UUID
     company_id: UUID
@@ -61,6 +64,7 @@ class ChatBatch:
     cancel_requested_at: datetime | None
     ended_at: datetime | None
     updated_at: datetime
+    legacy_id: str | None
 
     @property
     def open_items(self) -> int:
@@ -236,6 +240,7 @@ def _read(row: Row[Any]) -> ChatBatch:
         cancel_requested_at=row.cancel_requested_at,
         ended_at=row.ended_at,
         updated_at=row.updated_at,
+        legacy_id=row.legacy_id,
     )
 
 
