@@ -43,7 +43,19 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 _LARGEST_PICTURE = 300_000
 # A path in backticks that begins like one of these is a promise that it exists, here or in the package.
 _PATH_STARTS = (
-    *("base", "access", "money", "ledger", "intake", "analysis", "chats", "retention", "overview", "submissions", "takeover"),
+    *(
+        "base",
+        "access",
+        "money",
+        "ledger",
+        "intake",
+        "analysis",
+        "chats",
+        "retention",
+        "overview",
+        "submissions",
+        "takeover",
+    ),
     *("services", "sources", "defs", "api", "commands", "local", "runtime", "embedded_postgres", "core", "db", "flow"),
 )
 

@@ -133,11 +133,12 @@ def test_foreign_batches_do_not_exist_on_any_route(api: Api) -> None:
         answers = [
             api.get(f"/api/batch/{batch_id}", token=token),
             api.get(f"/api/batch/results?batchId={batch_id}", token=token),
+            api.get(f"/api/batch/compare?a={batch_id}", token=token),
             api.post("/api/batch/process-for-duration", {"batchId": batch_id}, token=token),
             api.post("/api/batch/cancel", {"batchId": batch_id}, token=token),
             api.post("/api/batch/resume", {"batchId": batch_id}, token=token),
         ]
-        assert [answer.status_code for answer in answers] == [404] * 5, [answer.text for answer in answers]
+        assert [answer.status_code for answer in answers] == [404] * 6, [answer.text for answer in answers]
         assert api.get("/api/batch/list", token=token).json()["batches"] == []
     assert api.get("/api/batch/list").json()["batches"][0]["id"] == batch_id
     assert api.get(f"/api/batch/{batch_id}").json()["batch"]["status"] == "created"
@@ -155,6 +156,18 @@ def test_what_is_cancelled_is_taken_up_again(api: Api) -> None:
     assert api.post("/api/batch/resume", {"batchId": batch_id}, token=token).json()["resumed"]
     sliced = api.post("/api/batch/process-for-duration", {"batchId": batch_id}, token=token).json()
     assert (sliced["processed"], sliced["status"]) == (2, "completed")
+
+
+def test_two_runs_of_a_file_are_compared(api: Api) -> None:
+    token = api.token(company="acme")
+    runs = [upload(api, token=token).json()["batchId"] for _ in range(2)]
+    api.post("/api/batch/process-for-duration", {"batchId": runs[0]}, token=token)
+    found = api.get(f"/api/batch/compare?a={runs[0]}&b={runs[1]}", token=token)
+    assert found.status_code == 200, found.text
+    assert (found.json()["same"], found.json()["missing"], len(found.json()["rows"])) == (0, 2, 2)
+    assert "question" not in found.json()["rows"][0]
+    expected = api.get(f"/api/batch/compare?a={runs[0]}", token=token)
+    assert (expected.status_code, expected.json()["code"]) == (400, "bad_argument")
 
 
 @pytest.mark.parametrize("seconds", [0, 301, -1, "30"])

@@ -60,6 +60,8 @@ class Provider(BaseModel):
     def _address(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
+        if "@" in value.partition("://")[2].partition("/")[0]:
+            raise ValueError("carries credentials, and addresses are stored; name the key's variable in api_key_env")
         endpoint_of(value)
         return value.rstrip("/")
 

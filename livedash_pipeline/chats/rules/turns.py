@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import category
 
 from livedash_pipeline.chats.rules.providers import Configuration
 
@@ -56,10 +57,10 @@ class Exchange:
 
 
 def is_too_short(question: str) -> bool:
-    """Whether a question says too little to be asked: fewer than three letters or digits."""
+    """Whether a question says too little to be asked: fewer than three letters or digits; vowel signs are letters."""
     said = 0
     for sign in question:
-        said += 2 if any(low <= ord(sign) <= high for low, high in _DENSE) else sign.isalnum()
+        said += 2 if any(low <= ord(sign) <= high for low, high in _DENSE) else category(sign)[0] in "LMN"
         if said >= _SHORTEST:
             return False
     return True

@@ -257,7 +257,7 @@ CHECKS = (
         _rows_of("overview/check_chat_counts"),
         Remedy(
             "Keep the database as it is and report it: counts and conversations change in one transaction.",
-            "livedash chat-batch show {batch}",
+            "livedash chat-batch list --company {company}",
         ),
         after_its_asset=True,
     ),

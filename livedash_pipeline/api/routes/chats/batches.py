@@ -32,6 +32,8 @@ from livedash_pipeline.api.routes.chats.schemas import (
     BatchBody,
     Cancelled,
     ChatBatches,
+    Compared,
+    CompareQuery,
     Created,
     OneChatBatch,
     PageOfChatBatches,
@@ -48,6 +50,7 @@ from livedash_pipeline.api.services import services_of
 from livedash_pipeline.chats.rules.intake.rows import DEFAULT_LIMITS
 from livedash_pipeline.chats.steps import documents
 from livedash_pipeline.chats.steps.cancel import cancel, resume
+from livedash_pipeline.chats.steps.compare import compare_document
 from livedash_pipeline.chats.steps.context import ChatContext
 from livedash_pipeline.chats.steps.create import create_batch, preview_batch
 from livedash_pipeline.chats.steps.named import NOT_FOUND, Viewer, batch_id_of
@@ -276,6 +279,28 @@ def _add_looks(routes: APIRouter) -> None:
     def results(request: Request, query: Annotated[ResultsQuery, Query()]) -> Response:
         """Whatever became of a question, and however long ago; CSV and XLSX are safe to open in a spreadsheet."""
         return _results(request, query)
+
+    @routes.get(
+        "/compare",
+        responses=answers(Compared),
+        summary="Compare the answers of two runs",
+        operation_id="compare_chat_batches",
+    )
+    @may_answer(404)
+    @allow(_READ)
+    def compare(request: Request, query: Annotated[CompareQuery, Query()]) -> Response:
+        """Counts over all rows, and a page of those that differ; reads both runs whole for it."""
+        with _said():
+            document = compare_document(
+                services_of(request).engine,
+                batch_id_of(query.a),
+                None if query.b is None else batch_id_of(query.b),
+                viewer=viewer_of(request),
+                limit=query.limit,
+                cursor=query.cursor,
+                show_text=query.show_text,
+            )
+        return answer(document)
 
     @routes.get(
         "/{batch_id}", responses=answers(OneChatBatch), summary="Show a chat batch", operation_id="describe_chat_batch"

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from livedash_pipeline.api.http.parameters import Body, PageOf
 from livedash_pipeline.api.routes.admin.schemas import Answered, Page, Shape
 from livedash_pipeline.base.rules.chat_states import ChatBatchStatus
+from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
 from livedash_pipeline.chats.rules.slices import LONGEST, SHORTEST, USUAL
 
 ID = "01971c4e-8f2a-7c3d-9e4f-5a6b7c8d9e0f"
@@ -43,6 +44,42 @@ class ResultsQuery(Body):
     batch_id: BatchId = Field(alias="batchId")
     format: Literal["csv", "json", "xlsx"] = "csv"
     originals: Literal["first", "last"] = Field("first", description="Where the columns of the uploaded file stand.")
+
+
+class CompareQuery(Body):
+    """Which runs are compared, and which page of the rows that differ is shown."""
+
+    model_config = ConfigDict(extra="forbid", strict=False)
+
+    a: BatchId
+    b: BatchId | None = Field(None, description="Another run of the same file; without it the file's expected answers.")
+    limit: int = Field(DEFAULT_PAGE, ge=1, le=MAX_PAGE, description="Rows a page.")
+    cursor: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="`nextCursor` of the page before.")
+    show_text: bool = Field(False, alias="showText", description="Also the questions and answers.")
+
+
+class ComparedRow(Shape):
+    """A row whose answers are not the same; texts only if asked for."""
+
+    row: int = Field(ge=0)
+    source_line: int
+    verdict: Literal["changed", "missing"]
+    reason: str = Field(examples=["numbers"])
+    question: str | None = None
+    answer_a: str | None = None
+    answer_b: str | None = None
+
+
+class Compared(Page):
+    """How the answers of two runs agree."""
+
+    a: str = Field(examples=[ID])
+    b: str | None
+    same: int = Field(ge=0, examples=[110])
+    changed: int = Field(ge=0, examples=[8])
+    missing: int = Field(ge=0, examples=[2])
+    reasons: dict[str, int]
+    rows: list[ComparedRow]
 
 
 class ProcessBody(Body):

@@ -197,3 +197,10 @@ def test_an_item_without_a_question_is_left_out_with_a_problem() -> None:
     )
     assert [turn.question for chat in moved.batches[0].chats for turn in chat.turns] == ["A?"]
     assert problems(moved) == [(1, "no_question")] * 3
+
+
+def test_an_item_of_a_batch_that_is_in_no_file_is_left_out() -> None:
+    batch = {"_id": oid(31), "name": "Old", "entries": [oid(32), {"question": "Here?", "answer": "Yes."}]}
+    moved = read_documents([("batches.json", json.dumps(batch).encode())])
+    assert [turn.question for chat in moved.batches[0].chats for turn in chat.turns] == ["Here?"]
+    assert [problem.code for problem in moved.problems] == ["missing_interaction"]

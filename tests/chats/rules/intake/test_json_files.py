@@ -50,6 +50,7 @@ def test_texts_are_questions() -> None:
 
 def test_a_single_object_is_one_item() -> None:
     assert [row.question for row in read('{"question": "A?", "items": 3}').rows] == ["A?"]
+    assert [row.question for row in read('"Only this?"').rows] == ["Only this?"]
 
 
 def test_items_without_text_are_ignored_and_keys_without_a_name_are_called_by_place() -> None:
