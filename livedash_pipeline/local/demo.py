@@ -23,6 +23,7 @@ from livedash_pipeline.base.store.companies import add_company, list_companies, 
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.local.batch_api.server import running_server
+from livedash_pipeline.local.demo_chats import start_chats
 from livedash_pipeline.local.demo_display import Display, demo_document, print_tables
 from livedash_pipeline.local.demo_progress import Progress, read_progress
 from livedash_pipeline.local.demo_source import CREATED_BY, demo_changes, demo_credentials, demo_source, kept_port
@@ -72,6 +73,8 @@ def run_demo(environ: Mapping[str, str], options: DemoOptions) -> Document:
         engine = stack.enter_context(opened_engine(environment))
         display.say(f"Everything of the demo is kept in {home}; the sample source is {source.base_url}.")
         since = _enrol(engine, source, real=options.real is not None)
+        if options.real is None:
+            start_chats(engine, settings, demo_companies()[0].slug)
         daemon = stack.enter_context(_daemon(environment))
         stack.callback(display.end)
         endpoint = endpoint_of(settings.openai_base_url)

@@ -19,6 +19,7 @@ from livedash_pipeline.base.rules.values import Document, money
 from livedash_pipeline.base.store.stages import pipeline_status
 from livedash_pipeline.ledger.steps.batches.requests import summary_document
 from livedash_pipeline.ledger.store.batches.requests import count_by_status
+from livedash_pipeline.local.demo_chats import chats_document
 from livedash_pipeline.local.demo_progress import Progress
 from livedash_pipeline.overview.steps.pipeline_report import pipeline_document
 from livedash_pipeline.overview.store import demo
@@ -81,6 +82,7 @@ def demo_document(engine: Engine, progress: Progress) -> Document:
     """The demo's last line: what came of it."""
     with engine.connect() as connection:
         figures = demo.read_figures(connection)
+        chats = chats_document(connection)
     return {
         "ok": True,
         "sessions": progress.pipeline.total_sessions,
@@ -90,6 +92,7 @@ def demo_document(engine: Engine, progress: Progress) -> Document:
         "batches": figures.batches,
         "stages": pipeline_document(progress.pipeline)["stages"],
         "costEur": money(figures.cost_eur),
+        "chatBatches": chats,
     }
 
 
@@ -98,6 +101,7 @@ def print_tables(engine: Engine, console: Console) -> None:
     with engine.connect() as connection:
         status = pipeline_status(connection)
         requests = count_by_status(connection)
+        chats = demo.chat_rows(connection)
         batches = demo.batch_rows(connection)
         rejects = demo.rejects_by_reason(connection)
         spread = {column: demo.sessions_by(connection, column) for column in ("sentiment", "category", "language")}
@@ -113,6 +117,16 @@ def print_tables(engine: Engine, console: Console) -> None:
             [
                 [slug, model, state.lower(), str(count), money(cost) or "?"]
                 for slug, model, state, count, cost in batches
+            ],
+        )
+    )
+    console.print(
+        _table(
+            "Chat batches",
+            ["company", "name", "status", "chats", "answered", "EUR"],
+            [
+                [slug, name, state.lower(), str(total), str(done), money(cost) or "?"]
+                for slug, name, state, total, done, cost in chats
             ],
         )
     )

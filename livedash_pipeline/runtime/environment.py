@@ -46,6 +46,8 @@ QUICK_SENSORS: Mapping[str, Any] = {
     "livedash_import_interval": 5,
     "livedash_submit_interval": 5,
     "livedash_poll_interval": 5,
+    "livedash_chat_interval": 5,
+    "livedash_chat_slice": 30,
     "livedash_min_batch": 1,
     "livedash_max_wait": 0,
 }

@@ -76,6 +76,10 @@ def test_the_demo_comes_to_its_end_and_buys_nothing_when_it_is_run_again(home: P
     assert requests["processing_complete"] == stages["ai_analysis"]["completed"]
     assert document["batches"] >= 3
     assert Decimal(document["costEur"]) > 0
+    chats = document["chatBatches"]
+    assert (chats["batches"], chats["totalItems"], chats["failedItems"]) == (3, 15, 0)
+    assert (chats["processedItems"], chats["skippedItems"]) == (9, 6)
+    assert Decimal(chats["costEur"]) > 0
 
     assert _demo(home) == document, "run again in the same place, it finds everything done"
 

@@ -5,7 +5,7 @@ Add a code here when a turn can end in a new way. What a call came to is `ledger
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -84,6 +84,18 @@ def state_of_chat(codes: Iterable[str]) -> tuple[ChatState, str]:
     if ANSWERED in listed:
         return ChatState.COMPLETED, ANSWERED
     return ChatState.SKIPPED, listed[0]
+
+
+def chat_after(codes: Sequence[str | None], *, stops: bool, cancelling: bool) -> ChatState:
+    """Where a conversation goes after some of its turns ended (None: not yet), with the policy that a failed turn `stops` it.
+
+    Specification of `sql/statements/chats/settle_chats.sql`; `tests/chats/store/test_settle_chats.py` compares the two.
+    """
+    ended = [code for code in codes if code is not None]
+    failed = any(map(is_failure, ended))
+    if len(ended) == len(codes) or (failed and stops):
+        return state_of_chat(ended)[0]
+    return ChatState.CANCELLED if cancelling else ChatState.PROCESSING
 
 
 def back_off(attempts: int, jitter: float) -> float:

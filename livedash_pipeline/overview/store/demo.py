@@ -15,6 +15,7 @@ from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
     ai_request_attempts,
+    chat_batches,
     companies,
     import_rejects,
     import_runs,
@@ -48,14 +49,19 @@ class Figures:
 
 
 def read_figures(connection: Connection) -> Figures:
-    """Counts of messages, rejected rows of each company's newest reading of its CSV, batches, and what all answers cost."""
+    """Messages, rejected rows of each company's newest reading of its CSV, batches about sessions and what their answers cost."""
+    batches, attempts = ai_batch_requests.c, ai_request_attempts.c
+    about_sessions = batches.processing_type == "session_analysis"
+    spent = (
+        select(func.coalesce(func.sum(attempts.total_cost_eur), 0))
+        .join(ai_batch_requests, batches.id == attempts.batch_id)
+        .where(about_sessions)
+    )
     return Figures(
         messages=_count(connection, messages),
         rejects=int(connection.execute(statement("overview/count_latest_rejects")).scalar_one()),
-        batches=_count(connection, ai_batch_requests),
-        cost_eur=Decimal(
-            connection.execute(select(func.coalesce(func.sum(ai_request_attempts.c.total_cost_eur), 0))).scalar_one()
-        ),
+        batches=int(connection.execute(select(func.count()).where(about_sessions)).scalar_one()),
+        cost_eur=Decimal(connection.execute(spent).scalar_one()),
     )
 
 
@@ -95,6 +101,17 @@ def batch_rows(connection: Connection) -> list[tuple[str, str, str, int, Decimal
         select(companies.c.slug, batches.model, batches.status, batches.request_count, cost)
         .join(companies, companies.c.id == batches.company_id)
         .order_by(batches.id)
+    )
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def chat_rows(connection: Connection) -> list[tuple[str, str, str, int, int, Decimal]]:
+    """Company, name, status, conversations, answered ones and cost in euro of every chat batch, oldest first."""
+    table = chat_batches.c
+    query = (
+        select(companies.c.slug, table.name, table.status, table.total_items, table.processed_items, table.cost_eur)
+        .join(companies, companies.c.id == table.company_id)
+        .order_by(table.id)
     )
     return [tuple(row) for row in connection.execute(query)]
 

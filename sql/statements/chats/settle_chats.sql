@@ -1,4 +1,4 @@
--- Where conversations go from the ends of their turns, as `chats.rules.turn_ends.state_of_chat` specifies: those of a batch of the
+-- Where conversations go from the ends of their turns, as `chats.rules.turn_ends.chat_after` specifies: those of a batch of the
 -- ledger, those of the requests named, or those named themselves. What is cancelled goes no further than the turn under way.
 WITH asked AS (
     SELECT named.id

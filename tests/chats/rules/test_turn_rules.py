@@ -18,7 +18,7 @@ from livedash_pipeline.chats.rules.progress import progress_of
 from livedash_pipeline.chats.rules.providers import Configuration
 from livedash_pipeline.chats.rules.slices import Breaker, Pace, breaker_for, is_slice
 from livedash_pipeline.chats.rules.tiers import MARGIN, WINDOW, tier_of
-from livedash_pipeline.chats.rules.turn_ends import Then, back_off, end_of_turn, is_failure, state_of_chat
+from livedash_pipeline.chats.rules.turn_ends import Then, back_off, chat_after, end_of_turn, is_failure, state_of_chat
 from livedash_pipeline.chats.rules.turn_lines import turn_line
 from livedash_pipeline.chats.rules.turns import (
     Exchange,
@@ -152,6 +152,23 @@ def test_the_end_of_a_call_decides_about_its_turn(
 )
 def test_the_turns_decide_about_their_conversation(codes: list[str], state: ChatState, code: str) -> None:
     assert state_of_chat(codes) == (state, code)
+
+
+@pytest.mark.parametrize(
+    ("codes", "stops", "cancelling", "state"),
+    [
+        (["answered", None], True, False, ChatState.PROCESSING),
+        (["answered", None], True, True, ChatState.CANCELLED),
+        (["truncated", None], True, False, ChatState.FAILED),
+        (["truncated", None], False, False, ChatState.PROCESSING),
+        (["truncated", "answered"], False, True, ChatState.FAILED),
+        (["answered", "answered"], True, True, ChatState.COMPLETED),
+    ],
+)
+def test_a_conversation_goes_on_until_nothing_is_left(
+    codes: list[str | None], stops: bool, cancelling: bool, state: ChatState
+) -> None:
+    assert chat_after(codes, stops=stops, cancelling=cancelling) is state
 
 
 def test_skips_and_cancels_are_no_failures() -> None:

@@ -19,12 +19,16 @@ from livedash_pipeline.base.store.tables import ai_processing_requests
 from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 
 
-def count_by_status(connection: Connection, company_id: UUID | None = None) -> dict[RequestStatus, int]:
-    """Number of requests per status, zero included."""
+def count_by_status(
+    connection: Connection, company_id: UUID | None = None, *, kind: str | None = None
+) -> dict[RequestStatus, int]:
+    """Number of requests per status, zero included: of all companies or of one, of all kinds or of one."""
     table = ai_processing_requests.c
     query = select(table.processing_status, func.count()).group_by(table.processing_status)
     if company_id is not None:
         query = query.where(table.company_id == company_id)
+    if kind is not None:
+        query = query.where(table.processing_type == kind)
     counted = {RequestStatus(status): count for status, count in connection.execute(query)}
     return {status: counted.get(status, 0) for status in RequestStatus}
 
