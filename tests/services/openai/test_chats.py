@@ -1,0 +1,117 @@
+"""Single chat completions over real HTTP: every way in which a call can end, and that it is sent once."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.ledger.rules.service.failures import ApiFailure
+from livedash_pipeline.local.batch_api.faults.script import parse_script
+from livedash_pipeline.local.batch_api.server import RunningServer
+from livedash_pipeline.services.openai.chats import MOST_BYTES, OpenAIChats
+
+pytest_plugins = ["tests.support.fixtures"]
+BODY = {
+    "model": "gpt-5-mini",
+    "messages": [{"role": "user", "content": "What is 2 + 3?"}],
+    "max_completion_tokens": 900,
+}
+
+
+@pytest.fixture
+def failures() -> list[ApiFailure]:
+    """What was told of calls that failed."""
+    return []
+
+
+@pytest.fixture
+def chats(batch_api: RunningServer, failures: list[ApiFailure]) -> Iterator[OpenAIChats]:
+    """Calls to the local server that end after a second."""
+    with OpenAIChats(batch_api.base_url, "test-key", timeout=1.0, on_failure=failures.append) as calls:
+        yield calls
+
+
+def _script(server: RunningServer, **fault: Any) -> None:
+    fault = {"operation": "chat_completion", **fault}
+    server.service.install_faults(parse_script(json.dumps([fault])), replace=True)
+
+
+def _billed(server: RunningServer) -> int:
+    return sum(line.get("completion_id") is not None for line in server.service.journal()["bill"])
+
+
+def test_an_answer_comes_with_its_tokens(chats: OpenAIChats, batch_api: RunningServer) -> None:
+    end = chats.complete(BODY)
+    assert (end.outcome, end.http_status) == (Outcome.PARSED, 200)
+    assert end.content is not None
+    assert "5" in end.content
+    assert end.usage.prompt_tokens is not None
+    assert end.usage.prompt_tokens > 0
+    assert _billed(batch_api) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "billed"),
+    [
+        ({"kind": "status", "status": 429, "retry_after": 7}, Outcome.TRANSIENT, 0),
+        ({"kind": "status", "status": 503}, Outcome.TRANSIENT, 0),
+        ({"kind": "status", "status": 400, "code": "invalid_request_error"}, Outcome.REJECTED, 0),
+        ({"kind": "status", "status": 401}, Outcome.NOT_RUN, 0),
+        ({"kind": "status", "status": 429, "code": "insufficient_quota"}, Outcome.NOT_RUN, 0),
+        ({"kind": "status", "status": 500, "acted": True}, Outcome.ARTIFACT_UNAVAILABLE, 1),
+        ({"kind": "lose_reply"}, Outcome.ARTIFACT_UNAVAILABLE, 1),
+        ({"kind": "drop"}, Outcome.ARTIFACT_UNAVAILABLE, 0),
+        ({"kind": "truncate"}, Outcome.ARTIFACT_UNAVAILABLE, 1),
+        ({"kind": "truncate", "silent": True}, Outcome.ARTIFACT_UNAVAILABLE, 1),
+        ({"kind": "late", "seconds": 4}, Outcome.ARTIFACT_UNAVAILABLE, 1),
+        ({"kind": "slow", "seconds": 8}, Outcome.ARTIFACT_UNAVAILABLE, 1),
+        ({"kind": "odd_answer", "answer": "refusal"}, Outcome.REFUSED, 1),
+        ({"kind": "odd_answer", "answer": "empty"}, Outcome.INVALID_OUTPUT, 1),
+        ({"kind": "odd_answer", "answer": "length"}, Outcome.TRUNCATED, 1),
+        ({"kind": "odd_answer", "answer": "content_filter"}, Outcome.REFUSED, 1),
+    ],
+    ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
+)
+def test_every_end_is_a_value_and_nothing_is_sent_twice(
+    chats: OpenAIChats,
+    batch_api: RunningServer,
+    failures: list[ApiFailure],
+    fault: dict[str, Any],
+    outcome: Outcome,
+    billed: int,
+) -> None:
+    _script(batch_api, **fault)
+    end = chats.complete(BODY)
+    assert (end.outcome, _billed(batch_api)) == (outcome, billed)
+    calls = [entry for entry in batch_api.service.journal()["entries"] if entry["operation"] == "chat_completion"]
+    assert len(calls) == 1
+    assert (end.failure is not None) is bool(failures)
+    if fault.get("retry_after"):
+        assert failures[0].retry_after == 7
+
+
+def test_where_nobody_listens_nothing_was_sent() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+    with OpenAIChats(f"http://127.0.0.1:{port}/v1", "test-key", timeout=1.0) as chats:
+        end = chats.complete(BODY)
+    assert (end.outcome, end.is_free) == (Outcome.TRANSIENT, True)
+
+
+def test_a_model_is_looked_up_and_the_stand_in_is_known(chats: OpenAIChats) -> None:
+    assert (chats.check_model("gpt-5-mini").ok, chats.check_model("gpt-5-mini").stand_in) == (True, True)
+    assert not chats.check_model("gpt-nothing").ok
+
+
+def test_an_answer_without_end_is_left(monkeypatch: pytest.MonkeyPatch, chats: OpenAIChats) -> None:
+    assert MOST_BYTES > 1_000_000
+    monkeypatch.setattr("livedash_pipeline.services.openai.chats.MOST_BYTES", 10)
+    end = chats.complete(BODY)
+    assert end.outcome is Outcome.ARTIFACT_UNAVAILABLE
+    assert "longer than" in (end.error_message or "")
