@@ -38,7 +38,7 @@ _Result = TypeVar("_Result")
 
 
 class Asker:
-    """Asks conversations of one batch; may be shared by threads."""
+    """Asks conversations of one batch; may be shared by threads. Prices and rate are those of its beginning."""
 
     def __init__(self, context: ChatContext, batch: ChatBatch, service: ChatService, api_key: str) -> None:
         self._context = context
@@ -46,6 +46,10 @@ class Asker:
         self._configuration = batch.configuration
         self._service = service
         self._target = target_of(batch.configuration, api_key)
+        with context.engine.connect() as connection:
+            self._tariff = purchases.read_tariff(
+                connection, context.settings, self._target, now=context.now(connection)
+            )
         self._search = context.search(batch.configuration)
         self._max_attempts = context.settings.livedash_max_attempts
 
@@ -96,7 +100,7 @@ class Asker:
         sources: Sequence[Source],
         now: datetime,
     ) -> Begun | Asked:
-        if not conversations.is_held(connection, talk.claim):
+        if not conversations.hold(connection, talk.claim, lease=lease_of(self._batch), now=now):
             return Asked(Went.LOST)
         if batch.status is not ChatBatchStatus.PROCESSING:
             return self._put_back(connection, batch, talk, None, counted=False, now=now)
@@ -109,6 +113,7 @@ class Asker:
             connection,
             self._context.settings,
             self._target,
+            self._tariff,
             batch.company_id,
             tokens=size.tokens,
             max_output_tokens=size.max_output_tokens,
@@ -116,7 +121,6 @@ class Asker:
         )
         if reserved.refusal is not None:
             return self._put_back(connection, batch, talk, None, counted=False, now=now, reason=reserved.refusal)
-        conversations.hold(connection, talk.claim, lease=lease_of(self._batch), now=now)
         request_id = turns.call_request(
             connection,
             turn.id,
@@ -146,7 +150,7 @@ class Asker:
         now: datetime,
     ) -> Asked | None:
         held = conversations.is_held(connection, talk.claim)
-        cost = purchases.settle(connection, self._context.settings, self._target, begun.attempt_id, end, now=now)
+        cost = purchases.settle(connection, self._target, self._tariff, begun.attempt_id, end, now=now)
         spent = spent_on(end, cost)
         if not held or cost is None:
             # Whoever took it over has counted this call as lost, or asks again: the answer would be the second.
@@ -155,9 +159,9 @@ class Asker:
         verdict = turn_ends.end_of_turn(
             end.outcome, is_free=end.is_free, attempts=talk.claim.attempts, max_attempts=self._max_attempts
         )
-        if verdict.counts:
-            calls.count_try(connection, begun.request_id, now=now)
         if verdict.then is not Then.ENDED:
+            if verdict.counts:
+                calls.count_try(connection, begun.request_id, now=now)
             return self._again(connection, batch, talk, verdict, end, spent, now=now)
         self._write(connection, talk, turn, begun, verdict, end, cost, now=now)
         if turn_ends.is_failure(verdict.code) and self._configuration.turn_policy == "stop":
@@ -205,6 +209,7 @@ class Asker:
             status,
             error_code=None if answered else verdict.code,
             error_message=end.error_message,
+            tries=int(verdict.counts),
             now=now,
         )
         talk.note(turn, verdict.code, result.answer)
@@ -282,8 +287,6 @@ class Asker:
     ) -> Asked:
         turns.end_turns(connection, talk.too_short, TOO_SHORT, now=now)
         state, code = turn_ends.state_of_chat(talk.codes.values())
-        requests = turns.open_requests(connection, talk.claim.chat_id)
-        calls.close_requests(connection, requests, RequestStatus.PROCESSING_FAILED, error_code=code, now=now)
         ended = conversations.end_chat(
             connection, batch, talk.claim, state, code=code, message=message, now=now, spent=spent
         )

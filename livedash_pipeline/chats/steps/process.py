@@ -223,10 +223,6 @@ class _Worker:
             cancelled = batch is not None and batch.status in (ChatBatchStatus.CANCELLING, ChatBatchStatus.CANCELLED)
             self._slice.stop_for(StopReason.CANCELLED if cancelled else StopReason.FINISHED)
             return None
-        reason = holding(connection, self._target, now=now)
-        if reason is not None:
-            self._slice.stop_for(StopReason.HELD, reason)
-            return None
         under_way = conversations.under_way(connection, self._batch.configuration.provider, now=now)
         if under_way >= self._batch.configuration.concurrency:
             return _LONGEST_WAIT

@@ -109,6 +109,8 @@ def end_turn(connection: Connection, turn_id: UUID, result: TurnResult, *, now: 
 
 def end_turns(connection: Connection, turn_ids: Sequence[UUID], code: str, *, now: datetime) -> None:
     """Ends turns that were never asked."""
+    if not turn_ids:
+        return
     connection.execute(
         update(chat_interactions)
         .where(_turns.id.in_(turn_ids), _turns.outcome_code.is_(None))

@@ -14,15 +14,14 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES
-from livedash_pipeline.ledger.rules.admission.admission import hold_rule
+from livedash_pipeline.ledger.rules.admission import admission
 from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd
 from livedash_pipeline.ledger.rules.results.judgement import month_of
-from livedash_pipeline.ledger.steps.admission.spending import budget_for
 from livedash_pipeline.ledger.store.admission import holds
 from livedash_pipeline.ledger.store.admission.committed import committed_eur
 from livedash_pipeline.ledger.store.calls import calls
 from livedash_pipeline.ledger.store.calls.calls import CallCost
-from livedash_pipeline.money.rules.pricing import cost_of, to_eur
+from livedash_pipeline.money.rules.pricing import Price, cost_of, to_eur
 from livedash_pipeline.money.store import prices
 from livedash_pipeline.settings import Settings
 
@@ -50,10 +49,27 @@ def holding(connection: Connection, target: CallTarget, *, now: datetime) -> str
     return next((str(hold) for hold in found if hold.model in (None, target.model)), None)
 
 
+@dataclass(frozen=True)
+class CallTariff:
+    """What calls to a model cost: a price row and an exchange rate, either of which may be unknown."""
+
+    pricing_id: UUID | None
+    price: Price | None
+    usd_eur: Decimal | None
+
+
+def read_tariff(connection: Connection, settings: Settings, target: CallTarget, *, now: datetime) -> CallTariff:
+    """The price and the rate of a moment; whoever makes many calls within minutes reads them once."""
+    priced = prices.price_for(connection, target.model, now)
+    rate = prices.rate_at(connection, now, settings.livedash_usd_eur)
+    return CallTariff(priced[0] if priced else None, priced[1] if priced else None, rate.usd_eur if rate else None)
+
+
 def reserve(
     connection: Connection,
     settings: Settings,
     target: CallTarget,
+    tariff: CallTariff,
     company_id: UUID,
     *,
     tokens: int,
@@ -63,7 +79,13 @@ def reserve(
     """What a call may cost at most, if the company's cap leaves so much; with a cap, others of the company wait their turn."""
     cap = settings.livedash_monthly_cap_eur
     committed = Decimal(0) if cap is None else committed_eur(connection, company_id, month_start=month_of(now))
-    budget = budget_for(connection, settings, target.model, cap=cap, committed=committed, now=now, by_call=True)
+    budget = admission.budget(
+        cap=cap,
+        committed=committed,
+        input_usd=tariff.price.input if tariff.price else None,
+        output_usd=tariff.price.output if tariff.price else None,
+        usd_eur=tariff.usd_eur,
+    )
     if budget is None:
         return Reserved(
             refusal=f"There is a spending cap, and the price of {target.model} or the exchange rate is unknown."
@@ -78,10 +100,10 @@ def reserve(
 
 
 def settle(
-    connection: Connection, settings: Settings, target: CallTarget, attempt_id: UUID, end: CallEnd, *, now: datetime
+    connection: Connection, target: CallTarget, tariff: CallTariff, attempt_id: UUID, end: CallEnd, *, now: datetime
 ) -> CallCost | None:
     """Writes what a call came to and what it cost at standard rates; None where somebody wrote it before."""
-    cost = _cost(connection, settings, target, end, now=now)
+    cost = _cost(tariff, end)
     if not calls.settle_call(connection, attempt_id, end, cost, now=now):
         return None
     if end.holds and end.failure is not None:
@@ -89,7 +111,7 @@ def settle(
             connection,
             endpoint=target.endpoint,
             model=target.model,
-            rule=hold_rule(end.failure.kind),
+            rule=admission.hold_rule(end.failure.kind),
             reason=end.failure.code or end.failure.kind.value,
             message=end.failure.message,
             key_fingerprint=target.key_fingerprint,
@@ -98,11 +120,9 @@ def settle(
     return cost
 
 
-def _cost(connection: Connection, settings: Settings, target: CallTarget, end: CallEnd, *, now: datetime) -> CallCost:
-    if end.outcome not in PAID_OUTCOMES:
+def _cost(tariff: CallTariff, end: CallEnd) -> CallCost:
+    if end.outcome not in PAID_OUTCOMES or tariff.price is None:
         return CallCost()
-    priced = prices.price_for(connection, target.model, now)
-    rate = prices.rate_at(connection, now, settings.livedash_usd_eur)
-    usd_eur = rate.usd_eur if rate else None
-    cost = cost_of(end.usage, priced[1], batch=False) if priced else None
-    return CallCost(cost, priced[0] if priced else None, usd_eur, to_eur(cost.total_usd, usd_eur) if cost else None)
+    cost = cost_of(end.usage, tariff.price, batch=False)
+    eur = to_eur(cost.total_usd, tariff.usd_eur) if cost else None
+    return CallCost(cost, tariff.pricing_id, tariff.usd_eur, eur)

@@ -104,10 +104,12 @@ def close_requests(
     *,
     error_code: str | None = None,
     error_message: str | None = None,
-    raw_answer: str | None = None,
+    tries: int = 0,
     now: datetime,
 ) -> int:
-    """Ends requests that are asked by calls; the answer of one that is complete is kept with its subject. Returns how many."""
+    """Ends requests that are asked by calls, with so many tries more; an answer is kept with its subject. Returns how many."""
+    if not request_ids:
+        return 0
     ended = connection.execute(
         update(ai_processing_requests)
         .where(_requests.id.in_(request_ids), _requests.by_call, _requests.processing_status.in_(OPEN_REQUESTS))
@@ -115,7 +117,7 @@ def close_requests(
             processing_status=status,
             error_code=error_code,
             error_message=error_message,
-            raw_answer=raw_answer,
+            attempts=_requests.attempts + tries,
             completed_at=func.greatest(now, _requests.requested_at),
             updated_at=now,
         )
