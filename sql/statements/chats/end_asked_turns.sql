@@ -1,5 +1,5 @@
--- What came of requests, written to their turns: those of a batch of the ledger, or those named. A turn that has an answer keeps it;
--- one that failed takes an answer that shows late.
+-- What came of requests, written to their turns: those of a batch of the ledger, or those named. A turn that has an answer
+-- keeps it; one that failed takes an answer that shows late.
 UPDATE chat_interactions AS turns
 SET
     outcome_code = CASE asked.processing_status WHEN 'PROCESSING_COMPLETE' THEN 'answered' ELSE asked.error_code END,

@@ -1,8 +1,7 @@
 -- Passages of a company that share words with a question, the best first: documents that were loaded for it, and what its earlier
 -- batches answered. A question's words are joined by "or": whole sentences are asked, and hardly a passage holds all their words.
 WITH wanted AS (
-    SELECT
-        replace(plainto_tsquery(CAST(:language AS regconfig), :question)::text, '&', '|')::tsquery AS words
+    SELECT CAST(replace(CAST(plainto_tsquery(CAST(:language AS regconfig), :question) AS text), '&', '|') AS tsquery) AS words
 )
 
 SELECT
@@ -40,5 +39,5 @@ FROM (
         AND turns.outcome_code = 'answered'
         AND to_tsvector(CAST(:language AS regconfig), turns.question) @@ wanted.words
 ) AS found
-ORDER BY found.fit DESC, found.kind DESC, found.id
+ORDER BY found.fit DESC, found.kind DESC, found.id ASC
 LIMIT :most

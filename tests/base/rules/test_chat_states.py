@@ -37,7 +37,7 @@ def test_the_end_says_what_became_of_the_conversations(counts: dict[str, int], e
 
 
 def test_every_end_is_one() -> None:
-    for cancelling, *counts in product((False, True), *([(0, 2)] * 4)):
+    for cancelling, counts in product((False, True), product((0, 2), repeat=4)):
         completed, failed, skipped, cancelled = counts
         end = end_of(cancelling=cancelling, completed=completed, failed=failed, skipped=skipped, cancelled=cancelled)
         assert end in ENDED_CHAT_BATCHES
