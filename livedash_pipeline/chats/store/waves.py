@@ -209,7 +209,7 @@ def _sum_spent(ended: Sequence[Row[Any]]) -> dict[UUID, Spent]:
 def wait_again(connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> None:
     """Failed conversations whose requests were put back are under way again; a batch that had ended runs again."""
     lock_asked(connection, None, request_ids)
-    for row in connection.execute(statement("chats/wait_again"), {"request_ids": list(request_ids)}):
+    for row in connection.execute(statement("chats/wait_again"), {"request_ids": list(request_ids), "now": now}):
         locked = lock_batch(connection, row.batch_id)
         if locked is not None:
             count_moves(connection, locked, {(ChatState.FAILED, ChatState.PROCESSING): row.chats}, now=now)

@@ -1,12 +1,30 @@
--- Failed conversations whose request was put back: they are under way again, from the turn that failed on.
-WITH again AS (
+-- Failed conversations whose requests were put back: they are under way again, from the first of those turns on. Where there are
+-- several of one conversation, the later ones are asked anew once their turn comes, as they show what is answered before them.
+WITH named AS (
     SELECT
+        requests.id,
+        turns.id AS turn_id,
         turns.chat_id,
-        min(turns.turn) AS turn
+        turns.turn,
+        min(turns.turn) OVER (PARTITION BY turns.chat_id) AS first_turn
     FROM ai_processing_requests AS requests
     JOIN chat_interactions AS turns ON turns.id = requests.chat_interaction_id
     WHERE requests.id = ANY(CAST(:request_ids AS uuid[]))
-    GROUP BY turns.chat_id
+),
+
+again AS (
+    SELECT DISTINCT named.chat_id
+    FROM named
+),
+
+put_off AS (
+    UPDATE ai_processing_requests AS requests
+    SET
+        processing_status = 'PROCESSING_FAILED',
+        error_code = 'input_changed',
+        completed_at = greatest(CAST(:now AS timestamptz), requests.requested_at)
+    FROM named
+    WHERE requests.id = named.id AND named.turn > named.first_turn AND requests.processing_status = 'PENDING_BATCHING'
 ),
 
 reset AS (
@@ -15,7 +33,13 @@ reset AS (
     FROM again
     WHERE
         turns.chat_id = again.chat_id
-        AND (turns.turn = again.turn OR turns.outcome_code = 'earlier_turn_failed')
+        AND (
+            turns.outcome_code = 'earlier_turn_failed'
+            OR turns.id IN (
+                SELECT named.turn_id
+                FROM named
+            )
+        )
 ),
 
 moved AS (

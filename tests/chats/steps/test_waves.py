@@ -101,6 +101,27 @@ def test_a_failed_turn_fails_its_conversation_and_can_be_requeued(
     assert reports[-1].status is ChatBatchStatus.COMPLETED
 
 
+def test_failed_turns_of_one_conversation_are_requeued_one_after_the_other(
+    engine: Engine, company: Company, context: BatchContext, chats: ChatContext, batch_api: RunningServer
+) -> None:
+    rows = [{"chatId": "a", "question": f"Turn {turn} of it?"} for turn in range(3)]
+    batch_id = make_batch(chats, company.slug, rows, mode="batch", turn_policy="continue")
+    _script(batch_api, {"kind": "length"})
+    assert [_round(context, chats, batch_id).remaining for _ in range(3)] == [1, 1, 0]
+    assert column(engine, batch_id, "outcome_code") == ["truncated"] * 3
+    _script(batch_api)
+    with engine.connect() as connection:
+        failed = [str(each) for each in connection.execute(text("SELECT id FROM ai_processing_requests")).scalars()]
+    assert requeue_requests(engine, KINDS, request_ids=failed)["requeuedCount"] == 3
+    assert column(engine, batch_id, "outcome_code") == [None] * 3
+    assert [_round(context, chats, batch_id).remaining for _ in range(3)] == [1, 1, 0]
+    assert column(engine, batch_id, "outcome_code") == ["answered"] * 3
+    assert "This is turn 3; 2 earlier answers were shown." in column(engine, batch_id, "answer")[2]
+    with engine.connect() as connection:
+        statuses = connection.execute(text("SELECT DISTINCT processing_status FROM ai_processing_requests")).scalars()
+        assert sorted(statuses) == ["PROCESSING_COMPLETE", "PROCESSING_FAILED"]
+
+
 def test_a_cancel_takes_back_what_no_batch_has_claimed(
     engine: Engine, company: Company, context: BatchContext, chats: ChatContext
 ) -> None:
