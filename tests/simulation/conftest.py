@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import structlog
-from sqlalchemy import create_engine, text
 
 from livedash_pipeline.base.store.connect import make_engine
+from tests.simulation.database import own_database
 from tests.simulation.runner import Simulation
 
 _CRITICAL = 50
 
 
-@contextmanager
-def _own_database(postgres_template: str) -> Iterator[str]:
-    """URL of a database that nobody else uses."""
-    name = f"simulation_{uuid.uuid4().hex}"
-    admin = create_engine(postgres_template.replace("DATABASE", "postgres"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE template_livedash STRATEGY file_copy'))
-    yield postgres_template.replace("DATABASE", name)
-    with admin.connect() as connection:
-        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
-    admin.dispose()
-
-
 @pytest.fixture(scope="session")
 def simulation_database(postgres_template: str) -> Iterator[str]:
     """URL of a database that the simulation of this process has for itself."""
-    with _own_database(postgres_template) as url:
+    with own_database(postgres_template) as url:
         yield url
 
 
@@ -63,7 +48,7 @@ def simulation(session_simulation: Simulation, quiet: None) -> Simulation:
 @pytest.fixture
 def simulation_of_two_kinds(postgres_template: str, tmp_path: Path, quiet: None) -> Iterator[Simulation]:
     """A simulation in which every company has subjects of a second kind, too."""
-    with _own_database(postgres_template) as url:
+    with own_database(postgres_template) as url:
         engine = make_engine(url)
         yield Simulation(engine, tmp_path, second_kind=True)
         engine.dispose()

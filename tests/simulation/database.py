@@ -5,10 +5,12 @@ Companies, imports and transcripts are stored as imports leave them; everything 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Engine, insert, select, text, update
+from sqlalchemy import Connection, Engine, create_engine, insert, select, text, update
 
 from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
@@ -42,6 +44,19 @@ _KEPT = {"processing_stages", "ai_models", "ai_model_pricing", "exchange_rates"}
 _TRUNCATE_EVERY = 200
 TEXTS = 4
 """How many texts a transcript may have; a small number, so that an earlier one returns."""
+
+
+@contextmanager
+def own_database(postgres_template: str) -> Iterator[str]:
+    """URL of a database that nobody else uses, cloned from the migrated template of a test server."""
+    name = f"simulation_{uuid4().hex}"
+    admin = create_engine(postgres_template.replace("DATABASE", "postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE template_livedash STRATEGY file_copy'))
+    yield postgres_template.replace("DATABASE", name)
+    with admin.connect() as connection:
+        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    admin.dispose()
 
 
 class SimulationDatabase:

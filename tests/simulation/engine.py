@@ -27,12 +27,20 @@ class WatchedEngine:
         engine: The real one.
         worker: Whose view this is.
         keep_commit: Whether a commit, named after the function that makes it, is made; else it is silently rolled back.
+        on_commit: Called after every commit, before anybody can be stopped or die.
     """
 
-    def __init__(self, engine: Engine, worker: Worker, keep_commit: KeepCommit = lambda _name: True) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        worker: Worker,
+        keep_commit: KeepCommit = lambda _name: True,
+        on_commit: Callable[[], None] = lambda: None,
+    ) -> None:
         self._engine = engine
         self._worker = worker
         self._keep_commit = keep_commit
+        self._on_commit = on_commit
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -58,6 +66,7 @@ class WatchedEngine:
                 transaction.commit()
             else:
                 transaction.rollback()
+        self._on_commit()
         self._worker.boundary(f"commit {name}: after")
 
     @contextmanager

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Engine, create_engine, text
@@ -23,14 +23,20 @@ from livedash_pipeline.base.store.connect import make_engine
 from livedash_pipeline.base.store.migrate import upgrade
 from livedash_pipeline.embedded_postgres.server import ensure_database, remove_postgres, start_postgres
 from livedash_pipeline.garbage import spare_what_is_loaded
-from tests.simulation.runner import Result, Simulation
-from tests.simulation.schedule import Schedule
 
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _CRITICAL = 50
 
 _Asked = TypeVar("_Asked")
 _Answer = TypeVar("_Answer")
+_World = TypeVar("_World")
+_World_co = TypeVar("_World_co", covariant=True)
+
+
+class Make(Protocol[_World_co]):
+    """Makes the simulation of a process, which calls `before_each` before every schedule and lets what it raises pass."""
+
+    def __call__(self, engine: Engine, directory: Path, *, before_each: Callable[[], None] = ...) -> _World_co: ...
 
 
 def be_quiet() -> None:
@@ -55,9 +61,7 @@ def open_server() -> Iterator[tuple[str, Path]]:
 
 
 @contextmanager
-def open_simulation(
-    url: str, directory: Path, name: str, make: Callable[[Engine, Path], Simulation] = Simulation
-) -> Iterator[Simulation]:
+def open_simulation(url: str, directory: Path, name: str, make: Callable[[Engine, Path], _World]) -> Iterator[_World]:
     """A simulation on a new database of that name, which is dropped at the end."""
     admin = create_engine(url.replace("DATABASE", "postgres"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
@@ -71,24 +75,24 @@ def open_simulation(
     admin.dispose()
 
 
-class Pool:
+class Pool(Generic[_World]):
     """Processes that each have a simulation of their own."""
 
     def __init__(self, executor: ProcessPoolExecutor) -> None:
         self._executor = executor
 
-    def each(self, work: Callable[[Simulation, _Asked], _Answer], asked: Iterable[_Asked]) -> Iterator[_Answer]:
+    def each(self, work: Callable[[_World, _Asked], _Answer], asked: Iterable[_Asked]) -> Iterator[_Answer]:
         """The answers of a module's function to each of some questions, in their order, as they come."""
         return self._executor.map(partial(_answer, work), asked)
 
 
 @contextmanager
-def open_pool(url: str, directory: Path, processes: int, *, second_kind: bool = False) -> Iterator[Pool]:
+def open_pool(url: str, directory: Path, processes: int, make: Make[_World]) -> Iterator[Pool[_World]]:
     """So many processes; whoever ends this one early ends them too, after the schedule that each is running."""
     context = multiprocessing.get_context("spawn")
     ended = context.Event()
     with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_open_process, initargs=(url, directory, ended, second_kind)
+        processes, mp_context=context, initializer=_open_process, initargs=(url, directory, ended, make)
     ) as executor:
         try:
             yield Pool(executor)
@@ -102,33 +106,24 @@ class _EndedError(Exception):
     """Nobody waits for the answer any more."""
 
 
-class _Interruptible(Simulation):
-    """A simulation that runs schedules as long as somebody waits for what comes of them."""
-
-    def __init__(self, ended: Event, engine: Engine, directory: Path, *, second_kind: bool) -> None:
-        super().__init__(engine, directory, second_kind=second_kind)
-        self._ended = ended
-
-    def run(self, schedule: Schedule) -> Result:
-        """As `Simulation.run`."""
-        if self._ended.is_set():
-            raise _EndedError
-        return super().run(schedule)
+def _go_on_unless(ended: Event) -> None:
+    if ended.is_set():
+        raise _EndedError
 
 
-_OWN: list[Simulation] = []
+_OWN: list[Any] = []
 _OPENED = ExitStack()
 
 
-def _open_process(url: str, directory: Path, ended: Event, second_kind: bool) -> None:
+def _open_process(url: str, directory: Path, ended: Event, make: Make[Any]) -> None:
     # An interrupt from the keyboard reaches every process of the group; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     be_quiet()
     spare_what_is_loaded()
     name = f"soak_{multiprocessing.current_process().pid}"
-    make = partial(_Interruptible, ended, second_kind=second_kind)
-    _OWN.append(_OPENED.enter_context(open_simulation(url, directory, name, make)))
+    interruptible = partial(make, before_each=partial(_go_on_unless, ended))
+    _OWN.append(_OPENED.enter_context(open_simulation(url, directory, name, interruptible)))
 
 
-def _answer(work: Callable[[Simulation, _Asked], _Answer], asked: _Asked) -> _Answer:
+def _answer(work: Callable[[Any, _Asked], _Answer], asked: _Asked) -> _Answer:
     return work(_OWN[0], asked)

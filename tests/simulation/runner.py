@@ -87,18 +87,27 @@ class Simulation:
         directory: Where service and workers keep their files.
         sabotage: What is taken away from the world.
         second_kind: Whether every company has parcels beside its sessions.
+        before_each: Called before every schedule.
     """
 
     def __init__(
-        self, engine: Engine, directory: Path, sabotage: Sabotage | None = None, *, second_kind: bool = False
+        self,
+        engine: Engine,
+        directory: Path,
+        sabotage: Sabotage | None = None,
+        *,
+        second_kind: bool = False,
+        before_each: Callable[[], None] = lambda: None,
     ) -> None:
         self.engine = engine
+        self._before_each = before_each
         self._database = SimulationDatabase(engine, second_kind=second_kind)
         self._directory = directory
         self.sabotage = sabotage or Sabotage()
 
     def run(self, schedule: Schedule) -> Result:
         """Everything from an empty database to the invariants."""
+        self._before_each()
         self._database.reset()
         place = Path(tempfile.mkdtemp(prefix="schedule-", dir=self._directory))
         try:

@@ -5,17 +5,33 @@ What is left is the schedule to read; the seed remains the way to get the whole 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any, Protocol, Self, TypeVar
 
 from tests.simulation.schedule import Schedule, World
 
+
+class Reducible(Protocol):
+    """A schedule of any kind, of which single steps and faults can be left out."""
+
+    @property
+    def steps(self) -> Sequence[Any]: ...
+
+    @property
+    def faults(self) -> Sequence[Any]: ...
+
+    def without(self, *, steps: slice | None = None, fault: int | None = None) -> Self: ...
+
+
 Fails = Callable[[Schedule], bool]
+_Plan = TypeVar("_Plan", bound=Reducible)
 
-_TRIES = 400
+TRIES = 400
+"""How many schedules are run to make one smaller."""
 
 
-def shrink(schedule: Schedule, fails: Fails, *, tries: int = _TRIES) -> Schedule:
+def shrink(schedule: Schedule, fails: Fails, *, tries: int = TRIES) -> Schedule:
     """The smallest failing schedule that leaving out steps, faults and oddities of the world leads to, in so many tries."""
     left = [tries]
 
@@ -26,13 +42,14 @@ def shrink(schedule: Schedule, fails: Fails, *, tries: int = _TRIES) -> Schedule
     before = None
     while schedule != before and left[0] > 0:
         before = schedule
-        schedule = _without_steps(schedule, still_fails)
-        schedule = _without_faults(schedule, still_fails)
+        schedule = without_steps(schedule, still_fails)
+        schedule = without_faults(schedule, still_fails)
         schedule = _plainer(schedule, still_fails)
     return schedule
 
 
-def _without_steps(schedule: Schedule, fails: Fails) -> Schedule:
+def without_steps(schedule: _Plan, fails: Callable[[_Plan], bool]) -> _Plan:
+    """The schedule without steps that it does not take to fail: halves first, then smaller parts."""
     size = max(1, len(schedule.steps) // 2)
     while size:
         start = 0
@@ -46,7 +63,8 @@ def _without_steps(schedule: Schedule, fails: Fails) -> Schedule:
     return schedule
 
 
-def _without_faults(schedule: Schedule, fails: Fails) -> Schedule:
+def without_faults(schedule: _Plan, fails: Callable[[_Plan], bool]) -> _Plan:
+    """The schedule without faults that it does not take to fail."""
     for place in reversed(range(len(schedule.faults))):
         candidate = schedule.without(fault=place)
         if fails(candidate):

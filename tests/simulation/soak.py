@@ -39,7 +39,8 @@ def main() -> int:
     with open_server() as (url, directory):
         if asked.replay is not None:
             return _replay(url, directory, asked, Origin(asked.replay, tuple(asked.dies_at)))
-        with open_pool(url, directory, asked.processes, second_kind=asked.second_kind) as pool:
+        make = partial(Simulation, second_kind=asked.second_kind)
+        with open_pool(url, directory, asked.processes, make) as pool:
             failed = _soak(pool, url, directory, asked) if asked.schedules else False
             chosen = [name for name in MUTATIONS if asked.mutations is not None and asked.mutations in name]
             trials = [Trial(name, asked.seed_from, asked.most) for name in chosen]
@@ -70,7 +71,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _soak(pool: Pool, url: str, directory: Path, asked: argparse.Namespace) -> bool:
+def _soak(pool: Pool[Simulation], url: str, directory: Path, asked: argparse.Namespace) -> bool:
     """Whether the drawn schedules and the directed ones show a fault, or pass over a boundary."""
     started = time.monotonic()
     coverage = _drawn(pool, asked)
@@ -100,7 +101,7 @@ def has_failed(coverage: Coverage, schedules: int) -> bool:
     return bool(coverage.failures or passed_over)
 
 
-def _drawn(pool: Pool, asked: argparse.Namespace) -> Coverage:
+def _drawn(pool: Pool[Simulation], asked: argparse.Namespace) -> Coverage:
     """Runs the schedules that were asked for, and says how far it is."""
     end = asked.seed_from + asked.schedules
     chunks = [(start, min(start + _CHUNK, end)) for start in range(asked.seed_from, end, _CHUNK)]

@@ -17,7 +17,7 @@ CRASHES = 3
 """How many workers are to have died at every boundary."""
 
 
-def sweep(pool: Pool, coverage: Coverage) -> Coverage:
+def sweep(pool: Pool[Simulation], coverage: Coverage) -> Coverage:
     """Directs workers to boundaries where fewer than `CRASHES` have died.
 
     Args:

@@ -23,7 +23,7 @@ class Trial:
     most: int
 
 
-def try_mutations(pool: Pool, trials: Sequence[Trial], say: Callable[[str], None]) -> list[str]:
+def try_mutations(pool: Pool[Simulation], trials: Sequence[Trial], say: Callable[[str], None]) -> list[str]:
     """Tries them all; returns the names of those that no schedule noticed."""
     unnoticed = []
     for trial, found in zip(trials, pool.each(_try, trials), strict=True):
