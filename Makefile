@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # One worker more than cores: the longest tests wait for processes most of their time.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-.PHONY: help demo dev test check coverage bench soak soak-simulation soak-kills soak-http diagrams format lock clean
+.PHONY: help demo dev test check coverage bench soak soak-simulation soak-chats soak-kills soak-http diagrams format lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -45,11 +45,14 @@ coverage: $(STAMP) ## Fail where the tests of rules leave out a branch of a rule
 bench: $(STAMP) ## Measure speed and memory as ratios: SIZE=100k, ONLY=import for one of them
 	@$(BIN)/python -m tests.benchmarks --size $(or $(SIZE),100k) $(if $(ONLY),--only $(ONLY))
 
-soak: soak-simulation soak-kills soak-http ## Run the long suites
+soak: soak-simulation soak-chats soak-kills soak-http ## Run the long suites
 
 soak-simulation: $(STAMP) ## Run SCHEDULES=10000 simulated schedules, from SEED=0 on, and take safeguards away one by one
 	@$(BIN)/python -m tests.simulation --schedules $(or $(SCHEDULES),10000) --processes 2 --seed-from $(or $(SEED),0) --mutations
 	@$(BIN)/python -m tests.simulation --schedules $(or $(SECOND_KIND),500) --processes 2 --seed-from $(or $(SEED),0) --second-kind
+
+soak-chats: $(STAMP) ## Run SCHEDULES=2000 simulated schedules of chat batches, from SEED=0 on, and take safeguards away one by one
+	@$(BIN)/python -m tests.chats.simulation --schedules $(or $(SCHEDULES),2000) --processes 2 --seed-from $(or $(SEED),0) --mutations
 
 soak-kills: $(STAMP) ## Run ROUNDS=50 rounds of real commands that are killed, with the server and Postgres, from SEED=0 on
 	@$(BIN)/python -m tests.kills --rounds $(or $(ROUNDS),50) --seed-from $(or $(SEED),0)
