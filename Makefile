@@ -51,8 +51,9 @@ soak-simulation: $(STAMP) ## Run SCHEDULES=10000 simulated schedules, from SEED=
 	@$(BIN)/python -m tests.simulation --schedules $(or $(SCHEDULES),10000) --processes 2 --seed-from $(or $(SEED),0) --mutations
 	@$(BIN)/python -m tests.simulation --schedules $(or $(SECOND_KIND),500) --processes 2 --seed-from $(or $(SEED),0) --second-kind
 
-soak-chats: $(STAMP) ## Run SCHEDULES=2000 simulated schedules of chat batches, from SEED=0 on, and take safeguards away one by one
+soak-chats: $(STAMP) ## Run SCHEDULES=2000 simulated schedules of chat batches, take safeguards away, and kill workers over ITEMS=5000
 	@$(BIN)/python -m tests.chats.simulation --schedules $(or $(SCHEDULES),2000) --processes 2 --seed-from $(or $(SEED),0) --mutations
+	@$(BIN)/python -m tests.chats.kills --items $(or $(ITEMS),5000) --seed $(or $(SEED),0)
 
 soak-kills: $(STAMP) ## Run ROUNDS=50 rounds of real commands that are killed, with the server and Postgres, from SEED=0 on
 	@$(BIN)/python -m tests.kills --rounds $(or $(ROUNDS),50) --seed-from $(or $(SEED),0)

@@ -23,13 +23,13 @@ from livedash_pipeline.chats.rules.turn_ends import ANSWERED, TOO_SHORT, Then, T
 from livedash_pipeline.chats.rules.turns import Source, input_hash, is_too_short, turn_body, turn_messages
 from livedash_pipeline.chats.steps.context import ChatContext, target_of
 from livedash_pipeline.chats.steps.sizes import size_of
-from livedash_pipeline.chats.steps.talk import WENT, Asked, Begun, Talk, Went, lease_of, spent_on
+from livedash_pipeline.chats.steps.talk import LEASE_MARGIN, WENT, Asked, Begun, Talk, Went, lease_of, spent_on
 from livedash_pipeline.chats.store import conversations, turns
 from livedash_pipeline.chats.store.batches import ChatBatch
 from livedash_pipeline.chats.store.conversations import Claim
 from livedash_pipeline.chats.store.moves import LockedBatch, Spent, count_moves, lock_batch
 from livedash_pipeline.chats.store.turns import Turn, TurnResult
-from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd
+from livedash_pipeline.ledger.rules.calls.call_ends import NOT_SENT, CallEnd
 from livedash_pipeline.ledger.steps.calls import calls as purchases
 from livedash_pipeline.ledger.store.calls import calls
 from livedash_pipeline.ledger.store.calls.calls import CallCost
@@ -80,12 +80,15 @@ class Asker:
             sources=sources,
             history=talk.history,
         )
+        begins = self._context.monotonic()
         begun = self._transaction(
             lambda connection, batch, now: self._begin(connection, batch, talk, turn, messages, sources, now)
         )
         if isinstance(begun, Asked):
             return begun
-        end = self._service.complete(begun.body)
+        # A process that was frozen since may have lost its lease: another worker asks then.
+        in_time = self._context.monotonic() - begins < LEASE_MARGIN / 2
+        end = self._service.complete(begun.body) if in_time else NOT_SENT
         return self._transaction(
             lambda connection, batch, now: self._take(connection, batch, talk, turn, begun, end, now)
         )

@@ -23,7 +23,7 @@ from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd
 from livedash_pipeline.ledger.store.calls.calls import CallCost
 
 # Beyond the longest time that a call may take (twice its time-out), so that a lease does not pass while its worker still waits.
-_LEASE_MARGIN = 30.0
+LEASE_MARGIN = 30.0
 
 
 class Went(StrEnum):
@@ -93,7 +93,7 @@ class Talk:
 
 def lease_of(batch: ChatBatch) -> float:
     """Seconds for which a worker holds a conversation: longer than one call can take."""
-    return 2 * batch.configuration.timeout_seconds + _LEASE_MARGIN
+    return 2 * batch.configuration.timeout_seconds + LEASE_MARGIN
 
 
 def spent_on(end: CallEnd, cost: CallCost | None) -> Spent:

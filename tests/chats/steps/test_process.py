@@ -186,6 +186,21 @@ def test_a_worker_whose_lease_passed_writes_nothing(engine: Engine, company: Com
     assert [tuple(row) for row in outcomes] == [("artifact_unavailable", "worker_lost"), ("parsed", None)]
 
 
+def test_a_worker_that_comes_late_to_its_call_sends_nothing(engine: Engine, company: Company) -> None:
+    chats = ScriptedChats()
+    frozen = iter([0.0, 0.0, 0.0, 0.0, 20.0])
+    # The fifth look at the clock is the one after the purchase was written down.
+    context = replace(chat_context(engine, chats), monotonic=lambda: next(frozen, 20.0))
+    batch_id = make_batch(context, company.slug, 1)
+    process_for_duration(context, batch_id, seconds=1, workers=1)
+    assert chats.sent == []
+    assert column(engine, batch_id, "attempts", "chats") == [0]
+    with engine.connect() as connection:
+        tried = connection.execute(text("SELECT outcome, total_cost_eur FROM ai_request_attempts")).all()
+    assert [tuple(row) for row in tried] == [("transient", None)]
+    assert process_for_duration(chat_context(engine, chats), batch_id, seconds=30).processed == 1
+
+
 def test_an_item_that_loses_its_workers_fails_in_the_end(engine: Engine, company: Company) -> None:
     class Killed(BaseException):
         pass

@@ -11,6 +11,7 @@ from livedash_pipeline.ledger.rules.calls.call_ends import (
     LOST_CALL,
     NO_REPLY,
     NOT_CONNECTED,
+    NOT_SENT,
     end_of_answer,
     end_of_failure,
 )
@@ -77,5 +78,6 @@ def test_a_failure_is_free_only_where_that_is_certain(
     assert end.holds is (outcome is Outcome.NOT_RUN)
 
 
-def test_a_lost_call_may_have_been_charged() -> None:
+def test_a_lost_call_may_have_been_charged_and_one_that_was_not_sent_is_free() -> None:
     assert LOST_CALL.outcome is Outcome.ARTIFACT_UNAVAILABLE
+    assert (NOT_SENT.outcome, NOT_SENT.is_free, NOT_SENT.holds) == (Outcome.TRANSIENT, True, False)

@@ -15,7 +15,7 @@ from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.rules.text import storable
 from livedash_pipeline.base.rules.token_usage import NO_USAGE, TokenUsage, read_usage
 from livedash_pipeline.ledger.rules.results.answer_bodies import read_answer
-from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind
+from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind, no_answer
 from livedash_pipeline.ledger.rules.service.remote_values import read_text
 
 NO_REPLY = "no_reply"
@@ -76,13 +76,20 @@ class CallEnd:
     @property
     def is_free(self) -> bool:
         """Whether it says nothing of this call: the service asked for fewer, or there was no connection."""
-        return self.paused or (self.failure is not None and self.failure.code == NOT_CONNECTED)
+        return self.paused or self.error_code == NOT_CONNECTED
 
 
 LOST_CALL = CallEnd(
     Outcome.ARTIFACT_UNAVAILABLE,
     error_code=LOST,
     error_message="Whoever made this call ended before writing its answer; it may have been charged.",
+)
+
+NOT_SENT = CallEnd(
+    Outcome.TRANSIENT,
+    error_code=NOT_CONNECTED,
+    error_message="Whoever was to make this call came too late to it, and sent nothing.",
+    failure=no_answer(FailureKind.UNREACHABLE, "nothing was sent"),
 )
 
 
