@@ -34,7 +34,14 @@ def test_a_token_is_shown_once_and_listed_by_its_beginning(livedash: Run, engine
     token = made["token"]
     assert made["secret"].startswith(token["prefix"])
     assert (token["role"], token["company"], token["revokedAt"]) == ("company", "acme", None)
-    assert token["scopes"] == ["sessions:read", "sessions:write", "sessions:erase", "results:read"]
+    assert token["scopes"] == [
+        "sessions:read",
+        "sessions:write",
+        "sessions:erase",
+        "results:read",
+        "chats:read",
+        "chats:write",
+    ]
     listed = livedash("token", "list", "--json")
     assert [list(row) for row in document_of(listed)["tokens"]] == [LISTED]
     assert made["secret"] not in listed.stdout

@@ -16,11 +16,17 @@ from livedash_pipeline.services.errors import ServiceError
 from tests.defs.world import SESSIONS, SLUG, World
 
 IMPORTED = [asset for step in IMPORT_STEPS for asset in step.assets]
-GROUPS = {asset.name: asset.group for asset in IMPORTED} | {"company_csv": "import"}
+GROUPS = {asset.name: asset.group for asset in IMPORTED} | {
+    "company_csv": "import",
+    "chat_batches": "chats",
+    "chat_results": "chats",
+}
 TABLES = {asset.name: asset.table for asset in IMPORTED} | {
     "submitted_batches": "ai_batch_requests",
     "ingested_results": "ai_request_attempts",
     "session_questions": "session_questions",
+    "chat_batches": "chat_batches",
+    "chat_results": "chat_interactions",
 }
 
 

@@ -91,7 +91,8 @@ def test_the_demo_is_done_when_nothing_is_left_to_do() -> None:
 def test_what_the_demo_waits_for_is_said_in_numbers() -> None:
     progress = replace(DONE, to_import=1, open_batches=2, finished_batches=3, unsettled=4)
     assert progress.waiting_for() == (
-        "1 companies to import, 0 requests to submit, 2 batches at the service, 3 to take in, 4 sessions not done"
+        "1 companies to import, 0 requests to submit, 2 batches at the service, 3 to take in, 4 sessions not done, "
+        "0 chat batches not ended"
     )
 
 
@@ -128,7 +129,8 @@ def test_an_empty_database_gives_an_empty_document_and_tables(
         assert read_figures(connection).messages == 0
     assert not progress.is_done
     document = demo_document(engine, progress)
-    assert list(document) == ["ok", "sessions", "messages", "rejects", "requests", "batches", "stages", "costEur"]
+    counted = ["sessions", "messages", "rejects", "requests", "batches", "stages", "costEur", "chatBatches"]
+    assert list(document) == ["ok", *counted]
     assert (document["sessions"], document["costEur"]) == (0, "0")
     print_tables(engine, Display(plain=True, quiet=False).console)
     assert "Sessions per stage" in capsys.readouterr().err

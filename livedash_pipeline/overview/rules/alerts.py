@@ -40,6 +40,15 @@ JOB_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
         "import_companies": Remedy(
             "What was not imported is tried again by itself, later after each failure.", "livedash company list"
         ),
+        "create_chat_batch": Remedy(
+            "Nothing of the file was taken: read which lines are wrong, mend it, and make the batch again.",
+            "livedash chat-batch list",
+        ),
+        "process_chat_batch": Remedy(
+            "What was asked is kept, and `chat_batch_sensor` goes on by itself; a slice by hand says what stands in the way.",
+            "livedash chat-batch list --status processing",
+        ),
+        "cancel_chat_batch": Remedy("Cancel it again: that changes nothing twice.", "livedash chat-batch list"),
         "submit_batches": Remedy(
             "Nothing is sent twice, and what may be sent is tried again by itself; see what is held back, and why.",
             "livedash submit --dry-run",

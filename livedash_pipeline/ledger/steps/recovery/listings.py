@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from livedash_pipeline.ledger.rules.recovery.evidence import Tag
 from livedash_pipeline.ledger.rules.service.listing import CONTRADICTION, Listing, ListingWatch, merged, tells_nothing
 from livedash_pipeline.ledger.rules.service.remote import RemoteBatch
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
@@ -61,16 +62,16 @@ def read_listing(
     return Listing(batches, watch.flaw, is_exhausted=not stopped)
 
 
-def read_in_two_ways(context: BatchContext, since: datetime, *, timeout: float | None = None) -> Listing:
+def read_in_two_ways(context: BatchContext, since: datetime, sought: Tag, *, timeout: float | None = None) -> Listing:
     """As `read_listing`, in pages of two sizes: what is left out where a page begins shows where none does.
 
     What either shows is returned. One that shows a batch of the time in question which the other leaves out contradicts itself,
-    unless it was made since the first was read.
+    unless it was made since the first was read. A first look that shows what is sought is enough.
 
     Raises:
         ServiceError: A page could not be had.
     """
     first = read_listing(context, since, timeout=timeout)
-    if first.flaw is not None:
+    if first.flaw is not None or any(sought.is_on(remote) for remote in first.batches):
         return first
     return merged(first, read_listing(context, since, timeout=timeout, limit=OTHER_PAGE), since)

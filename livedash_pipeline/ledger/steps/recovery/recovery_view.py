@@ -61,7 +61,7 @@ class RecoveryView:
         """Batches made since a moment of the service's clock, and further back to the newest witness from before the create."""
         earlier = witnesses.earlier[:1] if witnesses is not None else ()
         back = min([since, *(own.made_at - CLOCK_SLACK for own in earlier)])
-        return read_in_two_ways(self.context, back, timeout=self.timeout)
+        return read_in_two_ways(self.context, back, self.taken.tag, timeout=self.timeout)
 
     def absence(self, listing: Listing, witnesses: Witnesses, since: datetime, *, note: str = "") -> Absence:
         """What it proves that a listing does not show the batch; asks for those of ours that it does not show either.
