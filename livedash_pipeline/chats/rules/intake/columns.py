@@ -53,21 +53,6 @@ def question_names() -> frozenset[str]:
     return frozenset(QUESTION_NAMES)
 
 
-def distinct_names(columns: Sequence[str]) -> tuple[str, ...]:
-    """The headers as keys of an object: a repeated one gets a number, `a`, `a (2)`, and never takes one that is given."""
-    taken, found = set(columns), list[str]()
-    seen = set[str]()
-    numbers = Counter[str]()
-    for name in columns:
-        free = name
-        while free in seen or (free != name and free in taken):
-            numbers[name] += 1
-            free = f"{name} ({numbers[name] + 1})"
-        seen.add(free)
-        found.append(free)
-    return tuple(found)
-
-
 def read_header(line: int | None, header: Sequence[str], findings: Findings) -> Columns:
     """The columns of a header on a line; without exactly one question column there is an error."""
     plain = [plain_name(cell) for cell in header]
