@@ -33,7 +33,7 @@ from livedash_pipeline.base.store.tables import (
     chats,
 )
 from livedash_pipeline.chats.rules.turn_ends import ANSWERED, state_of_chat
-from livedash_pipeline.ledger.rules.calls.call_ends import LOST, NOT_CONNECTED
+from livedash_pipeline.ledger.rules.calls.call_ends import LOST, TOO_LATE
 from livedash_pipeline.local.batch_api.answering.questions import answer_question
 from tests.chats.simulation.batch_side import LineKeepingService
 from tests.chats.simulation.provider import Call, Provider
@@ -208,7 +208,7 @@ def _calls(books: _Books) -> Iterator[str]:
         lost = each.outcome == Outcome.ARTIFACT_UNAVAILABLE and each.error_code == LOST
         if lost and each.settled_at - each.created_at < _LEASE:
             yield f"try {each.id} was given up after {each.settled_at - each.created_at}"
-        unsent = each.outcome == Outcome.TRANSIENT and each.error_code == NOT_CONNECTED
+        unsent = each.outcome == Outcome.TRANSIENT and each.error_code == TOO_LATE
         if bool(made[each.id]) is unsent and not lost:
             yield f"try {each.id} is {each.outcome}, and {len(made[each.id])} calls were made for it"
         for call in made[each.id]:

@@ -24,6 +24,9 @@ NO_REPLY = "no_reply"
 NOT_CONNECTED = "not_connected"
 """There was no connection, so that nothing was sent."""
 
+TOO_LATE = "not_sent"
+"""Whoever was to make the call came to it when somebody else may have been asking already."""
+
 LOST = "worker_lost"
 """Whoever made the call ended before writing what came of it."""
 
@@ -76,7 +79,7 @@ class CallEnd:
     @property
     def is_free(self) -> bool:
         """Whether it says nothing of this call: the service asked for fewer, or there was no connection."""
-        return self.paused or self.error_code == NOT_CONNECTED
+        return self.paused or self.error_code in (NOT_CONNECTED, TOO_LATE)
 
 
 LOST_CALL = CallEnd(
@@ -87,7 +90,7 @@ LOST_CALL = CallEnd(
 
 NOT_SENT = CallEnd(
     Outcome.TRANSIENT,
-    error_code=NOT_CONNECTED,
+    error_code=TOO_LATE,
     error_message="Whoever was to make this call came too late to it, and sent nothing.",
     failure=no_answer(FailureKind.UNREACHABLE, "nothing was sent"),
 )
