@@ -17,7 +17,19 @@ from livedash_pipeline.logs import configure_logging
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.site import Site, prepared_site
 
-NAMES = ("start", "import", "reimport", "transcripts", "lines", "ingest", "poll", "requeue", "http", "submissions")
+NAMES = (
+    "start",
+    "import",
+    "reimport",
+    "transcripts",
+    "lines",
+    "ingest",
+    "poll",
+    "requeue",
+    "http",
+    "submissions",
+    "chats",
+)
 
 
 def bench(name: str) -> Callable[[Site, int], list[Figure]]:
