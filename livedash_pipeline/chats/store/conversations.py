@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, text, update
+from sqlalchemy import Connection, Update, bindparam, func, or_, select, text, update
 
 from livedash_pipeline.base.rules.chat_states import ChatState, Tier
 from livedash_pipeline.base.store.tables import chat_batches, chats
@@ -20,6 +20,15 @@ from livedash_pipeline.chats.store.moves import LockedBatch, Spent, count_moves
 _chats = chats.c
 # Counts what is under way of a provider, one counter at a time.
 _LOCK_PROVIDER = text("SELECT pg_advisory_xact_lock(hashtextextended('livedash chats ' || CAST(:provider AS text), 0))")
+# What a worker holds: nothing is written past another's fence. Built once; the columns are those of the parameters.
+_HELD = (
+    (_chats.id == bindparam("held_id"))
+    & (_chats.fence == bindparam("held_fence"))
+    & (_chats.state == ChatState.PROCESSING)
+)
+_LOCK_HELD = select(_chats.id).where(_HELD).with_for_update()
+_WRITE = update(chats).where(_HELD)
+_WRITE_UNCOUNTED = _WRITE.values(attempts=func.greatest(_chats.attempts - 1, 0))
 
 
 @dataclass(frozen=True)
@@ -86,8 +95,8 @@ def hold(connection: Connection, claim: Claim, *, lease: float, now: datetime) -
 
 def is_held(connection: Connection, claim: Claim) -> bool:
     """Whether a conversation is still its worker's, whose row is then locked until the transaction ends."""
-    query = select(_chats.id).where(_held(claim)).with_for_update()
-    return connection.execute(query).first() is not None
+    held = {"held_id": claim.chat_id, "held_fence": claim.fence}
+    return connection.execute(_LOCK_HELD, held).first() is not None
 
 
 def forgive_tries(connection: Connection, claim: Claim) -> None:
@@ -112,10 +121,10 @@ def put_back(
     moved = _write(
         connection,
         claim,
+        _WRITE if counted else _WRITE_UNCOUNTED,
         state=state,
         lease_until=None,
         next_try_at=None if batch.is_cancelling else next_try_at,
-        attempts=_chats.attempts if counted else func.greatest(_chats.attempts - 1, 0),
         outcome_code=code,
         error_message=message,
         completed_at=now if batch.is_cancelling else None,
@@ -185,9 +194,6 @@ def next_due(connection: Connection, batch_id: UUID) -> tuple[int, datetime | No
 _OPEN = (ChatState.PENDING, ChatState.PROCESSING)
 
 
-def _held(claim: Claim) -> ColumnElement[bool]:
-    return (_chats.id == claim.chat_id) & (_chats.fence == claim.fence) & (_chats.state == ChatState.PROCESSING)
-
-
-def _write(connection: Connection, claim: Claim, **values: Any) -> bool:
-    return connection.execute(update(chats).where(_held(claim)).values(**values)).rowcount == 1
+def _write(connection: Connection, claim: Claim, statement: Update = _WRITE, **values: Any) -> bool:
+    held = {"held_id": claim.chat_id, "held_fence": claim.fence}
+    return connection.execute(statement, {**held, **values}).rowcount == 1

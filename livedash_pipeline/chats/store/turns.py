@@ -11,10 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.base.rules.chat_states import ChatState
@@ -27,6 +26,19 @@ from livedash_pipeline.chats.store.batches import NewChat, NewTurn
 _turns = chat_interactions.c
 _requests = ai_processing_requests.c
 _OPEN = text("processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')")
+# An answer is written once; the columns are those of the parameters.
+_END = update(chat_interactions).where(_turns.id == bindparam("turn_id"), _turns.outcome_code.is_(None))
+_ASKED_AGAIN = (
+    "by_call", "processing_status", "model", "prompt_version", "transcript_hash", "input_hash", "body_bytes",
+    "token_estimate", "max_output_tokens", "updated_at",
+)  # fmt: skip
+_REQUEST = insert(ai_processing_requests)
+_CALL = _REQUEST.on_conflict_do_update(
+    index_elements=["subject_id", "processing_type"],
+    index_where=_OPEN,
+    set_={column: _REQUEST.excluded[column] for column in _ASKED_AGAIN},
+    where=_requests.by_call | (_requests.processing_status == RequestStatus.PENDING_BATCHING),
+).returning(_requests.id)
 
 
 @dataclass(frozen=True)
@@ -87,23 +99,20 @@ def begin_turn(
 
 def end_turn(connection: Connection, turn_id: UUID, result: TurnResult, *, now: datetime) -> bool:
     """Writes how a turn ended; False where it has ended before: an answer is written once."""
-    ended = connection.execute(
-        update(chat_interactions)
-        .where(_turns.id == turn_id, _turns.outcome_code.is_(None))
-        .values(
-            outcome_code=result.code,
-            error_message=result.error_message,
-            answer=result.answer,
-            model=result.model,
-            applied_overrides=result.applied_overrides,
-            input_tokens=result.input_tokens,
-            output_tokens=result.output_tokens,
-            cost_usd=result.cost_usd,
-            usd_eur=result.usd_eur,
-            cost_eur=result.cost_eur,
-            completed_at=now,
-        )
-    )
+    values = {
+        "outcome_code": result.code,
+        "error_message": result.error_message,
+        "answer": result.answer,
+        "model": result.model,
+        "applied_overrides": result.applied_overrides,
+        "input_tokens": result.input_tokens,
+        "output_tokens": result.output_tokens,
+        "cost_usd": result.cost_usd,
+        "usd_eur": result.usd_eur,
+        "cost_eur": result.cost_eur,
+        "completed_at": now,
+    }
+    ended = connection.execute(_END, {"turn_id": turn_id, **values})
     return ended.rowcount == 1
 
 
@@ -129,7 +138,13 @@ def call_request(
     now: datetime,
 ) -> UUID | None:
     """The request by which a turn's answer is bought by calls; None where a batch of the ledger is asking it right now."""
-    values: dict[str, Any] = {
+    values = {
+        "chat_interaction_id": turn_id,
+        "company_id": company_id,
+        "processing_type": KIND,
+        "requested_at": now,
+        "by_call": True,
+        "processing_status": RequestStatus.BATCHING_IN_PROGRESS,
         "model": model,
         "prompt_version": LAYOUT,
         "transcript_hash": input_hash,
@@ -139,18 +154,7 @@ def call_request(
         "max_output_tokens": size.max_output_tokens,
         "updated_at": now,
     }
-    by_call = {"by_call": True, "processing_status": RequestStatus.BATCHING_IN_PROGRESS}
-    added = insert(ai_processing_requests).values(
-        chat_interaction_id=turn_id, company_id=company_id, processing_type=KIND, requested_at=now, **by_call, **values
-    )
-    found: UUID | None = connection.execute(
-        added.on_conflict_do_update(
-            index_elements=["subject_id", "processing_type"],
-            index_where=_OPEN,
-            set_={**by_call, **values},
-            where=_requests.by_call | (_requests.processing_status == RequestStatus.PENDING_BATCHING),
-        ).returning(_requests.id)
-    ).scalar_one_or_none()
+    found: UUID | None = connection.execute(_CALL, values).scalar_one_or_none()
     return found
 
 
