@@ -24,17 +24,24 @@ class Deadline:
     """Shuts the sockets of the calls that it watches when its seconds have passed, also while a server dribbles bytes.
 
     Give `attach` to an HTTP client as a request hook, or `trace` to a request as the extension of that name, and make the call
-    inside `with`. Connections must be fresh, since a socket is learnt about when it is connected. After the deadline no request
+    inside `with`. Connections must be fresh, since a socket is learnt about when it is connected, or of a client that gives the
+    same list of `sockets` to the deadline of each of its calls, of which there is one at a time. After the deadline no request
     is sent any more; `passed` tells whether an error was caused here.
     """
 
-    def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sockets: list[socket.socket] | None = None,
+    ) -> None:
         self._clock = clock
         self._ends_at = clock() + seconds
         self._timer = threading.Timer(seconds, self._cut)
         self._timer.daemon = True
         self._lock = threading.Lock()
-        self._sockets: list[socket.socket] = []
+        self._sockets = [] if sockets is None else sockets
 
     def __enter__(self) -> Deadline:
         self._timer.start()
@@ -59,6 +66,8 @@ class Deadline:
         with self._lock:
             if connected:
                 found = info["return_value"].get_extra_info("socket")
+                # Closed ones, and those that became TLS sockets, have no descriptor any more.
+                self._sockets[:] = [known for known in self._sockets if known.fileno() >= 0]
                 if isinstance(found, socket.socket):
                     self._sockets.append(found)
             passed = self.passed

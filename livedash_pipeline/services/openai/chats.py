@@ -5,6 +5,8 @@ Add nothing that repeats: an answer that was lost may have been paid for, and wh
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,16 +15,26 @@ from typing import Any, Self
 import httpx2
 
 from livedash_pipeline.base.rules.endpoints import endpoint_of
+from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.ledger.rules.calls.call_ends import NOT_CONNECTED, CallEnd, end_of_answer, end_of_failure
 from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind, no_answer
 from livedash_pipeline.ledger.rules.service.gateway import ModelCheck
 from livedash_pipeline.services.openai.answers import read_document
-from livedash_pipeline.services.openai.client import CONNECT_TIMEOUT, ClientError, Server, failure_of
+from livedash_pipeline.services.openai.client import CONNECT_TIMEOUT, Client, ClientError, Server, failure_of
 from livedash_pipeline.services.openai.gateway import OpenAIGateway
 
 # Far above the longest answer of any model; what is longer is no answer.
 MOST_BYTES = 8 * 1024 * 1024
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+
+
+class _Threads(threading.local):
+    """What each thread has of its own: a client, its sockets, and the deadline of the call under way."""
+
+    def __init__(self) -> None:
+        self.client: Client | None = None
+        self.sockets: list[socket.socket] = []
+        self.watch: Deadline
 
 
 class OpenAIChats:
@@ -31,9 +43,8 @@ class OpenAIChats:
     Args:
         base_url: Address with the API's path.
         api_key: Sent as a bearer token.
-        timeout: Seconds for each call, and for each wait within one.
+        timeout: Seconds for each call as a whole.
         on_failure: Told of every call that failed.
-        clock: Measures seconds.
     """
 
     def __init__(
@@ -43,46 +54,53 @@ class OpenAIChats:
         *,
         timeout: float,
         on_failure: Callable[[ApiFailure], None] = lambda _failure: None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.endpoint = endpoint_of(base_url)
         self._server = Server(base_url, api_key, timeout)
-        self._http = self._server.connections()
-        self._client = self._server.client(self._http)
         self._on_failure = on_failure
-        self._clock = clock
+        self._threads = _Threads()
+        self._opened: list[httpx2.Client] = []
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        with self._lock:
+            for http in self._opened:
+                http.close()
 
     def check_model(self, model: str) -> ModelCheck:
         """Ask whether the key may use a model, which is free."""
-        gateway = OpenAIGateway(self._server, self._http, time.sleep, self._on_failure)
-        return gateway.check_model(model, timeout=CONNECT_TIMEOUT * 2)
+        with self._server.connections() as http:
+            gateway = OpenAIGateway(self._server, http, time.sleep, self._on_failure)
+            return gateway.check_model(model, timeout=CONNECT_TIMEOUT * 2)
 
     def complete(self, body: Mapping[str, Any]) -> CallEnd:
         """Buy one answer; every way in which that can end is a value.
 
-        It takes at most twice the time-out: a server that dribbles bytes is left at the first byte after it.
+        It is over after the time-out, also where a server dribbles its headers, its answer or its refusal byte by byte.
         """
-        try:
-            content, request_id = self._content(body)
-            document = read_document(content)
-        except ValueError as error:
-            return self._failed(no_answer(FailureKind.BROKEN, str(error)))
-        except ClientError as error:
-            failure = failure_of(error, self.endpoint, secret=self._server.api_key)
-            never_sent = isinstance(error.__cause__ or error, _NEVER_SENT)
-            return self._failed(replace(failure, code=NOT_CONNECTED) if never_sent else failure)
-        return end_of_answer(document, request_id)
+        timeout = self._server.timeout
+        with Deadline(timeout, sockets=self._threads.sockets) as watch:
+            self._threads.watch = watch
+            try:
+                content, request_id = self._content(body)
+                document = read_document(content)
+            except ValueError as error:
+                return self._failed(no_answer(FailureKind.BROKEN, str(error)))
+            except ClientError as error:
+                failure = failure_of(error, self.endpoint, secret=self._server.api_key)
+                if isinstance(error.__cause__ or error, _NEVER_SENT):
+                    failure = replace(failure, code=NOT_CONNECTED)
+                elif watch.passed and failure.status is None:
+                    failure = no_answer(FailureKind.TIMEOUT, f"no complete answer within {timeout:g} s")
+                return self._failed(failure)
+            return end_of_answer(document, request_id)
 
     def _content(self, body: Mapping[str, Any]) -> tuple[bytes, str | None]:
-        ends_at = self._clock() + self._server.timeout
         extra = {name: value for name, value in body.items() if name not in ("model", "messages")}
-        create = self._client.chat.completions.with_streaming_response.create
+        create = self._client().chat.completions.with_streaming_response.create
         chunks: list[bytes] = []
         size = 0
         with create(model=body["model"], messages=body["messages"], extra_body=extra) as response:
@@ -91,9 +109,17 @@ class OpenAIChats:
                 size += len(chunk)
                 if size > MOST_BYTES:
                     raise ValueError(f"the answer is longer than {MOST_BYTES} bytes")
-                if self._clock() > ends_at:
-                    raise httpx2.ReadTimeout(f"no complete answer within {self._server.timeout:g} s")
             return b"".join(chunks), response.headers.get("x-request-id")
+
+    def _client(self) -> Client:
+        """The client of this thread, whose connections are kept between calls and watched in each."""
+        threads = self._threads
+        if threads.client is None:
+            http = self._server.connections(attach=lambda request: threads.watch.attach(request))
+            threads.client = self._server.client(http)
+            with self._lock:
+                self._opened.append(http)
+        return threads.client
 
     def _failed(self, failure: ApiFailure) -> CallEnd:
         self._on_failure(failure)

@@ -6,7 +6,7 @@ has to be classified by `failure_of`, and a test that lists them all says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import httpx2
@@ -19,6 +19,9 @@ from livedash_pipeline.services.openai.answers import read_failure
 from livedash_pipeline.tls import machine_authorities
 
 CONNECT_TIMEOUT = 5.0
+
+MOST_OF_A_REFUSAL = 64 * 1024
+"""Bytes as they were sent; compressed as well as can be they are 64 MB."""
 
 Client = OpenAI
 ClientError = (OpenAIError, httpx2.HTTPError)
@@ -33,15 +36,18 @@ class Server:
     api_key: str = field(repr=False)
     timeout: float
 
-    def connections(self, watch: Deadline | None = None) -> httpx2.Client:
-        """A new pool of connections, watched by a deadline if one is given; to be closed by the caller."""
+    def connections(
+        self, watch: Deadline | None = None, *, attach: Callable[[httpx2.Request], None] | None = None
+    ) -> httpx2.Client:
+        """A new pool of connections, watched by a deadline or by what `attach` gives each request; to be closed by the caller."""
+        watching = watch.attach if watch else attach
         # A proxy of the environment has no way to a server on this machine.
         trust_env = not is_loopback(httpx2.URL(self.base_url).host)
         return DefaultHttpxClient(
             timeout=httpx2.Timeout(self.timeout, connect=min(CONNECT_TIMEOUT, self.timeout)),
             trust_env=trust_env,
             verify=machine_authorities(trust_env=trust_env),
-            event_hooks={"request": [watch.attach]} if watch else None,
+            event_hooks={"request": [watching] if watching else [], "response": [_bound_refusal]},
         )
 
     def client(self, http_client: httpx2.Client) -> OpenAI:
@@ -56,6 +62,30 @@ class Server:
         # Taken from OPENAI_ORG_ID and the like, which are no settings of ours and would send batches to another account.
         client.organization = client.project = client.admin_api_key = None
         return client
+
+
+class _Bounded(httpx2.SyncByteStream):
+    """The body of a refusal, of which no more is read than a few sentences need."""
+
+    def __init__(self, stream: httpx2.SyncByteStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._stream:
+            size += len(chunk)
+            if size > MOST_OF_A_REFUSAL:
+                raise httpx2.ReadError(f"a refusal is longer than {MOST_OF_A_REFUSAL} bytes")
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _bound_refusal(response: httpx2.Response) -> None:
+    """The client library reads the body of every answer but a success whole, however long it is."""
+    if not response.is_success and isinstance(response.stream, httpx2.SyncByteStream):
+        response.stream = _Bounded(response.stream)
 
 
 def failure_of(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
 
 from livedash_pipeline.base.rules.outcomes import Outcome
-from livedash_pipeline.ledger.rules.service.failures import ApiFailure
+from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind
 from livedash_pipeline.local.batch_api.faults.script import parse_script
 from livedash_pipeline.local.batch_api.server import RunningServer
 from livedash_pipeline.services.openai.chats import MOST_BYTES, OpenAIChats
+from tests.services.openai.scripted_http import listening
 
 pytest_plugins = ["tests.support.fixtures"]
 BODY = {
@@ -115,3 +117,46 @@ def test_an_answer_without_end_is_left(monkeypatch: pytest.MonkeyPatch, chats: O
     end = chats.complete(BODY)
     assert end.outcome is Outcome.ARTIFACT_UNAVAILABLE
     assert "longer than" in (end.error_message or "")
+
+
+@pytest.mark.parametrize(
+    "dribbled",
+    [b"HTTP/1.1 200 OK\r\nx-note: ", b"HTTP/1.1 500 Broken\r\ncontent-length: 9000\r\n\r\n"],
+    ids=["headers", "refusal"],
+)
+def test_a_server_that_dribbles_is_left_after_the_time_out(dribbled: bytes) -> None:
+    over = threading.Event()
+
+    def dribble(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(dribbled)
+        with suppress(OSError):
+            while not over.wait(0.05):
+                client.sendall(b"a")
+
+    with listening(dribble) as address, OpenAIChats(address, "test-key", timeout=0.5) as chats:
+        for _ in range(2):
+            end = chats.complete(BODY)
+            assert (end.outcome, end.failure and end.failure.kind) == (
+                Outcome.ARTIFACT_UNAVAILABLE,
+                FailureKind.TIMEOUT,
+            )
+        over.set()
+
+
+def test_no_more_of_a_refusal_is_read_than_sentences_need() -> None:
+    sent = []
+
+    def flood(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(b"HTTP/1.1 500 Broken\r\ncontent-length: 90000000\r\n\r\n")
+        with suppress(OSError):
+            for _ in range(90):
+                client.sendall(b"a" * 1_000_000)
+                sent.append(1)
+
+    with listening(flood) as address, OpenAIChats(address, "test-key", timeout=30) as chats:
+        end = chats.complete(BODY)
+    assert end.outcome is Outcome.ARTIFACT_UNAVAILABLE
+    assert "longer than" in (end.error_message or "")
+    assert len(sent) < 90
