@@ -56,6 +56,8 @@ class Round:
         document = worker.document()
         if document is None:
             raise RuntimeError(f"livedash {' '.join(arguments)}: {worker.stderr.read_text()[-2000:]}")
+        if not document["ok"]:
+            self.violations.append(f"livedash {' '.join(arguments)}: {document['error']}")
         return document
 
     def start(self, *arguments: str) -> Worker:
@@ -189,7 +191,7 @@ def _cancel(world: Round) -> None:
     until = time.monotonic() + 120
     while world.row().status != "CANCELLED":
         if time.monotonic() > until:
-            world.violations.append("a cancelled batch did not end")
+            world.violations.append(f"a cancelled batch did not end: it is {world.row().status}")
             return
         # A killed worker's lease passes only while somebody looks.
         world.run("chat-batch", "process", world.batch_id, "--seconds", "1")
