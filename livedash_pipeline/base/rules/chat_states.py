@@ -53,10 +53,11 @@ CHAT_BATCH_MOVES: Mapping[ChatBatchStatus, frozenset[ChatBatchStatus]] = {
     _B.CREATED: frozenset({_B.PROCESSING, _B.CANCELLED}),
     _B.PROCESSING: frozenset({_B.CANCELLING, _B.CANCELLED, _B.COMPLETED, _B.COMPLETED_WITH_FAILURES, _B.FAILED}),
     _B.CANCELLING: frozenset({_B.CANCELLED}),
-    # What was cancelled or failed is resumed on demand; a requeued request of the ledger opens its batch again.
+    # What was cancelled or failed is resumed on demand; a requeued request of the ledger opens its batch again, and an answer
+    # that shows late changes what its end was.
     _B.CANCELLED: frozenset({_B.PROCESSING}),
-    _B.FAILED: frozenset({_B.PROCESSING}),
-    _B.COMPLETED_WITH_FAILURES: frozenset({_B.PROCESSING}),
+    _B.FAILED: frozenset({_B.PROCESSING, _B.COMPLETED, _B.COMPLETED_WITH_FAILURES}),
+    _B.COMPLETED_WITH_FAILURES: frozenset({_B.PROCESSING, _B.COMPLETED}),
     _B.COMPLETED: frozenset(),
 }
 
@@ -65,7 +66,8 @@ CHAT_MOVES: Mapping[ChatState, frozenset[ChatState]] = {
     _S.PENDING: frozenset({_S.PROCESSING, _S.CANCELLED, _S.SKIPPED}),
     _S.PROCESSING: frozenset({_S.PENDING, _S.COMPLETED, _S.FAILED, _S.SKIPPED, _S.CANCELLED}),
     _S.CANCELLED: frozenset({_S.PENDING}),
-    _S.FAILED: frozenset({_S.PENDING}),
+    # By the ledger's batches: a late answer, and a request that is put back.
+    _S.FAILED: frozenset({_S.PENDING, _S.PROCESSING, _S.COMPLETED}),
     _S.SKIPPED: frozenset(),
     _S.COMPLETED: frozenset(),
 }

@@ -28,6 +28,10 @@ DEFAULT_PROMPT_VERSION = "1"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
+OWN_KEY = "OPENAI_API_KEY"
+"""The variable with the key that batches of the ledger are bought with."""
+
+
 class Provider(BaseModel):
     """One provider, by the keys of its table in the file.
 
@@ -46,7 +50,7 @@ class Provider(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base_url: str
-    api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "OPENAI_API_KEY"
+    api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = OWN_KEY
     model: Annotated[str, Field(min_length=1, max_length=200)]
     parameters: dict[str, Any] = Field(default_factory=dict)
     system_prompt: Annotated[str, Field(max_length=100_000)] = DEFAULT_PROMPT

@@ -64,6 +64,10 @@ class Pace:
     per_minute: int | None
     next_at: float = field(default=0.0)
 
+    def wait(self, now: float) -> float:
+        """Seconds that a call would have to wait now; no moment is taken."""
+        return 0.0 if self.per_minute is None else max(self.next_at - now, 0.0)
+
     def take(self, now: float) -> float:
         """Seconds to wait before a call that is to begin at `now`; its moment is taken."""
         if self.per_minute is None:

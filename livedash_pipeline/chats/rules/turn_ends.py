@@ -47,17 +47,22 @@ class TurnEnd:
     counts: bool
 
 
-def end_of_turn(outcome: Outcome, *, is_free: bool, attempts: int, max_attempts: int) -> TurnEnd:
+def end_of_turn(
+    outcome: Outcome, *, is_free: bool, attempts: int, max_attempts: int, may_be_its_own: bool = False
+) -> TurnEnd:
     """What one call means, with `attempts` tries used, this one included.
 
     An answer that was paid for is final, whatever it is worth. What may have been paid for is asked again, as the ledger
-    counts it as bought, until the tries are used up. A refusal that concerns every call uses none up; nor does what `is_free`:
-    a request for fewer calls, and a call for which there was no connection.
+    counts it as bought, until the tries are used up. A refusal that concerns every call uses none up, unless it
+    `may_be_its_own`: some services refuse one question in the same words as a key. Nor does what `is_free`: a request for fewer
+    calls, and a call for which there was no connection.
     """
     code = str(outcome)
     match outcome:
         case Outcome.PARSED:
             return TurnEnd(Then.ENDED, ANSWERED, counts=True)
+        case Outcome.NOT_RUN if may_be_its_own:
+            return TurnEnd(Then.ENDED if attempts >= max_attempts else Then.HELD, code, counts=True)
         case Outcome.NOT_RUN:
             return TurnEnd(Then.HELD, code, counts=False)
         case Outcome.TRANSIENT if is_free:

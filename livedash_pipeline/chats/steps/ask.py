@@ -8,6 +8,7 @@ ours. Add what happens around a turn here; what its end means is `chats.rules.tu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -23,7 +24,17 @@ from livedash_pipeline.chats.rules.turn_ends import ANSWERED, TOO_SHORT, Then, T
 from livedash_pipeline.chats.rules.turns import Source, input_hash, is_too_short, turn_body, turn_messages
 from livedash_pipeline.chats.steps.context import ChatContext, target_of
 from livedash_pipeline.chats.steps.sizes import size_of
-from livedash_pipeline.chats.steps.talk import LEASE_MARGIN, WENT, Asked, Begun, Talk, Went, lease_of, spent_on
+from livedash_pipeline.chats.steps.talk import (
+    COMPANY_IS_OFF,
+    LEASE_MARGIN,
+    WENT,
+    Asked,
+    Begun,
+    Talk,
+    Went,
+    lease_of,
+    spent_on,
+)
 from livedash_pipeline.chats.store import conversations, turns
 from livedash_pipeline.chats.store.batches import ChatBatch
 from livedash_pipeline.chats.store.conversations import Claim
@@ -53,20 +64,27 @@ class Asker:
         self._search = context.search(batch.configuration)
         self._max_attempts = context.settings.livedash_max_attempts
 
-    def ask(self, claim: Claim) -> Asked:
-        """Asks what is left of a conversation, and ends it or puts it back."""
+    def ask(self, claim: Claim, goes_on: Callable[[], bool] = lambda: True) -> Asked:
+        """Asks what is left of a conversation, and ends it or puts it back, as it is once `goes_on` says no between two turns."""
         with self._context.engine.connect() as connection:
             talk = Talk(claim, turns.read_turns(connection, claim.chat_id))
+        asked_one = False
         for turn in talk.turns:
             if turn.outcome_code is not None:
                 talk.note(turn, turn.outcome_code, turn.answer)
             elif is_too_short(turn.question):
                 talk.note(turn, TOO_SHORT, None)
                 talk.too_short.append(turn.id)
+            elif asked_one and not goes_on():
+                return self._transaction(
+                    lambda connection, batch, now: self._put_back(connection, batch, talk, None, counted=False, now=now)
+                )
             else:
                 asked = self._ask_turn(talk, turn)
                 if asked is not None:
                     return asked
+                # As the row says since: the turns after an answered one have all tries again.
+                talk.claim, asked_one = replace(talk.claim, attempts=1), True
         return self._transaction(lambda connection, batch, now: self._end(connection, batch, talk, now=now))
 
     def _ask_turn(self, talk: Talk, turn: Turn) -> Asked | None:
@@ -107,7 +125,7 @@ class Asker:
             return Asked(Went.LOST)
         if batch.status is not ChatBatchStatus.PROCESSING:
             return self._put_back(connection, batch, talk, None, counted=False, now=now)
-        reason = purchases.holding(connection, self._target, now=now)
+        reason = purchases.holding(connection, self._target, now=now) if batch.company_works else COMPANY_IS_OFF
         if reason is not None:
             return self._put_back(connection, batch, talk, None, counted=False, now=now, reason=reason)
         digest = input_hash(self._configuration, messages)
@@ -160,7 +178,11 @@ class Asker:
             count_moves(connection, batch, {}, now=now, spent=spent)
             return Asked(Went.LOST)
         verdict = turn_ends.end_of_turn(
-            end.outcome, is_free=end.is_free, attempts=talk.claim.attempts, max_attempts=self._max_attempts
+            end.outcome,
+            is_free=end.is_free,
+            may_be_its_own=end.may_be_its_own,
+            attempts=talk.claim.attempts,
+            max_attempts=self._max_attempts,
         )
         if verdict.then is not Then.ENDED:
             if verdict.counts:
@@ -239,9 +261,13 @@ class Asker:
             code=verdict.code,
             message=end.error_message,
             spent=spent,
-            reason=end.error_message if verdict.then is Then.HELD else None,
+            reason=self._refused(end) if verdict.then is Then.HELD else None,
         )
         return Asked(asked.went, asked.reason, troubled=verdict.then is Then.AGAIN and not end.paused)
+
+    def _refused(self, end: CallEnd) -> str:
+        """Why nothing may be asked, without the service's own words, which may quote a question."""
+        return f"{self._configuration.endpoint} refuses {self._configuration.model} ({end.error_code})."
 
     def _put_back(
         self,

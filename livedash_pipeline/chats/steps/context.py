@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.rules.endpoints import key_fingerprint
 from livedash_pipeline.base.store.connect import database_now
-from livedash_pipeline.chats.rules.providers import DEFAULT_PROVIDER, Configuration, Provider, read_providers
+from livedash_pipeline.chats.rules.providers import DEFAULT_PROVIDER, OWN_KEY, Configuration, Provider, read_providers
 from livedash_pipeline.chats.rules.services import ChatService, Search
 from livedash_pipeline.chats.store.search import PostgresSearch
 from livedash_pipeline.errors import SettingsError, UsageError
@@ -114,7 +114,7 @@ class ChatContext:
                 f"The provider {configuration.provider!r} is not configured any more.",
                 remedy="Describe it again in the file of LIVEDASH_CHAT_PROVIDERS; the batch keeps all but the key.",
             )
-        own = self.settings.openai_api_key if known.api_key_env == "OPENAI_API_KEY" else None
+        own = self.settings.openai_api_key if known.api_key_env == OWN_KEY else None
         key = own or self.environ.get(known.api_key_env, "").strip()
         if not key:
             raise SettingsError(

@@ -17,6 +17,7 @@ from livedash_pipeline.base.store.company_values import LONGEST_OVERRIDE
 from livedash_pipeline.chats.rules.intake.rows import UnusableFile
 from livedash_pipeline.chats.rules.providers import (
     DEFAULT_PROVIDER,
+    OWN_KEY,
     Configuration,
     Provider,
     TurnPolicy,
@@ -116,6 +117,11 @@ def _check_batches(context: ChatContext, asked: NewBatch, provider: Provider) ->
         raise UsageError(
             f"The provider {asked.ai_provider!r} is at {provider.endpoint}, and batches go to OPENAI_BASE_URL.",
             remedy="Use the mode slices, or a provider at OPENAI_BASE_URL.",
+        )
+    if asked.mode != ChatMode.SLICES and provider.api_key_env != OWN_KEY:
+        raise UsageError(
+            f"The provider {asked.ai_provider!r} has the key of {provider.api_key_env}, and batches are bought with {OWN_KEY}.",
+            remedy=f"Use the mode slices, or a provider without api_key_env or with {OWN_KEY}.",
         )
 
 

@@ -77,7 +77,7 @@ def cost_of_file(
         if budget is None or not budget.eur_per_output_token:
             return None
         asked = [turn.question for turn in chat.turns if not is_too_short(turn.question)]
-        contexts = sum(_most_tokens(turn.context) for turn in chat.turns if turn.context)
+        contexts = sum(_most_tokens(text) for turn in chat.turns for text in (turn.context, turn.url) if text)
         total += _cost(asked, fixed.tokens + searched, configuration) * budget.eur_per_input_token
         total += contexts * budget.eur_per_input_token
         total += len(asked) * maximum_of(configuration.parameters) * budget.eur_per_output_token

@@ -25,7 +25,7 @@ from livedash_pipeline.chats.steps.ask import Asker
 from livedash_pipeline.chats.steps.context import ChatContext, target_of
 from livedash_pipeline.chats.steps.named import EVERYBODY, Viewer, required_batch
 from livedash_pipeline.chats.steps.take_back import take_back, take_back_in
-from livedash_pipeline.chats.steps.talk import Asked, Went, lease_of
+from livedash_pipeline.chats.steps.talk import COMPANY_IS_OFF, LEASE_MARGIN, Asked, Went, lease_of
 from livedash_pipeline.chats.steps.waves import prepare_waves
 from livedash_pipeline.chats.store import conversations
 from livedash_pipeline.chats.store.batches import ChatBatch
@@ -41,6 +41,7 @@ log = get_logger(__name__)
 
 # Between looks of a worker that has nothing to do while others are at work, or wait for their moment.
 _LONGEST_WAIT = 1.0
+_WITH_THE_BATCH_API = "What is left goes through the Batch API, and is answered within a day."
 
 
 @dataclass
@@ -95,7 +96,7 @@ def process_for_duration(
     prepare_waves(context, batch)
     if batch.mode is ChatMode.BATCH:
         waiting = _Slice(begun + seconds)
-        waiting.stop_for(StopReason.PAUSED, "Its questions go through the Batch API: they are answered within a day.")
+        waiting.stop_for(StopReason.PAUSED, _WITH_THE_BATCH_API)
         return _report(context, batch, waiting)
     api_key = context.api_key(batch.configuration)
     with context.connect(batch.configuration, api_key, context.engine) as service:
@@ -211,9 +212,22 @@ class _Worker:
                 return
         claim = in_transaction(self._context.engine, self._claim)
         if isinstance(claim, Claim):
-            self._note(self._asker.ask(claim))
+            self._note(self._asker.ask(claim, self._goes_on))
         elif claim is not None:
             self._wait(claim)
+
+    def _goes_on(self) -> bool:
+        """Whether the next turn of a conversation may follow now; a long wait for it is not spent holding the conversation."""
+        now = self._context.monotonic()
+        if self._slice.stop is not None or now >= self._slice.deadline:
+            return False
+        with self._slice.lock:
+            if self._pace.wait(now) > LEASE_MARGIN / 2:
+                return False
+            wait = self._pace.take(now)
+        if wait:
+            self._wait(wait)
+        return self._context.monotonic() < self._slice.deadline
 
     def _claim(self, connection: Connection) -> Claim | float | None:
         """A conversation; seconds to wait where none is due now; None where the slice is over."""
@@ -222,6 +236,9 @@ class _Worker:
         if batch is None or batch.status is not ChatBatchStatus.PROCESSING:
             cancelled = batch is not None and batch.status in (ChatBatchStatus.CANCELLING, ChatBatchStatus.CANCELLED)
             self._slice.stop_for(StopReason.CANCELLED if cancelled else StopReason.FINISHED)
+            return None
+        if not batch.company_works:
+            self._slice.stop_for(StopReason.HELD, COMPANY_IS_OFF)
             return None
         under_way = conversations.under_way(connection, self._batch.configuration.provider, now=now)
         if under_way >= self._batch.configuration.concurrency:
@@ -235,8 +252,8 @@ class _Worker:
             return 0.0
         waiting, soonest = conversations.next_due(connection, self._batch.id)
         if soonest is None and not waiting:
-            # What is left, if anything, is with the Batch API.
-            self._slice.stop_for(StopReason.FINISHED)
+            # Where nothing is left at all, the report says that it is finished.
+            self._slice.stop_for(StopReason.PAUSED, _WITH_THE_BATCH_API)
             return None
         until = _LONGEST_WAIT if soonest is None else (soonest - now).total_seconds()
         return min(max(until, 0.05), _LONGEST_WAIT)

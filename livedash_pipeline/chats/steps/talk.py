@@ -25,6 +25,10 @@ from livedash_pipeline.ledger.store.calls.calls import CallCost
 # Beyond the longest time that a call may take (twice its time-out), so that a lease does not pass while its worker still waits.
 LEASE_MARGIN = 30.0
 
+COMPANY_IS_OFF = (
+    "The company is suspended or archived: nothing is bought for it until `livedash company set --status active`."
+)
+
 
 class Went(StrEnum):
     """How the work on a claimed conversation ended."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Update, bindparam, func, or_, select, text, update
+from sqlalchemy import Connection, bindparam, func, or_, select, text, update
 
 from livedash_pipeline.base.rules.chat_states import ChatState, Tier
 from livedash_pipeline.base.store.tables import chat_batches, chats
@@ -121,7 +121,7 @@ def put_back(
     moved = _write(
         connection,
         claim,
-        _WRITE if counted else _WRITE_UNCOUNTED,
+        counted=counted,
         state=state,
         lease_until=None,
         next_try_at=None if batch.is_cancelling else next_try_at,
@@ -194,6 +194,7 @@ def next_due(connection: Connection, batch_id: UUID) -> tuple[int, datetime | No
 _OPEN = (ChatState.PENDING, ChatState.PROCESSING)
 
 
-def _write(connection: Connection, claim: Claim, statement: Update = _WRITE, **values: Any) -> bool:
+def _write(connection: Connection, claim: Claim, *, counted: bool = True, **values: Any) -> bool:
+    statement = _WRITE if counted else _WRITE_UNCOUNTED
     held = {"held_id": claim.chat_id, "held_fence": claim.fence}
     return connection.execute(statement, {**held, **values}).rowcount == 1

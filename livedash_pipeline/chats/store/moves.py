@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from livedash_pipeline.base.rules.chat_states import (
     ENDED_CHAT_BATCHES,
@@ -23,8 +23,14 @@ from livedash_pipeline.base.rules.chat_states import (
     ChatState,
     end_of,
 )
-from livedash_pipeline.base.rules.states import OPEN_REQUESTS, RequestStatus
-from livedash_pipeline.base.store.tables import ai_processing_requests, chat_batches, chat_interactions, chats
+from livedash_pipeline.base.rules.states import OPEN_REQUESTS, WORKING_COMPANIES, RequestStatus
+from livedash_pipeline.base.store.tables import (
+    ai_processing_requests,
+    chat_batches,
+    chat_interactions,
+    chats,
+    companies,
+)
 from livedash_pipeline.chats.rules.turn_ends import ANSWERED, CANCELLED, SKIP_CODES
 from livedash_pipeline.chats.store.batches import COUNT_COLUMNS
 
@@ -34,8 +40,17 @@ Moves = Mapping[tuple[ChatState, ChatState], int]
 """How many conversations went from one state to another."""
 
 # Three times a question; building them anew each time takes longer than sending them.
-_LOCK = (
-    select(_batches.id, _batches.company_id, _batches.status, *(_batches[column] for column in COUNT_COLUMNS.values()))
+_LOCK: Select[tuple[Any, ...]] = (
+    select(
+        _batches.id,
+        _batches.company_id,
+        _batches.status,
+        *(_batches[column] for column in COUNT_COLUMNS.values()),
+        select(companies.c.status)
+        .where(companies.c.id == _batches.company_id)
+        .scalar_subquery()
+        .label("company_status"),
+    )
     .where(_batches.id == bindparam("batch_id"))
     .with_for_update()
 )
@@ -71,6 +86,7 @@ class LockedBatch:
     company_id: UUID
     status: ChatBatchStatus
     counts: dict[ChatState, int] = field(compare=False)
+    company_works: bool = True
 
     @property
     def is_cancelling(self) -> bool:
@@ -86,7 +102,8 @@ def lock_batch(connection: Connection, batch_id: UUID) -> LockedBatch | None:
 
 def _locked(row: Row[Any]) -> LockedBatch:
     counts = {state: getattr(row, column) for state, column in COUNT_COLUMNS.items()}
-    return LockedBatch(row.id, row.company_id, ChatBatchStatus(row.status), counts)
+    works = row.company_status in WORKING_COMPANIES
+    return LockedBatch(row.id, row.company_id, ChatBatchStatus(row.status), counts, works)
 
 
 def count_moves(
@@ -111,7 +128,8 @@ def count_moves(
 
 def _status_after(batch: LockedBatch, counts: Mapping[ChatState, int]) -> ChatBatchStatus:
     is_open = counts[ChatState.PENDING] + counts[ChatState.PROCESSING] > 0
-    if batch.status in (ChatBatchStatus.PROCESSING, ChatBatchStatus.CANCELLING) and not is_open:
+    if batch.status not in (ChatBatchStatus.CREATED, ChatBatchStatus.CANCELLED) and not is_open:
+        # Also of one that had ended: a late answer may turn a failure into an answer.
         return end_of(
             cancelling=batch.is_cancelling,
             completed=counts[ChatState.COMPLETED],

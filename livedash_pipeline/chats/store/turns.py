@@ -170,7 +170,7 @@ def open_requests(connection: Connection, chat_id: UUID) -> list[UUID]:
 
 def unanswered_chats(connection: Connection, batch_id: UUID, states: Sequence[ChatState]) -> Iterator[NewChat]:
     """The questions of conversations in these states that have no answer, conversation by conversation."""
-    columns = (_turns.chat_id, _turns.row_index, _turns.source_line, _turns.question, _turns.context)
+    columns = (_turns.chat_id, _turns.row_index, _turns.source_line, _turns.question, _turns.context, _turns.url)
     query = (
         select(*columns)
         .join(chats, chats.c.id == _turns.chat_id)

@@ -60,7 +60,10 @@ class BuiltTurn:
 
 
 def start_chats(connection: Connection, batch: LockedBatch, chat_ids: Sequence[UUID], *, now: datetime) -> int:
-    """Conversations that wait are from now on asked through the ledger's batches; returns how many."""
+    """Conversations that wait are from now on asked through the ledger's batches; returns how many.
+
+    One whose last answers came late, after it was taken up again, has nothing left to ask and ends at once.
+    """
     started = connection.execute(
         update(chats)
         .where(_chats.id.in_(chat_ids), _chats.state == ChatState.PENDING)
@@ -72,7 +75,8 @@ def start_chats(connection: Connection, batch: LockedBatch, chat_ids: Sequence[U
             next_try_at=None,
         )
     ).rowcount
-    count_moves(connection, batch, {(ChatState.PENDING, ChatState.PROCESSING): started}, now=now)
+    ended = _settle(connection, chat_ids=chat_ids, batch_id=None, request_ids=[], now=now)[batch.id]
+    count_moves(connection, batch, {(ChatState.PENDING, ChatState.PROCESSING): started, **ended}, now=now)
     return started
 
 

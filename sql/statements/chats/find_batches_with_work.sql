@@ -1,4 +1,5 @@
 -- Batches that somebody has to work on now: conversations that wait and are due, workers that were lost, turns without a request.
+-- What is being cancelled ends for every company, since nothing is asked for it.
 SELECT
     batches.id,
     companies.slug AS company,
@@ -7,7 +8,7 @@ FROM chat_batches AS batches
 JOIN companies ON companies.id = batches.company_id
 WHERE
     batches.status IN ('PROCESSING', 'CANCELLING')
-    AND companies.status = ANY(:working_companies)
+    AND (companies.status = ANY(:working_companies) OR batches.status = 'CANCELLING')
     AND (
         EXISTS (
             SELECT 1

@@ -48,4 +48,4 @@ def test_moves_lead_from_every_state_and_answers_are_final() -> None:
     assert set(CHAT_MOVES) == set(ChatState)
     assert CHAT_MOVES[ChatState.COMPLETED] == frozenset()
     for status in RESUMABLE_CHAT_BATCHES:
-        assert CHAT_BATCH_MOVES[status] == {ChatBatchStatus.PROCESSING}
+        assert ChatBatchStatus.PROCESSING in CHAT_BATCH_MOVES[status]

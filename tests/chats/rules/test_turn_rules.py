@@ -138,6 +138,14 @@ def test_the_end_of_a_call_decides_about_its_turn(
     assert (end.then, end.code, end.counts) == (then, code, counts)
 
 
+def test_a_refusal_that_may_be_its_own_uses_tries_up() -> None:
+    ends = [
+        end_of_turn(Outcome.NOT_RUN, is_free=False, may_be_its_own=True, attempts=attempts, max_attempts=3)
+        for attempts in (2, 3)
+    ]
+    assert [(end.then, end.counts) for end in ends] == [(Then.HELD, True), (Then.ENDED, True)]
+
+
 @pytest.mark.parametrize(
     ("codes", "state", "code"),
     [
@@ -215,8 +223,9 @@ def test_a_breaker_opens_after_failures_in_a_row() -> None:
 
 
 def test_calls_are_spread_over_a_minute() -> None:
-    assert Pace(None).take(5) == 0
+    assert (Pace(None).take(5), Pace(None).wait(5)) == (0, 0)
     pace = Pace(60)
+    assert pace.wait(5) == 0
     assert [pace.take(10), pace.take(10), pace.take(10)] == [0, 1, 2]
     assert pace.take(100) == 0
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, select, update
 
 from livedash_pipeline.base.rules.chat_states import ChatBatchStatus, ChatState, Tier
 from livedash_pipeline.base.store.tables import ai_request_attempts, chat_batches, chat_interactions, chats
@@ -55,8 +55,18 @@ def _lost_commit(function: str) -> Mutation:
     return mutation
 
 
-def _held_by_anybody(claim: Claim) -> Any:
-    return (_chats.id == claim.chat_id) & (_chats.state == ChatState.PROCESSING)
+# Fences only grow, so that whoever held the conversation at some time passes.
+_BY_ANYBODY = (
+    (_chats.id == bindparam("held_id"))
+    & (_chats.fence >= bindparam("held_fence"))
+    & (_chats.state == ChatState.PROCESSING)
+)
+_WRITTEN_BY_ANYBODY = update(chats).where(_BY_ANYBODY)
+_WITHOUT_FENCE = (
+    (conversations, "_LOCK_HELD", select(_chats.id).where(_BY_ANYBODY).with_for_update()),
+    (conversations, "_WRITE", _WRITTEN_BY_ANYBODY),
+    (conversations, "_WRITE_UNCOUNTED", _WRITTEN_BY_ANYBODY.values(attempts=func.greatest(_chats.attempts - 1, 0))),
+)
 
 
 def _leases(connection: Connection, batch: LockedBatch, *, now: datetime) -> list[Claim]:
@@ -166,7 +176,7 @@ def _unlisted_cancel(_engine: Engine) -> Iterator[Sabotage]:
 
 
 MUTATIONS: dict[str, Mutation] = {
-    "no write carries the fence": _replaced((conversations, "_held", _held_by_anybody)),
+    "no write carries the fence": _replaced(*_WITHOUT_FENCE),
     "a lease is taken away before it has passed": _replaced((conversations, "expired_claims", _leases)),
     "what a lost worker held is never taken back": _replaced((conversations, "expired_claims", lambda *_, **__: [])),
     "what is under way may be claimed": _replaced((conversations, "claim_chat", _claim_any)),
@@ -178,7 +188,7 @@ MUTATIONS: dict[str, Mutation] = {
     "a lost call is not settled": _replaced((calls, "open_calls", lambda *_: [])),
     "a settled call is settled again": _replaced((calls, "settle_call", _settle_again)),
     "an answer is written over, and no write carries the fence": _replaced(
-        (turns, "end_turn", _end_turn_again), (conversations, "_held", _held_by_anybody)
+        (turns, "end_turn", _end_turn_again), *_WITHOUT_FENCE
     ),
     "counts do not follow the conversations": _replaced((conversations, "count_moves", _counts_stay)),
     "what was bought is not added to the batch": _replaced((ask, "spent_on", lambda *_: Spent())),

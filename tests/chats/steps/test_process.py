@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.base.rules.chat_states import ChatBatchStatus
+from livedash_pipeline.base.rules.chat_states import ChatBatchStatus, ChatState
 from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.chats.rules.slices import StopReason
 from livedash_pipeline.chats.steps.cancel import cancel, resume
 from livedash_pipeline.chats.steps.process import process_for_duration
+from livedash_pipeline.chats.store.figures import batches_with_work
+from livedash_pipeline.chats.store.moves import count_moves, lock_batch
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd
+from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd, end_of_failure
 from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind
 from tests.support.chat_rounds import ScriptedChats, answered, chat_context, column, make_batch, states
 
@@ -23,8 +26,6 @@ pytest_plugins = ["tests.support.fixtures"]
 
 
 def failed(kind: FailureKind, status: int | None = None) -> CallEnd:
-    from livedash_pipeline.ledger.rules.calls.call_ends import end_of_failure
-
     return end_of_failure(ApiFailure(kind, status, None, "It failed."))
 
 
@@ -253,3 +254,140 @@ def test_calls_that_fail_one_after_the_other_pause_the_slice(engine: Engine, com
     assert report.remaining == 100
     # The next slice leaves the service in peace.
     assert process_for_duration(context, batch_id, seconds=60).stop is StopReason.HELD
+
+
+def _turns(number: int) -> list[dict[str, str]]:
+    return [{"chatId": "a", "question": f"Turn {each} of it?"} for each in range(number)]
+
+
+def test_a_slice_ends_between_two_turns_and_the_next_one_goes_on(engine: Engine, company: Company) -> None:
+    moment = [0.0]
+
+    def answer(_question: str) -> CallEnd:
+        moment[0] += 0.6
+        return answered()
+
+    chats = ScriptedChats(answer)
+    context = replace(chat_context(engine, chats), monotonic=lambda: moment[0])
+    batch_id = make_batch(context, company.slug, _turns(5))
+    report = process_for_duration(context, batch_id, seconds=1)
+    assert (report.stop, report.remaining, len(chats.sent)) == (StopReason.DEADLINE, 1, 2)
+    assert (states(engine, batch_id), column(engine, batch_id, "attempts", "chats")) == ({"PENDING": 1}, [0])
+    report = process_for_duration(context, batch_id, seconds=60)
+    assert (report.status, len(chats.sent)) == (ChatBatchStatus.COMPLETED, 5)
+
+
+def test_every_turn_takes_its_moment_of_the_pace(engine: Engine, company: Company, tmp_path: Path) -> None:
+    moment = [0.0]
+
+    def sleep(seconds: float) -> None:
+        moment[0] += seconds
+
+    providers = tmp_path / "providers.toml"
+    providers.write_text(
+        '[providers.slow]\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "gpt-5-mini"\nrequests_per_minute = 6\n',
+        encoding="utf-8",
+    )
+    chats = ScriptedChats()
+    scripted = chat_context(engine, chats, livedash_chat_providers=providers)
+    context = replace(scripted, monotonic=lambda: moment[0], sleep=sleep)
+    batch_id = make_batch(context, company.slug, _turns(4), ai_provider="slow")
+    report = process_for_duration(context, batch_id, seconds=25)
+    assert (len(chats.sent), report.stop) == (3, StopReason.DEADLINE)
+
+
+def test_the_turns_after_an_answered_one_have_all_tries(engine: Engine, company: Company) -> None:
+    ends = iter(["failed", "failed", "answered", "failed", "failed", "answered"])
+    chats = ScriptedChats(lambda _: failed(FailureKind.BROKEN, 503) if next(ends) == "failed" else answered())
+    context = chat_context(engine, chats, livedash_max_attempts=3)
+    batch_id = make_batch(context, company.slug, _turns(2))
+    report = process_for_duration(context, batch_id, seconds=60)
+    assert (report.status, len(chats.sent)) == (ChatBatchStatus.COMPLETED, 6)
+
+
+def test_nothing_is_asked_for_a_company_that_is_off(engine: Engine, company: Company) -> None:
+    chats = ScriptedChats()
+    context = chat_context(engine, chats)
+    batch_id = make_batch(context, company.slug, 3)
+    for status, sent, stop in (("SUSPENDED", 0, StopReason.HELD), ("ACTIVE", 3, StopReason.FINISHED)):
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE companies SET status = :status"), {"status": status})
+        report = process_for_duration(context, batch_id, seconds=30)
+        assert (len(chats.sent), report.stop) == (sent, stop)
+        assert ("suspended" in (report.reason or "")) is (status == "SUSPENDED")
+
+
+def test_a_question_that_is_forbidden_holds_and_fails_at_last(engine: Engine, company: Company) -> None:
+    chats = ScriptedChats(lambda _: failed(FailureKind.FORBIDDEN, 403))
+    context = chat_context(engine, chats, livedash_max_attempts=3)
+    batch_id = make_batch(context, company.slug, 1)
+    for _ in range(2):
+        report = process_for_duration(context, batch_id, seconds=30)
+        assert (report.stop, report.remaining) == (StopReason.HELD, 1)
+        assert "It failed" not in (report.reason or "")
+        held = process_for_duration(context, batch_id, seconds=30)
+        assert "on hold until" in (held.reason or "")
+        assert "It failed" not in (held.reason or "")
+        with engine.begin() as connection:
+            connection.execute(text("DELETE FROM ai_holds"))
+            connection.execute(text("UPDATE chats SET next_try_at = NULL"))
+    assert process_for_duration(context, batch_id, seconds=30).status is ChatBatchStatus.FAILED
+    assert (len(chats.sent), column(engine, batch_id, "outcome_code")) == (3, ["not_run"])
+
+
+def test_a_question_larger_than_a_minute_of_tokens_is_refused(engine: Engine, company: Company) -> None:
+    message = "Request too large for gpt-5-mini on tokens per min (TPM): Limit 30000, Requested 50000."
+    too_large = end_of_failure(ApiFailure(FailureKind.RATE_LIMITED, 429, "rate_limit_exceeded", message))
+    context = chat_context(engine, ScriptedChats(lambda _: too_large))
+    batch_id = make_batch(context, company.slug, 1)
+    assert process_for_duration(context, batch_id, seconds=30).status is ChatBatchStatus.FAILED
+    assert column(engine, batch_id, "outcome_code") == ["rejected"]
+
+
+@pytest.mark.parametrize(
+    ("failures", "after"), [(1, ChatBatchStatus.COMPLETED), (2, ChatBatchStatus.COMPLETED_WITH_FAILURES)]
+)
+def test_a_late_answer_changes_what_the_end_was(
+    engine: Engine, company: Company, failures: int, after: ChatBatchStatus
+) -> None:
+    context = chat_context(engine, ScriptedChats(lambda _: failed(FailureKind.REFUSED, 400)))
+    batch_id = make_batch(context, company.slug, failures)
+    assert process_for_duration(context, batch_id, seconds=30).status is ChatBatchStatus.FAILED
+    with engine.begin() as connection:
+        locked = lock_batch(connection, batch_id)
+        assert locked is not None
+        moves = {(ChatState.FAILED, ChatState.COMPLETED): 1}
+        assert count_moves(connection, locked, moves, now=context.now(connection)) is after
+
+
+def test_batches_are_not_bought_with_another_key_than_the_providers(
+    engine: Engine, company: Company, tmp_path: Path
+) -> None:
+    providers = tmp_path / "providers.toml"
+    providers.write_text(
+        '[providers.careful]\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "gpt-5-mini"\napi_key_env = "CAREFUL_KEY"\n',
+        encoding="utf-8",
+    )
+    context = chat_context(engine, ScriptedChats(), livedash_chat_providers=providers)
+    with pytest.raises(UsageError, match="CAREFUL_KEY, and batches are bought with OPENAI_API_KEY"):
+        make_batch(context, company.slug, 1, ai_provider="careful", mode="batch")
+    assert make_batch(context, company.slug, 1, ai_provider="careful")
+
+
+@pytest.mark.parametrize(("status", "found"), [("PROCESSING", False), ("CANCELLING", True)])
+def test_what_is_being_cancelled_ends_for_a_company_that_is_off_too(
+    engine: Engine, company: Company, status: str, found: bool
+) -> None:
+    context = chat_context(engine, ScriptedChats())
+    batch_id = make_batch(context, company.slug, 1)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE companies SET status = 'SUSPENDED'"))
+        connection.execute(
+            text(
+                "UPDATE chat_batches SET status = :status, started_at = now(),"
+                " cancel_requested_at = CASE WHEN :status = 'CANCELLING' THEN now() END"
+            ),
+            {"status": status},
+        )
+        waiting = [each.id for each in batches_with_work(connection, now=context.now(connection))]
+    assert (batch_id in waiting) is found

@@ -134,6 +134,21 @@ def test_a_cancel_takes_back_what_no_batch_has_claimed(
     assert _round(context, chats, batch_id).status is ChatBatchStatus.COMPLETED
 
 
+def test_what_was_answered_late_has_nothing_left_to_ask(
+    engine: Engine, company: Company, context: BatchContext, chats: ChatContext
+) -> None:
+    batch_id = make_batch(chats, company.slug, 3, mode="batch")
+    process_for_duration(chats, batch_id, seconds=1)
+    assert cancel(chats, batch_id, by="a test").status is ChatBatchStatus.CANCELLED
+    assert resume(chats, batch_id).items == 3
+    with engine.begin() as connection:
+        # As a line that shows after its batch has ended leaves a turn.
+        connection.execute(text("UPDATE chat_interactions SET outcome_code = 'answered' WHERE turn = 0"))
+    report = process_for_duration(chats, batch_id, seconds=1)
+    assert (report.status, states(engine, batch_id)) == (ChatBatchStatus.COMPLETED, {"COMPLETED": 3})
+    assert submit_pending(context, ignore_minimum=True).submitted == []
+
+
 def test_a_cancel_waits_for_what_is_at_the_service(
     engine: Engine, company: Company, context: BatchContext, chats: ChatContext
 ) -> None:
@@ -156,7 +171,8 @@ def test_auto_takes_slices_for_what_is_due_sooner(engine: Engine, company: Compa
     assert (report.processed, report.status) == (2, ChatBatchStatus.COMPLETED)
     later = make_batch(chats, company.slug, 2, mode="auto", due_at=datetime.now(UTC) + timedelta(hours=72))
     report = process_for_duration(chats, later, seconds=5)
-    assert (report.processed, report.stop, report.remaining) == (0, StopReason.FINISHED, 2)
+    assert (report.processed, report.stop, report.remaining) == (0, StopReason.PAUSED, 2)
+    assert "Batch API" in (report.reason or "")
     assert column(engine, later, "tier", "chats") == ["batch", "batch"]
 
 

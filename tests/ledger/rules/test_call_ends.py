@@ -81,3 +81,14 @@ def test_a_failure_is_free_only_where_that_is_certain(
 def test_a_lost_call_may_have_been_charged_and_one_that_was_not_sent_is_free() -> None:
     assert LOST_CALL.outcome is Outcome.ARTIFACT_UNAVAILABLE
     assert (NOT_SENT.outcome, NOT_SENT.is_free, NOT_SENT.holds) == (Outcome.TRANSIENT, True, False)
+
+
+def test_one_request_larger_than_a_minute_of_tokens_is_refused_for_good() -> None:
+    message = "Request too large for gpt-5-mini on tokens per min (TPM): Limit 30000, Requested 50000."
+    end = end_of_failure(ApiFailure(_K.RATE_LIMITED, 429, "rate_limit_exceeded", message))
+    assert (end.outcome, end.paused, end.is_free) == (Outcome.REJECTED, False, False)
+
+
+def test_a_403_may_be_about_one_question_and_a_bad_key_is_not() -> None:
+    forbidden, bad_key = (end_of_failure(ApiFailure(kind, 403, None, "m")) for kind in (_K.FORBIDDEN, _K.BAD_KEY))
+    assert (forbidden.may_be_its_own, bad_key.may_be_its_own) == (True, False)

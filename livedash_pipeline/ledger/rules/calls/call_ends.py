@@ -30,6 +30,8 @@ TOO_LATE = "not_sent"
 LOST = "worker_lost"
 """Whoever made the call ended before writing what came of it."""
 
+# How OpenAI says that one request alone is larger than a minute's tokens: it never fits, however long one waits.
+_TOO_LARGE = "request too large"
 _HOLDS = frozenset(
     {
         FailureKind.BAD_KEY,
@@ -72,9 +74,14 @@ class CallEnd:
         return self.failure is not None and self.failure.kind in _HOLDS
 
     @property
+    def may_be_its_own(self) -> bool:
+        """Whether a refusal that holds every call may be about this one: gateways answer a flagged input with 403 as well."""
+        return self.failure is not None and self.failure.kind is FailureKind.FORBIDDEN
+
+    @property
     def paused(self) -> bool:
         """Whether the service asked for fewer calls."""
-        return self.failure is not None and self.failure.kind is FailureKind.RATE_LIMITED
+        return self.outcome is Outcome.TRANSIENT and _rate_limited(self.failure)
 
     @property
     def is_free(self) -> bool:
@@ -130,9 +137,15 @@ def end_of_failure(failure: ApiFailure) -> CallEnd:
     )
 
 
+def _rate_limited(failure: ApiFailure | None) -> bool:
+    return failure is not None and failure.kind is FailureKind.RATE_LIMITED
+
+
 def _outcome(failure: ApiFailure) -> Outcome:
     if failure.kind in _HOLDS:
         return Outcome.NOT_RUN
+    if _rate_limited(failure) and failure.message.lower().startswith(_TOO_LARGE):
+        return Outcome.REJECTED
     if failure.kind is FailureKind.RATE_LIMITED or failure.status == 503 or failure.code == NOT_CONNECTED:
         return Outcome.TRANSIENT
     return Outcome.REJECTED if failure.definite_refusal else Outcome.ARTIFACT_UNAVAILABLE

@@ -44,9 +44,12 @@ class Reserved:
 
 
 def holding(connection: Connection, target: CallTarget, *, now: datetime) -> str | None:
-    """Why nothing may be bought of a model now, in words; None if it may. A pause for too many calls is such a reason."""
+    """Why nothing may be bought of a model now, a pause for too many calls included; None if it may.
+
+    Any company may read it.
+    """
     found = holds.holds_in_force(connection, target.endpoint, key_fingerprint=target.key_fingerprint, now=now)
-    return next((str(hold) for hold in found if hold.model in (None, target.model)), None)
+    return next((f"{hold.brief}." for hold in found if hold.model in (None, target.model)), None)
 
 
 @dataclass(frozen=True)

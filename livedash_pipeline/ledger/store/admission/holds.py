@@ -27,8 +27,13 @@ class Hold:
 
     def __str__(self) -> str:
         """The hold in one sentence."""
+        return f"{self.brief}: {self.message}"
+
+    @property
+    def brief(self) -> str:
+        """The hold without the service's own words, which may quote what one company asked."""
         until = f"until {self.not_before.isoformat()}" if self.not_before else "until `livedash submit --unhold`"
-        return f"{self.model or 'every model'} is on hold {until} ({self.reason}): {self.message}"
+        return f"{self.model or 'every model'} is on hold {until} ({self.reason})"
 
 
 def holds_in_force(connection: Connection, endpoint: str, *, key_fingerprint: str, now: datetime) -> list[Hold]:
