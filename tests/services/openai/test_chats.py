@@ -160,3 +160,32 @@ def test_no_more_of_a_refusal_is_read_than_sentences_need() -> None:
     assert end.outcome is Outcome.ARTIFACT_UNAVAILABLE
     assert "longer than" in (end.error_message or "")
     assert len(sent) < 90
+
+
+def test_a_connection_that_is_kept_is_watched_in_the_next_call_too() -> None:
+    over = threading.Event()
+    connections = []
+
+    def serve(client: socket.socket) -> None:
+        connections.append(client)
+        client.recv(65536)
+        answer = b'{"choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}]}'
+        client.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(answer), answer))
+        client.recv(65536)
+        client.sendall(b"HTTP/1.1 200 OK\r\nx-note: ")
+        with suppress(OSError):
+            while not over.wait(0.05):
+                client.sendall(b"a")
+
+    with listening(serve) as address, OpenAIChats(address, "test-key", timeout=1.0) as chats:
+        assert chats.complete(BODY).outcome is Outcome.PARSED
+        rescue = threading.Timer(20, over.set)
+        # Without a watch on it the call would go on until here.
+        rescue.start()
+        end = chats.complete(BODY)
+        ended_by_itself = not over.is_set()
+        rescue.cancel()
+        over.set()
+    assert ended_by_itself
+    assert (end.failure and end.failure.message, len(connections)) == ("no complete answer within 1 s", 1)
+    assert end.outcome is Outcome.ARTIFACT_UNAVAILABLE
