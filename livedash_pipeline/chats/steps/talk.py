@@ -22,11 +22,11 @@ from livedash_pipeline.chats.store.turns import Turn
 from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd
 from livedash_pipeline.ledger.store.calls.calls import CallCost
 
-# Beyond the longest time that a call may take (twice its time-out), so that a lease does not pass while its worker still waits.
+# With one time-out more than a call may take, so that a lease does not pass while its worker still waits.
 LEASE_MARGIN = 30.0
 
 COMPANY_IS_OFF = (
-    "The company is suspended or archived: nothing is bought for it until `livedash company set --status active`."
+    "The company is suspended or archived: nothing is bought for it until `livedash company set SLUG --status active`."
 )
 
 
@@ -96,7 +96,7 @@ class Talk:
 
 
 def lease_of(batch: ChatBatch) -> float:
-    """Seconds for which a worker holds a conversation: longer than one call can take."""
+    """Seconds for which a worker holds a conversation: much longer than one call, which is over after its time-out."""
     return 2 * batch.configuration.timeout_seconds + LEASE_MARGIN
 
 
