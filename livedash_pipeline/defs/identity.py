@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import dagster as dg
@@ -77,6 +77,41 @@ def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
             dead.append(run.run_id)
     _free_pools(instance)
     return dead
+
+
+def report_silent_runs(instance: dg.DagsterInstance, records: Sequence[dg.RunRecord], *, now: float) -> set[str]:
+    """Reports those runs as failed that began long ago and never said which process they are; returns their ids.
+
+    A run that is killed between its start and its first line carries no process, so nobody can look for one, and Dagster ends
+    it only at its longest runtime: an import that died so kept its company from being imported for six hours. A run waits for
+    nothing but a pool before its first line, and is given as long for that line as Dagster gives a run to start.
+
+    Args:
+        instance: Whose runs.
+        records: Unfinished runs of jobs of ours, which all identify themselves first.
+        now: Seconds since the epoch.
+    """
+    overdue = [record for record in records if _is_overdue(record, now, instance.run_monitoring_start_timeout_seconds)]
+    waiting = _waiting_for_pools(instance) if overdue else set()
+    silent = set()
+    for record in overdue:
+        run = instance.get_run_by_id(record.dagster_run.run_id)
+        if run is None or run.is_finished or run.run_id in waiting or run.tags.get(TAG_RUN) == run.run_id:
+            continue
+        instance.report_run_failed(run, "The run began and never said which process it is, so it is taken for killed.")
+        silent.add(run.run_id)
+    return silent
+
+
+def _is_overdue(record: dg.RunRecord, now: float, seconds: int) -> bool:
+    began = record.dagster_run.status in {dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING}
+    return began and record.start_time is not None and now - record.start_time > seconds
+
+
+def _waiting_for_pools(instance: dg.DagsterInstance) -> set[str]:
+    storage = instance.event_log_storage
+    infos = storage.get_concurrency_infos(sorted(storage.get_concurrency_keys())).values()
+    return {step.run_id for info in infos for step in info.pending_steps}
 
 
 def _free_pools(instance: dg.DagsterInstance) -> None:

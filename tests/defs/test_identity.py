@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from livedash_pipeline.defs.identity import process_tags, report_dead_runs
-from livedash_pipeline.defs.names import POOL_OPENAI, TAG_HOST, TAG_PID, TAG_RUN, TAG_STARTED
+from livedash_pipeline.defs.names import POOL_OPENAI, TAG_COMPANY, TAG_HOST, TAG_PID, TAG_RUN, TAG_STARTED
+from livedash_pipeline.defs.sensors.ticks import is_active
 
 
 @dg.op
@@ -213,3 +214,35 @@ def test_what_an_ended_run_still_holds_of_a_pool_is_freed(instance: dg.DagsterIn
     assert storage.claim_concurrency_slot(POOL_OPENAI, waiting, "step").is_claimed
     report_dead_runs(instance)
     assert [slot.run_id for slot in storage.get_concurrency_info(POOL_OPENAI).claimed_slots] == [waiting]
+
+
+def test_a_run_that_began_and_never_said_which_process_it_is_stands_in_nobodys_way_for_long(
+    instance: dg.DagsterInstance,
+) -> None:
+    run_id = str(uuid.uuid4())
+    run = _run(instance, {TAG_COMPANY: "acme"}, run_id, dg.DagsterRunStatus.NOT_STARTED)
+    _report(instance, run, dg.DagsterEventType.RUN_START)
+    (record,) = instance.get_run_records()
+    assert record.start_time is not None
+    last = record.start_time + instance.run_monitoring_start_timeout_seconds
+    company = {TAG_COMPANY: "acme"}
+    assert is_active(instance, _job.name, company, clock=lambda: last)
+    assert not is_active(instance, "another", company, clock=lambda: last + 1)
+    assert _status(instance, run_id) is dg.DagsterRunStatus.STARTED
+    assert not is_active(instance, _job.name, company, clock=lambda: last + 1)
+    assert _status(instance, run_id) is dg.DagsterRunStatus.FAILURE
+    assert any("taken for killed" in entry.message for entry in instance.all_logs(run_id))
+
+
+def test_a_run_that_said_which_process_it_is_or_waits_for_a_pool_is_not_silent(instance: dg.DagsterInstance) -> None:
+    holder, said, waits, killed = (str(uuid.uuid4()) for _ in range(4))
+    storage = instance.event_log_storage
+    storage.initialize_concurrency_limit_to_default(POOL_OPENAI)
+    for run_id, tags in ((said, process_tags(said)), (waits, {}), (killed, process_tags(said))):
+        _report(instance, _run(instance, tags, run_id, dg.DagsterRunStatus.NOT_STARTED), dg.DagsterEventType.RUN_START)
+    assert storage.claim_concurrency_slot(POOL_OPENAI, holder, "step").is_claimed
+    assert not storage.claim_concurrency_slot(POOL_OPENAI, waits, "step").is_claimed
+    late = max(record.start_time or 0.0 for record in instance.get_run_records()) + 86_400
+    assert is_active(instance, _job.name, clock=lambda: late)
+    assert _status(instance, said) is _status(instance, waits) is dg.DagsterRunStatus.STARTED
+    assert _status(instance, killed) is dg.DagsterRunStatus.FAILURE, "the tags of another run are not its own"

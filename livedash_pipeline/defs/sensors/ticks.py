@@ -4,8 +4,11 @@ Add what concerns ticks and not what is watched.
 """
 
 import time
+from collections.abc import Callable
 
 import dagster as dg
+
+from livedash_pipeline.defs.identity import report_silent_runs
 
 # A longer number was not written by a sensor of ours.
 _CURSOR_DIGITS = 15
@@ -18,9 +21,16 @@ _ACTIVE = [
 ]
 
 
-def is_active(instance: dg.DagsterInstance, job: str, tags: dict[str, str] | None = None) -> bool:
-    """Whether a run of a job, with these tags, waits or goes on."""
-    return bool(instance.get_runs(filters=dg.RunsFilter(job_name=job, statuses=_ACTIVE, tags=tags), limit=1))
+def is_active(
+    instance: dg.DagsterInstance,
+    job: str,
+    tags: dict[str, str] | None = None,
+    *,
+    clock: Callable[[], float] = time.time,
+) -> bool:
+    """Whether a run of a job, with these tags, waits or goes on; one that was killed before its first line is reported."""
+    records = instance.get_run_records(filters=dg.RunsFilter(job_name=job, statuses=_ACTIVE, tags=tags))
+    return len(report_silent_runs(instance, records, now=clock())) < len(records)
 
 
 def next_turn(context: dg.SensorEvaluationContext) -> int:
