@@ -4,11 +4,13 @@ What an alert says is `overview.rules.alerts`. A webhook that does not answer is
 a sensor when something else has to reach a person.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -19,7 +21,9 @@ from livedash_pipeline.overview.rules.alerts import Alert, explain_error, remedy
 from livedash_pipeline.overview.rules.health import Level
 from livedash_pipeline.overview.steps.checks import CHECKS, CHECKS_BY_NAME
 from livedash_pipeline.settings import Settings
-from livedash_pipeline.sources.alert_webhook import AlertWebhook, shown_webhook
+
+if TYPE_CHECKING:
+    from livedash_pipeline.sources.alert_webhook import AlertWebhook
 
 log = get_logger(__name__)
 
@@ -38,9 +42,7 @@ class _Alerts:
     """Where alerts go: the log always, the webhook if there is one."""
 
     def __init__(self, settings: Settings) -> None:
-        url = settings.livedash_alert_url
-        self._shown = shown_webhook(url) if url else ""
-        self._webhook = AlertWebhook(url, allowed_addresses=settings.alert_addresses) if url else None
+        self._shown, self._webhook = _webhook(settings)
 
     def send(self, alert: Alert, event: str, **fields: Any) -> None:
         document = alert.as_document()
@@ -53,6 +55,16 @@ class _Alerts:
             self._webhook.post(document)
         except SourceError as error:
             log.error("alert not delivered", what=alert.what, webhook=self._shown, reason=str(error))
+
+
+def _webhook(settings: Settings) -> tuple[str, AlertWebhook | None]:
+    """How the webhook of the settings is shown, and the webhook; most have none, and need no client for it."""
+    if not settings.livedash_alert_url:
+        return "", None
+    from livedash_pipeline.sources.alert_webhook import AlertWebhook, shown_webhook
+
+    webhook = AlertWebhook(settings.livedash_alert_url, allowed_addresses=settings.alert_addresses)
+    return shown_webhook(settings.livedash_alert_url), webhook
 
 
 def _run_failure_sensor(alerts: _Alerts) -> dg.SensorDefinition:

@@ -12,15 +12,13 @@ from pydantic import Field
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import HttpSource, Postgres
-from livedash_pipeline.takeover.steps.run import SOURCE_VARIABLE, require_address
-from livedash_pipeline.takeover.steps.run import import_livedash as take_over
 
 
 class ImportLivedashConfig(dg.Config):
     """Which database is taken over, and whether it is only tried."""
 
     source_url_env: str = Field(
-        SOURCE_VARIABLE, description="Name of the environment variable that holds the database's address."
+        "LIVEDASH_SOURCE_URL", description="Name of the environment variable that holds the database's address."
     )
     dry_run: bool = Field(True, description="Do everything, report, and take it back.")
 
@@ -33,6 +31,9 @@ def import_livedash(
     http_source: dg.ResourceParam[HttpSource],
 ) -> dict[str, Any]:
     """Companies, chats, stages, questions, models, prices and request history of LiveDash's own database."""
+    from livedash_pipeline.takeover.steps.run import import_livedash as take_over
+    from livedash_pipeline.takeover.steps.run import require_address
+
     with identified_run(context), postgres.engine() as engine:
         url = require_address(http_source.environ.get(config.source_url_env), config.source_url_env)
         document = take_over(engine, url, dry_run=config.dry_run)
