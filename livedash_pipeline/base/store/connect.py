@@ -32,7 +32,7 @@ _RACED_CONSTRAINTS = frozenset({"uq_ai_processing_requests_open"})
 def make_engine(
     url: str,
     *,
-    pool_size: int = 5,
+    pool_size: int = 16,
     application_name: str = "livedash",
     pool_timeout: float = 30,
     statement_timeout: float | None = None,
@@ -41,7 +41,8 @@ def make_engine(
 
     Args:
         url: Address of the database.
-        pool_size: Connections that are kept; as many again may be opened.
+        pool_size: Connections that are kept once they were needed; as many again may be opened. With 5, eight workers that ask
+            questions at once opened and closed one for every third of them.
         application_name: What Postgres lists its connections under.
         pool_timeout: Seconds to wait for a connection when all are in use.
         statement_timeout: Seconds after which Postgres ends a statement; None for none.

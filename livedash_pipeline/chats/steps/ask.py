@@ -7,7 +7,7 @@ ours. Add what happens around a turn here; what its end means is `chats.rules.tu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -21,7 +21,7 @@ from livedash_pipeline.base.store.connect import in_transaction
 from livedash_pipeline.chats.rules import turn_ends
 from livedash_pipeline.chats.rules.services import ChatService
 from livedash_pipeline.chats.rules.turn_ends import ANSWERED, TOO_SHORT, Then, TurnEnd
-from livedash_pipeline.chats.rules.turns import Source, input_hash, is_too_short, turn_body, turn_messages
+from livedash_pipeline.chats.rules.turns import input_hash, is_too_short, turn_body, turn_messages
 from livedash_pipeline.chats.steps.context import ChatContext, target_of
 from livedash_pipeline.chats.steps.sizes import size_of
 from livedash_pipeline.chats.steps.talk import (
@@ -30,6 +30,7 @@ from livedash_pipeline.chats.steps.talk import (
     WENT,
     Asked,
     Begun,
+    Question,
     Talk,
     Went,
     lease_of,
@@ -98,15 +99,17 @@ class Asker:
             sources=sources,
             history=talk.history,
         )
-        begins = self._context.monotonic()
-        begun = self._transaction(
-            lambda connection, batch, now: self._begin(connection, batch, talk, turn, messages, sources, now)
+        # Outside of the transaction, which keeps all other workers of the batch waiting.
+        asked = Question(
+            input_hash(self._configuration, messages), size_of(self._context, self._configuration, messages), sources
         )
+        begins = self._context.monotonic()
+        begun = self._transaction(lambda connection, batch, now: self._begin(connection, batch, talk, turn, asked, now))
         if isinstance(begun, Asked):
             return begun
         # A process that was frozen since may have lost its lease: another worker asks then.
         in_time = self._context.monotonic() - begins < LEASE_MARGIN / 2
-        end = self._service.complete(begun.body) if in_time else NOT_SENT
+        end = self._service.complete(turn_body(self._configuration, messages)) if in_time else NOT_SENT
         return self._transaction(
             lambda connection, batch, now: self._take(connection, batch, talk, turn, begun, end, now)
         )
@@ -117,8 +120,7 @@ class Asker:
         batch: LockedBatch,
         talk: Talk,
         turn: Turn,
-        messages: list[dict[str, str]],
-        sources: Sequence[Source],
+        asked: Question,
         now: datetime,
     ) -> Begun | Asked:
         if not conversations.hold(connection, talk.claim, lease=lease_of(self._batch), now=now):
@@ -128,16 +130,14 @@ class Asker:
         reason = purchases.holding(connection, self._target, now=now) if batch.company_works else COMPANY_IS_OFF
         if reason is not None:
             return self._put_back(connection, batch, talk, None, counted=False, now=now, reason=reason)
-        digest = input_hash(self._configuration, messages)
-        size = size_of(self._context, self._configuration, messages)
         reserved = purchases.reserve(
             connection,
             self._context.settings,
             self._target,
             self._tariff,
             batch.company_id,
-            tokens=size.tokens,
-            max_output_tokens=size.max_output_tokens,
+            tokens=asked.size.tokens,
+            max_output_tokens=asked.size.max_output_tokens,
             now=now,
         )
         if reserved.refusal is not None:
@@ -147,18 +147,18 @@ class Asker:
             turn.id,
             batch.company_id,
             model=self._configuration.model,
-            input_hash=digest,
-            size=size,
+            input_hash=asked.input_hash,
+            size=asked.size,
             now=now,
         )
         if request_id is None:
             # A batch of the ledger is asking it: its answer is waited for.
             return self._put_back(connection, batch, talk, now + timedelta(minutes=5), counted=False, now=now)
-        turns.begin_turn(connection, turn.id, input_hash=digest, sources=sources, now=now)
+        turns.begin_turn(connection, turn.id, input_hash=asked.input_hash, sources=asked.sources, now=now)
         attempt_id = calls.begin_call(
-            connection, request_id, transcript_hash=digest, reserved_eur=reserved.eur, now=now
+            connection, request_id, transcript_hash=asked.input_hash, reserved_eur=reserved.eur, now=now
         )
-        return Begun(attempt_id, request_id, turn_body(self._configuration, messages))
+        return Begun(attempt_id, request_id)
 
     def _take(
         self,

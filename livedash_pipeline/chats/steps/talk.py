@@ -14,11 +14,11 @@ from uuid import UUID
 from livedash_pipeline.base.rules.chat_states import ChatState
 from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES
 from livedash_pipeline.chats.rules.turn_ends import ANSWERED
-from livedash_pipeline.chats.rules.turns import Exchange
+from livedash_pipeline.chats.rules.turns import Exchange, Source
 from livedash_pipeline.chats.store.batches import ChatBatch
 from livedash_pipeline.chats.store.conversations import Claim
 from livedash_pipeline.chats.store.moves import Spent
-from livedash_pipeline.chats.store.turns import Turn
+from livedash_pipeline.chats.store.turns import RequestSize, Turn
 from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd
 from livedash_pipeline.ledger.store.calls.calls import CallCost
 
@@ -60,12 +60,20 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What a turn is about to show the model: its hash, how large it is, and the passages that were found for it."""
+
+    input_hash: str
+    size: RequestSize
+    sources: Sequence[Source]
+
+
+@dataclass(frozen=True)
 class Begun:
     """A purchase that is written down."""
 
     attempt_id: UUID
     request_id: UUID
-    body: dict[str, object]
 
 
 @dataclass

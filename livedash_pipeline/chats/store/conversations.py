@@ -29,6 +29,35 @@ _HELD = (
 _LOCK_HELD = select(_chats.id).where(_HELD).with_for_update()
 _WRITE = update(chats).where(_HELD)
 _WRITE_UNCOUNTED = _WRITE.values(attempts=func.greatest(_chats.attempts - 1, 0))
+_NOW = bindparam("now", type_=_chats.lease_until.type)
+_UNDER_WAY = (
+    select(func.count())
+    .select_from(chats.join(chat_batches, chat_batches.c.id == _chats.batch_id))
+    .where(_chats.lease_until > _NOW, chat_batches.c.ai_provider == bindparam("provider"))
+)
+_FIRST_DUE = (
+    select(_chats.id)
+    .where(_chats.batch_id == bindparam("batch"), _chats.state == ChatState.PENDING)
+    .where(or_(_chats.next_try_at.is_(None), _chats.next_try_at <= _NOW))
+    .order_by(_chats.item_index)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+    .scalar_subquery()
+)
+_CLAIM = (
+    update(chats)
+    .where(_chats.id == _FIRST_DUE, _chats.state == ChatState.PENDING)
+    .values(
+        state=ChatState.PROCESSING,
+        tier=Tier.SLICES,
+        attempts=_chats.attempts + 1,
+        fence=_chats.fence + 1,
+        lease_until=bindparam("until"),
+        started_at=func.coalesce(_chats.started_at, _NOW),
+        next_try_at=None,
+    )
+    .returning(_chats.id, _chats.item_index, _chats.fence, _chats.attempts)
+)
 
 
 @dataclass(frozen=True)
@@ -49,39 +78,13 @@ def under_way(connection: Connection, provider: str, *, now: datetime) -> int:
     Whoever asks next waits until this transaction ends, so that two that count at once do not both find a free place.
     """
     connection.execute(_LOCK_PROVIDER, {"provider": provider})
-    query = (
-        select(func.count())
-        .select_from(chats.join(chat_batches, chat_batches.c.id == _chats.batch_id))
-        .where(_chats.lease_until > now, chat_batches.c.ai_provider == provider)
-    )
-    return int(connection.execute(query).scalar_one())
+    return int(connection.execute(_UNDER_WAY, {"provider": provider, "now": now}).scalar_one())
 
 
 def claim_chat(connection: Connection, batch: LockedBatch, *, lease: float, now: datetime) -> Claim | None:
     """Takes the first conversation that waits and is due, in file order; None where there is none now."""
-    first = (
-        select(_chats.id)
-        .where(_chats.batch_id == batch.id, _chats.state == ChatState.PENDING)
-        .where(or_(_chats.next_try_at.is_(None), _chats.next_try_at <= now))
-        .order_by(_chats.item_index)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    row = connection.execute(
-        update(chats)
-        .where(_chats.id == first, _chats.state == ChatState.PENDING)
-        .values(
-            state=ChatState.PROCESSING,
-            tier=Tier.SLICES,
-            attempts=_chats.attempts + 1,
-            fence=_chats.fence + 1,
-            lease_until=now + timedelta(seconds=lease),
-            started_at=func.coalesce(_chats.started_at, now),
-            next_try_at=None,
-        )
-        .returning(_chats.id, _chats.item_index, _chats.fence, _chats.attempts)
-    ).one_or_none()
+    values = {"batch": batch.id, "now": now, "until": now + timedelta(seconds=lease)}
+    row = connection.execute(_CLAIM, values).one_or_none()
     if row is None:
         return None
     count_moves(connection, batch, {(ChatState.PENDING, ChatState.PROCESSING): 1}, now=now)

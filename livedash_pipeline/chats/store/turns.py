@@ -27,6 +27,12 @@ _turns = chat_interactions.c
 _requests = ai_processing_requests.c
 _OPEN = text("processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')")
 # An answer is written once; the columns are those of the parameters.
+_BEGIN = update(chat_interactions).where(_turns.id == bindparam("turn_id"))
+_READ = (
+    select(_turns.id, _turns.turn, _turns.question, _turns.context, _turns.url, _turns.outcome_code, _turns.answer)
+    .where(_turns.chat_id == bindparam("chat_id"))
+    .order_by(_turns.turn)
+)
 _END = update(chat_interactions).where(_turns.id == bindparam("turn_id"), _turns.outcome_code.is_(None))
 _ASKED_AGAIN = (
     "by_call", "processing_status", "model", "prompt_version", "transcript_hash", "input_hash", "body_bytes",
@@ -81,20 +87,15 @@ class RequestSize:
 
 def read_turns(connection: Connection, chat_id: UUID) -> list[Turn]:
     """The turns of a conversation, in order."""
-    columns = (_turns.id, _turns.turn, _turns.question, _turns.context, _turns.url, _turns.outcome_code, _turns.answer)
-    query = select(*columns).where(_turns.chat_id == chat_id).order_by(_turns.turn)
-    return [Turn(*row) for row in connection.execute(query)]
+    return [Turn(*row) for row in connection.execute(_READ, {"chat_id": chat_id})]
 
 
 def begin_turn(
     connection: Connection, turn_id: UUID, *, input_hash: str, sources: Sequence[Source], now: datetime
 ) -> None:
     """Keeps what a turn is about to show the model."""
-    connection.execute(
-        update(chat_interactions)
-        .where(_turns.id == turn_id)
-        .values(input_hash=input_hash, sources=[source.document() for source in sources], started_at=now)
-    )
+    shown = {"input_hash": input_hash, "sources": [source.document() for source in sources], "started_at": now}
+    connection.execute(_BEGIN, {"turn_id": turn_id, **shown})
 
 
 def end_turn(connection: Connection, turn_id: UUID, result: TurnResult, *, now: datetime) -> bool:

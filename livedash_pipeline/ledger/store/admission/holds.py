@@ -8,12 +8,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.base.store.tables import ai_admissions, ai_holds
 from livedash_pipeline.ledger.rules.admission.admission import HoldRule, HoldScope, hold_until
 from livedash_pipeline.ledger.store.admission.pauses import end_pause, paused_until
+
+_holds = ai_holds.c
+# Read before each call: building it anew takes longer than sending it.
+_IN_FORCE = (
+    select(_holds.model, _holds.reason, _holds.message, _holds.not_before)
+    .where(_holds.endpoint == bindparam("endpoint"))
+    .where(or_(_holds.not_before.is_(None), _holds.not_before > bindparam("now")))
+    .where(
+        or_(
+            _holds.model.is_not(None),
+            _holds.not_before.is_(None),
+            _holds.key_fingerprint == bindparam("key_fingerprint"),
+        )
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -41,20 +56,8 @@ def holds_in_force(connection: Connection, endpoint: str, *, key_fingerprint: st
 
     Timed holds of the endpoint end as well when the key changes.
     """
-    table = ai_holds.c
-    query = (
-        select(table.model, table.reason, table.message, table.not_before)
-        .where(table.endpoint == endpoint)
-        .where(or_(table.not_before.is_(None), table.not_before > now))
-        .where(
-            or_(
-                table.model.is_not(None),
-                table.not_before.is_(None),
-                table.key_fingerprint == key_fingerprint,
-            )
-        )
-    )
-    found = [Hold(**row) for row in connection.execute(query).mappings()]
+    values = {"endpoint": endpoint, "key_fingerprint": key_fingerprint, "now": now}
+    found = [Hold(*row) for row in connection.execute(_IN_FORCE, values)]
     pause = paused_until(connection, endpoint, now=now)
     if pause is not None:
         found.append(Hold(None, "rate_limited", "The service asked for fewer calls.", pause))

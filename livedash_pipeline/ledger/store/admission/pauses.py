@@ -8,19 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.base.store.tables import ai_endpoint_pauses
 from livedash_pipeline.ledger.rules.admission.pauses import Pause
 
 _pauses = ai_endpoint_pauses.c
+# Read before each call: building it anew takes longer than sending it.
+_UNTIL = select(_pauses.paused_until).where(
+    _pauses.endpoint == bindparam("endpoint"), _pauses.paused_until > bindparam("now")
+)
 
 
 def paused_until(connection: Connection, endpoint: str, *, now: datetime) -> datetime | None:
     """The end of a pause that is not over yet."""
-    query = select(_pauses.paused_until).where(_pauses.endpoint == endpoint, _pauses.paused_until > now)
-    return connection.execute(query).scalar_one_or_none()
+    return connection.execute(_UNTIL, {"endpoint": endpoint, "now": now}).scalar_one_or_none()
 
 
 def lengthen_pause(

@@ -26,6 +26,19 @@ _SETTLE = (
     .where(_attempts.id == bindparam("attempt_id"), _attempts.outcome.is_(None))
     .values(settled_at=func.greatest(bindparam("now", type_=_attempts.created_at.type), _attempts.created_at))
 )
+_BEGIN = insert(ai_request_attempts).returning(_attempts.id)
+_CLOSE = (
+    update(ai_processing_requests)
+    .where(
+        _requests.id.in_(bindparam("request_ids", expanding=True)),
+        _requests.by_call,
+        _requests.processing_status.in_(OPEN_REQUESTS),
+    )
+    .values(
+        attempts=_requests.attempts + bindparam("tries"),
+        completed_at=func.greatest(bindparam("now", type_=_requests.requested_at.type), _requests.requested_at),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -42,17 +55,14 @@ def begin_call(
     connection: Connection, request_id: UUID, *, transcript_hash: str, reserved_eur: Decimal, now: datetime
 ) -> UUID:
     """Writes down that a call for a request is about to be made, with what it may cost at most; returns its try."""
-    attempt_id: UUID = connection.execute(
-        insert(ai_request_attempts)
-        .values(
-            request_id=request_id,
-            is_call=True,
-            transcript_hash=transcript_hash,
-            created_at=now,
-            reserved_eur=reserved_eur,
-        )
-        .returning(_attempts.id)
-    ).scalar_one()
+    values = {
+        "request_id": request_id,
+        "is_call": True,
+        "transcript_hash": transcript_hash,
+        "created_at": now,
+        "reserved_eur": reserved_eur,
+    }
+    attempt_id: UUID = connection.execute(_BEGIN, values).scalar_one()
     return attempt_id
 
 
@@ -112,19 +122,9 @@ def close_requests(
     """Ends requests that are asked by calls, with so many tries more; an answer is kept with its subject. Returns how many."""
     if not request_ids:
         return 0
-    ended = connection.execute(
-        update(ai_processing_requests)
-        .where(_requests.id.in_(request_ids), _requests.by_call, _requests.processing_status.in_(OPEN_REQUESTS))
-        .values(
-            processing_status=status,
-            error_code=error_code,
-            error_message=error_message,
-            attempts=_requests.attempts + tries,
-            completed_at=func.greatest(now, _requests.requested_at),
-            updated_at=now,
-        )
-    )
-    return ended.rowcount
+    end = {"processing_status": status, "error_code": error_code, "error_message": error_message, "updated_at": now}
+    chosen = {"request_ids": list(request_ids), "tries": tries, "now": now}
+    return connection.execute(_CLOSE, {**chosen, **end}).rowcount
 
 
 def fail_requests(connection: Connection, request_ids: Sequence[UUID], *, error_code: str, now: datetime) -> list[UUID]:
