@@ -148,6 +148,25 @@ def test_many_rejects_are_yellow_and_a_refused_file_is_red(health: Health) -> No
     assert_green(health.check(name))
 
 
+def test_speakers_that_nobody_knows_are_yellow(health: Health) -> None:
+    name = "speakers_of_transcripts_are_known"
+    health.requests(3)
+    spoken = "INSERT INTO messages SELECT id, :position, :role, 'said' FROM sessions"
+    health.sql("DELETE FROM messages")
+    health.sql(spoken, position=0, role="user")
+    health.sql(spoken, position=1, role="assistant")
+    assert_green(health.check(name))
+    health.sql(f"{spoken} LIMIT 1", position=2, role="unknown")
+    assert_red(health.check(name), count=1, ids=[], severity=WARN)
+    health.sql("DELETE FROM messages WHERE position = 2")
+    health.sql("UPDATE messages SET role = 'system' WHERE role = 'user'")
+    assert_red(health.check(name), count=0, ids=[], severity=WARN)
+    health.sql("DELETE FROM messages")
+    assert_green(health.check(name))
+    health.sql("UPDATE session_processing_status SET metadata = '{\"events\": 2}' WHERE stage = 'SESSION_CREATION'")
+    assert_red(health.check(name), count=0, ids=[], severity=WARN)
+
+
 def test_a_company_that_fails_again_and_again_or_is_not_looked_at_is_red(health: Health) -> None:
     name = "every_company_is_imported_in_time"
     health.sql("UPDATE companies SET import_failures = 2")

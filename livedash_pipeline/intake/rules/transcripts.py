@@ -1,14 +1,16 @@
-r"""The grammar of transcripts: a text in, its messages or the line that cannot be read out.
+r"""The grammar of transcripts: a text in, its messages or the line that cannot be read out. No word is lost on the way.
 
-A transcript is read line by line; only `\n` and `\r\n` end a line, and a byte order mark at the start is ignored.
+A transcript is read line by line (`intake.rules.transcript_lines`).
 
     [01.05.2025 12:00:00] User: text    message; role User, Assistant or System in any case, or one of the company's bot
                                         names, which stand for the assistant
-    User: text                          the same without a time, for these roles alone
+    User: text                          the same without a time, for these roles alone; in a chat with stamps, `System: text`
+                                        is part of the message above
     [2025-05-01 12:00] User: text       the same with a time in another form, which is not guessed: counted as odd
-    [01.05.2025 12:00:00] Anna: text    message of the role `unknown`, with everything after the bracket as its content
-    [01.05.2025 12:00:00] Chat opened   event: no message, ends the one before, further lines up to the next message are its own
-    any other line                      goes on with the message or event above it
+    [01.05.2025 12:00:00] Anna: text    message of the role `unknown`, with everything after the bracket as its content; also
+                                        where the time has another form
+    [01.05.2025 12:00:00] Chat opened   event: no message, and it ends the one before
+    any other line                      goes on with the message above it; below an event it makes a message `unknown` of both
 
 Content is joined with `\n`, without blank lines and blanks at either end; a message without content is dropped. Text before
 the first message or event makes the transcript unreadable: it is no transcript, or one of another kind. Times are local
@@ -24,7 +26,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -33,15 +34,17 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from livedash_pipeline.base.rules.local_time import parse_local_time
-
-Role = Literal["user", "assistant", "system", "unknown"]
+from livedash_pipeline.intake.rules.transcript_lines import (
+    Role,
+    Stamp,
+    names_somebody,
+    read_speaker,
+    read_stamp,
+    split_lines,
+    without_marks,
+)
 
 _ROLES: Mapping[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
-_STAMPED = re.compile(r"\[([0-9]{2}\.[0-9]{2}\.[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2})\][ \t]*")
-# Anything else in brackets that looks like a time; it counts as one only before a role that is known.
-_ODDLY_STAMPED = re.compile(r"\[[0-9][0-9 .,:/TZ+-]{4,40}\][ \t]*")
-# `Chat opened at 12:00` and `https://` hold a colon as well; a name is followed by a colon and a blank.
-_OTHER_NAME = re.compile(r"[^\W\d_][^:\n]{0,63}:(?=\s|$)")
 # A chat before or after these years is a slip of the pen, and would stretch its session over centuries.
 _YEARS = range(1970, 2200)
 
@@ -61,14 +64,14 @@ class ParsedTranscript:
 
     Attributes:
         messages: In order of time, or of the file.
-        events: Timestamped lines without a speaker.
+        events: Timestamped lines without a speaker, word by word.
         dropped: Messages without content, which are not among `messages`.
         untimed: Messages without a time.
         odd_times: Lines whose time cannot be read or cannot be; such messages are among the untimed.
     """
 
     messages: tuple[Message, ...]
-    events: int = 0
+    events: tuple[str, ...] = ()
     dropped: int = 0
     untimed: int = 0
     odd_times: int = 0
@@ -84,9 +87,10 @@ class RefusedTranscript:
 
 def parse_transcript(text: str, *, bot_names: Iterable[str], zone: ZoneInfo) -> ParsedTranscript | RefusedTranscript:
     """Reads a transcript; local times are those of `zone`, and `bot_names` (any case, no colon) mean the assistant."""
-    reader = _Reader(_known_roles(tuple(bot_names)), MessageTimes(zone))
-    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
-        if not reader.take(line.removesuffix("\r")):
+    roles = _known_roles(tuple(bot_names))
+    reader = _Reader(roles, MessageTimes(zone))
+    for number, line in enumerate(split_lines(text, roles), 1):
+        if not reader.take(line):
             return RefusedTranscript(number, "text_before_first_message")
     return reader.result()
 
@@ -131,62 +135,63 @@ class MessageTimes:
 
 @dataclass(slots=True)
 class _Reader:
-    """Takes lines and keeps the message that is still open."""
+    """Takes lines and keeps the message or event that is still open.
+
+    Attributes:
+        stamped: A message with a stamp was met.
+        oddly_stamped: A message whose stamp has another form was met, so that such stamps begin events as well.
+    """
 
     roles: Mapping[str, Role]
     times: MessageTimes
     messages: list[Message] = field(default_factory=list)
-    events: int = 0
+    events: list[str] = field(default_factory=list)
     dropped: int = 0
     odd_times: int = 0
     started: bool = False
+    stamped: bool = False
+    oddly_stamped: bool = False
     role: Role | None = None
     sent_at: datetime | None = None
     lines: list[str] = field(default_factory=list)
 
     def take(self, line: str) -> bool:
         """Reads one line; False where it cannot stand there."""
-        if line.startswith("["):
-            if self._take_stamped(line):
-                return True
-        elif self._take_speaker(line, None):
+        bare = line if line.isascii() else without_marks(line)
+        stamp = read_stamp(bare) if bare.startswith("[") else None
+        if self._take_unstamped(bare) if stamp is None else self._take_stamped(stamp):
             return True
         if self.started:
             self.lines.append(line)
-        return self.started or not line.strip()
+        return self.started or not bare.strip()
 
     def result(self) -> ParsedTranscript:
         """Everything that was read."""
         self._close()
         untimed = sum(message.sent_at is None for message in self.messages)
         ordered = self.messages if untimed else sorted(self.messages, key=_time_of)
-        return ParsedTranscript(tuple(ordered), self.events, self.dropped, untimed, self.odd_times)
+        return ParsedTranscript(tuple(ordered), tuple(self.events), self.dropped, untimed, self.odd_times)
 
-    def _take_stamped(self, line: str) -> bool:
-        match = _STAMPED.match(line)
-        if match is None:
-            return self._take_oddly_stamped(line)
-        sent_at = self.times.moment(match[1])
+    def _take_stamped(self, stamp: Stamp) -> bool:
+        spoken = read_speaker(stamp.rest, self.roles)
+        somebody = spoken is not None or names_somebody(stamp.rest)
+        if stamp.time is None and spoken is None and not (stamp.has_clock and (somebody or self.oddly_stamped)):
+            return False
+        sent_at = None if stamp.time is None else self.times.moment(stamp.time)
         self.odd_times += sent_at is None
-        rest = line[match.end() :]
-        if not self._take_speaker(rest, sent_at):
-            other = _OTHER_NAME.match(rest) is not None
-            self.events += not other
-            self._open("unknown" if other else None, sent_at, rest)
+        self.stamped = self.stamped or somebody
+        self.oddly_stamped = self.oddly_stamped or (somebody and stamp.time is None)
+        if spoken is not None:
+            self._open(spoken[0], sent_at, spoken[1])
+        else:
+            self._open("unknown" if somebody else None, sent_at, stamp.rest)
         return True
 
-    def _take_oddly_stamped(self, line: str) -> bool:
-        match = _ODDLY_STAMPED.match(line)
-        taken = match is not None and self._take_speaker(line[match.end() :], None)
-        self.odd_times += taken
-        return taken
-
-    def _take_speaker(self, line: str, sent_at: datetime | None) -> bool:
-        name, colon, rest = line.partition(":")
-        role = self.roles.get(name.casefold()) if colon else None
-        if role is None:
+    def _take_unstamped(self, line: str) -> bool:
+        spoken = read_speaker(line, self.roles)
+        if spoken is None or (spoken[0] == "system" and self.stamped):
             return False
-        self._open(role, sent_at, rest)
+        self._open(spoken[0], None, spoken[1])
         return True
 
     def _open(self, role: Role | None, sent_at: datetime | None, first: str) -> None:
@@ -195,11 +200,14 @@ class _Reader:
         self.role, self.sent_at, self.lines = role, sent_at, [first]
 
     def _close(self) -> None:
-        if self.role is None:
+        if not self.started:
             return
         content = "\n".join(self.lines).strip()
-        if content:
-            self.messages.append(Message(self.role, content, self.sent_at))
+        if self.role is None and not any(line.strip() for line in self.lines[1:]):
+            # What the window of a chat says of itself fits on a line; more than that was said by somebody.
+            self.events.append(content)
+        elif content:
+            self.messages.append(Message(self.role or "unknown", content, self.sent_at))
         else:
             self.dropped += 1
 

@@ -155,7 +155,7 @@ def _read(source: SessionSource, company: Company, zone: ZoneInfo) -> ParsedTran
 def _made(source: SessionSource, parsed: ParsedTranscript) -> MadeSession:
     metadata: dict[str, object] = {
         "messages": len(parsed.messages),
-        "events": parsed.events,
+        "events": len(parsed.events),
         "dropped": parsed.dropped,
         "untimed": parsed.untimed,
     }

@@ -25,6 +25,10 @@ IMPORT_FAILURES = 3
 # The longest that an import may run (`dagster/max_runtime` of the import jobs).
 LONGEST_IMPORT = timedelta(hours=6)
 SPENDING_WARNING = Decimal("0.8")
+# Whether transcripts are understood is seen at a company's newest sessions, and so its older ones do not hide a new form.
+NEWEST_SESSIONS = 200
+# Bystanders are named in a few chats of a hundred; a bot whose name is not known writes every second message.
+UNKNOWN_SPEAKERS = Decimal("0.05")
 
 _LEAST_PATIENCE = timedelta(hours=1)
 
@@ -83,6 +87,20 @@ def reject_level(records: int, rejected: int, max_ratio: float) -> Level:
     if too_many_rejects(records, rejected, max_ratio):
         return Level.ERROR
     return Level.WARN if too_many_rejects(records, rejected, max_ratio / 2) else Level.GREEN
+
+
+def speaker_level(*, sessions: int, without_user: int, without_speaker: int, messages: int, unknown: int) -> Level:
+    """WARN where a company's transcripts seem to name their speakers in a way that is not known.
+
+    Args:
+        sessions: Its newest sessions that have messages.
+        without_user: Those of them in which no user speaks.
+        without_speaker: Further ones, with stamped lines that name nobody, and no message.
+        messages: All messages of the sessions.
+        unknown: Messages whose speaker's role is not known.
+    """
+    nobody = sessions > 0 and without_user == sessions
+    return Level.WARN if nobody or without_speaker > sessions or unknown > messages * UNKNOWN_SPEAKERS else Level.GREEN
 
 
 def spending_level(*, spent: Decimal, one_more: Decimal, cap: Decimal) -> Level:

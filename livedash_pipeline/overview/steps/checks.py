@@ -60,6 +60,13 @@ def _many_rejects(connection: Connection, settings: Settings) -> Finding:
     return Finding(wrong, level, sum(row["rows_rejected"] for row in wrong), {"max_ratio": limit})
 
 
+def _unknown_speakers(connection: Connection, _: Settings) -> Finding:
+    rows = look_up(connection, "overview/check_speakers", newest=rules.NEWEST_SESSIONS)
+    counts = ("sessions", "without_user", "without_speaker", "messages", "unknown")
+    wrong, level = _judged([(rules.speaker_level(**{name: row[name] for name in counts}), row) for row in rows])
+    return Finding(wrong, level, sum(int(row["unknown"]) for row in wrong), {"newest_sessions": rules.NEWEST_SESSIONS})
+
+
 def _waiting_requests(connection: Connection, settings: Settings) -> Finding:
     patience = rules.longest_wait(settings.livedash_max_wait)
     since = database_now(connection) - patience
@@ -205,6 +212,17 @@ CHECKS = (
         Remedy(
             "Look at the kept rejects; one reason for all of them means that the file's form has changed.",
             "livedash rejects --company {company}",
+        ),
+    ),
+    HealthCheck(
+        "speakers_of_transcripts_are_known",
+        "messages",
+        "Of the messages of each company's newest 200 sessions no more than 5 % have an unknown speaker, and some have a user.",
+        _unknown_speakers,
+        Remedy(
+            "Look at a session with `livedash session ID --show-text`, and name the bots with `livedash company set SLUG "
+            "--bot-name NAME`. Names of users other than `User` are not read: have them written so.",
+            "livedash company show {company}",
         ),
     ),
     HealthCheck(

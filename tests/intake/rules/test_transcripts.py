@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -11,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from livedash_pipeline.base.rules.local_time import parse_local_time
+from livedash_pipeline.intake.rules.transcript_lines import read_stamp, split_lines, without_marks
 from livedash_pipeline.intake.rules.transcripts import (
     Message,
     MessageTimes,
@@ -66,6 +69,31 @@ def sent(text: str) -> list[str | None]:
         (f"{T} User: a\n User: b", [("user", "a\n User: b")]),
         ("", []),
         ("\n\n", []),
+        # Somebody speaks, whatever the name looks like.
+        (f"{T} Robin:hello", [("unknown", "Robin:hello")]),
+        (f"{T} +31 6 1234: hoi", [("unknown", "+31 6 1234: hoi")]),
+        (f"{T} \U0001f916 Robin: yo", [("unknown", "\U0001f916 Robin: yo")]),
+        (f"{T} ~Robin: yo", [("unknown", "~Robin: yo")]),
+        (f"{T} C:\\temp is full", [("unknown", "C:\\temp is full")]),
+        # What nobody sees hides no speaker.
+        (f"{T}\u00a0User: a\n{T} User\u00a0: b\n{T} User : c", [("user", "a"), ("user", "b"), ("user", "c")]),
+        (f"{T} User\uff1a a: b", [("user", "a: b")]),
+        (f"{T} Robin\uff1ahello", [("unknown", "Robin\uff1ahello")]),
+        (f"\u200e{T} User: a\n\u200f{T} \u2068Emma\u2069: b", [("user", "a"), ("assistant", "b")]),
+        ("\u200bUser: a\n\ufeffEmma: b", [("user", "a"), ("assistant", "b")]),
+        # In a chat with stamps a line without one is no notice of the system.
+        (f"{T} User: my machine:\nSystem: Windows 11", [("user", "my machine:\nSystem: Windows 11")]),
+        ("User: hello\nSystem: moved\nUser: on", [("user", "hello"), ("system", "moved"), ("user", "on")]),
+        (f"System: welcome\n{T} User: hi", [("system", "welcome"), ("user", "hi")]),
+        (f"{T} User: a\nEmma: b", [("user", "a"), ("assistant", "b")]),
+        # More than a line was said by somebody.
+        (f"{T} Chat opened at 12:00\nby a visitor", [("unknown", "Chat opened at 12:00\nby a visitor")]),
+        (f"{T}\nhello", [("unknown", "hello")]),
+        # Other ends of lines, where the file has no others.
+        (f"{T} User: a\r{T} Emma: b\rc\r", [("user", "a"), ("assistant", "b\nc")]),
+        (f"{T} User: a\u2028{T} Emma: b", [("user", "a"), ("assistant", "b")]),
+        ("User: a\u0085Emma: b", [("user", "a"), ("assistant", "b")]),
+        (f"{T} User: a\r{T} Emma: b\n{T} User: c", [("user", f"a\r{T} Emma: b"), ("user", "c")]),
     ],
 )
 def test_lines_become_messages(text: str, messages: list[tuple[str, str]]) -> None:
@@ -73,9 +101,9 @@ def test_lines_become_messages(text: str, messages: list[tuple[str, str]]) -> No
 
 
 def test_timestamped_line_without_a_speaker_is_an_event_that_ends_the_message() -> None:
-    parsed = parse(f"{T} Chat opened at 12:00\nby a visitor\n{T} User: a\n{T} Visitor left\nmore\n{T} Emma: b")
+    parsed = parse(f"{T} Chat opened at 12:00\n\n{T} User: a\n{T} Visitor opened https://a.example/x\n{T} Emma: b")
     assert [(m.role, m.content) for m in parsed.messages] == [("user", "a"), ("assistant", "b")]
-    assert parsed.events == 2
+    assert parsed.events == ("Chat opened at 12:00", "Visitor opened https://a.example/x")
 
 
 def test_messages_without_content_are_dropped_and_counted() -> None:
@@ -122,14 +150,40 @@ def test_impossible_time_leaves_its_message_untimed(bracket: str) -> None:
     assert (parsed.untimed, parsed.odd_times) == (1, 1)
 
 
-@pytest.mark.parametrize("bracket", ["[2025-05-01 12:00]", "[1.5.2025 9:00]", "[2025-05-01T12:00:00Z]", "[12:00:00]"])
-def test_time_in_another_form_counts_only_before_a_known_speaker(bracket: str) -> None:
-    parsed = parse(f"{bracket} User: a\n{bracket} Anna: b\n{bracket} Emma: c")
+ODD_STAMPS = [
+    "[2025-05-01 12:00]",
+    "[1.5.2025 9:00]",
+    "[2025-05-01T12:00:00Z]",
+    "[12:00:00]",
+    "[12:00]",
+    "[01.05.2025 12:00]",
+    "[01.05.2025 12:00:00.123]",
+    "[2025-05-01T12:00:00.123+02:00]",
+    "[5/1/2025, 12:00:00 PM]",
+    "[5/1/25, 9:00\u202fa.m.]",
+]
+
+
+@pytest.mark.parametrize("bracket", ODD_STAMPS)
+def test_time_in_another_form_begins_a_message_of_anybody(bracket: str) -> None:
+    parsed = parse(f"{bracket} User: a\n{bracket} Anna: b\n{bracket} Emma: c\n{bracket} Visitor left")
     assert [(m.role, m.content) for m in parsed.messages] == [
-        ("user", f"a\n{bracket} Anna: b"),
+        ("user", "a"),
+        ("unknown", "Anna: b"),
         ("assistant", "c"),
     ]
-    assert (parsed.untimed, parsed.odd_times) == (2, 2)
+    assert (parsed.untimed, parsed.odd_times, parsed.events) == (3, 4, ("Visitor left",))
+    assert parse(f"{bracket} Anna: b").messages == (Message("unknown", "Anna: b", None),)
+
+
+@pytest.mark.parametrize(
+    "text", ["[1] first", "[2025-05-01] Note: x", "[see] this: x", "[12:00:00] and then", "[10:00"]
+)
+def test_brackets_in_a_text_are_text(text: str) -> None:
+    assert spoken(f"{T} User: a\n{text}") == [("user", f"a\n{text}")]
+
+
+_UNSEEN = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]|\\s")
 
 
 def test_messages_are_sorted_by_time_when_all_have_one() -> None:
@@ -204,6 +258,22 @@ def test_no_text_makes_the_parser_raise(text: str, bot_names: list[str], zone: Z
     times = [m.sent_at for m in parsed.messages if m.sent_at]
     assert parsed.untimed or times == sorted(times)
     assert len(transcript_hash(parsed.messages)) == 64
+
+
+@given(text=TEXTS, bot_names=st.lists(st.text(max_size=8), max_size=3))
+def test_no_transcript_loses_a_word(text: str, bot_names: list[str]) -> None:
+    parsed = parse_transcript(text, bot_names=bot_names, zone=AMSTERDAM)
+    if isinstance(parsed, RefusedTranscript):
+        return
+    kept = Counter("".join(message.content for message in parsed.messages) + "".join(parsed.events))
+    # Without stamps and the names of roles, which are columns of a message.
+    said: Counter[str] = Counter()
+    for line in split_lines(text, {}):
+        stamp = read_stamp(without_marks(line)) if without_marks(line).startswith("[") else None
+        rest = without_marks(line) if stamp is None else stamp.rest
+        name, colon, words = rest.replace("\uff1a", ":", 1).partition(":")
+        said.update(words if colon and len(name) <= 64 else rest)
+    assert not {each for each in said - kept if not _UNSEEN.match(each)}
 
 
 @given(

@@ -17,6 +17,7 @@ from livedash_pipeline.overview.rules.health import (
     longest_preparation,
     longest_wait,
     reject_level,
+    speaker_level,
     spending_level,
     worst,
 )
@@ -51,6 +52,31 @@ def test_failures_count_as_a_share_from_fifty_requests_on(settled: int, failed: 
 )
 def test_rejects_warn_from_half_of_what_is_refused(rejected: int, level: str) -> None:
     assert reject_level(100, rejected, 0.2) == level
+
+
+@pytest.mark.parametrize(
+    ("sessions", "without_user", "without_speaker", "messages", "unknown", "level"),
+    [
+        (0, 0, 0, 0, 0, "green"),
+        (0, 0, 1, 0, 0, "warn"),
+        (10, 0, 10, 100, 5, "green"),
+        (10, 0, 11, 100, 5, "warn"),
+        (10, 0, 0, 100, 6, "warn"),
+        (10, 9, 0, 100, 0, "green"),
+        (10, 10, 0, 100, 0, "warn"),
+    ],
+)
+def test_speakers_that_nobody_knows_are_worth_a_look(
+    sessions: int, without_user: int, without_speaker: int, messages: int, unknown: int, level: str
+) -> None:
+    found = speaker_level(
+        sessions=sessions,
+        without_user=without_user,
+        without_speaker=without_speaker,
+        messages=messages,
+        unknown=unknown,
+    )
+    assert found == level
 
 
 @pytest.mark.parametrize(
