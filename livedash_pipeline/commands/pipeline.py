@@ -179,6 +179,11 @@ def draw_imports(console: Console, rows: list[Document]) -> None:
         empty="No company is active or on trial. Add one: livedash company add SLUG --csv-url URL",
     )
     for row in rows:
+        if row.get("unread"):
+            have = f"{plural(row['unread'], 'row')} {verb(row['unread'], 'has', 'have')}"
+            console.print(
+                f"{row['company']}: {have} a value that could not be read; `session_imports.unread` notes it."
+            )
         if not row["ok"]:
             error = row["error"]
             console.print(f"{row['company']} failed: {show(error['message'])} {show(error['remedy'])}")

@@ -92,7 +92,16 @@ def test_a_batch_without_an_answer_is_not_said_to_be_sent() -> None:
 
 def test_a_failed_import_is_named_beside_the_others() -> None:
     error = {"code": "source_unavailable", "message": "There is no [b]file[/b].", "remedy": "Add \x1b[31mit."}
-    good = {"ok": True, "company": "acme", "rows": 3, "new": 3, "changed": 0, "unchanged": 0, "rejected": 0}
+    good = {
+        "ok": True,
+        "company": "acme",
+        "rows": 3,
+        "new": 3,
+        "changed": 0,
+        "unchanged": 0,
+        "rejected": 0,
+        "unread": 0,
+    }
     text = _drawn(draw_imports, [good, {"ok": False, "company": "beta", "error": error}])
     assert "beta failed: There is no [b]file[/b]." in text
     assert "\x1b" not in text

@@ -44,6 +44,7 @@ def chat_line(name: str, row: Mapping[str, str], message: str) -> str:
         language="English",
         messages_sent="1",
         full_transcript_url=row["url"],
+        tokens=row.get("tokens", ""),
         initial_message=message,
     )
 
@@ -58,7 +59,7 @@ class Chats:
     published: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def publish(self, *names: str, **columns: str) -> None:
-        """Puts chats into the CSV, or other columns and words into their rows: ip, country, said, url."""
+        """Puts chats into the CSV, or other columns and words into their rows: ip, country, said, url, tokens."""
         for name in names:
             row = self.published.setdefault(name, {"ip": f"ip-of-{name}", "country": "NL", "said": word_of(name)})
             row.update(columns)

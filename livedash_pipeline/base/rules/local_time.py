@@ -40,14 +40,27 @@ def parse_time_of_day(text: str) -> time | None:
         return None
 
 
-def parse_local_time(text: str, zone: ZoneInfo) -> datetime | None:
-    """The moment in UTC that `D(D).M(M).YYYY HH:MM[:SS]` means in a zone; None if it is written otherwise or no real time."""
+def parse_local_time(text: str, zone: ZoneInfo, *, second_showing: bool = False) -> datetime | None:
+    """The moment in UTC that `D(D).M(M).YYYY HH:MM[:SS]` means in a zone; None if it is written otherwise or no real time.
+
+    Args:
+        text: The local time.
+        zone: Where it is local.
+        second_showing: Of an hour that the clock shows twice, take the second.
+    """
     day_text, _, time_text = text.partition(" ")
     day, time_of_day = parse_local_date(day_text), parse_time_of_day(time_text)
     if day is None or time_of_day is None:
         return None
     try:
         # `fold=0` is the rule above: zoneinfo then takes the offset before the change, in a gap as in a repeated hour.
-        return datetime.combine(day, time_of_day, tzinfo=zone).astimezone(UTC)
+        moment = datetime.combine(day, time_of_day, tzinfo=zone)
+        return (_second_showing(moment) if second_showing else moment).astimezone(UTC)
     except OverflowError:  # The first or last hours of the calendar.
         return None
+
+
+def _second_showing(moment: datetime) -> datetime:
+    again = moment.replace(fold=1)
+    # In an hour that is skipped the offset after the change is the larger one, and the moment would be an earlier one.
+    return again if again.utcoffset() < moment.utcoffset() else moment  # type: ignore[operator]

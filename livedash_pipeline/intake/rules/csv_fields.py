@@ -6,6 +6,7 @@ property test checks. The columns are listed in `csv_layout`; add a rule about t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,19 @@ from livedash_pipeline.intake.rules.csv_rejects import MAX_ID_LENGTH, RejectReas
 _NUMBER_POSITIONS = {name: COLUMNS.index(name) for name in NUMBERS}
 # Unit separator: no field of a good record begins or ends with it, since fields are trimmed.
 _SEPARATOR = "\x1f"
+
+
+# `1.23457E+17`: a spreadsheet takes a long id for a number and keeps its first digits, so that ids of many sessions are one.
+_RUINED_ID = re.compile(r"\d(?:[.,]\d+)?E\+?\d{2,}", re.ASCII)
+_MOST_NOTED = 60
+# Zero-width characters, marks of direction, the soft hyphen and the byte order mark, and all blanks.
+_MARKS = {0xAD, 0x61C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF}
+_AROUND = "".join(chr(code) for code in range(0x10000) if chr(code).isspace() or code in _MARKS)
+
+
+def is_ruined(external_id: str) -> bool:
+    """Whether an id is what a spreadsheet makes of a long number."""
+    return "E" in external_id and _RUINED_ID.fullmatch(external_id) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +51,26 @@ class BadField:
     detail: str | None = None
 
 
-def is_number(name: str, text: str) -> bool:
-    """Whether a trimmed field is empty (no value) or a number that its column can hold."""
-    number = NUMBERS[name]
-    return not text or (number.form.fullmatch(text) is not None and float(text) <= number.most)
+def read_number(name: str, text: str) -> str | None:
+    """A trimmed field as its column holds it, empty for no value; None where it is no number that the column can hold."""
+    return NUMBERS[name].read(text) if text else ""
+
+
+def unread_numbers(fields: Sequence[str]) -> dict[str, str]:
+    """What a record's columns of numbers hold instead, shortened, by column: it is noted with the record and rejects nothing."""
+    found = ((name, fields[position]) for name, position in _NUMBER_POSITIONS.items())
+    return {name: noted(text) for name, text in found if read_number(name, text) is None}
+
+
+def noted(text: str) -> str:
+    """What is kept of a value that could not be read."""
+    return text if len(text) <= _MOST_NOTED else text[: _MOST_NOTED - 1] + "…"
+
+
+def trimmed(text: str) -> str:
+    """A field without blanks around it, and without marks that nobody sees: with them an id would be another session's."""
+    text = text.strip()
+    return text if text.isascii() else text.strip(_AROUND)
 
 
 def read_record(fields: Sequence[str], zone: ZoneInfo) -> RecordTimes | BadField:
@@ -50,16 +80,18 @@ def read_record(fields: Sequence[str], zone: ZoneInfo) -> RecordTimes | BadField
         return BadField(RejectReason.EMPTY_ID)
     if len(external_id) > MAX_ID_LENGTH:
         return BadField(RejectReason.FIELD_TOO_LONG, f"the id has {len(external_id)} characters")
+    if is_ruined(external_id):
+        return BadField(RejectReason.RUINED_ID, f"a spreadsheet has cut the digits of {_shown(external_id)}")
     start, end = parse_local_time(start_text, zone), parse_local_time(end_text, zone)
     if start is None:
         return BadField(RejectReason.BAD_START_TIME, _shown(start_text))
     if end is None:
         return BadField(RejectReason.BAD_END_TIME, _shown(end_text))
     if end < start:
+        # Of the hour that the clock shows twice the end may mean the second.
+        end = parse_local_time(end_text, zone, second_showing=True) or end
+    if end < start:
         return BadField(RejectReason.END_BEFORE_START, f"{start_text} to {end_text} ({zone.key})")
-    for name, position in _NUMBER_POSITIONS.items():
-        if not is_number(name, fields[position]):
-            return BadField(RejectReason.BAD_NUMBER, f"{name} {_shown(fields[position])}")
     return RecordTimes(start, end)
 
 
@@ -70,4 +102,4 @@ def content_hash(fields: Sequence[str], time_zone: str) -> str:
 
 
 def _shown(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:59] + "…")
+    return repr(noted(text))

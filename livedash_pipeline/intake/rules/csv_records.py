@@ -105,12 +105,17 @@ def _whole_lines(pieces: Iterable[bytes]) -> Iterator[str]:
             rest, at_start = rest.removeprefix(_BOM), False
         end = rest.rfind(b"\n") + 1
         if end:
-            yield rest[:end].decode("utf-8", "surrogateescape")
+            yield _without_marks(rest[:end].decode("utf-8", "surrogateescape"))
             rest = rest[end:]
         if len(rest) > _LONGEST_LINE:
             rest, dropping = rest[:_LONGEST_LINE], True
     if rest:
-        yield rest.decode("utf-8", "surrogateescape")
+        yield _without_marks(rest.decode("utf-8", "surrogateescape"))
+
+
+def _without_marks(text: str) -> str:
+    """Whole lines without byte order marks at their begin: files that were joined have one in the middle, before an id."""
+    return text.removeprefix("\ufeff").replace("\n\ufeff", "\n") if "\ufeff" in text else text
 
 
 def _is_start(line: str) -> bool:

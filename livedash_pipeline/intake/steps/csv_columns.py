@@ -6,10 +6,10 @@ whose word counts; so nothing about the meaning of a field is decided here. Colu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from itertools import compress
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,15 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from livedash_pipeline.base.rules.local_time import parse_local_date, parse_time_of_day
-from livedash_pipeline.intake.rules.csv_fields import BadField, content_hash, is_number, read_record
+from livedash_pipeline.intake.rules.csv_fields import (
+    BadField,
+    content_hash,
+    is_ruined,
+    read_number,
+    read_record,
+    trimmed,
+    unread_numbers,
+)
 from livedash_pipeline.intake.rules.csv_layout import COLUMNS, MEANINGS, NUMBERS
 from livedash_pipeline.intake.rules.csv_records import Block
 from livedash_pipeline.intake.rules.csv_rejects import MAX_ID_LENGTH, Reject, storable
@@ -53,11 +61,11 @@ class ColumnReader:
     def read(self, block: Block) -> TypedBlock:
         """Trims, checks and converts the records of a block."""
         # The raw columns stay lists of texts on their way to COPY: as columns of a frame they would only be copied twice.
-        raw = [list(map(str.strip, column)) for column in zip(*block.rows, strict=True)] or [[] for _ in COLUMNS]
+        raw = [_trimmed(column) for column in zip(*block.rows, strict=True)] or [[] for _ in COLUMNS]
         by_name = dict(zip(COLUMNS, raw, strict=True))
         start, end = self._moments(by_name["start_time_raw"]), self._moments(by_name["end_time_raw"])
         # Comparisons with "not a time" are false, so unreadable times are doubtful as well.
-        sound = ((start <= end) & _sound_ids(by_name) & _sound_numbers(by_name)).tolist()
+        sound = ((start <= end) & _sound_ids(by_name)).tolist()
         starts, ends, rejects = _epochs(start), _epochs(end), []
         for index in [index for index, well in enumerate(sound) if not well]:
             verdict = read_record([column[index] for column in raw], self._zone)
@@ -69,7 +77,8 @@ class ColumnReader:
         meanings = [_translated(by_name[name], meaning) for _, name, meaning in MEANINGS]
         zone_key = self._zone.key
         hashes = [content_hash(fields, zone_key) for fields in zip(*raw, strict=True)]
-        columns: list[Sequence[Any]] = [block.lines, block.line_counts, *raw, starts, ends, *meanings, hashes]
+        typed, unread = _numbers(raw)
+        columns: list[Sequence[Any]] = [block.lines, block.line_counts, *typed, starts, ends, *meanings, unread, hashes]
         return TypedBlock([list(compress(column, sound)) for column in columns] if rejects else columns, rejects)
 
     def _moments(self, texts: Sequence[str]) -> pd.Series[Any]:
@@ -81,20 +90,35 @@ class ColumnReader:
         return local.dt.tz_localize(self._zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
 
 
+def _trimmed(texts: Sequence[str]) -> list[str]:
+    # `csv_fields.trimmed` of each; most columns are of ASCII, where nothing but blanks can stand around a field.
+    return list(map(str.strip if all(map(str.isascii, texts)) else trimmed, texts))
+
+
 def _reject(block: Block, index: int, fault: BadField) -> Reject:
     raw = storable(block.raws[index])
     return Reject(block.lines[index], block.line_counts[index], raw, fault.reason, fault.detail)
 
 
 def _sound_ids(columns: Mapping[str, Sequence[str]]) -> pd.Series[bool]:
-    return pd.Series([0 < len(text) <= MAX_ID_LENGTH for text in columns["external_session_id"]], dtype=bool)
+    ids = columns["external_session_id"]
+    return pd.Series([0 < len(text) <= MAX_ID_LENGTH and not is_ruined(text) for text in ids], dtype=bool)
 
 
-def _sound_numbers(columns: Mapping[str, Sequence[str]]) -> pd.Series[bool]:
-    sound = pd.Series(True, index=range(len(columns["tokens"])), dtype=bool)
-    for name in NUMBERS:
-        sound &= pd.Series(_translated(columns[name], partial(is_number, name)), dtype=bool)
-    return sound
+def _numbers(raw: list[list[str]]) -> tuple[list[Sequence[str]], list[str]]:
+    """The columns with their numbers as they are stored, and for each record what could not be read, as JSON or empty."""
+    unread = [""] * len(raw[0])
+    stored: list[Sequence[str]] = []
+    for name, texts in zip(COLUMNS, raw, strict=True):
+        if name not in NUMBERS:
+            stored.append(texts)
+            continue
+        read = {text: read_number(name, text) for text in set(texts)}
+        if None in read.values():
+            for index in [index for index, text in enumerate(texts) if read[text] is None]:
+                unread[index] = json.dumps(unread_numbers([column[index] for column in raw]), ensure_ascii=False)
+        stored.append([read[text] or "" for text in texts])
+    return stored, unread
 
 
 def _translated(texts: Sequence[str], meaning: Callable[[str], Any]) -> list[Any]:

@@ -57,7 +57,7 @@ class ImportRules:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did; `rows` is the sum of the other four.
+    """What an import did; `rows` is the sum of the four after it, and `unread` says how many have a value that could not be read.
 
     For a CSV that is not modified the rows are those of the import that read it, all of them unchanged or rejected. A company
     without a CSV, whose sessions are submitted, has no run and no rows.
@@ -71,6 +71,7 @@ class ImportReport:
     unchanged: int
     rejected: int
     not_modified: bool = False
+    unread: int = 0
 
     def __post_init__(self) -> None:
         if self.rows != self.new + self.changed + self.unchanged + self.rejected:
@@ -219,7 +220,7 @@ class _Import:
                 rejected=staged.rejected,
             )
             self._complete(counts, download)
-        return self._report(counts)
+        return self._report(counts, unread=staged.unread)
 
     def _stage(self, download: CsvDownload) -> None:
         # It loads pandas, which most processes that load this never need.
@@ -283,7 +284,7 @@ class _Import:
             sha256=download.sha256 if download else None,
         )
 
-    def _report(self, counts: imports.RunCounts, *, not_modified: bool = False) -> ImportReport:
+    def _report(self, counts: imports.RunCounts, *, not_modified: bool = False, unread: int = 0) -> ImportReport:
         return ImportReport(
             self.company.slug,
             self.import_run,
@@ -293,6 +294,7 @@ class _Import:
             counts.unchanged,
             counts.rejected,
             not_modified,
+            unread,
         )
 
 
@@ -306,4 +308,5 @@ def import_document(report: ImportReport) -> Document:
         "changed": report.changed,
         "unchanged": report.unchanged,
         "rejected": report.rejected,
+        "unread": report.unread,
     }

@@ -47,9 +47,10 @@ class LastImport:
 
 @dataclass(frozen=True, slots=True)
 class StagedCounts:
-    """Records in the stage, rejects beside them, and the reason that most rejects have."""
+    """Records in the stage, those of them with a value that could not be read, rejects beside them, and most rejects' reason."""
 
     staged: int
+    unread: int
     rejected: int
     commonest_reason: str | None
 

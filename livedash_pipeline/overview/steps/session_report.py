@@ -72,6 +72,8 @@ def _facts(row: RowMapping) -> Document:
         "avgResponseTime": money(row["avg_response_time"]),
         **analysis_document(row),
         "stale": bool(row["stale"]),
+        # Which columns of its row could not be read; what they held is shown by nobody, since it may be anything.
+        "unread": sorted(row["unread"] or ()),
         "importedAt": moment(row["created_at"]),
         "changedAt": moment(row["updated_at"]),
         "erasedAt": moment(row["erased_at"]),

@@ -22,7 +22,7 @@ from livedash_pipeline.base.rules.text import storable_text
 from livedash_pipeline.intake.rules.csv_rejects import MAX_ID_LENGTH
 from livedash_pipeline.intake.rules.submitted_messages import write_messages
 from livedash_pipeline.intake.rules.transcripts import Message
-from livedash_pipeline.intake.rules.vocabulary import country_code, language_code
+from livedash_pipeline.intake.rules.vocabulary import country_code, source_language
 from livedash_pipeline.submissions.rules.fields import SubmittedSession
 from livedash_pipeline.submissions.rules.parts import judged_parts
 
@@ -153,7 +153,7 @@ def _accepted(session: SubmittedSession, replaced: bool) -> AcceptedItem:
         country_raw=country,
         country=country_code(country) if country else None,
         language_raw=language,
-        language=language_code(language) if language else None,
+        language=source_language(language) if language else None,
         transcript=transcript,
         transcript_sha256=digest,
         replaced=replaced,

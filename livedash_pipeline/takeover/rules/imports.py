@@ -15,10 +15,10 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from livedash_pipeline.base.rules.local_time import parse_local_time
-from livedash_pipeline.intake.rules.csv_fields import content_hash, is_number
+from livedash_pipeline.intake.rules.csv_fields import content_hash, read_number
 from livedash_pipeline.intake.rules.csv_layout import COLUMNS
 from livedash_pipeline.intake.rules.csv_rejects import MAX_ID_LENGTH
-from livedash_pipeline.intake.rules.vocabulary import country_code, language_code, sentiment_score, yes_or_no
+from livedash_pipeline.intake.rules.vocabulary import country_code, sentiment_score, source_language, yes_or_no
 from livedash_pipeline.takeover.rules.values import Note, Row, decimal_text, kept_id, made_id, moment, text
 
 NO_TIME = "it has no readable time, and no session that has one"
@@ -85,7 +85,7 @@ class TakenImport:
     @property
     def language_code(self) -> str | None:
         """ISO 639-1."""
-        return language_code(self.field("language"))
+        return source_language(self.field("language"))
 
     @property
     def sentiment_score(self) -> Decimal | None:
@@ -170,7 +170,7 @@ def _numbers(row: Row, source_id: str, notes: list[Note]) -> dict[str, str]:
     for name, (column, places) in _NUMBER_COLUMNS.items():
         value = row.get(column)
         written = decimal_text(value, places)
-        if (written == "" and value is not None) or not is_number(name, written):
+        if (written == "" and value is not None) or read_number(name, written) is None:
             notes.append(Note("SessionImport", source_id, f"{column} is no number that can be: left out"))
             written = ""
         found[name] = written

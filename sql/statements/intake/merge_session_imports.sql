@@ -52,6 +52,7 @@ WITH changed AS (
         sentiment_score = stage.sentiment_score,
         escalated = stage.escalated,
         forwarded_hr = stage.forwarded_hr,
+        unread = stage.unread,
         source = 'csv',
         content_hash = stage.content_hash,
         import_run_id = :import_run_id,
@@ -71,7 +72,7 @@ added AS (
         company_id, external_session_id, start_time_raw, end_time_raw, ip_address, country_code, language,
         messages_sent, sentiment_raw, escalated_raw, forwarded_hr_raw, full_transcript_url, avg_response_time_seconds,
         tokens, tokens_eur, category, initial_message, start_time, end_time, country, language_code, sentiment_score,
-        escalated, forwarded_hr, content_hash, import_run_id, created_at, updated_at
+        escalated, forwarded_hr, unread, content_hash, import_run_id, created_at, updated_at
     )
     SELECT
         :company_id,
@@ -98,6 +99,7 @@ added AS (
         stage.sentiment_score,
         stage.escalated,
         stage.forwarded_hr,
+        stage.unread,
         stage.content_hash,
         :import_run_id,
         :now,

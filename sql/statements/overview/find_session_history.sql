@@ -6,6 +6,7 @@ SELECT
     imports.external_session_id,
     imports.source,
     imports.erased_at,
+    imports.unread,
     coalesce(sessions.start_time, imports.start_time) AS start_time,
     coalesce(sessions.end_time, imports.end_time) AS end_time,
     sessions.duration_seconds,

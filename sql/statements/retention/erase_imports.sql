@@ -5,6 +5,7 @@ SET
     initial_message = NULL,
     ip_address = NULL,
     full_transcript_url = NULL,
+    unread = NULL,
     updated_at = :now
 FROM scratch_erased_sessions
 WHERE session_imports.id = scratch_erased_sessions.import_id

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,10 +11,15 @@ from livedash_pipeline.intake.rules.csv_fields import (
     BadField,
     RecordTimes,
     content_hash,
-    is_number,
+    is_ruined,
+    noted,
+    read_number,
     read_record,
+    trimmed,
+    unread_numbers,
 )
 from livedash_pipeline.intake.rules.csv_layout import COLUMNS, NUMBERS
+from livedash_pipeline.intake.rules.csv_rejects import RejectReason
 from tests.support.csv_rows import csv_fields
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -41,13 +47,7 @@ def test_a_good_record_gives_its_times_in_utc() -> None:
         ("end_time_raw", "31.04.2025 10:00:00", "bad_end_time"),
         ("end_time_raw", "", "bad_end_time"),
         ("end_time_raw", "01.05.2025 12:11:17", "end_before_start"),
-        ("messages_sent", "3.7", "bad_number"),
-        ("messages_sent", "-1", "bad_number"),
-        ("messages_sent", "2147483648", "bad_number"),
-        ("tokens", "12abc", "bad_number"),
-        ("tokens", "١٢", "bad_number"),
-        ("tokens_eur", "1e3", "bad_number"),
-        ("avg_response_time_seconds", "NaN", "bad_number"),
+        ("external_session_id", "1.23457E+17", "ruined_id"),
     ],
 )
 def test_a_fault_is_told_with_its_reason(name: str, text: str, reason: str) -> None:
@@ -58,8 +58,75 @@ def test_a_fault_is_told_with_its_reason(name: str, text: str, reason: str) -> N
 
 def test_empty_and_zero_numbers_are_good() -> None:
     for name in NUMBERS:
-        assert is_number(name, "")
-        assert is_number(name, "0")
+        assert read_number(name, "") == ""
+        assert Decimal(read_number(name, "0") or "none") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "number"),
+    [
+        ("messages_sent", "3.0", "3"),
+        ("messages_sent", "2147483647", "2147483647"),
+        ("messages_sent", "1e3", "1000"),
+        ("tokens", "9223372036854775807", "9223372036854775807"),
+        ("tokens_eur", "9.5e-05", "0.000095000000000"),
+        ("tokens_eur", "1e3", "1000.000000000000000"),
+        ("tokens_eur", "0." + "3" * 40, "0.333333333333333"),
+        ("avg_response_time_seconds", "2.3333333333333335", "2.333333333333334"),
+        ("avg_response_time_seconds", "12.", "12.000000000000000"),
+        ("avg_response_time_seconds", "100000000", "100000000.000000000000000"),
+        ("messages_sent", "3.7", None),
+        ("messages_sent", "-1", None),
+        ("messages_sent", "2147483648", None),
+        ("messages_sent", "9e999", None),
+        ("tokens", "12abc", None),
+        ("tokens", "١٢", None),
+        ("tokens", "9223372036854775808", None),
+        ("avg_response_time_seconds", "NaN", None),
+        ("avg_response_time_seconds", "100000000.1", None),
+        ("avg_response_time_seconds", "Infinity", None),
+    ],
+)
+def test_numbers_as_programs_write_them_are_read(name: str, text: str, number: str | None) -> None:
+    assert read_number(name, text) == number
+    fields = with_field(name, text)
+    assert isinstance(read_record(fields, AMSTERDAM), RecordTimes), "no number rejects a session"
+    assert unread_numbers(fields) == ({} if number is not None else {name: text})
+
+
+def test_what_is_noted_is_short() -> None:
+    assert noted("x" * 60) == "x" * 60
+    assert noted("x" * 61) == "x" * 59 + "…"
+
+
+@pytest.mark.parametrize("text", ["1.23457E+17", "1,23457E+17", "1E17", "1E+20"])
+def test_ids_that_a_spreadsheet_has_cut_are_told(text: str) -> None:
+    assert is_ruined(text)
+
+
+@pytest.mark.parametrize("text", ["123457", "1.5", "E17", "2E3", "12.3E+17", "1.2e+17x", "0196a1b2-3c4d"])
+def test_other_ids_are_ids(text: str) -> None:
+    assert not is_ruined(text)
+
+
+@pytest.mark.parametrize("around", ["", " ", "\t", "\u00a0", "\ufeff", "\u200b", "\u200e \u2069", "\ufeff\u00a0"])
+def test_marks_that_nobody_sees_are_no_part_of_a_field(around: str) -> None:
+    assert trimmed(f"{around}a\u200bb{around}") == "a\u200bb"
+    assert trimmed(around) == ""
+
+
+def test_an_end_in_the_hour_that_is_shown_twice_is_tried_both_ways() -> None:
+    def times(start: str, end: str) -> RecordTimes | BadField:
+        return read_record(csv_fields("id", f"26.10.2025 {start}", f"26.10.2025 {end}"), AMSTERDAM)
+
+    night = datetime(2025, 10, 26, tzinfo=UTC)
+    assert times("02:50:00", "02:10:00") == RecordTimes(night.replace(minute=50), night.replace(hour=1, minute=10))
+    assert times("02:10:00", "02:50:00") == RecordTimes(night.replace(minute=10), night.replace(minute=50))
+    assert isinstance(times("03:10:00", "02:50:00"), BadField)
+    spring = read_record(csv_fields("id", "30.03.2025 03:10:00", "30.03.2025 02:05:00"), AMSTERDAM)
+    assert spring == BadField(
+        RejectReason.END_BEFORE_START, "30.03.2025 03:10:00 to 30.03.2025 02:05:00 (Europe/Amsterdam)"
+    ), "an hour that is skipped has one meaning"
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import json
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.intake.rules.csv_fields import RecordTimes, content_hash, read_record
+from livedash_pipeline.intake.rules.csv_fields import (
+    RecordTimes,
+    content_hash,
+    read_number,
+    read_record,
+    trimmed,
+    unread_numbers,
+)
 from livedash_pipeline.intake.rules.csv_layout import COLUMNS, CSV_COLUMNS, SCRATCH_COLUMNS
+from livedash_pipeline.intake.rules.csv_layout import NUMBERS as NUMBERS_HELD
 from livedash_pipeline.intake.rules.csv_records import Block
 from livedash_pipeline.intake.steps.csv_columns import ColumnReader
 
@@ -23,11 +32,13 @@ TIMES = st.one_of(
     st.builds(" {}.3.2025 0{}:{:02d}:59 ".format, st.integers(28, 31), st.integers(0, 4), st.integers(0, 59)),
     st.text(max_size=12),
 )  # fmt: skip
-NUMBERS = st.sampled_from(["", "0", "7", "3.7", "12abc", "-1", "99999999999999999999", "0.0010", "٣", " 5 "])
+NUMBERS = st.sampled_from(
+    ["", "0", "7", "3.7", "12abc", "-1", "99999999999999999999", "0.0010", "٣", " 5 ", "3.0", "9.5e-05", "\ufeff8"]
+)
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 RECORDS = st.builds(
     lambda external_id, start, end, rest: [external_id, start, end, *rest],
-    st.sampled_from(["", " ", "a", "b" * 256]) | WORDS, TIMES, TIMES,
+    st.sampled_from(["", " ", "a", "b" * 256, "1.2E+17", "\u200ba\ufeff"]) | WORDS, TIMES, TIMES,
     st.tuples(*(NUMBERS if column.number else WORDS for column in CSV_COLUMNS[3:])),
 )  # fmt: skip
 
@@ -40,12 +51,17 @@ def test_columns_read_at_once_say_what_the_core_says_of_each_record(rows: list[l
     rejected = {reject.line: reject for reject in typed.rejects}
     assert set(staged) | set(rejected) == set(lines)
     for line, row in zip(lines, rows, strict=True):
-        fields = [text.strip() for text in row]
+        fields = [trimmed(text) for text in row]
         verdict = read_record(fields, zone)
         if isinstance(verdict, RecordTimes):
             found = staged[line]
             assert (found["start_epoch"], found["end_epoch"]) == (verdict.start.timestamp(), verdict.end.timestamp())
-            assert [found[name] for name in COLUMNS] == fields
+            stored = [
+                (read_number(name, text) or "") if name in NUMBERS_HELD else text
+                for name, text in zip(COLUMNS, fields, strict=True)
+            ]
+            assert [found[name] for name in COLUMNS] == stored
+            assert (json.loads(found["unread"]) if found["unread"] else {}) == unread_numbers(fields)
             assert found["content_hash"] == content_hash(fields, zone.key)
         else:
             assert (rejected[line].reason, rejected[line].detail) == (verdict.reason, verdict.detail)

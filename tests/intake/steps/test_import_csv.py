@@ -54,10 +54,19 @@ OTHER = {name: "5" if text == "3" else f"another {name}" for name, text in FULL.
 }
 
 
-def row(external_id: str, message: str = "hello", *, start: str = "01.05.2025 10:00:00", tokens: str = "100") -> str:
+def row(
+    external_id: str,
+    message: str = "hello",
+    *,
+    start: str = "01.05.2025 10:00:00",
+    tokens: str = "100",
+    messages_sent: str = "3",
+    tokens_eur: str = "0.0009",
+) -> str:
     end = start.rpartition(":")[0] + ":59"
     url = f"https://chats.example/{external_id}.txt"
-    texts = dict(FULL, full_transcript_url=url, tokens=tokens, initial_message=message)
+    numbers = {"tokens": tokens, "messages_sent": messages_sent, "tokens_eur": tokens_eur}
+    texts = {**FULL, **numbers, "full_transcript_url": url, "initial_message": message}
     return csv_line(external_id, start, end, **texts)
 
 
@@ -214,7 +223,7 @@ BAD_ROWS = {
     "unclosed_quote": row("bad", '"open'),
     "nul_character": row("bad", "a\0b"),
     "bad_encoding": row("bad", "caf\udce9"),
-    "bad_number": row("bad", tokens="12abc"),
+    "ruined_id": row("1.23457E+17"),
     "field_too_long": row("x" * 300),
 }
 
@@ -227,6 +236,27 @@ def test_a_row_that_cannot_be_read_is_kept_as_a_reject_and_the_rest_imported(acm
     (reject,) = acme.rows(import_rejects)
     assert (reject.line_number, reject.reason, reject.import_run_id) == (3, reason, acme.last_run().id)
     assert reject.raw_text == BAD_ROWS[reason].replace("\0", "\ufffd").replace("\udce9", "\\xe9")
+
+
+def test_a_number_that_cannot_be_read_is_noted_and_rejects_no_session(acme: Importing) -> None:
+    text = row("a", tokens="12abc", messages_sent="3.0") + row("b", tokens="7", tokens_eur="9.5e-05") + row("c")
+    report = acme.run(text)
+    assert (report.rows, report.rejected, report.unread) == (3, 0, 1)
+    stored = acme.rows(session_imports, session_imports.c.external_session_id)
+    assert [(each.messages_sent, each.tokens, each.unread) for each in stored] == [
+        (3, None, {"tokens": "12abc"}),
+        (3, 7, None),
+        (3, 100, None),
+    ]
+    assert stored[1].tokens_eur == Decimal("0.000095")
+    assert acme.run(row("a", tokens="12", messages_sent="3.0")).changed == 1
+    assert acme.rows(session_imports, session_imports.c.external_session_id)[0].unread is None
+
+
+def test_marks_around_an_id_make_no_second_session(acme: Importing) -> None:
+    assert acme.counts(row("a") + row("b")) == (2, 2, 0, 0, 0)
+    assert acme.counts(f'\ufeff{row("a")}\ufeff"b",{row("b").partition(",")[2]}{row(chr(0x200B) + "c")}')[:2] == (3, 1)
+    assert acme.ids() == ["a", "b", "c"]
 
 
 def test_of_repeated_ids_the_last_row_counts(acme: Importing) -> None:

@@ -81,6 +81,14 @@ def test_an_analysed_session_is_forgotten_and_its_costs_stay(chats: Chats) -> No
     ]
 
 
+def test_what_could_not_be_read_of_a_row_is_forgotten_with_it(chats: Chats) -> None:
+    chats.publish("anna", tokens=f"{word_of('anna')} writes")
+    chats.import_all()
+    assert "session_imports" in chats.places_of(f"{word_of('anna')} writes")
+    erase(chats, "anna")
+    assert_forgotten(chats, "anna")
+
+
 def test_what_a_source_says_about_an_erased_session_is_not_taken_in_again(chats: Chats) -> None:
     chats.analyse()
     erase(chats, "anna")

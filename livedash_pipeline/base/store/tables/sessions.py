@@ -141,6 +141,8 @@ session_imports = Table(
     Column("sentiment_score", Numeric(4, 2)),
     Column("escalated", Boolean),
     Column("forwarded_hr", Boolean),
+    # What optional columns held that could not be read, by column; null where all could.
+    Column("unread", JSONB),
     Column("source", Text, nullable=False, server_default="csv"),
     # Hash over the fields of the record and the time zone: equal hash, nothing to do.
     Column("content_hash", Text, nullable=False),
