@@ -88,10 +88,13 @@ def _checked_environment(company: str | None, *, needs_key: bool) -> Environment
     return environment
 
 
-@command("import", works=True, example="livedash import --company acme")
+@command("import", works=True, example=("livedash import --company acme", "livedash import --company acme --force"))
 @company_option(_STEP_REASON)
-def import_sessions(company: str | None) -> Answer:
+@click.option("--force", is_flag=True, help="Read the CSV also where the server says that it has not changed.")
+def import_sessions(company: str | None, force: bool) -> Answer:
     """Import CSV and transcripts, derive sessions, make requests."""
+    if force:
+        _forget_validators(company)
     document = run_step(import_run(company), needs_key=False)
     rows = document.get("companies", [document])
     return Answer(document, lambda console: draw_imports(console, rows))
@@ -105,6 +108,14 @@ def submit(company: str | None, dry_run: bool, unhold: bool) -> Answer:
     """Send pending requests to the Batch API, however few they are."""
     document = _preview(company, unhold=unhold) if dry_run else run_step(submit_run(company, unhold=unhold))
     return Answer(document, lambda console: draw_submit(console, document))
+
+
+def _forget_validators(company: str | None) -> None:
+    from livedash_pipeline.base.store.companies import optional_company_id
+    from livedash_pipeline.intake.store.imports import forget_validators
+
+    with ready_engine() as (_, engine), engine.begin() as connection:
+        forget_validators(connection, optional_company_id(connection, company))
 
 
 def _preview(company: str | None, *, unhold: bool) -> Document:

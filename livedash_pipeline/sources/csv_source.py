@@ -21,6 +21,7 @@ from livedash_pipeline.base.rules.urls import FilePlace, SourceRules, source_rul
 from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
+from livedash_pipeline.sources.forms import SAMPLE_BYTES, other_form
 from livedash_pipeline.sources.http import (
     Credentials,
     FetchLimits,
@@ -28,9 +29,11 @@ from livedash_pipeline.sources.http import (
     Sleep,
     copy_within,
     find_credentials,
+    is_bounded,
     shown_url,
     source_error_for,
     stream_to,
+    usable_validator,
     with_retries,
 )
 from livedash_pipeline.sources.source_client import SourceClient, allowed_place, refusal
@@ -41,7 +44,6 @@ from livedash_pipeline.tls import machine_authorities
 CSV_LIMITS = FetchLimits(max_bytes=2 * 1024**3, connect_seconds=10, read_seconds=30, total_seconds=1800)
 PIECE_BYTES = 1 << 18
 _ACCEPTED = "text/csv, */*;q=0.5"
-_HTML_STARTS = (b"<!doctype", b"<html", b"<head", b"<body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,24 @@ class NotModified:
 
 @dataclass(frozen=True, slots=True)
 class CsvDownload:
-    """A CSV on disk in a file without a name, which vanishes when it is closed or the process ends."""
+    """A CSV on disk in a file without a name, which vanishes when it is closed or the process ends.
+
+    `is_bounded` says that its source told where it ends; of another one no validator is kept.
+    """
 
     file: BinaryIO
     size: int
     sha256: str
     etag: str | None = None
     last_modified: str | None = None
+    is_bounded: bool = True
+
+    def may_be_cut_off(self) -> bool:
+        """Whether nobody said where it ends, and it ends within a line."""
+        if self.is_bounded or not self.size:
+            return False
+        self.file.seek(self.size - 1)
+        return self.file.read(1) != b"\n"
 
     def pieces(self) -> Iterator[bytes]:
         """The content from its beginning."""
@@ -116,7 +129,7 @@ class CsvSource:
             else:
                 answer = _copy_local(url, file, self.limits.max_bytes)
             if isinstance(answer, CsvDownload):
-                _refuse_web_page(answer, url)
+                _refuse_other_form(answer, url)
             yield answer
 
 
@@ -157,8 +170,10 @@ class _Fetch:
             if response.status_code != 200:
                 raise source_error_for(response, answered)
             body = stream_to(response, file, max_bytes=limits.max_bytes, deadline=deadline, url=answered)
-            given = response.headers
-            return CsvDownload(file, body.size, body.sha256, given.get("etag"), given.get("last-modified"))
+            if not is_bounded(response):
+                return CsvDownload(file, body.size, body.sha256, is_bounded=False)
+            etag, last_modified = (response.headers.get(name) for name in ("etag", "last-modified"))
+            return CsvDownload(file, body.size, body.sha256, usable_validator(etag), usable_validator(last_modified))
 
 
 def local_path(url: str) -> Path:
@@ -196,13 +211,13 @@ def _unreadable(path: Path, what: str, reason: str) -> SourceError:
     )
 
 
-def _refuse_web_page(download: CsvDownload, url: str) -> None:
+def _refuse_other_form(download: CsvDownload, url: str) -> None:
     download.file.seek(0)
-    beginning = download.file.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if beginning.startswith(_HTML_STARTS):
+    found = other_form(download.file.read(SAMPLE_BYTES))
+    if found is not None:
         raise SourceError(
-            f"{shown_url(url)} answered with an HTML page (a login page?) instead of a CSV.",
+            f"{shown_url(url)} {found.what}, not a CSV with commas.",
             reason="not_csv",
             retryable=False,
-            remedy="Check the address and the credentials.",
+            remedy=found.remedy,
         )

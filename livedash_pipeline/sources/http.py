@@ -33,6 +33,10 @@ _BACK_OFF = wait_exponential(multiplier=0.5, max=10) + wait_random(0, 0.5)
 LONGEST_RETRY_AFTER = 30.0
 _RETRYABLE_STATUSES = frozenset({408, 425, 429})
 _PIECE = 1 << 16
+_GZIP = frozenset({"gzip", "x-gzip"})
+# What servers and stores write there that changes no byte: charsets, and how S3 once took the object in.
+_NO_ENCODINGS = frozenset({"", "identity", "none", "utf-8", "utf8", "us-ascii", "iso-8859-1", "binary", "aws-chunked"})
+_LONGEST_VALIDATOR = 200
 # Longer addresses are cut in messages, which are stored and posted as well.
 _SHOWN_LETTERS = 200
 # Exception, reason, whether waiting may help, and what follows the URL in the sentence. The first that fits counts.
@@ -46,6 +50,8 @@ _TRANSPORT_FAILURES: tuple[tuple[type[BaseException], str, bool, str], ...] = (
     (httpx2.NetworkError, "connection_lost", True, "closed the connection"),
     (httpx2.RemoteProtocolError, "connection_lost", True, "broke off its answer"),
 )
+
+_AUTHORITIES = "An authority of your own is named by SSL_CERT_FILE or SSL_CERT_DIR; REQUESTS_CA_BUNDLE is not read."
 
 _Result = TypeVar("_Result")
 Sleep = Callable[[float], None]
@@ -95,7 +101,8 @@ def find_credentials(
         return None
     values = []
     for name in (username_env, password_env):
-        if name is None or not environ.get(name):
+        # An empty password is one; a name that is empty is nobody's.
+        if name is None or name not in environ or (name == username_env and not environ[name]):
             missing = f"The environment variable {name}" if name else "One of the two credential variables"
             raise SourceError(
                 f"{missing} is not set, and the company's CSV needs it.",
@@ -137,7 +144,8 @@ def source_error_for(problem: Exception | httpx2.Response, url: str) -> SourceEr
     causes = tuple(causes_of(problem))
     for kind, reason, retryable, verb in _TRANSPORT_FAILURES:
         if any(isinstance(cause, kind) for cause in causes):
-            return SourceError(f"{shown_url(url)} {verb}.", reason=reason, retryable=retryable)
+            remedy = _AUTHORITIES if reason == "tls_error" else ""
+            return SourceError(f"{shown_url(url)} {verb}.", reason=reason, retryable=retryable, remedy=remedy)
     return SourceError(
         f"{shown_url(url)} could not be fetched ({type(problem).__name__}).", reason="fetch_failed", retryable=True
     )
@@ -157,6 +165,18 @@ def _error_for_answer(response: httpx2.Response, url: str) -> SourceError:
     asked = response.headers.get("retry-after", "")
     error.retry_after = min(float(asked), LONGEST_RETRY_AFTER) if asked.isascii() and asked.isdecimal() else 0
     return error
+
+
+def usable_validator(value: str | None) -> str | None:
+    """An ETag or a date that can be kept and sent back; others are forgotten, and the next answer is read whole."""
+    return value if value and value.isascii() and value.isprintable() and len(value) <= _LONGEST_VALIDATOR else None
+
+
+def is_bounded(response: httpx2.Response) -> bool:
+    """Whether an answer says where its body ends; else a connection that breaks looks like the end of it."""
+    headers = response.headers
+    chunked = "chunked" in headers.get("transfer-encoding", "").lower()
+    return chunked or "content-length" in headers or headers.get("content-encoding", "").strip().lower() in _GZIP
 
 
 @contextmanager
@@ -253,10 +273,11 @@ def _pause(state: RetryCallState) -> float:
 
 def _decoded(response: httpx2.Response, url: str) -> Iterator[bytes]:
     # Decoded here and in small pieces: the client's own decoder turns 64 KB of a zip bomb into 64 MB at once.
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding in {"", "identity"}:
+    given = response.headers.get("content-encoding", "")
+    encodings = [token for token in given.lower().replace(" ", "").split(",") if token not in _NO_ENCODINGS]
+    if not encodings:
         yield from response.iter_raw()
-    elif encoding in {"gzip", "x-gzip"}:
+    elif len(encodings) == 1 and encodings[0] in _GZIP:
         try:
             yield from _unzipped(response.iter_raw())
         except (zlib.error, EOFError):
@@ -265,7 +286,7 @@ def _decoded(response: httpx2.Response, url: str) -> Iterator[bytes]:
             ) from None
     else:
         raise SourceError(
-            f"{shown_url(url)} uses the content encoding {encoding!r}, which was not asked for.",
+            f"{shown_url(url)} uses the content encoding {given!r}, which was not asked for.",
             reason="unsupported_encoding",
             retryable=False,
         )

@@ -18,7 +18,14 @@ from livedash_pipeline.base.rules.urls import FilePlace, RefusedPlace, SourceRul
 from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
-from livedash_pipeline.sources.http import Credentials, FetchLimits, shown_url, source_error_for, stream_to
+from livedash_pipeline.sources.http import (
+    Credentials,
+    FetchLimits,
+    shown_url,
+    source_error_for,
+    stream_to,
+    usable_validator,
+)
 from livedash_pipeline.sources.source_client import SourceClient, allowed_place
 
 # Control characters that no text holds; tab, line ends and form feed are not among them.
@@ -163,9 +170,4 @@ def _to_text(data: bytes, charset: str | None, etag: str | None, url: str) -> Fe
     if decoded is None:
         raise SourceError(f"{shown_url(url)} is binary data and no text.", reason="binary", retryable=False)
     text, replaced = storable_text(decoded[0])
-    return FetchedText(text, hashlib.sha256(data).hexdigest(), len(data), _usable_etag(etag), decoded[1], replaced)
-
-
-def _usable_etag(etag: str | None) -> str | None:
-    # It is stored and sent back, so it has to survive both.
-    return etag if etag and etag.isascii() and etag.isprintable() and len(etag) <= 200 else None
+    return FetchedText(text, hashlib.sha256(data).hexdigest(), len(data), usable_validator(etag), decoded[1], replaced)

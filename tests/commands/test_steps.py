@@ -100,11 +100,12 @@ def test_a_failed_import_is_named_beside_the_others() -> None:
         "changed": 0,
         "unchanged": 0,
         "rejected": 0,
-        "unread": 0,
+        "unread": 1,
     }
     text = _drawn(draw_imports, [good, {"ok": False, "company": "beta", "error": error}])
     assert "beta failed: There is no [b]file[/b]." in text
     assert "\x1b" not in text
+    assert "acme: 1 row has a value that could not be read; `session_imports.unread` notes it." in text
 
 
 def test_a_step_runs_as_a_dagster_run_and_an_interrupt_ends_it_with_130(

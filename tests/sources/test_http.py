@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import socket
+import ssl
 from collections.abc import Iterator
 
 import httpx2
@@ -19,6 +20,7 @@ from livedash_pipeline.sources.http import (
     shown_url,
     source_error_for,
     stream_to,
+    usable_validator,
     with_retries,
 )
 
@@ -30,10 +32,12 @@ def test_credentials_come_from_the_named_variables_and_never_show() -> None:
     assert found == Credentials("me", "s3cret")
     assert "s3cret" not in repr(found)
     assert find_credentials({}, None, None) is None
+    assert find_credentials({"U": "me", "P": ""}, "U", "P") == Credentials("me", "")
 
 
 @pytest.mark.parametrize(
-    ("username_env", "password_env", "named"), [("U", "P", "P"), ("U", None, "credential variables")]
+    ("username_env", "password_env", "named"),
+    [("U", "Q", "variable Q"), ("Q", "P", "variable Q"), ("P", "U", "variable P"), ("U", None, "credential variables")],
 )
 def test_a_missing_variable_is_named(username_env: str, password_env: str | None, named: str) -> None:
     with pytest.raises(SourceError, match=named) as caught:
@@ -127,6 +131,31 @@ def test_gzip_of_several_members_is_decoded_in_any_pieces() -> None:
     packed = gzip.compress(body) + gzip.compress(b"end")
     for piece in (1_000, 100_000):
         assert received(packed, "gzip", piece) == body + b"end"
+
+
+@pytest.mark.parametrize("encoding", ["", "UTF-8", "none", "identity", "aws-chunked", "utf-8, aws-chunked"])
+def test_words_that_name_no_encoding_change_nothing(encoding: str) -> None:
+    assert received(b"abc", encoding) == b"abc"
+
+
+@pytest.mark.parametrize("encoding", ["x-gzip", "aws-chunked,gzip", "GZIP , identity"])
+def test_gzip_beside_words_that_name_no_encoding_is_unpacked(encoding: str) -> None:
+    assert received(gzip.compress(b"abc"), encoding) == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("value", "usable"),
+    [('"v1"', True), ('W/"v1"', True), ("Thu, 01 May 2025 10:00:00 GMT", True), ("", False), (None, False),
+     ('"v\u00e9"', False), ('"a\tb"', False), ("x" * 200, True), ("x" * 201, False)],
+)  # fmt: skip
+def test_a_validator_that_cannot_be_sent_back_is_not_kept(value: str | None, usable: bool) -> None:
+    assert usable_validator(value) == (value if usable else None)
+
+
+def test_an_authority_that_is_not_known_has_a_remedy() -> None:
+    error = source_error_for(ssl.SSLError("unknown CA"), URL)
+    assert error.reason == "tls_error"
+    assert "SSL_CERT_FILE" in error.remedy and "REQUESTS_CA_BUNDLE" in error.remedy
 
 
 def test_the_limit_is_one_of_the_decoded_size() -> None:

@@ -32,6 +32,9 @@ _OPEN_QUOTE = re.compile(rf'(?:{_FIELD},)*+"[^"]*+(?:""[^"]*+)*+\Z')
 _START = re.compile(r'"?[^",\n]+"?,"?\d{1,2}\.\d{1,2}\.\d{4} \d{1,2}:\d{2}(?::\d{2})?"?,')
 
 
+_OF_CUT_RECORDS = frozenset({RejectReason.WRONG_COLUMN_COUNT, RejectReason.UNCLOSED_QUOTE, RejectReason.STRAY_QUOTE})
+
+
 @dataclass(slots=True)
 class Block:
     """Some consecutive records: those of the right shape in four parallel lists, the others as rejects; and empty lines."""
@@ -42,6 +45,13 @@ class Block:
     raws: list[str] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     blank_lines: int = 0
+
+    @property
+    def ends_in_a_cut_record(self) -> bool:
+        """Whether the last record has too few columns or an open quote, as one whose rest is missing has."""
+        if not self.rejects or (self.lines and self.lines[-1] > self.rejects[-1].line):
+            return False
+        return self.rejects[-1].reason in _OF_CUT_RECORDS
 
     def extend(self, other: Block) -> None:
         """Adds the records of the block that follows."""

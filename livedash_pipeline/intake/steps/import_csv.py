@@ -20,7 +20,7 @@ from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.faults import explain
 from livedash_pipeline.errors import RejectedImportError, SourceError, UsageError
-from livedash_pipeline.intake.rules.csv_records import gather, read_again, split_records
+from livedash_pipeline.intake.rules.csv_records import Block, gather, read_again, split_records
 from livedash_pipeline.intake.rules.csv_rejects import (
     REJECTS_KEPT_ON_FAILURE,
     Reject,
@@ -167,6 +167,15 @@ def _code_of(error: BaseException) -> str:
     return "unexpected_error" if isinstance(error, Exception) else "interrupted"
 
 
+def _cut_off(company: Company) -> SourceError:
+    return SourceError(
+        f"{shown_url(company.csv_url)} did not say how long its answer is, and ended within a record.",
+        reason="cut_off",
+        retryable=True,
+        remedy="Nothing of it was imported, and it is fetched again. Have the server send Content-Length.",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Import:
     """One import under the lock, from the fetch to the end of its transaction."""
@@ -227,10 +236,14 @@ class _Import:
         from livedash_pipeline.intake.steps.csv_columns import ColumnReader
 
         reader = ColumnReader(ZoneInfo(self.company.time_zone))
+        last = Block()
         for block in gather(split_records(download.pieces()), self.chunk_records):
             typed = reader.read(block)
             imports.copy_records(self.connection, typed.scratch_rows())
             imports.copy_rejects(self.connection, block.rejects + typed.rejects)
+            last = block if block.lines or block.rejects else last
+        if last.ends_in_a_cut_record and download.may_be_cut_off():
+            raise _cut_off(self.company)
         if imports.find_repeats(self.connection):
             # In chunks: nothing can be read on a connection while it takes in a COPY.
             for rejects in self._repeats(download):

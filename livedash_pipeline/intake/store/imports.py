@@ -119,6 +119,15 @@ def last_import(connection: Connection, company_id: UUID) -> LastImport | None:
     return LastImport(*row) if row else None
 
 
+def forget_validators(connection: Connection, company_id: UUID | None) -> int:
+    """Has the next import of a company, or of all, read its CSV whatever the server says; returns of how many."""
+    known = companies.c
+    chosen = update(companies).where(known.csv_etag.is_not(None) | known.csv_last_modified.is_not(None))
+    if company_id is not None:
+        chosen = chosen.where(known.id == company_id)
+    return connection.execute(chosen.values(csv_etag=None, csv_last_modified=None)).rowcount
+
+
 def start_run(connection: Connection, company: Company, *, dagster_run_id: str | None, now: datetime) -> UUID:
     """Records that an import begins. Only the holder of the lock may: what still counts as running was killed."""
     runs = import_runs.c

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, func, select, update
@@ -22,7 +23,7 @@ from livedash_pipeline.base.store.tables import (
 from livedash_pipeline.errors import LivedashError, RejectedImportError, SourceError, UsageError
 from livedash_pipeline.intake.rules.csv_layout import CSV_COLUMNS
 from livedash_pipeline.intake.steps.import_csv import ImportReport, ImportRules, import_company
-from livedash_pipeline.intake.store.imports import import_lock, start_run
+from livedash_pipeline.intake.store.imports import forget_validators, import_lock, start_run
 from livedash_pipeline.settings import make_settings
 from livedash_pipeline.sources.csv_source import CsvSource
 from livedash_pipeline.sources.http import FetchLimits
@@ -257,6 +258,51 @@ def test_marks_around_an_id_make_no_second_session(acme: Importing) -> None:
     assert acme.counts(row("a") + row("b")) == (2, 2, 0, 0, 0)
     assert acme.counts(f'\ufeff{row("a")}\ufeff"b",{row("b").partition(",")[2]}{row(chr(0x200B) + "c")}')[:2] == (3, 1)
     assert acme.ids() == ["a", "b", "c"]
+
+
+def test_a_csv_that_has_not_changed_is_read_again_where_its_validators_are_forgotten(acme: Importing) -> None:
+    answer = csv_site.with_etag(row("a").encode(), '"v1"')
+    acme.run(answer)
+    assert acme.run(answer).not_modified
+    with acme.engine.begin() as connection:
+        assert forget_validators(connection, uuid4()) == 0
+        assert forget_validators(connection, acme.stored_company().id) == 1
+        assert forget_validators(connection, None) == 0
+    assert not acme.run(answer).not_modified
+    assert acme.run(answer).not_modified
+
+
+def unbounded(body: bytes, **headers: str) -> Answer:
+    """An answer that ends with its connection, without having said how long it is."""
+
+    def answer(handler: csv_site.Handler) -> None:
+        handler.send_response(200)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        handler.wfile.write(body)
+        handler.close_connection = True
+
+    return answer
+
+
+@pytest.mark.parametrize("kept", [30, -40])
+def test_an_answer_of_unknown_length_that_ends_within_a_record_is_refused(acme: Importing, kept: int) -> None:
+    acme.run(row("before"))
+    text = row("a") + row("b", '"two\nlines"')
+    with pytest.raises(SourceError) as caught:
+        acme.run(unbounded((text + row("c")[:kept]).encode(), ETag='"v1"'))
+    assert (caught.value.reason, acme.ids()) == ("cut_off", ["before"])
+    assert acme.counts(unbounded(text.encode(), ETag='"v1"'))[:2] == (2, 2)
+    assert acme.stored_company().csv_etag is None, "nobody knows whether it was whole"
+    assert acme.counts(plain((text + row("c")[:kept]).encode()))[-1] == 1, "with a length it is a row that is wrong"
+
+
+def test_a_validator_that_cannot_be_sent_again_is_forgotten(acme: Importing) -> None:
+    acme.run(plain(row("a").encode(), ETag='"v\u00e9"'))
+    assert acme.stored_company().csv_etag is None
+    assert acme.run().unchanged == 1
 
 
 def test_of_repeated_ids_the_last_row_counts(acme: Importing) -> None:
