@@ -30,6 +30,7 @@ _ONE_FIELD = re.compile(rf"({_FIELD})(?:,|\r?\n?\Z)")
 _OPEN_QUOTE = re.compile(rf'(?:{_FIELD},)*+"[^"]*+(?:""[^"]*+)*+\Z')
 # `<id>,DD.MM.YYYY HH:MM:SS,`, also as other exporters write it: every field in quotes, no seconds.
 _START = re.compile(r'"?[^",\n]+"?,"?\d{1,2}\.\d{1,2}\.\d{4} \d{1,2}:\d{2}(?::\d{2})?"?,')
+_MARKED_START = re.compile(f"^\ufeff(?={_START.pattern})", re.MULTILINE)
 
 
 _OF_CUT_RECORDS = frozenset({RejectReason.WRONG_COLUMN_COUNT, RejectReason.UNCLOSED_QUOTE, RejectReason.STRAY_QUOTE})
@@ -124,8 +125,8 @@ def _whole_lines(pieces: Iterable[bytes]) -> Iterator[str]:
 
 
 def _without_marks(text: str) -> str:
-    """Whole lines without byte order marks at their begin: files that were joined have one in the middle, before an id."""
-    return text.removeprefix("\ufeff").replace("\n\ufeff", "\n") if "\ufeff" in text else text
+    """Whole lines without the byte order mark before a record: files that were joined have some in the middle."""
+    return _MARKED_START.sub("", text) if "\ufeff" in text else text
 
 
 def _is_start(line: str) -> bool:

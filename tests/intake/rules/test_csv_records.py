@@ -218,3 +218,26 @@ def test_a_stray_quote_at_the_end_of_a_portion_waits_for_what_follows() -> None:
     blocks = list(split_records(pieces))
     assert [len(block.rejects) for block in blocks] == [0, 1, 0]
     assert [row[0] for block in blocks for row in block.rows] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("", False),
+        (record("a"), False),
+        (record("a") + record("b")[:20], True),
+        (record("a") + record("b", '"open').rstrip(), True),
+        (record("a")[:20], True),
+        ("x,y\n" + record("a"), False),
+        (record("a") + record("b", "nul \0"), False),
+    ],
+)
+def test_a_record_whose_rest_is_missing_is_known_at_the_end_of_a_file(text: str, cut: bool) -> None:
+    assert split(text.encode()).ends_in_a_cut_record is cut
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1 << 18])
+def test_a_byte_order_mark_at_the_begin_of_a_line_is_no_part_of_an_id(piece: int) -> None:
+    data = b"".join(b"\xef\xbb\xbf" + text.encode() for text in (record("a"), '"b"' + record("b")[1:], record("c")))
+    block = split(data, piece)
+    assert ([row[0] for row in block.rows], block.rejects) == (["a", "b", "c"], [])
