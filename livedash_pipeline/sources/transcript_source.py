@@ -18,6 +18,7 @@ from livedash_pipeline.base.rules.urls import FilePlace, RefusedPlace, SourceRul
 from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
+from livedash_pipeline.sources.encodings import decode_transcript
 from livedash_pipeline.sources.http import (
     Credentials,
     FetchLimits,
@@ -27,9 +28,6 @@ from livedash_pipeline.sources.http import (
     usable_validator,
 )
 from livedash_pipeline.sources.source_client import SourceClient, allowed_place
-
-# Control characters that no text holds; tab, line ends and form feed are not among them.
-_CONTROLS = bytes([*range(9), 11, *range(14, 32), 127])
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,26 +146,16 @@ class TranscriptSource:
         return data
 
 
-def decode_transcript(data: bytes, charset: str | None) -> tuple[str, str] | None:
-    """Text and the name of its encoding: UTF-8, else what the server says, else cp1252; None if it is no text."""
-    controls = len(data) - len(data.translate(None, _CONTROLS))
-    encodings = ["utf-8-sig"] if controls * 10 <= len(data) else []
-    encodings += [charset] if charset else []
-    # cp1252 reads nearly anything, so it is tried only on bytes that hardly hold a control character.
-    encodings += ["cp1252"] if controls * 100 <= len(data) else []
-    for encoding in encodings:
-        try:
-            return data.decode(encoding), encoding
-        except (UnicodeError, LookupError):
-            continue
-    return None
-
-
 def _to_text(data: bytes, charset: str | None, etag: str | None, url: str) -> FetchedText:
     if not data.strip():
         raise SourceError(f"{shown_url(url)} is empty.", reason="empty", retryable=False)
     decoded = decode_transcript(data, charset)
     if decoded is None:
-        raise SourceError(f"{shown_url(url)} is binary data and no text.", reason="binary", retryable=False)
+        raise SourceError(
+            f"{shown_url(url)} is binary data, or text in an encoding that nobody names.",
+            reason="binary",
+            retryable=False,
+            remedy="Have it published as UTF-8, or with its charset in Content-Type.",
+        )
     text, replaced = storable_text(decoded[0])
     return FetchedText(text, hashlib.sha256(data).hexdigest(), len(data), usable_validator(etag), decoded[1], replaced)

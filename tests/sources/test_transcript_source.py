@@ -14,12 +14,12 @@ import pytest
 from livedash_pipeline.base.rules.urls import SourceRules, source_rules
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
+from livedash_pipeline.sources.encodings import decode_transcript
 from livedash_pipeline.sources.http import Credentials, FetchLimits
 from livedash_pipeline.sources.transcript_source import (
     FetchedText,
     NotModified,
     TranscriptSource,
-    decode_transcript,
 )
 from tests.sources.transcript_site import Answer, TranscriptSite, transcript_site
 
@@ -294,7 +294,24 @@ def test_transcripts_in_files_stand_below_the_directory_of_the_csv(tmp_path: Pat
         (b"\x80 5", "no-such-charset", ("€ 5", "cp1252")),
         (b"one \x00 among many other characters", None, ("one \x00 among many other characters", "utf-8-sig")),
         ("User: é".encode("utf-16-le"), "utf-16-le", ("User: é", "utf-16-le")),
-        ("User: é".encode("utf-16-le"), None, None),
+        ("User: é".encode("utf-16-le"), None, ("User: é", "utf-16-le")),
+        ("User: é".encode("utf-16-be"), None, ("User: é", "utf-16-be")),
+        ("User: é".encode("utf-16"), None, ("User: é", "utf-16")),
+        ("User: é".encode("utf-16"), "utf-8", ("User: é", "utf-16")),
+        ("User: é".encode("utf-32"), None, ("User: é", "utf-32")),
+        ("User: é".encode("utf-16-le")[:-1], None, None),
+        (b"User: " + "привет, как дела сегодня?".encode("cp1251") * 2, None, None),
+        (b"User: " + "こんにちは、お元気ですか".encode("shift_jis") * 2, None, None),
+        (
+            b"User: " + "привет, как дела сегодня?".encode("cp1251") * 2,
+            "windows-1251",
+            ("User: " + "привет, как дела сегодня?" * 2, "windows-1251"),
+        ),
+        (
+            ("Où étiez-vous l'été dernier, et à quelle heure ? " * 9).encode("cp1252"),
+            None,
+            ("Où étiez-vous l'été dernier, et à quelle heure ? " * 9, "cp1252"),
+        ),
         (b"\x81\x8d", None, None),
         (b"\x1f\x8b\x08\x00\x00\x00\x00\x00", "utf-8", None),
     ],
