@@ -18,6 +18,7 @@ from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.commands.shell.command import Answer, Document, command, company_option
 from livedash_pipeline.commands.shell.context import ready_engine, ready_environment
 from livedash_pipeline.commands.shell.output import draw_table, show, show_bound, show_moment
+from livedash_pipeline.intake.rules.transcript_failures import transcript_remedy
 from livedash_pipeline.ledger.rules.admission.nothing_sent import unknown_clause
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def import_sessions(company: str | None, force: bool) -> Answer:
         _forget_validators(company)
     document = run_step(import_run(company), needs_key=False)
     rows = document.get("companies", [document])
+    _add_failed_transcripts(rows)
     return Answer(document, lambda console: draw_imports(console, rows))
 
 
@@ -108,6 +110,16 @@ def submit(company: str | None, dry_run: bool, unhold: bool) -> Answer:
     """Send pending requests to the Batch API, however few they are."""
     document = _preview(company, unhold=unhold) if dry_run else run_step(submit_run(company, unhold=unhold))
     return Answer(document, lambda console: draw_submit(console, document))
+
+
+def _add_failed_transcripts(rows: list[Document]) -> None:
+    """Says with each import which transcripts of the company could not be fetched so far, and why."""
+    from livedash_pipeline.intake.store.transcripts import count_failed_transcripts
+
+    with ready_engine() as (_, engine), engine.connect() as connection:
+        counts = count_failed_transcripts(connection, [row["company"] for row in rows])
+    for row in rows:
+        row["failedTranscripts"] = counts.get(row["company"], {})
 
 
 def _forget_validators(company: str | None) -> None:
@@ -195,6 +207,9 @@ def draw_imports(console: Console, rows: list[Document]) -> None:
             console.print(
                 f"{row['company']}: {have} a value that could not be read; `session_imports.unread` notes it."
             )
+        for code, count in row.get("failedTranscripts", {}).items():
+            remedy = transcript_remedy(code, row["company"])
+            console.print(f"{row['company']}: {plural(count, 'transcript')} could not be fetched ({code}); {remedy}.")
         if not row["ok"]:
             error = row["error"]
             console.print(f"{row['company']} failed: {show(error['message'])} {show(error['remedy'])}")

@@ -101,10 +101,14 @@ def test_a_failed_import_is_named_beside_the_others() -> None:
         "unchanged": 0,
         "rejected": 0,
         "unread": 1,
+        "failedTranscripts": {"host_not_allowed": 2, "timeout": 1},
     }
     text = _drawn(draw_imports, [good, {"ok": False, "company": "beta", "error": error}])
     assert "beta failed: There is no [b]file[/b]." in text
     assert "\x1b" not in text
+    assert "acme: 2 transcripts could not be fetched (host_not_allowed); if the host is right: " in text
+    assert "livedash company set acme --transcript-host" in text
+    assert "acme: 1 transcript could not be fetched (timeout); they are tried again by themselves" in text
     assert "acme: 1 row has a value that could not be read; `session_imports.unread` notes it." in text
 
 

@@ -106,6 +106,14 @@ def find_due_transcripts(
     return [DueTranscript(**row) for row in rows.mappings()]
 
 
+def count_failed_transcripts(connection: Connection, slugs: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Transcripts of companies that could not be fetched so far, by company and cause, the commonest cause first."""
+    counts: dict[str, dict[str, int]] = {}
+    for row in connection.execute(statement("intake/count_failed_transcripts"), {"slugs": list(slugs)}):
+        counts.setdefault(row.company, {})[row.error_code] = row.transcripts
+    return counts
+
+
 def store_transcripts(
     connection: Connection, results: Sequence[FetchResult], *, retry_after: timedelta, max_attempts: int, now: datetime
 ) -> None:

@@ -18,6 +18,7 @@ from livedash_pipeline.base.store.tables import session_imports, transcripts
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.intake.steps.fetch_transcripts import TranscriptReport, fetch_transcripts
 from livedash_pipeline.intake.steps.transcript_workers import TranscriptLimits
+from livedash_pipeline.intake.store.transcripts import count_failed_transcripts
 from livedash_pipeline.sources.http import FetchLimits
 from tests.conftest import NOW
 from tests.sources.transcript_site import Answer, TranscriptSite, transcript_site
@@ -107,6 +108,9 @@ def test_bad_transcripts_fail_alone_and_at_once(engine: Engine, site: Transcript
     assert (stage["status"], stage["retry_count"]) == ("FAILED", 1)
     assert stage["error_message"] == f"http_404: {site.url}/404 answered 404 Not Found."
     assert stored(engine, elsewhere)["error_code"] == "host_not_allowed"
+    with engine.connect() as connection:
+        assert count_failed_transcripts(connection, [company.slug]) == {company.slug: report.failed}
+        assert count_failed_transcripts(connection, ["another"]) == count_failed_transcripts(connection, []) == {}
 
 
 def test_failed_transcript_is_tried_again_after_growing_delays_and_five_times_at_most(

@@ -1,0 +1,20 @@
+"""Every cause has something that helps, with the company in it where a command needs it."""
+
+from __future__ import annotations
+
+import pytest
+
+from livedash_pipeline.intake.rules.transcript_failures import transcript_remedy
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("host_not_allowed", "company set acme --transcript-host"),
+        ("private_address", "company set acme --allow-address"),
+        ("binary", "UTF-8"),
+        ("http_503", "livedash failed --company acme"),
+    ],
+)
+def test_a_cause_has_a_remedy(code: str, said: str) -> None:
+    assert said in transcript_remedy(code, "acme")
