@@ -216,7 +216,7 @@ def _refuse_other_form(download: CsvDownload, url: str) -> None:
     found = other_form(download.file.read(SAMPLE_BYTES))
     if found is not None:
         raise SourceError(
-            f"{shown_url(url)} {found.what}, not a CSV with commas.",
+            f"{shown_url(url)} {found.what}.",
             reason="not_csv",
             retryable=False,
             remedy=found.remedy,

@@ -14,13 +14,13 @@ SAMPLE_BYTES = 4096
 SEPARATORS = 15
 _BOM = b"\xef\xbb\xbf"
 _MAGIC = {
-    b"\x1f\x8b": "is a gzip file",
-    b"\x28\xb5\x2f\xfd": "is a zstd file",
-    b"PK\x03\x04": "is a ZIP archive or an Excel workbook",
-    b"\xd0\xcf\x11\xe0": "is an old Excel workbook",
-    b"%PDF": "is a PDF",
-    b"\xff\xfe": "is UTF-16 text",
-    b"\xfe\xff": "is UTF-16 text",
+    b"\x1f\x8b": "is a gzip file, not a CSV",
+    b"\x28\xb5\x2f\xfd": "is a zstd file, not a CSV",
+    b"PK\x03\x04": "is a ZIP archive or an Excel workbook, not a CSV",
+    b"\xd0\xcf\x11\xe0": "is an old Excel workbook, not a CSV",
+    b"%PDF": "is a PDF, not a CSV",
+    b"\xff\xfe": "is UTF-16 text, not UTF-8",
+    b"\xfe\xff": "is UTF-16 text, not UTF-8",
 }
 _COMMENTS = re.compile(rb"(?:\s|<!--.*?-->)*", re.DOTALL)
 _HTML = re.compile(rb"<(?:!doctype|html|head|body|script|meta|title|style|div|p|h1)\b", re.IGNORECASE)
@@ -45,14 +45,14 @@ def other_form(beginning: bytes) -> OtherForm | None:
             )
     text = beginning.removeprefix(_BOM)
     if _is_utf_16(text):
-        return OtherForm("is UTF-16 text", "Have it exported as UTF-8.")
+        return OtherForm("is UTF-16 text, not UTF-8", "Have it exported as UTF-8.")
     marked = text[_matched(_COMMENTS, text) :]
     if _HTML.match(marked):
-        return OtherForm("is an HTML page (a login page?)", "Check the address and the credentials.")
+        return OtherForm("is an HTML page (a login page?), not a CSV", "Check the address and the credentials.")
     if marked.startswith(b"<?xml"):
-        return OtherForm("is XML", "Have it exported as CSV.")
+        return OtherForm("is XML, not a CSV", "Have it exported as CSV.")
     if _JSON.match(text):
-        return OtherForm("is JSON", "Have it exported as CSV.")
+        return OtherForm("is JSON, not a CSV", "Have it exported as CSV.")
     return _otherwise_separated(text)
 
 
@@ -62,7 +62,7 @@ def _otherwise_separated(text: bytes) -> OtherForm | None:
         return None
     for separator, name in _OTHER_SEPARATORS.items():
         if first.count(separator) >= SEPARATORS:
-            return OtherForm(f"separates its columns with {name}", "Have it exported with commas.")
+            return OtherForm(f"separates its columns with {name}, not with commas", "Have it exported with commas.")
     return None
 
 
