@@ -24,6 +24,8 @@ _SEPARATOR = "\x1f"
 
 # `1.23457E+17`: a spreadsheet takes a long id for a number and keeps its first digits, so that ids of many sessions are one.
 _RUINED_ID = re.compile(r"\d(?:[.,]\d+)?E\+?\d{2,}", re.ASCII)
+# Columns of times are named so in exports.
+_TIME_NAME = re.compile(r"start|begin|end|time|date|datum|tijd|zeit|heure|fecha|inizio|fine", re.IGNORECASE)
 _MOST_NOTED = 60
 # Zero-width characters, marks of direction, the soft hyphen and the byte order mark, and all blanks.
 _MARKS = {0xAD, 0x61C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF}
@@ -83,6 +85,8 @@ def read_record(fields: Sequence[str], zone: ZoneInfo) -> RecordTimes | BadField
     if is_ruined(external_id):
         return BadField(RejectReason.RUINED_ID, f"a spreadsheet has cut the digits of {_shown(external_id)}")
     start, end = parse_local_time(start_text, zone), parse_local_time(end_text, zone)
+    if _is_name(start_text) and _is_name(end_text):
+        return BadField(RejectReason.HEADER_LINE, f"{_shown(start_text)}, {_shown(end_text)}")
     if start is None:
         return BadField(RejectReason.BAD_START_TIME, _shown(start_text))
     if end is None:
@@ -93,6 +97,10 @@ def read_record(fields: Sequence[str], zone: ZoneInfo) -> RecordTimes | BadField
     if end < start:
         return BadField(RejectReason.END_BEFORE_START, f"{start_text} to {end_text} ({zone.key})")
     return RecordTimes(start, end)
+
+
+def _is_name(text: str) -> bool:
+    return _TIME_NAME.search(text) is not None and not any(map(str.isdigit, text))
 
 
 def content_hash(fields: Sequence[str], time_zone: str) -> str:

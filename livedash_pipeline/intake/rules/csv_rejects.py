@@ -31,6 +31,7 @@ class RejectReason(StrEnum):
     NUL_CHARACTER = "nul_character"
     BAD_ENCODING = "bad_encoding"
     DUPLICATE_ID = "duplicate_id"
+    HEADER_LINE = "header_line"
     RUINED_ID = "ruined_id"
     FIELD_TOO_LONG = "field_too_long"
 

@@ -56,6 +56,14 @@ def test_a_fault_is_told_with_its_reason(name: str, text: str, reason: str) -> N
     assert verdict.reason == reason
 
 
+def test_a_line_of_names_is_called_a_header() -> None:
+    verdict = read_record(csv_fields("session_id", "start_time", "end time"), AMSTERDAM)
+    assert verdict == BadField(RejectReason.HEADER_LINE, "'start_time', 'end time'")
+    for start, end in (("start_time", ""), ("", "end_time"), ("n/a", "n/a"), ("start_time", "01.05.2025 12:00:00")):
+        fault = read_record(csv_fields("session_id", start, end), AMSTERDAM)
+        assert isinstance(fault, BadField) and fault.reason == "bad_start_time"
+
+
 def test_empty_and_zero_numbers_are_good() -> None:
     for name in NUMBERS:
         assert read_number(name, "") == ""

@@ -21,7 +21,7 @@ from livedash_pipeline.base.store.tables import (
     session_processing_status,
 )
 from livedash_pipeline.errors import LivedashError, RejectedImportError, SourceError, UsageError
-from livedash_pipeline.intake.rules.csv_layout import CSV_COLUMNS
+from livedash_pipeline.intake.rules.csv_layout import COLUMNS, CSV_COLUMNS
 from livedash_pipeline.intake.steps.import_csv import ImportReport, ImportRules, import_company
 from livedash_pipeline.intake.store.imports import forget_validators, import_lock, start_run
 from livedash_pipeline.settings import make_settings
@@ -225,6 +225,7 @@ BAD_ROWS = {
     "nul_character": row("bad", "a\0b"),
     "bad_encoding": row("bad", "caf\udce9"),
     "ruined_id": row("1.23457E+17"),
+    "header_line": ",".join(COLUMNS) + "\n",
     "field_too_long": row("x" * 300),
 }
 
