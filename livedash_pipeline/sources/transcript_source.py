@@ -22,6 +22,7 @@ from livedash_pipeline.sources.encodings import decode_transcript
 from livedash_pipeline.sources.http import (
     Credentials,
     FetchLimits,
+    is_bounded,
     shown_url,
     source_error_for,
     stream_to,
@@ -119,7 +120,9 @@ class TranscriptSource:
                 raise source_error_for(response, answered)
             body = BytesIO()
             stream_to(response, body, max_bytes=self._limits.max_bytes, deadline=deadline, url=answered)
-            return _to_text(body.getvalue(), response.charset_encoding, response.headers.get("etag"), answered)
+            # What did not say where it ends may be half of it, and is asked for again.
+            etag = response.headers.get("etag") if is_bounded(response) else None
+            return _to_text(body.getvalue(), response.charset_encoding, etag, answered)
 
     def _read_file(self, place: FilePlace, url: str) -> bytes:
         home = Path(self._rules.csv_path or "").resolve().parent

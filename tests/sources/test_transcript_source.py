@@ -75,6 +75,13 @@ def test_transcript_comes_as_text_with_its_hash_size_and_etag(site: TranscriptSi
     assert len(found.sha256) == 64
 
 
+def test_what_does_not_say_where_it_ends_is_asked_for_whole_again(site: TranscriptSite, stack: ExitStack) -> None:
+    site.answers["/a.txt"] = Answer(TEXT, headers={"Connection": "close", "ETag": '"v1"'})
+    found = open_source(stack, rules_of(site)).fetch(f"{site.url}/a.txt")
+    assert isinstance(found, FetchedText)
+    assert (found.text, found.etag) == (TEXT.decode(), None)
+
+
 def test_unchanged_transcript_is_not_sent_again(site: TranscriptSite, stack: ExitStack) -> None:
     site.answers["/a.txt"] = Answer(status=304)
     assert open_source(stack, rules_of(site)).fetch(f"{site.url}/a.txt", '"one"') == NotModified()

@@ -85,7 +85,10 @@ def _handler(site: Callable[[], TranscriptSite]) -> type[BaseHTTPRequestHandler]
             time.sleep(site().slowness)
             # Before the answer: the next request may come as soon as its last byte is out.
             site().end()
-            head = {"Content-Length": str(len(answer.body)), **answer.headers}
+            # An answer that closes its connection does not say where it ends.
+            closes = answer.headers.get("Connection") == "close"
+            self.close_connection = self.close_connection or closes
+            head = {**({} if closes else {"Content-Length": str(len(answer.body))}), **answer.headers}
             if answer.trickle:
                 lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
                 self._trickle(f"HTTP/1.1 {answer.status} OK\r\n{lines}\r\n".encode() + answer.body, answer.trickle)

@@ -10,6 +10,17 @@ import re
 # Postgres refuses NUL in text, and a lone surrogate has no UTF-8 form.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
+# Zero-width characters, marks of direction, the soft hyphen and the byte order mark: messengers and spreadsheets write them, and
+# nobody sees them.
+UNSEEN_MARKS = (
+    "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+# What `str.strip` takes for a blank, which a test compares.
+BLANKS = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680"
+    + "".join(map(chr, range(0x2000, 0x200B)))
+    + "\u2028\u2029\u202f\u205f\u3000"
+)
 
 
 def storable_text(text: str) -> tuple[str, bool]:

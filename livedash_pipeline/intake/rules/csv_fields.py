@@ -14,6 +14,7 @@ from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
 from livedash_pipeline.base.rules.local_time import parse_local_time
+from livedash_pipeline.base.rules.text import BLANKS, UNSEEN_MARKS
 from livedash_pipeline.intake.rules.csv_layout import COLUMNS, NUMBERS
 from livedash_pipeline.intake.rules.csv_rejects import MAX_ID_LENGTH, RejectReason
 
@@ -27,9 +28,7 @@ _RUINED_ID = re.compile(r"\d(?:[.,]\d+)?E\+?\d{2,}", re.ASCII)
 # Columns of times are named so in exports.
 _TIME_NAME = re.compile(r"start|begin|end|time|date|datum|tijd|zeit|heure|fecha|inizio|fine", re.IGNORECASE)
 _MOST_NOTED = 60
-# Zero-width characters, marks of direction, the soft hyphen and the byte order mark, and all blanks.
-_MARKS = {0xAD, 0x61C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF}
-_AROUND = "".join(chr(code) for code in range(0x10000) if chr(code).isspace() or code in _MARKS)
+_AROUND = BLANKS + UNSEEN_MARKS
 
 
 def is_ruined(external_id: str) -> bool:

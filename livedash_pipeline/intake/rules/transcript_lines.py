@@ -14,15 +14,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from livedash_pipeline.base.rules.text import UNSEEN_MARKS
+
 Role = Literal["user", "assistant", "system", "unknown"]
 
 _STAMPED = re.compile(r"\[([0-9]{2}\.[0-9]{2}\.[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2})\]")
 # Anything else in brackets that looks like a time, with or without a half of the day.
 _ODDLY_STAMPED = re.compile(r"\[[0-9][0-9 .,:/TZ+\-\u00a0\u202f]{3,40}(?:[AaPp]\.?[Mm]\.?)?\]")
 _CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}")
-# Zero-width characters, marks of direction, the soft hyphen and the byte order mark: messengers write them before a stamp.
-_MARKS = "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
-_WITHOUT_MARKS = dict.fromkeys(map(ord, _MARKS))
+_WITHOUT_MARKS = dict.fromkeys(map(ord, UNSEEN_MARKS))
 _BLANKS = " \t\u00a0\u2007\u202f\u3000"
 _LONGEST_NAME = 64
 _FULL_WIDTH_COLON = "\uff1a"
@@ -62,7 +62,7 @@ def split_lines(text: str, roles: Mapping[str, Role]) -> list[str]:
 
 def without_marks(line: str) -> str:
     """A line without the invisible marks at its begin."""
-    return line.lstrip(_MARKS)
+    return line.lstrip(UNSEEN_MARKS)
 
 
 def read_stamp(line: str) -> Stamp | None:
@@ -106,7 +106,7 @@ def _begins_message(line: str, roles: Mapping[str, Role]) -> bool:
 
 
 def _behind(line: str, match: re.Match[str]) -> str:
-    return line[match.end() :].lstrip(_BLANKS + _MARKS)
+    return line[match.end() :].lstrip(_BLANKS + UNSEEN_MARKS)
 
 
 def _first_colon(line: str) -> int:

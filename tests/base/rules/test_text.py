@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.base.rules.text import storable_text
+from livedash_pipeline.base.rules.text import BLANKS, UNSEEN_MARKS, storable_text
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=200)
 
@@ -34,3 +34,9 @@ def test_every_text_becomes_storable_and_keeps_its_length(text: str) -> None:
     assert "\x00" not in stored.encode("utf-8").decode("utf-8")
     assert len(stored) == len(text)
     assert replaced == (stored != text)
+
+
+def test_blanks_are_what_python_strips() -> None:
+    assert set(BLANKS) == {chr(code) for code in range(0x110000) if chr(code).isspace()}
+    assert not set(UNSEEN_MARKS) & set(BLANKS)
+    assert not any(mark.isprintable() for mark in UNSEEN_MARKS)
