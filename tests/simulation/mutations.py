@@ -132,7 +132,7 @@ def _no_open_index(engine: Engine) -> Iterator[Sabotage]:
         ).scalar_one()
         connection.execute(text("DROP INDEX uq_ai_processing_requests_open"))
     conflict = (
-        "ON CONFLICT (session_id, processing_type)"
+        "ON CONFLICT (subject_id, processing_type)"
         " WHERE processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')\nDO NOTHING"
     )
     try:
