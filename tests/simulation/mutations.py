@@ -27,6 +27,7 @@ from livedash_pipeline.ledger.store.batches import claims
 from livedash_pipeline.ledger.store.recovery import recovery
 from livedash_pipeline.ledger.store.results import finished as finished_store
 from livedash_pipeline.ledger.store.results import settlement
+from livedash_pipeline.ledger.store.results.finished import BatchToIngest
 from tests.simulation.runner import Sabotage
 
 Mutation = Callable[[Engine], AbstractContextManager[Sabotage]]
@@ -215,9 +216,9 @@ def _expired_forgotten(_engine: Engine) -> AbstractContextManager[Sabotage]:
     """Batches that expired or were cancelled are not asked for their partial results."""
     fetch = result_files.fetch_files
 
-    def nothing(context: Any, batch: Any, **how: Any) -> Any:
+    def nothing(context: Any, batch: BatchToIngest, **how: Any) -> Any:
         files = fetch(context, batch, **how)
-        if batch.openai_status in ("expired", "cancelled"):
+        if batch.remote_status in ("expired", "cancelled"):
             files.paths.clear()
         return files
 
