@@ -108,7 +108,7 @@ def test_a_failed_import_is_named_beside_the_others() -> None:
     assert "\x1b" not in text
     assert "acme: 2 transcripts could not be fetched (host_not_allowed); if the host is right: " in text
     assert "livedash company set acme --transcript-host" in text
-    assert "acme: 1 transcript could not be fetched (timeout); they are tried again by themselves" in text
+    assert "acme: 1 transcript could not be fetched (timeout); they are tried again by themselves, five times" in text
     assert "acme: 1 row has a value that could not be read; `session_imports.unread` notes it." in text
 
 

@@ -5,13 +5,14 @@ Add a cause that `sources.transcript_source` gives; what each means at length is
 
 from __future__ import annotations
 
-_HOSTS = "if the host is right: livedash company set {company} --transcript-host HOST[:PORT]"
+_ADDRESS = "their address in the CSV has to change"
+_CREDENTIALS = "check the variables that the company names; they are sent to the CSV's own host and port alone"
 _PUBLISHER = "the company has to publish them"
 _REMEDIES = {
-    "host_not_allowed": _HOSTS,
+    "host_not_allowed": "if the host is right: livedash company set {company} --transcript-host HOST[:PORT]",
     "private_address": "if the address is right: livedash company set {company} --allow-address ADDRESS",
-    "http_401": "credentials go only to the CSV's own host and port",
-    "http_403": "credentials go only to the CSV's own host and port",
+    "http_401": _CREDENTIALS,
+    "http_403": _CREDENTIALS,
     "http_404": _PUBLISHER,
     "http_410": _PUBLISHER,
     "empty": _PUBLISHER,
@@ -19,8 +20,13 @@ _REMEDIES = {
     "binary": "have them published as UTF-8, or with their charset in Content-Type",
     "insecure_redirect": "the publisher has to keep to https",
     "tls_error": "name the authority in SSL_CERT_FILE",
+    # Refused by what the address says, so that nobody tries it again.
+    "bad_url": _ADDRESS,
+    "credentials_in_url": _ADDRESS,
+    "file_not_allowed": _ADDRESS,
+    "too_many_redirects": _ADDRESS,
 }
-_OTHERS = "they are tried again by themselves; livedash failed --company {company}"
+_OTHERS = "they are tried again by themselves, five times in all; livedash failed --company {company}"
 
 
 def transcript_remedy(code: str, company: str) -> str:

@@ -13,6 +13,8 @@ from livedash_pipeline.intake.rules.transcript_failures import transcript_remedy
         ("host_not_allowed", "company set acme --transcript-host"),
         ("private_address", "company set acme --allow-address"),
         ("binary", "UTF-8"),
+        ("bad_url", "has to change"),
+        ("http_403", "variables that the company names"),
         ("http_503", "livedash failed --company acme"),
     ],
 )
