@@ -123,6 +123,20 @@ def test_marks_that_nobody_sees_are_no_part_of_a_field(around: str) -> None:
     assert trimmed(around) == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("26.10.2025 02:30:00", "2025-10-26T01:30:00"),
+        # Skipped, or ordinary: there is no second showing.
+        ("30.03.2025 02:30:00", "2025-03-30T01:30:00"),
+        ("01.05.2025 12:00:00", "2025-05-01T10:00:00"),
+    ],
+)
+def test_only_an_hour_that_is_shown_twice_has_a_second_showing(text: str, utc: str) -> None:
+    found = parse_local_time(text, AMSTERDAM, second_showing=True)
+    assert found == datetime.fromisoformat(utc).replace(tzinfo=UTC)
+
+
 def test_an_end_in_the_hour_that_is_shown_twice_is_tried_both_ways() -> None:
     def times(start: str, end: str) -> RecordTimes | BadField:
         return read_record(csv_fields("id", f"26.10.2025 {start}", f"26.10.2025 {end}"), AMSTERDAM)
