@@ -52,6 +52,11 @@ def parse_local_time(text: str, zone: ZoneInfo, *, second_showing: bool = False)
     day, time_of_day = parse_local_date(day_text), parse_time_of_day(time_text)
     if day is None or time_of_day is None:
         return None
+    return local_moment(day, time_of_day, zone, second_showing=second_showing)
+
+
+def local_moment(day: date, time_of_day: time, zone: ZoneInfo, *, second_showing: bool = False) -> datetime | None:
+    """The moment in UTC of a local day and time, by the rule above; None outside of the calendar."""
     try:
         # `fold=0` is the rule above: zoneinfo then takes the offset before the change, in a gap as in a repeated hour.
         moment = datetime.combine(day, time_of_day, tzinfo=zone)

@@ -29,6 +29,8 @@ def company_values(company: Company) -> Document:
         "transcriptHosts": list(company.transcript_hosts),
         "allowedAddresses": list(company.allowed_addresses),
         "botNames": list(company.bot_names),
+        "csvProfile": company.csv_profile,
+        "transcriptProfile": company.transcript_profile,
         "chatOverride": company.chat_override,
         "model": company.model,
         "nextImportAt": moment(company.next_import_at),
@@ -65,6 +67,16 @@ def change_company(engine: Engine, slug: str, changes: CompanyChanges) -> Docume
         lambda connection: companies.update_company(connection, slug, changes, now=database_now(connection)),
     )
     return {"ok": True, "company": company_values(changed)}
+
+
+def show_company(engine: Engine, slug: str) -> Document:
+    """One company.
+
+    Raises:
+        UsageError: There is no such company.
+    """
+    with engine.connect() as connection:
+        return {"ok": True, "company": company_values(companies.get_company(connection, slug))}
 
 
 def list_companies(engine: Engine) -> Document:

@@ -7,6 +7,7 @@ Add here what is known of a company as a whole. What an import leaves behind in 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,6 +43,8 @@ class Company:
     transcript_hosts: tuple[str, ...]
     allowed_addresses: tuple[str, ...]
     bot_names: tuple[str, ...]
+    csv_profile: Mapping[str, Any] | None
+    transcript_profile: Mapping[str, Any] | None
     chat_override: str | None
     csv_etag: str | None
     csv_last_modified: str | None
@@ -121,7 +124,7 @@ def add_company(
 
 
 def update_company(connection: Connection, slug: str, changes: CompanyChanges, *, now: datetime) -> Company:
-    """Changes a company. Another address or time zone makes the next import read the whole CSV again, at once.
+    """Changes a company. Another address, time zone or profile makes the next import read the whole CSV again, at once.
 
     Raises:
         UsageError: A value cannot be, or there is no such company.
@@ -176,7 +179,7 @@ def due_companies(connection: Connection, now: datetime) -> list[Company]:
 
 
 def _read_anew(company: Company) -> dict[str, object]:
-    names = ("csv_url", "time_zone", "csv_username_env", "csv_password_env")
+    names = ("csv_url", "time_zone", "csv_username_env", "csv_password_env", "csv_profile", "transcript_profile")
     return {name: getattr(company, name) for name in names}
 
 

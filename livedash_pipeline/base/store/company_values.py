@@ -6,7 +6,7 @@ Add the check of a new column here. Reading and writing companies is in `base.st
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-
 class CompanyChanges:
     """What is to be set; None leaves a value as it is. An empty string clears a variable's name or the model.
 
-    Days for which texts are kept are text as well: a number, or `forever`. `no_csv` takes the address of the CSV away.
+    Profiles are documents that `intake.rules.profiles` has checked; an empty one means the seed's files. Days for which texts are kept are text as well: a number, or `forever`. `no_csv` takes the address of the CSV away.
     """
 
     name: str | None = None
@@ -41,6 +41,8 @@ class CompanyChanges:
     transcript_hosts: Sequence[str] | None = None
     allowed_addresses: Sequence[str] | None = None
     bot_names: Sequence[str] | None = None
+    csv_profile: Mapping[str, Any] | None = None
+    transcript_profile: Mapping[str, Any] | None = None
     chat_override: str | None = None
     model: str | None = None
     keep_transcripts: str | None = None
@@ -71,6 +73,8 @@ def checked_values(changes: CompanyChanges) -> dict[str, Any]:
         values["allowed_addresses"] = [_checked_network(text) for text in changes.allowed_addresses]
     if changes.bot_names is not None:
         values["bot_names"] = [_checked_name(name) for name in changes.bot_names]
+    profiles = {column: getattr(changes, column) for column in ("csv_profile", "transcript_profile")}
+    values |= {column: dict(document) or None for column, document in profiles.items() if document is not None}
     if changes.chat_override is not None:
         values["chat_override"] = _checked_override(changes.chat_override)
     return values | _checked_retention(changes)

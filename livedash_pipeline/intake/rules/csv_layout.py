@@ -106,5 +106,6 @@ SCRATCH_COLUMNS = (
     "end_epoch",
     *(name for name, _, _ in MEANINGS),
     "unread",
+    "extra",
     "content_hash",
 )

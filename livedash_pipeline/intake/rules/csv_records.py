@@ -38,12 +38,16 @@ _OF_CUT_RECORDS = frozenset({RejectReason.WRONG_COLUMN_COUNT, RejectReason.UNCLO
 
 @dataclass(slots=True)
 class Block:
-    """Some consecutive records: those of the right shape in four parallel lists, the others as rejects; and empty lines."""
+    """Some consecutive records: those of the right shape in parallel lists, the others as rejects; and empty lines.
+
+    `extras` is JSON of what further columns hold, or empty; the list itself is empty where no record has further columns.
+    """
 
     rows: list[list[str]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     line_counts: list[int] = field(default_factory=list)
     raws: list[str] = field(default_factory=list)
+    extras: list[str] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     blank_lines: int = 0
 
@@ -60,6 +64,7 @@ class Block:
         self.lines += other.lines
         self.line_counts += other.line_counts
         self.raws += other.raws
+        self.extras += other.extras
         self.rejects += other.rejects
         self.blank_lines += other.blank_lines
 

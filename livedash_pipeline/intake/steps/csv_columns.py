@@ -76,9 +76,11 @@ class ColumnReader:
                 sound[index] = True
         meanings = [_translated(by_name[name], meaning) for _, name, meaning in MEANINGS]
         zone_key = self._zone.key
-        hashes = [content_hash(fields, zone_key) for fields in zip(*raw, strict=True)]
+        extras = block.extras or [""] * len(block.lines)
+        hashed = zip(*raw, extras, strict=True) if block.extras else zip(*raw, strict=True)
+        hashes = [content_hash(fields, zone_key) for fields in hashed]
         typed, unread = _numbers(raw)
-        columns: list[Sequence[Any]] = [block.lines, block.line_counts, *typed, starts, ends, *meanings, unread, hashes]
+        columns: list[Sequence[Any]] = [block.lines, block.line_counts, *typed, starts, ends, *meanings, unread, extras, hashes]
         return TypedBlock([list(compress(column, sound)) for column in columns] if rejects else columns, rejects)
 
     def _moments(self, texts: Sequence[str]) -> pd.Series[Any]:

@@ -20,31 +20,36 @@ WITH changed AS (
         tokens = stage.tokens,
         tokens_eur = stage.tokens_eur,
         category = stage.category,
-        initial_message = CASE
-            WHEN
-                to_timestamp(stage.end_epoch) < CAST(:now AS timestamptz) - make_interval(
-                    days => (
-                        SELECT companies.message_retention_days FROM companies
-                        WHERE companies.id = :company_id
+        -- What was deleted by age stays deleted.
+        (initial_message, unread, extra) = (
+            SELECT
+                CASE WHEN texts.are_deleted THEN known.initial_message ELSE stage.initial_message END,
+                CASE WHEN texts.are_deleted THEN known.unread ELSE stage.unread END,
+                CASE WHEN texts.are_deleted THEN known.extra ELSE stage.extra END
+            FROM (
+                SELECT
+                    to_timestamp(stage.end_epoch) < CAST(:now AS timestamptz) - make_interval(
+                        days => (
+                            SELECT companies.message_retention_days FROM companies
+                            WHERE companies.id = :company_id
+                        )
                     )
-                )
-                OR (
-                    EXISTS (
-                        SELECT 1 FROM prune_runs
-                        WHERE prune_runs.company_id = :company_id
-                    )
-                    AND (
-                        SELECT messages.content IS NULL
-                        FROM sessions
-                        JOIN messages ON messages.session_id = sessions.id
-                        WHERE sessions.import_id = known.id
-                        ORDER BY messages.position
-                        LIMIT 1
-                    )
-                )
-                THEN known.initial_message
-            ELSE stage.initial_message
-        END,
+                    OR (
+                        EXISTS (
+                            SELECT 1 FROM prune_runs
+                            WHERE prune_runs.company_id = :company_id
+                        )
+                        AND (
+                            SELECT messages.content IS NULL
+                            FROM sessions
+                            JOIN messages ON messages.session_id = sessions.id
+                            WHERE sessions.import_id = known.id
+                            ORDER BY messages.position
+                            LIMIT 1
+                        )
+                    ) AS are_deleted
+            ) AS texts
+        ),
         start_time = to_timestamp(stage.start_epoch),
         end_time = to_timestamp(stage.end_epoch),
         country = stage.country,
@@ -52,7 +57,6 @@ WITH changed AS (
         sentiment_score = stage.sentiment_score,
         escalated = stage.escalated,
         forwarded_hr = stage.forwarded_hr,
-        unread = stage.unread,
         source = 'csv',
         content_hash = stage.content_hash,
         import_run_id = :import_run_id,
@@ -72,7 +76,7 @@ added AS (
         company_id, external_session_id, start_time_raw, end_time_raw, ip_address, country_code, language,
         messages_sent, sentiment_raw, escalated_raw, forwarded_hr_raw, full_transcript_url, avg_response_time_seconds,
         tokens, tokens_eur, category, initial_message, start_time, end_time, country, language_code, sentiment_score,
-        escalated, forwarded_hr, unread, content_hash, import_run_id, created_at, updated_at
+        escalated, forwarded_hr, unread, extra, content_hash, import_run_id, created_at, updated_at
     )
     SELECT
         :company_id,
@@ -100,6 +104,7 @@ added AS (
         stage.escalated,
         stage.forwarded_hr,
         stage.unread,
+        stage.extra,
         stage.content_hash,
         :import_run_id,
         :now,

@@ -78,6 +78,8 @@ WHERE
             coalesce(sessions.end_time, imports.end_time) < CAST(:messages_before AS timestamptz)
             AND (
                 imports.initial_message IS NOT null
+                OR imports.unread IS NOT null
+                OR imports.extra IS NOT null
                 OR sessions.initial_msg IS NOT null
                 OR NOT first_message.is_deleted
             )

@@ -6,6 +6,7 @@ SET
     ip_address = NULL,
     full_transcript_url = NULL,
     unread = NULL,
+    extra = NULL,
     updated_at = :now
 FROM scratch_erased_sessions
 WHERE session_imports.id = scratch_erased_sessions.import_id

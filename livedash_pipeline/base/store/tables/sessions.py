@@ -51,6 +51,9 @@ companies = Table(
     # Networks beyond the public ones that its sources may be at, as an operator said in so many words.
     Column("allowed_addresses", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("bot_names", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    # How its files are written, where they differ from the seed's; null where they do not.
+    Column("csv_profile", JSONB(none_as_null=True)),
+    Column("transcript_profile", JSONB(none_as_null=True)),
     # Instructions that its chat batches get where they are asked for and the uploader gives none.
     Column("chat_override", Text),
     Column("csv_etag", Text),
@@ -143,8 +146,10 @@ session_imports = Table(
     Column("forwarded_hr", Boolean),
     # What optional columns held that could not be read, by column; null where all could.
     Column("unread", JSONB),
+    # Columns of the CSV that mean nothing to us, by name.
+    Column("extra", JSONB),
     Column("source", Text, nullable=False, server_default="csv"),
-    # Hash over the fields of the record and the time zone: equal hash, nothing to do.
+    # Hash over the fields of the record, the time zone and the profiles: equal hash, nothing to do.
     Column("content_hash", Text, nullable=False),
     reference("import_run_id", "import_runs.id", nullable=True),
     Column("legacy_id", Text, unique=True),

@@ -1,0 +1,82 @@
+"""What every profile is: a small JSON document with a version, checked field by field, with one sentence for what cannot be.
+
+Add what holds for profiles of every kind here; their fields are in `csv_profile` and `transcript_profile`.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from livedash_pipeline.errors import UsageError
+from livedash_pipeline.intake.rules.profiles.time_forms import BadTimeFormError, TimeForms
+
+LONGEST_WORD = 255
+MOST_WORDS = 500
+
+
+class Profile(BaseModel):
+    """A profile; a field that is not given is that of the seed's files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    version: Literal[1] = Field(1, description="of the document; others are refused")
+
+    def document(self) -> dict[str, Any]:
+        """The profile as it is stored and shown: what differs from the seed's, and the version."""
+        return {"version": self.version} | self.model_dump(mode="json", exclude_defaults=True)
+
+    def digest(self) -> str:
+        """A short hash of what it says: rows that were read by another one are read again."""
+        text = json.dumps(self.document(), sort_keys=True, separators=(",", ":"))
+        return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+SomeProfile = TypeVar("SomeProfile", bound=Profile)
+
+
+def read_profile(kind: type[SomeProfile], document: object) -> SomeProfile:
+    """The profile that a JSON document holds.
+
+    Raises:
+        UsageError: It holds something else; the first fault is told, with the field's name.
+    """
+    try:
+        # By way of JSON: in strict mode a list is no tuple unless it comes from there.
+        return kind.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the document"
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UsageError(
+            f"The profile cannot be used: {place}: {reason}.",
+            remedy=f"Known fields are {', '.join(kind.model_fields)}; docs/profiles.md describes them.",
+        ) from None
+
+
+def checked_times(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of forms of times, all of which exist; ValueError for others, as pydantic wants it."""
+    for name in names:
+        try:
+            TimeForms.of((name,))
+        except BadTimeFormError as error:
+            raise ValueError(f"{name!r} {error}") from None
+    return names
+
+
+def checked_words(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Words that a cell or a name can be; ValueError for others, as pydantic wants it."""
+    if len(words) > MOST_WORDS:
+        raise ValueError(f"has {len(words)} words, and {MOST_WORDS} are the most")
+    for word in words:
+        if not word.strip() or len(word) > LONGEST_WORD or "\0" in word:
+            raise ValueError(f"{word[:40]!r} is no word of 1 to {LONGEST_WORD} characters")
+    return words
+
+
+def normal_word(word: str) -> str:
+    """A word as it is compared: in any case, with single blanks."""
+    return " ".join(word.split()).casefold()
