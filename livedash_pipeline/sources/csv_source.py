@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from livedash_pipeline.base.rules.urls import FilePlace, SourceRules, source_rul
 from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
-from livedash_pipeline.sources.forms import SAMPLE_BYTES, other_form
+from livedash_pipeline.sources.forms import SAMPLE_BYTES, Expected, other_form
 from livedash_pipeline.sources.http import (
     Credentials,
     FetchLimits,
@@ -36,6 +36,7 @@ from livedash_pipeline.sources.http import (
     usable_validator,
     with_retries,
 )
+from livedash_pipeline.sources.packing import unpacked
 from livedash_pipeline.sources.source_client import SourceClient, allowed_place, refusal
 from livedash_pipeline.storage import writing
 from livedash_pipeline.tls import machine_authorities
@@ -55,7 +56,8 @@ class NotModified:
 class CsvDownload:
     """A CSV on disk in a file without a name, which vanishes when it is closed or the process ends.
 
-    `is_bounded` says that its source told where it ends; of another one no validator is kept.
+    `is_bounded` says that its source told where it ends; of another one no validator is kept. `content` is what a packed file
+    holds; `size` and `sha256` are those of the file as it came.
     """
 
     file: BinaryIO
@@ -64,18 +66,20 @@ class CsvDownload:
     etag: str | None = None
     last_modified: str | None = None
     is_bounded: bool = True
+    content: BinaryIO | None = None
 
     def may_be_cut_off(self) -> bool:
-        """Whether nobody said where it ends, and it ends within a line."""
-        if self.is_bounded or not self.size:
+        """Whether nobody said where it ends, and it ends within a line; a packed file tells its end by itself."""
+        if self.is_bounded or not self.size or self.content is not None:
             return False
         self.file.seek(self.size - 1)
         return self.file.read(1) != b"\n"
 
     def pieces(self) -> Iterator[bytes]:
-        """The content from its beginning."""
-        self.file.seek(0)
-        while piece := self.file.read(PIECE_BYTES):
+        """The content from its beginning, unpacked."""
+        file = self.content or self.file
+        file.seek(0)
+        while piece := file.read(PIECE_BYTES):
             yield piece
 
 
@@ -109,13 +113,15 @@ class CsvSource:
         etag: str | None = None,
         last_modified: str | None = None,
         rules: SourceRules | None = None,
+        expected: Expected = "seed",
     ) -> Iterator[CsvDownload | NotModified]:
         """Fetches `url` (http, https, file, or a path) and gives it to be read until the end of the `with` block.
 
-        Redirects are followed where `rules` allow it; without any, on the URL's own host and port.
+        Redirects are followed where `rules` allow it; without any, on the URL's own host and port. `expected` is the form of its
+        content, which may come packed (`packing`).
 
         Raises:
-            SourceError: It cannot be had, or is a web page.
+            SourceError: It cannot be had or unpacked, or has another form.
             StorageError: It cannot be kept on this machine.
         """
         with writing("The spool of a CSV", self.spool, setting="TMPDIR"):
@@ -128,9 +134,12 @@ class CsvSource:
                 answer = with_retries(lambda: fetch.to(file), sleep=self.sleep, attempts=self.attempts)
             else:
                 answer = _copy_local(url, file, self.limits.max_bytes)
-            if isinstance(answer, CsvDownload):
-                _refuse_other_form(answer, url)
-            yield answer
+            if isinstance(answer, NotModified):
+                yield answer
+                return
+            with unpacked(file, self.spool, max_bytes=self.limits.max_bytes, url=url) as content:
+                _refuse_other_form(content, url, expected, rules.company if rules else "SLUG")
+                yield replace(answer, content=content if content is not file else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +220,13 @@ def _unreadable(path: Path, what: str, reason: str) -> SourceError:
     )
 
 
-def _refuse_other_form(download: CsvDownload, url: str) -> None:
-    download.file.seek(0)
-    found = other_form(download.file.read(SAMPLE_BYTES))
+def _refuse_other_form(file: BinaryIO, url: str, expected: Expected, slug: str) -> None:
+    file.seek(0)
+    found = other_form(file.read(SAMPLE_BYTES), expected)
     if found is not None:
         raise SourceError(
             f"{shown_url(url)} {found.what}.",
             reason="not_csv",
             retryable=False,
-            remedy=found.remedy,
+            remedy=found.remedy.format(slug=slug),
         )

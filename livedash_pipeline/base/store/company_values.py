@@ -28,7 +28,8 @@ _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-
 class CompanyChanges:
     """What is to be set; None leaves a value as it is. An empty string clears a variable's name or the model.
 
-    Profiles are documents that `intake.rules.profiles` has checked; an empty one means the seed's files. Days for which texts are kept are text as well: a number, or `forever`. `no_csv` takes the address of the CSV away.
+    Days for which texts are kept are text as well: a number, or `forever`. `no_csv` takes the address of the CSV away.
+    Profiles are documents that `intake.rules.profiles` has checked; an empty one means the seed's files.
     """
 
     name: str | None = None

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from zoneinfo import ZoneInfo
 
-from livedash_pipeline.base.rules.local_time import parse_local_time
 from livedash_pipeline.base.rules.text import BLANKS, UNSEEN_MARKS
 from livedash_pipeline.intake.rules.csv_layout import COLUMNS, NUMBERS
+from livedash_pipeline.intake.rules.csv_reading import Reading
 from livedash_pipeline.intake.rules.csv_rejects import MAX_ID_LENGTH, RejectReason
 
 _NUMBER_POSITIONS = {name: COLUMNS.index(name) for name in NUMBERS}
@@ -38,10 +37,11 @@ def is_ruined(external_id: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RecordTimes:
-    """Start and end of a session, in UTC, with the end not before the start."""
+    """Start and end of a session, in UTC, with the end not before the start; and an end that could not be read."""
 
     start: datetime
     end: datetime
+    unread_end: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def trimmed(text: str) -> str:
     return text if text.isascii() else text.strip(_AROUND)
 
 
-def read_record(fields: Sequence[str], zone: ZoneInfo) -> RecordTimes | BadField:
+def read_record(fields: Sequence[str], reading: Reading) -> RecordTimes | BadField:
     """Checks the trimmed fields of a record; the first fault in order of columns is the one that is told."""
     external_id, start_text, end_text = fields[:3]
     if not external_id:
@@ -83,18 +83,21 @@ def read_record(fields: Sequence[str], zone: ZoneInfo) -> RecordTimes | BadField
         return BadField(RejectReason.FIELD_TOO_LONG, f"the id has {len(external_id)} characters")
     if is_ruined(external_id):
         return BadField(RejectReason.RUINED_ID, f"a spreadsheet has cut the digits of {_shown(external_id)}")
-    start, end = parse_local_time(start_text, zone), parse_local_time(end_text, zone)
+    start, end = reading.moment(start_text), reading.moment(end_text)
     if _is_name(start_text) and _is_name(end_text):
         return BadField(RejectReason.HEADER_LINE, f"{_shown(start_text)}, {_shown(end_text)}")
     if start is None:
         return BadField(RejectReason.BAD_START_TIME, _shown(start_text))
+    if end is None and not reading.end_is_needed:
+        # Without a text there is nothing to note.
+        return RecordTimes(start, start, end_text)
     if end is None:
         return BadField(RejectReason.BAD_END_TIME, _shown(end_text))
     if end < start:
         # Of the hour that the clock shows twice the end may mean the second.
-        end = parse_local_time(end_text, zone, second_showing=True) or end
+        end = reading.moment(end_text, second_showing=True) or end
     if end < start:
-        return BadField(RejectReason.END_BEFORE_START, f"{start_text} to {end_text} ({zone.key})")
+        return BadField(RejectReason.END_BEFORE_START, f"{start_text} to {end_text} ({reading.zone.key})")
     return RecordTimes(start, end)
 
 
@@ -102,9 +105,9 @@ def _is_name(text: str) -> bool:
     return _TIME_NAME.search(text) is not None and not any(map(str.isdigit, text))
 
 
-def content_hash(fields: Sequence[str], time_zone: str) -> str:
-    """Hash of the trimmed fields and the zone they are read in: equal hash, nothing to do."""
-    text = _SEPARATOR.join((*fields, time_zone))
+def content_hash(fields: Sequence[str], read_by: str) -> str:
+    """Hash of the trimmed fields and how they are read (`Reading.key`): equal hash, nothing to do."""
+    text = _SEPARATOR.join((*fields, read_by))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 

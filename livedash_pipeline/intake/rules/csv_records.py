@@ -12,26 +12,17 @@ beginning of a record, its quotes are held to be an accident.
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from io import StringIO
 from itertools import islice
 
-from livedash_pipeline.intake.rules.csv_layout import COLUMN_COUNT
+from livedash_pipeline.intake.rules.csv_dialect import SEED, Dialect
 from livedash_pipeline.intake.rules.csv_rejects import MAX_RECORD_LENGTH, Reject, RejectReason, storable
 
 _BOM = b"\xef\xbb\xbf"
 # Four bytes a character: a line cut here still is longer than a record may be.
 _LONGEST_LINE = 4 * MAX_RECORD_LENGTH + 4
-_FIELD = r'(?:"[^"]*+(?:""[^"]*+)*+"|[^",\n]*+)'
-_RECORD = re.compile(rf"{_FIELD}(?:,{_FIELD})*+\r?\n?")
-_ONE_FIELD = re.compile(rf"({_FIELD})(?:,|\r?\n?\Z)")
-_OPEN_QUOTE = re.compile(rf'(?:{_FIELD},)*+"[^"]*+(?:""[^"]*+)*+\Z')
-# `<id>,DD.MM.YYYY HH:MM:SS,`, also as other exporters write it: every field in quotes, no seconds.
-_START = re.compile(r'"?[^",\n]+"?,"?\d{1,2}\.\d{1,2}\.\d{4} \d{1,2}:\d{2}(?::\d{2})?"?,')
-_MARKED_START = re.compile(f"^\ufeff(?={_START.pattern})", re.MULTILINE)
-
 
 _OF_CUT_RECORDS = frozenset({RejectReason.WRONG_COLUMN_COUNT, RejectReason.UNCLOSED_QUOTE, RejectReason.STRAY_QUOTE})
 
@@ -69,10 +60,16 @@ class Block:
         self.blank_lines += other.blank_lines
 
 
-def split_records(pieces: Iterable[bytes]) -> Iterator[Block]:
-    """The records of a file that comes in pieces of any size (256 KB are a good one), in order and in flat memory."""
-    splitter = _Splitter()
-    for text in _whole_lines(pieces):
+def split_records(pieces: Iterable[bytes], dialect: Dialect = SEED, *, first_line: int = 1) -> Iterator[Block]:
+    """The records of a file that comes in pieces of any size (256 KB are a good one), in order and in flat memory.
+
+    Args:
+        pieces: The file in UTF-8.
+        dialect: How it is written.
+        first_line: The number of its first line, where lines before it were taken away.
+    """
+    splitter = _Splitter(dialect, first_line)
+    for text in whole_lines(pieces, dialect):
         yield splitter.feed(text, final=False)
     yield splitter.feed("", final=True)
 
@@ -88,13 +85,15 @@ def gather(blocks: Iterable[Block], records: int) -> Iterator[Block]:
     yield gathered
 
 
-def read_again(pieces: Iterable[bytes], wanted: Iterable[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+def read_again(
+    pieces: Iterable[bytes], wanted: Iterable[tuple[int, int]], dialect: Dialect = SEED, *, first_line: int = 1
+) -> Iterator[tuple[int, str]]:
     """First line and text of records that are given, in rising order, by first line and number of lines; reads the file again."""
     spans = iter(wanted)
     span = next(spans, None)
-    number = 0
+    number = first_line - 1
     held: list[str] = []
-    for text in _whole_lines(pieces):
+    for text in whole_lines(pieces, dialect):
         for line in StringIO(text, newline="\n"):
             if span is None:
                 return
@@ -107,7 +106,7 @@ def read_again(pieces: Iterable[bytes], wanted: Iterable[tuple[int, int]]) -> It
                 held, span = [], next(spans, None)
 
 
-def _whole_lines(pieces: Iterable[bytes]) -> Iterator[str]:
+def whole_lines(pieces: Iterable[bytes], dialect: Dialect = SEED) -> Iterator[str]:
     """The file as text in portions of whole lines. Bytes that are not UTF-8 become lone surrogates; endless lines are cut."""
     rest, at_start, dropping = b"", True, False
     for piece in pieces:
@@ -121,21 +120,17 @@ def _whole_lines(pieces: Iterable[bytes]) -> Iterator[str]:
             rest, at_start = rest.removeprefix(_BOM), False
         end = rest.rfind(b"\n") + 1
         if end:
-            yield _without_marks(rest[:end].decode("utf-8", "surrogateescape"))
+            yield _without_marks(rest[:end].decode("utf-8", "surrogateescape"), dialect)
             rest = rest[end:]
         if len(rest) > _LONGEST_LINE:
             rest, dropping = rest[:_LONGEST_LINE], True
     if rest:
-        yield _without_marks(rest.decode("utf-8", "surrogateescape"))
+        yield _without_marks(rest.decode("utf-8", "surrogateescape"), dialect)
 
 
-def _without_marks(text: str) -> str:
+def _without_marks(text: str, dialect: Dialect) -> str:
     """Whole lines without the byte order mark before a record: files that were joined have some in the middle."""
-    return _MARKED_START.sub("", text) if "\ufeff" in text else text
-
-
-def _is_start(line: str) -> bool:
-    return _START.match(line) is not None
+    return dialect.marked_start.sub("", text) if "\ufeff" in text else text
 
 
 class _Splitter:
@@ -145,9 +140,12 @@ class _Splitter:
     a line starts like a record.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect, first_line: int) -> None:
+        self._dialect = dialect
+        self._is_start = dialect.start.match
+        self._quote = dialect.quote or "\n\n"
         self._rest = ""
-        self._number = 1
+        self._number = first_line
         self._open: Reject | None = None
 
     def feed(self, text: str, *, final: bool) -> Block:
@@ -176,21 +174,21 @@ class _Splitter:
         return found
 
     def _next_start(self, at: int) -> int:
-        return next((i for i in range(at, len(self._lines)) if _is_start(self._lines[i])), len(self._lines))
+        return next((i for i in range(at, len(self._lines)) if self._is_start(self._lines[i])), len(self._lines))
 
     def _read_run(self, at: int) -> int:
         """Takes records until one is malformed or unfinished; returns where to go on."""
         lines, start = self._lines, at
-        reader = csv.reader(islice(lines, at, None), strict=True)
+        reader = self._dialect.reader(islice(lines, at, None))
         try:
             for row in reader:
                 end = at + reader.line_num
                 if end - start == 1:
                     raw = lines[start]
-                    sound = '"' not in raw or _RECORD.fullmatch(raw) is not None
+                    sound = self._quote not in raw or self._dialect.record.fullmatch(raw) is not None
                 else:
                     raw = "".join(lines[start:end])
-                    sound = _RECORD.fullmatch(raw) is not None and self._is_plausible(row, start, end)
+                    sound = self._dialect.record.fullmatch(raw) is not None and self._is_plausible(row, start, end)
                 if self._waits:
                     return start
                 if not sound:
@@ -207,15 +205,15 @@ class _Splitter:
 
     def _is_plausible(self, row: list[str], start: int, end: int) -> bool:
         """Whether a well-formed record of several lines is meant so, and not the work of a quote that was never closed."""
-        if not any(map(_is_start, self._lines[start + 1 : end])):
+        if not any(map(self._is_start, self._lines[start + 1 : end])):
             return True
-        if len(row) != COLUMN_COUNT:
+        if len(row) != self._dialect.columns:
             return False
         if end == len(self._lines):
             self._waits = not self._final
             return True
         following = self._lines[end]
-        return not following.strip() or _is_start(following)
+        return not following.strip() or self._is_start(following) is not None
 
     def _reject_from(self, start: int) -> int:
         """Rejects from a malformed record to the next start of one; returns where that is."""
@@ -224,10 +222,11 @@ class _Splitter:
         if stop == len(self._lines) and not self._final and len(raw) <= MAX_RECORD_LENGTH:
             self._waits = True
             return start
-        if _RECORD.fullmatch(raw):  # The csv module refuses a lone carriage return and a long field; we keep the first.
-            self._take(_fields_of(raw), start, stop, raw)
+        # The csv module refuses a lone carriage return and a long field; we keep the first.
+        if self._dialect.record.fullmatch(raw):
+            self._take(self._dialect.fields_of(raw), start, stop, raw)
             return stop
-        reason = RejectReason.UNCLOSED_QUOTE if _OPEN_QUOTE.match(raw) else RejectReason.STRAY_QUOTE
+        reason = RejectReason.UNCLOSED_QUOTE if self._dialect.open_quote.match(raw) else RejectReason.STRAY_QUOTE
         if stop == len(self._lines) and not self._final:
             self._open = Reject(self._number + start, stop - start, storable(raw), reason)
         else:
@@ -240,7 +239,7 @@ class _Splitter:
         elif self._suspicious and _has_unreadable(raw):
             reason = RejectReason.NUL_CHARACTER if "\0" in raw else RejectReason.BAD_ENCODING
             self._reject(start, end, raw, reason)
-        elif len(row) == COLUMN_COUNT:
+        elif len(row) == self._dialect.columns:
             block = self._block
             block.rows.append(row)
             block.lines.append(self._number + start)
@@ -265,14 +264,3 @@ def _has_unreadable(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
-
-
-def _fields_of(record: str) -> list[str]:
-    fields = []
-    # The last field ends the loop: behind it the expression would match once more, and nothing.
-    for match in _ONE_FIELD.finditer(record):  # pragma: no branch
-        text = match[1].removesuffix("\r")
-        fields.append(text[1:-1].replace('""', '"') if text.startswith('"') else text)
-        if not match[0].endswith(","):
-            break
-    return fields

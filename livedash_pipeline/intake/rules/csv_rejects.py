@@ -1,6 +1,6 @@
 """Why records of a CSV are not imported, and when that is too often.
 
-Add a reason here. Reasons are found in `csv_records` (the shape of a record) and `csv_fields` (what is in it).
+Add a reason here. Reasons are found in `csv_records` and `profiles` (the shape of a record) and `csv_fields` (what is in it).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class RejectReason(StrEnum):
     HEADER_LINE = "header_line"
     RUINED_ID = "ruined_id"
     FIELD_TOO_LONG = "field_too_long"
+    NOT_JSON = "not_json"
 
 
 @dataclass(frozen=True, slots=True)

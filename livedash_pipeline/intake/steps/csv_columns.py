@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import compress
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -21,12 +20,14 @@ from livedash_pipeline.intake.rules.csv_fields import (
     BadField,
     content_hash,
     is_ruined,
+    noted,
     read_number,
     read_record,
     trimmed,
     unread_numbers,
 )
 from livedash_pipeline.intake.rules.csv_layout import COLUMNS, MEANINGS, NUMBERS
+from livedash_pipeline.intake.rules.csv_reading import Reading
 from livedash_pipeline.intake.rules.csv_records import Block
 from livedash_pipeline.intake.rules.csv_rejects import MAX_ID_LENGTH, Reject, storable
 
@@ -51,10 +52,12 @@ class TypedBlock:
 
 
 class ColumnReader:
-    """Reads the blocks of one file, whose times are local to `zone`."""
+    """Reads the blocks of one file."""
 
-    def __init__(self, zone: ZoneInfo) -> None:
-        self._zone = zone
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._zone = reading.zone
+        self._read = _Seconds(self._seconds_of_moment)
         self._dates = _Seconds(_seconds_of_date)
         self._times = _Seconds(_seconds_of_time)
 
@@ -63,28 +66,53 @@ class ColumnReader:
         # The raw columns stay lists of texts on their way to COPY: as columns of a frame they would only be copied twice.
         raw = [_trimmed(column) for column in zip(*block.rows, strict=True)] or [[] for _ in COLUMNS]
         by_name = dict(zip(COLUMNS, raw, strict=True))
-        start, end = self._moments(by_name["start_time_raw"]), self._moments(by_name["end_time_raw"])
+        start_texts, end_texts = by_name["start_time_raw"], by_name["end_time_raw"]
+        if not self._reading.end_is_needed:
+            end_texts = [end or start for start, end in zip(start_texts, end_texts, strict=True)]
+        start, end = self._moments(start_texts), self._moments(end_texts)
         # Comparisons with "not a time" are false, so unreadable times are doubtful as well.
         sound = ((start <= end) & _sound_ids(by_name)).tolist()
         starts, ends, rejects = _epochs(start), _epochs(end), []
+        unread_ends: dict[int, str] = {}
         for index in [index for index, well in enumerate(sound) if not well]:
-            verdict = read_record([column[index] for column in raw], self._zone)
+            verdict = read_record([column[index] for column in raw], self._reading)
             if isinstance(verdict, BadField):
                 rejects.append(_reject(block, index, verdict))
             else:
                 starts[index], ends[index] = int(verdict.start.timestamp()), int(verdict.end.timestamp())
                 sound[index] = True
-        meanings = [_translated(by_name[name], meaning) for _, name, meaning in MEANINGS]
-        zone_key = self._zone.key
+                if verdict.unread_end:
+                    unread_ends[index] = verdict.unread_end
+        meanings = [_translated(by_name[name], self._reading.meaning(name, meaning)) for _, name, meaning in MEANINGS]
+        read_by = self._reading.key
         extras = block.extras or [""] * len(block.lines)
         hashed = zip(*raw, extras, strict=True) if block.extras else zip(*raw, strict=True)
-        hashes = [content_hash(fields, zone_key) for fields in hashed]
-        typed, unread = _numbers(raw)
-        columns: list[Sequence[Any]] = [block.lines, block.line_counts, *typed, starts, ends, *meanings, unread, extras, hashes]
+        hashes = [content_hash(fields, read_by) for fields in hashed]
+        typed, unread = _numbers(raw, unread_ends)
+        columns: list[Sequence[Any]] = [
+            block.lines,
+            block.line_counts,
+            *typed,
+            starts,
+            ends,
+            *meanings,
+            unread,
+            extras,
+            hashes,
+        ]
         return TypedBlock([list(compress(column, sound)) for column in columns] if rejects else columns, rejects)
+
+    def _seconds_of_moment(self, text: str) -> int:
+        moment = self._reading.moment(text)
+        if moment is None or moment.year not in _ORDINARY_YEARS:
+            return _UNREADABLE
+        return int(moment.timestamp())
 
     def _moments(self, texts: Sequence[str]) -> pd.Series[Any]:
         """Moments in UTC; "not a time" for what cannot be read and for times that a change of the clocks makes doubtful."""
+        if self._reading.times is not None:
+            read = pd.Series([self._read[text] for text in texts], dtype="int64")
+            return read.astype("datetime64[s]").where(read > _UNREADABLE / 2).dt.tz_localize("UTC")
         dates, times = self._dates, self._times
         parts = (text.partition(" ") for text in texts)
         seconds = pd.Series([dates[day] + times[time] for day, _, time in parts], dtype="int64")
@@ -107,9 +135,10 @@ def _sound_ids(columns: Mapping[str, Sequence[str]]) -> pd.Series[bool]:
     return pd.Series([0 < len(text) <= MAX_ID_LENGTH and not is_ruined(text) for text in ids], dtype=bool)
 
 
-def _numbers(raw: list[list[str]]) -> tuple[list[Sequence[str]], list[str]]:
+def _numbers(raw: list[list[str]], unread_ends: Mapping[int, str]) -> tuple[list[Sequence[str]], list[str]]:
     """The columns with their numbers as they are stored, and for each record what could not be read, as JSON or empty."""
     unread = [""] * len(raw[0])
+    doubtful = set(unread_ends)
     stored: list[Sequence[str]] = []
     for name, texts in zip(COLUMNS, raw, strict=True):
         if name not in NUMBERS:
@@ -117,9 +146,12 @@ def _numbers(raw: list[list[str]]) -> tuple[list[Sequence[str]], list[str]]:
             continue
         read = {text: read_number(name, text) for text in set(texts)}
         if None in read.values():
-            for index in [index for index, text in enumerate(texts) if read[text] is None]:
-                unread[index] = json.dumps(unread_numbers([column[index] for column in raw]), ensure_ascii=False)
+            doubtful |= {index for index, text in enumerate(texts) if read[text] is None}
         stored.append([read[text] or "" for text in texts])
+    for index in doubtful:
+        noted_end = {"end_time_raw": noted(unread_ends[index])} if index in unread_ends else {}
+        found = noted_end | unread_numbers([column[index] for column in raw])
+        unread[index] = json.dumps(found, ensure_ascii=False)
     return stored, unread
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 
@@ -20,13 +19,16 @@ from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.faults import explain
 from livedash_pipeline.errors import RejectedImportError, SourceError, UsageError
-from livedash_pipeline.intake.rules.csv_records import Block, gather, read_again, split_records
+from livedash_pipeline.intake.rules.csv_records import Block, gather
 from livedash_pipeline.intake.rules.csv_rejects import (
     REJECTS_KEPT_ON_FAILURE,
     Reject,
     RejectReason,
     too_many_rejects,
 )
+from livedash_pipeline.intake.rules.profiles.cells import UnreadableFileError
+from livedash_pipeline.intake.rules.profiles.records import Records, open_records
+from livedash_pipeline.intake.steps.company_profiles import CompanyProfiles, profiles_of
 from livedash_pipeline.intake.store import imports
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.settings import Settings
@@ -113,7 +115,8 @@ def import_company(
         logger = log.bind(company=company.slug, import_run_id=str(import_run), run_id=run_id)
         logger.info("import started", source=shown_url(company.csv_url))
         try:
-            report = _Import(connection, company, import_run, source, rules, clock, chunk_records).run()
+            profiles = profiles_of(company)
+            report = _Import(connection, company, profiles, import_run, source, rules, clock, chunk_records).run()
         except BaseException as error:  # Recorded and raised again, whatever it is.
             with engine.begin() as fresh:
                 _record_failure(fresh, company, import_run, error, clock(fresh), rules)
@@ -182,6 +185,7 @@ class _Import:
 
     connection: Connection
     company: Company
+    profiles: CompanyProfiles
     import_run: UUID
     source: CsvSource
     rules: ImportRules
@@ -201,6 +205,7 @@ class _Import:
             etag=company.csv_etag if known else None,
             last_modified=company.csv_last_modified if known else None,
             rules=company.source_rules,
+            expected=self.profiles.expected_form,
         ) as answer:
             if isinstance(answer, NotModified):
                 return self._nothing_new(last)
@@ -235,9 +240,10 @@ class _Import:
         # It loads pandas, which most processes that load this never need.
         from livedash_pipeline.intake.steps.csv_columns import ColumnReader
 
-        reader = ColumnReader(ZoneInfo(self.company.time_zone))
+        reader = ColumnReader(self.profiles.reading)
+        records = open_records(download.pieces, self.profiles.csv)
         last = Block()
-        for block in gather(split_records(download.pieces()), self.chunk_records):
+        for block in gather(self._cut(records), self.chunk_records):
             typed = reader.read(block)
             imports.copy_records(self.connection, typed.scratch_rows())
             imports.copy_rejects(self.connection, block.rejects + typed.rejects)
@@ -246,11 +252,22 @@ class _Import:
             raise _cut_off(self.company)
         if imports.find_repeats(self.connection):
             # In chunks: nothing can be read on a connection while it takes in a COPY.
-            for rejects in self._repeats(download):
+            for rejects in self._repeats(records):
                 imports.copy_rejects(self.connection, rejects)
             imports.delete_repeats(self.connection)
 
-    def _repeats(self, download: CsvDownload) -> Iterator[list[Reject]]:
+    def _cut(self, records: Records) -> Iterator[Block]:
+        try:
+            yield from records.blocks()
+        except UnreadableFileError as error:
+            raise SourceError(
+                f"{shown_url(self.company.csv_url)} {error}.",
+                reason="not_as_described",
+                retryable=False,
+                remedy=f"`livedash company detect {self.company.slug}` looks at it and proposes how it is to be read.",
+            ) from None
+
+    def _repeats(self, records: Records) -> Iterator[list[Reject]]:
         """Records that a later one replaces, with their text, which was not staged and is read once more."""
         found: deque[tuple[int, int, int]] = deque()
 
@@ -260,7 +277,7 @@ class _Import:
                 yield line, line_count
 
         rejects = []
-        for _, raw in read_again(download.pieces(), spans()):
+        for _, raw in records.again(spans()):
             line, line_count, last_line = found.popleft()
             detail = f"line {last_line} counts"
             rejects.append(Reject(line, line_count, raw, RejectReason.DUPLICATE_ID, detail))
@@ -276,8 +293,9 @@ class _Import:
         refused = _RefusedFileError(
             f"Of {records:,} records of {shown_url(self.company.csv_url)} {staged.rejected:,} cannot be used, "
             f"most often because of {staged.commonest_reason}; nothing was imported.",
-            remedy=f"Look at the first {REJECTS_KEPT_ON_FAILURE} in import_rejects, or raise LIVEDASH_MAX_REJECT_RATIO "
-            f"(now {self.rules.max_reject_ratio}).",
+            remedy=f"Look at the first {REJECTS_KEPT_ON_FAILURE} with `livedash rejects --company {self.company.slug}`; if the "
+            f"file is written in another way, `livedash company detect {self.company.slug}` proposes how it is to be read; or "
+            f"raise LIVEDASH_MAX_REJECT_RATIO (now {self.rules.max_reject_ratio}).",
         )
         refused.counts = imports.RunCounts(rows=records, rejected=staged.rejected)
         refused.rejects = imports.first_rejects(self.connection, REJECTS_KEPT_ON_FAILURE)

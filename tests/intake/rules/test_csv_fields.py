@@ -19,6 +19,7 @@ from livedash_pipeline.intake.rules.csv_fields import (
     unread_numbers,
 )
 from livedash_pipeline.intake.rules.csv_layout import COLUMNS, NUMBERS
+from livedash_pipeline.intake.rules.csv_reading import Reading
 from livedash_pipeline.intake.rules.csv_rejects import RejectReason
 from tests.support.csv_rows import csv_fields
 
@@ -32,7 +33,7 @@ def with_field(name: str, text: str) -> tuple[str, ...]:
 
 
 def test_a_good_record_gives_its_times_in_utc() -> None:
-    assert read_record(FIELDS, AMSTERDAM) == RecordTimes(
+    assert read_record(FIELDS, Reading(AMSTERDAM)) == RecordTimes(
         datetime(2025, 5, 1, 10, 11, 18, tzinfo=UTC), datetime(2025, 5, 1, 10, 14, 53, tzinfo=UTC)
     )
 
@@ -51,16 +52,16 @@ def test_a_good_record_gives_its_times_in_utc() -> None:
     ],
 )
 def test_a_fault_is_told_with_its_reason(name: str, text: str, reason: str) -> None:
-    verdict = read_record(with_field(name, text), AMSTERDAM)
+    verdict = read_record(with_field(name, text), Reading(AMSTERDAM))
     assert isinstance(verdict, BadField)
     assert verdict.reason == reason
 
 
 def test_a_line_of_names_is_called_a_header() -> None:
-    verdict = read_record(csv_fields("session_id", "start_time", "end time"), AMSTERDAM)
+    verdict = read_record(csv_fields("session_id", "start_time", "end time"), Reading(AMSTERDAM))
     assert verdict == BadField(RejectReason.HEADER_LINE, "'start_time', 'end time'")
     for start, end in (("start_time", ""), ("", "end_time"), ("n/a", "n/a"), ("start_time", "01.05.2025 12:00:00")):
-        fault = read_record(csv_fields("session_id", start, end), AMSTERDAM)
+        fault = read_record(csv_fields("session_id", start, end), Reading(AMSTERDAM))
         assert isinstance(fault, BadField) and fault.reason == "bad_start_time"
 
 
@@ -98,7 +99,7 @@ def test_empty_and_zero_numbers_are_good() -> None:
 def test_numbers_as_programs_write_them_are_read(name: str, text: str, number: str | None) -> None:
     assert read_number(name, text) == number
     fields = with_field(name, text)
-    assert isinstance(read_record(fields, AMSTERDAM), RecordTimes), "no number rejects a session"
+    assert isinstance(read_record(fields, Reading(AMSTERDAM)), RecordTimes), "no number rejects a session"
     assert unread_numbers(fields) == ({} if number is not None else {name: text})
 
 
@@ -139,13 +140,13 @@ def test_only_an_hour_that_is_shown_twice_has_a_second_showing(text: str, utc: s
 
 def test_an_end_in_the_hour_that_is_shown_twice_is_tried_both_ways() -> None:
     def times(start: str, end: str) -> RecordTimes | BadField:
-        return read_record(csv_fields("id", f"26.10.2025 {start}", f"26.10.2025 {end}"), AMSTERDAM)
+        return read_record(csv_fields("id", f"26.10.2025 {start}", f"26.10.2025 {end}"), Reading(AMSTERDAM))
 
     night = datetime(2025, 10, 26, tzinfo=UTC)
     assert times("02:50:00", "02:10:00") == RecordTimes(night.replace(minute=50), night.replace(hour=1, minute=10))
     assert times("02:10:00", "02:50:00") == RecordTimes(night.replace(minute=10), night.replace(minute=50))
     assert isinstance(times("03:10:00", "02:50:00"), BadField)
-    spring = read_record(csv_fields("id", "30.03.2025 03:10:00", "30.03.2025 02:05:00"), AMSTERDAM)
+    spring = read_record(csv_fields("id", "30.03.2025 03:10:00", "30.03.2025 02:05:00"), Reading(AMSTERDAM))
     assert spring == BadField(
         RejectReason.END_BEFORE_START, "30.03.2025 03:10:00 to 30.03.2025 02:05:00 (Europe/Amsterdam)"
     ), "an hour that is skipped has one meaning"

@@ -16,6 +16,7 @@ from livedash_pipeline.intake.rules.csv_fields import (
 )
 from livedash_pipeline.intake.rules.csv_layout import COLUMNS, CSV_COLUMNS, SCRATCH_COLUMNS
 from livedash_pipeline.intake.rules.csv_layout import NUMBERS as NUMBERS_HELD
+from livedash_pipeline.intake.rules.csv_reading import Reading
 from livedash_pipeline.intake.rules.csv_records import Block
 from livedash_pipeline.intake.steps.csv_columns import ColumnReader
 
@@ -46,13 +47,13 @@ RECORDS = st.builds(
 @given(st.lists(RECORDS, min_size=1, max_size=20), ZONES)
 def test_columns_read_at_once_say_what_the_core_says_of_each_record(rows: list[list[str]], zone: ZoneInfo) -> None:
     lines = list(range(1, len(rows) + 1))
-    typed = ColumnReader(zone).read(Block(rows, lines, [1] * len(rows), [",".join(row) for row in rows]))
+    typed = ColumnReader(Reading(zone)).read(Block(rows, lines, [1] * len(rows), [",".join(row) for row in rows]))
     staged = {row[0]: dict(zip(SCRATCH_COLUMNS, row, strict=True)) for row in typed.scratch_rows()}
     rejected = {reject.line: reject for reject in typed.rejects}
     assert set(staged) | set(rejected) == set(lines)
     for line, row in zip(lines, rows, strict=True):
         fields = [trimmed(text) for text in row]
-        verdict = read_record(fields, zone)
+        verdict = read_record(fields, Reading(zone))
         if isinstance(verdict, RecordTimes):
             found = staged[line]
             assert (found["start_epoch"], found["end_epoch"]) == (verdict.start.timestamp(), verdict.end.timestamp())
@@ -69,6 +70,6 @@ def test_columns_read_at_once_say_what_the_core_says_of_each_record(rows: list[l
 
 
 def test_no_records_are_no_trouble() -> None:
-    typed = ColumnReader(ZoneInfo("UTC")).read(Block())
+    typed = ColumnReader(Reading(ZoneInfo("UTC"))).read(Block())
     assert list(typed.scratch_rows()) == []
     assert typed.rejects == []

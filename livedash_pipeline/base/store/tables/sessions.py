@@ -122,7 +122,8 @@ session_imports = Table(
     reference("company_id", "companies.id"),
     Column("external_session_id", Text, nullable=False),
     Column("start_time_raw", Text, nullable=False),
-    Column("end_time_raw", Text, nullable=False),
+    # Null where the CSV has none: then the end is the start, which messages widen.
+    Column("end_time_raw", Text),
     Column("ip_address", Text),
     Column("country_code", Text),
     Column("language", Text),

@@ -31,7 +31,13 @@ def _checked_encoding(name: str) -> str:
         found = codecs.lookup(name)
     except (LookupError, ValueError):
         raise ValueError(f"{name!r} is no encoding that Python knows") from None
-    if not found._is_text_encoding or found.name in {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7"}:
+    if not found._is_text_encoding or found.name in {
+        "idna",
+        "punycode",
+        "unicode_escape",
+        "raw_unicode_escape",
+        "utf-7",
+    }:
         raise ValueError(f"{name!r} is no encoding of text files")
     return found.name
 
@@ -46,23 +52,32 @@ class CsvProfile(Profile):
     """How a file of sessions is read."""
 
     format: Literal["csv", "jsonl", "xlsx"] = Field("csv", description="text with columns, JSON lines, or a workbook")
-    encoding: Annotated[str, AfterValidator(_checked_encoding)] = Field("utf-8", description="of text; any that Python knows")
+    encoding: Annotated[str, AfterValidator(_checked_encoding)] = Field(
+        "utf-8", description="of text; any that Python knows"
+    )
     delimiter: Annotated[str, AfterValidator(_checked_sign)] = Field(",", description="between the columns of a CSV")
     quote: Literal['"', "'", ""] = Field('"', description="around cells of a CSV; empty where nothing is quoted")
     escape: Literal["", "\\"] = Field("", description="before a quote within quotes, where it is not doubled")
     header: bool = Field(False, description="whether the first record holds the names of the columns")
-    skip_lines: Annotated[int, Field(ge=0, le=1000)] = Field(0, description="lines, or rows, before the header or first record")
-    sheet: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(None, description="of a workbook; its first one")
+    skip_lines: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0, description="lines, or rows, before the header or first record"
+    )
+    sheet: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="of a workbook; its first one"
+    )
     columns: dict[str, Source | tuple[Source, ...]] | None = Field(
         None,
         description="where each of our columns stands: a name, a position from 1, a dotted path in JSON, or a list of them, "
         "which are joined with a blank; columns that are left out are empty",
     )
     times: Annotated[tuple[str, ...], Field(max_length=20), AfterValidator(checked_times)] = Field(
-        (), description="forms of start and end: patterns of strptime, `iso8601`, `unix`, `unix_ms`; DD.MM.YYYY HH:MM:SS if none"
+        (),
+        description="forms of start and end: patterns of strptime, `iso8601`, `unix`, `unix_ms`; DD.MM.YYYY HH:MM:SS if none",
     )
     decimal: Literal[".", ","] = Field(".", description="sign before the decimals of numbers")
-    thousands: Literal["", ",", ".", "'", " ", "\u00a0", "\u202f", "\u2019"] = Field("", description="sign between thousands")
+    thousands: Literal["", ",", ".", "'", " ", "\u00a0", "\u202f", "\u2019"] = Field(
+        "", description="sign between thousands"
+    )
     nothing: Words = Field((), description="words that mean no value, such as NULL, in any case")
     yes: Words = Field((), description="further words for yes, in any case")
     no: Words = Field((), description="further words for no, in any case")

@@ -6,16 +6,20 @@ Add what holds for profiles of every kind here; their fields are in `csv_profile
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from livedash_pipeline.errors import UsageError
 from livedash_pipeline.intake.rules.profiles.time_forms import BadTimeFormError, TimeForms
 
 LONGEST_WORD = 255
 MOST_WORDS = 500
+
+
+class BadProfileError(ValueError):
+    """A document is no profile; its text is a sentence, with the field's name."""
 
 
 class Profile(BaseModel):
@@ -31,8 +35,13 @@ class Profile(BaseModel):
 
     def digest(self) -> str:
         """A short hash of what it says: rows that were read by another one are read again."""
-        text = json.dumps(self.document(), sort_keys=True, separators=(",", ":"))
-        return blake2b(text.encode(), digest_size=8).hexdigest()
+        return digest_of(self.document())
+
+
+def digest_of(document: Mapping[str, Any]) -> str:
+    """A short hash of a document."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 SomeProfile = TypeVar("SomeProfile", bound=Profile)
@@ -42,7 +51,7 @@ def read_profile(kind: type[SomeProfile], document: object) -> SomeProfile:
     """The profile that a JSON document holds.
 
     Raises:
-        UsageError: It holds something else; the first fault is told, with the field's name.
+        BadProfileError: It holds something else; the first fault is told.
     """
     try:
         # By way of JSON: in strict mode a list is no tuple unless it comes from there.
@@ -51,10 +60,7 @@ def read_profile(kind: type[SomeProfile], document: object) -> SomeProfile:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "the document"
         reason = first["msg"].removeprefix("Value error, ")
-        raise UsageError(
-            f"The profile cannot be used: {place}: {reason}.",
-            remedy=f"Known fields are {', '.join(kind.model_fields)}; docs/profiles.md describes them.",
-        ) from None
+        raise BadProfileError(f"The profile cannot be used: {place}: {reason}.") from None
 
 
 def checked_times(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -27,7 +27,8 @@ UNIX = "unix"
 UNIX_MS = "unix_ms"
 _WORDS = {
     ISO: r"(?P<Y>\d{4})-(?P<m>\d{2})-(?P<d>\d{2})"
-    r"(?:(?:T|[ \u00a0]+)(?P<H>\d{2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d{1,9})?)?[ ]?(?P<z>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?",
+    r"(?:(?:T|[ \u00a0]+)(?P<H>\d{2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]\d{1,9})?)?"
+    r"[ ]?(?P<z>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?",
     UNIX: r"(?P<unix>\d{9,11})(?:\.\d{1,9})?",
     UNIX_MS: r"(?P<unix_ms>\d{12,14})",
 }
@@ -120,7 +121,9 @@ def _expression(name: str) -> str:
     directives = [part[1:] for part in parts if part.startswith("%")]
     unknown = next((each for each in directives if each not in _DIRECTIVES), None)
     if unknown is not None:
-        raise BadTimeFormError(f"has the directive %{unknown}, and known are {', '.join(f'%{key}' for key in _DIRECTIVES)}")
+        raise BadTimeFormError(
+            f"has the directive %{unknown}, and known are {', '.join(f'%{key}' for key in _DIRECTIVES)}"
+        )
     meant = [{"B": "b", "y": "Y", "I": "H", "A": "a"}.get(each, each) for each in directives if each != "%"]
     twice = next((each for each in meant if meant.count(each) > 1), None)
     if twice is not None:

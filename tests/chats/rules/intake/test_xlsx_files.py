@@ -15,9 +15,9 @@ import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from livedash_pipeline.base.rules.workbooks.cells import Cell, cell_text, unless_damaged
 from livedash_pipeline.chats.rules.intake.read import read_chat_file
 from livedash_pipeline.chats.rules.intake.rows import ChatFile, IntakeLimits, UnusableFile
-from livedash_pipeline.chats.rules.intake.sheets import Cell, cell_text, unless_damaged
 
 SHEET, STRINGS, WORKBOOK = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/workbook.xml"
 

@@ -11,9 +11,9 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BytesIO
-
-from livedash_pipeline.chats.rules.intake.rows import IntakeLimits, RowError
+from typing import Protocol
 
 _WORKBOOK, _STRINGS, _MACROS = "xl/workbook.xml", "xl/sharedStrings.xml", "vbaProject.bin"
 _ROW = re.compile(rb"<(?:\w+:)?row[\s/>]")
@@ -28,21 +28,48 @@ _ITEM = re.compile(rb"<(?:\w+:)?si[\s/>]")
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 
 
-def workbook_error(content: bytes, limits: IntakeLimits) -> RowError | None:
+class WorkbookLimits(Protocol):
+    """How large a workbook may be: bytes when it is unpacked, tags of one part, and cells of one sheet, empty ones included."""
+
+    @property
+    def max_unpacked_bytes(self) -> int:
+        """Bytes of all parts, and of the texts of one sheet."""
+        ...
+
+    @property
+    def max_tags(self) -> int:
+        """Tags of one part."""
+        ...
+
+    @property
+    def max_sheet_area(self) -> int:
+        """Rows times columns of one sheet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkbookFault:
+    """Why a workbook is not parsed: a code, and a sentence."""
+
+    code: str
+    message: str
+
+
+def workbook_fault(content: bytes, limits: WorkbookLimits) -> WorkbookFault | None:
     """Why the bytes are no workbook that can be parsed safely; None if they are one."""
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
-            return _archive_error(archive, limits)
+            return _archive_fault(archive, limits)
     except _FAULTS:
-        return RowError(None, "not_an_xlsx", "The file is a damaged zip archive.")
+        return WorkbookFault("not_an_xlsx", "The file is a damaged zip archive.")
 
 
-def _archive_error(archive: zipfile.ZipFile, limits: IntakeLimits) -> RowError | None:
+def _archive_fault(archive: zipfile.ZipFile, limits: WorkbookLimits) -> WorkbookFault | None:
     names = set(archive.namelist())
     if _WORKBOOK not in names:
-        return RowError(None, "not_an_xlsx", "The zip archive holds no workbook.")
+        return WorkbookFault("not_an_xlsx", "The zip archive holds no workbook.")
     if any(name.endswith(_MACROS) for name in names):
-        return RowError(None, "unsafe_xlsx", "The workbook has macros; save it without them.")
+        return WorkbookFault("unsafe_xlsx", "The workbook has macros; save it without them.")
     unpacked = sum(entry.file_size for entry in archive.infolist())
     if unpacked > limits.max_unpacked_bytes:
         return _too_large(f"unpacks to {unpacked:,} bytes", limits.max_unpacked_bytes)
@@ -54,17 +81,17 @@ def _archive_error(archive: zipfile.ZipFile, limits: IntakeLimits) -> RowError |
     for entry in sorted(archive.infolist(), key=lambda entry: entry.filename != _STRINGS):
         # Reading an entry to its end compares its size and checksum with what the archive says.
         data = archive.read(entry)
-        error = _entry_error(entry.filename, data, strings, limits)
-        if error is not None:
-            return error
+        fault = _entry_fault(entry.filename, data, strings, limits)
+        if fault is not None:
+            return fault
         if entry.filename == _STRINGS:
             strings = _string_sizes(data)
     return None
 
 
-def _entry_error(name: str, data: bytes, strings: list[int], limits: IntakeLimits) -> RowError | None:
+def _entry_fault(name: str, data: bytes, strings: list[int], limits: WorkbookLimits) -> WorkbookFault | None:
     if name.endswith((".xml", ".rels")) and b"\0" in data:
-        return RowError(None, "unsafe_xlsx", "A part of the workbook is not written in UTF-8.")
+        return WorkbookFault("unsafe_xlsx", "A part of the workbook is not written in UTF-8.")
     tags = data.count(b"<")
     if tags > limits.max_tags:
         return _too_large(f"has a part with {tags:,} tags", limits.max_tags)
@@ -79,8 +106,8 @@ def _entry_error(name: str, data: bytes, strings: list[int], limits: IntakeLimit
     return None
 
 
-def _too_large(what: str, most: int) -> RowError:
-    return RowError(None, "unsafe_xlsx", f"The workbook {what}; at most {most:,} are allowed.")
+def _too_large(what: str, most: int) -> WorkbookFault:
+    return WorkbookFault("unsafe_xlsx", f"The workbook {what}; at most {most:,} are allowed.")
 
 
 def _area(data: bytes) -> int:

@@ -1,0 +1,121 @@
+"""The records of a worksheet that a profile describes; lines are rows, from 1."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+
+from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
+
+from livedash_pipeline.base.rules.workbooks.cells import cell_text, unless_damaged
+from livedash_pipeline.base.rules.workbooks.safety import workbook_fault
+from livedash_pipeline.intake.rules.csv_records import Block
+from livedash_pipeline.intake.rules.csv_rejects import MAX_RECORD_LENGTH, Reject, RejectReason, storable
+from livedash_pipeline.intake.rules.profiles.cells import CellRules, UnreadableFileError, arrange, find_places
+from livedash_pipeline.intake.rules.profiles.csv_profile import CsvProfile
+
+_BLOCK_ROWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class SheetLimits:
+    """How large a workbook of sessions may be: a million rows of 16 columns, a sheet's most."""
+
+    max_bytes: int = 300_000_000
+    max_unpacked_bytes: int = 2_000_000_000
+    max_tags: int = 100_000_000
+    max_sheet_area: int = 30_000_000
+
+
+LIMITS = SheetLimits()
+
+
+class SheetRecords:
+    """The records of one workbook; `pieces` gives its bytes from the beginning each time it is called."""
+
+    def __init__(
+        self, pieces: Callable[[], Iterable[bytes]], profile: CsvProfile, limits: SheetLimits = LIMITS
+    ) -> None:
+        self._pieces = pieces
+        self._profile = profile
+        self._limits = limits
+
+    def blocks(self) -> Iterator[Block]:
+        """All records in the seed's columns.
+
+        Raises:
+            UnreadableFileError: It is no workbook that can be read safely, or has not the sheet or columns of the profile.
+        """
+        rows = self._rows()
+        header = next(((number, row) for number, row in rows if any(map(str.strip, row))), None)
+        if header is None:
+            return
+        places, rules = find_places(self._profile, header[1]), CellRules(self._profile)
+        block = Block()
+        if not self._profile.header:
+            _take(block, places.width, *header)
+        for number, row in rows:
+            _take(block, places.width, number, row)
+            if len(block.rows) >= _BLOCK_ROWS:
+                yield arrange(block, places, rules)
+                block = Block()
+        yield arrange(block, places, rules)
+
+    def again(self, wanted: Iterable[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+        """Row number and text of rows by number, in rising order."""
+        rows = self._rows()
+        for line, _ in wanted:
+            yield line, next(_raw(row) for number, row in rows if number == line)
+
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+        for number, row in enumerate(self._sheet.iter_rows(), 1):
+            if number > self._profile.skip_lines:
+                yield number, [cell_text(cell) for cell in row]
+
+    @cached_property
+    def _sheet(self) -> CalamineSheet:
+        content = b"".join(self._pieces())
+        if len(content) > self._limits.max_bytes:
+            raise UnreadableFileError(
+                f"is a workbook of {len(content):,} bytes; at most {self._limits.max_bytes:,} are read"
+            )
+        fault = workbook_fault(content, self._limits)
+        if fault is not None:
+            raise UnreadableFileError(f"cannot be read: {fault.message.rstrip('.')}")
+        sheet = unless_damaged(lambda: _open(content, self._profile.sheet))
+        if sheet is None:
+            raise UnreadableFileError("is a damaged workbook")
+        return sheet
+
+
+def _open(content: bytes, wanted: str | None) -> CalamineSheet:
+    workbook = CalamineWorkbook.from_filelike(BytesIO(content))
+    names = [sheet.name for sheet in workbook.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+    if wanted is not None and wanted not in names:
+        raise UnreadableFileError(
+            f"has no sheet {wanted!r}, which its profile names; it has {', '.join(map(repr, names[:20]))}"
+        )
+    if not names:
+        raise UnreadableFileError("has no worksheet")
+    return workbook.get_sheet_by_name(wanted or names[0])
+
+
+def _take(block: Block, width: int, number: int, row: list[str]) -> None:
+    raw = _raw(row)
+    if len(raw) > MAX_RECORD_LENGTH:
+        block.rejects.append(Reject(number, 1, storable(raw), RejectReason.FIELD_TOO_LONG, f"{len(raw)} characters"))
+    elif any("\0" in cell for cell in row):
+        block.rejects.append(Reject(number, 1, storable(raw), RejectReason.NUL_CHARACTER))
+    else:
+        # A sheet has as many cells in each row as in its longest.
+        block.rows.append((row + [""] * width)[:width])
+        block.lines.append(number)
+        block.line_counts.append(1)
+        block.raws.append(raw)
+
+
+def _raw(row: list[str]) -> str:
+    return json.dumps(row, ensure_ascii=False)
