@@ -21,7 +21,7 @@ from livedash_pipeline.streams import open_closed_streams
 
 SECTIONS = {
     "The flow, in its order": {
-        "company": "company:company",
+        "company": "companies.group:company",
         "import": "pipeline:import_sessions",
         "submit": "pipeline:submit",
         "poll": "pipeline:poll",

@@ -54,8 +54,8 @@ FRAMEWORKS = {
 }
 # A release of Dagster may change what an underscore marks; docs/decisions/public-dagster-api.md says why one module needs it.
 MAY_USE_PRIVATE_DAGSTER = {"livedash_pipeline/defs/webserver.py"}
-# babel, iso639 and idna are tables of data; python_calamine turns the bytes of a spreadsheet into values.
-RULES_MAY_IMPORT = {"pydantic", "livedash_pipeline", "babel", "iso639", "idna", "python_calamine"}
+# babel, iso639 and idna are tables of data; python_calamine and charset_normalizer turn bytes into values.
+RULES_MAY_IMPORT = {"pydantic", "livedash_pipeline", "babel", "iso639", "idna", "python_calamine", "charset_normalizer"}
 RULES_MAY_NOT_IMPORT = {"os", "time", "socket", "subprocess", "urllib.request", "tempfile", "shutil", "random"}
 MOST_MODULES = 20
 

@@ -28,7 +28,7 @@ from livedash_pipeline.api.middleware import Surroundings
 from livedash_pipeline.api.openapi import describe
 from livedash_pipeline.api.problems import Problem, internal, problem_of
 from livedash_pipeline.api.routes import health, webhooks
-from livedash_pipeline.api.routes.admin import batches
+from livedash_pipeline.api.routes.admin import batches, companies
 from livedash_pipeline.api.routes.admin import requests as admin_requests
 from livedash_pipeline.api.routes.chats import batches as chats
 from livedash_pipeline.api.routes.companies import submissions
@@ -51,6 +51,7 @@ def routers() -> list[APIRouter]:
     return [
         admin_requests.router(),
         batches.router(),
+        companies.router(),
         submissions.router(),
         chats.router(),
         webhooks.router(),

@@ -75,6 +75,15 @@ class CsvDownload:
         self.file.seek(self.size - 1)
         return self.file.read(1) != b"\n"
 
+    def sample(self, most: int) -> bytes:
+        """The beginning of the content, with whole lines where there are several."""
+        file = self.content or self.file
+        file.seek(0)
+        beginning = file.read(most)
+        if len(beginning) < most:
+            return beginning
+        return beginning[: beginning.rfind(b"\n") + 1] or beginning
+
     def pieces(self) -> Iterator[bytes]:
         """The content from its beginning, unpacked."""
         file = self.content or self.file

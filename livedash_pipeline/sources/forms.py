@@ -14,8 +14,8 @@ from typing import Literal
 SAMPLE_BYTES = 4096
 # Columns of a record, less one: `intake.rules.csv_layout` has the list, which a test compares.
 SEPARATORS = 15
-Expected = Literal["seed", "csv", "jsonl", "xlsx"]
-"""The seed's CSV, or the form that a profile names."""
+Expected = Literal["seed", "csv", "jsonl", "xlsx", "any"]
+"""The seed's CSV, the form that a profile names, or any of these where a file is only looked at."""
 _BOM = b"\xef\xbb\xbf"
 _ZIP = b"PK\x03\x04"
 _DETECT = "`livedash company detect {slug}` looks at it and proposes how it is to be read."
@@ -44,7 +44,7 @@ def other_form(beginning: bytes, expected: Expected = "seed") -> OtherForm | Non
             return OtherForm(what, "Have it exported as CSV, JSON lines or XLSX.")
     if expected == "xlsx":
         return None if beginning.startswith(_ZIP) else OtherForm("is no Excel workbook, as its profile says", _DETECT)
-    if beginning.startswith(_ZIP):
+    if beginning.startswith(_ZIP) and expected != "any":
         return OtherForm("is an Excel workbook, not a CSV", _DETECT)
     text = beginning.removeprefix(_BOM)
     marked = text[_matched(_COMMENTS, text) :]

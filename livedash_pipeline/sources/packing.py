@@ -73,7 +73,7 @@ def unpacked(file: BinaryIO, spool: Path, *, max_bytes: int, url: str) -> Iterat
 
 
 @contextmanager
-def _reader(file: BinaryIO, magic: bytes, url: str) -> Iterator[IO[bytes]]:
+def _reader(file: BinaryIO, magic: bytes, url: str) -> Iterator[IO[bytes] | gzip.GzipFile | zstd.ZstdFile]:
     if magic.startswith(GZIP):
         with gzip.GzipFile(fileobj=file) as reader:
             yield reader

@@ -50,7 +50,7 @@ def _write_csv(engine: Engine, output: TextIO, company: str | None) -> int:
         for names, rows in chunks:
             if not rows:
                 writer.writerow(names)
-            writer.writerows([[cell(_plain(value)) for value in row] for row in rows])
+            writer.writerows([[cell(_cell(value)) for value in row] for row in rows])
             count += len(rows)
     return count
 
@@ -77,7 +77,7 @@ def _value(name: str, value: Any) -> object:
         return moment(plain)
     if isinstance(plain, str) and name in _ENUMS:
         return plain.lower()
-    return plain if plain is None or isinstance(plain, bool | int | list) else str(plain)
+    return plain if plain is None or isinstance(plain, bool | int | list | dict) else str(plain)
 
 
 def _plain(value: Any) -> Any:
@@ -85,6 +85,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     return money(value) if isinstance(value, Decimal) else value
+
+
+def _cell(value: Any) -> Any:
+    """A value as a CSV holds it: objects as JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else _plain(value)
 
 
 def _camel(name: str) -> str:

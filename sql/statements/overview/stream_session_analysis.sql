@@ -1,4 +1,4 @@
--- The view that people read, in the order of ids, for an export that never holds all of it.
+-- The view that people read, with the columns of a CSV that mean nothing to us, in the order of ids, for an export that never holds all of it.
 SELECT
     session_analysis.company,
     session_analysis.external_session_id,
@@ -19,7 +19,10 @@ SELECT
     session_analysis.questions,
     session_analysis.analysed_at,
     session_analysis.analysis_status,
-    session_analysis.total_cost_eur
+    session_analysis.total_cost_eur,
+    imports.extra
 FROM session_analysis
+JOIN sessions ON sessions.id = session_analysis.session_id
+JOIN session_imports AS imports ON imports.id = sessions.import_id
 WHERE CAST(:company AS text) IS NULL OR session_analysis.company = :company
 ORDER BY session_analysis.session_id

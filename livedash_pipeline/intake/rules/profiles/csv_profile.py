@@ -111,7 +111,7 @@ class CsvProfile(Profile):
                 raise ValueError(f"columns.{name} is a name, and without a header columns have positions from 1")
             if not named and self.format == "jsonl":
                 raise ValueError(f"columns.{name} is a position, and JSON has names")
-            if not named and not 1 <= source <= MOST_COLUMNS:
+            if isinstance(source, int) and not 1 <= source <= MOST_COLUMNS:
                 raise ValueError(f"columns.{name} is {source}, and positions go from 1 to {MOST_COLUMNS}")
 
     def sources(self) -> dict[str, tuple[Source, ...]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
+from itertools import islice
 
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
@@ -18,6 +19,8 @@ from livedash_pipeline.intake.rules.profiles.cells import CellRules, UnreadableF
 from livedash_pipeline.intake.rules.profiles.csv_profile import CsvProfile
 
 _BLOCK_ROWS = 2_000
+# A profile of the first sheet, all of whose rows are asked for.
+_WHOLE = CsvProfile(format="xlsx", columns={"external_session_id": 1, "start_time": 2})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class SheetRecords:
         Raises:
             UnreadableFileError: It is no workbook that can be read safely, or has not the sheet or columns of the profile.
         """
-        rows = self._rows()
+        rows = self.rows()
         header = next(((number, row) for number, row in rows if any(map(str.strip, row))), None)
         if header is None:
             return
@@ -66,11 +69,16 @@ class SheetRecords:
 
     def again(self, wanted: Iterable[tuple[int, int]]) -> Iterator[tuple[int, str]]:
         """Row number and text of rows by number, in rising order."""
-        rows = self._rows()
+        rows = self.rows()
         for line, _ in wanted:
             yield line, next(_raw(row) for number, row in rows if number == line)
 
-    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """All rows behind those that the profile skips, each with its number.
+
+        Raises:
+            UnreadableFileError: It is no workbook that can be read safely, or has not the sheet of the profile.
+        """
         for number, row in enumerate(self._sheet.iter_rows(), 1):
             if number > self._profile.skip_lines:
                 yield number, [cell_text(cell) for cell in row]
@@ -89,6 +97,15 @@ class SheetRecords:
         if sheet is None:
             raise UnreadableFileError("is a damaged workbook")
         return sheet
+
+
+def first_rows(pieces: Callable[[], Iterable[bytes]], most: int = 5_000) -> list[list[str]]:
+    """The first rows of a workbook's first worksheet, for a look at it.
+
+    Raises:
+        UnreadableFileError: It is no workbook that can be read safely.
+    """
+    return [row for _, row in islice(SheetRecords(pieces, _WHOLE).rows(), most)]
 
 
 def _open(content: bytes, wanted: str | None) -> CalamineSheet:

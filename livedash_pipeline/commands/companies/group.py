@@ -5,6 +5,7 @@ Add an option here when a company's row gets a value that people set. What a val
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,14 @@ _OPTIONS = (
     click.option(
         "--bot-name", "bot_names", metavar="NAME", multiple=True, help="A name its bot writes under; may be repeated."
     ),
+    *(
+        click.option(
+            f"--{kind}-profile",
+            metavar="FILE",
+            help=f"A JSON file that says how its {files} written (docs/profiles.md); empty: as the seed's.",
+        )
+        for kind, files in (("csv", "CSV is"), ("transcript", "transcripts are"))
+    ),
     click.option(
         "--chat-override", metavar="TEXT", help="Instructions of its chat batches that apply overrides; empty: none."
     ),
@@ -70,7 +79,10 @@ def _values(function: Callable[..., Any]) -> Callable[..., Any]:
 def _changes(**given: Any) -> CompanyChanges:
     """The options as changes: what was not given stays, a single empty text empties a list."""
     from livedash_pipeline.base.store.company_values import CompanyChanges
+    from livedash_pipeline.intake.steps.company_profiles import read_profile_file
 
+    for kind in ("csv", "transcript"):
+        given[f"{kind}_profile"] = read_profile_file(kind, given[f"{kind}_profile"])
     for name in ("transcript_hosts", "allowed_addresses", "bot_names"):
         listed = given[name]
         given[name] = [value for value in listed if value] if listed else None
@@ -85,7 +97,7 @@ def _changes(**given: Any) -> CompanyChanges:
     ),
 )
 def company() -> None:
-    """Add, change and list companies."""
+    """Add, change, show and list companies, and find out how their files are written."""
 
 
 @company.command("add", example="livedash company add acme --csv-url https://chats.example.com/acme.csv")
@@ -121,6 +133,52 @@ def change(slug: str, **given: Any) -> Answer:
     return Answer(document, lambda console: _draw_one(console, document, "Changed."))
 
 
+@company.command("show", example="livedash company show acme --json")
+@click.argument("slug")
+def show_one(slug: str) -> Answer:
+    """Show everything that is set for the company SLUG, with its profiles."""
+    from livedash_pipeline.base.steps.companies import show_company
+
+    with ready_engine() as (_, engine):
+        document = show_company(engine, slug)
+    return Answer(document, lambda console: _draw_one(console, document, f"Change it: livedash company set {slug} …"))
+
+
+@company.command(
+    "detect",
+    example=(
+        "livedash company detect acme",
+        "livedash company detect acme export.xlsx --save",
+        "livedash company detect acme https://chats.example.com/acme.csv --date-order day --save",
+    ),
+)
+@click.argument("slug")
+@click.argument("source", metavar="[FILE|URL]", required=False)
+@click.option(
+    "--date-order", type=click.Choice(["day", "month"]), help="Which comes first in its dates, where they do not tell."
+)
+@click.option("--encoding", metavar="NAME", help="Of its text, where that is known, such as cp1252.")
+@click.option("--save", is_flag=True, help="Store the proposal as the company's profile.")
+def detect(slug: str, source: str | None, date_order: str | None, encoding: str | None, save: bool) -> Answer:
+    """Look at a CSV of the company SLUG, and propose how it is to be read.
+
+    Without FILE or URL it is the company's own. Says why each part of the proposal was chosen, how many of all records fit, and
+    what the first ones would be stored as. Nothing is imported.
+    """
+    import os
+
+    from livedash_pipeline.commands.companies.detecting import draw_detection
+    from livedash_pipeline.intake.steps.detect_files import DetectionRequest, detect_files
+    from livedash_pipeline.scratch import scratch_directory
+    from livedash_pipeline.settings import merged_environ
+    from livedash_pipeline.sources.csv_source import CsvSource
+
+    request = DetectionRequest(slug, source, date_order, encoding, save)  # type: ignore[arg-type]
+    with ready_engine() as (_, engine), scratch_directory("csv") as spool:
+        document = detect_files(engine, request, source=CsvSource(merged_environ(os.environ), spool))
+    return Answer(document, lambda console: draw_detection(console, document))
+
+
 @company.command("list", example="livedash company list --json")
 def list_all() -> Answer:
     """List all companies."""
@@ -133,7 +191,9 @@ def list_all() -> Answer:
 
 def _draw_one(console: Console, document: Document, last: str) -> None:
     for name, value in document["company"].items():
-        listed = ", ".join(value) if isinstance(value, list) else value
+        listed = (
+            ", ".join(value) if isinstance(value, list) else json.dumps(value) if isinstance(value, dict) else value
+        )
         label = re.sub("([A-Z])", r" \1", name).lower()
         console.print(f"{label}: {show_moment(value) if name == 'nextImportAt' else show(listed)}")
     console.print(last)

@@ -1,0 +1,1 @@
+"""`livedash company`, and what its answers look like."""

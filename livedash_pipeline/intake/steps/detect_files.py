@@ -1,0 +1,214 @@
+"""Looks at a company's file and proposes how it is to be read: `livedash company detect`.
+
+What is guessed from the beginning of a file is decided in `intake.rules.detection`; here it is fetched, the proposal is tried on
+all of its records as an import would try it, and stored where somebody says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+
+from livedash_pipeline.base.rules.urls import source_rules
+from livedash_pipeline.base.rules.values import Document
+from livedash_pipeline.base.steps.companies import change_company
+from livedash_pipeline.base.store.companies import Company, get_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.errors import SourceError, UsageError
+from livedash_pipeline.intake.rules.csv_layout import COLUMNS, SCRATCH_COLUMNS
+from livedash_pipeline.intake.rules.csv_records import gather
+from livedash_pipeline.intake.rules.detection.csv_detection import detect_csv
+from livedash_pipeline.intake.rules.detection.proposals import CsvProposal, NoProposalError
+from livedash_pipeline.intake.rules.detection.times import DateOrder
+from livedash_pipeline.intake.rules.profiles.cells import UnreadableFileError, reading_of
+from livedash_pipeline.intake.rules.profiles.csv_profile import CsvProfile
+from livedash_pipeline.intake.rules.profiles.records import open_records
+from livedash_pipeline.intake.steps.company_profiles import stored_profile
+from livedash_pipeline.sources.csv_source import CsvDownload, CsvSource, NotModified
+from livedash_pipeline.sources.http import shown_url
+
+# The beginning tells the form; whether it holds is tried on the whole file.
+SAMPLE_BYTES = 8_000_000
+SHOWN_ROWS = 5
+_CHUNK_RECORDS = 20_000
+_LONGEST_SHOWN = 120
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionRequest:
+    """What is looked at, and what a person says about it beforehand.
+
+    Attributes:
+        slug: The company.
+        source: A file or an address; None for the company's own CSV.
+        order: Whether day or month comes first in its dates.
+        encoding: Its encoding.
+        save: Whether the proposal is stored.
+    """
+
+    slug: str
+    source: str | None = None
+    order: DateOrder | None = None
+    encoding: str | None = None
+    save: bool = False
+
+
+@dataclass(slots=True)
+class Tried:
+    """What a profile made of all records of a file."""
+
+    records: int = 0
+    fitting: int = 0
+    unread: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    rows: list[Document] = field(default_factory=list)
+
+
+def detect_files(engine: Engine, request: DetectionRequest, *, source: CsvSource) -> Document:
+    """Proposes a profile for a company's CSV, and stores it if that was asked for.
+
+    Raises:
+        UsageError: There is no such company or no file, or what is to be stored is not decided by the file.
+        SourceError: The file cannot be had, or no profile reads it.
+    """
+    with engine.connect() as connection:
+        company, now = get_company(connection, request.slug), database_now(connection)
+    url = request.source or company.csv_url
+    if not url:
+        raise UsageError(f"Company {company.slug} has no CSV.", remedy="Name a file or an address to look at.")
+    with _opened(source, company, url) as download:
+        proposal = _propose(download, company, url, request, now)
+        tried = try_profile(download, proposal.profile, ZoneInfo(company.time_zone))
+    if request.save:
+        _refuse_doubtful(proposal, tried, url)
+        change_company(
+            engine, company.slug, CompanyChanges(csv_profile=stored_profile("csv", proposal.profile.document()))
+        )
+    return _document(company, url, proposal, tried, saved=request.save)
+
+
+def try_profile(download: CsvDownload, profile: CsvProfile, zone: ZoneInfo) -> Tried:
+    """Reads all records of a file by a profile, as an import does.
+
+    Raises:
+        SourceError: The file is not what the profile says.
+    """
+    from livedash_pipeline.intake.steps.csv_columns import ColumnReader
+
+    reader, tried = ColumnReader(reading_of(profile, zone)), Tried()
+    try:
+        for block in gather(open_records(download.pieces, profile).blocks(), _CHUNK_RECORDS):
+            typed = reader.read(block)
+            rejects = [*block.rejects, *typed.rejects]
+            staged = list(typed.scratch_rows())
+            tried.records += len(staged) + len(rejects)
+            tried.fitting += len(staged)
+            tried.rejected.update(reject.reason.value for reject in rejects)
+            by_column = [dict(zip(SCRATCH_COLUMNS, row, strict=True)) for row in staged]
+            tried.unread += sum(bool(row["unread"]) for row in by_column)
+            tried.rows += [_shown_row(row) for row in by_column[: SHOWN_ROWS - len(tried.rows)]]
+    except UnreadableFileError as error:
+        raise SourceError(f"The file {error}.", reason="not_as_described", retryable=False) from None
+    return tried
+
+
+def _shown_row(row: Mapping[str, Any]) -> Document:
+    """A record as it would be stored: times in UTC, what words mean, and what else it holds; long texts are cut."""
+    times = {
+        name: datetime.fromtimestamp(row[f"{name[:-5]}_epoch"], UTC).isoformat() for name in ("start_time", "end_time")
+    }
+    names = [name for name in COLUMNS if not name.startswith(("start_time", "end_time"))]
+    beside = ("country", "language_code", "sentiment_score", "escalated", "forwarded_hr")
+    texts = {name: row[name] for name in (*names, *beside) if row[name] not in ("", None)}
+    shown = {name: _cut(value) if isinstance(value, str) else value for name, value in texts.items()}
+    extra = {name: _cut(value) for name, value in json.loads(row["extra"] or "{}").items()}
+    unread = json.loads(row["unread"] or "{}")
+    ordered = {"external_session_id": shown.pop("external_session_id"), **times, **shown}
+    return ordered | ({"unread": unread} if unread else {}) | ({"extra": extra} if extra else {})
+
+
+def _cut(value: object) -> object:
+    return value if not isinstance(value, str) or len(value) <= _LONGEST_SHOWN else value[: _LONGEST_SHOWN - 1] + "…"
+
+
+@contextmanager
+def _opened(source: CsvSource, company: Company, url: str) -> Iterator[CsvDownload]:
+    own = url == company.csv_url
+    # An address that somebody names is asked for without the company's credentials, unless it is the company's own.
+    with source.open_csv(
+        url if "://" in url else str(Path(url).expanduser().absolute()),
+        username_env=company.csv_username_env if own else None,
+        password_env=company.csv_password_env if own else None,
+        rules=company.source_rules if own else source_rules(url, (), company.allowed_addresses, company=company.slug),
+        expected="any",
+    ) as answer:
+        if isinstance(answer, NotModified):
+            raise AssertionError("nothing was said that could be unmodified")
+        yield answer
+
+
+def _propose(
+    download: CsvDownload, company: Company, url: str, request: DetectionRequest, now: datetime
+) -> CsvProposal:
+    sample = download.sample(SAMPLE_BYTES)
+    try:
+        return detect_csv(
+            sample,
+            ZoneInfo(company.time_zone),
+            now=now,
+            order=request.order,
+            encoding=request.encoding,
+            sheet_rows=_sheet_rows(download, sample),
+        )
+    except (NoProposalError, UnreadableFileError) as error:
+        raise SourceError(
+            f"{shown_url(url)} {error}.",
+            reason="no_proposal",
+            retryable=False,
+            remedy="Write a profile by hand (docs/profiles.md) and set it with `livedash company set SLUG --csv-profile FILE`.",
+        ) from None
+
+
+def _sheet_rows(download: CsvDownload, sample: bytes) -> Sequence[list[str]] | None:
+    if not sample.startswith(b"PK\x03\x04"):
+        return None
+    from livedash_pipeline.intake.rules.profiles.sheet_records import first_rows
+
+    return first_rows(download.pieces)
+
+
+def _refuse_doubtful(proposal: CsvProposal, tried: Tried, url: str) -> None:
+    if proposal.unclear:
+        raise UsageError(
+            f"{shown_url(url)} does not decide everything. {' '.join(proposal.unclear)}",
+            remedy="Look at the proposal without --save, and say what is asked for.",
+        )
+    if not tried.fitting:
+        raise UsageError(f"No record of {shown_url(url)} can be read.", remedy="Look at the proposal without --save.")
+
+
+def _document(company: Company, url: str, proposal: CsvProposal, tried: Tried, *, saved: bool) -> Document:
+    return {
+        "ok": True,
+        "company": company.slug,
+        "source": shown_url(url),
+        "csvProfile": proposal.profile.document(),
+        "evidence": [{"field": each.field, "reason": each.reason} for each in proposal.evidence],
+        "unclear": proposal.unclear,
+        "records": tried.records,
+        "fitting": tried.fitting,
+        "rejected": dict(tried.rejected.most_common()),
+        "unread": tried.unread,
+        "firstRows": tried.rows,
+        "saved": saved,
+    }
