@@ -25,7 +25,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
+GZIP, ZSTD, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"PK\x05\x06"
 _PIECE = 1 << 18
 _WORKBOOK = "xl/workbook.xml"
 # Archives of macOS carry a copy of each name in such a folder.
@@ -56,7 +56,7 @@ def unpacked(file: BinaryIO, spool: Path, *, max_bytes: int, url: str) -> Iterat
     file.seek(0)
     magic = file.read(4)
     file.seek(0)
-    if not (magic.startswith(GZIP) or magic in {ZSTD, ZIP}) or (magic == ZIP and is_workbook(file)):
+    if not (magic.startswith(GZIP) or magic in {ZSTD, ZIP, EMPTY_ZIP}) or (magic == ZIP and is_workbook(file)):
         yield file
         return
     with writing("The spool of a CSV", spool, setting="TMPDIR"):
@@ -99,7 +99,7 @@ def _only_member(archive: zipfile.ZipFile, url: str) -> zipfile.ZipInfo:
 def _damaged(url: str, magic: bytes, error: Exception) -> SourceError:
     form = "gzip" if magic.startswith(GZIP) else "zstd" if magic == ZSTD else "ZIP"
     # An archive that ends early may be whole at the next try.
-    is_cut = isinstance(error, EOFError) or magic == ZIP
+    is_cut = isinstance(error, EOFError | zipfile.BadZipFile)
     return SourceError(
         f"{shown_url(url)} is a {form} file that is {'cut off or damaged' if is_cut else 'damaged'}.",
         reason="cut_off" if is_cut else "damaged",

@@ -72,3 +72,14 @@ def test_a_record_has_so_many_separators() -> None:
 @given(st.binary(max_size=64))
 def test_no_bytes_make_it_raise(beginning: bytes) -> None:
     other_form(beginning)
+
+
+def test_a_profile_says_which_form_is_expected() -> None:
+    tabbed, workbook, json_line = RECORD.replace(",", "\t").encode(), b"PK\x03\x04 rest", b'{"id": 1}\n'
+    assert [other_form(each, "csv") is None for each in (tabbed, workbook, json_line)] == [True, False, True]
+    assert [other_form(each, "jsonl") is None for each in (tabbed, workbook, json_line)] == [True, False, True]
+    assert [other_form(each, "xlsx") is None for each in (tabbed, workbook, json_line)] == [False, True, False]
+    assert all(other_form(each, "any") is None for each in (tabbed, workbook, json_line))
+    for expected in ("csv", "jsonl", "xlsx", "any"):
+        assert other_form(b"%PDF-1.7", expected) is not None
+    assert other_form(b"<html>", "any") is not None

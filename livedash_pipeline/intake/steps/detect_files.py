@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,7 +26,7 @@ from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import SourceError, UsageError
-from livedash_pipeline.intake.rules.csv_layout import COLUMNS, SCRATCH_COLUMNS
+from livedash_pipeline.intake.rules.csv_layout import COLUMNS, NUMBERS, SCRATCH_COLUMNS
 from livedash_pipeline.intake.rules.csv_records import gather
 from livedash_pipeline.intake.rules.detection.csv_detection import detect_csv
 from livedash_pipeline.intake.rules.detection.proposals import CsvProposal, NoProposalError
@@ -129,12 +130,16 @@ def _shown_row(row: Mapping[str, Any]) -> Document:
     }
     names = [name for name in COLUMNS if not name.startswith(("start_time", "end_time"))]
     beside = ("country", "language_code", "sentiment_score", "escalated", "forwarded_hr")
-    texts = {name: row[name] for name in (*names, *beside) if row[name] not in ("", None)}
+    texts = {name: _plain(name, row[name]) for name in (*names, *beside) if row[name] not in ("", None)}
     shown = {name: _cut(value) if isinstance(value, str) else value for name, value in texts.items()}
     extra = {name: _cut(value) for name, value in json.loads(row["extra"] or "{}").items()}
     unread = json.loads(row["unread"] or "{}")
     ordered = {"external_session_id": shown.pop("external_session_id"), **times, **shown}
     return ordered | ({"unread": unread} if unread else {}) | ({"extra": extra} if extra else {})
+
+
+def _plain(name: str, value: Any) -> Any:
+    return f"{Decimal(value).normalize():f}" if name in NUMBERS and value else value
 
 
 def _cut(value: object) -> object:

@@ -27,7 +27,7 @@ else:
     from backports import zstd
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
-STARTS = (datetime(2025, 5, 1, 10, 0), datetime(2025, 5, 14, 11, 30, 5), datetime(2025, 12, 31, 23, 50, 59))
+STARTS = tuple(map(datetime.fromisoformat, ("2025-05-01T10:00", "2025-05-14T11:30:05", "2025-12-31T23:50:59")))
 LENGTH = timedelta(minutes=2, seconds=3)
 ENDS = tuple(start + LENGTH for start in STARTS)
 UTC_STARTS, UTC_ENDS = (
@@ -118,6 +118,10 @@ def _pickled_zip(text: str) -> bytes:
 
 _UTC = [each.strftime("%Y-%m-%d %H:%M:%S UTC") for each in UTC_STARTS]
 _UTC_ENDS = [each.strftime("%Y-%m-%d %H:%M:%S UTC") for each in UTC_ENDS]
+_OFFSETS, _END_OFFSETS = (
+    [each.replace(tzinfo=AMSTERDAM).strftime("%Y-%m-%d %H:%M:%S%z")[:-2] for each in moments]
+    for moments in (STARTS, ENDS)
+)
 _NOTES = ("first; with, signs", 'says "hello"', "two\nlines")
 
 EXPORTS = (
@@ -132,7 +136,8 @@ EXPORTS = (
     Export(
         "Intercom-like", "intercom.csv",
         ("\ufeff" + _table(_lines(
-            ["conversation_id", "conversation_started_at", "conversation_ended_at", "user_country", "country", "first_user_message"],
+            ["conversation_id", "conversation_started_at", "conversation_ended_at", "user_country", "country",
+             "first_user_message"],
             IDS, [each.isoformat() for each in UTC_STARTS], [each.isoformat() for each in UTC_ENDS],
             ["", "", ""], ["Netherlands", "DE", "\\N"], _NOTES,
         ))).encode(),
@@ -202,14 +207,17 @@ EXPORTS = (
     ),
     Export(
         "Excel workbook with text", "texts.xlsx",
-        _workbook(_lines(["ID", "Date", "Uhrzeit", "Thema"], IDS, _written("%d.%m.%Y"), _written("%H:%M:%S"), ["x", "y", "z"]), "@"),
+        _workbook(_lines(
+            ["ID", "Date", "Uhrzeit", "Thema"], IDS, _written("%d.%m.%Y"), _written("%H:%M:%S"), ["x", "y", "z"],
+        ), "@"),
         stored={"category": "x"}, has_end=False,
     ),
     Export(
         "a database's COPY", "copy.tsv",
-        "".join(f"{id_}\t{start}\t{end}\t\\N\t{number}\n" for id_, start, end, number in zip(
-            IDS, _written("%Y-%m-%d %H:%M:%S+02"), _written("%Y-%m-%d %H:%M:%S+02", ENDS), (1, 2, 3), strict=True)
-        ).replace("2025-12-31 23:50:59+02", "2025-12-31 23:50:59+01").replace("2025-12-31 23:53:02+02", "2025-12-31 23:53:02+01").encode(),
+        "".join(
+            f"{id_}\t{start}\t{end}\t\\N\t{number}\n"
+            for id_, start, end, number in zip(IDS, _OFFSETS, _END_OFFSETS, (1, 2, 3), strict=True)
+        ).encode(),
         extra={"column 5": "1"},
     ),
     Export(

@@ -132,10 +132,7 @@ class _Columns:
 
     def forms(self, where: Sequence[int]) -> FoundForms:
         """The forms of times that some columns, joined, have."""
-        texts = self.joined(where)
-        if not texts:
-            return FoundForms((), 0)
-        return find_forms(texts, self.zone, now=self.now, order=self.order, likely=self.likely)
+        return find_forms(self.joined(where), self.zone, now=self.now, order=self.order, likely=self.likely)
 
     def ranked(self, column: str) -> list[int]:
         """Which columns may be one of ours by their names."""
@@ -191,7 +188,8 @@ def _places(table: _Columns, guess: Guess) -> dict[str, tuple[int, ...]]:
             Evidence("columns.end_time", f"{table.title((end,))} holds times that are not before the start")
         )
     for column in PROFILE_COLUMNS:
-        if column not in places:
+        # An end by its name that lies before a start is none.
+        if column not in places and column != "end_time":
             _add_named(table, column, taken, places, guess)
     return {column: places[column] for column in PROFILE_COLUMNS if column in places}
 

@@ -86,8 +86,8 @@ def find_forms(
         chosen = _decide(best, ties, left, zone, now, likely)
         first = first or chosen
         names.append(chosen.names[0])
-        read = time_form(chosen.names[0]).matches
-        left = [text for text in left if read(text) is None]
+        form = time_form(chosen.names[0])
+        left = [text for text in left if form.read(text, zone) is None]
     if first is None:
         return FoundForms((), 0)
     return FoundForms(tuple(names), len(texts) - len(left), first.reason, first.is_unclear)

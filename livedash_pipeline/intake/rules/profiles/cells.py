@@ -25,7 +25,7 @@ _SEED_FORMS = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M")
 _SPACES = " \u00a0\u202f"
 
 
-class UnreadableFileError(ValueError):
+class UnreadableFileError(Exception):
     """A file is not what the profile says, as a whole; its text is the end of a sentence about the file."""
 
 

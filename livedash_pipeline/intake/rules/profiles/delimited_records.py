@@ -101,11 +101,16 @@ def _first_record(pieces: Iterable[bytes], profile: CsvProfile) -> tuple[list[st
 
 
 def _try_first(held: str, reads: Dialect) -> tuple[list[str], int] | None:
-    reader = reads.reader(StringIO(held.removeprefix(_BOM), newline="\n"))
+    lines = list(StringIO(held.removeprefix(_BOM), newline="\n"))
+    reader = reads.reader(lines)
     try:
         for row in reader:
             if any(map(str.strip, row)):
                 return row, reader.line_num
     except csv.Error:
-        return None
+        # The csv module refuses a lone carriage return, which is kept.
+        line = lines[reader.line_num - 1]
+        begins = not any(map(str.strip, lines[: reader.line_num - 1]))
+        if begins and reads.record.fullmatch(line):
+            return reads.fields_of(line), reader.line_num
     return None

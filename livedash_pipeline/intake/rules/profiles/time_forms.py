@@ -124,11 +124,11 @@ def _expression(name: str) -> str:
         raise BadTimeFormError(
             f"has the directive %{unknown}, and known are {', '.join(f'%{key}' for key in _DIRECTIVES)}"
         )
-    meant = [{"B": "b", "y": "Y", "I": "H", "A": "a"}.get(each, each) for each in directives if each != "%"]
+    meant = [{"b": "m", "B": "m", "y": "Y", "I": "H", "A": "a"}.get(each, each) for each in directives if each != "%"]
     twice = next((each for each in meant if meant.count(each) > 1), None)
     if twice is not None:
         raise BadTimeFormError(f"says %{twice} or what it stands for twice")
-    if not {"Y", "d"} <= set(meant) or not {"m", "b"} & set(meant):
+    if not {"Y", "m", "d"} <= set(meant):
         raise BadTimeFormError(f"has no day, month and year, and is none of {', '.join(_WORDS)}")
     if ("I" in directives) != ("p" in directives):
         raise BadTimeFormError("has %I without %p, or %p without %I")
