@@ -19,7 +19,7 @@ from livedash_pipeline.api.problems import not_found
 from livedash_pipeline.api.routes.admin.schemas import Answered, answers
 from livedash_pipeline.api.services import services_of
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.intake.rules.profiles.csv_profile import csv_profile_schema
+from livedash_pipeline.intake.rules.profiles.csv_profile import CsvProfile
 from livedash_pipeline.intake.steps.company_profiles import set_profiles, show_profiles
 
 PREFIX = "/api/admin/companies"
@@ -38,9 +38,7 @@ class Profiles(Answered):
 class ProfilesBody(Body):
     """Both profiles, as they are to be from now on; null for files like the seed's."""
 
-    csv_profile: dict[str, Any] | None = Field(
-        description="How its CSV is written (docs/profiles.md).", json_schema_extra=csv_profile_schema()
-    )
+    csv_profile: CsvProfile | None = Field(description="How its CSV is written (docs/profiles.md).", examples=[_CSV])
     transcript_profile: dict[str, Any] | None = Field(description="How its transcripts are written.", examples=[None])
 
 
@@ -73,7 +71,8 @@ def router() -> APIRouter:
         """Both are replaced, and the next import reads the whole CSV again; sessions with other words then are analysed anew."""
         engine = services_of(request).engine
         get_profiles(request, slug)
-        document = set_profiles(engine, slug, csv=body.csv_profile or {}, transcripts=body.transcript_profile or {})
+        csv = body.csv_profile.document() if body.csv_profile else {}
+        document = set_profiles(engine, slug, csv=csv, transcripts=body.transcript_profile or {})
         note(request, company=slug)
         return answer(document)
 

@@ -7,7 +7,7 @@ here and to `docs/profiles.md`; what a field makes of a file is decided in `read
 from __future__ import annotations
 
 import codecs
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -123,8 +123,3 @@ class CsvProfile(Profile):
 
 
 SEED_PROFILE = CsvProfile()
-
-
-def csv_profile_schema() -> dict[str, Any]:
-    """Its JSON schema, for the documentation of the HTTP API."""
-    return CsvProfile.model_json_schema()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from livedash_pipeline.intake.rules.profiles.time_forms import BadTimeFormError, TimeForms
 
@@ -29,6 +29,12 @@ class Profile(BaseModel):
 
     version: Literal[1] = Field(1, description="of the document; others are refused")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, document: object) -> object:
+        # Read strictly, a list would be no tuple, which is what cannot be changed afterwards.
+        return _frozen(document)
+
     def document(self) -> dict[str, Any]:
         """The profile as it is stored and shown: what differs from the seed's, and the version."""
         return {"version": self.version} | self.model_dump(mode="json", exclude_defaults=True)
@@ -36,6 +42,12 @@ class Profile(BaseModel):
     def digest(self) -> str:
         """A short hash of what it says: rows that were read by another one are read again."""
         return digest_of(self.document())
+
+
+def _frozen(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _frozen(each) for name, each in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
@@ -53,9 +65,10 @@ def read_profile(kind: type[SomeProfile], document: object) -> SomeProfile:
     Raises:
         BadProfileError: It holds something else; the first fault is told.
     """
+    if not isinstance(document, Mapping):
+        raise BadProfileError("The profile cannot be used: the document is no JSON object.")
     try:
-        # By way of JSON: in strict mode a list is no tuple unless it comes from there.
-        return kind.model_validate_json(json.dumps(document))
+        return kind.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "the document"
