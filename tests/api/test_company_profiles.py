@@ -29,7 +29,8 @@ def test_profiles_are_replaced_and_shown(api: Api, at: str) -> None:
     before = api.get(at).json()
     assert (before["csvProfile"], before["transcriptProfile"]) == (None, None)
     answered = api.call("PUT", at, json={"csvProfile": PROFILE, "transcriptProfile": None})
-    assert (answered.status_code, answered.json()["csvProfile"]) == (200, PROFILE)
+    assert answered.status_code == 200, answered.text
+    assert answered.json()["csvProfile"] == PROFILE
     assert api.get(at).json() == answered.json()
     reset = api.call("PUT", at, json={"csvProfile": {"version": 1}, "transcriptProfile": None})
     assert reset.json()["csvProfile"] is None, "the seed's own form is no profile"
