@@ -6,7 +6,7 @@ Faults are values. What a document has to hold is its reader's business.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, NoReturn
 
@@ -17,9 +17,10 @@ MAX_DEPTH = 32
 
 @dataclass(frozen=True, slots=True)
 class JsonFault:
-    """Why a text is not the JSON it has to be, as the end of a sentence."""
+    """Why a text is not the JSON it has to be, as the end of a sentence; and the line where that shows, from 1."""
 
     reason: str
+    line: int = field(default=1, compare=False)
 
 
 class _NotStandardError(ValueError):
@@ -38,7 +39,7 @@ def read_json(text: bytes, *, max_depth: int = MAX_DEPTH) -> Any | JsonFault:
     except UnicodeDecodeError as error:
         return JsonFault(f"is not UTF-8 at byte {error.start}")
     except json.JSONDecodeError as error:
-        return JsonFault(f"is not JSON at line {error.lineno}, column {error.colno}: {error.msg}")
+        return JsonFault(f"is not JSON at line {error.lineno}, column {error.colno}: {error.msg}", error.lineno)
     except _NotStandardError as error:
         return JsonFault(str(error))
     except ValueError:

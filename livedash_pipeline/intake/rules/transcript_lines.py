@@ -10,7 +10,7 @@ full-width colon is a colon. Add forms of stamps and names here; what they make 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,7 +22,10 @@ _STAMPED = re.compile(r"\[([0-9]{2}\.[0-9]{2}\.[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{
 # Anything else in brackets that looks like a time, with or without a half of the day.
 _ODDLY_STAMPED = re.compile(r"\[[0-9][0-9 .,:/TZ+\-\u00a0\u202f]{3,40}(?:[AaPp]\.?[Mm]\.?)?\]")
 _CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}")
-_WITHOUT_MARKS = dict.fromkeys(map(ord, UNSEEN_MARKS))
+# As names are compared: without marks, and with plain blanks instead of those at which no line breaks.
+_WITHOUT_MARKS: dict[int, str | None] = dict.fromkeys(map(ord, UNSEEN_MARKS)) | dict.fromkeys(
+    (0xA0, 0x2007, 0x202F), " "
+)
 _BLANKS = " \t\u00a0\u2007\u202f\u3000"
 _LONGEST_NAME = 64
 _FULL_WIDTH_COLON = "\uff1a"
@@ -46,6 +49,11 @@ class Stamp:
 
 
 def split_lines(text: str, roles: Mapping[str, Role]) -> list[str]:
+    """The lines of a transcript of the grammar, as `split_where` cuts them."""
+    return split_where(text, lambda line: _begins_message(line, roles))
+
+
+def split_where(text: str, begins_message: Callable[[str], bool]) -> list[str]:
     r"""The lines of a transcript; `\n` and `\r\n` end one.
 
     Where there is no `\n` at all, another end counts if it stands before several messages: a single one may be part of a text.
@@ -55,7 +63,7 @@ def split_lines(text: str, roles: Mapping[str, Role]) -> list[str]:
     for end in _OTHER_ENDS:
         if end in text:
             lines = text.split(end)
-            if sum(_begins_message(line, roles) for line in lines) > 1:
+            if sum(map(begins_message, lines)) > 1:
                 return lines
     return [text]
 
@@ -95,6 +103,11 @@ def names_somebody(line: str) -> bool:
         return False
     is_clock = line[colon - 1].isdigit() and line[colon + 1 : colon + 2].isdigit()
     return not is_clock and not line.startswith("//", colon + 1)
+
+
+def behind_name(line: str) -> str:
+    """The words behind the name that a line begins with (`names_somebody`)."""
+    return line[_first_colon(line) + 1 :]
 
 
 def _begins_message(line: str, roles: Mapping[str, Role]) -> bool:

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -37,6 +37,7 @@ from livedash_pipeline.base.rules.local_time import parse_local_time
 from livedash_pipeline.intake.rules.transcript_lines import (
     Role,
     Stamp,
+    behind_name,
     names_somebody,
     read_speaker,
     read_stamp,
@@ -46,7 +47,7 @@ from livedash_pipeline.intake.rules.transcript_lines import (
 
 _ROLES: Mapping[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
 # A chat before or after these years is a slip of the pen, and would stretch its session over centuries.
-_YEARS = range(1970, 2200)
+PLAUSIBLE_YEARS = range(1970, 2200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +80,46 @@ class ParsedTranscript:
 
 @dataclass(frozen=True, slots=True)
 class RefusedTranscript:
-    """A transcript that does not follow the grammar; lines count from 1."""
+    """A transcript that does not follow the grammar, or its company's profile; lines count from 1."""
 
     line_number: int
-    reason: Literal["text_before_first_message"]
+    reason: Literal["text_before_first_message", "not_json", "no_messages"]
 
 
 def parse_transcript(text: str, *, bot_names: Iterable[str], zone: ZoneInfo) -> ParsedTranscript | RefusedTranscript:
     """Reads a transcript; local times are those of `zone`, and `bot_names` (any case, no colon) mean the assistant."""
-    roles = _known_roles(tuple(bot_names))
-    reader = _Reader(roles, MessageTimes(zone))
-    for number, line in enumerate(split_lines(text, roles), 1):
-        if not reader.take(line):
+    return parse_spoken(text, known_roles(tuple(bot_names)), zone)
+
+
+def parse_spoken(
+    text: str,
+    roles: Mapping[str, Role],
+    zone: ZoneInfo,
+    *,
+    others: Role = "unknown",
+    is_skipped: Callable[[str], bool] | None = None,
+) -> ParsedTranscript | RefusedTranscript:
+    """Reads a transcript of the grammar.
+
+    Args:
+        text: The transcript.
+        roles: What names mean, by the name in lower case (`casefold`).
+        zone: Where its times are local.
+        others: Who speaks under any other name, in lines with a time.
+        is_skipped: Tells lines that nobody said; they are events, and do not end the message around them.
+    """
+    reader = _GrammarReader(times=MessageTimes(zone), roles=roles, others=others)
+    return read_lines(split_lines(text, roles), reader, is_skipped)
+
+
+def read_lines(
+    lines: Iterable[str], reader: MessageReader, is_skipped: Callable[[str], bool] | None
+) -> ParsedTranscript | RefusedTranscript:
+    """What a reader makes of lines."""
+    for number, line in enumerate(lines, 1):
+        if is_skipped is not None and is_skipped(line):
+            reader.events.append(line.strip())
+        elif not reader.take(line):
             return RefusedTranscript(number, "text_before_first_message")
     return reader.result()
 
@@ -124,7 +153,7 @@ class MessageTimes:
     def moment(self, text: str) -> datetime | None:
         """The moment in UTC that `DD.MM.YYYY HH:MM:SS` means; None where there is no such date or time."""
         found = _read_time(text, self._zone)
-        if found is None or found.year not in _YEARS:
+        if found is None or found.year not in PLAUSIBLE_YEARS:
             return None
         if self._previous is not None and found < self._previous:
             second_showing = found.astimezone(self._zone).replace(fold=1).astimezone(UTC)
@@ -134,36 +163,29 @@ class MessageTimes:
 
 
 @dataclass(slots=True)
-class _Reader:
-    """Takes lines and keeps the message or event that is still open.
+class MessageReader:
+    """Keeps messages, events, and the one that is still open; kinds of transcripts differ in how they `take` lines."""
 
-    Attributes:
-        stamped: A message with a stamp was met.
-        oddly_stamped: A message whose stamp has another form was met, so that such stamps begin events as well.
-    """
-
-    roles: Mapping[str, Role]
-    times: MessageTimes
     messages: list[Message] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     dropped: int = 0
     odd_times: int = 0
     started: bool = False
-    stamped: bool = False
-    oddly_stamped: bool = False
     role: Role | None = None
     sent_at: datetime | None = None
     lines: list[str] = field(default_factory=list)
 
     def take(self, line: str) -> bool:
-        """Reads one line; False where it cannot stand there."""
-        bare = line if line.isascii() else without_marks(line)
-        stamp = read_stamp(bare) if bare.startswith("[") else None
-        if self._take_unstamped(bare) if stamp is None else self._take_stamped(stamp):
-            return True
+        """Reads one line that begins nothing; False where it cannot stand there."""
         if self.started:
             self.lines.append(line)
-        return self.started or not bare.strip()
+        return self.started or not without_marks(line).strip()
+
+    def open(self, role: Role | None, sent_at: datetime | None, first: str) -> None:
+        """Begins a message with its first line, or, without a role, an event."""
+        self._close()
+        self.started = True
+        self.role, self.sent_at, self.lines = role, sent_at, [first]
 
     def result(self) -> ParsedTranscript:
         """Everything that was read."""
@@ -171,33 +193,6 @@ class _Reader:
         untimed = sum(message.sent_at is None for message in self.messages)
         ordered = self.messages if untimed else sorted(self.messages, key=_time_of)
         return ParsedTranscript(tuple(ordered), tuple(self.events), self.dropped, untimed, self.odd_times)
-
-    def _take_stamped(self, stamp: Stamp) -> bool:
-        spoken = read_speaker(stamp.rest, self.roles)
-        somebody = spoken is not None or names_somebody(stamp.rest)
-        if stamp.time is None and spoken is None and not (stamp.has_clock and (somebody or self.oddly_stamped)):
-            return False
-        sent_at = None if stamp.time is None else self.times.moment(stamp.time)
-        self.odd_times += sent_at is None
-        self.stamped = self.stamped or somebody
-        self.oddly_stamped = self.oddly_stamped or (somebody and stamp.time is None)
-        if spoken is not None:
-            self._open(spoken[0], sent_at, spoken[1])
-        else:
-            self._open("unknown" if somebody else None, sent_at, stamp.rest)
-        return True
-
-    def _take_unstamped(self, line: str) -> bool:
-        spoken = read_speaker(line, self.roles)
-        if spoken is None or (spoken[0] == "system" and self.stamped):
-            return False
-        self._open(spoken[0], None, spoken[1])
-        return True
-
-    def _open(self, role: Role | None, sent_at: datetime | None, first: str) -> None:
-        self._close()
-        self.started = True
-        self.role, self.sent_at, self.lines = role, sent_at, [first]
 
     def _close(self) -> None:
         if not self.started:
@@ -210,6 +205,60 @@ class _Reader:
             self.messages.append(Message(self.role or "unknown", content, self.sent_at))
         else:
             self.dropped += 1
+
+
+@dataclass(slots=True)
+class _GrammarReader(MessageReader):
+    """Takes lines of the grammar.
+
+    Attributes:
+        times: What times mean.
+        roles: What names mean.
+        others: Who speaks under other names.
+        stamped: A message with a stamp was met.
+        oddly_stamped: A message whose stamp has another form was met, so that such stamps begin events as well.
+    """
+
+    times: MessageTimes = field(kw_only=True)
+    roles: Mapping[str, Role] = field(kw_only=True)
+    others: Role = "unknown"
+    stamped: bool = False
+    oddly_stamped: bool = False
+
+    def take(self, line: str) -> bool:
+        """Reads one line; False where it cannot stand there."""
+        bare = line if line.isascii() else without_marks(line)
+        stamp = read_stamp(bare) if bare.startswith("[") else None
+        if self._take_unstamped(bare) if stamp is None else self._take_stamped(stamp):
+            return True
+        # Without super(): most lines of a long text come here.
+        if self.started:
+            self.lines.append(line)
+        return self.started or not bare.strip()
+
+    def _take_stamped(self, stamp: Stamp) -> bool:
+        spoken = read_speaker(stamp.rest, self.roles)
+        somebody = spoken is not None or names_somebody(stamp.rest)
+        if stamp.time is None and spoken is None and not (stamp.has_clock and (somebody or self.oddly_stamped)):
+            return False
+        sent_at = None if stamp.time is None else self.times.moment(stamp.time)
+        self.odd_times += sent_at is None
+        self.stamped = self.stamped or somebody
+        self.oddly_stamped = self.oddly_stamped or (somebody and stamp.time is None)
+        if spoken is not None:
+            self.open(spoken[0], sent_at, spoken[1])
+        elif somebody and self.others != "unknown":
+            self.open(self.others, sent_at, behind_name(stamp.rest))
+        else:
+            self.open("unknown" if somebody else None, sent_at, stamp.rest)
+        return True
+
+    def _take_unstamped(self, line: str) -> bool:
+        spoken = read_speaker(line, self.roles)
+        if spoken is None or (spoken[0] == "system" and self.stamped):
+            return False
+        self.open(spoken[0], None, spoken[1])
+        return True
 
 
 def _read_time(text: str, zone: ZoneInfo) -> datetime | None:
@@ -236,6 +285,7 @@ def _time_of(message: Message) -> datetime:
 
 
 @lru_cache(maxsize=256)
-def _known_roles(bot_names: tuple[str, ...]) -> Mapping[str, Role]:
+def known_roles(bot_names: tuple[str, ...]) -> Mapping[str, Role]:
+    """What names mean to the grammar, by the name in lower case."""
     bots: dict[str, Role] = {name.strip().casefold(): "assistant" for name in bot_names if name.strip()}
     return bots | dict(_ROLES)
