@@ -76,6 +76,11 @@ def read_profile(kind: type[SomeProfile], document: object) -> SomeProfile:
         raise BadProfileError(f"The profile cannot be used: {place}: {reason}.") from None
 
 
+def field_names(kind: type[Profile]) -> list[str]:
+    """The fields of a kind of profile as a document names them."""
+    return [field.alias or name for name, field in kind.model_fields.items()]
+
+
 def checked_times(names: tuple[str, ...]) -> tuple[str, ...]:
     """Names of forms of times, all of which exist; ValueError for others, as pydantic wants it."""
     for name in names:
