@@ -1,4 +1,4 @@
-"""Which characters the bytes of a transcript are: by their marks, as UTF-8, as the server says, and guessed only where it shows.
+"""Which characters the bytes of a transcript are: by their marks, as UTF-8, as declared, and guessed only where it shows.
 
 A wrong guess makes words of other words, and a model is paid to read them; so what nobody declares and nothing shows is refused.
 Add an encoding with the evidence for it.
@@ -23,17 +23,18 @@ _MOST_ACCENTS = 0.12
 _TELLING = 20
 
 
-def decode_transcript(data: bytes, charset: str | None) -> tuple[str, str] | None:
+def decode_transcript(data: bytes, charset: str | None, expected: str | None = None) -> tuple[str, str] | None:
     """Text and the name of its encoding; None where it is no text, or text of an encoding that nobody declares.
 
     Args:
         data: The bytes, decompressed.
         charset: What the server says of them.
+        expected: What the company's profile says of them; tried where the server says nothing.
     """
     controls = len(data) - len(data.translate(None, _CONTROLS))
     encodings = [name for mark, name in _MARKS if data.startswith(mark)][:1]
     encodings += ["utf-8-sig"] if controls * 10 <= len(data) else []
-    encodings += [charset] if charset else []
+    encodings += [named] if (named := charset or expected) else []
     encodings += _utf_16_of(data)
     # cp1252 reads nearly anything, so it is tried only on bytes that hardly hold a control character, and few accents.
     encodings += ["cp1252"] if controls * 100 <= len(data) and _looks_western(data) else []

@@ -40,7 +40,7 @@ class FetchedText:
         sha256: Of the bytes that came, in hex.
         size: Bytes that came, decompressed.
         etag: What the server calls this version, if it says.
-        encoding: How the bytes were read; `cp1252` was guessed.
+        encoding: How the bytes were read; `cp1252` was guessed, unless the server or the company's profile names it.
         replaced: Whether characters that cannot be stored became U+FFFD.
     """
 
@@ -65,6 +65,7 @@ class TranscriptSource:
         credentials: Sent to the CSV's own origin only.
         limits: Size and time of one transcript, redirects included.
         ssl_context: For https.
+        encoding: Of transcripts that are no UTF-8 and whose server declares none, from the company's profile.
         resolver: Addresses of a host; given by tests.
     """
 
@@ -75,10 +76,12 @@ class TranscriptSource:
         limits: FetchLimits,
         ssl_context: ssl.SSLContext,
         *,
+        encoding: str | None = None,
         resolver: Resolver = resolve,
     ) -> None:
         self._rules = rules
         self._limits = limits
+        self._encoding = encoding
         self._client = SourceClient(
             rules,
             credentials,
@@ -101,14 +104,16 @@ class TranscriptSource:
         return isinstance(locate(url, self._rules), RefusedPlace)
 
     def fetch(self, url: str, etag: str | None = None) -> FetchedText | NotModified:
-        """One try at one transcript; `etag` asks for it only if it changed.
+        """One try at one transcript; `etag` asks for it only if it changed, unless the company's profile names an encoding.
 
         Raises:
             SourceError: It is not allowed, cannot be had, or is no text.
         """
         place = allowed_place(url, self._rules)
         if isinstance(place, FilePlace):
-            return _to_text(self._read_file(place, url), None, None, url)
+            return self._to_text(self._read_file(place, url), None, None, url)
+        # What is stored may have been read in another encoding, so it is not enough that the server has the same bytes.
+        etag = None if self._encoding else etag
         headers = {"If-None-Match": etag} if etag else None
         with (
             Deadline(self._limits.total_seconds) as deadline,
@@ -122,7 +127,7 @@ class TranscriptSource:
             stream_to(response, body, max_bytes=self._limits.max_bytes, deadline=deadline, url=answered)
             # What did not say where it ends may be half of it, and is asked for again.
             etag = response.headers.get("etag") if is_bounded(response) else None
-            return _to_text(body.getvalue(), response.charset_encoding, etag, answered)
+            return self._to_text(body.getvalue(), response.charset_encoding, etag, answered)
 
     def _read_file(self, place: FilePlace, url: str) -> bytes:
         home = Path(self._rules.csv_path or "").resolve().parent
@@ -148,17 +153,21 @@ class TranscriptSource:
             )
         return data
 
-
-def _to_text(data: bytes, charset: str | None, etag: str | None, url: str) -> FetchedText:
-    if not data.strip():
-        raise SourceError(f"{shown_url(url)} is empty.", reason="empty", retryable=False)
-    decoded = decode_transcript(data, charset)
-    if decoded is None:
-        raise SourceError(
-            f"{shown_url(url)} is binary data, or text in an encoding that nobody names.",
-            reason="binary",
-            retryable=False,
-            remedy="Have it published as UTF-8, or with its charset in Content-Type.",
-        )
-    text, replaced = storable_text(decoded[0])
-    return FetchedText(text, hashlib.sha256(data).hexdigest(), len(data), usable_validator(etag), decoded[1], replaced)
+    def _to_text(self, data: bytes, charset: str | None, etag: str | None, url: str) -> FetchedText:
+        if not data.strip():
+            raise SourceError(f"{shown_url(url)} is empty.", reason="empty", retryable=False)
+        decoded = decode_transcript(data, charset, self._encoding)
+        if decoded is None:
+            raise SourceError(
+                f"{shown_url(url)} is binary data, or text in an encoding that nobody names.",
+                reason="binary",
+                retryable=False,
+                remedy="Have it published as UTF-8 or with its charset in Content-Type, or set encoding in its profile.",
+            )
+        text, replaced = storable_text(decoded[0])
+        bytes_read = hashlib.sha256(data)
+        if not charset and decoded[1] == self._encoding:
+            # The same bytes in another encoding are another text, which has to be stored once the profile changes.
+            bytes_read.update(decoded[1].encode())
+            etag = None
+        return FetchedText(text, bytes_read.hexdigest(), len(data), usable_validator(etag), decoded[1], replaced)

@@ -329,6 +329,21 @@ def test_bytes_become_text_in_the_first_encoding_that_fits(
     assert decode_transcript(data, charset) == decoded
 
 
+@pytest.mark.parametrize(
+    ("data", "charset", "decoded"),
+    [
+        ("é".encode(), None, ("é", "utf-8-sig")),
+        ("привет".encode("koi8-r"), None, ("привет", "koi8-r")),
+        (b"caf\xe9", "latin-1", ("café", "latin-1")),
+        (b"caf\xe9 \x80", "ascii", ("café €", "cp1252")),
+    ],
+)
+def test_an_expected_encoding_counts_where_the_server_says_nothing(
+    data: bytes, charset: str | None, decoded: tuple[str, str]
+) -> None:
+    assert decode_transcript(data, charset, "koi8-r") == decoded
+
+
 def test_nul_is_replaced_and_flagged(site: TranscriptSite, stack: ExitStack) -> None:
     site.answers["/a.txt"] = Answer(TEXT + b"a \x00 b")
     found = open_source(stack, rules_of(site)).fetch(f"{site.url}/a.txt")

@@ -17,7 +17,7 @@ _REMEDIES = {
     "http_410": _PUBLISHER,
     "empty": _PUBLISHER,
     "too_large": _PUBLISHER,
-    "binary": "have them published as UTF-8, or with their charset in Content-Type",
+    "binary": "have them published as UTF-8 or with their charset in Content-Type, or set encoding in the company's profile",
     "insecure_redirect": "the publisher has to keep to https",
     "tls_error": "name the authority in SSL_CERT_FILE",
     # Refused by what the address says, so that nobody tries it again.

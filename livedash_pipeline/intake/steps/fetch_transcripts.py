@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.base.rules.urls import RefusedPlace, SourceRules, locate
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now, in_transaction
+from livedash_pipeline.intake.rules.profiles.transcript_profile import stored_transcript_profile
 from livedash_pipeline.intake.steps.transcript_workers import TranscriptLimits, TranscriptWorkers
 from livedash_pipeline.intake.store.transcripts import (
     DueTranscript,
@@ -86,6 +87,7 @@ def fetch_transcripts(
 
     Raises:
         SourceError: A credential is named and not set.
+        UsageError: The company's profile is none that this version knows.
     """
     limits = limits or TranscriptLimits()
     tally = Counter[str]()
@@ -94,9 +96,13 @@ def fetch_transcripts(
     rules = company.source_rules
     credentials = find_credentials(environ, company.csv_username_env, company.csv_password_env)
     context = machine_authorities()
+    profile = stored_transcript_profile(company.transcript_profile)
+    encoding = None if profile is None else profile.encoding
     with ExitStack() as stack:
         sources = [
-            stack.enter_context(TranscriptSource(rules, credentials, limits.fetch, context, resolver=resolver))
+            stack.enter_context(
+                TranscriptSource(rules, credentials, limits.fetch, context, encoding=encoding, resolver=resolver)
+            )
             for _ in range(limits.total)
         ]
         workers = TranscriptWorkers(sources, limits, sleep, stack.enter_context(ThreadPoolExecutor(limits.total)))

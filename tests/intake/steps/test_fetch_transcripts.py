@@ -75,6 +75,31 @@ def test_transcripts_are_stored_with_their_stage_and_fetched_once(
     assert len(site.asked) == 1
 
 
+def test_a_profiles_encoding_is_taken_up_and_given_up_with_the_same_bytes(
+    engine: Engine, site: TranscriptSite, company: Company
+) -> None:
+    words = "Добрый день, как дела? Всё хорошо"
+    site.answers["/a.txt"] = Answer(b"User: " + words.encode("cp1251"), headers={"ETag": '"1"'})
+    site.answers["/b.txt"] = Answer(f"User: {words}".encode(), headers={"ETag": '"2"'})
+    import_id, plain = (add_import(engine, company, f"{site.url}/{name}.txt") for name in "ab")
+    assert fetch(engine, company).failed == {"binary": 1}
+    for row_hash, encoding, fetched in (("row-2", "windows-1251", 1), ("row-3", "koi8-r", 1), ("row-4", "koi8-r", 0)):
+        for each in (import_id, plain):
+            change_row(engine, each, row_hash)
+        company = replace(company, transcript_profile={"encoding": encoding})
+        assert fetch(engine, company).fetched == fetched
+        assert stored(engine, import_id)["content"] == "User: " + words.encode("cp1251").decode(encoding)
+        assert stored(engine, plain)["content"] == f"User: {words}"
+    assert stage_of(engine, import_id, "TRANSCRIPT_FETCH")["metadata"]["encoding"] == "koi8-r"
+    assert (stored(engine, import_id)["etag"], stored(engine, plain)["etag"]) == (None, '"2"')
+    change_row(engine, import_id, "row-5")
+    site.answers["/a.txt"] = Answer(
+        b"User: " + words.encode("cp1251"), headers={"Content-Type": "text/plain; charset=cp1251"}
+    )
+    assert fetch(engine, company).fetched == 1
+    assert stored(engine, import_id)["content"] == f"User: {words}"
+
+
 def test_row_without_url_is_skipped_with_its_reason(engine: Engine, company: Company) -> None:
     ids = [add_import(engine, company, None), add_import(engine, company, "  ")]
     assert fetch(engine, company) == TranscriptReport(due=2, fetched=0, unchanged=0, failed={}, skipped=2)
