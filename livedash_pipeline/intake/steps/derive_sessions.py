@@ -18,12 +18,13 @@ from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now, in_transaction
+from livedash_pipeline.intake.rules.profiles.transcript_profile import TranscriptProfile, stored_transcript_profile
+from livedash_pipeline.intake.rules.profiles.transcript_reading import read_transcript
 from livedash_pipeline.intake.rules.session_facts import derive_facts
 from livedash_pipeline.intake.rules.submitted_messages import SUBMITTED, read_messages
 from livedash_pipeline.intake.rules.transcripts import (
     ParsedTranscript,
     RefusedTranscript,
-    parse_transcript,
     transcript_hash,
     words_hash,
 )
@@ -85,6 +86,7 @@ def derive_sessions(
 
     Raises:
         DBAPIError: The database refused or is gone; chunks that were committed stay.
+        UsageError: The company's profile is none that this version knows.
     """
     report = DeriveReport()
     for chunk in _due_chunks(engine, company.id, chunk_size, chunk_bytes):
@@ -134,11 +136,11 @@ def _derive_chunk(
 
 
 def _make(sources: Iterable[SessionSource], company: Company) -> tuple[list[MadeSession], list[RefusedSession]]:
-    zone = ZoneInfo(company.time_zone)
+    zone, profile = ZoneInfo(company.time_zone), stored_transcript_profile(company.transcript_profile)
     made: list[MadeSession] = []
     refused: list[RefusedSession] = []
     for source in sources:
-        parsed = _read(source, company, zone)
+        parsed = _read(source, company, zone, profile)
         if isinstance(parsed, RefusedTranscript):
             refused.append(_refused(source, parsed))
         else:
@@ -146,10 +148,15 @@ def _make(sources: Iterable[SessionSource], company: Company) -> tuple[list[Made
     return made, refused
 
 
-def _read(source: SessionSource, company: Company, zone: ZoneInfo) -> ParsedTranscript | RefusedTranscript:
+def _read(
+    source: SessionSource, company: Company, zone: ZoneInfo, profile: TranscriptProfile | None
+) -> ParsedTranscript | RefusedTranscript:
     if source.transcript_url == SUBMITTED and source.content is not None:
         return read_messages(source.content)
-    return parse_transcript(source.content or "", bot_names=company.bot_names, zone=zone)
+    content = source.content or ""
+    return read_transcript(
+        content, bot_names=company.bot_names, zone=zone, profile=profile, starts_at=source.start_time
+    )
 
 
 def _made(source: SessionSource, parsed: ParsedTranscript) -> MadeSession:
@@ -165,10 +172,17 @@ def _made(source: SessionSource, parsed: ParsedTranscript) -> MadeSession:
     return MadeSession(source, facts, transcript_hash(parsed.messages), parsed.messages, metadata)
 
 
+_REFUSALS = {
+    "text_before_first_message": "line {line} of the transcript belongs to no message.",
+    "not_json": "line {line} of the transcript is not the JSON that its company's profile names.",
+    "no_messages": "the transcript has no list of messages where its company's profile says (json.messages).",
+}
+
+
 def _refused(source: SessionSource, refusal: RefusedTranscript) -> RefusedSession:
     return RefusedSession(
         source.import_id,
-        f"{refusal.reason}: line {refusal.line_number} of the transcript belongs to no message.",
+        f"{refusal.reason}: {_REFUSALS[refusal.reason].format(line=refusal.line_number)}",
         {
             "line": refusal.line_number,
             "reason": refusal.reason,

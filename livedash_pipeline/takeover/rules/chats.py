@@ -13,10 +13,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from livedash_pipeline.base.rules.states import Stage, StageStatus
+from livedash_pipeline.intake.rules.profiles.transcript_profile import TranscriptProfile
+from livedash_pipeline.intake.rules.profiles.transcript_reading import read_transcript
 from livedash_pipeline.intake.rules.transcripts import (
     Message,
     RefusedTranscript,
-    parse_transcript,
     transcript_hash,
     words_hash,
 )
@@ -65,11 +66,19 @@ class SourceChat:
 
 @dataclass(frozen=True)
 class ChatRules:
-    """How the chats of one company are read: its zone, its bots' names, and all batches of the source by their old id."""
+    """How the chats of one company are read.
+
+    Attributes:
+        zone: Where its times are local.
+        bot_names: Names of its bots.
+        batches: All batches of the source by their old id.
+        profile: How its transcripts are written; None for the seed's grammar.
+    """
 
     zone: ZoneInfo
     bot_names: tuple[str, ...] = ()
     batches: Mapping[str, OldBatch] = field(default_factory=dict)
+    profile: TranscriptProfile | None = None
 
 
 @dataclass(frozen=True)
@@ -167,7 +176,7 @@ def _evidence(
     ends: Sequence[tuple[Row, RequestEnd]],
 ) -> Evidence:
     content = text((chat.imported or {}).get("rawTranscriptContent"))
-    read = None if content is None else _read_by_us(content, rules)
+    read = None if content is None else _read_by_us(content, rules, imported.start_time)
     return Evidence(
         has_session=chat.session is not None,
         has_url=bool(imported.field("full_transcript_url")),
@@ -197,9 +206,11 @@ def _analysed_at(session: Row | None, ends: Sequence[tuple[Row, RequestEnd]]) ->
     )
 
 
-def _read_by_us(content: str, rules: ChatRules) -> Sequence[Message] | None:
-    """The messages that our grammar reads in a transcript; LiveDash's parser reads many of them differently."""
-    parsed = parse_transcript(content, bot_names=rules.bot_names, zone=rules.zone)
+def _read_by_us(content: str, rules: ChatRules, starts_at: datetime) -> Sequence[Message] | None:
+    """The messages that we read in a transcript; LiveDash's parser reads many of them differently."""
+    parsed = read_transcript(
+        content, bot_names=rules.bot_names, zone=rules.zone, profile=rules.profile, starts_at=starts_at
+    )
     return None if isinstance(parsed, RefusedTranscript) else parsed.messages
 
 

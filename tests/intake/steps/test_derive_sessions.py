@@ -243,6 +243,46 @@ def test_refused_transcript_fails_with_its_line_until_something_changes(engine: 
     assert (stage["status"], stage["error_message"]) == ("COMPLETED", None)
 
 
+def test_a_company_with_a_profile_has_its_own_speakers_and_times(engine: Engine, company: Company) -> None:
+    profile = {"lines": ["({clock}) {name}: {text}"], "assistant_names": ["Agent"], "others": "user"}
+    with engine.begin() as connection:
+        company = update_company(connection, "acme", CompanyChanges(transcript_profile=profile), now=NOW)
+    import_id = add_import(engine, company, "x")
+    store_text(engine, import_id, "(12:00:05) Agent: hi\n(12:00:09) Visitor 7: hello\nthere\n(12:00) Emma: welcome")
+    assert derive(engine, company) == DeriveReport(created=1, messages=3)
+    listed = rows_of(engine, messages, session_id=session_of(engine, import_id)["id"])
+    assert [(row["role"], row["content"], row["sent_at"]) for row in listed] == [
+        ("assistant", "welcome", START),
+        ("assistant", "hi", START + timedelta(seconds=5)),
+        ("user", "hello\nthere", START + timedelta(seconds=9)),
+    ]
+    assert session_of(engine, import_id)["initial_msg"] == "hello\nthere"
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "message"),
+    [
+        ("secret words", 1, "not_json: line 1 of the transcript is not the JSON that its company's profile names."),
+        (
+            '{"secret": "words"}',
+            1,
+            "no_messages: the transcript has no list of messages where its company's profile says (json.messages).",
+        ),
+    ],
+)
+def test_refused_json_fails_with_its_reason(
+    engine: Engine, company: Company, content: str, line: int, message: str
+) -> None:
+    profile = {"json": {"messages": "chat", "name": "from", "text": "body"}}
+    with engine.begin() as connection:
+        company = update_company(connection, "acme", CompanyChanges(transcript_profile=profile), now=NOW)
+    import_id = add_import(engine, company, "x")
+    store_text(engine, import_id, content)
+    assert derive(engine, company) == DeriveReport(failed=1)
+    stage = stage_of(engine, import_id, "SESSION_CREATION")
+    assert (stage["error_message"], stage["metadata"]["line"]) == (message, line)
+
+
 def test_stage_set_back_to_pending_derives_again(engine: Engine, company: Company) -> None:
     import_id, refused = add_import(engine, company, "x"), add_import(engine, company, "y")
     store_text(engine, import_id, CHAT)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +13,8 @@ import pytest
 
 from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.rules.states import Stage, StageStatus
+from livedash_pipeline.intake.rules.profiles.transcript_profile import stored_transcript_profile
+from livedash_pipeline.intake.rules.transcripts import Message, transcript_hash
 from livedash_pipeline.takeover.rules.chats import (
     HANGS_ON_SKIPPED,
     IN_OPEN_BATCH,
@@ -279,6 +282,15 @@ def test_a_session_without_a_row_of_the_csv_gets_one() -> None:
 def test_a_transcript_that_was_read_once_is_not_fetched_again() -> None:
     found, _ = moved(imported=IMPORT | {"rawTranscriptContent": None})
     assert found.transcript is not None and (found.transcript.status, found.transcript.content) == ("PRUNED", None)
+
+
+def test_a_transcript_is_read_by_the_companys_profile() -> None:
+    profile = stored_transcript_profile({"lines": ["({clock}) {name}: {text}"], "assistant_names": ["Emma"]})
+    source = chat(imported=IMPORT | {"rawTranscriptContent": "(10:00) User: hi\n(10:01) Emma: ho"})
+    found = take_chat(source, replace(RULES, profile=profile), [])
+    assert found is not None
+    said = [Message("user", "hi", START), Message("assistant", "ho", START + timedelta(minutes=1))]
+    assert found.stage(Stage.AI_ANALYSIS).metadata["readsAs"] == transcript_hash(said)
 
 
 def test_a_transcript_that_our_grammar_refuses_leaves_no_hash() -> None:
