@@ -220,8 +220,8 @@ CHECKS = (
         "Of the messages of each company's newest 200 sessions no more than 5 % have an unknown speaker, and some have a user.",
         _unknown_speakers,
         Remedy(
-            "Look at a session with `livedash session ID --show-text`, and name the bots with `livedash company set SLUG "
-            "--bot-name NAME`. Names of users other than `User` are not read: have them written so.",
+            "Look at a session with `livedash session ID --show-text`. `livedash company detect SLUG --transcript FILE` proposes "
+            "a profile from some transcripts: its fields user_names, assistant_names, system_names and others say who speaks.",
             "livedash company show {company}",
         ),
     ),
