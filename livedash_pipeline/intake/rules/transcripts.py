@@ -29,7 +29,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -116,12 +116,18 @@ def read_lines(
     lines: Iterable[str], reader: MessageReader, is_skipped: Callable[[str], bool] | None
 ) -> ParsedTranscript | RefusedTranscript:
     """What a reader makes of lines."""
+    take = reader.take if is_skipped is None else partial(_take_or_skip, reader, is_skipped)
     for number, line in enumerate(lines, 1):
-        if is_skipped is not None and is_skipped(line):
-            reader.events.append(line.strip())
-        elif not reader.take(line):
+        if not take(line):
             return RefusedTranscript(number, "text_before_first_message")
     return reader.result()
+
+
+def _take_or_skip(reader: MessageReader, is_skipped: Callable[[str], bool], line: str) -> bool:
+    if not is_skipped(line):
+        return reader.take(line)
+    reader.events.append(line.strip())
+    return True
 
 
 def transcript_hash(messages: Iterable[Message]) -> str:

@@ -31,7 +31,7 @@ _NAMES = (
 )
 _TIMES = (
     *("created_at", "timestamp", "ts", "time", "sent_at", "date", "datetime", "createdat", "sentat", "created", "at"),
-    *("when", "updated_at", "received_at"),
+    *("when", "created_time", "sent_time", "event_time", "updated_at", "received_at"),
 )
 # A value of yes or no that says which party speaks.
 _USER_FLAGS = {"incoming", "from_user", "fromuser", "is_user", "isuser", "is_visitor", "inbound"}
@@ -208,9 +208,10 @@ def _times(values: Sequence[_Values], zone: ZoneInfo) -> tuple[str, ChosenTimes]
 def _name(values: Sequence[_Values]) -> _Values | None:
     """Who speaks: values that are words for somebody; else by their key, where something is said twice under it."""
     likely = [each for each in values if each.key in _NAMES or _parent(each) in _NAMES]
-    told = [each for each in likely if all(role_of_word(_word(value)) for value in each.all)]
+    roles = {each.path: {role_of_word(_word(value)) for value in each.all} for each in values}
+    told = [each for each in values if None not in roles[each.path] and roles[each.path] != {"system"}]
     if told:
-        return max(told, key=lambda each: (len({role_of_word(_word(value)) for value in each.all}), len(each.all)))
+        return max(told, key=lambda each: (len(roles[each.path]), len(each.all), each in likely))
     flags = [
         each for each in values if each.key in _USER_FLAGS | _BOT_FLAGS and all(isinstance(v, bool) for v in each.all)
     ]
@@ -218,7 +219,9 @@ def _name(values: Sequence[_Values]) -> _Values | None:
         return flags[0]
     people = [each for each in likely if each.key != "type"]
     recurring = [each for each in people if max(Counter(map(_word, each.all)).values()) > 1]
-    named = [each for each in recurring if each.key in {"name", "display_name", "real_name", "username", "nick"}]
+    named = [
+        each for each in recurring or people if each.key in {"name", "display_name", "real_name", "username", "nick"}
+    ]
     return next(iter(named), None) or _first(_NAMES, recurring or people)
 
 

@@ -21,11 +21,31 @@ _STAMPED = (
     *("{name} ({time}): {text}", "{name} [{time}]: {text}", "{name}, {time}: {text}", "{name} {time}: {text}"),
     *("[{time}] <{name}> {text}", "{time} <{name}> {text}", "[{time}] {name} - {text}", "[{time}] {name} | {text}"),
     *("{time} | {name} | {text}", "{time} - {name} - {text}"),
-    *("[{time}] {name}", "({time}) {name}", "{name} ({time})", "{name} [{time}]", "{name}, {time}", "{name} - {time}"),
-    *("{name} | {time}", "{time} - {name}", "{time} | {name}", "{time}, {name}", "{name} {time}", "{time} {name}"),
+    *(
+        "[{time}] {name}",
+        "({time}) {name}",
+        "{name} ({time})",
+        "{name}, [{time}]",
+        "{name} [{time}]",
+        "{name}, {time}",
+        "{name} - {time}",
+    ),
+    *(
+        "{name} | {time}",
+        "{name} \u2014 {time}",
+        "{name}, [{time}]",
+        "{time} - {name}",
+        "{time} | {name}",
+        "{time}, {name}",
+        "{name} {time}",
+        "{time} {name}",
+    ),
 )
 _TEMPLATES = (*_STAMPED, *(template.replace("{time}", "{clock}") for template in _STAMPED))
-_TIMELESS = ("{name}: {text}", "<{name}> {text}", "[{name}]: {text}", "[{name}] {text}")
+_TIMELESS = (
+    *("{name}: {text}", "<{name}> {text}", "[{name}]: {text}", "[{name}] {text}"),
+    *("**{name}:** {text}", "**{name}**: {text}"),
+)
 # Samples are looked at, not read: lines of all transcripts, of each one at least, and characters of each line.
 _MOST_LINES = 5000
 _FEWEST_LINES = 40
@@ -128,7 +148,8 @@ def _heads(template: LineTemplate, lines: Sequence[str]) -> Iterator[tuple[int, 
 
 
 def _is_likely(name: str) -> bool:
-    return (name[:1].isalnum() or name[:1] in "+@~_") and len(name.split()) <= _LONGEST_NAME_IN_WORDS
+    begins_well = name[:1].isalnum() or name[:1] in "+@~_"
+    return begins_well and name[-1:] not in ",;|-\u2013\u2014" and len(name.split()) <= _LONGEST_NAME_IN_WORDS
 
 
 def _spoken(fit: _Fit) -> _Fit:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,8 @@ from livedash_pipeline.intake.rules.profiles.transcript_reading import read_tran
 from livedash_pipeline.intake.rules.transcripts import RefusedTranscript
 
 _ROLES = ("user", "assistant", "system", "unknown")
+# Sessions have a start, near which times of day are found; here it only matters that they are.
+_SOME_DAY = datetime(2025, 5, 1, 12, tzinfo=UTC)
 _NOT_SEED = ("lines", "times", "json")
 
 
@@ -131,7 +134,7 @@ def _read(profile: TranscriptProfile, texts: Sequence[str], zone: ZoneInfo) -> _
     timed = events = 0
     reasons = Counter[str]()
     for text in texts:
-        parsed = read_transcript(text, bot_names=(), zone=zone, profile=profile)
+        parsed = read_transcript(text, bot_names=(), zone=zone, profile=profile, starts_at=_SOME_DAY)
         if isinstance(parsed, RefusedTranscript):
             reasons[parsed.reason] += 1
             continue

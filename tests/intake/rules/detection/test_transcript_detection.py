@@ -254,6 +254,64 @@ def test_teams_has_heads_above_texts() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "lines", "times"),
+    [
+        ("Agent  10:12 AM\nhi\nVisitor  10:13 AM\nhello", ["{name} {clock}"], None),
+        ("[10:12 AM] Agent: hi\n[10:13 AM] Visitor: a: b\nc", ["[{clock}] {name}: {text}", "[{clock}] {text}"], None),
+        ("Agent (12:00): hi\nVisitor (12:01): hello", ["{name} ({clock}): {text}"], None),
+        ("Agent [12:00]:\nhi\nVisitor [12:01]:\nhello", ["{name} [{clock}]: {text}"], None),
+        (
+            "Agent \u2014 13/05/2025 12:00\nhi\nVisitor \u2014 13/05/2025 12:01\nx",
+            ["{name} \u2014 {time}"],
+            ["%d/%m/%Y %H:%M"],
+        ),
+        ("Agent, [13.05.2025 12:00]\nhi\n\nVisitor, [13.05.2025 12:01]\nx", ["{name}, [{time}]"], ["%d.%m.%Y %H:%M"]),
+        ("2025-05-01T12:00:03Z Agent: a\n2025-05-01T12:00:04.5Z Visitor: b", ["{time} {name}: {text}"], ["iso8601"]),
+        ("**Visitor:** a\n**Agent:** b", ["**{name}:** {text}"], None),
+        ("<Visitor> a\n<Agent> b", ["<{name}> {text}"], None),
+        ("Visitor: a\r\n(Agent): b\r\nAgent: c", None, None),
+        ("[01.05.2025 12:00:03] Visiteur : a\n[01.05.2025 12:00:04] Conseiller : b", None, None),
+    ],
+)
+def test_lines_of_further_tools(text: str, lines: list[str] | None, times: list[str] | None) -> None:
+    found = detect(text)
+    assert (field_of(found, "lines"), field_of(found, "times"), found.refused) == (lines, times, 0)
+    assert (found.messages["user"], found.messages["assistant"], found.messages["unknown"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("entries", "name", "text", "roles"),
+    [
+        (
+            [
+                {"actor_type": kind, "message_parts": [{"text": {"content": "hi"}}], "kind": "event", "id": number}
+                for number, kind in enumerate(("user", "agent"))
+            ],
+            "actor_type",
+            "message_parts.text.content",
+            {"user": 1, "assistant": 1},
+        ),
+        (
+            [{"user": each, "user_profile": {"real_name": each.upper()}, "text": "hi"} for each in ("u1", "u2")],
+            "user_profile.real_name",
+            "text",
+            {"unknown": 2},
+        ),
+        (
+            [{"author_id": each, "body": "hi", "html_body": "<p>hi</p>"} for each in (55, 66, 55)],
+            "author_id",
+            "body",
+            {"unknown": 3},
+        ),
+    ],
+)
+def test_json_of_further_tools(entries: list[Any], name: str, text: str, roles: dict[str, int]) -> None:
+    found = detect(json.dumps({"items": entries}))
+    assert field_of(found, "json") == {"messages": "items", "name": name, "text": text}
+    assert {role: count for role, count in found.messages.items() if count} == roles
+
+
 def test_names_alone_are_added_to_the_grammar() -> None:
     found = detect("Customer: hi\nAgent: hello\nthere", "Agent: hello\nCustomer: x: y")
     assert found.profile.document() == {"version": 1, "user_names": ["Customer"], "assistant_names": ["Agent"]}
