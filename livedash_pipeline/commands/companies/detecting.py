@@ -13,28 +13,49 @@ if TYPE_CHECKING:
 
 
 def draw_detection(console: Console, document: Document) -> None:
-    """A proposal for a CSV."""
-    console.print("Proposed CSV profile:")
-    console.print(json.dumps(document["csvProfile"], indent=2, ensure_ascii=False), soft_wrap=True)
-    draw_table(
-        console,
-        ("field", "why"),
-        [(each["field"], each["reason"]) for each in document["evidence"]],
-        empty="It is the seed's format.",
-    )
+    """Proposals for a CSV and for transcripts; only what was looked at."""
+    if "csvProfile" in document:
+        _draw_csv(console, document)
+    transcripts = document["transcripts"]
+    if transcripts["lookedAt"] or transcripts["notFetched"]:
+        _draw_transcripts(console, transcripts)
+    console.print(_next(document), soft_wrap=True)
+
+
+def _draw_csv(console: Console, document: Document) -> None:
+    _draw_proposal(console, "CSV profile", document["csvProfile"], document["evidence"])
     _draw_rows(console, document)
     fitting, records = document["fitting"], document["records"]
     rejected = ", ".join(f"{count:,} {reason}" for reason, count in document["rejected"].items())
-    console.print(
-        f"{fitting:,} of {records:,} records fit{f'; the others: {rejected}' if rejected else ''}.", soft_wrap=True
-    )
+    others = f"; the others: {rejected}" if rejected else ""
+    console.print(f"{fitting:,} of {records:,} records fit{others}.", soft_wrap=True)
     if document["unread"]:
-        console.print(
-            f"{show(document['unread'])} of them have a value that cannot be read; it is noted with the session."
-        )
-    for sentence in document["unclear"]:
+        console.print(f"{document['unread']:,} have a value that cannot be read; it is noted with the session.")
+    _draw_unclear(console, document["unclear"])
+
+
+def _draw_transcripts(console: Console, found: Document) -> None:
+    if found["transcriptProfile"] is not None:
+        _draw_proposal(console, "transcript profile", found["transcriptProfile"], found["evidence"])
+        said = ", ".join(f"{count:,} of {role}" for role, count in found["messages"].items()) or "none"
+        told = f"Messages in {found['lookedAt']:,} transcripts: {said}. Transcripts that cannot be read: {found['refused']:,}."
+        console.print(told, soft_wrap=True)
+    for failure in found["notFetched"]:
+        told = f"Transcripts that could not be had ({failure['reason']}): {failure['count']:,}; {failure['remedy']}."
+        console.print(told, soft_wrap=True)
+    _draw_unclear(console, found["unclear"])
+
+
+def _draw_proposal(console: Console, name: str, profile: Document, evidence: list[Document]) -> None:
+    console.print(f"Proposed {name}:")
+    console.print(json.dumps(profile, indent=2, ensure_ascii=False), soft_wrap=True)
+    rows = [(each["field"], each["reason"]) for each in evidence]
+    draw_table(console, ("field", "why"), rows, empty="It is the seed's format.")
+
+
+def _draw_unclear(console: Console, sentences: list[str]) -> None:
+    for sentence in sentences:
         console.print(f"Unclear: {sentence}", soft_wrap=True)
-    console.print(_next(document), soft_wrap=True)
 
 
 def _draw_rows(console: Console, document: Document) -> None:
@@ -46,10 +67,11 @@ def _draw_rows(console: Console, document: Document) -> None:
 
 
 def _next(document: Document) -> str:
-    slug = document["company"]
-    if document["saved"]:
-        return f"Saved. Next: livedash import --company {slug}"
-    if document["unclear"]:
-        return "Nothing was saved. Say what is unclear, then add --save."
-    by_hand = f"write it to a file, change it there, and run livedash company set {slug} --csv-profile FILE"
-    return f"Nothing was saved. If this is right, add --save; if it is not, {by_hand}."
+    slug, transcripts = document["company"], document["transcripts"]
+    if document.get("saved") or transcripts["saved"]:
+        left = " the CSV profile, and nothing about transcripts" if transcripts["unclear"] else ""
+        return f"Saved{left}. Next: livedash import --company {slug}"
+    if document.get("unclear") or transcripts["unclear"]:
+        return "Nothing was saved. Say what is unclear, then add --save; or write a profile by hand: docs/profiles.md."
+    files = "--csv-profile FILE, or --transcript-profile FILE"
+    return f"Nothing was saved. If this is right, add --save; if not, change it in a file: livedash company set {slug} {files}."

@@ -149,6 +149,7 @@ def show_one(slug: str) -> Answer:
     example=(
         "livedash company detect acme",
         "livedash company detect acme export.xlsx --save",
+        "livedash company detect acme --transcript chat-1.txt --transcript chat-2.txt",
         "livedash company detect acme https://chats.example.com/acme.csv --date-order day --save",
     ),
 )
@@ -158,12 +159,16 @@ def show_one(slug: str) -> Answer:
     "--date-order", type=click.Choice(["day", "month"]), help="Which comes first in its dates, where they do not tell."
 )
 @click.option("--encoding", metavar="NAME", help="Of its text, where that is known, such as cp1252.")
+@click.option(
+    "--transcript", "transcripts", metavar="FILE|URL", multiple=True, help="A transcript to look at; may be repeated."
+)
 @click.option("--save", is_flag=True, help="Store the proposal as the company's profile.")
-def detect(slug: str, source: str | None, date_order: str | None, encoding: str | None, save: bool) -> Answer:
-    """Look at a CSV of the company SLUG, and propose how it is to be read.
+def detect(slug: str, source: str | None, **given: Any) -> Answer:
+    """Look at a CSV of the company SLUG, and at transcripts, and propose how they are to be read.
 
-    Without FILE or URL it is the company's own. Says why each part of the proposal was chosen, how many of all records fit, and
-    what the first ones would be stored as. Nothing is imported.
+    Without FILE or URL it is the company's own CSV, with the first transcripts that it names; with --transcript alone only
+    transcripts are looked at. Says why each part of a proposal was chosen, how many of all records fit, and what the first ones
+    would be stored as. Nothing is imported.
     """
     import os
 
@@ -173,7 +178,7 @@ def detect(slug: str, source: str | None, date_order: str | None, encoding: str 
     from livedash_pipeline.settings import merged_environ
     from livedash_pipeline.sources.csv_source import CsvSource
 
-    request = DetectionRequest(slug, source, date_order, encoding, save)  # type: ignore[arg-type]
+    request = DetectionRequest(slug, source, order=given.pop("date_order"), **given)
     with ready_engine() as (_, engine), scratch_directory("csv") as spool:
         document = detect_files(engine, request, source=CsvSource(merged_environ(os.environ), spool))
     return Answer(document, lambda console: draw_detection(console, document))

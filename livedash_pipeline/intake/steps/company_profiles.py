@@ -27,12 +27,14 @@ from livedash_pipeline.intake.rules.profiles.documents import (
     Profile,
     SomeProfile,
     digest_of,
+    field_names,
     read_profile,
 )
+from livedash_pipeline.intake.rules.profiles.transcript_profile import TranscriptProfile
 from livedash_pipeline.sources.forms import Expected
 
 # The profiles that a company has.
-KINDS: Mapping[str, type[Profile]] = {"csv": CsvProfile}
+KINDS: Mapping[str, type[Profile]] = {"csv": CsvProfile, "transcript": TranscriptProfile}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,15 @@ def profiles_of(company: Company) -> CompanyProfiles:
     # Another reading of transcripts makes other messages of the same row.
     transcripts = digest_of(company.transcript_profile) if company.transcript_profile else ""
     return CompanyProfiles(csv, reading_of(csv, ZoneInfo(company.time_zone), transcript_digest=transcripts))
+
+
+def transcript_profile_of(company: Company) -> TranscriptProfile | None:
+    """The profile of a company's transcripts; None for the seed's grammar.
+
+    Raises:
+        UsageError: The document in its row is none, as one that a later version wrote may be.
+    """
+    return checked_profile(TranscriptProfile, company.transcript_profile) if company.transcript_profile else None
 
 
 def read_profile_file(kind: Literal["csv", "transcript"], path: str | None) -> Mapping[str, Any] | None:
@@ -130,5 +141,5 @@ def checked_profile(kind: type[SomeProfile], document: Mapping[str, Any]) -> Som
         return read_profile(kind, document)
     except BadProfileError as error:
         raise UsageError(
-            str(error), remedy=f"Known fields are {', '.join(kind.model_fields)}: docs/profiles.md."
+            str(error), remedy=f"Known fields are {', '.join(field_names(kind))}: docs/profiles.md."
         ) from None

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now, in_transaction
-from livedash_pipeline.intake.rules.profiles.transcript_profile import TranscriptProfile, stored_transcript_profile
+from livedash_pipeline.intake.rules.profiles.transcript_profile import TranscriptProfile
 from livedash_pipeline.intake.rules.profiles.transcript_reading import read_transcript
 from livedash_pipeline.intake.rules.session_facts import derive_facts
 from livedash_pipeline.intake.rules.submitted_messages import SUBMITTED, read_messages
@@ -28,6 +28,7 @@ from livedash_pipeline.intake.rules.transcripts import (
     transcript_hash,
     words_hash,
 )
+from livedash_pipeline.intake.steps.company_profiles import transcript_profile_of
 from livedash_pipeline.intake.store import sessions
 from livedash_pipeline.intake.store.sessions import (
     DueSession,
@@ -136,7 +137,7 @@ def _derive_chunk(
 
 
 def _make(sources: Iterable[SessionSource], company: Company) -> tuple[list[MadeSession], list[RefusedSession]]:
-    zone, profile = ZoneInfo(company.time_zone), stored_transcript_profile(company.transcript_profile)
+    zone, profile = ZoneInfo(company.time_zone), transcript_profile_of(company)
     made: list[MadeSession] = []
     refused: list[RefusedSession] = []
     for source in sources:

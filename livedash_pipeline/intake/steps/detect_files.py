@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -31,10 +32,19 @@ from livedash_pipeline.intake.rules.csv_records import gather
 from livedash_pipeline.intake.rules.detection.csv_detection import detect_csv
 from livedash_pipeline.intake.rules.detection.proposals import CsvProposal, NoProposalError
 from livedash_pipeline.intake.rules.detection.times import DateOrder
+from livedash_pipeline.intake.rules.detection.transcript_detection import TranscriptProposal
 from livedash_pipeline.intake.rules.profiles.cells import UnreadableFileError, reading_of
 from livedash_pipeline.intake.rules.profiles.csv_profile import CsvProfile
 from livedash_pipeline.intake.rules.profiles.records import open_records
 from livedash_pipeline.intake.steps.company_profiles import stored_profile
+from livedash_pipeline.intake.steps.detect_transcripts import (
+    MOST_SAMPLES,
+    Samples,
+    given_samples,
+    named_samples,
+    propose_transcripts,
+    transcripts_document,
+)
 from livedash_pipeline.sources.csv_source import CsvDownload, CsvSource, NotModified
 from livedash_pipeline.sources.http import shown_url
 
@@ -52,6 +62,7 @@ class DetectionRequest:
     Attributes:
         slug: The company.
         source: A file or an address; None for the company's own CSV.
+        transcripts: Files and addresses of transcripts; with them alone, no CSV is looked at.
         order: Whether day or month comes first in its dates.
         encoding: Its encoding.
         save: Whether the proposal is stored.
@@ -59,6 +70,7 @@ class DetectionRequest:
 
     slug: str
     source: str | None = None
+    transcripts: tuple[str, ...] = ()
     order: DateOrder | None = None
     encoding: str | None = None
     save: bool = False
@@ -73,10 +85,14 @@ class Tried:
     unread: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     rows: list[Document] = field(default_factory=list)
+    transcripts: list[str] = field(default_factory=list)
 
 
 def detect_files(engine: Engine, request: DetectionRequest, *, source: CsvSource) -> Document:
-    """Proposes a profile for a company's CSV, and stores it if that was asked for.
+    """Proposes profiles for a company's CSV and transcripts, and stores them if that was asked for.
+
+    Of the transcripts that a CSV names the first ones are looked at, as an import would fetch them; what is unclear about
+    them is not stored.
 
     Raises:
         UsageError: There is no such company or no file, or what is to be stored is not decided by the file.
@@ -84,18 +100,56 @@ def detect_files(engine: Engine, request: DetectionRequest, *, source: CsvSource
     """
     with engine.connect() as connection:
         company, now = get_company(connection, request.slug), database_now(connection)
+    if request.transcripts and request.source is None:
+        return {"ok": True, "company": company.slug, "transcripts": _look_at_given(engine, company, request)}
     url = request.source or company.csv_url
     if not url:
         raise UsageError(f"Company {company.slug} has no CSV.", remedy="Name a file or an address to look at.")
     with _opened(source, company, url) as download:
         proposal = _propose(download, company, url, request, now)
         tried = try_profile(download, proposal.profile, ZoneInfo(company.time_zone))
+    given = request.transcripts
+    samples = given_samples(company, given) if given else _named(company, url, tried, source)
+    found = propose_transcripts(company, samples)
     if request.save:
         _refuse_doubtful(proposal, tried, url)
-        change_company(
-            engine, company.slug, CompanyChanges(csv_profile=stored_profile("csv", proposal.profile.document()))
+        document = stored_profile("csv", proposal.profile.document())
+        change_company(engine, company.slug, CompanyChanges(csv_profile=document))
+    saves = request.save and found is not None and not found.unclear
+    if found is not None and saves:
+        _store_transcripts(engine, company, found)
+    document = _document(company, url, proposal, tried, saved=request.save)
+    return document | {"transcripts": transcripts_document(company, found, samples, saved=saves)}
+
+
+def _look_at_given(engine: Engine, company: Company, request: DetectionRequest) -> Document:
+    samples = given_samples(company, request.transcripts)
+    found = propose_transcripts(company, samples)
+    if request.save and (found is None or found.unclear):
+        told = (
+            f"The transcripts do not decide everything. {' '.join(found.unclear)}"
+            if found
+            else "No transcript could be had."
         )
-    return _document(company, url, proposal, tried, saved=request.save)
+        raise UsageError(
+            told,
+            remedy="Look at the proposal without --save, and write the profile to a file: docs/transcript-profiles.md.",
+        )
+    if found is not None and request.save:
+        _store_transcripts(engine, company, found)
+    return transcripts_document(company, found, samples, saved=request.save)
+
+
+def _store_transcripts(engine: Engine, company: Company, found: TranscriptProposal) -> None:
+    document = stored_profile("transcript", found.profile.document())
+    change_company(engine, company.slug, CompanyChanges(transcript_profile=document))
+
+
+def _named(company: Company, url: str, tried: Tried, source: CsvSource) -> Samples:
+    """The first transcripts that a CSV names, fetched by the rules that hold for it."""
+    own = url == company.csv_url
+    rules = company.source_rules if own else source_rules(url, (), company.allowed_addresses, company=company.slug)
+    return named_samples(company, tried.transcripts, rules, source.environ if own else None)
 
 
 def try_profile(download: CsvDownload, profile: CsvProfile, zone: ZoneInfo) -> Tried:
@@ -117,6 +171,8 @@ def try_profile(download: CsvDownload, profile: CsvProfile, zone: ZoneInfo) -> T
             tried.rejected.update(reject.reason.value for reject in rejects)
             by_column = [dict(zip(SCRATCH_COLUMNS, row, strict=True)) for row in staged]
             tried.unread += sum(bool(row["unread"]) for row in by_column)
+            urls = (row["full_transcript_url"] for row in by_column if row["full_transcript_url"])
+            tried.transcripts += islice(urls, MOST_SAMPLES - len(tried.transcripts))
             tried.rows += [_shown_row(row) for row in by_column[: SHOWN_ROWS - len(tried.rows)]]
     except UnreadableFileError as error:
         raise SourceError(f"The file {error}.", reason="not_as_described", retryable=False) from None

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.base.rules.urls import RefusedPlace, SourceRules, locate
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now, in_transaction
-from livedash_pipeline.intake.rules.profiles.transcript_profile import stored_transcript_profile
+from livedash_pipeline.intake.steps.company_profiles import transcript_profile_of
 from livedash_pipeline.intake.steps.transcript_workers import TranscriptLimits, TranscriptWorkers
 from livedash_pipeline.intake.store.transcripts import (
     DueTranscript,
@@ -96,7 +96,7 @@ def fetch_transcripts(
     rules = company.source_rules
     credentials = find_credentials(environ, company.csv_username_env, company.csv_password_env)
     context = machine_authorities()
-    profile = stored_transcript_profile(company.transcript_profile)
+    profile = transcript_profile_of(company)
     encoding = None if profile is None else profile.encoding
     with ExitStack() as stack:
         sources = [

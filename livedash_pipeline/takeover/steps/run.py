@@ -21,7 +21,7 @@ from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.intake.rules.profiles.transcript_profile import stored_transcript_profile
+from livedash_pipeline.intake.steps.company_profiles import transcript_profile_of
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.sources.takeover.database import ChunkSize, LivedashDatabase, open_livedash
 from livedash_pipeline.takeover.rules.chats import ChatRules, SourceChat, take_chat
@@ -204,7 +204,7 @@ class _Company:
         report.note(notes if stored.is_new else [])
         before = {name: (counts.read, counts.written) for name, counts in report.tables.items()}
         create_scratch(connection)
-        profile = stored_transcript_profile(company.transcript_profile)
+        profile = transcript_profile_of(company)
         rules = ChatRules(ZoneInfo(company.time_zone), company.bot_names, self.move.batches, profile)
         for chunk in self.move.source.chats(self.moved.source_id, self.move.size):
             self._take(company, rules, chunk, now)

@@ -20,6 +20,7 @@ from livedash_pipeline.api.routes.admin.schemas import Answered, answers
 from livedash_pipeline.api.services import services_of
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.intake.rules.profiles.csv_profile import CsvProfile
+from livedash_pipeline.intake.rules.profiles.transcript_profile import TranscriptProfile
 from livedash_pipeline.intake.steps.company_profiles import set_profiles, show_profiles
 
 PREFIX = "/api/admin/companies"
@@ -39,7 +40,9 @@ class ProfilesBody(Body):
     """Both profiles, as they are to be from now on; null for files like the seed's."""
 
     csv_profile: CsvProfile | None = Field(description="How its CSV is written (docs/profiles.md).", examples=[_CSV])
-    transcript_profile: dict[str, Any] | None = Field(description="How its transcripts are written.", examples=[None])
+    transcript_profile: TranscriptProfile | None = Field(
+        description="How its transcripts are written (docs/transcript-profiles.md).", examples=[None]
+    )
 
 
 def router() -> APIRouter:
@@ -72,7 +75,8 @@ def router() -> APIRouter:
         engine = services_of(request).engine
         get_profiles(request, slug)
         csv = body.csv_profile.document() if body.csv_profile else {}
-        document = set_profiles(engine, slug, csv=csv, transcripts=body.transcript_profile or {})
+        transcripts = body.transcript_profile.document() if body.transcript_profile else {}
+        document = set_profiles(engine, slug, csv=csv, transcripts=transcripts)
         note(request, company=slug)
         return answer(document)
 

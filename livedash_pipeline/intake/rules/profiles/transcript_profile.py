@@ -7,12 +7,12 @@ What is not given is as in the seed's grammar (`intake.rules.transcripts`). Add 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from livedash_pipeline.intake.rules.profiles.documents import Profile, checked_times, checked_words, read_profile
+from livedash_pipeline.intake.rules.profiles.documents import Profile, checked_times, checked_words
 from livedash_pipeline.intake.rules.profiles.line_templates import BadTemplateError, check_template, normal_name
 from livedash_pipeline.intake.rules.transcript_lines import Role
 
@@ -130,12 +130,3 @@ class TranscriptProfile(Profile):
     def has_forms(self) -> bool:
         """Whether it has forms of lines or times of its own, so that those of the seed's grammar do not count."""
         return bool(self.lines or self.times)
-
-
-def stored_transcript_profile(document: Mapping[str, Any] | None) -> TranscriptProfile | None:
-    """The profile of a company's row; None for the seed's grammar.
-
-    Raises:
-        UsageError: It is none that this version knows.
-    """
-    return None if document is None else read_profile(TranscriptProfile, document)
