@@ -18,9 +18,10 @@ from livedash_pipeline.analysis.store import requests as analysis_requests
 from livedash_pipeline.base.store import statements
 from livedash_pipeline.base.store.tables import ai_batch_requests
 from livedash_pipeline.ledger.rules.recovery import recovery as rules
-from livedash_pipeline.ledger.rules.recovery.evidence import Absence, Proof
+from livedash_pipeline.ledger.rules.recovery.evidence import Absence, Proof, Witnesses
 from livedash_pipeline.ledger.rules.recovery.twins import Verdict
 from livedash_pipeline.ledger.rules.results import short_results
+from livedash_pipeline.ledger.rules.service.listing import Listing
 from livedash_pipeline.ledger.steps.recovery import find_surplus, proof
 from livedash_pipeline.ledger.steps.results import ingest, result_files
 from livedash_pipeline.ledger.store.batches import claims
@@ -199,8 +200,12 @@ def _surplus_ignored(_engine: Engine) -> AbstractContextManager[Sabotage]:
 
 
 def _no_witness(_engine: Engine) -> AbstractContextManager[Sabotage]:
-    """Whatever a listing leaves out is believed not to exist."""
-    return _replaced(proof, "judge_absence", lambda *_looked, **_known: Absence(Proof.ABSENT))
+    """Whatever a listing leaves out is believed not to exist, as long as the listing does not contradict itself."""
+
+    def judge(listing: Listing, _witnesses: Witnesses, **_known: Any) -> Absence:
+        return Absence(Proof.ABSENT) if listing.flaw is None else Absence(Proof.CONTRADICTED, listing.flaw)
+
+    return _replaced(proof, "judge_absence", judge)
 
 
 def _no_nonce(_engine: Engine) -> AbstractContextManager[Sabotage]:

@@ -43,6 +43,21 @@ def hidden_late_create(random: Random) -> Plot:
     ]
 
 
+def silent_listing(random: Random) -> Plot:
+    """A create is not answered, and every listing is empty, whatever its pages: only a witness shows that it lies."""
+    lost = {"kind": "lose_reply", "operation": "create_batch", "match": _FIRST}
+    silent = {"kind": "empty_page", "page": "any", "has_more": False}
+    return [lost, silent], [
+        *whole(0, "submit", 2),
+        wait(random, *_UNTIL_THE_FENCE),
+        *_look(random),
+        wait(random, *_LAG_OVER),
+        *whole(0, "submit", 2),
+        wait(random, *_LAG_OVER),
+        *whole(0, "submit", 2),
+    ]
+
+
 def late_twin(random: Random) -> Plot:
     """A create takes effect when its batch has long been bought anew: what it makes is surplus, found by somebody who may die."""
     late = {
@@ -163,6 +178,7 @@ PLOTS: tuple[Callable[[Random], Plot], ...] = (
     hidden_late_create,
     hidden_late_create,
     hidden_late_create,
+    silent_listing,
     late_twin,
     late_twin,
     short_downloads,
