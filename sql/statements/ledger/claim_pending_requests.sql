@@ -5,27 +5,11 @@ WITH locked AS MATERIALIZED (
         requests.id,
         requests.body_bytes,
         requests.token_estimate,
-        -- What the lines of this batch ask for may be more than what the requests were built with.
-        greatest(requests.max_output_tokens, CAST(:max_output_tokens AS integer)) AS max_output_tokens,
-        requests.transcript_hash
-    FROM ai_processing_requests AS requests
-    CROSS JOIN LATERAL request_subject(requests.processing_type, requests.subject_id) AS subject
-    JOIN companies ON companies.id = requests.company_id AND companies.status = ANY(:working_companies)
-    WHERE
-        requests.company_id = :company_id
-        AND requests.model = :model
-        AND requests.processing_type = :processing_type
-        AND requests.processing_status = 'PENDING_BATCHING'
-        AND requests.prompt_version = :prompt_version
-        AND requests.transcript_hash = subject.current_hash
-        AND subject.is_claimable
-        -- What costs more than a whole month may never goes out, and must not keep what comes after it from going out.
-        AND (
-            CAST(:max_request_eur AS numeric) IS NULL
-            OR requests.token_estimate * CAST(:eur_per_input_token AS numeric)
-            + greatest(requests.max_output_tokens, CAST(:max_output_tokens AS integer))
-            * CAST(:eur_per_output_token AS numeric) <= :max_request_eur
-        )
+        requests.transcript_hash,
+        requests.reserved_eur
+    FROM included.ledger.find_claimable_requests AS requests
+    -- What costs more than a whole month may never goes out, and must not keep what comes after it from going out.
+    WHERE CAST(:max_request_eur AS numeric) IS NULL OR requests.reserved_eur <= :max_request_eur
     ORDER BY requests.id
     LIMIT :max_lines
     FOR UPDATE OF requests SKIP LOCKED
@@ -37,15 +21,11 @@ summed AS (
         locked.body_bytes,
         locked.token_estimate,
         locked.transcript_hash,
-        locked.token_estimate * CAST(:eur_per_input_token AS numeric)
-        + locked.max_output_tokens * CAST(:eur_per_output_token AS numeric) AS reserved_eur,
+        locked.reserved_eur,
         row_number() OVER (ORDER BY locked.id) AS place,
         sum(locked.body_bytes) OVER (ORDER BY locked.id) AS bytes_so_far,
         sum(locked.token_estimate) OVER (ORDER BY locked.id) AS tokens_so_far,
-        sum(
-            locked.token_estimate * CAST(:eur_per_input_token AS numeric)
-            + locked.max_output_tokens * CAST(:eur_per_output_token AS numeric)
-        ) OVER (ORDER BY locked.id) AS eur_so_far
+        sum(locked.reserved_eur) OVER (ORDER BY locked.id) AS eur_so_far
     FROM locked
 ),
 

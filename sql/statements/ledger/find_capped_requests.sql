@@ -3,26 +3,16 @@
 WITH ready AS (
     SELECT
         requests.id,
-        requests.token_estimate * CAST(:eur_per_input_token AS numeric)
-        + requests.max_output_tokens * CAST(:eur_per_output_token AS numeric) AS price
-    FROM ai_processing_requests AS requests
-    CROSS JOIN LATERAL request_subject(requests.processing_type, requests.subject_id) AS subject
-    WHERE
-        requests.company_id = :company_id
-        AND requests.model = :model
-        AND requests.processing_type = :processing_type
-        AND requests.processing_status = 'PENDING_BATCHING'
-        AND requests.prompt_version = :prompt_version
-        AND requests.transcript_hash = subject.current_hash
-        AND subject.is_claimable
+        requests.reserved_eur
+    FROM included.ledger.find_claimable_requests AS requests
 )
 
 SELECT
-    count(*) FILTER (WHERE price > :cap) AS above,
-    max(price) FILTER (WHERE price > :cap) AS highest,
+    count(*) FILTER (WHERE reserved_eur > :cap) AS above,
+    max(reserved_eur) FILTER (WHERE reserved_eur > :cap) AS highest,
     (
-        SELECT first_ready.price FROM ready AS first_ready
-        WHERE first_ready.price <= :cap
+        SELECT first_ready.reserved_eur FROM ready AS first_ready
+        WHERE first_ready.reserved_eur <= :cap
         ORDER BY first_ready.id
         LIMIT 1
     ) AS first_within

@@ -5,25 +5,12 @@ WITH ready AS (
         requests.id,
         requests.body_bytes,
         requests.token_estimate,
-        requests.token_estimate * CAST(:eur_per_input_token AS numeric)
-        + requests.max_output_tokens * CAST(:eur_per_output_token AS numeric) AS reserved_eur
-    FROM ai_processing_requests AS requests
-    CROSS JOIN LATERAL request_subject(requests.processing_type, requests.subject_id) AS subject
+        requests.reserved_eur
+    FROM included.ledger.find_claimable_requests AS requests
     WHERE
-        requests.company_id = :company_id
-        AND requests.model = :model
-        AND requests.processing_type = :processing_type
-        AND requests.processing_status = 'PENDING_BATCHING'
-        AND requests.prompt_version = :prompt_version
-        AND requests.transcript_hash = subject.current_hash
-        AND subject.is_claimable
-        AND requests.body_bytes <= :max_bytes
+        requests.body_bytes <= :max_bytes
         AND requests.token_estimate <= :max_request_tokens
-        AND (
-            CAST(:max_request_eur AS numeric) IS NULL
-            OR requests.token_estimate * CAST(:eur_per_input_token AS numeric)
-            + requests.max_output_tokens * CAST(:eur_per_output_token AS numeric) <= :max_request_eur
-        )
+        AND (CAST(:max_request_eur AS numeric) IS NULL OR requests.reserved_eur <= :max_request_eur)
 ),
 
 summed AS (

@@ -126,6 +126,17 @@ def test_what_is_set_aside_is_what_the_lines_ask_for(engine: Engine, company: Co
     assert made is not None and made.reserved_eur == Decimal("160.1")
 
 
+def test_a_claim_locks_neither_its_company_nor_the_sessions(engine: Engine, company: Company) -> None:
+    with engine.begin() as connection:
+        insert_requests(connection, company, 2)
+    with engine.connect() as claiming, engine.connect() as other:
+        claimed = claim(claiming, company)
+        assert claimed is not None and claimed.requests == 2
+        for table, rows in (("companies", 1), ("sessions", 2)):
+            free = other.execute(text(f"SELECT FROM {table} FOR NO KEY UPDATE SKIP LOCKED")).all()
+            assert len(free) == rows, table
+
+
 def test_two_claimers_take_disjoint_requests(engine: Engine, company: Company) -> None:
     with engine.begin() as connection:
         insert_requests(connection, company, 6)

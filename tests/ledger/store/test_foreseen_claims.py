@@ -7,17 +7,18 @@ from decimal import Decimal
 from itertools import product
 
 import pytest
-from sqlalchemy import Connection, Engine, text, update
+from sqlalchemy import Connection, Engine, insert, text, update
 
 from livedash_pipeline.analysis.rules.prompt import prompt_version
 from livedash_pipeline.analysis.steps.session_analysis import SESSION_ANALYSIS
 from livedash_pipeline.base.rules.states import WORKING_COMPANIES, CompanyStatus, StageStatus, is_ready
 from livedash_pipeline.base.store.companies import Company
-from livedash_pipeline.base.store.tables import companies
-from livedash_pipeline.ledger.rules.admission.admission import Budget
+from livedash_pipeline.base.store.tables import companies, model_parameters
+from livedash_pipeline.ledger.rules.admission.admission import Budget, CappedRequests
 from livedash_pipeline.ledger.store.batches import claims, previews
 from livedash_pipeline.ledger.store.batches.claims import ClaimLimits
-from tests.ledger.store.test_claims import claim, group_of
+from tests.conftest import NOW
+from tests.ledger.store.test_claims import MODEL, claim, group_of
 from tests.support.rows import insert_company, insert_requests
 
 _STALE = text("""
@@ -33,6 +34,7 @@ _STAGES = text("""
 """)
 SIZES = list(product((100, 900), (10, 50), (4_000, 8_000)))
 PRICES = (Decimal(1), Decimal("0.01"))
+UNLIMITED = Budget(*PRICES, None)
 LONGEST = {"max_bytes": 899, "max_tokens": 49}
 
 
@@ -51,6 +53,27 @@ def _claimed(connection: Connection, company: Company, limits: ClaimLimits) -> t
         budget = replace(limits.budget, left=None if left is None else left - made.reserved_eur)
         limits = replace(limits, budget=budget, max_tokens=None if free is None else free - made.token_estimate)
     return requests, tokens, euro
+
+
+def _foreseen(connection: Connection, company: Company, budget: Budget = UNLIMITED) -> previews.ForeseenClaim:
+    """What claims would take where nothing but the subject and the company limits them."""
+    return previews.foresee_claim(
+        connection,
+        group_of(company),
+        prompt_version=prompt_version(),
+        max_bytes=10**9,
+        max_request_tokens=10**9,
+        max_tokens=None,
+        max_request_eur=None,
+        budget=budget,
+    )
+
+
+def _capped(connection: Connection, company: Company, budget: Budget = UNLIMITED) -> CappedRequests:
+    """What a cap of nothing keeps from being claimed."""
+    return previews.capped_requests(
+        connection, group_of(company), prompt_version=prompt_version(), budget=budget, cap=Decimal(0)
+    )
 
 
 def test_claims_take_what_the_preview_foresees(engine: Engine, company: Company) -> None:
@@ -91,9 +114,26 @@ def test_only_working_companies_are_claimed_for(engine: Engine, company: Company
     with engine.begin() as connection:
         insert_requests(connection, company)
         connection.execute(update(companies).values(status=status))
+    works = status in WORKING_COMPANIES
     with engine.connect() as connection:
-        assert bool(claims.pending_groups(connection)) is (status in WORKING_COMPANIES)
-        assert (claim(connection, company) is not None) is (status in WORKING_COMPANIES)
+        assert bool(claims.pending_groups(connection)) is works
+        assert bool(_foreseen(connection, company).requests) is works
+        assert bool(_capped(connection, company).above_cap) is works
+        assert (claim(connection, company) is not None) is works
+
+
+def test_claims_previews_and_caps_price_an_answer_as_long_as_the_model_may_give_now(
+    engine: Engine, company: Company
+) -> None:
+    with engine.begin() as connection:
+        insert_requests(connection, company, token_estimate=10, max_output_tokens=20)
+        parameters = {"max_completion_tokens": 500}
+        connection.execute(insert(model_parameters).values(model=MODEL, parameters=parameters, updated_at=NOW))
+    price = 10 * PRICES[0] + 500 * PRICES[1]
+    with engine.connect() as connection:
+        assert _foreseen(connection, company).reserved_eur == price
+        assert _capped(connection, company).most_expensive == price
+        assert _claimed(connection, company, ClaimLimits(10, 10**9, None, UNLIMITED))[2] == price
 
 
 def test_claims_previews_and_caps_look_at_a_subject_alike(engine: Engine, company: Company) -> None:
@@ -108,20 +148,8 @@ def test_claims_previews_and_caps_look_at_a_subject_alike(engine: Engine, compan
                 expected.append(number)
     budget = Budget(Decimal(1), Decimal(0), None)
     with engine.connect() as connection:
-        version = prompt_version()
-        foreseen = previews.foresee_claim(
-            connection,
-            group_of(company),
-            prompt_version=version,
-            max_bytes=10**9,
-            max_request_tokens=10**9,
-            max_tokens=None,
-            max_request_eur=None,
-            budget=budget,
-        )
-        capped = previews.capped_requests(
-            connection, group_of(company), prompt_version=version, budget=budget, cap=Decimal(0)
-        )
+        foreseen = _foreseen(connection, company, budget)
+        capped = _capped(connection, company, budget)
         taken = _claimed(connection, company, ClaimLimits(1000, 10**9, None, budget))
     assert taken == (len(expected), sum(expected), Decimal(sum(expected)))
     assert (foreseen.requests, foreseen.token_estimate) == taken[:2]

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import ai_admissions
 from livedash_pipeline.ledger.rules.admission.admission import Budget, CappedRequests, PendingGroup
+from livedash_pipeline.ledger.store.admission.model_parameters import output_maximum
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def foresee_claim(
             "model": group.model,
             "processing_type": group.processing_type,
             "prompt_version": prompt_version,
+            "max_output_tokens": output_maximum(connection, group.model),
             "max_bytes": max_bytes,
             "max_request_tokens": max_request_tokens,
             "max_tokens": max_tokens,
@@ -74,6 +76,7 @@ def capped_requests(
             "model": group.model,
             "processing_type": group.processing_type,
             "prompt_version": prompt_version,
+            "max_output_tokens": output_maximum(connection, group.model),
             "eur_per_input_token": budget.eur_per_input_token,
             "eur_per_output_token": budget.eur_per_output_token,
             "cap": cap,

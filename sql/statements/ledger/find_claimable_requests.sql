@@ -1,0 +1,26 @@
+-- What a claim of one company, model and kind may take, with the price that it sets aside. Included in the statements that claim,
+-- preview and price, so that they cannot differ. A lock on it locks the requests alone: neither subjects nor companies.
+SELECT
+    requests.id,
+    requests.body_bytes,
+    requests.token_estimate,
+    requests.transcript_hash,
+    requests.token_estimate * CAST(:eur_per_input_token AS numeric)
+    -- What the lines of a batch ask for may be more than what the requests were built with.
+    + greatest(requests.max_output_tokens, CAST(:max_output_tokens AS integer))
+    * CAST(:eur_per_output_token AS numeric) AS reserved_eur
+FROM ai_processing_requests AS requests
+CROSS JOIN LATERAL request_subject(requests.processing_type, requests.subject_id) AS subject
+WHERE
+    requests.company_id = :company_id
+    AND requests.model = :model
+    AND requests.processing_type = :processing_type
+    AND requests.processing_status = 'PENDING_BATCHING'
+    AND requests.prompt_version = :prompt_version
+    AND requests.transcript_hash = subject.current_hash
+    AND subject.is_claimable
+    AND EXISTS (
+        SELECT 1
+        FROM companies
+        WHERE companies.id = requests.company_id AND companies.status = ANY(:working_companies)
+    )
