@@ -1,6 +1,7 @@
 -- Failed requests wait again, with both allowances restarted: only the newest of a subject, only when none is open and the
--- subject may still be asked about. The rest is counted, not changed. The status that is expected comes from the rows above and
--- is no constant: after an outage the planner believes for a while that none has failed, and reads them all once per row.
+-- subject may still be asked about (`ledger/rules/admission/requeue.py`). The rest is counted, not changed. The status that is
+-- expected comes from the rows above and is no constant: after an outage the planner believes for a while that none has failed,
+-- and reads them all once per row.
 WITH asked AS (
     SELECT DISTINCT given.id
     FROM unnest(CAST(:request_ids AS uuid[])) AS given (id)
