@@ -40,7 +40,7 @@ ALLOWED = {
     "commands": {*ROOMS, *ADAPTERS, *SURROUNDINGS, "defs", "api", "local"},
 }
 # Anybody above the rules may use these; they import nothing of the rooms.
-COMMON = {"deadline", "errors", "garbage", "logs", "paths", "scratch", "settings", "storage", "tls"}
+COMMON = {"deadline", "errors", "garbage", "logs", "paths", "scratch", "settings", "sockets", "storage", "tls"}
 # Which values a setting may have can be a rule.
 COMMON_MAY_USE_RULES = {"settings"}
 # The list of kinds is above the rooms that have one, and below the shells that hand it on.

@@ -20,6 +20,7 @@ from livedash_pipeline.api.metrics import MULTIPROCESS
 from livedash_pipeline.api.protocol import MAX_PARTIAL_HEAD, BoundedProtocol
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.scratch import temporary_directory
+from livedash_pipeline.sockets import listening, listening_origin
 from livedash_pipeline.storage import writing
 
 FACTORY = "livedash_pipeline.api.app:create_app"
@@ -27,7 +28,6 @@ FACTORY = "livedash_pipeline.api.app:create_app"
 GRACE_SECONDS = 30
 _IDLE_SECONDS = 30
 _GRACE_TO_START = 30
-_BACKLOG = 512
 
 
 def server_options() -> dict[str, Any]:
@@ -89,17 +89,19 @@ def _serve_here(config: uvicorn.Config, listener: socket.socket, announce: Calla
 
     # For a signal that comes before the server has a handler, and for its own repetition of the signal that ended it.
     signal.signal(signal.SIGTERM, stop)
-    announce(origin_of(listener))
+    announce(listening_origin(listener))
     server.run(sockets=[listener])
     if not (server.started or told):
         raise _not_started()
 
 
 def _serve_apart(config: uvicorn.Config, listener: socket.socket, announce: Callable[[str], None]) -> None:
+    # Worker processes answer on the same socket.
+    listener.set_inheritable(True)
     with _shared_metrics(os.environ):
         # Made first, since it keeps signals from then on until it runs.
         processes = _Workers(config, sockets=[listener])
-        announce(origin_of(listener))
+        announce(listening_origin(listener))
         processes.run()
     if processes.interrupted:
         raise KeyboardInterrupt
@@ -140,30 +142,6 @@ class _Workers(Multiprocess):
         for listener in self.sockets:
             listener.close()
         super().terminate_all()
-
-
-@contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A listening socket.
-
-    The protocol is named because asyncio switches Nagle's algorithm off only for sockets that say TCP.
-
-    Raises:
-        OSError: The address cannot be used.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-        listener.set_inheritable(True)
-        yield listener
-
-
-def origin_of(listener: socket.socket) -> str:
-    """The address of a listening socket, such as http://127.0.0.1:8000."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @contextmanager

@@ -6,7 +6,6 @@ Add a name here when two modules need it. Names of assets, jobs and sensors stan
 from __future__ import annotations
 
 GROUP_IMPORT = "import"
-GROUP_SESSIONS = "sessions"
 GROUP_ANALYSIS = "analysis"
 GROUP_CHATS = "chats"
 

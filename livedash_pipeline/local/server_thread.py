@@ -1,6 +1,6 @@
-"""A web application of this machine behind a socket: listening, and running in a thread until the caller is done.
+"""A web application of this machine, which runs in a thread until the caller is done.
 
-Used by every server of `local/`. Add what concerns sockets and threads here; what is served belongs to the application.
+Used by every server of `local/`. Add what concerns the thread here; what is served belongs to the application.
 """
 
 import asyncio
@@ -65,24 +65,6 @@ class _Protocol(AnyHTTPProtocol):
 
 
 @contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """Listen before anything else starts: the port is known, and a client that comes early waits in the queue.
-
-    The protocol is named because asyncio switches Nagle's algorithm off only for sockets that say TCP, as those of
-    `socket.create_server` do not; with it on, every reply over a kept connection took 45 ms instead of 1.
-
-    Raises:
-        OSError: the address cannot be used.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(512)
-        yield listener
-
-
-@contextmanager
 def serving(server: AppServer, listener: socket.socket, *, name: str) -> Iterator[None]:
     """Run a server in a thread called `name`; on leaving, the thread is gone.
 
@@ -98,9 +80,3 @@ def serving(server: AppServer, listener: socket.socket, *, name: str) -> Iterato
     finally:
         server.should_exit = True
         thread.join()
-
-
-def origin_of(listener: socket.socket) -> str:
-    """Return the address of a listening socket, such as http://127.0.0.1:8787."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -15,8 +15,9 @@ from livedash_pipeline.access.steps.tokens import create_token
 from livedash_pipeline.api.app import create_app
 from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.base.store.tables import companies
-from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
+from livedash_pipeline.local.server_thread import AppServer, serving
 from livedash_pipeline.settings import Settings
+from livedash_pipeline.sockets import listening, listening_origin
 from livedash_pipeline.tls import machine_authorities
 from tests.conftest import NOW
 
@@ -92,6 +93,8 @@ def running_site(engine: Engine) -> Iterator[Site]:
     with (
         listening("127.0.0.1", 0) as listener,
         serving(AppServer(app), listener, name="api"),
-        httpx2.Client(base_url=origin_of(listener), timeout=60, trust_env=False, verify=machine_authorities()) as http,
+        httpx2.Client(
+            base_url=listening_origin(listener), timeout=60, trust_env=False, verify=machine_authorities()
+        ) as http,
     ):
         yield Site(engine, http, acme, Client(http, make_token(engine, "acme")))

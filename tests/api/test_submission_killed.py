@@ -19,7 +19,8 @@ from sqlalchemy import Engine, text
 from livedash_pipeline.api.app import create_app
 from livedash_pipeline.base.store.tables import session_imports
 from livedash_pipeline.local.ports import free_port
-from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
+from livedash_pipeline.local.server_thread import AppServer, serving
+from livedash_pipeline.sockets import listening, listening_origin
 from tests.api.submission_site import KEY, NDJSON, add_companies, make_token, site_settings
 from tests.e2e.programs import clean_environ
 from tests.support.imported import count
@@ -113,7 +114,7 @@ def test_a_batch_that_was_cut_off_by_a_kill_is_finished_by_sending_it_again(
     assert kept % CHUNK == 0
     app = create_app(site_settings(), engine=engine)
     with listening("127.0.0.1", 0) as listener, serving(AppServer(app), listener, name="api"):
-        again, repeated = (_send(origin_of(listener), token, body) for _ in range(2))
+        again, repeated = (_send(listening_origin(listener), token, body) for _ in range(2))
     assert again.status_code == 202
     document = again.json()
     assert (document["created"], document["unchanged"], document["rejected"]) == (SESSIONS - kept, kept, 0)

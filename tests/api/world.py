@@ -21,9 +21,10 @@ from livedash_pipeline.access.steps.token_key import token_key
 from livedash_pipeline.access.steps.tokens import create_token
 from livedash_pipeline.api.app import create_app, routers
 from livedash_pipeline.api.http.limits import TokenBuckets
-from livedash_pipeline.api.server import listening, origin_of, server_options
+from livedash_pipeline.api.server import server_options
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, audit_log
 from livedash_pipeline.settings import Settings, make_settings
+from livedash_pipeline.sockets import listening, listening_origin
 from livedash_pipeline.tls import machine_authorities
 from tests.conftest import NOW
 from tests.support.rows import CHAT, insert_company, insert_sessions
@@ -124,7 +125,7 @@ def running_api(
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="http-api")
         thread.start()
         try:
-            origin = origin_of(listener)
+            origin = listening_origin(listener)
             with httpx2.Client(base_url=origin, timeout=30, trust_env=False, verify=machine_authorities()) as client:
                 yield Api(origin, engine, settings, client, admin or make_token(engine, settings))
         finally:

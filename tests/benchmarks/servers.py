@@ -59,12 +59,13 @@ def http_api(site: Site) -> Iterator[Server]:
 @contextmanager
 def _http_api_in_thread(site: Site) -> Iterator[str]:
     from livedash_pipeline.api.app import create_app
-    from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
+    from livedash_pipeline.local.server_thread import AppServer, serving
+    from livedash_pipeline.sockets import listening, listening_origin
     from tests.api.submission_site import site_settings
 
     app = create_app(site_settings(), engine=site.engine)
     with listening("127.0.0.1", 0) as listener, serving(AppServer(app), listener, name="api"):
-        yield origin_of(listener)
+        yield listening_origin(listener)
 
 
 @contextmanager

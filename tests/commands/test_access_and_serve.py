@@ -102,7 +102,7 @@ def test_a_damaged_key_is_said(livedash: Run, tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_is_said(refused: Run) -> None:
-    from livedash_pipeline.api.server import listening
+    from livedash_pipeline.sockets import listening
 
     with listening("127.0.0.1", 0) as listener:
         result = refused("serve", "--port", str(listener.getsockname()[1]))

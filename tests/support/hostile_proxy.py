@@ -24,7 +24,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from livedash_pipeline.local.server_thread import CONNECTION, AppServer, listening, origin_of, serving
+from livedash_pipeline.local.server_thread import CONNECTION, AppServer, serving
+from livedash_pipeline.sockets import listening, listening_origin
 from livedash_pipeline.tls import machine_authorities
 
 Document = dict[str, Any]
@@ -111,7 +112,7 @@ class HostileProxy:
         methods = ["GET", "POST", "DELETE"]
         app = Starlette(routes=[Route("/v1/{path:path}", self._handle, methods=methods)])
         with self._client, listening("127.0.0.1", 0) as listener:
-            self.base_url = f"{origin_of(listener)}/v1"
+            self.base_url = f"{listening_origin(listener)}/v1"
             with serving(AppServer(app), listener, name="hostile-proxy"):
                 yield self
 

@@ -19,8 +19,9 @@ from livedash_pipeline.local.batch_api.app import Gate, create_app, pass_through
 from livedash_pipeline.local.batch_api.batches.pace import Pace
 from livedash_pipeline.local.batch_api.faults.script import FaultScript
 from livedash_pipeline.local.batch_api.service import BatchService, random_id
-from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
+from livedash_pipeline.local.server_thread import AppServer, serving
 from livedash_pipeline.logs import get_logger
+from livedash_pipeline.sockets import listening, listening_origin
 
 log = get_logger(__name__)
 
@@ -83,7 +84,7 @@ def serve(
         try:
             who = "answers by rules, no model" if upstream is None else "lines are answered by the upstream server"
             announce(
-                f"Local stand-in for OpenAI's Batch API ({who}) at {origin_of(listener)}/v1, "
+                f"Local stand-in for OpenAI's Batch API ({who}) at {listening_origin(listener)}/v1, "
                 f"speed {speed:g}, state in {state_dir}"
             )
             with _working(service):
@@ -127,7 +128,7 @@ def running_server(
         try:
             server = AppServer(create_app(service, gate=gate))
             with serving(server, listener, name="batch-api-http"), _working(service):
-                yield RunningServer(f"{origin_of(listener)}/v1", service)
+                yield RunningServer(f"{listening_origin(listener)}/v1", service)
         finally:
             service.close()
 

@@ -20,7 +20,8 @@ from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 
 from livedash_pipeline.local.sample_data.files import SampleSource
 from livedash_pipeline.local.sample_data.generate import SampleCompany
-from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
+from livedash_pipeline.local.server_thread import AppServer, serving
+from livedash_pipeline.sockets import listening, listening_origin
 
 _GRACE_SECONDS = 2
 
@@ -114,7 +115,7 @@ def running_source(*sources: SampleSource, port: int = 0) -> Iterator[RunningSou
     published = Published(*sources)
     server = AppServer(create_source_app(published), grace=_GRACE_SECONDS)
     with listening("127.0.0.1", port) as listener, serving(server, listener, name="sample-source"):
-        yield RunningSource(origin_of(listener), published)
+        yield RunningSource(listening_origin(listener), published)
 
 
 def _admit(published: Published, slug: str, request: Request) -> tuple[SampleSource | None, Response]:

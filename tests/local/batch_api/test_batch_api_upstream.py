@@ -16,7 +16,8 @@ from openai import OpenAI
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.local.batch_api.answering.upstream import Upstream, connect_upstream
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
-from livedash_pipeline.local.server_thread import AppServer, listening, origin_of, serving
+from livedash_pipeline.local.server_thread import AppServer, serving
+from livedash_pipeline.sockets import listening, listening_origin
 from tests.local.batch_api.conftest import Requests
 from tests.support.openai_client import openai_client
 
@@ -67,7 +68,7 @@ def chat_server(answer: Answer, models: Response | None = None) -> Iterator[tupl
     server = ChatServer(answer)
     app = server.app(models or JSONResponse({"object": "list", "data": [{"id": "llama"}]}))
     with listening("127.0.0.1", 0) as listener, serving(AppServer(app), listener, name="chat"):
-        yield server, f"{origin_of(listener)}/api/v9"
+        yield server, f"{listening_origin(listener)}/api/v9"
 
 
 @contextmanager
