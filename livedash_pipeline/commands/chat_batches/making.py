@@ -5,14 +5,13 @@ Add an option for a field of the upload. What a value may be is checked in `chat
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from livedash_pipeline.commands.chat_batches.opened import chat_context
-from livedash_pipeline.commands.shell.command import Answer, Document, command
+from livedash_pipeline.commands.shell.command import Answer, Document, command, with_options
 from livedash_pipeline.commands.shell.output import draw_table, show_bound
 
 if TYPE_CHECKING:
@@ -52,10 +51,7 @@ _OPTIONS = (
 )
 
 
-def _fields(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+_fields = with_options(_OPTIONS)
 
 
 @command("preview", example="livedash chat-batch preview questions.xlsx --company acme --mode batch")

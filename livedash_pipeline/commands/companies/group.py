@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from livedash_pipeline.commands.shell.command import Answer, CommandGroup, Document
+from livedash_pipeline.commands.shell.command import Answer, CommandGroup, Document, with_options
 from livedash_pipeline.commands.shell.context import ready_engine
 from livedash_pipeline.commands.shell.output import draw_table, show, show_moment
 
@@ -70,10 +69,7 @@ _OPTIONS = (
 )
 
 
-def _values(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+_values = with_options(_OPTIONS)
 
 
 def _changes(**given: Any) -> CompanyChanges:

@@ -31,6 +31,19 @@ class GlobalOptions:
     debug: bool = False
 
 
+def with_options(
+    options: Sequence[Callable[[Callable[..., Any]], Callable[..., Any]]],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorates a command with options that several commands share, in the order in which its help shows them."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command has to say.

@@ -149,6 +149,11 @@ def _json_text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def filled_text(value: object) -> str | None:
+    """A value of parsed JSON if it is a string that is not empty."""
+    return value if isinstance(value, str) and value else None
+
+
 def as_json(value: object) -> str | None:
     """A value of parsed JSON as text; None for one that is nested too deep to be written."""
     try:
@@ -178,7 +183,7 @@ def _first_found(*places: tuple[Callable[[], str], str]) -> _Found | None:
 
 
 def _stop_reason(body: Mapping[str, Any]) -> str | None:
-    status = _word(body.get("status"))
+    status = filled_text(body.get("status"))
     if status != "incomplete":
         return "stop" if status == "completed" else status
     details = body.get("incomplete_details")
@@ -188,7 +193,7 @@ def _stop_reason(body: Mapping[str, Any]) -> str | None:
 
 def _stop_word(value: object) -> str | None:
     """The service's word; some write it in upper case."""
-    word = _word(value)
+    word = filled_text(value)
     if word is None:
         return None
     lower = word.lower()
@@ -208,7 +213,3 @@ def _texts(content: object) -> tuple[str, str]:
 
 def _joined(parts: list[dict[str, Any]], key: str) -> str:
     return "".join(text for part in parts if isinstance(text := part.get(key), str))
-
-
-def _word(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

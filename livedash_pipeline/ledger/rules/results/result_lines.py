@@ -15,7 +15,7 @@ from uuid import UUID
 from livedash_pipeline.base.rules.json_lines import find_ids, objects_on, read_objects
 from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Outcome
 from livedash_pipeline.base.rules.token_usage import NO_USAGE, TokenUsage
-from livedash_pipeline.ledger.rules.results.answer_bodies import Answer, as_json, read_answer
+from livedash_pipeline.ledger.rules.results.answer_bodies import Answer, as_json, filled_text, read_answer
 from livedash_pipeline.ledger.rules.results.line_bodies import UNUSUAL_LINE, LineBody, find_body
 from livedash_pipeline.ledger.rules.service.failures import BILLING_CODES, QUOTA_CODES, FailureKind
 from livedash_pipeline.ledger.rules.service.remote_values import MESSAGE_LENGTH
@@ -186,10 +186,10 @@ def _read_body(custom_id: str | None, document: Mapping[str, Any], found: LineBo
         error_message=None if message is None else message[:MESSAGE_LENGTH],
         http_status=status,
         finish_reason=answer.finish_reason,
-        remote_request_id=_text(found.response.get("request_id")),
-        model=_text(body.get("model")),
-        service_tier=_text(body.get("service_tier")),
-        system_fingerprint=_text(body.get("system_fingerprint")),
+        remote_request_id=filled_text(found.response.get("request_id")),
+        model=filled_text(body.get("model")),
+        service_tier=filled_text(body.get("service_tier")),
+        system_fingerprint=filled_text(body.get("system_fingerprint")),
         usage=found.usage,
         hold_code=hold,
     )
@@ -284,9 +284,7 @@ def _read_error(error: object) -> _Error:
         return _NO_ERROR
     code = error.get("code")
     return _Error(
-        str(code) if type(code) is int else _text(code), _text(error.get("type")), _text(error.get("message"))
+        str(code) if type(code) is int else filled_text(code),
+        filled_text(error.get("type")),
+        filled_text(error.get("message")),
     )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None

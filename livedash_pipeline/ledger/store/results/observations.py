@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, case, false, func, select, tru
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from livedash_pipeline.base.rules.states import BATCH_MOVES, ENDED_BATCHES, LIVE_BATCHES, BatchStatus
+from livedash_pipeline.base.rules.values import moment
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import ai_batch_requests, companies
 from livedash_pipeline.ledger.rules.results.judgement import VANISHED
@@ -223,8 +224,8 @@ def _observation(remote: RemoteBatch) -> dict[str, Any]:
         "openai_status": remote.status_word,
         "output_file_id": remote.output_file_id,
         "error_file_id": remote.error_file_id,
-        "expires_at": _iso(remote.expires_at),
-        "completed_at": _iso(remote.ended_at) if status in ENDED_BATCHES else None,
+        "expires_at": moment(remote.expires_at),
+        "completed_at": moment(remote.ended_at) if status in ENDED_BATCHES else None,
         "reported_total": remote.total,
         "reported_completed": remote.completed,
         "reported_failed": remote.failed,
@@ -245,10 +246,6 @@ def _observation(remote: RemoteBatch) -> dict[str, Any]:
         "error_code": reason[0] if reason else None,
         "error_message": reason[1] if reason else None,
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
 
 
 def note_not_found(connection: Connection, batch_ids: Sequence[UUID], *, now: datetime) -> None:
