@@ -1,1 +1,1 @@
-"""Steps that read, decide, write and report of `ledger`: no Dagster and no HTTP framework."""
+"""Steps of `ledger` that read, decide, write and report; without Dagster and HTTP framework."""

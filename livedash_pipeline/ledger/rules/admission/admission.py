@@ -1,6 +1,6 @@
 """Who may submit how much, and for how long a refusal keeps others from trying.
 
-Decisions only: what waits, what is enqueued and what was spent comes in as numbers. Locks and claims are in
+Decisions only: the caller counts what waits, what is enqueued and what was spent. Locks and claims are in
 `ledger.store.batches.claims`.
 """
 
@@ -25,9 +25,9 @@ _MILLION = Decimal(1_000_000)
 
 @dataclass(frozen=True)
 class PendingGroup:
-    """What waits for one company, model and kind: the unit of a batch, since the service takes one model per file.
+    """The waiting requests of one company, model and kind: the unit of a batch, since the service takes one model per file.
 
-    `returned` if requests of a batch are among it that was claimed and never made.
+    `returned` says that some of them come back from a batch that was claimed and never made.
     """
 
     company_id: UUID
@@ -42,7 +42,7 @@ class PendingGroup:
 
 
 class HoldScope(StrEnum):
-    """What a hold keeps waiting: everything at an endpoint, or one of its models."""
+    """A hold keeps everything at an endpoint waiting, or one of its models."""
 
     ENDPOINT = "endpoint"
     MODEL = "model"
@@ -50,7 +50,7 @@ class HoldScope(StrEnum):
 
 @dataclass(frozen=True)
 class HoldRule:
-    """How a refusal holds: its scope, and whether it ends by itself or waits for a person."""
+    """The scope of a hold, and whether it ends by itself (`timed`) or waits for a person."""
 
     scope: HoldScope
     timed: bool
@@ -67,7 +67,7 @@ TOKEN_LIMIT_HOLD = HoldRule(HoldScope.MODEL, timed=True)
 
 
 def hold_rule(kind: FailureKind) -> HoldRule:
-    """The hold that a refusal of this kind asks for; unlisted kinds hold the model for a while."""
+    """Returns the hold that a refusal of this kind asks for; unlisted kinds hold the model for a while."""
     return _HOLDS.get(kind, HoldRule(HoldScope.MODEL, timed=True))
 
 
@@ -82,23 +82,23 @@ def is_due(group: PendingGroup, *, now: datetime, min_batch: int, max_wait: int)
 
 
 def take_turns(groups: Iterable[PendingGroup]) -> list[PendingGroup]:
-    """The longest-waiting group first; each gets one batch before any gets a second."""
+    """Sorts groups by how long they have waited, the longest first; each gets one batch before any gets a second."""
     return sorted(groups, key=lambda group: (group.oldest, group.company, group.model))
 
 
 def free_tokens(limit: int | None, learned: int | None, enqueued: int) -> int | None:
-    """What may still be enqueued for a model: the smaller known limit less what is; None without a limit."""
+    """Returns how many tokens a model's queue still takes: the smaller known limit less `enqueued`; None without a limit."""
     known = [value for value in (limit, learned) if value is not None]
     return max(min(known) - enqueued, 0) if known else None
 
 
 # "Enqueued token limit reached for gpt-4.1 in organization org-1. Limit: 2,000,000 enqueued tokens." The figure follows the
-# word directly: the numbers of a model's name or an organisation's are none.
+# word directly, so that numbers in the name of a model or an organisation are not taken for it.
 _LIMIT_FIGURE = re.compile(r"\blimit(?:\s+(?:is|of))?\s*[:=]?\s*([0-9][0-9,._]{2,})(?![\w-])", re.IGNORECASE)
 
 
 def learned_limit(message: str, refused_tokens: int) -> int:
-    """The limit that a `token_limit_exceeded` teaches: the figure in its message, else half of what was refused."""
+    """Returns the limit to assume after a `token_limit_exceeded`: the figure in its message, else half of the refused tokens."""
     match = _LIMIT_FIGURE.search(message)
     digits = re.sub(r"\D", "", match.group(1)) if match else ""
     return max(int(digits) if digits else refused_tokens // 2, 1)
@@ -121,7 +121,7 @@ def budget(
     output_usd: Decimal | None,
     usd_eur: Decimal | None,
 ) -> Budget | None:
-    """What a claim may reserve; None where a cap is set and price or rate is unknown: then nothing is claimed.
+    """Returns what a claim may reserve; None where a cap is set but the price or the rate is unknown: then nothing is claimed.
 
     Args:
         cap: Monthly cap of a company in euro.
@@ -138,7 +138,7 @@ def budget(
 
 @dataclass(frozen=True)
 class CappedRequests:
-    """What may still be claimed of a group, priced at maximum output: requests that cost more than the whole cap, and the others.
+    """The claimable requests of a group, priced at maximum output: those that cost more than the whole cap, and the others.
 
     Attributes:
         above_cap: How many cost more than the cap allows in a whole month.
@@ -152,12 +152,12 @@ class CappedRequests:
 
 
 def unpriced_reason(group: PendingGroup) -> str:
-    """Why a group waits whose price is unknown while there is a cap."""
+    """Says that a group waits because its price is unknown and there is a cap."""
     return f"{group.company} has a spending cap, and the price of {group.model} or the exchange rate is unknown"
 
 
 def cap_reasons(group: PendingGroup, cap: Decimal, left: Decimal, requests: CappedRequests) -> list[str]:
-    """Why a spending cap keeps requests of a group waiting, in words; empty if it does not."""
+    """Says why a spending cap keeps requests of a group waiting; empty if it does not."""
     reasons = []
     if requests.above_cap:
         reasons.append(

@@ -1,8 +1,8 @@
-"""What a request for a model is sent with beside the question: defaults by the model's name, and what an operator may set.
+"""The parameters that a request carries beside the question: defaults by the model's name, and what an operator may set.
 
-Add a family to `_FAMILIES` when a model is seen to refuse what its name gets here. Stored parameters are read by
-`ledger.store.admission.model_parameters`, and stand in the body by `analysis.rules.prompt`. Parameters are no part of an
-input's hash: they ask the same.
+Add a family to `_FAMILIES` when a model refuses the parameters that its name gets here. `ledger.store.admission.model_parameters`
+reads stored parameters, and `analysis.rules.prompt` writes them into the body. They are not part of an input's hash, since they
+do not change the question.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _REASONING = {"max_completion_tokens": 4000, "reasoning_effort": "low"}
 _HIGH_EFFORT = {"max_completion_tokens": 16000, "reasoning_effort": "high"}
 # The chat variant of the first gpt-5 does not reason; `max_completion_tokens` is the name that every model of the vendor takes.
 _CHAT = {"max_completion_tokens": 1000, "temperature": 0}
-# Takes neither an effort of one's choice nor a temperature.
+# Refuses both a reasoning effort and a temperature.
 _BARE = {"max_completion_tokens": 4000}
 
 # gpt5, gpt-5, gpt_5.1: with the variant that follows.
 _GPT = re.compile(r"(?<![a-z0-9])gpt[-_ ]?(?P<version>\d+)(?P<rest>.*)")
 # How deployments write 3.5 and 4.1, since their names may hold no point.
 _POINTLESS = re.compile(r"[345]\d")
-# At the start of a name only, or before a variant of the series: other vendors' names end in `-o1` as well.
+# Only at the start of a name or before a variant of the series, since names of other vendors also end in `-o1`.
 _O_SERIES = re.compile(r"(?:^o[1-9](?![a-z0-9])|(?<![a-z0-9])o[1-9]-(?:mini|pro|preview)(?![a-z0-9]))(?P<rest>.*)")
 
 
 @dataclass(frozen=True)
 class _Family:
-    """Names that match, after the vendor's prefixes are gone, and what they take."""
+    """Matches names of models without the vendor's prefixes, and holds the parameters that they take."""
 
     pattern: re.Pattern[str]
     parameters: dict[str, Any]
@@ -62,7 +62,7 @@ MAXIMUM_NAMES = ("max_completion_tokens", "max_tokens", "max_output_tokens", "ma
 """The names under which services take the most output tokens of an answer."""
 
 PLACE = "@transcript@"
-"""Stands for the transcript in the frame of a line."""
+"""Takes the place of the transcript in the frame of a line."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _RESERVED = frozenset({"model", "messages", "stream", "stream_options", "n", "input"})
@@ -71,7 +71,7 @@ _LARGEST_MAXIMUM = 1_000_000
 
 
 def base_name(model: str) -> str:
-    """The name of the base model, lower-case, without what vendors, gateways, fine-tuning and deployments put around it."""
+    """Returns the base model's name in lower case, without what vendors, gateways, fine-tuning and deployments put around it."""
     name = model.strip().lower()
     if name.startswith("ft:"):
         name = name.split(":")[1]
@@ -88,14 +88,14 @@ def base_name(model: str) -> str:
 
 
 def default_parameters(model: str) -> dict[str, Any]:
-    """What requests for a model get that nobody has set anything for; unknown vendors' models get what most of them take."""
+    """Returns the parameters for a model without stored ones; models of unknown vendors get what most models take."""
     name = base_name(model)
     family = next((each for each in _FAMILIES if each.pattern.search(name)), None)
     return dict(_PLAIN if family is None else family.parameters)
 
 
 def maximum_of(parameters: Parameters) -> int:
-    """The most output tokens of an answer, reasoning included: the basis of cost limits. The largest of those named.
+    """Returns the largest maximum of output tokens that the parameters name, reasoning included; cost limits rest on it.
 
     Raises:
         ValueError: None is named.
@@ -107,7 +107,7 @@ def maximum_of(parameters: Parameters) -> int:
 
 
 def read_parameters(text: str) -> dict[str, Any]:
-    """Parameters as a person writes them.
+    """Reads parameters as a person writes them.
 
     Raises:
         ValueError: They cannot be used; the message is a sentence without a full stop that says why.
@@ -133,7 +133,7 @@ def read_parameters(text: str) -> dict[str, Any]:
 
 
 def check_text(text: str) -> None:
-    """Refuses text that cannot be stored, or sent, as a part of what goes with every request.
+    """Refuses text that cannot be stored or sent.
 
     Raises:
         ValueError: As `read_parameters` raises it.

@@ -1,7 +1,7 @@
-"""Why a submit sends nothing, in words, judged by counts alone.
+"""Says why a submit sends nothing, judged by counts alone.
 
-Add a reason where requests can be in a state of which a submit does not tell. What holds single groups back, such as a hold or
-a cap, is said by `ledger.rules.admission.admission` and `ledger.steps.batches.preview`.
+Add a reason for every state of requests that a submit would otherwise not mention. Reasons that concern single groups, such as a
+hold or a cap, come from `ledger.rules.admission.admission` and `ledger.steps.batches.preview`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from livedash_pipeline.ledger.rules.results.short_results import describe_waitin
 
 @dataclass(frozen=True)
 class Subjects:
-    """What the requests of one kind can be about, counted.
+    """Counts of the subjects of one kind of request.
 
     Attributes:
         noun: What one of them is called.
         total: How many there are.
-        unready: Those that are to be asked about, and have no request yet.
-        none_yet: The clause that says that there are none, and what makes some; empty where that is nothing to tell.
-        wait_for: What unready ones are not ready for, and the command that shows them.
+        unready: How many wait to be asked about and have no request yet.
+        none_yet: The clause that says that there are none, and what makes some; empty where nobody need be told.
+        wait_for: What the unready ones wait for, and the command that shows them.
     """
 
     noun: str
@@ -35,19 +35,19 @@ class Subjects:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where subjects and requests stand.
+    """Counts of subjects, requests and batches by where they stand.
 
     Attributes:
         subjects: What each kind of request can be about.
         pending: Requests that wait to be sent.
-        idle: Companies that are not worked for, each with its status and its requests among those.
-        at_service: Requests in batches that have not ended, at the service that is asked.
+        idle: Companies that are neither ACTIVE nor TRIAL, each with its status and how many of the pending requests it has.
+        at_service: Requests in unended batches at the configured service.
         elsewhere: Batches of another service that have not been ingested.
         ended: Batches that have ended and can be ingested now.
         waiting: Batches that have ended and whose files were not whole at the last look.
         next_look_at: When the first of these is looked at again; None without any.
         awaiting: Batches of which it is not known whether the service took them.
-        looked_for_from: When recovery goes on with the first of these; None for by the next poll.
+        looked_for_from: When recovery goes on with the first of these; None if the next poll does.
         failed: Requests that have failed.
     """
 
@@ -65,12 +65,12 @@ class Standing:
 
 
 def why_nothing_is_sent(standing: Standing) -> list[str]:
-    """One clause for each reason, the first to be seen to first; never empty."""
+    """Returns one clause per reason, the most urgent first; never empty."""
     return list(_reasons(standing)) or ["no request is pending"]
 
 
 def unknown_clause(count: int, looked_for_from: datetime | None) -> str:
-    """That it is not known whether batches exist at the service, and who finds out when."""
+    """Says that batches may exist at the service, and when recovery finds out."""
     moment = "" if looked_for_from is None else f"; recovery goes on from {at(looked_for_from)} on"
     return (
         f"it is not known whether the service took {plural(count, 'batch', 'batches')}: every poll looks for "

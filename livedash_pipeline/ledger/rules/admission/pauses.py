@@ -1,4 +1,4 @@
-"""How long everybody stays away from a service that asked to be called less often.
+"""How long all processes stop calling a service that asked to be called less often.
 
 Decisions only; the pause itself is a row that all processes read (`ledger.store.admission.pauses`). Refusals for another reason
 than too many calls, such as a used-up quota, are holds (`ledger.rules.admission.admission`).
@@ -11,18 +11,18 @@ from datetime import datetime, timedelta
 
 from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind
 
-# A first pause is about what a rate limit per minute needs to recover; each further one in a row is twice as long.
+# A limit per minute has recovered after a first pause; each further pause in a row is twice as long.
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
 # `Retry-After` is honoured up to here: a wrong figure must not stop everything for a day.
 LONGEST_ASKED = timedelta(hours=1)
-# A service that was left in peace for so long after a pause is trusted as before.
+# After so long without a pause the next one counts as the first again.
 FORGOTTEN_AFTER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Until when nobody calls, and which number the pause has in a row of them."""
+    """A moment until which nobody calls, and the number of the pause in its row."""
 
     until: datetime
     times: int
@@ -39,10 +39,10 @@ def asks_for_pause(failure: ApiFailure) -> bool:
 
 
 def next_pause(failure: ApiFailure, *, known: Pause | None, now: datetime) -> Pause:
-    """The pause after a failure that asks for one.
+    """Returns the pause after a failure that asks for one.
 
-    What is refused during a pause was under way before it: it can lengthen the pause to what the service asks, and counts
-    as the same one.
+    A call that is refused during a pause was under way before it: it can lengthen the pause to what the service asks, but does
+    not start another one.
     """
     asked = min(timedelta(seconds=max(failure.retry_after or 0.0, 0.0)), LONGEST_ASKED)
     if known is not None and now < known.until:

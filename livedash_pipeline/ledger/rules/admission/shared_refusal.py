@@ -1,4 +1,4 @@
-"""Whether one cause refused nearly every line of a batch: then the model or its parameters are at fault, and no request is.
+"""Finds the one cause that refused nearly every line of a batch: the model or its parameters are at fault then, not the requests.
 
 Add a code or words by which services blame a request for what it holds. What a hold is and how long it lasts is in
 `ledger.rules.admission.admission`.
@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from livedash_pipeline.ledger.rules.admission.model_parameters import MAXIMUM_NAMES
 
 LEAST_LINES = 20
-"""Of fewer lines, a refusal of all may be chance."""
+"""With fewer lines, a refusal of all of them may be chance."""
 
 LEAST_SHARE = 0.95
 
-# What differs between messages about one cause: figures, and ids of calls or answers.
+# Messages about one cause differ in figures, and in ids of calls or answers.
 _VARIABLE = re.compile(r"\b(?:req|chatcmpl|resp|batch_req|org|proj)[-_][0-9A-Za-z_-]+|[0-9]+")
 _MESSAGE_LENGTH = 200
-# What one conversation is refused for, though many of a batch may be alike: their length and what is said in them.
+# Services refuse a conversation for its length and its content, even where many conversations of a batch are alike.
 _BLAMES_REQUEST = frozenset(
     {
         "context_length_exceeded",
@@ -61,10 +61,10 @@ class Refusals:
 
 
 def shared_refusal(requests: int, refused: Iterable[Refused]) -> Refusals | None:
-    """The cause that refused nearly all of so many requests; None where there are too few of them, or several causes.
+    """Returns the cause that refused nearly all of so many requests; None where they are too few, or the causes several.
 
-    A cause is the service's code and its message, which names the parameter, without what differs from line to line. What
-    blames a request is no cause.
+    A cause is the service's code and its message, which names the parameter, without what differs from line to line. A refusal
+    that blames the request itself is not a cause.
     """
     groups: defaultdict[tuple[str | None, str], list[Refused]] = defaultdict(list)
     for each in (each for each in refused if not _blames_request(each)):
@@ -88,7 +88,7 @@ def _blames_request(refused: Refused) -> bool:
 
 
 def describe_shared(refusals: Refusals, requests: int, model: str) -> str:
-    """The cause and its remedy, for the hold."""
+    """Describes the cause and its remedy, for the hold."""
     service = f" ({refusals.message[:_MESSAGE_LENGTH]})" if refusals.message else ""
     return (
         f"{refusals.lines} of {requests} lines of a batch were refused for one cause{service}. Their requests wait. Set what "

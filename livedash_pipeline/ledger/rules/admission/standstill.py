@@ -1,7 +1,7 @@
-"""Why a batch does not move on, in one sentence, judged by its row alone.
+"""Says in one sentence why a batch does not move on, judged by its row alone.
 
-Add a reason where a batch can wait for something that its status does not tell. What is done about it is decided by recovery,
-polls and settlement, never here.
+Add a reason where a batch can wait for something that its status does not tell. Recovery, polls and settlement decide what to do
+about it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class BatchSituation:
 
 
 def why_it_stands_still(batch: BatchSituation, *, endpoint: str | None, now: datetime) -> str | None:
-    """One sentence; None for a batch that somebody is at work on, or that is over.
+    """Returns one sentence; None for a batch that a process is working on, or that is over.
 
     Args:
         batch: What its row says.

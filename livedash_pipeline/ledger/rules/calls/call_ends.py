@@ -1,8 +1,8 @@
-"""How a single call ended, from the service's answer or from its failure, in the ledger's outcomes.
+"""Turns the service's answer to a single call, or the call's failure, into an outcome of the ledger.
 
-A call is written down before it is made. Whatever was not refused for certain may have been charged: it counts as
-`artifact_unavailable`, its reserved money stays spent, and whoever asks again buys a second time. Add a way in which calls end
-here; what an asker does next is its own business.
+A call is written down before it is made. A call that was not definitely refused may have been charged: it counts as
+`artifact_unavailable`, its reserved money stays spent, and asking again buys a second time. Add a way in which calls end here;
+the caller decides what to do next.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ NOT_CONNECTED = "not_connected"
 """There was no connection, so that nothing was sent."""
 
 TOO_LATE = "not_sent"
-"""Whoever was to make the call came to it when somebody else may have been asking already."""
+"""The worker reached the call so late that another worker may have made it already."""
 
 LOST = "worker_lost"
-"""Whoever made the call ended before writing what came of it."""
+"""The worker that made the call ended before it wrote the result."""
 
-# How OpenAI says that one request alone is larger than a minute's tokens: it never fits, however long one waits.
+# OpenAI's words for a request that alone exceeds a minute's tokens: it never fits, however long one waits.
 _TOO_LARGE = "request too large"
 _HOLDS = frozenset(
     {
@@ -46,14 +46,14 @@ _HOLDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """What a call came to.
+    """How a call ended.
 
     Attributes:
-        outcome: In the ledger's words.
-        content: The answer's text, or what was unusable of it.
-        error_code: Why there is none that can be used.
+        outcome: The ledger's outcome.
+        content: The text of the answer, usable or not.
+        error_code: Why there is no usable answer.
         error_message: The service's words.
-        failure: What the call failed with; None where it was answered.
+        failure: The failure of the call; None where it was answered.
     """
 
     outcome: Outcome
@@ -75,7 +75,7 @@ class CallEnd:
 
     @property
     def may_be_its_own(self) -> bool:
-        """Whether a refusal that holds every call may be about this one: gateways answer a flagged input with 403 as well."""
+        """Whether a refusal that holds every call may concern this call alone: gateways also answer a flagged input with 403."""
         return self.failure is not None and self.failure.kind is FailureKind.FORBIDDEN
 
     @property
@@ -85,7 +85,7 @@ class CallEnd:
 
     @property
     def is_free(self) -> bool:
-        """Whether it says nothing of this call: the service asked for fewer, or there was no connection."""
+        """Whether this call does not count as a try: the service asked for fewer calls, or there was no connection."""
         return self.paused or self.error_code in (NOT_CONNECTED, TOO_LATE)
 
 
@@ -104,7 +104,7 @@ NOT_SENT = CallEnd(
 
 
 def end_of_answer(body: Mapping[str, Any], remote_request_id: str | None) -> CallEnd:
-    """The end of a call that the service answered with success; such an answer is paid for, whatever it is worth."""
+    """Returns the end of a call that the service answered with success; the answer is paid for even if it is useless."""
     answer = read_answer(body)
     parsed = answer.outcome is Outcome.PARSED
     return CallEnd(
@@ -121,9 +121,9 @@ def end_of_answer(body: Mapping[str, Any], remote_request_id: str | None) -> Cal
 
 
 def end_of_failure(failure: ApiFailure) -> CallEnd:
-    """The end of a call that failed: refused for certain, to be tried again, or nobody knows.
+    """Returns the end of a failed call: definitely refused, to be tried again, or unknown.
 
-    429 and 503 come instead of an answer and are not charged. Any other failure of the service may have come after it ran.
+    The service sends 429 and 503 instead of an answer and charges nothing. After any other failure the model may have run.
     """
     outcome = _outcome(failure)
     unknown = outcome is Outcome.ARTIFACT_UNAVAILABLE

@@ -1,1 +1,1 @@
-"""What is believed of a batch whose create has no known outcome, and of its twins."""
+"""Decisions about a batch whose create has no known outcome, and about its twins."""

@@ -1,7 +1,7 @@
 """What a service's listing and look-ups prove of batches of ours, and what they do not.
 
-A claim of an outsider counts only together with others: a batch is known by the name of its create or by its input file, absence
-is believed only of a listing that shows other batches of ours where it must. Nothing here asks; steps do.
+No single statement of a service is a proof. A batch is recognised by the name of its create or by its input file. A batch counts
+as absent only if the listing that omits it shows other batches of ours where it must. Steps make the calls; nothing here does.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from livedash_pipeline.ledger.rules.service.listing import Listing
 from livedash_pipeline.ledger.rules.service.remote import RemoteBatch
 
 OLDEST_WITNESS = timedelta(days=3)
-"""Older batches of ours are no witnesses: services forget, and listings become long."""
+"""Batches of ours that are older do not serve as witnesses: services forget, and listings become long."""
 
 
 class PurchaseGuard(StrEnum):
-    """How sure it is that a batch is not bought twice; the words of the vendors' reference, as far as they are in use."""
+    """How reliably a batch is kept from being bought twice, in the terms of the vendors' reference that are in use here."""
 
     TAG_FENCE = "tag_fence"
     TAG = "tag"
@@ -33,15 +33,15 @@ GUARD_WORDS = {
 
 @dataclass(frozen=True)
 class Tag:
-    """By what one create of ours is recognised: the name that it carries and the file that it was made of."""
+    """The two marks of one create of ours: the name that it carries and the file that it was made of."""
 
     nonce: str | None
     input_file_id: str | None
 
     def is_on(self, remote: RemoteBatch) -> bool:
-        """Whether a batch was made by this create; one of the two marks is enough, since gateways lose or rename the other.
+        """Whether a batch was made by this create; one mark is enough, since gateways lose or rename the other.
 
-        A batch that names another create is none, whatever its file: the name cannot be guessed.
+        A batch that names another create was not made by this one, whatever its file: nobody can guess the name.
         """
         if self.nonce is not None and remote.our_nonce is not None:
             return remote.our_nonce == self.nonce
@@ -50,7 +50,7 @@ class Tag:
 
 @dataclass(frozen=True)
 class OwnBatch:
-    """A batch of ours that the service has, made with the key that looks. `made_at` is of the database's clock."""
+    """A batch of ours that the service has, made with the key that looks. `made_at` is a time of the database's clock."""
 
     remote_batch_id: str
     tag: Tag
@@ -59,7 +59,7 @@ class OwnBatch:
 
 
 class Proof(StrEnum):
-    """What a look proves about a batch that it does not show."""
+    """The conclusion from a look that does not show a batch."""
 
     ABSENT = "absent"
     NO_WITNESS = "no_witness"
@@ -68,7 +68,7 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True)
 class Absence:
-    """A verdict, and why, as the end of a sentence about the listing."""
+    """A conclusion with its reason, which completes a sentence that begins with the listing."""
 
     proof: Proof
     reason: str = ""
@@ -76,14 +76,19 @@ class Absence:
 
 @dataclass(frozen=True)
 class Witnesses:
-    """Batches of ours around a create: the first few made after it began and the newest probe, and the newest made before it."""
+    """Batches of ours around a create.
+
+    Attributes:
+        later: The first few that were made after it began, and the newest probe.
+        earlier: The newest that were made before it.
+    """
 
     later: Sequence[OwnBatch] = ()
     earlier: Sequence[OwnBatch] = ()
 
 
 def shown_as(listing: Listing, own: OwnBatch) -> RemoteBatch | None:
-    """How a listing shows a batch of ours, under its id or, by its marks, under another one."""
+    """Returns the listed batch that is this one of ours: by its id, or by its marks under another id; None if it is not shown."""
     by_id = listing.with_id(own.remote_batch_id)
     if by_id is not None:
         return by_id
@@ -91,24 +96,24 @@ def shown_as(listing: Listing, own: OwnBatch) -> RemoteBatch | None:
 
 
 def hidden(listing: Listing, witnesses: Witnesses, *, settled_before: datetime) -> list[OwnBatch]:
-    """Batches of ours that a listing must show and does not: if the service knows one of them, the listing is no proof.
+    """Returns batches of ours that a listing must show but omits: if the service knows one of them, the listing proves nothing.
 
     Args:
         listing: What was read.
         witnesses: Batches around the create in question.
-        settled_before: What was made later may not be shown yet.
+        settled_before: The listing may not show yet what was made later.
     """
     due = [own for own in witnesses.later if own.made_at <= settled_before]
     return [own for own in (*due, *witnesses.earlier[:1]) if shown_as(listing, own) is None]
 
 
 def nameless(listing: Listing, witnesses: Witnesses, *, since: datetime) -> RemoteBatch | None:
-    """A batch that could be the one in question, since the listing shows neither whose it is nor what it was made of.
+    """Returns a listed batch that could be the one in question, since it shows neither its owner nor its input file.
 
     Args:
         listing: What was read.
         witnesses: Batches of ours that are known by their ids.
-        since: When the input file in question was made, by the service's clock; older batches are none of it.
+        since: When the input file in question was made, by the service's clock; an older batch cannot be made of it.
     """
     known = {own.remote_batch_id for own in (*witnesses.later, *witnesses.earlier)}
     for remote in listing.batches:
@@ -126,7 +131,7 @@ def judge_absence(
     candidate: RemoteBatch | None = None,
     note: str = "",
 ) -> Absence:
-    """What a look that did not find a batch proves of it.
+    """Decides what follows from a look that did not find a batch.
 
     Args:
         listing: What was read, back to the earlier witnesses.
@@ -148,8 +153,8 @@ def judge_absence(
             Proof.CONTRADICTED,
             f"shows batch {candidate.id} without an input file and without a name, so that it may be this one",
         )
-    # A stale listing shows what was made before the create and not what came after; one that is cut off after its newest
-    # batches shows the later ones and not what lies before them.
+    # A stale listing shows batches from before the create and none from after it; a listing that is cut off after its newest
+    # batches shows the later ones and none from before. So a batch from each side has to be there.
     later = next(filter(None, (shown_as(listing, own) for own in witnesses.later)), None)
     earlier = next(filter(None, (shown_as(listing, own) for own in witnesses.earlier)), None)
     if later is None or (witnesses.earlier and earlier is None):

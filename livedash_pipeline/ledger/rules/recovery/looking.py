@@ -1,7 +1,7 @@
-"""Which open batches a poll asks for one by one, beside reading the listing.
+"""Chooses the open batches that a poll looks up one by one, beside reading the listing.
 
-Some services move a batch on only when it is asked for, and some listings stand still; asking for each batch at every poll would
-be a thousand calls. What was asked is written by `ledger.steps.results.poll`.
+Some services move a batch on only when somebody looks it up, and some listings stand still; looking every batch up at every poll
+would take a thousand calls. `ledger.steps.results.poll` makes the calls and notes them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from livedash_pipeline.ledger.rules.service.batch_words import is_known
 from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, local_status
 
 UNCHANGED_FOR = timedelta(minutes=5)
-"""A batch of which the listing has shown nothing new for so long is asked for by its id."""
+"""A poll looks a batch up by its id once the listing has shown nothing new of it for so long."""
 
 MOST_UNCHANGED = 5
-"""So many of them a poll: with 1,000 open batches, ten pages and these are fifteen calls."""
+"""Such look-ups per poll: with 1,000 open batches, ten pages and these are fifteen calls."""
 
 
 class Polled(Protocol):
@@ -50,14 +50,14 @@ def to_ask(
     listing_lags: bool,
     rotation: int,
 ) -> list[UUID]:
-    """Batches to ask for by id, the most urgent first.
+    """Returns the batches to look up by id, the most urgent first.
 
     Args:
         waiting: Open batches, oldest first.
         listed: What the listing shows of them, by the service's id.
         now: The database's clock.
-        listing_lags: The endpoint's listing is known to lag behind, so that all of them are asked for.
-        rotation: Where to begin among those that the listing does not show, so that none is always last.
+        listing_lags: The endpoint's listing is known to lag behind, so that every batch is looked up.
+        rotation: Where to begin among the batches that the listing omits, so that none is always last.
     """
     hinted = [batch for batch in waiting if batch.hinted]
     doubtful = [batch for batch in waiting if is_doubtful(listed.get(batch.remote_batch_id))]
@@ -76,17 +76,17 @@ def _rotated(batches: Sequence[Polled], rotation: int) -> list[Polled]:
 
 
 def is_doubtful(remote: RemoteBatch | None) -> bool:
-    """Whether a listing shows an end in a word that nobody knows, which is looked into before it is believed."""
+    """Whether a listing shows an end in an unknown word; a look-up has to confirm it."""
     return remote is not None and not is_known(remote.status) and local_status(remote) in ENDED_BATCHES
 
 
 def has_moved(listed: RemoteBatch, before: BatchStatus) -> bool:
-    """Whether a listing shows a batch further on than its row was."""
+    """Whether the listed state of a batch is beyond the state in its row."""
     return local_status(listed) in BATCH_MOVES[before]
 
 
 def is_behind(listed: RemoteBatch, itself: RemoteBatch) -> bool:
-    """Whether a look-up shows a batch further on than the listing did."""
+    """Whether the state in a look-up is beyond the state in the listing."""
     before, after = local_status(listed), local_status(itself)
     if before is None or after is None or before in ENDED_BATCHES:
         return False

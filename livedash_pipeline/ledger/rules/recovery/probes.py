@@ -1,8 +1,7 @@
-"""Probes: batches that ask nothing of a model and cost nothing, by which a service shows what it does.
+"""Probes: free batches that run no model and show how a service behaves.
 
-A listing probe is something that the listing must show. A fence probe is a create on a deleted input file: where that fails,
-deleting a file is a fence against a create that comes late. Add what a service may answer to a probe;
-`ledger.steps.recovery.probe` makes them.
+The listing must show a listing probe. A fence probe is a create on a deleted input file: if it fails, deleting a file is a fence
+against a create that comes late. Add an answer that a service may give to a probe; `ledger.steps.recovery.probe` makes them.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, RemoteErr
 
 _FILENAME = re.compile(r"livedash-probe-([0-9a-f]+)\.jsonl")
 PROBE_MODEL = "livedash-probe"
-"""No service has a model of this name, so that the one line of a probe cannot run."""
+"""No service has a model of this name, so the one line of a probe cannot run."""
 
 
 class ProbeKind(StrEnum):
-    """What a probe is to show."""
+    """The behaviour that a probe tests."""
 
     LISTING = "listing"
     FENCE = "fence"
 
 
 class ProbeOutcome(StrEnum):
-    """What it showed; `unknown` where it could not be made or its end says nothing."""
+    """The result of a probe; `unknown` where it could not be made or its end says nothing."""
 
     PROVEN = "proven"
     REFUTED = "refuted"
@@ -54,7 +53,7 @@ def probe_nonce(filename: str) -> str | None:
 
 
 def judge_refusal(kind: ProbeKind, failure: ApiFailure) -> tuple[ProbeOutcome, str]:
-    """What a refused create shows: a fence that holds, where it is the missing file that was refused."""
+    """Judges a refused create: the fence holds where the service refused the missing file."""
     about_file = failure.status in (400, 404, 422) and "file" in f"{failure.code} {failure.message}".lower()
     if kind is ProbeKind.FENCE and about_file and failure.kind is not FailureKind.MODEL_NOT_FOUND:
         return ProbeOutcome.PROVEN, "A create on a deleted input file is refused."
@@ -62,7 +61,7 @@ def judge_refusal(kind: ProbeKind, failure: ApiFailure) -> tuple[ProbeOutcome, s
 
 
 def judge_fence(remote: RemoteBatch) -> tuple[ProbeOutcome, str] | None:
-    """What a batch on a deleted file shows by its end; None while it has not ended."""
+    """Judges a fence probe by its end; None while it has not ended."""
     end = remote_end(remote)
     if end is None:
         return None

@@ -1,8 +1,8 @@
-"""What to do with a batch whose submitter is gone: decided from its row and from what the service shows.
+"""Decides what to do with a batch whose submitter is gone, from its row and from what the service shows.
 
-Nothing may be bought twice: absence is believed only of a key that has seen the input file, only after the service has had time
-to show what it made, only of a listing that has proven itself, and only once the input file is deleted, so that a late create
-fails unbilled. What proves a listing is decided in `ledger.rules.recovery.evidence`.
+Nothing may be bought twice. A batch counts as absent only for a key that has seen the input file, only after the service has had
+time to show what it made, only by a listing that has proven itself, and only once the input file is deleted, so that a late
+create fails unbilled. `ledger.rules.recovery.evidence` decides what proves a listing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class UnfinishedBatch:
-    """What recovery needs to know of a row without an id of the service. Times are of the database's clock."""
+    """The part of a row without an id of the service that recovery needs. Times are of the database's clock."""
 
     create_started_at: datetime | None
     cancel_requested_at: datetime | None
@@ -54,14 +54,14 @@ class RecoveryClock:
 
 
 def first_step(batch: UnfinishedBatch) -> Step:
-    """What can be said without asking the service."""
+    """Returns the step that follows from the row alone; LOOK where the service has to be asked."""
     if batch.create_started_at is not None:
         return Step.LOOK
     return Step.CANCEL if batch.cancel_requested_at is not None else Step.RESUME
 
 
 def choose_ours(listed: Sequence[RemoteBatch], tag: Tag) -> list[RemoteBatch]:
-    """Remote batches of one create, the one to adopt first: with results, else the furthest on, else the oldest."""
+    """Returns the listed batches of one create in the order of adoption: with results, then the furthest on, then the oldest."""
     return sorted((remote for remote in listed if tag.is_on(remote)), key=_worth)
 
 
@@ -73,7 +73,7 @@ _PROGRESS = {
     BatchStatus.CANCELLED: 5,
     BatchStatus.FAILED: 6,
 }
-# `cancelling`, or a word that is not known: alive, but on its way out.
+# `cancelling`, or an unknown word: alive, but about to end.
 _UNKNOWN_PROGRESS = 4
 
 
@@ -95,15 +95,15 @@ def next_step(
     now: datetime,
     clock: RecoveryClock,
 ) -> Step:
-    """What follows from a look at the service.
+    """Returns the step that follows from a look at the service.
 
     Args:
         batch: The row.
         found: The listing shows a batch on the row's current input file.
         file_visible: The service answers 200 for the input file with this key.
-        same_project: The key that was used for both is the one that deleted the input file, or sees what that one made.
-        absence: What the listing proves by not showing the batch; a person's word stands for a proof.
-        now: The database's clock before the look began: what shows while it lasts may be missed by it.
+        same_project: The key of this look deleted the input file, or sees what the key that did has made.
+        absence: What the listing proves by not showing the batch; a person's word replaces a proof.
+        now: The database's clock before the look began: a batch that shows up during the look may be missed by it.
         clock: Deadline and lag.
     """
     if found:
@@ -129,7 +129,7 @@ def next_step(
 
 
 def overdue_at(create_started_at: datetime, clock: RecoveryClock) -> datetime:
-    """When a create has either been shown or never will be, as far as time alone can tell."""
+    """Returns the moment by which the service shows a create, if it took effect at all, as far as time alone can tell."""
     return create_started_at + clock.deadline + clock.lag
 
 
@@ -139,19 +139,19 @@ _OF_ONE_BATCH = frozenset(
 
 
 def concerns_one_batch(failure: ApiFailure) -> bool:
-    """Whether a failed look-up says nothing of the key, the network or the endpoint: other batches can still be recovered."""
+    """Whether a failed look-up concerns this batch and neither key, network nor endpoint: recovery goes on with the others."""
     return failure.kind in _OF_ONE_BATCH
 
 
 def _doubt(batch: UnfinishedBatch, absence: Absence) -> Step | None:
-    """What keeps absence from being believed; None where it is."""
+    """Returns the step for an absence that is not proven; None where it is."""
     if batch.absence_believed_at is not None or absence.proof is Proof.ABSENT:
         return None
     return Step.PROBE if absence.proof is Proof.NO_WITNESS else Step.UNPROVEN
 
 
 def look_again_at(batch: UnfinishedBatch, *, now: datetime, clock: RecoveryClock) -> datetime:
-    """When a waiting recovery is worth another look."""
+    """Returns when the next look at a waiting batch makes sense."""
     if batch.input_deleted_at is not None:
         return batch.input_deleted_at + clock.lag
     if batch.create_started_at is not None and batch.input_delete_requested_at is None:

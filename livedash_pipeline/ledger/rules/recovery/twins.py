@@ -1,7 +1,7 @@
-"""Whether a listed batch is surplus, the same batch under another id, or nothing that can be told.
+"""Decides whether a listed batch is surplus, the same batch under another id, or unclear.
 
-A wrong verdict cancels what was paid for, so surplus needs three looks that agree: the listing, the batch itself, and the batch
-that its row names. What is surplus is cancelled in `ledger.steps.recovery.surplus`.
+A wrong verdict cancels a batch that was paid for, so three looks have to agree before a batch is surplus: the listing, the batch
+itself, and the batch that its row names. `ledger.steps.recovery.surplus` cancels surplus.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from livedash_pipeline.ledger.rules.service.remote import RemoteBatch
 
 
 class Verdict(StrEnum):
-    """What a listed batch with our mark is."""
+    """The verdict on a listed batch with our mark."""
 
-    OURS = "ours"  # the one that its row names, or recovery's to adopt
-    ALIAS = "alias"  # the one that its row names, under another id
-    MOVED = "moved"  # the one that its row tracked, which is known under this id only by now
+    OURS = "ours"  # the batch that its row names, or one that recovery will adopt
+    ALIAS = "alias"  # the batch that its row names, under another id
+    MOVED = "moved"  # the batch that its row tracked; the service knows it under this id only by now
     SURPLUS = "surplus"
     UNCLEAR = "unclear"  # nothing is done to it
 
@@ -34,9 +34,9 @@ class NamedRow:
         model: Of its requests.
         remote_batch_id: The batch at the service that it tracks; None where it has none, or where that one has vanished.
         listed_batch_id: The id under which the listing shows that one, where it is another.
-        is_lost: The service did not know the tracked id when it was last asked for it.
-        tag: By what its present create is recognised.
-        is_closed: Nobody waits for a batch of it any more.
+        is_lost: The service did not know the tracked id at the last look-up.
+        tag: The marks of its present create.
+        is_closed: The row waits for no batch any more.
     """
 
     id: UUID
@@ -51,13 +51,13 @@ class NamedRow:
 def first_sight(
     remote: RemoteBatch, row: NamedRow | None, tracked: Collection[str], listed_ids: Collection[str] = ()
 ) -> Verdict | None:
-    """What can be told without asking; None where the batch has to be looked at.
+    """Returns the verdict that needs no look-up; None where the batch has to be looked up.
 
     Args:
         remote: As it is listed, with our mark.
         row: The row that it names; None if there is none.
-        tracked: All ids of the service that any row names, under which the listing may show them.
-        listed_ids: All ids of the listing: one that shows a batch and what was taken for its other id shows two batches.
+        tracked: All ids of the service that any row names, and those under which the listing may show them.
+        listed_ids: All ids of the listing: one that shows a batch beside its supposed other id shows two batches.
     """
     if row is None:
         return Verdict.UNCLEAR
@@ -71,20 +71,20 @@ def first_sight(
         return None
     if row.tag.is_on(remote):
         return Verdict.OURS
-    # Without the name of its create it may be the one that recovery looks for, in a listing that renames files.
+    # Without the name of its create it may be the batch that recovery looks for, since some listings rename files.
     return None if remote.our_nonce is not None else Verdict.UNCLEAR
 
 
 @dataclass(frozen=True)
 class Looks:
-    """What the service answered for a batch that may be surplus.
+    """The service's answers about a batch that may be surplus.
 
     Attributes:
-        listed: As the listing shows it.
-        itself: As a look-up by that id shows it; None if the service does not know it.
-        tracked: As a look-up of the id that its row tracks shows that one; None if unknown, or if the row tracks none.
-        both_listed: The same listing shows the tracked one as well, under its id or under one by which a look-up finds it.
-        is_whole: That listing is sound and was read so far back that it would show the tracked id.
+        listed: The batch as the listing shows it.
+        itself: The batch as a look-up by the listed id shows it; None if the service does not know that id.
+        tracked: The batch that its row tracks, as a look-up shows it; None if it is unknown, or if the row tracks none.
+        both_listed: The same listing also shows the tracked batch, under its id or under one by which a look-up finds it.
+        is_whole: The listing is sound and was read so far back that it would show the tracked id.
     """
 
     listed: RemoteBatch
@@ -95,10 +95,10 @@ class Looks:
 
 
 def judge_twin(looks: Looks, row: NamedRow, tracked: Collection[str]) -> Verdict:
-    """The verdict after a look at both batches.
+    """Returns the verdict after a look-up of both batches.
 
-    The same batch under two ids carries the name of one create and is listed once. A proxy that repeats a create makes two
-    batches with one name, which are listed both.
+    One batch under two ids carries the name of one create and is listed once. A proxy that repeats a create makes two batches
+    with one name, and the listing shows both.
     """
     if row.remote_batch_id is None:
         return _without_rival(looks, row, tracked)
@@ -117,14 +117,14 @@ def judge_twin(looks: Looks, row: NamedRow, tracked: Collection[str]) -> Verdict
 
 
 def _judge_successor(looks: Looks, row: NamedRow) -> Verdict:
-    """Of a row whose batch is not known under its id any more: the one that carries the name of its create is that batch."""
+    """Judges for a row whose id the service no longer knows: a batch that carries the name of its create is the tracked one."""
     itself = looks.itself
     named = itself is not None and row.tag.nonce is not None and itself.our_nonce == row.tag.nonce
     return Verdict.MOVED if named and not looks.both_listed else Verdict.UNCLEAR
 
 
 def _without_rival(looks: Looks, row: NamedRow, tracked: Collection[str]) -> Verdict:
-    """Of a row that tracks no batch: its create was given up, or the batch is of an earlier create."""
+    """Judges for a row that tracks no batch: its create was given up, or the batch is of an earlier create."""
     itself = looks.itself
     if itself is None or itself.id in tracked or not _agree(looks.listed, itself):
         return Verdict.UNCLEAR
@@ -132,9 +132,9 @@ def _without_rival(looks: Looks, row: NamedRow, tracked: Collection[str]) -> Ver
 
 
 def _agree(listed: RemoteBatch, itself: RemoteBatch) -> bool:
-    """Whether listing and look-up speak of one batch: both carry the mark of one row and one create.
+    """Whether listing and look-up show one batch: both carry the mark of one row and one create.
 
-    Where either of them leaves the marks out, both show one input file.
+    Where either omits the marks, both have to show one input file.
     """
     marks = [(remote.our_batch_id, remote.our_nonce) for remote in (listed, itself)]
     if (None, None) in marks and listed.input_file_id:

@@ -1,7 +1,7 @@
-"""What the body of an answered request holds: text, refusal, and why the model stopped, for both of the service's APIs.
+"""Reads the body of an answer: text, refusal, and why the model stopped, for both of the service's APIs.
 
-Add a shape of body here. Where in a line the body stands is found in `ledger.rules.results.line_bodies`; statuses, errors and
-everything around it stand in `ledger.rules.results.result_lines`.
+Add a shape of body here. `ledger.rules.results.line_bodies` finds the body in a line; `ledger.rules.results.result_lines` reads
+statuses, errors and everything else around it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ IN_CALL = "answer_in_call"
 IN_REASONING = "answer_in_reasoning"
 UNUSUAL_BODY = "unusual_body"
 
-# Why an answer ended, in the words of chat completions, from those of /v1/responses and of models behind gateways.
+# Maps the words of /v1/responses and of models behind gateways for the end of an answer to those of chat completions.
 _STOP_WORDS = {
     "max_output_tokens": "length",
     "max_tokens": "length",
@@ -31,12 +31,12 @@ _THOUGHTS = frozenset({"reasoning", "thinking", "reasoning_text", "summary_text"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A body read.
+    """What a body holds.
 
     Attributes:
         outcome: `parsed` if there is text to judge, else why there is none that counts.
         content: The assistant's text, or its refusal where it refused.
-        finish_reason: In the words of chat completions where they have one.
+        finish_reason: In the words of chat completions, or as sent where these have none.
         flags: Where the text was found, if not in the message's content: `answer_in_call`, `answer_in_reasoning`,
             `unusual_body`.
     """
@@ -65,9 +65,9 @@ def is_message(body: Mapping[str, Any]) -> bool:
 
 
 def read_answer(body: Mapping[str, Any]) -> Answer:
-    """The answer in the body of a chat completion or of a response, or in a message by itself; never raises.
+    """Reads the answer in the body of a chat completion or of a response, or in a bare message; never raises.
 
-    A body with neither is `invalid_output`: it was charged, and there is nothing in it.
+    A body with none of these is `invalid_output`: it was charged, and there is nothing in it.
     """
     if isinstance(body.get("output"), list | dict):
         return _judge(_read_response_object(body), _stop_reason(body))
@@ -95,7 +95,7 @@ def _judge(found: _Found, finish_reason: str | None) -> Answer:
 
 
 def _choice(choices: object) -> tuple[Mapping[str, Any], bool]:
-    """The first choice, and whether it stands elsewhere than in a list: some servers write one object, by itself or by number."""
+    """The first choice, and whether it stands outside a list: some servers write one object, by itself or under a number."""
     if isinstance(choices, list):
         return (choices[0] if choices and isinstance(choices[0], dict) else {}), False
     if not isinstance(choices, dict):
@@ -126,7 +126,7 @@ def _read_message(message: Mapping[str, Any]) -> _Found:
 
 
 def _aside(message: Mapping[str, Any], content: str) -> _Found:
-    """The answer of a message without content: the arguments of its one call, else what it is said to have thought."""
+    """The answer of a message without content: the arguments of its one call, else its reasoning."""
     calls = message.get("tool_calls")
     called = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
     called.append(message.get("function_call"))
@@ -138,7 +138,7 @@ def _aside(message: Mapping[str, Any], content: str) -> _Found:
 
 
 def _one_text(values: Iterable[object]) -> str:
-    """The text that all of them give; "" where they give none, or different ones: nobody could choose."""
+    """The one text that all values give; "" where they give none, or different ones."""
     texts = {text for value in values if (text := _json_text(value)).strip()}
     return texts.pop() if len(texts) == 1 else ""
 
@@ -163,7 +163,7 @@ def as_json(value: object) -> str | None:
 
 
 def _read_response_object(body: Mapping[str, Any]) -> _Found:
-    """Messages of the output list; reasoning and tool calls stand between them and count only where there is no message."""
+    """Reads the messages of the output list; reasoning and tool calls count only where there is no message."""
     output = body["output"]
     unusual = isinstance(output, dict)
     items = [item for item in ([output] if unusual else output) if isinstance(item, dict)]
@@ -187,7 +187,7 @@ def _stop_reason(body: Mapping[str, Any]) -> str | None:
     if status != "incomplete":
         return "stop" if status == "completed" else status
     details = body.get("incomplete_details")
-    # Incomplete without a reason: cut off, as far as anybody can tell.
+    # Incomplete without a reason: most likely cut off.
     return (_stop_word(details.get("reason")) if isinstance(details, dict) else None) or "length"
 
 

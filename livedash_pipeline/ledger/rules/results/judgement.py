@@ -1,7 +1,7 @@
-"""Turns a line of a result file into the final outcome of its request, and into what is stored of it.
+"""Turns a line of a result file into the final outcome of its request, and chooses what is stored of it.
 
-`ledger.rules.results.result_lines` says what kind of line it is, and the kind of request whether an answer is usable; here the
-two meet. Applying outcomes to rows is `ledger.store.results.settlement`.
+`ledger.rules.results.result_lines` says what kind of line it is, and the kind of request whether its answer is usable; this
+module combines the two. `ledger.store.results.settlement` applies outcomes to rows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from livedash_pipeline.ledger.rules.service.remote import RemoteError
 
 @dataclass(frozen=True)
 class JudgedLine:
-    """The outcome of one line; `parsed_answer` is JSON as the kind of request reads it, `raw_answer` what was unusable."""
+    """The outcome of one line; `parsed_answer` is JSON as the kind of request reads it, `raw_answer` an unusable answer."""
 
     outcome: Outcome
     error_code: str | None
@@ -35,9 +35,9 @@ class JudgedLine:
 
     @property
     def precedence(self) -> int:
-        """Of several lines about a request the one with the highest counts, of equals the first.
+        """The line with the highest number counts where several are about one request, the first of equal ones.
 
-        What was paid for comes before what was not, and of that what can be used before what can be read.
+        Paid lines come before unpaid ones; among them usable answers come first, then readable ones.
         """
         if self.outcome not in PAID_OUTCOMES:
             return 0
@@ -45,25 +45,25 @@ class JudgedLine:
 
 
 def is_success(line: ResultLine, judged: JudgedLine) -> bool:
-    """Whether the service counts a line as completed: by its status, or, without one, since it holds a paid answer."""
+    """Whether the service counts the line as completed: by its status or, without one, because it holds a paid answer."""
     if line.http_status is None:
         return judged.outcome in PAID_OUTCOMES and not line.unreadable
     return 200 <= line.http_status < 300
 
 
 def judge_line(line: ResultLine, subject_id: str, read_answer: AnswerReader) -> JudgedLine | None:
-    """The final outcome of a line about a subject; None for a line that cannot be read."""
+    """Returns the final outcome of a line about a subject; None for an unreadable line."""
     if line.outcome is None:
         return None
     text = line.raw if line.content is None else line.content
     raw, message = storable(text), storable(line.error_message)
     if line.outcome is Outcome.TRANSIENT:
-        # Kept only where nothing says how the request ended; by its subject's id an answer in it is certain.
+        # Kept only where nothing says how the request ended; the subject's id proves that an answer in it belongs to the request.
         raw = None
     if _may_hold_answer(line):
         answer = read_answer(text or "", subject_id)
         if isinstance(answer, UsableAnswer):
-            # An answer that stands where no text of it was expected.
+            # The answer stands in an unexpected place.
             place = () if line.content else (answer_bodies.UNUSUAL_BODY,)
             return _parsed(answer, line.flags + place)
         if line.outcome is Outcome.PARSED:
@@ -83,7 +83,7 @@ def _parsed(answer: UsableAnswer, flags: tuple[str, ...]) -> JudgedLine:
 
 
 def judge_kept(text: str, subject_id: str, read_answer: AnswerReader) -> UsableAnswer | UnusableAnswer:
-    """The verdict of the present reader on a kept raw answer: the text of one, or the body of a line without text."""
+    """Returns the present reader's verdict on a kept raw answer: its text, or the body of a line without text."""
     for document in objects_on(text.encode("utf-8", errors="replace")):
         body = answer_bodies.read_answer(find_body({"response": {"body": document}}).body)
         found = read_answer(body.content or "", subject_id)
@@ -92,13 +92,13 @@ def judge_kept(text: str, subject_id: str, read_answer: AnswerReader) -> UsableA
     return read_answer(text, subject_id)
 
 
-# Our word for a batch that the service does not have any more; what it had bought, if anything, nobody can tell.
+# Our word for a batch that the service no longer has; nobody can tell whether it bought anything.
 VANISHED = "batch_vanished"
 
 
 @dataclass(frozen=True)
 class Unanswered:
-    """What becomes of the requests of a batch that no line speaks of."""
+    """The outcome of those requests of a batch that no line is about."""
 
     outcome: Outcome
     error_code: str
@@ -108,15 +108,15 @@ class Unanswered:
 
 @dataclass(frozen=True)
 class BatchEnd:
-    """How a batch ended, as far as it matters to requests without a line.
+    """The end of a batch, as far as it concerns requests without a line.
 
     Attributes:
-        end: How it ended; None for a batch that the service never had.
+        end: The service's end; None for a batch that the service never had.
         has_output: Whether the service named an output file.
-        has_files: Whether it did, or gave an error file that holds a line.
-        gone: Which files can no longer be had (`output`, `error`).
+        has_files: Whether it named an output file, or an error file that holds a line.
+        gone: Which files no longer exist at the service (`output`, `error`).
         errors: What validation found.
-        reported_completed: Requests that the service says it answered; None if it says nothing.
+        reported_completed: How many requests the service says it answered; None if it says nothing.
         error_code: Our word for why it failed.
         error_message: The service's message.
     """
@@ -135,7 +135,7 @@ _ENDED_EARLY = {EndWord.EXPIRED: "batch_expired", EndWord.CANCELLED: "batch_canc
 
 
 def judge_unanswered(end: BatchEnd) -> Unanswered:
-    """The outcome of requests without a line, by how their batch ended: every id ends in one."""
+    """Returns the outcome of requests without a line, by the end of their batch: every id gets one outcome."""
     if end.error_code == VANISHED and not end.has_output:
         return Unanswered(Outcome.ARTIFACT_UNAVAILABLE, VANISHED, end.error_message)
     if end.gone:
@@ -152,7 +152,7 @@ def judge_unanswered(end: BatchEnd) -> Unanswered:
 
 
 def validation_verdict(errors: Sequence[RemoteError]) -> ValidationClass:
-    """The class that decides what becomes of a batch that failed at validation: the gravest of its entries."""
+    """Returns the gravest class among the entries of a failed validation; it decides what becomes of the batch."""
     classes = [classify_validation(error) for error in errors]
     order = (
         ValidationClass.BILLING,
@@ -174,5 +174,5 @@ def _judge_validation(end: BatchEnd) -> Unanswered:
 
 
 def month_of(moment: datetime) -> datetime:
-    """The first moment of the month that a spending cap counts."""
+    """Returns the first moment of the month over which a spending cap is counted."""
     return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)

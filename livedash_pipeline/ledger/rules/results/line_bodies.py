@@ -1,6 +1,6 @@
-"""Where in a line of a result file the body of the answer stands, and whether the line shows that a model has run.
+"""Finds the body of the answer in a line of a result file, and whether the line shows that a model has run.
 
-Add a place where a service puts the body. What a body holds is read in `ledger.rules.results.answer_bodies`.
+Add a place where a service puts the body. `ledger.rules.results.answer_bodies` reads the body.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from livedash_pipeline.ledger.rules.results.answer_bodies import as_json, is_com
 UNUSUAL_LINE = "unusual_line"
 
 _NOTHING: Mapping[str, Any] = {}
-# Words under which services and gateways nest the answer once more.
+# Keys under which services and gateways nest the answer once more.
 _NESTED = ("body", "response", "result", "data", "message")
 _DEPTH = 3
 _USAGE = ("usage", "usageMetadata")
@@ -30,8 +30,8 @@ class LineBody:
     Attributes:
         response: The line's `response`; empty where it has none.
         body: The answer's object, wherever it stands; the contract's `response.body` where there is no answer.
-        text: The body where it is text and no object.
-        usage: What the line says was used, wherever it says so.
+        text: The body where it is text instead of an object.
+        usage: The usage, wherever the line states it.
         unusual: The answer stands elsewhere than the contract says.
         ambiguous: Several answers stand in different places; none of them is taken.
     """
@@ -49,7 +49,7 @@ class LineBody:
         return self.usage.shows_work or self.ambiguous or bool(self.body.get("choices") or self.body.get("output"))
 
     def as_text(self, document: Mapping[str, Any]) -> str | None:
-        """What is kept of a paid line without an answer's text: its body, or all of it that says anything."""
+        """Returns what is kept of a paid line whose answer has no text: its body, else its response, else the whole line."""
         if self.text is not None:
             return self.text
         parts = () if self.ambiguous else (self.body, self.response)
@@ -57,7 +57,7 @@ class LineBody:
 
 
 def find_body(document: Mapping[str, Any]) -> LineBody:
-    """The parts of a line, whatever its shape; never raises."""
+    """Finds the parts of a line, whatever its shape; never raises."""
     response, said = _read_object(document.get("response"))
     body, text = _read_object(response.get("body"))
     text = text or said
@@ -72,7 +72,7 @@ def find_body(document: Mapping[str, Any]) -> LineBody:
 
 
 def _answers_in(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The different answers anywhere in a line; a message by itself counts only where no error stands beside it."""
+    """The different answers anywhere in a line; a bare message counts only without an error beside it."""
     completions = _distinct(found for found in _nested(document) if is_completion(found))
     if completions or any(place.get("error") for place in _nested(document)):
         return completions
@@ -107,7 +107,7 @@ def _distinct(found: Iterator[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _read_object(value: object) -> tuple[Mapping[str, Any], str | None]:
-    """The value as an object, and the text of one that is none; some services send the object as JSON text."""
+    """The value as an object, or else as text; some services send the object as JSON text."""
     if isinstance(value, str):
         try:
             parsed = json.loads(value)

@@ -1,7 +1,7 @@
-"""What a fetched result file proves: bytes that no request of the batch can be told by are not believed, however often they come.
+"""Decides whether a fetched result file can be believed: bytes that identify no request of the batch never are.
 
-Add a sign by which a file gives itself away. Lines are read in `ledger.rules.results.result_lines`; how often what is merely
-incomplete has to be seen is in `ledger.rules.results.short_results`.
+Add a sign of a wrong file here. `ledger.rules.results.result_lines` reads lines; `ledger.rules.results.short_results` decides how
+often an incomplete file has to come before it is believed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass
 class FileEvidence:
-    """What is known of one fetched file; the counts are complete once all of its lines were read.
+    """Facts about one fetched file; the counts are complete once all of its lines were read.
 
     Attributes:
         name: `output` or `error`.
@@ -22,8 +22,8 @@ class FileEvidence:
         lines: Lines that are not blank.
         unreadable: Lines that are no JSON object.
         ours: Lines about requests of the batch.
-        needed: Whether its lines are the word about the requests: an error file beside the errors of a failed validation
-            often repeats those, and names no request.
+        needed: Whether its lines decide about requests: an error file beside the errors of a failed validation often only
+            repeats these and names no request.
     """
 
     name: str
@@ -43,7 +43,7 @@ class FileEvidence:
 
 
 def transfer_fault(file: FileEvidence) -> str | None:
-    """Why the bytes of a file are not believed, before a line is read; None where they may be."""
+    """Says why the bytes of a file are not believed, before a line is read; None where they may be."""
     if file.stated_bytes is not None and file.bytes != file.stated_bytes:
         return f"{file.bytes} bytes of the {file.name} file came, and the service states {file.stated_bytes}"
     if not file.ended:
@@ -54,10 +54,10 @@ def transfer_fault(file: FileEvidence) -> str | None:
 
 
 def content_fault(file: FileEvidence) -> str | None:
-    """Why the lines of a file are not believed; None where they may be. A file without lines is no fault of its own."""
+    """Says why the lines of a file are not believed; None where they may be. A file without lines is not a fault by itself."""
     if not file.needed:
         return None
-    # Damaged lines that name our requests, in bytes of the stated size, are what the service will ever serve.
+    # Damaged lines that name our requests, in bytes of the stated size, will not come any better.
     vouched = file.ours and file.stated_bytes is not None
     if file.lines and file.unreadable == file.lines and not vouched:
         return f"the {file.name} file holds no JSON lines"
@@ -69,5 +69,5 @@ def content_fault(file: FileEvidence) -> str | None:
 
 
 def is_sized(file: FileEvidence) -> bool:
-    """Whether the service's size vouches for the file: without it, a cut between two lines cannot be seen."""
+    """Whether the service states a size: without one, nobody sees that a file was cut between two lines."""
     return file.stated_bytes is not None

@@ -1,8 +1,8 @@
-"""Lines of the service's output and error files: cut at `\\n` bytes, read into values, given an outcome.
+"""Cuts the service's output and error files at `\\n` bytes, reads their lines into values, and gives each an outcome.
 
-Add what a line says around its body; where the body stands is found in `ledger.rules.results.line_bodies`, what it holds is
-read in `ledger.rules.results.answer_bodies`. Whether an answer fits the schema is judged in `analysis.rules.answer_reading`,
-what follows from an outcome in `base.rules.outcomes`; text is left as it came, lone surrogates and NUL included.
+Add what a line says around its body. `ledger.rules.results.line_bodies` finds the body, `ledger.rules.results.answer_bodies`
+reads it, `analysis.rules.answer_reading` judges whether an answer fits the schema, and `base.rules.outcomes` says what follows
+from an outcome. Text stays as it came, lone surrogates and NUL included.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from livedash_pipeline.ledger.rules.service.failures import BILLING_CODES, QUOTA
 from livedash_pipeline.ledger.rules.service.remote_values import MESSAGE_LENGTH
 
 UNREADABLE_LINE = "unreadable_line"
-"""The error code of a request whose line of the output file is no JSON."""
+"""The error code of a request whose line in the output file is not JSON."""
 
 _LONGEST_EMPTY = 20
 _NOT_RUN_CODES = frozenset({"batch_expired", "batch_cancelled"})
@@ -54,16 +54,16 @@ _REJECTING_CODES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ResultLine:
-    """What one line says about one request.
+    """The result of one request, as one line states it.
 
     Attributes:
-        custom_id: The id we submitted; None where the line has none, and then it belongs to no request.
+        custom_id: The id we submitted; None where the line has none, so that it belongs to no request.
         outcome: `parsed` is provisional: there is an answer, and its content is judged elsewhere. None only for
             an unreadable line.
         content: The assistant's text, or its refusal where it refused.
-        raw: What else there is of a line that ran and has no such text: its body as JSON. All of a line that says nothing
-            of how its request ended: an answer may stand anywhere in it.
-        flags: What was unusual about where the answer stands, and `usage_disagrees`.
+        raw: The body as JSON where a model ran but gave no such text. The whole line where it does not say how its request
+            ended, since an answer may stand anywhere in it.
+        flags: Names the unusual place where the answer stands, and `usage_disagrees`.
         error_code: The service's code, or its type where it gave no code.
         error_message: The service's message, cut to 500 characters.
         hold_code: QUOTA or BILLING when the account and not the request was at fault.
@@ -97,7 +97,7 @@ _UNREADABLE = ResultLine(unreadable=True)
 
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    r"""Lines of a byte stream without their line ends, blank and empty ones left out; holds one line at a time.
+    r"""Yields the lines of a byte stream without their line ends and without blank ones; holds one line at a time.
 
     Cuts at the byte `\n` only: `splitlines` also cuts at U+2028, U+2029 and U+0085, which may stand unescaped inside
     JSON strings.
@@ -123,12 +123,12 @@ def last_line_parses(tail: bytes) -> bool:
 
 
 def read_result_lines(line: bytes, known: Container[UUID] = ()) -> list[ResultLine]:
-    """What the results on one line say, one of them as a rule; never raises.
+    """Reads the results on one line, as a rule one; never raises.
 
     Args:
         line: One line, whatever it holds. Some writers lose line ends, so that several objects follow each other, or write
             them as one list.
-        known: Ids of requests; what cannot be read is about those that stand in it.
+        known: Ids of requests; an unreadable line is about those that stand in it.
     """
     found, rest = read_objects(line)
     read = [_read_document(document) for document in found]
@@ -138,7 +138,7 @@ def read_result_lines(line: bytes, known: Container[UUID] = ()) -> list[ResultLi
 
 
 def cut_line(custom_id: str, part: bytes) -> ResultLine:
-    """The result of a request whose line cannot be read: it may have run and been paid, so it is not bought again by itself."""
+    """Returns the result of a request with an unreadable line: it may have been paid for, so it is not bought again by itself."""
     return ResultLine(
         custom_id=custom_id,
         outcome=Outcome.INVALID_OUTPUT,
@@ -204,7 +204,7 @@ def _kept(
 
 
 def _error_of(document: Mapping[str, Any], found: LineBody) -> _Error:
-    """The error in the body, or in the response where a body would stand in it, else the line's own."""
+    """The error in the body, or in the response in the place of a body, else the line's own."""
     inner = _read_error(found.body.get("error") or found.response.get("error"))
     top = _read_error(document.get("error"))
     return inner if inner.names or top == _NO_ERROR else top
@@ -216,9 +216,9 @@ def _flags(answer: Answer, found: LineBody) -> tuple[str, ...]:
 
 
 def _succeeded(status: int | None, answer: Answer, error: _Error, found: LineBody) -> bool:
-    """Whether the line shows that a model has run, and so that it was paid: what cannot be read then is not bought again.
+    """Whether the line shows that a model has run: it was paid then, and is not bought again even if it cannot be read.
 
-    An answer without a status counts, and so does one with a stray error; a 200 with nothing but an error does not.
+    An answer counts without a status, and beside a stray error; a 200 with nothing but an error does not.
     """
     fine = status is not None and 200 <= status < 300
     if found.usage.shows_work or (answer.content is not None and (fine or status is None)):
@@ -236,7 +236,7 @@ def _judge(status: int | None, answer: Answer | None, error: _Error) -> tuple[Ou
         return Outcome.NOT_RUN, hold
     if status is not None and 400 <= status < 500:
         return (Outcome.TRANSIENT if status in _RETRIED_STATUSES else Outcome.REJECTED), None
-    # 5xx, 0 (lost inside the service) and statuses that mean nothing here: the service's trouble, whatever the code.
+    # 5xx, 0 (lost inside the service) and statuses without a meaning here: trouble of the service, whatever the code.
     if status is not None and not 200 <= status < 300:
         return Outcome.TRANSIENT, None
     blamed = not _REJECTING_CODES.isdisjoint(error.names)
@@ -244,10 +244,10 @@ def _judge(status: int | None, answer: Answer | None, error: _Error) -> tuple[Ou
 
 
 def hold_code(code: str) -> FailureKind | None:
-    """The hold that an error code asks for: the account's quota, its billing, or None for a fault of anything else."""
+    """Returns the hold that an error code asks for: the account's quota or its billing; None for any other fault."""
     if code in QUOTA_CODES:
         return FailureKind.QUOTA
-    # Whatever else a code says of billing, the account is at fault and not the request.
+    # Any other code about billing blames the account, not the request.
     return FailureKind.BILLING if code in BILLING_CODES or code.startswith("billing") else None
 
 
@@ -258,7 +258,7 @@ def _line_of(pieces: list[bytes]) -> Iterator[bytes]:
 
 
 def _is_empty(line: bytes) -> bool:
-    """Whether a line says in JSON that there is nothing, as some services write into a file without results."""
+    """Whether a line is an empty JSON value, as some services write into a file without results."""
     return len(line) <= _LONGEST_EMPTY and b"".join(line.split()) in (b"[]", b"{}", b"null")
 
 

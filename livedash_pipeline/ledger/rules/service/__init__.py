@@ -1,1 +1,1 @@
-"""How a service's batches, words and failures are read."""
+"""Readers of a service's batches, words and failures."""

@@ -1,7 +1,6 @@
-"""The words that services have for the state of a batch, as our states; an unknown word is judged by what stands beside it.
+"""Translates the words that services use for the state of a batch; judges an unknown word by the fields beside it.
 
-Add a word when a server is seen to use it. A batch is read in `ledger.rules.service.remote`; what follows from a state is
-decided elsewhere.
+Add a word when a server is seen to use it. `ledger.rules.service.remote` reads the batch.
 """
 
 from __future__ import annotations
@@ -41,13 +40,13 @@ _LIVE: Mapping[BatchStatus, tuple[str, ...]] = {
     BatchStatus.FINALIZING: ("finalizing", "finalising"),
 }
 _STATUS_OF_LIVE = {word: status for status, words in _LIVE.items() for word in words}
-# Alive, on its way out, and no state of ours.
+# Alive and about to end; we have no such state.
 _LEAVING = frozenset({"cancelling", "canceling", "stopping", "cancellation_requested"})
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What a service says beside the word: which end times it names, whether it names an output file, and its counts."""
+    """The fields beside the word: which end times the service names, whether it names an output file, and its counts."""
 
     completed: bool = False
     failed: bool = False
@@ -58,10 +57,10 @@ class Beside:
 
 
 def end_of(word: str, beside: Beside) -> EndWord | None:
-    """How a batch ended; None while it has not.
+    """Returns how a batch ended; None while it has not.
 
-    A known word counts alone. One that nobody knows is an end where an end time stands beside it, or an output file with
-    counts that add up to all requests: an output file alone may be a partial one.
+    A known word decides alone. An unknown word is an end if an end time stands beside it, or an output file with counts that add
+    up to all requests: an output file alone may be partial.
     """
     if word in _END_OF:
         return _END_OF[word]
@@ -78,7 +77,7 @@ def end_of(word: str, beside: Beside) -> EndWord | None:
 
 
 def status_of(word: str, beside: Beside) -> BatchStatus | None:
-    """Our state; None (stay where you are) while a batch is being cancelled and for words that say nothing to us."""
+    """Returns our state; None while a batch is being cancelled and for unknown words, since the row then keeps its state."""
     end = end_of(word, beside)
     return _STATUS_OF_LIVE.get(word) if end is None else _STATUS_OF_END[end]
 
@@ -89,9 +88,9 @@ def is_known(word: str) -> bool:
 
 
 def end_word(word: str | None, status: BatchStatus, error_code: str | None) -> EndWord | None:
-    """How a batch ended, from what its row keeps: the service's word, our state, and our code for why it failed.
+    """Returns how a batch ended, from its row: the service's word, our state, and our code for why it failed.
 
-    None for a batch that the service never had, which has no word; one that it calls nothing has an empty one.
+    None for a batch that the service never had: it has no word. The word is empty where the service sent an empty one.
     """
     if word is None:
         return None

@@ -1,7 +1,7 @@
-"""Every failure of a Batch API call, classified once: what it is, whether to try again, and whether nothing was bought.
+"""Classifies every failure of a Batch API call: what it is, whether to try again, and whether nothing was bought.
 
-Add a code to the tables here when a server is seen to send it. Turning the client's exceptions into these values is the
-gateway's part, and what a failure does to rows and holds is decided by steps.
+Add a code to the tables here when a server is seen to send it. The gateway turns the client's exceptions into these values; steps
+decide what a failure does to rows and holds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from livedash_pipeline.ledger.rules.service.remote_values import read_text, tidy
 
 
 class FailureKind(StrEnum):
-    """What went wrong with a call, in the words that rows, holds and reports use."""
+    """The kind of a failed call, in the words of rows, holds and reports."""
 
     BAD_KEY = "bad_key"
     FORBIDDEN = "forbidden"
@@ -32,7 +32,7 @@ class FailureKind(StrEnum):
 
 
 class ValidationClass(StrEnum):
-    """Whose fault it is that a batch failed at validation, which decides what becomes of its requests."""
+    """The cause of a failed validation, which decides what becomes of the batch's requests."""
 
     LINE_FAULT = "line_fault"
     MODEL = "model"
@@ -47,7 +47,7 @@ _K = FailureKind
 # Answers after which a create has certainly done nothing; 429 joins them where quota or billing is the reason.
 _DEFINITE_STATUS = frozenset({400, 401, 403, 404, 413, 422})
 
-# 429 with `insufficient_quota` means no credit, which waiting a minute does not cure; it comes as `code` or as `type`.
+# 429 with `insufficient_quota` means no credit, so a minute's wait does not help; it comes as `code` or as `type`.
 QUOTA_CODES = frozenset({"insufficient_quota", "quota_exceeded"})
 BILLING_CODES = frozenset({"billing_hard_limit_reached", "billing_not_active", "account_deactivated"})
 # Also sent with 403, when a project may not use a model that exists.
@@ -108,7 +108,7 @@ def classify_api_error(
     route_known: bool = True,
     secret: str | None = None,
 ) -> ApiFailure:
-    """Classify an answer that is an error.
+    """Classifies an answer that is an error.
 
     Args:
         status: HTTP status.
@@ -132,7 +132,7 @@ def classify_api_error(
 
 
 def no_answer(kind: FailureKind, message: str, *, secret: str | None = None) -> ApiFailure:
-    """A call without a usable answer: `timeout`, `unreachable`, or `broken` for an answer that makes no sense."""
+    """Returns the failure of a call without a usable answer: `timeout`, `unreachable`, or `broken` for a senseless answer."""
     return ApiFailure(kind, None, None, tidy_message(message, secret=secret) or kind.value)
 
 
@@ -150,7 +150,7 @@ def _kind_of(status: int, codes: set[str | None], route_known: bool) -> FailureK
 
 
 def remedy(kind: FailureKind, model: str | None = None) -> str:
-    """One sentence saying what a person can do about a failure."""
+    """Returns one sentence that says what a person can do about a failure."""
     named = f"model {model!r}" if model else "the model"
     return {
         _K.BAD_KEY: "Set OPENAI_API_KEY to a valid key of this service, or OPENAI_BASE_URL to the key's service.",
@@ -185,7 +185,7 @@ _LINE_CODES = frozenset(
 )
 _VALIDATION_CLASS = {
     **dict.fromkeys(_LINE_CODES, ValidationClass.LINE_FAULT),
-    # A model or a right that the account lacks: configuration, so no request is to blame.
+    # The account lacks the model or a right: a matter of configuration, not of a request.
     **dict.fromkeys(_MODEL_CODES | {"permission_denied", "input_no_permissions"}, ValidationClass.MODEL),
     "token_limit_exceeded": ValidationClass.TOKEN_LIMIT,
     **dict.fromkeys(BILLING_CODES | QUOTA_CODES, ValidationClass.BILLING),
@@ -193,16 +193,16 @@ _VALIDATION_CLASS = {
 
 
 def validation_class(code: str | None, param: str | None = None) -> ValidationClass:
-    """Class of an `errors.data` entry by its code; `invalid_request` about the file means the input file is missing."""
+    """Returns the class of an `errors.data` entry by its code; `invalid_request` about the file means that it is missing."""
     if code == "invalid_request" and param in ("file_id", "input_file_id"):
         return ValidationClass.INPUT_FILE_MISSING
     return _VALIDATION_CLASS.get(code or "", ValidationClass.UNKNOWN)
 
 
 def classify_validation(error: RemoteError) -> ValidationClass:
-    """`validation_class` of an entry, except that a line fault without a line is UNKNOWN.
+    """Returns the `validation_class` of an entry, but UNKNOWN for a line fault that names no line.
 
-    Without a line nothing can be rejected; releasing all requests uncounted would send the same file for ever.
+    Without a line there is no request to reject, and releasing all requests uncounted would send the same file for ever.
     """
     found = validation_class(error.code, error.param)
     return ValidationClass.UNKNOWN if found is ValidationClass.LINE_FAULT and error.line is None else found

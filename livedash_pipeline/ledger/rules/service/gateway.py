@@ -1,7 +1,7 @@
-"""What the ledger needs of a service that runs batches: its calls, and what it promises about them.
+"""The interface of a service that runs batches: its calls, and its promises about them.
 
 An adapter beside `services/openai` implements `BatchGateway`; its methods raise `services.errors.ServiceError`. Add a call here
-with its rule for repeating, and to `Promises` what another service does instead of what this ledger asks for today.
+with its rule for repeating. Add to `Promises` what another service does differently from what the ledger relies on today.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, RemoteFil
 
 
 class CreateIdentity(StrEnum):
-    """By what a batch whose create got no answer is found again."""
+    """The means by which a batch is found again whose create got no answer."""
 
     TAG = "tag"
     """Metadata that the create carries, and the input file that it names: the listing shows both."""
@@ -26,28 +26,28 @@ class CreateIdentity(StrEnum):
     OWN_ID = "own_id"
     """An id that the caller chooses: the batch is looked up by it, and a second create of it is refused."""
     CONTAINER = "container"
-    """A batch that is made empty, buys nothing, and is filled in parts that carry names of their own."""
+    """The batch is created empty, which buys nothing, and then filled in parts with names of their own."""
 
 
 class LateCreateFence(StrEnum):
-    """What keeps a create that is still on its way from buying once it has been given up."""
+    """The means that keep a late create from buying anything once the ledger has given it up."""
 
     INPUT_FILE = "input_file"
     """The deleted input file: a create on it is refused, or fails unbilled. Each endpoint has to prove it by a probe."""
     CONTAINER = "container"
     """The cancelled container, which takes no more parts."""
     NONE = "none"
-    """Nothing: a twin is found and cancelled, and what it ran by then is paid."""
+    """No fence: a twin is found and cancelled, and what it ran by then is paid for."""
 
 
 @dataclass(frozen=True)
 class Promises:
-    """What a service's own documentation says; what an endpoint has shown is kept in `endpoint_traits`.
+    """The promises of a service's own documentation; `endpoint_traits` keeps what an endpoint has really shown.
 
     Attributes:
-        identity: By what a lost create is found. With a tag, absence from the listing may be believed only as
+        identity: How a lost create is found. With a tag, absence from the listing may be believed only as
             `ledger.rules.recovery.evidence` says; a 404 for a single id is never absence.
-        fence: What a late create fails on.
+        fence: What makes a late create fail.
         stable_ids: Whether create, look-up and listing name a batch by one id. Where they do not, marks decide whose it is.
     """
 
@@ -57,13 +57,13 @@ class Promises:
 
     @property
     def can_be_recovered(self) -> bool:
-        """Whether this ledger knows how to find, fence and recreate what such a service may have made."""
+        """Whether this ledger can find, fence and recreate a batch of such a service."""
         return self.identity is CreateIdentity.TAG and self.fence is LateCreateFence.INPUT_FILE
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCheck:
-    """What the service says about a model. Go on if `ok`, or if `route_missing`: then it cannot be asked.
+    """The service's answer about a model. Go on if `ok`, or if `route_missing`: such a service cannot be asked.
 
     `stand_in` is true if the local Batch API server answered; it is known whenever an answer came.
     """
@@ -116,9 +116,9 @@ class BatchGateway(Protocol):
         ...
 
     def create_batch(self, input_file_id: str, *, metadata: Mapping[str, str], deadline: float) -> RemoteBatch:
-        """Buys: makes a batch of an uploaded file. Sent once, and over after `deadline` seconds, come what may.
+        """Buys: creates a batch from an uploaded file. Sends the call once and gives up after `deadline` seconds.
 
-        An error with `failure.definite_refusal` says that nothing was made; after any other a batch may exist or come to exist.
+        After an error with `failure.definite_refusal` no batch was made; after any other one may exist or come to exist.
         """
         ...
 
@@ -129,11 +129,11 @@ class BatchGateway(Protocol):
     def list_batches(
         self, *, limit: int = ..., until: Callable[[RemoteBatch], bool] | None = None, timeout: float | None = None
     ) -> Iterator[RemoteBatch]:
-        """The key's batches, newest first as far as the service keeps that; no page after one for which `until` is true."""
+        """Yields the key's batches, newest first if the service keeps that order; stops after the page where `until` is true."""
         ...
 
     def cancel_batch(self, batch_id: str, *, timeout: float | None = None) -> RemoteBatch:
-        """Asks, once, for a batch to be cancelled, and returns it as it then is; one that has already ended is no error."""
+        """Asks once for a batch to be cancelled and returns it as it is then; a batch that has already ended is not an error."""
         ...
 
     def file(self, file_id: str, *, timeout: float | None = None) -> RemoteFile:
@@ -141,13 +141,13 @@ class BatchGateway(Protocol):
         ...
 
     def list_files(self, purpose: str | None = None, *, timeout: float | None = None) -> Iterator[RemoteFile]:
-        """The key's files, newest first, of one purpose or of all."""
+        """Yields the key's files, newest first, of one purpose or of all."""
         ...
 
     def delete_file(self, file_id: str) -> bool:
-        """Deletes a file; False if there was none (any more)."""
+        """Deletes a file; False if it did not exist (any more)."""
         ...
 
     def download(self, file_id: str, destination: Path) -> Download:
-        """Fetches a file's content, until its size is the one that the service states, if it states one."""
+        """Fetches a file's content, and tries again until it has the size that the service states, if it states one."""
         ...

@@ -1,7 +1,7 @@
 """A listing of batches as evidence: what it shows, and whether it contradicts itself.
 
-Add a sign by which a listing shows that it cannot be believed. Pages are fetched in `services.openai.gateway`; what a sound
-listing proves is decided in `ledger.rules.recovery.evidence`.
+Add a sign of a listing that cannot be believed. `services.openai.gateway` fetches pages; `ledger.rules.recovery.evidence` decides
+what a sound listing proves.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ CONTRADICTION = "listing_contradiction"
 _TOLERANCE = timedelta(seconds=1)
 
 
-# Answers of services that have no such listing, or take none of our words for it.
+# Answers of services that have no such listing, or do not understand our call.
 _NO_LISTING = frozenset({400, 404, 405, 501})
 
 
 def tells_nothing(failure: ApiFailure) -> bool:
-    """Whether a listing failed in a way that waiting does not mend: it contradicts itself, makes no sense, or is not there."""
+    """Whether a listing failed in a way that waiting does not help: it contradicts itself, makes no sense, or does not exist."""
     senseless = failure.kind is FailureKind.BROKEN and failure.status is None
     return failure.code == CONTRADICTION or senseless or failure.status in _NO_LISTING
 
@@ -36,7 +36,7 @@ class Listing:
 
     Attributes:
         batches: All that was read, in the listing's order.
-        flaw: How it contradicts itself, as the end of a sentence about it; None for a sound one.
+        flaw: The contradiction, as the end of a sentence about the listing; None for a sound one.
         is_exhausted: It was read to its end.
     """
 
@@ -57,9 +57,9 @@ class Listing:
 
 
 def merged(first: Listing, second: Listing, since: datetime) -> Listing:
-    """Two looks at one listing, the first of them sound, as one: all that either shows, and how they contradict each other.
+    """Merges two looks at one listing, the first of them sound: all batches of both, and how the looks contradict each other.
 
-    Of batches made since a moment of the service's clock each has to show what the other does; the second may show newer ones.
+    Both have to show the same batches made since a moment of the service's clock; the second may show newer ones besides.
     """
     known, again = ({remote.id for remote in look.batches} for look in (first, second))
     newest = max((remote.created_at for remote in first.batches if remote.created_at is not None), default=None)
@@ -83,7 +83,7 @@ def _is_of(remote: RemoteBatch, since: datetime) -> bool:
 
 @dataclass
 class ListingWatch:
-    """Follows a listing while it is read, and says when it has been read far enough.
+    """Follows a listing while it is read, and says when no further batch is of interest.
 
     Args:
         since: Batches made before this moment of the service's clock are of no interest.

@@ -1,8 +1,8 @@
-"""What a Batch API server says about a batch or a file, read once into one shape whatever the vendor's habits.
+"""Reads the batch and file objects of any vendor's Batch API into one shape.
 
-Add a field here when a decision needs it, and a tolerance when a server is seen to write one differently. Calls are made in
-`services.openai.gateway`, failures of calls are classified in `ledger.rules.service.failures`, and result lines are not read
-here.
+Add a field here when a decision needs it, and a tolerance when a server is seen to write one differently.
+`services.openai.gateway` makes the calls, `ledger.rules.service.failures` classifies their failures, and
+`ledger.rules.results.result_lines` reads result lines.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ METADATA_NONCE = "livedash_create"
 """Metadata key under which every create carries a name of its own."""
 
 METADATA_PROBE = "livedash_probe"
-"""Metadata key of batches that ask nothing of a model and only show what a service does."""
+"""Metadata key of probes: batches that run no model and only show how a service behaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,9 @@ class RemoteBatch:
 
     @property
     def our_nonce(self) -> str | None:
-        """The name of the one create that made it, from the metadata; None where it is absent or not whole.
+        """The name of the create that made it, from the metadata; None where it is absent or cut off.
 
-        A gateway that cuts values off leaves a name that nobody gave; the batch is known by its input file then.
+        Some gateways cut values off, and the rest of a name names nothing; the input file identifies the batch then.
         """
         try:
             return UUID(self.metadata.get(METADATA_NONCE, "")).hex
@@ -127,13 +127,13 @@ class RemoteBatch:
 
     @property
     def is_nameless(self) -> bool:
-        """Whether nothing tells whose it is: no input file, no whole name of ours, and no metadata of anybody else's."""
+        """Whether nothing shows its owner: it has no input file, no whole name of ours, and no metadata of anybody else."""
         marked = any(key in self.metadata for key in (METADATA_BATCH_ID, METADATA_NONCE))
         return not self.input_file_id and self.our_nonce is None and (marked or not self.metadata)
 
     @property
     def is_probe(self) -> bool:
-        """Whether it only shows what the service does: it asks nothing of a model."""
+        """Whether it is a probe, which runs no model."""
         return METADATA_PROBE in self.metadata
 
 
@@ -150,7 +150,7 @@ class RemoteFile:
 
 
 def read_remote_batch(document: Mapping[str, Any]) -> RemoteBatch:
-    """Read a batch object of any vendor; odd values are read as absent.
+    """Reads a batch object of any vendor; odd values count as absent.
 
     Raises:
         ValueError: The document has no id, so it is no batch.
@@ -185,7 +185,7 @@ def read_remote_batch(document: Mapping[str, Any]) -> RemoteBatch:
 
 
 def read_remote_file(document: Mapping[str, Any]) -> RemoteFile:
-    """Read a file object of any vendor; odd values are read as absent.
+    """Reads a file object of any vendor; odd values count as absent.
 
     Raises:
         ValueError: The document has no id, so it is no file.
@@ -201,12 +201,12 @@ def read_remote_file(document: Mapping[str, Any]) -> RemoteFile:
 
 
 def local_status(remote: RemoteBatch) -> BatchStatus | None:
-    """Our status for a batch; None (stay where you are) while it is cancelling and for words that say nothing to us."""
+    """Returns our status for a batch; None while it is cancelling and for unknown words, since the row then keeps its status."""
     return status_of(remote.status, _beside(remote))
 
 
 def remote_end(remote: RemoteBatch) -> EndWord | None:
-    """How a batch ended; None while it has not."""
+    """Returns how a batch ended; None while it has not."""
     return end_of(remote.status, _beside(remote))
 
 
@@ -223,7 +223,7 @@ def _beside(remote: RemoteBatch) -> Beside:
 
 
 def end_reason(remote: RemoteBatch) -> tuple[str, str] | None:
-    """Code and message for a batch that ended without running all its requests; None for any other.
+    """Returns code and message for a batch that ended without running all its requests; None for any other.
 
     Codes: `batch_expired`, `batch_cancelled`, and for a failed batch its first error's code, else `validation_failed`.
     """

@@ -1,7 +1,7 @@
 """Readers for single values as Batch API servers send them: text, counts, moments, and messages fit to be kept.
 
-Add a reader here when a server writes one more kind of value in its own way. What the values mean together is in
-`ledger.rules.service.remote` and `ledger.rules.service.failures`; nothing here raises, since an odd value is read as absent.
+Add a reader here when a server writes one more kind of value in its own way. `ledger.rules.service.remote` and
+`ledger.rules.service.failures` put the values together. No reader raises: an odd value counts as absent.
 """
 
 from __future__ import annotations

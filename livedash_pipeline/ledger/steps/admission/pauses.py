@@ -1,7 +1,7 @@
-"""Slows every process down when the service asks for it: a rate limit seen by one of them is a pause that all of them keep.
+"""Slows all processes down when the service asks for it: after a rate limit seen by one of them, all of them pause.
 
-A pause changes no batch: what is left undone is done by the next poll, submit or ingest after it. Calls that are already under
-way are not stopped, and a create is never put off once it has begun.
+A pause changes no batch: the next poll, submit or ingest after it does what was left undone. It does not stop calls under way,
+and never delays a create that has begun.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = get_logger(__name__)
 
 
 def paused_until(context: BatchContext) -> datetime | None:
-    """The end of the endpoint's pause; None if it may be called."""
+    """Returns the end of the endpoint's pause; None if it may be called."""
     with context.engine.connect() as connection:
         return pauses.paused_until(connection, context.endpoint, now=context.now(connection))
 
@@ -33,14 +33,14 @@ def unpaused(context: BatchContext, time_left: Callable[[], bool] = lambda: True
 
 
 def describe_pause(endpoint: str, until: datetime) -> str:
-    """In words, for reports and skip reasons."""
+    """Describes a pause in words, for reports and skip reasons."""
     return f"{endpoint} asked for fewer calls: nothing calls it before {until.isoformat(timespec='seconds')}"
 
 
 def pausing(
     engine: Engine, endpoint: str, now: Callable[[Connection], datetime] = database_now
 ) -> Callable[[ApiFailure], None]:
-    """What a gateway tells about each failed call: one that asks for a pause is written down for all processes."""
+    """Returns what a gateway calls after each failed call: it stores a pause for all processes where the failure asks for one."""
 
     def note(failure: ApiFailure) -> None:
         if not asks_for_pause(failure):

@@ -1,4 +1,4 @@
-"""What others must not try after a batch was refused, wholly or in its lines: the holds that a settlement places.
+"""Places holds at a settlement, where the service refused a whole batch or its lines for a cause that concerns others too.
 
 Add a refusal that keeps others waiting. The rules are in `ledger.rules.admission.admission` and
 `ledger.rules.admission.shared_refusal`.
@@ -41,7 +41,7 @@ def hold_after(
     *,
     now: datetime,
 ) -> None:
-    """Keeps others from trying what the service has just refused, with the key that the batch was made with."""
+    """Holds what the service has just refused, for the key that made the batch."""
     causes = [(admission.hold_rule(kind), str(kind), message) for kind, message in hold_codes.items()]
     if batch.end is EndWord.FAILED:
         causes += _validation_causes(batch)
@@ -63,7 +63,7 @@ def hold_after(
 
 
 def _validation_causes(batch: BatchToIngest) -> list[tuple[HoldRule, str, str]]:
-    """The hold that a failed validation asks for, in the words of the entry that decided."""
+    """The hold that a failed validation asks for, with the words of the deciding entry."""
     verdict = validation_verdict(batch.errors)
     rule = _VALIDATION_HOLDS.get(verdict)
     if rule is None:
@@ -78,7 +78,7 @@ def _validation_causes(batch: BatchToIngest) -> list[tuple[HoldRule, str, str]]:
 def release_shared_refusal(connection: Connection, requests: int) -> Refusals | None:
     """Turns staged refusals into uncounted releases where one cause refused nearly the whole batch; returns that cause.
 
-    No request is to blame for what refuses all of them, such as a parameter that the model does not take.
+    Such a cause, for example a parameter that the model does not take, is not the fault of any request.
     """
     found = shared_refusal(requests, finished.scratch_refusals(connection))
     if found is not None:

@@ -1,7 +1,7 @@
-"""What tokens of a model cost in euro now, and whether a spending cap can pay for anything at all.
+"""Prices a model's tokens in euro now, and refuses a spending cap that cannot pay for anything.
 
-A cap below the price of one request is a setting that cannot be meant. What a cap keeps waiting from month to month is decided by
-the claims (`ledger.steps.batches.submit`).
+A cap below the price of one request must be a mistake. The claims (`ledger.steps.batches.submit`) decide what a cap keeps waiting
+from month to month.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def models_to_pay(
     groups: Iterable[PendingGroup],
     company_id: UUID | None = None,
 ) -> set[str]:
-    """Models that requests wait for, and those that a submit takes instead where a company's model has changed since."""
+    """Returns the models of waiting requests, and those that a submit takes instead where a company's model has changed since."""
     waiting = {group.model for group in groups}
     if settings.livedash_monthly_cap_eur is None:
         return waiting
@@ -82,9 +82,9 @@ def budget_for(
     committed: Decimal = Decimal(0),
     by_call: bool = False,
 ) -> Budget | None:
-    """Prices of a model's tokens and what a cap leaves; None where there is a cap, and price or rate is unknown.
+    """Returns the prices of a model's tokens and what a cap leaves; None where there is a cap, and price or rate is unknown.
 
-    In batches, or at the standard rates of single calls.
+    Prices are those of batches, or the standard ones of single calls.
     """
     found = prices.price_for(connection, model, now)
     price = found[1] if found else Price()
@@ -101,7 +101,7 @@ def budget_for(
 def group_budget(
     connection: Connection, settings: Settings, group: PendingGroup, *, now: datetime, foreseen: Decimal = Decimal(0)
 ) -> Budget | None:
-    """What claims of a group may reserve, `foreseen` of it being taken; None where that is unknown under a cap."""
+    """Returns what claims of a group may reserve after `foreseen` euro are taken; None where that is unknown under a cap."""
     cap = settings.livedash_monthly_cap_eur
     committed = foreseen
     if cap is not None:
@@ -112,7 +112,7 @@ def group_budget(
 def cap_reasons(
     connection: Connection, settings: Settings, kind: RequestKind, group: PendingGroup, budget: Budget
 ) -> list[str]:
-    """Why the spending cap keeps what is left of a group waiting, in words; empty if it does not."""
+    """Says why the spending cap keeps the rest of a group waiting; empty if it does not."""
     cap = settings.livedash_monthly_cap_eur
     if cap is None or budget.left is None:
         return []
@@ -121,6 +121,6 @@ def cap_reasons(
 
 
 def _least_eur(connection: Connection, settings: Settings, model: str, now: datetime) -> Decimal | None:
-    """What any request to a model is priced at least: the longest answer, without its question."""
+    """The least price of any request to a model: the longest answer, without its question."""
     budget = budget_for(connection, settings, model, cap=settings.livedash_monthly_cap_eur, now=now)
     return None if budget is None else model_parameters.output_maximum(connection, model) * budget.eur_per_output_token

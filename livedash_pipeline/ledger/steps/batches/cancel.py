@@ -1,6 +1,6 @@
-"""Cancels batches: the wish is committed first, every poll repeats it to the service, its end is a settlement like any other.
+"""Cancels batches: the cancel request is committed first, every poll repeats it to the service, and the batch then settles.
 
-What was finished before the cancel took effect is kept and paid for; what becomes of the rest is the caller's choice.
+Requests that were finished before the cancel took effect are kept and paid for; the caller chooses what the others become.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Unfinished = Literal["pending", "failed"]
 
 @dataclass(frozen=True)
 class CancelReport:
-    """What came of a cancel; the three sum to the distinct batches named."""
+    """Counts of a cancel; the three sum to the distinct batches named."""
 
     requested: int
     already_ended: int
@@ -52,7 +52,7 @@ def cancel_batches(
         names: Ids of batches.
         unfinished: What requests become that the service did not finish: `pending` again, or `failed`.
         timeout: Seconds for each call.
-        time_left: Whether to go on with wishes that the service has not taken; the next poll goes on with the rest.
+        time_left: Whether to go on with cancel requests that the service has not taken; the next poll does the rest.
     """
 
     def wish(connection: Connection) -> tuple[list[UUID], int, int]:
@@ -71,9 +71,9 @@ def cancel_batches(
 def carry_out_cancels(
     context: BatchContext, *, timeout: float | None = None, time_left: Callable[[], bool] = lambda: True
 ) -> int:
-    """Repeats every cancel request to the service, and settles at once what was never bought; returns how many calls failed.
+    """Repeats every cancel request to the service, and settles batches that were never bought; returns how many calls failed.
 
-    Wishes that the service has not taken yet come first, and what no time is left for waits for the next poll. A batch that
+    Those that the service has not taken yet come first; when the time is up, the rest waits for the next poll. A batch that
     ended meanwhile counts as ended: the answer is an observation like a poll's.
     """
     with context.engine.connect() as connection:
@@ -102,7 +102,7 @@ def carry_out_cancels(
 
 
 def cancel_document(report: CancelReport) -> Document:
-    """What came of a cancel."""
+    """The counts of a cancel as a document."""
     return {
         "ok": True,
         "cancelRequestedCount": report.requested,

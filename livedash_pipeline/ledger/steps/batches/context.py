@@ -1,6 +1,6 @@
-"""What the steps around the Batch API are given: database, endpoint, settings, a place for files, and clocks.
+"""The context of the steps around the Batch API: database, endpoint, settings, a place for files, and clocks.
 
-Everything that a test or a simulation replaces goes in here.
+Add everything that a test or a simulation replaces.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from livedash_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class BatchContext:
-    """Whom the steps `submit`, `poll` and `ingest` work with.
+    """Everything that the steps `submit`, `poll` and `ingest` work with.
 
     Attributes:
         engine: Our database.
         gateway: The Batch API.
-        kinds: What requests can be about.
+        kinds: The kinds of request.
         settings: All settings.
         run_id: Dagster's run, kept with the rows that it writes.
         now: The clock; in production the database's.
-        spool_dir: Where input and result files are kept while they are on their way.
+        spool_dir: The directory of input and result files under way.
         count_tokens: The tokenizer, for requests that are rewritten before they are claimed.
         new_nonce: Makes the name of one create, which nobody can guess.
         sleep: Waits so many seconds between the looks that follow a create without an answer.
@@ -78,10 +78,10 @@ def require_api_key(settings: Settings) -> str:
 
 
 def require_recoverable(promises: Promises, endpoint: str) -> None:
-    """Refuses a service that may have made a batch which this program could neither find nor rule out.
+    """Refuses a service that could make a batch which this program can neither find nor rule out.
 
     Raises:
-        SettingsError: What it promises, and what is needed.
+        SettingsError: The service is such a one; the message says what it promises and what is needed.
     """
     if not promises.can_be_recovered:
         raise SettingsError(
@@ -92,5 +92,5 @@ def require_recoverable(promises: Promises, endpoint: str) -> None:
 
 
 def configured_endpoint(settings: Settings) -> str:
-    """Host and path of the service that the settings name."""
+    """Returns host and path of the service that the settings name."""
     return endpoint_of(settings.openai_base_url)

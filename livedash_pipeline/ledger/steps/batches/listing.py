@@ -1,6 +1,6 @@
-"""What an engineer asks about batches; the answers are documents.
+"""Lists batches as documents, for commands and HTTP.
 
-Commands and HTTP call these. Arguments are checked here, once.
+Checks the arguments, so that its callers need not.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def list_batches(
     company: str | None = None,
     endpoint: str | None = None,
 ) -> Document:
-    """One page of batches, newest first, each with why it stands still.
+    """Returns one page of batches, newest first, each with the reason why it stands still.
 
     Args:
         engine: Our database.
         limit: Batches a page.
         cursor: `nextCursor` of the page before.
         company: Only this company's.
-        endpoint: The service that the settings name; batches of another one are said to be its.
+        endpoint: The service that the settings name; batches of another service are marked as such.
 
     Raises:
         UsageError: Unknown company, a limit out of range, or a cursor of another query.
@@ -54,7 +54,7 @@ def list_batches(
 
 
 def batch_document(batch: ListedBatch, endpoint: str | None, now: datetime) -> Document:
-    """A batch as it is listed."""
+    """Returns the document of a listed batch."""
     changed = batch.situation.status_changed_at
     return {
         "id": str(batch.id),

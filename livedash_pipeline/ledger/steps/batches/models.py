@@ -1,6 +1,6 @@
-"""Parameters of models as an engineer sets and lists them, each answered with a document.
+"""Sets and lists the parameters of models, each with a document as answer, for commands and HTTP.
 
-Commands and HTTP call these. What may be stored is decided in `ledger.rules.admission.model_parameters`.
+`ledger.rules.admission.model_parameters` decides what may be stored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _EXAMPLE = """livedash model set NAME --parameters '{"max_completion_tokens": 40
 
 
 def set_parameters(engine: Engine, kinds: Kinds, model: str, text: str | None) -> Document:
-    """Stores what requests for a model are sent with, from the next batch on; None: what its name suggests again.
+    """Stores the parameters of requests for a model, from the next batch on; None returns to the defaults of its name.
 
     Raises:
         UsageError: The model has no name, or its parameters cannot be used.
@@ -56,7 +56,7 @@ def set_parameters(engine: Engine, kinds: Kinds, model: str, text: str | None) -
 
 
 def list_models(engine: Engine, default_model: str) -> Document:
-    """Models in use, and what their requests are sent with."""
+    """Lists models in use, with the parameters of their requests."""
     with engine.connect() as connection:
         rows = model_parameters.list_models(connection, default_model)
     return {

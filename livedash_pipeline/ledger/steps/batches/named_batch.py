@@ -1,6 +1,6 @@
-"""What a person has done with one batch's files: takes them for all there is, or ingests what they show later.
+"""Decisions of a person about one batch's files: accept them as all there is, or ingest what they show later.
 
-Add a decision about files that only a person can take. What is done without being asked is `ledger.steps.results.ingest`.
+Add a decision about files that only a person can take. `ledger.steps.results.ingest` does what needs no person.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = get_logger(__name__)
 
 
 def named_batch(engine: Engine, name: str) -> NamedBatch:
-    """The batch with our id or the service's.
+    """Returns the batch with our id or the service's.
 
     Raises:
         UsageError: There is none.
@@ -39,7 +39,7 @@ def named_batch(engine: Engine, name: str) -> NamedBatch:
 
 
 def accept_files(context: BatchContext, name: str) -> IngestReport:
-    """Settles a batch with what its files hold now, whatever speaks against them; what has no line fails.
+    """Settles a batch with the present content of its files, whatever speaks against them; requests without a line fail.
 
     Raises:
         UsageError: There is no such batch, it has not ended, or it is settled.
@@ -59,12 +59,12 @@ def accept_files(context: BatchContext, name: str) -> IngestReport:
 
 
 def ingest_again(context: BatchContext, name: str) -> IngestReport:
-    """Ingests what the files of a settled batch show of requests that were given up for want of a line; buys nothing.
+    """Ingests late lines of a settled batch about requests that were given up without a line; buys nothing.
 
     Raises:
         UsageError: There is no such batch, or it is not settled.
         ServiceError: A file could not be fetched.
-        LivedashError: The service has none of its files, or gives what are not all of their bytes.
+        LivedashError: The service has none of its files, or does not serve all of their bytes.
         StorageError: A file could not be stored.
     """
     found = _of_this_service(context, name)
@@ -121,7 +121,7 @@ def _settled(context: BatchContext, batch_id: UUID, name: str) -> BatchToIngest:
 
 
 def _require_whole(files: ResultFiles, name: str) -> None:
-    """What is not whole now may be at another time, and an answer counts once.
+    """Refuses incomplete files: they may be whole later, and an answer counts only once.
 
     Raises:
         LivedashError: The bytes are not the ones that the service states, or end within a line.

@@ -1,7 +1,7 @@
-"""What a submit would send and what it would cost, without a key, a call, a lock or a change.
+"""Foresees what a submit would send and cost, without a key, a call, a lock or a change.
 
-Groups are gone through in the order in which a submit takes turns; what one takes is not left for the next. Where several
-groups of many batches share a token limit, a submit may divide it otherwise.
+It goes through the groups in the order in which a submit takes turns; each group takes its share from what is left. Where several
+groups of many batches share a token limit, a submit may divide it differently.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from livedash_pipeline.settings import Settings
 
 @dataclass
 class _Preview:
-    """One preview under way: what is left of shared limits, and what has been found."""
+    """A preview under way: the rest of shared limits, and the claims and reasons so far."""
 
     connection: Connection
     settings: Settings
@@ -54,14 +54,14 @@ def preview_submit(
     company_id: UUID | None = None,
     unhold: bool = False,
 ) -> Document:
-    """The document of a submit by hand that would be made now, with the tokens and the reasons of what is held back.
+    """Returns the document that a submit by hand would give now, with tokens and the reasons for what is held back.
 
     Args:
         engine: Our database.
         settings: Limits, cap and fallback rate.
-        kinds: What requests can be about.
-        endpoint: Where it would go.
-        key_fingerprint: With whose key; without one, holds that end with a change of key are not counted.
+        kinds: The kinds of request.
+        endpoint: The service that it would go to.
+        key_fingerprint: The key; without one, holds that end with a change of key do not count.
         company_id: Only this company's requests.
         unhold: As if all holds of the endpoint had ended.
 
@@ -139,7 +139,7 @@ def _document(preview: _Preview, standing: Standing, awaiting: tuple[int, dateti
         "ok": True,
         "batches": sum(map(_batches_of, preview.claims)),
         "requests": sum(claim.requests for claim in preview.claims),
-        # As in a submit: what reserves nothing has no known price, and a sum without it would be a lie.
+        # As in a submit: a claim that reserves nothing has no known price, and a sum without it would be wrong.
         "estimatedCostEur": money(sum(reserved, Decimal(0)) if all(reserved) else None),
         "recovered": 0,
         "awaitingRecovery": awaiting[0],

@@ -1,4 +1,4 @@
-"""A request and a try of it as JSON documents, the same wherever one is shown.
+"""Makes JSON documents of requests and tries, the same wherever one is shown.
 
 Keys that callers rely on come first and keep their order. Add a key here when `ledger.store.batches.request_history` reads
 another column.
@@ -14,12 +14,12 @@ from livedash_pipeline.ledger.store.batches.request_history import AttemptRow, R
 
 
 def requests_document(requests: Iterable[RequestRow], next_cursor: str | None) -> Document:
-    """One page of requests."""
+    """The document of one page of requests."""
     return {"ok": True, "requests": [request_document(request) for request in requests], "nextCursor": next_cursor}
 
 
 def request_document(request: RequestRow) -> Document:
-    """A request as it is listed."""
+    """The document of a listed request."""
     return {
         "id": str(request.id),
         "sessionId": str(request.session_id),
@@ -36,7 +36,7 @@ def request_document(request: RequestRow) -> Document:
 
 
 def whole_request_document(request: RequestRow) -> Document:
-    """The keys of a listed request, and then what only one is asked for."""
+    """The document of a single request: the keys of a listed one, and then further ones."""
     return request_document(request) | {
         "processingType": request.processing_type,
         "promptVersion": request.prompt_version,
@@ -48,7 +48,7 @@ def whole_request_document(request: RequestRow) -> Document:
 
 
 def attempt_document(attempt: AttemptRow) -> Document:
-    """A try of a request."""
+    """The document of a try of a request."""
     return {
         "id": str(attempt.id),
         "batchId": _text(attempt.batch_id),

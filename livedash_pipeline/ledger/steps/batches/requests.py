@@ -1,6 +1,6 @@
-"""What an engineer asks of the pipeline while it runs: counts, lists, and putting failed requests back.
+"""Counts and lists requests, and puts failed ones back, for jobs, commands and HTTP.
 
-Jobs, commands and HTTP call these and answer with the same documents. Arguments are checked here, once.
+All of them answer with these documents. Checks the arguments, so that callers need not.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ MAX_HOURS = 1_000_000
 
 
 def summarise(engine: Engine, company: str | None = None) -> Document:
-    """Requests per status, over all companies or of one."""
+    """Counts requests per status, over all companies or of one."""
     with autocommitted(engine) as connection:
         company_id = optional_company_id(connection, company)
         return summary_document(requests.count_by_status(connection, company_id))
 
 
 def read_status(text: str) -> RequestStatus:
-    """A request status in either case.
+    """Reads a request status in either case.
 
     Raises:
         UsageError: There is no such status.
@@ -51,7 +51,7 @@ def read_status(text: str) -> RequestStatus:
 def list_requests(
     engine: Engine, *, status: str, limit: int = DEFAULT_PAGE, cursor: str | None = None, company: str | None = None
 ) -> Document:
-    """One page of requests of a status, in id order.
+    """Returns one page of requests of a status, in id order.
 
     Raises:
         UsageError: Unknown status or company, a limit out of range, or a cursor of another query.
@@ -80,8 +80,8 @@ def requeue_requests(
 
     Args:
         engine: Our database.
-        kinds: What requests can be about.
-        request_ids: Ids as text; what is no id counts as not found.
+        kinds: The kinds of request.
+        request_ids: Ids as text; a text that is not an id counts as not found.
         company: Only this company's.
         error_code: Only those that failed with this code, in either case.
         older_than_hours: Only those that failed longer ago.
@@ -90,7 +90,7 @@ def requeue_requests(
     Raises:
         UsageError: Ids together with a filter, an unknown company, or hours that are no span of time.
     """
-    # Not-a-number is between nothing.
+    # Also refuses not-a-number, which no comparison lets pass.
     if older_than_hours is not None and not 0 <= older_than_hours <= MAX_HOURS:
         raise UsageError(f"older_than_hours is {older_than_hours:g}.", remedy=f"Use 0 to {MAX_HOURS}.")
     given = list(dict.fromkeys(request_ids))
@@ -119,12 +119,12 @@ def requeue_requests(
 
 
 def summary_document(counts: Mapping[RequestStatus, int]) -> Document:
-    """Requests per status, in the order of their life."""
+    """The counts of requests per status as a document, in the order of their life."""
     return {"ok": True, "summary": {status.lower(): counts[status] for status in RequestStatus}}
 
 
 def requeue_document(requeued: Requeued, *, dry_run: bool) -> Document:
-    """What a requeue did, or would do."""
+    """The document of a requeue or its dry run."""
     document: Document = {
         "ok": True,
         "requeuedCount": requeued.requeued,

@@ -1,8 +1,8 @@
 """Sends one claimed batch: upload, create, and what follows from the service's answer.
 
-The commits around the call keep a crash from buying twice; do not reorder them (docs/architecture.md argues each place). Who is
-sent is decided in `ledger.steps.batches.submit`, and a batch whose sender is gone is taken up by
-`ledger.steps.recovery.recover`.
+The commits around the call keep a crash from buying twice; do not reorder them (docs/architecture.md gives the reason of each
+place). `ledger.steps.batches.submit` decides what is sent; `ledger.steps.recovery.recover` takes over a batch whose sender is
+gone.
 """
 
 from __future__ import annotations
@@ -52,36 +52,36 @@ class SubmittedBatch:
 
 
 class InputChangedError(LivedashError):
-    """What a request's hash names cannot be rebuilt any more."""
+    """The input that a request's hash names can no longer be rebuilt."""
 
     code = "input_changed"
     request_ids: tuple[UUID, ...] = ()
 
 
 def send(context: BatchContext, claim: Claim, *, input_file_id: str | None = None) -> SubmittedBatch | None:
-    """Steps 2 to 4 for one claimed batch; None where create did not begin.
+    """Does steps 2 to 4 for one claimed batch; None where create did not begin.
 
     Args:
         context: Database, endpoint and settings.
         claim: The batch, held by this caller.
-        input_file_id: An input file that the service has already; None: it is built and uploaded.
+        input_file_id: An input file that the service has already; None: builds and uploads one.
 
     Raises:
         ServiceError: The service refused; the batch is settled.
-        InputChangedError: What the requests' hashes name cannot be rebuilt; the batch is settled.
+        InputChangedError: The inputs that the requests' hashes name can no longer be rebuilt; the batch is settled.
     """
     spool = context.spool_dir / claim.filename
     try:
         file_id = input_file_id or _upload(context, claim, spool)
     except (ServiceError, InputChangedError) as error:
-        # Uploading buys nothing, so whatever went wrong, the requests can be released at once.
+        # Uploading buys nothing, so the requests can be released at once after any error.
         _refuse(context, claim, error)
         raise
     finally:
         spool.unlink(missing_ok=True)
     nonce = context.new_nonce()
     if file_id is None or not _begin_create(context, claim, nonce):
-        # Unless another process has taken the batch over, it is ours to end: create has not begun.
+        # Create has not begun, so we may end the batch unless another process has taken it over.
         ended = cancel_unbought(context, claim) or release(
             context,
             claim,
@@ -94,7 +94,7 @@ def send(context: BatchContext, claim: Claim, *, input_file_id: str | None = Non
 
 
 def _upload(context: BatchContext, claim: Claim, spool: Path) -> str | None:
-    """Step 2: the file is built from the database and uploaded; None where the lease was lost meanwhile."""
+    """Step 2: builds the file from the database and uploads it; None where the lease was lost meanwhile."""
     with Heartbeat(context.engine, claim, lease=context.settings.livedash_lease, now=context.now) as heartbeat:
         lines = write_input_file(context, claim.batch_id, spool)
         with context.engine.begin() as connection:
@@ -137,7 +137,7 @@ def _lines(context: BatchContext, batch_id: UUID) -> Generator[bytes]:
             else:
                 yield line
     if changed:
-        # All of them are named, so that what can never be asked is given up at once and not one a submit.
+        # The error names all of them, so that requests that can never be asked are given up at once, not one per submit.
         error = InputChangedError(
             f"{len(changed)} requests of batch {batch_id} name messages or a prompt that are not the present ones, the "
             f"first {changed[0]}.",
@@ -164,7 +164,7 @@ def _begin_create(context: BatchContext, claim: Claim, nonce: str) -> bool:
 
 
 def _create(context: BatchContext, claim: Claim, file_id: str, nonce: str) -> str | None:
-    """The call that buys, sent once; where its outcome is unknown somebody looks at once, and the row stays for recovery."""
+    """Makes the call that buys, once; if its outcome is unknown, looks for the batch at once and leaves the row to recovery."""
     try:
         remote = context.gateway.create_batch(
             file_id,
@@ -181,7 +181,7 @@ def _create(context: BatchContext, claim: Claim, file_id: str, nonce: str) -> st
             raise
         return _look_for(context, claim, kind=error.failure.kind.value)
     if remote.our_nonce not in (None, nonce):
-        # The answer to another create, repeated by somebody in between.
+        # Something between us and the service repeated the answer to another create.
         return _look_for(context, claim, kind="answer_of_another_create")
     with context.engine.begin() as connection:
         recorded = claims.record_created(
@@ -192,7 +192,7 @@ def _create(context: BatchContext, claim: Claim, file_id: str, nonce: str) -> st
 
 
 def _look_for(context: BatchContext, claim: Claim, *, kind: str) -> str | None:
-    """The id of a batch whose create had no known outcome, if the service shows it within some seconds."""
+    """The id of a batch whose create has no known outcome, if the service shows it within some seconds."""
     log.warning("create has no known outcome", batch_id=str(claim.batch_id), company=claim.company, kind=kind)
     with context.engine.connect() as connection:
         begun = context.now(connection) + timedelta(seconds=1)
@@ -204,7 +204,7 @@ def _look_for(context: BatchContext, claim: Claim, *, kind: str) -> str | None:
 
 
 def release(context: BatchContext, claim: Claim, *, error_code: str, error_message: str) -> bool:
-    """Ends a batch that the service does not have, and releases its requests; False where it is not ours any more."""
+    """Ends a batch that the service does not have, and releases its requests; False where another process holds it by now."""
     return in_transaction(
         context.engine, lambda connection: _release(context, connection, claim, error_code, error_message)
     )
@@ -219,7 +219,7 @@ def _release(context: BatchContext, connection: Connection, claim: Claim, error_
 
 
 def cancel_unbought(context: BatchContext, claim: Claim) -> bool:
-    """Ends a batch that somebody wants cancelled and that create has not begun for; False where that is not so."""
+    """Ends a batch with a cancel request whose create has not begun; False where that is not so."""
 
     def work(connection: Connection) -> bool:
         now = context.now(connection)
@@ -232,7 +232,7 @@ def cancel_unbought(context: BatchContext, claim: Claim) -> bool:
 
 
 def _refuse(context: BatchContext, claim: Claim, error: LivedashError) -> None:
-    """Step 4: nothing exists at the service, so the batch is FAILED, its requests wait again, and others are held off."""
+    """Step 4 after a refusal: nothing exists at the service, so it fails the batch, releases its requests and places a hold."""
 
     def work(connection: Connection) -> None:
         ours = _release(context, connection, claim, error.code, error.message)
@@ -255,7 +255,7 @@ def _refuse(context: BatchContext, claim: Claim, error: LivedashError) -> None:
 
 
 def _give_up_lost_inputs(context: BatchContext, connection: Connection, claim: Claim, error: InputChangedError) -> None:
-    """Fails what was released and would be claimed again just as it is, only to be released again."""
+    """Fails released requests that would be claimed unchanged and released again for ever."""
     now = context.now(connection)
     kind = context.kinds[claim.processing_type]
     kind.give_up_lost_inputs(connection, claim.company_id, error.request_ids, now=now)
@@ -264,7 +264,7 @@ def _give_up_lost_inputs(context: BatchContext, connection: Connection, claim: C
 def _settle_unbought(
     context: BatchContext, connection: Connection, batch_id: UUID, error_code: str, *, now: datetime
 ) -> int:
-    """Releases all requests of a batch of which nothing was bought, without using up anything."""
+    """Releases all requests of a batch for which nothing was bought, without using up an allowance."""
     locked = settlement.lock_batch(connection, batch_id, context.kinds)
     if locked is None:
         return 0
@@ -277,7 +277,7 @@ def _settle_unbought(
 
 
 def allowances(context: BatchContext) -> Allowances:
-    """How often requests are tried and released, by the settings."""
+    """Returns how often requests are tried and released, by the settings."""
     return Allowances(context.settings.livedash_max_attempts, context.settings.livedash_max_releases)
 
 
@@ -294,5 +294,5 @@ def _submitted(claim: Claim, remote_batch_id: str | None) -> SubmittedBatch:
 
 
 def log_claim(event: str, claim: Claim, **values: object) -> None:
-    """One line about a batch, with the ids that every line about it carries."""
+    """Logs one line about a batch, with the ids that every line about it carries."""
     log.info(event, batch_id=str(claim.batch_id), company=claim.company, model=claim.model, **values)

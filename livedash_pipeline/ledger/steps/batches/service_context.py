@@ -1,4 +1,4 @@
-"""Opens everything that a call of the Batch API needs, for shells that bring their own database; nothing is called here."""
+"""Opens everything that a call of the Batch API needs, for shells that bring their own database; makes no call."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from livedash_pipeline.settings import Settings
 def service_context(
     engine: Engine, settings: Settings, kinds: Kinds, run_id: str | None = None
 ) -> Iterator[BatchContext]:
-    """A gateway and a spool directory, both gone afterwards.
+    """Opens a gateway and a spool directory; both are gone after the `with` block.
 
     Args:
         engine: Our database.
         settings: The service's address and key.
-        kinds: What requests can be about.
+        kinds: The kinds of request.
         run_id: Dagster's run, kept with the rows that it writes.
 
     Raises:

@@ -1,7 +1,7 @@
 """Submits pending requests as batches, in the order of commits that keeps a crash from buying twice.
 
 One batch goes through `claim` (committed), upload (committed), the start of create (committed), the call, and its answer
-(committed). Each commit carries the fence of the claim. Do not reorder: every step's place is argued in docs/architecture.md.
+(committed). Each commit carries the fence of the claim. Do not reorder them: docs/architecture.md gives the reason of each place.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ log = get_logger(__name__)
 
 @dataclass
 class SubmitReport:
-    """What a submit did and what it left; `why` says why it sent nothing, where `held` does not."""
+    """The report of a submit; `why` says why it sent nothing, where `held` does not."""
 
     submitted: list[SubmittedBatch] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
@@ -62,9 +62,9 @@ class SubmitReport:
 def submit_pending(
     context: BatchContext, *, company_id: UUID | None = None, ignore_minimum: bool = False, unhold: bool = False
 ) -> SubmitReport:
-    """Submits what is due, one batch per group in turn, until nothing more fits.
+    """Submits due requests, one batch per group in turn, until nothing more fits.
 
-    What concerns one group alone, such as a model that does not exist, keeps no other group waiting and is raised at the end.
+    A fault of one group, such as a model that does not exist, keeps no other group waiting and is raised at the end.
 
     Args:
         context: Database, endpoint and settings.
@@ -96,12 +96,12 @@ def submit_pending(
     with context.engine.begin() as connection:
         now = context.now(connection)
         standing = read_standing(connection, context.kinds, endpoint=context.endpoint, company_id=company_id, now=now)
-        # Recovery looks after every company of the endpoint, whichever one this submit is for.
+        # Recovery concerns every company of the endpoint, even if this submit is for one.
         report.awaiting_recovery, report.next_recovery_at = claims.awaiting_recovery(connection, context.endpoint)
     if not (report.submitted or report.held):
         report.why = why_nothing_is_sent(standing)
     reserved = [batch.reserved_eur for batch in report.submitted]
-    # A batch that reserves nothing has no known price, and a sum without it would be a lie.
+    # A batch that reserves nothing has no known price, and a sum without it would be wrong.
     report.estimated_cost_eur = sum(reserved, Decimal(0)) if all(reserved) else None
     if faults:
         raise faults[0]
@@ -110,16 +110,16 @@ def submit_pending(
 
 @dataclass
 class _Models:
-    """Step 0, free of charge: what the service says about each model, asked once a submit."""
+    """Step 0, free of charge: asks the service about each model once per submit."""
 
     context: BatchContext
     faults: dict[str, ServiceError | None] = field(default_factory=dict)
 
     def fault(self, model: str) -> ServiceError | None:
-        """What is wrong with a model; None if it may be used.
+        """Returns the fault of a model; None if it may be used.
 
         Raises:
-            ServiceError: What is wrong concerns every model, such as a bad key.
+            ServiceError: The fault concerns every model, such as a bad key.
         """
         if model not in self.faults:
             self.faults[model] = _check_model(self.context, model)
@@ -140,7 +140,7 @@ def _may_buy(models: _Models, held: set[str | None], company_id: UUID | None) ->
 def _submit_in_turn(
     context: BatchContext, models: _Models, waiting: deque[PendingGroup], report: SubmitReport
 ) -> list[LivedashError]:
-    """Goes round the groups until none has anything that fits; returns what was wrong with single groups."""
+    """Goes round the groups until nothing more fits; returns the faults of single groups."""
     faults: list[LivedashError] = []
     begun: set[PendingGroup] = set()
     while waiting:
@@ -152,7 +152,7 @@ def _submit_in_turn(
         if models.fault(group.model) is not None:
             continue
         if group not in begun:
-            # Once a group and not once a batch: it reads everything that waits.
+            # Once per group, not per batch, since it reads everything that waits.
             report.too_long += _fail_oversized(context, group)
             kind = context.kinds[group.processing_type]
             drop_lost_inputs(context, kind, group.company_id, group.company)
@@ -171,7 +171,7 @@ def _submit_in_turn(
 
 
 def _send(context: BatchContext, claim: Claim) -> SubmittedBatch | None:
-    """`send`; where its spool cannot be written, the requests wait again at once instead of until the lease ends."""
+    """As `send`; if the spool cannot be written, releases the requests at once instead of when the lease ends."""
     try:
         return send(context, claim)
     except OSError as error:
@@ -182,7 +182,7 @@ def _send(context: BatchContext, claim: Claim) -> SubmittedBatch | None:
 
 
 def _not_begun(context: BatchContext, claim: Claim) -> bool:
-    """Whether a batch is still ours, and create, which may have bought it, has not begun."""
+    """Whether a batch is still ours and its create has not begun, so that nothing was bought."""
     lease = context.settings.livedash_lease
     with context.engine.begin() as connection:
         return claims.renew_lease(connection, claim, lease=lease, now=context.now(connection))
@@ -198,7 +198,7 @@ def _holds(context: BatchContext, connection: Connection) -> tuple[list[str], se
 def _waiting_groups(
     context: BatchContext, company_id: UUID | None, ignore_minimum: bool, held_models: set[str | None]
 ) -> deque[PendingGroup]:
-    """What is due, after requests for an earlier model or prompt were brought to the present one; as a rule there are none."""
+    """The due groups, once requests for an earlier model or prompt, as a rule none, are brought to the present one."""
 
     def work(connection: Connection) -> tuple[list[tuple[RequestKind, Company]], deque[PendingGroup]]:
         default_model = context.settings.openai_model
@@ -237,7 +237,7 @@ def _due_groups(
 
 
 def _check_model(context: BatchContext, model: str) -> ServiceError | None:
-    """Step 0, free of charge: a bad key or an unknown model, which is returned, is found before anything is claimed."""
+    """Step 0, free of charge: finds a bad key, or an unknown model, which it returns, before anything is claimed."""
     check = context.gateway.check_model(model)
     if check.failure is not None and not check.route_missing:
         fault = ServiceError(f"Checking model {model!r}", check.failure, model)
@@ -270,7 +270,7 @@ def _fail_oversized(context: BatchContext, group: PendingGroup) -> int:
 
 
 def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> Claim | None:
-    """Step 1, one transaction: lock the model's admission row, measure what is free, claim what fits."""
+    """Step 1, one transaction: locks the model's admission row, measures what is free, claims what fits."""
 
     def work(connection: Connection) -> Claim | None:
         now = context.now(connection)
@@ -325,7 +325,7 @@ def _limits(context: BatchContext, connection: Connection, group: PendingGroup, 
 
 
 def _cap_reasons(context: BatchContext, connection: Connection, group: PendingGroup, limits: ClaimLimits) -> list[str]:
-    """Why the spending cap keeps what is left of a group waiting; said in the log as well, where a command shows it."""
+    """Why the spending cap keeps the rest of a group waiting; also logged, where a command shows it."""
     kind = context.kinds[group.processing_type]
     reasons = cap_reasons(connection, context.settings, kind, group, limits.budget)
     for reason in reasons:
@@ -334,7 +334,7 @@ def _cap_reasons(context: BatchContext, connection: Connection, group: PendingGr
 
 
 def submit_document(report: SubmitReport) -> Document:
-    """What a submit did and left. Batches include those whose create was called and has no known answer."""
+    """The document of a submit. Batches include those whose create was called and has no known answer."""
     unanswered = [batch for batch in report.submitted if batch.remote_batch_id is None]
     return {
         "ok": True,

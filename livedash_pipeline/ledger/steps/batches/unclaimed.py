@@ -1,7 +1,6 @@
-"""What a submit does to unclaimed requests before it claims: what cannot be asked any more ends, what is outdated is rewritten.
+"""Prepares unclaimed requests for a claim: ends those that can no longer be asked, and rewrites outdated ones.
 
-Add what has to be true of a request directly before it is claimed. New requests are made by `analysis.steps.build_requests`
-alone.
+Add conditions that a request has to meet directly before its claim. Only `analysis.steps.build_requests` makes new requests.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def use_kept_answers(context: BatchContext, kind: RequestKind, company_id: UUID,
 
 def bring_up_to_date(context: BatchContext, kind: RequestKind, company: Company) -> None:
     """Gives a company's unclaimed requests its present model and prompt."""
-    # First what has lost its input, which else would count as a subject without any.
+    # First, since the rewrite would take a subject whose input was deleted for one that never had any.
     drop_lost_inputs(context, kind, company.id, company.slug)
     kind.bring_up_to_date(
         context.engine,

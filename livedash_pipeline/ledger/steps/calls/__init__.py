@@ -1,1 +1,1 @@
-"""Buying one answer by one call, under the same holds, pauses, prices and cap as batches."""
+"""Buys one answer by one call, under the same holds, pauses, prices and cap as batches."""

@@ -1,7 +1,7 @@
-"""Buying one answer by one call: whether it may be bought, what it is reserved at, and what it came to.
+"""Buys one answer by one call: checks whether it may be bought, reserves its price, and settles it.
 
-The caller writes a request for it, and decides what its end means; here are the rules that calls share with batches: holds,
-pauses, the monthly cap, prices, and that nothing is bought without a row. Every function runs on the caller's transaction.
+The caller writes the request and decides what the call's end means. Calls share these rules with batches: holds, pauses, the
+monthly cap, prices, and that nothing is bought without a row. Every function runs on the caller's transaction.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from livedash_pipeline.settings import Settings
 
 @dataclass(frozen=True)
 class CallTarget:
-    """Where calls go: host and path, the model, and which key."""
+    """The target of calls: host and path, the model, and the key."""
 
     endpoint: str
     model: str
@@ -37,16 +37,16 @@ class CallTarget:
 
 @dataclass(frozen=True)
 class Reserved:
-    """What a call is reserved at, or why it may not be made now, in words."""
+    """The reserved price of a call, or the reason, in words, why it may not be made now."""
 
     eur: Decimal = Decimal(0)
     refusal: str | None = None
 
 
 def holding(connection: Connection, target: CallTarget, *, now: datetime) -> str | None:
-    """Why nothing may be bought of a model now, a pause for too many calls included; None if it may.
+    """Says why nothing may be bought from a model now, a pause for too many calls included; None if something may.
 
-    Any company may read it.
+    The text quotes no company's data, so that any company may read it.
     """
     found = holds.holds_in_force(connection, target.endpoint, key_fingerprint=target.key_fingerprint, now=now)
     return next((f"{hold.brief}." for hold in found if hold.model in (None, target.model)), None)
@@ -54,7 +54,7 @@ def holding(connection: Connection, target: CallTarget, *, now: datetime) -> str
 
 @dataclass(frozen=True)
 class CallTariff:
-    """What calls to a model cost: a price row and an exchange rate, either of which may be unknown."""
+    """The prices of calls to a model: a price row and an exchange rate, either of which may be unknown."""
 
     pricing_id: UUID | None
     price: Price | None
@@ -62,7 +62,7 @@ class CallTariff:
 
 
 def read_tariff(connection: Connection, settings: Settings, target: CallTarget, *, now: datetime) -> CallTariff:
-    """The price and the rate of a moment; whoever makes many calls within minutes reads them once."""
+    """Reads the price and the rate of a moment; a caller with many calls within minutes reads them once."""
     priced = prices.price_for(connection, target.model, now)
     rate = prices.rate_at(connection, now, settings.livedash_usd_eur)
     return CallTariff(priced[0] if priced else None, priced[1] if priced else None, rate.usd_eur if rate else None)
@@ -79,7 +79,7 @@ def reserve(
     max_output_tokens: int,
     now: datetime,
 ) -> Reserved:
-    """What a call may cost at most, if the company's cap leaves so much; with a cap, others of the company wait their turn."""
+    """Reserves the most that a call may cost, if the company's cap leaves so much; under a cap, its other calls wait."""
     cap = settings.livedash_monthly_cap_eur
     committed = Decimal(0) if cap is None else committed_eur(connection, company_id, month_start=month_of(now))
     budget = admission.budget(
@@ -105,7 +105,7 @@ def reserve(
 def settle(
     connection: Connection, target: CallTarget, tariff: CallTariff, attempt_id: UUID, end: CallEnd, *, now: datetime
 ) -> CallCost | None:
-    """Writes what a call came to and what it cost at standard rates; None where somebody wrote it before."""
+    """Writes the end of a call and its cost at standard rates; None where it was written before."""
     cost = _cost(tariff, end)
     if not calls.settle_call(connection, attempt_id, end, cost, now=now):
         return None

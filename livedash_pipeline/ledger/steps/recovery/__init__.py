@@ -1,1 +1,1 @@
-"""Looking for what was bought, proving absence, adopting, reconciling."""
+"""Steps that look for bought batches, prove absence, adopt and reconcile."""

@@ -1,6 +1,6 @@
-"""A person's word that a create made nothing, where the service proves it neither way.
+"""Accepts a person's word that a create made nothing, where the service proves it neither way.
 
-Nothing is bought here: recovery goes on from the word as from a proof, and still deletes the input file and waits first.
+Buys nothing: recovery goes on from the word as from a proof, and still deletes the input file and waits first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def accept_absence(context: BatchContext, name: str) -> None:
     """Writes down that an operator believes a batch not to exist.
 
     Raises:
-        UsageError: The batch is none whose create has no known outcome, or the service may still show it.
+        UsageError: The outcome of the batch's create is known, or the service may still show the batch.
     """
     clock = recovery_clock(context)
     patience: timedelta = clock.deadline + clock.lag

@@ -1,6 +1,6 @@
-"""Gives rows whose create has no known outcome the batch that a listing shows: the name of the create or its file, and a look-up.
+"""Adopts listed batches for rows whose create has no known outcome: by the name of the create or its file, and after a look-up.
 
-Only adopts; nothing is bought, deleted or cancelled here, so that whoever has a listing in hand may do it, whatever the lease.
+Buys, deletes and cancels nothing, so that every step with a listing may adopt, whatever the lease.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from livedash_pipeline.services.errors import ServiceError
 log = get_logger(__name__)
 
 LOOKS_AFTER_CREATE = (0.0, 2.0, 4.0, 8.0)
-"""Seconds before each look that follows a create without a known outcome; the next ones are the polls'."""
+"""Seconds before each look that follows a create without a known outcome; after these, polls look."""
 
 _LOOK_TIMEOUT = 10.0
 # The service's clock and ours differ, and `created_at` has whole seconds.
@@ -33,7 +33,7 @@ CLOCK_SLACK = timedelta(minutes=10)
 def adopt_found(
     context: BatchContext, unknown: Iterable[TakenOver], listed: Sequence[RemoteBatch], *, timeout: float | None = None
 ) -> int:
-    """Adopts what a listing shows of creates without a known outcome; returns how many rows have their batch now.
+    """Adopts the listed batches of creates without a known outcome; returns how many rows have their batch now.
 
     Raises:
         ServiceError: A batch could not be looked up; it is left to the next look.
@@ -69,7 +69,7 @@ def _adopt_best(context: BatchContext, taken: TakenOver, listed: Sequence[Remote
 
 
 def _look_up(context: BatchContext, remote: RemoteBatch, timeout: float | None) -> RemoteBatch:
-    """The batch by its id; as it is listed where the service does not know that id, though its listing shows it."""
+    """The batch by its id; the listed one where the service lists an id that it does not know."""
     try:
         return context.gateway.retrieve_batch(remote.id, timeout=timeout)
     except ServiceError as error:

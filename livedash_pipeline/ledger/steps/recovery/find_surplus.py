@@ -1,7 +1,7 @@
-"""Finds surplus among listed batches: asks for the batch itself and for the one that its row tracks before anything is written.
+"""Finds surplus among listed batches: looks up the batch itself and the one that its row tracks before it writes anything.
 
-Nothing is cancelled here; what is in the ledger as surplus is followed by `ledger.steps.recovery.surplus`. Verdicts are
-`ledger.rules.recovery.twins`.
+Cancels nothing: `ledger.steps.recovery.surplus` follows the surplus in the ledger. `ledger.rules.recovery.twins` gives the
+verdicts.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _EVENTS = {
 
 @dataclass(frozen=True)
 class SurplusReport:
-    """What a listing shows beyond the batches that rows track.
+    """Counts of listed batches that no row tracks.
 
     Attributes:
         found: Surplus batches, new in the ledger.
-        unknown: Batches that carry no mark of this database.
-        unclear: Batches with our mark of which nothing can be told; they are left alone.
+        unknown: Batches without a mark of this database.
+        unclear: Batches with our mark and no clear verdict; they are left alone.
     """
 
     found: int = 0
@@ -56,7 +56,7 @@ def find_surplus(
 ) -> SurplusReport:
     """Finds surplus among listed batches and writes it into the ledger, from which `follow_surplus` cancels it.
 
-    A batch that cannot be asked for now, or that no time is left for, is left to the next look.
+    The next look takes batches that cannot be looked up now, or for which no time is left.
     """
     marks = _marks(context, listing)
     marked = [remote for remote in listing.batches if remote.id in marks]
@@ -80,7 +80,7 @@ def find_surplus(
 
 
 def _marks(context: BatchContext, listing: Listing) -> dict[str, UUID]:
-    """The rows that listed batches are of, by the batches' ids: as their metadata say, or else as their input files do."""
+    """The rows of listed batches, by the batches' ids: from their metadata, or else from their input files."""
     named = {remote.id: remote.our_batch_id for remote in listing.batches}
     unnamed = {remote.id: remote.input_file_id for remote in listing.batches if named[remote.id] is None}
     with context.engine.connect() as connection:
@@ -92,7 +92,7 @@ def _marks(context: BatchContext, listing: Listing) -> dict[str, UUID]:
 def _read(
     context: BatchContext, marks: Mapping[str, UUID]
 ) -> tuple[dict[UUID, NamedRow], frozenset[str], frozenset[str]]:
-    """The rows that are named, read after the listing, and which of the listed ids are known already."""
+    """Reads, after the listing, the rows that it names, and which of the listed ids are known already."""
     ids = list(marks)
     with context.engine.connect() as connection:
         return (
@@ -105,7 +105,7 @@ def _read(
 def _look(
     context: BatchContext, remote: RemoteBatch, row: NamedRow, listing: Listing, timeout: float | None
 ) -> Verdict:
-    """The verdict after asking for the batch and for the one that its row tracks."""
+    """Looks up the batch and the one that its row tracks, and returns the verdict."""
     try:
         itself = look_up(context, remote.id, timeout=timeout)
         rival = None if row.remote_batch_id is None else look_up(context, row.remote_batch_id, timeout=timeout)
@@ -123,7 +123,7 @@ def _look(
 def _lists_rival(
     context: BatchContext, remote: RemoteBatch, row: NamedRow, listing: Listing, timeout: float | None
 ) -> bool:
-    """Whether the listing shows the tracked batch beside this one, under its id or one by which a look-up finds it."""
+    """Whether the listing also shows the tracked batch, under its id or under one by which a look-up finds it."""
     if row.remote_batch_id is None:
         return False
     if listing.with_id(row.remote_batch_id) is not None:
@@ -137,7 +137,7 @@ def _lists_rival(
 
 
 def _act(context: BatchContext, remote: RemoteBatch, seen: NamedRow, verdict: Verdict) -> int:
-    """Writes a verdict down if the row, re-read under its lock, is still as it was judged; returns how many are surplus."""
+    """Writes a verdict if the row, re-read under its lock, has not changed since; returns how many are surplus."""
     if verdict not in _EVENTS:
         return 0
 
@@ -154,7 +154,7 @@ def _act(context: BatchContext, remote: RemoteBatch, seen: NamedRow, verdict: Ve
             traits.note_habit(connection, context.endpoint, context.key_fingerprint, renames_ids=True, now=now)
             return surplus.note_alias(connection, row, remote.id)
         if row.listed_batch_id == remote.id:
-            # It was taken for the tracked one under another id, and is another batch after all.
+            # It was mistaken for the tracked batch under another id.
             surplus.note_alias(connection, row, None)
         found = SurplusBatch(remote.id, row.id, remote.status_word, remote.input_file_id)
         return surplus.record_surplus(connection, found, endpoint=context.endpoint, now=now)

@@ -1,7 +1,7 @@
-"""Gives up what the present key does not see, once an operator says that no other key is left: it fails and is not bought again.
+"""Gives up batches that the present key does not see, once an operator says that no other key is left.
 
-Add another kind of batch that would otherwise wait for ever. Nothing is given up without being asked for once more, and nothing
-is released: all of it may have been paid for.
+Their requests fail and are not bought again: nothing is released, since all of it may have been paid for. Every batch is looked
+up once more before it is given up. Add another kind of batch that would otherwise wait for ever.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _UNSEEN = "It may have been bought, and no key is left that sees its input file.
 
 
 def give_up_forgotten(context: BatchContext, listed: Sequence[RemoteBatch]) -> int:
-    """Ended batches that wait for files and for which the service answers 404; ingesting settles them. Returns how many.
+    """Gives up ended batches that wait for files and for which the service answers 404; ingesting settles them. Returns how many.
 
     Raises:
         ServiceError: One of them could not be asked for; none is given up.
@@ -53,15 +53,15 @@ def give_up_forgotten(context: BatchContext, listed: Sequence[RemoteBatch]) -> i
 
 
 def give_up_unseen(context: BatchContext) -> int:
-    """Batches at which recovery stops: each is ended and settled in one transaction. Returns how many.
+    """Gives up batches at which recovery stops: ends and settles each in one transaction. Returns how many.
 
-    A batch of theirs that shows later is surplus: cancelled, followed and paid for in the ledger.
+    A remote batch of theirs that shows later is surplus: cancelled, followed and paid for in the ledger.
 
     Raises:
         ServiceError: The service could not be asked; what was given up before that stays so.
     """
     clock = recovery_clock(context)
-    # By then the submitter's lease is over as well, and the service has had time to show what it made.
+    # By then the submitter's lease is over as well, and the service must show the batch if it made one.
     patience = clock.deadline + max(clock.lag, timedelta(seconds=CREATE_LEASE_MARGIN))
     with context.engine.connect() as connection:
         now = context.now(connection)
@@ -70,7 +70,7 @@ def give_up_unseen(context: BatchContext) -> int:
 
 
 def _stops(context: BatchContext, taken: TakenOver, now: datetime) -> bool:
-    """Whether recovery would stop: this key sees neither the input file nor a batch on it, nor who deleted it."""
+    """Whether recovery would stop: this key sees neither the input file nor a batch on it, nor what the deleting key made."""
     file_id = taken.input_file_id
     if file_id is None:
         return False
@@ -84,7 +84,7 @@ def _stops(context: BatchContext, taken: TakenOver, now: datetime) -> bool:
         found=False,
         file_visible=False,
         same_project=view.sees_project(),
-        # Only whether recovery stops at a file that this key does not see; no absence is believed here.
+        # Only decides whether recovery stops at a file that this key does not see; believes no absence.
         absence=Absence(Proof.NO_WITNESS),
         now=now,
         clock=recovery_clock(context),
@@ -93,7 +93,7 @@ def _stops(context: BatchContext, taken: TakenOver, now: datetime) -> bool:
 
 
 def _close(context: BatchContext, taken: TakenOver) -> bool:
-    """False where somebody else went on with it meanwhile."""
+    """Ends and settles the batch; False where another process went on with it meanwhile."""
     claim = taken.claim
 
     def work(connection: Connection) -> bool:

@@ -1,7 +1,7 @@
 """Reads the service's listing of batches as evidence: what it shows, and how it contradicts itself.
 
-Only a listing that could not be asked for now raises; one that contradicts itself, or that the service does not have, is returned
-with what it showed before.
+Raises only if the listing cannot be fetched now. A listing that contradicts itself, or that the service does not have, is
+returned with what it showed before.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.services.errors import ServiceError
 
 OTHER_PAGE = 67
-"""Batches a page for a second look. Pages of 100, the usual number, and of 67 begin at the same batch every 6,700."""
+"""Batches per page of a second look. Pages of 100, the usual number, and of 67 begin at the same batch every 6,700."""
 
 
 def read_listing(
@@ -27,14 +27,14 @@ def read_listing(
     enough: Callable[[RemoteBatch], bool] = lambda _remote: False,
     limit: int | None = None,
 ) -> Listing:
-    """Batches made since a moment of the service's clock.
+    """Reads the batches made since a moment of the service's clock.
 
     Args:
         context: The endpoint.
         since: Batches made before are of no interest.
         timeout: Seconds for each page, which is then tried once.
-        enough: Whether no page after the one with this batch is wanted.
-        limit: Batches a page, if another number than the usual one.
+        enough: Whether to stop after the page with this batch.
+        limit: Batches per page, if another number than the usual one.
 
     Raises:
         ServiceError: A page could not be had.
@@ -63,10 +63,10 @@ def read_listing(
 
 
 def read_in_two_ways(context: BatchContext, since: datetime, sought: Tag, *, timeout: float | None = None) -> Listing:
-    """As `read_listing`, in pages of two sizes: what is left out where a page begins shows where none does.
+    """As `read_listing`, in pages of two sizes: a batch that a listing omits where a page begins shows in pages of another size.
 
-    What either shows is returned. One that shows a batch of the time in question which the other leaves out contradicts itself,
-    unless it was made since the first was read. A first look that shows what is sought is enough.
+    Returns the batches of both looks. If one look shows a batch of the time in question that the other omits, the listing
+    contradicts itself, unless the batch was made between the looks. A first look that shows the sought batch is enough.
 
     Raises:
         ServiceError: A page could not be had.

@@ -1,4 +1,4 @@
-"""A look-up of one batch by its id, where not being known is an answer and no failure."""
+"""Looks one batch up by its id; that the service does not know it is an answer, not a failure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from livedash_pipeline.services.errors import ServiceError
 
 
 def look_up(context: BatchContext, remote_batch_id: str, *, timeout: float | None = None) -> RemoteBatch | None:
-    """The batch as the service shows it to the present key; None if it knows none of that id.
+    """Returns the batch as the service shows it to the present key; None if the service does not know the id.
 
     Raises:
         ServiceError: The service could not be asked.

@@ -1,7 +1,7 @@
-"""Makes probes and learns from them what an endpoint does; a probe costs nothing and each step of it is written down first.
+"""Makes probes and learns from them how an endpoint behaves; a probe costs nothing, and each of its steps is written down first.
 
-Whoever needs a proof calls this: recovery where a lost batch is not shown, `doctor --probe` when somebody asks. The meaning of a
-probe's end is in `ledger.rules.recovery.probes`, what absence needs in `ledger.rules.recovery.evidence`.
+Recovery makes a probe when a listing does not show a lost batch, `doctor --probe` when a person asks.
+`ledger.rules.recovery.probes` judges a probe's end; `ledger.rules.recovery.evidence` says what absence needs.
 """
 
 from __future__ import annotations
@@ -30,38 +30,38 @@ from livedash_pipeline.services.errors import ServiceError
 
 log = get_logger(__name__)
 
-# A probe that said nothing is not repeated before that.
+# A probe without a result is not repeated sooner.
 _REPEATED_AFTER = timedelta(hours=1)
-# Answers to a deletion by which a service says that it has none; 404 is none of them, since the file is gone then.
+# Answers of services that delete no files. 404 is not among them: the file is gone then.
 _NO_DELETION = frozenset({400, 403, 405, 501})
 _TRAIT_OF = {ProbeOutcome.PROVEN: "proven", ProbeOutcome.REFUTED: "refuted", ProbeOutcome.UNKNOWN: "unproven"}
 
 
 def known_traits(context: BatchContext) -> Traits:
-    """What the endpoint has shown the present key."""
+    """Returns the observed behaviour of the endpoint towards the present key."""
     with context.engine.connect() as connection:
         return traits.read_traits(connection, context.endpoint, context.key_fingerprint)
 
 
 def patience(context: BatchContext) -> timedelta:
-    """How long a probe may take: as long as a create, and twice as long as the service may take to show it."""
+    """Returns how long a probe may take: the create deadline plus twice the visibility lag."""
     settings = context.settings
     return timedelta(seconds=settings.livedash_create_deadline + 2 * settings.livedash_visibility_lag)
 
 
 def needs_probe(context: BatchContext, witnesses: Witnesses, now: datetime) -> bool:
-    """Whether a listing that proves nothing needs another probe: there is none, or the service has had time and forgot it."""
+    """Whether a listing that proves nothing needs another probe: there is none, or the service may have forgotten the last."""
     stands_for = max(patience(context), _REPEATED_AFTER)
     return not any(own.is_probe and now < own.made_at + stands_for for own in witnesses.later)
 
 
 def make_probe(context: BatchContext, kind: ProbeKind, *, at_once: bool = False) -> str:
-    """Makes a probe unless one of its kind is under way or has just said nothing; returns why there is none, or "".
+    """Makes a probe unless one of its kind is under way or has just ended without a result; returns why there is none, or "".
 
     Args:
         context: Database and endpoint.
-        kind: What it is to show.
-        at_once: Also where the last one has just ended.
+        kind: The behaviour that it tests.
+        at_once: Also where the last one has just ended without a result.
     """
     probe, why_not = _begin(context, kind, at_once)
     if probe is None:
@@ -70,7 +70,7 @@ def make_probe(context: BatchContext, kind: ProbeKind, *, at_once: bool = False)
         file_id = _upload(context, kind, probe)
         return _create(context, kind, probe, file_id)
     except (ServiceError, OSError) as error:
-        # Whether the probe exists does not matter: it asks nothing, and another one takes its place when its time is over.
+        # It does not matter whether the probe exists: it runs nothing, and another one replaces it when its time is over.
         said = error.failure.message if isinstance(error, ServiceError) else f"{type(error).__name__}: {error.strerror}"
         return f"No probe could be made: {said}"
 
@@ -95,9 +95,9 @@ def settle_fence(context: BatchContext, *, timeout: float | None = None) -> bool
 
 
 def delete_fence(context: BatchContext, file_id: str) -> None:
-    """Deletes an input file so that a create on it fails, and begins to learn whether it does, where that is not known yet.
+    """Deletes an input file so that a create on it fails, and makes a fence probe where it is not known yet whether it does.
 
-    A service that does not delete files has no such fence, which is noted: its batches are as sure as their marks make them.
+    Notes a service that does not delete files, which has no such fence: only their marks protect its batches then.
 
     Raises:
         ServiceError: The file could not be deleted now.
@@ -149,7 +149,7 @@ def _begin(context: BatchContext, kind: ProbeKind, at_once: bool) -> tuple[Probe
 
 
 def _upload(context: BatchContext, kind: ProbeKind, probe: Probe) -> str:
-    """The probe's input file at the service, which for a fence probe is deleted again at once."""
+    """Uploads the probe's input file; deletes it again at once for a fence probe."""
     path = context.spool_dir / probe_filename(probe.nonce)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -181,7 +181,7 @@ def _create(context: BatchContext, kind: ProbeKind, probe: Probe, file_id: str) 
         traits.update_probe(connection, probe, remote_batch_id=remote.id, made_at=context.now(connection))
     log.info("probe made", kind=kind.value, remote_batch_id=remote.id)
     if kind is ProbeKind.LISTING:
-        # It is a witness from now on, whatever becomes of it.
+        # From now on it is a witness, however it ends.
         _end(context, kind, probe, ProbeOutcome.PROVEN, "The probe was made.")
         context.gateway.delete_file(file_id)
     return ""

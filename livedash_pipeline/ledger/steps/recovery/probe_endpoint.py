@@ -1,6 +1,6 @@
-"""Puts an endpoint to the test at once: makes both probes, and looks until they have shown what the service does.
+"""Tests an endpoint at once: makes both probes, and looks until they have shown how the service behaves.
 
-Recovery makes the same probes by itself when it needs them (`ledger.steps.recovery.probe`); this is for somebody who wants to
+Recovery makes the same probes by itself when it needs them (`ledger.steps.recovery.probe`); this test is for people who want to
 know beforehand.
 """
 
@@ -26,7 +26,7 @@ _PAUSE = 2.0
 
 @dataclass(frozen=True)
 class ProbeReport:
-    """What a test of an endpoint showed, in sentences: of its listing, and of the fence."""
+    """The results of a test of an endpoint in sentences: about its listing, and about the fence."""
 
     listing: str
     fence: str
@@ -43,7 +43,7 @@ def probe_endpoint(
     Args:
         context: Database and endpoint; its `sleep` waits between looks.
         monotonic: The clock by which it gives up.
-        progress: Told what goes on.
+        progress: Is called with a line about each step.
 
     Raises:
         ServiceError: The service could not be asked.
@@ -67,7 +67,7 @@ def probe_endpoint(
 
 
 def _look(context: BatchContext, began: datetime, unmade: str) -> Absence:
-    """Whether the listing shows the batches of ours that were made since the test began, with their marks."""
+    """Looks whether the listing shows the batches of ours that were made since the test began, with their marks."""
     listing = read_listing(context, began - CLOCK_SLACK, timeout=_TIMEOUT)
     with context.engine.connect() as connection:
         witnesses = read_witnesses(connection, context.endpoint, context.key_fingerprint, around=began)

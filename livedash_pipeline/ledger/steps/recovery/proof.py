@@ -1,6 +1,6 @@
-"""Proves that a batch is absent, or finds out why that cannot be proven; keeps what was learned of the listing by the way.
+"""Proves that a batch is absent, or says why that cannot be proven; also notes what the look showed of the listing.
 
-The verdict is `ledger.rules.recovery.evidence`; here the service is asked for the batches of ours that its listing leaves out.
+`ledger.rules.recovery.evidence` decides; this module looks up those batches of ours that the listing omits.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ def prove_absence(
     timeout: float | None = None,
     note: str = "",
 ) -> Absence:
-    """What a listing proves by what it does not show.
+    """Decides what a listing proves about a batch that it does not show.
 
     Args:
         context: Database and endpoint.
         listing: What was read, back to the earlier witnesses.
         witnesses: Batches of ours that it may show.
         settled_before: Batches made later may not be shown yet (the database's clock).
-        since: When the input file in question was made (the service's clock); None where no batch is in question.
+        since: When the input file in question was made (the service's clock); None if no batch is in question.
         timeout: Seconds for each look-up, which is then tried once.
         note: Why there is no probe, where one could not be made.
 
     Raises:
-        ServiceError: A batch that the listing leaves out could not be looked up.
+        ServiceError: A batch that the listing omits could not be looked up.
     """
     left_out = hidden(listing, witnesses, settled_before=settled_before)
     known: list[OwnBatch] = []
@@ -74,7 +74,7 @@ def _is_renamed(listing: Listing, own: OwnBatch) -> bool:
 
 
 def _keep(context: BatchContext, absence: Absence, *, renamed: bool) -> None:
-    """Writes down what was learned; silence without a witness teaches nothing."""
+    """Notes what the look showed of the listing; silence without a witness shows nothing."""
     word = _LEARNED.get(absence.proof)
     if word is None and not renamed:
         return

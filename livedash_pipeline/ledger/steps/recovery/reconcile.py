@@ -1,7 +1,7 @@
-"""Compares everything the service has with the ledger: adopts, cancels surplus, removes stray files, believes what has vanished.
+"""Compares everything the service has with the ledger: adopts, cancels surplus, removes stray files, ends vanished batches.
 
-Polling and recovery look only as far as they must; this looks at everything, once a day or when somebody asks. Batches and files
-that are not ours are counted and never touched.
+Polls and recovery read only as far as they must; reconcile reads everything, once a day or when a person asks. It counts batches
+and files that are not ours and never touches them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from livedash_pipeline.services.errors import ServiceError
 
 log = get_logger(__name__)
 
-# Files of settled batches stay at the service for so long, should anybody want to look at them.
+# Files of settled batches stay at the service for so long, for people who want to look at them.
 FILES_KEPT = timedelta(days=3)
 # Answers of services that have no listing of files; theirs expire by themselves.
 _NO_SUCH_LISTING = frozenset({404, 405, 501})
@@ -42,7 +42,7 @@ _EVERYTHING = datetime.fromtimestamp(0, UTC)
 
 @dataclass
 class ReconcileReport:
-    """What reconciling did.
+    """The report of a reconcile.
 
     Attributes:
         adopted: Batches that were found at the service.
@@ -50,9 +50,9 @@ class ReconcileReport:
         unknown: Remote batches that are not ours; they are left alone.
         files_removed: Input and result files of ours that nobody needs any more.
         vanished: Batches that the service does not have any more, believed now.
-        unclear: Remote batches with our mark of which nothing can be told; they are left alone.
-        problems: What a person has to know.
-        doubts: What the service proves neither way.
+        unclear: Remote batches with our mark and no clear verdict; they are left alone.
+        problems: Sentences about faults that a person has to handle.
+        doubts: Sentences about batches of which the service proves neither that they exist nor that they do not.
         paused_until: Nothing was compared, since the service wants fewer calls until then.
     """
 
@@ -93,7 +93,7 @@ def reconcile_batches(
         report.problems.append(f"{describe_pause(context.endpoint, until)}.")
         return report
     if accept_vanished:
-        # First, so that recovery stops at none of these and places no hold because of them.
+        # First, so that recovery does not stop at these batches and place a hold because of them.
         report.vanished = give_up_unseen(context)
     report.recovery = recover_batches(context)
     report.poll = poll_batches(context)
@@ -129,7 +129,7 @@ def reconcile_batches(
 
 
 def _believe_vanished(context: BatchContext, listed: Sequence[RemoteBatch], accept: bool) -> int:
-    """A 404 is believed after a day, and only of a key that sees another batch it made: another key sees nothing of ours."""
+    """Believes a 404 after a day, and only to a key that sees another batch it made: one of another project sees nothing."""
 
     def write(connection: Connection) -> list[UUID]:
         now = context.now(connection)
@@ -150,7 +150,7 @@ def _believe_vanished(context: BatchContext, listed: Sequence[RemoteBatch], acce
 
 
 def _remove_files(context: BatchContext) -> int:
-    """Files named after a settled batch of ours, or an older upload of one; whatever else is there is not ours to touch."""
+    """Removes files named after a settled batch of ours, or after an older upload of one; touches no other file."""
     try:
         files = list(context.gateway.list_files())
     except ServiceError as error:
@@ -178,7 +178,7 @@ def _named(files: list[RemoteFile]) -> dict[str, str]:
 
 
 def reconcile_document(report: ReconcileReport) -> Document:
-    """What reconciling did; not ok where a batch may have been bought, and the service shows this key neither yes nor no."""
+    """The document of a reconcile; not ok where a batch may have been bought and the service does not show whether it was."""
     document: Document = {
         "ok": not report.problems and not report.doubts,
         "adopted": report.adopted,

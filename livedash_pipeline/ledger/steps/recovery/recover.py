@@ -1,7 +1,7 @@
-"""Takes up batches whose submitter is gone: adopts what was bought, fences what was not, and only then lets it be bought again.
+"""Takes over batches whose submitter is gone: adopts what was bought, fences what was not, and only then buys it again.
 
-Looking, adopting and fencing are done by every submit, poll and reconcile, whatever the switches say; uploading and creating anew
-only by a submit that may buy for this company and model. The rules are in `ledger.rules.recovery.recovery`.
+Every submit, poll and reconcile looks, adopts and fences, whatever the switches say; only a submit that may buy for this company
+and model uploads and creates anew. The rules are in `ledger.rules.recovery.recovery`.
 """
 
 from __future__ import annotations
@@ -43,27 +43,27 @@ from livedash_pipeline.services.errors import ServiceError
 
 log = get_logger(__name__)
 
-# How soon a look follows that waits for a probe's end, and for a listing that can be believed.
+# Time until the next look at a batch that waits for a probe's end, and for a listing that can be believed.
 _PROBE_PAUSE = timedelta(seconds=15)
 _PROOF_PAUSE = timedelta(seconds=60)
-# No run takes up more than so many batches; the next one goes on.
+# One run takes over at most so many batches; the next run goes on.
 _MOST = 100
 
 
 @dataclass
 class RecoveryReport:
-    """What a recovery did and left.
+    """The report of a recovery.
 
     Attributes:
         adopted: Batches that were found at the service.
         resubmitted: Batches that were uploaded and created anew, or went on from where they stood.
-        released: Batches of which nothing was bought and that have ended: released, or cancelled as somebody wished.
-        surplus: Remote batches that no row names, found on the way and cancelled.
+        released: Batches that ended without a purchase: released, or cancelled on request.
+        surplus: Remote batches that no row names; they were cancelled.
         waiting: Batches that still have no known outcome.
-        next_at: When the first of them is worth another look.
-        problems: What a person has to know.
-        doubts: Batches of which the service proves neither that they exist nor that they do not.
-        failures: Why single batches could not be looked at; the others were.
+        next_at: When the first of them is looked at again.
+        problems: Sentences about faults that a person has to handle.
+        doubts: Sentences about batches of which the service proves neither that they exist nor that they do not.
+        failures: Errors of single batches that could not be looked at; the others were.
     """
 
     adopted: int = 0
@@ -89,13 +89,13 @@ def recover_batches(
     timeout: float | None = None,
     time_left: Callable[[], bool] = lambda: True,
 ) -> RecoveryReport:
-    """Takes up every batch of the endpoint whose lease has run out.
+    """Takes over every batch of the endpoint whose lease has run out.
 
     Args:
         context: Database, endpoint and settings.
         may_buy: Whether this caller may upload and create for a batch; None: never.
         timeout: Seconds for each look-up, which is then tried once.
-        time_left: Whether to take up another batch after one; the others stay for the next recovery.
+        time_left: Whether to take over another batch after one; the rest stays for the next recovery.
 
     Raises:
         ServiceError: The service could not be asked, or refused; rows stay for the next recovery.
@@ -120,7 +120,7 @@ def recover_batches(
 
 
 def _learn_of_fence(context: BatchContext, timeout: float | None, report: RecoveryReport) -> None:
-    """A fence probe that is under way is learned from, whatever became of the batch that it was made for."""
+    """Reads the result of a fence probe under way, whatever became of the batch that it was made for."""
     try:
         settle_fence(context, timeout=timeout)
     except ServiceError as error:
@@ -157,7 +157,7 @@ class _Recovery:
             acts[step]()
 
     def _seen(self) -> Step:
-        """What follows from a look; one that fails because of this batch alone leaves the others to be recovered."""
+        """Returns the step after a look; if the look fails because of this batch alone, recovery goes on with the others."""
         try:
             return self._look()
         except ServiceError as error:
@@ -189,7 +189,7 @@ class _Recovery:
         return self._judge(listing, witnesses, since, visible, now)
 
     def _judge(self, listing: Listing, witnesses: Witnesses, since: datetime, visible: bool, now: datetime) -> Step:
-        """What follows from a look that found nothing; where absence matters it has to be proven, if need be by a probe."""
+        """Returns the step after a look that found nothing; if the step depends on absence, proves it, if need be by a probe."""
         same_project = self._view.sees_project()
 
         def step(absence: Absence) -> Step:
@@ -228,12 +228,12 @@ class _Recovery:
         return recovery_clock(self.context)
 
     def _allowed(self) -> bool:
-        """Whether this caller may buy for the batch: uploading and creating respect switches, holds and status."""
+        """Whether this caller may upload and create for the batch, by switches, holds and the company's status."""
         working = self.taken.company_status in WORKING_COMPANIES
         return working and self.may_buy is not None and self.may_buy(self.taken)
 
     def _cancel(self) -> None:
-        """Nothing was bought, and after the fence nothing can be; what becomes of the requests is the caller's choice."""
+        """Cancels a batch of which nothing was bought, or can be after the fence; its requests become what the caller chose."""
         fenced = self.taken.unfinished.create_started_at is not None
         if fenced and not self._forget_input():
             return
@@ -249,7 +249,7 @@ class _Recovery:
         self._send(file_id)
 
     def _delete_input(self) -> None:
-        """The fence: written down first, then done; a late create on a deleted file fails without being billed."""
+        """Sets the fence, written down first: deletes the input file, so that a late create on it fails unbilled."""
         claim, file_id = self.taken.claim, self.taken.input_file_id
         with self.context.engine.begin() as connection:
             now = self.context.now(connection)
@@ -281,7 +281,7 @@ class _Recovery:
             self._send(None)
 
     def _forget_input(self) -> bool:
-        """From the fence back to a batch that create never began for; False where it is somebody else's by now."""
+        """Turns a fenced batch back into one whose create never began; False where another process holds it by now."""
         with self.context.engine.begin() as connection:
             return recovery.forget_input(
                 connection,
@@ -294,7 +294,7 @@ class _Recovery:
         try:
             sent = send(self.context, self.taken.claim, input_file_id=input_file_id)
         except InputChangedError:
-            # Its requests wait again with their present input; others need not wait for that.
+            # Its requests wait again with their present input; the other batches go on.
             self.report.released += 1
             return
         if sent is not None:
@@ -315,7 +315,7 @@ class _Recovery:
             recovery.wait_until(connection, self.taken.claim, moment=moment, doubt=doubt)
 
     def _wait_for_proof(self) -> None:
-        """Absence is not proven: the row waits, and says so, for a listing that can be believed or for a person's word."""
+        """Lets a row whose absence is not proven wait for a believable listing or for a person's word, and reports it."""
         claim = self.taken.claim
         message = f"Whether batch {claim.batch_id} was bought is not known: the listing of {self.context.endpoint} {self._doubt}."
         self.report.doubts.append(message)
@@ -323,7 +323,7 @@ class _Recovery:
         self._wait_for(_PROOF_PAUSE, self._doubt)
 
     def _stop(self) -> None:
-        """This key does not see the input file, so its listing proves nothing: hold, and say so."""
+        """Places a hold and reports that this key does not see the input file, so that its listing proves nothing."""
         claim = self.taken.claim
         message = (
             f"Batch {claim.batch_id} may have been bought, and the present OPENAI_API_KEY does not see its input file "

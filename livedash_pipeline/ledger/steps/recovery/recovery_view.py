@@ -1,7 +1,7 @@
-"""What the service shows the present key of a batch whose create has no known outcome.
+"""Asks the service, with the present key, about a batch whose create has no known outcome.
 
-Add what a decision about such a batch needs to ask; nothing is written here but what was learned of the endpoint. What follows
-from it is decided in `ledger.rules.recovery.recovery` and done in `ledger.steps.recovery.recover`.
+Add questions that a decision about such a batch needs. Writes only the observed behaviour of the endpoint.
+`ledger.rules.recovery.recovery` decides what follows, and `ledger.steps.recovery.recover` does it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from livedash_pipeline.services.errors import ServiceError
 
 
 def recovery_clock(context: BatchContext) -> RecoveryClock:
-    """Deadline and lag of the settings."""
+    """Returns deadline and lag of the settings."""
     settings = context.settings
     return RecoveryClock(
         timedelta(seconds=settings.livedash_create_deadline), timedelta(seconds=settings.livedash_visibility_lag)
@@ -34,14 +34,14 @@ def recovery_clock(context: BatchContext) -> RecoveryClock:
 
 @dataclass(frozen=True)
 class RecoveryView:
-    """The look at one batch; `timeout` is for each call, which is then tried once."""
+    """The view of one batch; with `timeout`, in seconds, each call is tried once."""
 
     context: BatchContext
     taken: TakenOver
     timeout: float | None = None
 
     def input_file(self, file_id: str) -> tuple[bool, datetime]:
-        """Whether this key sees the input file, and when it was made by the service's clock."""
+        """Returns whether this key sees the input file, and when the file was made by the service's clock."""
         since = self.taken.input_file_created_at or self.taken.created_at - CLOCK_SLACK
         try:
             file = self.context.gateway.file(file_id, timeout=self.timeout)
@@ -52,19 +52,19 @@ class RecoveryView:
         return True, file.created_at or since
 
     def witnesses(self) -> Witnesses:
-        """Batches of ours around the create in question, made with this key."""
+        """Returns batches of ours around the create in question, made with this key."""
         begun = self.taken.unfinished.create_started_at or self.taken.created_at
         with self.context.engine.connect() as connection:
             return read_witnesses(connection, self.context.endpoint, self.context.key_fingerprint, around=begun)
 
     def list_since(self, since: datetime, witnesses: Witnesses | None = None) -> Listing:
-        """Batches made since a moment of the service's clock, and further back to the newest witness from before the create."""
+        """Lists batches back to a moment of the service's clock, and further to the newest witness from before the create."""
         earlier = witnesses.earlier[:1] if witnesses is not None else ()
         back = min([since, *(own.made_at - CLOCK_SLACK for own in earlier)])
         return read_in_two_ways(self.context, back, self.taken.tag, timeout=self.timeout)
 
     def absence(self, listing: Listing, witnesses: Witnesses, since: datetime, *, note: str = "") -> Absence:
-        """What it proves that a listing does not show the batch; asks for those of ours that it does not show either.
+        """Decides what a listing proves that does not show the batch; looks up those batches of ours that it omits too.
 
         `since` is when its input file was made, by the service's clock.
         """

@@ -1,4 +1,4 @@
-"""Where subjects and requests stand, for whoever says why nothing is sent.
+"""Counts subjects, requests and batches by where they stand, for the reasons why nothing is sent.
 
 Add a count when `ledger.rules.admission.nothing_sent` judges one more. Nothing is locked or changed.
 """
@@ -19,7 +19,7 @@ from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 def read_standing(
     connection: Connection, kinds: Kinds, *, endpoint: str, company_id: UUID | None, now: datetime
 ) -> Standing:
-    """The counts over all companies, or of one; batches are those of the endpoint, save `elsewhere`."""
+    """Returns the counts over all companies, or of one; batches are those of the endpoint, except for `elsewhere`."""
     counts = requests.count_by_status(connection, company_id)
     awaiting, looked_for_from = claims.awaiting_recovery(connection, endpoint, company_id)
     unprocessed = obstacles.unprocessed_batches(connection, company_id, now=now)

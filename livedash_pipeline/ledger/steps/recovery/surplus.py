@@ -1,7 +1,7 @@
 """Follows surplus batches: remote ones that no row tracks. They are cancelled, watched to their end, and paid for in the ledger.
 
-They arise when the answer to a create is lost or comes late, or when a proxy repeats a create. What is surplus is proven first,
-in `ledger.steps.recovery.find_surplus`.
+They arise when the answer to a create is lost or comes late, or when a proxy repeats a create.
+`ledger.steps.recovery.find_surplus` proves first that a batch is surplus.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def follow_surplus(
     timeout: float | None = None,
     time_left: Callable[[], bool] = lambda: True,
 ) -> int:
-    """Cancels surplus batches that still live, once per call, and writes what those cost that have ended; returns how many live.
+    """Cancels surplus batches that still live, and writes the cost of those that have ended; returns how many live.
 
-    A call that fails, or that no time is left for, is left to the next one.
+    Asks once per batch. A later call takes those whose cancel failed, or for which no time was left.
     """
     with context.engine.connect() as connection:
         waiting = ledger.open_surplus(connection, context.endpoint)
@@ -58,12 +58,12 @@ def follow_surplus(
 
 
 def _has_ended(remote: RemoteBatch) -> bool:
-    # Not `ended_at`: a service that leaves out when it ended would have it cancelled for ever.
+    # Not `ended_at`: where a service omits that time, the batch would be cancelled again for ever.
     return remote_end(remote) is not None
 
 
 def _cancelled(context: BatchContext, surplus: SurplusBatch, timeout: float | None) -> RemoteBatch | None:
-    """The batch after a cancel was asked for; asking again is harmless, and one that has ended says so."""
+    """The batch after a request to cancel it, which may be repeated; a batch that has ended comes back as ended."""
     try:
         return context.gateway.cancel_batch(surplus.remote_batch_id, timeout=timeout)
     except ServiceError as error:
@@ -75,7 +75,7 @@ def _cancelled(context: BatchContext, surplus: SurplusBatch, timeout: float | No
 
 
 def _note_not_found(context: BatchContext, surplus: SurplusBatch) -> None:
-    """A 404 is believed as late as that of any other batch; until then it is asked for again."""
+    """Believes a 404 as late as for any other batch; looks the batch up again until then."""
     waited = timedelta(seconds=context.settings.livedash_vanished_after)
 
     def write(connection: Connection) -> bool:
@@ -116,7 +116,7 @@ def _write(context: BatchContext, connection: Connection, surplus: SurplusBatch,
 
 
 def _ran_nothing(remote: RemoteBatch) -> bool:
-    """It says so, or it says nothing of counts and failed at validation, which comes before running."""
+    """Whether no request ran: by its counts, or without counts since it failed at validation, which comes before running."""
     refused = remote_end(remote) is EndWord.FAILED and not remote.output_file_id
     return remote.completed == 0 or (remote.completed is None and refused)
 
@@ -124,7 +124,7 @@ def _ran_nothing(remote: RemoteBatch) -> bool:
 def _cost(
     context: BatchContext, connection: Connection, surplus: SurplusBatch, remote: RemoteBatch
 ) -> tuple[UUID | None, Decimal | None, Decimal | None]:
-    """Price row, dollars and rate of an ended surplus batch; unknown unless it tells its usage or ran nothing."""
+    """Price row, dollars and rate of an ended surplus batch; unknown unless it states its usage or ran nothing."""
     if not _has_ended(remote):
         return None, None, None
     now = context.now(connection)
@@ -142,6 +142,6 @@ def _cost(
         total_tokens=remote.usage.total_tokens,
         cached_tokens=remote.usage.cached_tokens,
     )
-    # Tokens of all requests together say nothing of the length of any one of them.
+    # The sum over all requests says nothing about the length of a single one.
     cost = cost_of(tokens, replace(priced[1], long_context_tokens=None), batch=True)
     return priced[0], None if cost is None else cost.total_usd, usd_eur

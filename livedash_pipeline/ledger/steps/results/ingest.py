@@ -1,7 +1,7 @@
-"""Takes the results of finished batches in: both files, every outcome, one transaction a batch.
+"""Ingests the results of finished batches: both files, every outcome, one transaction per batch.
 
-Taking a batch in twice changes nothing; what cannot be ingested yet (a short download, a file that cannot be fetched now)
-stays as it is and is asked for again.
+Ingesting a batch twice changes nothing. A batch that cannot be ingested yet (a short download, a file that cannot be fetched now)
+stays as it is and is fetched again later.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _ACCEPTED = "An operator took its result files for all there is, and they hold n
 
 @dataclass
 class IngestReport:
-    """What was ingested.
+    """The report of an ingest.
 
     Attributes:
         batches: Ids of the batches that were settled.
@@ -67,9 +67,9 @@ class IngestReport:
         unknown_lines: Lines about requests that are not of their batch.
         repeated: Lines beyond the first about one request.
         unreadable: Lines that are not JSON.
-        details: Counts of what came of the answers, by name, as the kind of request tells them.
-        short: Batches whose files were not whole; they are asked for again.
-        waiting: Batches whose files were not whole, and that are not due to be asked for again.
+        details: Named counts about the answers, from the kind of request.
+        short: Batches whose files were incomplete; they are fetched again.
+        waiting: Batches whose files were incomplete, and that are not due yet.
         next_look_at: When the first of them is due.
         late: Answers that were applied after their batch was settled.
         failures: Why files could not be fetched, by batch.
@@ -93,7 +93,7 @@ class IngestReport:
 
 
 def ingest_finished(context: BatchContext, *, company_id: UUID | None = None) -> IngestReport:
-    """Ingests every finished batch of the endpoint, or of one company, that is due to be looked at.
+    """Ingests every finished batch of the endpoint, or of one company, that is due.
 
     Raises:
         ServiceError: Nothing could be fetched, and nothing was ingested.
@@ -119,7 +119,7 @@ def ingest_finished(context: BatchContext, *, company_id: UUID | None = None) ->
 
 
 def note_waiting(context: BatchContext, report: IngestReport, company_id: UUID | None) -> None:
-    """Says in the report which batches wait for whole files."""
+    """Adds to the report how many batches wait for whole files, and until when."""
     with context.engine.connect() as connection:
         waiting = observations.waiting_for_files(connection, context.endpoint, company_id, now=context.now(connection))
     report.waiting, report.next_look_at = waiting.batches, waiting.next_at
@@ -128,13 +128,14 @@ def note_waiting(context: BatchContext, report: IngestReport, company_id: UUID |
 
 
 def ingest_batch(context: BatchContext, batch_id: UUID, report: IngestReport, *, accept: bool = False) -> bool:
-    """Takes one batch in; False if somebody else did, or if its files are not whole.
+    """Ingests one batch; False if another process did, or if its files are incomplete.
 
     Args:
         context: Database and endpoint.
         batch_id: A batch that has ended.
-        report: Where what was done is added.
-        accept: Take the files for all there is, whatever speaks against it: what has no line fails, and is not bought again.
+        report: The report to add to.
+        accept: Accept the files as all there is, whatever speaks against it: requests without a line fail and are not
+            bought again.
 
     Raises:
         ServiceError: A file could not be fetched now.
@@ -148,7 +149,7 @@ def ingest_batch(context: BatchContext, batch_id: UUID, report: IngestReport, *,
         if not accept and not _believed(context, batch, files):
             report.short.append(batch.id)
             return False
-        # The report is written after the commit: a transaction that is run again must not count twice.
+        # The report changes after the commit, since a transaction that is run again must not count twice.
         taken = in_transaction(context.engine, lambda connection: _take_in(context, connection, batch, files, accept))
     finally:
         files.remove()
@@ -162,7 +163,7 @@ def ingest_batch(context: BatchContext, batch_id: UUID, report: IngestReport, *,
 
 
 def _read(context: BatchContext, batch_id: UUID) -> BatchToIngest | None:
-    """The batch as it stands; looked up again where the service named no file with answers, and may have some."""
+    """Reads the batch, and looks it up again where the service named no file with answers but may have one."""
     with context.engine.connect() as connection:
         batch = finished.read_batch(connection, batch_id)
     if batch is None or batch.remote_batch_id is None or batch.output_file_id:
@@ -170,7 +171,7 @@ def _read(context: BatchContext, batch_id: UUID) -> BatchToIngest | None:
     if not (batch.reported_completed or batch.may_name_answers):
         return batch
     if batch.error_code == VANISHED:
-        # It was seen with answers before it vanished; asking for it again would fail for ever.
+        # It had answers before it vanished; another look-up would fail for ever.
         return batch
     try:
         remote = context.gateway.retrieve_batch(batch.remote_batch_id)
@@ -186,7 +187,7 @@ def _read(context: BatchContext, batch_id: UUID) -> BatchToIngest | None:
 
 
 def _forgotten(context: BatchContext, batch_id: UUID) -> bool:
-    """Whether it is believed by now that the service has forgotten a batch that it said it answered."""
+    """Whether it is believed by now that the service has forgotten a batch that it had answered."""
     waited = timedelta(seconds=context.settings.livedash_vanished_after)
 
     def write(connection: Connection) -> bool:
@@ -199,7 +200,7 @@ def _forgotten(context: BatchContext, batch_id: UUID) -> bool:
 
 
 def _believed(context: BatchContext, batch: BatchToIngest, files: ResultFiles) -> bool:
-    """Whether the bytes that came may be read: never while they are not the ones that the service states."""
+    """Whether the bytes may be read: never while they are not the ones that the service states."""
     fault = files.transfer_fault
     if fault is not None:
         with context.engine.begin() as connection:
@@ -209,7 +210,7 @@ def _believed(context: BatchContext, batch: BatchToIngest, files: ResultFiles) -
 
 @dataclass(frozen=True)
 class _Taken:
-    """What one settlement did; `short` if it did nothing, since lines are missing that may still come."""
+    """The result of one settlement; `short` if it changed nothing, since missing lines may still come."""
 
     short: bool = False
     outcomes: dict[str, int] = field(default_factory=dict)
@@ -269,7 +270,7 @@ def _enough(
     answers: ScratchAnswers,
     unanswered: int,
 ) -> bool:
-    """Whether requests may be believed to have no line, or none that can be read; where all have theirs, nothing else matters."""
+    """Whether to believe that requests have no line, or no readable one; true at once where all requests have theirs."""
     if not (unanswered or answers.unreadable):
         return True
     fault = files.content_fault
@@ -277,7 +278,7 @@ def _enough(
         note_unbelievable(context, connection, batch, reason=fault)
         return False
     if not files.ends_whole:
-        # The line that is cut may be whole at the next look; until then it is not judged.
+        # A cut line may be whole at the next look and is not judged before.
         return is_believed(context, connection, batch, digest=files.digest, reason=CUT)
     if files.gone:
         return True
@@ -286,14 +287,14 @@ def _enough(
 
 
 def _may_be_paid(connection: Connection, batch: BatchToIngest, answers: ScratchAnswers) -> bool:
-    """Whether a missing line may have been charged: by the batch's usage, or since it says that it answered more."""
+    """Whether a missing line may have been charged: by the batch's usage, or because it claims more answers than lines."""
     if (batch.reported_completed or 0) > answers.paid:
         return True
     return batch.usage is not None and usage_exceeds(batch.usage, finished.scratch_usage(connection))
 
 
 def tariff_of(context: BatchContext, connection: Connection, batch: BatchToIngest, now: datetime) -> Tariff:
-    """What a batch's answers cost: the price of when it was sent, the rate of now."""
+    """Returns the tariff of a batch's answers: the price at the time of its submit, the exchange rate of now."""
     priced = prices.price_for(connection, batch.model, batch.submitted_at)
     rate = prices.rate_at(connection, now, context.settings.livedash_usd_eur)
     return Tariff(priced[0] if priced else None, priced[1] if priced else None, rate.usd_eur if rate else None)
@@ -302,7 +303,7 @@ def tariff_of(context: BatchContext, connection: Connection, batch: BatchToInges
 def _add_unanswered(connection: Connection, batch: BatchToIngest, files: ResultFiles, accept: bool) -> int:
     errors = batch.errors
     if batch.end is EndWord.FAILED and validation_verdict(errors) is ValidationClass.LINE_FAULT:
-        # Where no named line is one of ours, nobody can be blamed, and the same file must not be sent for ever.
+        # If no named line is ours, no request can be blamed, and the same file must not be sent for ever.
         errors = errors if finished.add_faulty_lines(connection, batch.id, errors) else ()
     end = BatchEnd(
         end=batch.end,
@@ -351,7 +352,7 @@ def _total(total: Decimal | None, cost: Decimal | None) -> Decimal | None:
 
 
 def ingest_document(report: IngestReport) -> Document:
-    """What was ingested, how many batches' files came short, and until when the rest is left, if the service wants that."""
+    """The document of an ingest, with the number of short batches and the end of a pause that the service wants."""
     return {
         "ok": True,
         "batches": len(report.batches),

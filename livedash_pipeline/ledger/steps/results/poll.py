@@ -1,7 +1,7 @@
-"""Asks the service how open batches stand: by listing, and one by one only for those that the listing does not show.
+"""Asks the service for the state of open batches: by listing, and one by one only for those that the listing does not show.
 
-Recovery looks, adopts and fences here as well. Nothing here takes results in (`ledger.steps.results.ingest`) or buys anything,
-and a look-up that fails leaves its batch as it was.
+Recovery looks, adopts and fences here as well. A poll ingests nothing (`ledger.steps.results.ingest` does) and buys nothing, and
+a failed look-up leaves its batch as it was.
 """
 
 from __future__ import annotations
@@ -39,27 +39,27 @@ log = get_logger(__name__)
 
 CALL_TIMEOUT = 10.0
 BUDGET = 40.0
-# The rest is left for batches that a long listing does not reach, or does not show.
+# The rest of the budget is for batches that a long listing does not reach, or does not show.
 _LISTING_SHARE = 0.5
 _EPOCH = datetime.fromtimestamp(0, UTC)
-# Recovery and cancels come first; a service that answers slowly must not keep a poll from looking at all.
+# Recovery and cancels come first, but a slow service must leave time for the listing.
 _RECOVERY_SHARE = 0.25
 _CANCEL_SHARE = 0.4
 
 
 @dataclass(frozen=True)
 class PollReport:
-    """What a poll saw.
+    """The report of a poll.
 
     Attributes:
         open: Batches that have not ended, rows without an id of the service included.
         finished: Batches that have ended and are not ingested yet.
-        changes: What changed, seen by this poll alone.
-        looked_up: Batches asked for one by one.
+        changes: Changes that this poll, and no other, wrote.
+        looked_up: Batches looked up one by one.
         failed: Look-ups that failed; their batches stay as they were.
         recovered: Batches without an owner whose outcome is known now.
         adopted: Of these, batches that the listing of this poll showed.
-        surplus: Remote batches that no row names, found now and cancelled.
+        surplus: Remote batches that no row names; they were cancelled.
         paused_until: Nothing was asked, since the service wants fewer calls until then.
     """
 
@@ -82,7 +82,7 @@ def poll_batches(
     rotation: int = 0,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> PollReport:
-    """One poll of all open batches of the endpoint.
+    """Polls all open batches of the endpoint once.
 
     Args:
         context: Database and endpoint.
@@ -117,7 +117,7 @@ def poll_batches(
     asked = _to_ask(context, waiting, view, began, rotation)
     found, unknown, failures = _looked_up(context, asked, call_timeout, going_on(1))
     singly = {remote.id for remote in found}
-    # What the service knows in its listing alone can be looked into nowhere else.
+    # A batch that the service shows only in its listing cannot be looked up.
     nowhere = {batch.remote_batch_id for batch in unknown} if view.listing.flaw is None else set()
     listed = [
         remote
@@ -179,7 +179,7 @@ def _count(*failures: object) -> int:
 
 
 def _put_off(context: BatchContext, until: datetime) -> PollReport:
-    """Nothing is asked while the endpoint is paused; batches stay as they are."""
+    """The report of a poll that asks nothing, since the endpoint is paused."""
     log.warning("poll put off", reason=describe_pause(context.endpoint, until))
     with context.engine.connect() as connection:
         still_open = observations.count_unended(connection, context.endpoint)
@@ -190,7 +190,7 @@ def _put_off(context: BatchContext, until: datetime) -> PollReport:
 def _recovered(
     context: BatchContext, call_timeout: float, time_left: Callable[[], bool]
 ) -> tuple[RecoveryReport, ServiceError | None]:
-    """Looks, adopts and fences, whatever the switches say; a poll buys nothing, and a failure does not end it."""
+    """Lets recovery look, adopt and fence, whatever the switches say; it buys nothing, and its failure does not end the poll."""
     try:
         return recover_batches(context, timeout=call_timeout, time_left=time_left), None
     except ServiceError as error:
@@ -200,7 +200,7 @@ def _recovered(
 
 @dataclass(frozen=True)
 class _View:
-    """What the listing showed: everything, our open batches by the id that their rows track, and the failure that ended it."""
+    """The listing: all batches, our open ones by the id that their rows track, and the failure that ended it."""
 
     listing: Listing = field(default_factory=lambda: Listing(()))
     ours: dict[str, RemoteBatch] = field(default_factory=dict)
@@ -243,7 +243,7 @@ def _listed(
 def _adopted(
     context: BatchContext, unknown: Sequence[TakenOver], view: _View, call_timeout: float
 ) -> tuple[int, ServiceError | None]:
-    """Adopts what the listing shows of creates without a known outcome, whatever their lease."""
+    """Adopts the listed batches of creates without a known outcome, whatever their lease."""
     try:
         return adopt_found(context, unknown, view.listing.batches, timeout=call_timeout), None
     except ServiceError as error:
@@ -254,7 +254,7 @@ def _adopted(
 def _to_ask(
     context: BatchContext, waiting: Sequence[OpenBatch], view: _View, now: datetime, rotation: int
 ) -> list[OpenBatch]:
-    """Batches to ask for one by one: what the listing does not show, what was hinted at, and what it says may not be all."""
+    """The batches to look up one by one: not listed, hinted at, or listed in a state that may be out of date."""
     asked = rules.to_ask(
         waiting, view.ours, now=now, listing_lags=known_traits(context).listing_lags, rotation=rotation
     )
@@ -269,7 +269,7 @@ def _note_lag(
     found: Sequence[RemoteBatch],
     call_timeout: float,
 ) -> None:
-    """Remembers of an endpoint that its listing goes on showing states which a look-up has gone beyond; and forgets it again."""
+    """Notes that an endpoint's listing keeps showing earlier states than a look-up, and takes the note back when it stops."""
     known = known_traits(context).listing_lags
     behind = [remote for remote in found if remote.id in view.ours and rules.is_behind(view.ours[remote.id], remote)]
     if not behind:
@@ -305,7 +305,7 @@ def _set_lag(context: BatchContext, *, lags: bool) -> None:
 def _looked_up(
     context: BatchContext, missing: Sequence[OpenBatch], call_timeout: float, time_left: Callable[[], bool]
 ) -> tuple[list[RemoteBatch], list[OpenBatch], list[ServiceError]]:
-    """Batches asked for one by one: found, unknown to the service, and failures."""
+    """The results of single look-ups: batches found, batches unknown to the service, and failures."""
     found: list[RemoteBatch] = []
     unknown: list[OpenBatch] = []
     failures: list[ServiceError] = []
@@ -321,13 +321,13 @@ def _looked_up(
         if remote is None:
             unknown.append(batch)
         else:
-            # Some services answer with another id than they were asked for.
+            # Some services answer with another id than the requested one.
             found.append(replace(remote, id=batch.remote_batch_id))
     return found, unknown, failures
 
 
 def poll_document(report: PollReport) -> Document:
-    """What a poll saw; where the service wants fewer calls, nothing was asked, and the counts are what is known already."""
+    """The document of a poll; during a pause it asked nothing, and the counts are those known before."""
     return {
         "ok": True,
         "open": report.open,

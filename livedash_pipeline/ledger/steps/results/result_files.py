@@ -1,6 +1,6 @@
 """Fetches a batch's two result files and turns their lines into rows for the settlement.
 
-Whether what was fetched is whole is decided in `ledger.steps.results.ingest`, which also settles.
+`ledger.steps.results.ingest` decides whether the files are whole, and settles.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class ResultFiles:
     """The files of one batch on disk.
 
     Attributes:
-        directory: Where they are; of this fetch alone, since two processes may take the same batch in.
-        paths: What could be fetched, by `output` and `error`.
-        gone: Which of the two the service no longer has.
-        evidence: What is known of each that was fetched, by name.
-        digest: Names the content, so that equal short downloads are recognised.
+        directory: The directory of this fetch alone, since two processes may ingest the same batch.
+        paths: The fetched files, by `output` and `error`.
+        gone: Those of the two that the service no longer has.
+        evidence: The facts about each fetched file, by name.
+        digest: A hash of the content, by which equal short downloads are recognised.
     """
 
     directory: Path
@@ -56,12 +56,12 @@ class ResultFiles:
 
     @property
     def transfer_fault(self) -> str | None:
-        """Why the bytes are not believed, before a line is read."""
+        """Says why the bytes are not believed, before a line is read; None where they may be."""
         return next(filter(None, map(transfer_fault, self.evidence.values())), None)
 
     @property
     def content_fault(self) -> str | None:
-        """Why the lines are not believed, once all of them were read."""
+        """Says why the lines are not believed, once all of them were read; None where they may be."""
         return next(filter(None, map(content_fault, self.evidence.values())), None)
 
     @property
@@ -90,7 +90,7 @@ def fetch_files(context: BatchContext, batch: BatchToIngest, *, give_up: bool = 
     Args:
         context: Database and endpoint.
         batch: A batch that has ended.
-        give_up: Take a file that the service does not give for gone.
+        give_up: Treat a file that the service does not serve as gone.
 
     Raises:
         ServiceError: A file could not be fetched now; one that is gone is no error.
@@ -107,7 +107,7 @@ def fetch_files(context: BatchContext, batch: BatchToIngest, *, give_up: bool = 
     return files
 
 
-# Failures that are about this file alone; the others are of the key, the network or the moment.
+# Failures that concern this file alone; all others concern the key, the network or the moment.
 _NOT_GIVEN = frozenset({FailureKind.NOT_FOUND, FailureKind.REFUSED, FailureKind.FORBIDDEN, FailureKind.BROKEN})
 
 
@@ -139,9 +139,9 @@ def _fetch(
 
 
 def _require_same_project(context: BatchContext, batch: BatchToIngest) -> None:
-    """A missing file is believed from the key that made the batch, or from one that sees it: another project's sees nothing.
+    """Believes that a file is missing only if this key made the batch or sees it: a key of another project sees nothing.
 
-    Of a batch that is believed to have vanished nobody can see more.
+    Believes it for a batch that has vanished, since no key sees more of it.
 
     Raises:
         ServiceError: This key does not see the batch either.
@@ -153,7 +153,7 @@ def _require_same_project(context: BatchContext, batch: BatchToIngest) -> None:
 
 
 def _ends_whole(path: Path) -> bool:
-    """Whether the last line parses; it is read from further back until its start is there."""
+    """Whether the last line parses; reads from further back until it has the start of the line."""
     size = path.stat().st_size
     with path.open("rb") as source:
         reach = 64 * 1024
@@ -167,14 +167,14 @@ def _ends_whole(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class Tariff:
-    """What answers cost: a price row and an exchange rate, either of which may be unknown."""
+    """The prices of answers: a price row and an exchange rate, either of which may be unknown."""
 
     pricing_id: UUID | None
     price: Price | None
     usd_eur: Decimal | None
 
     def cost(self, line: ResultLine) -> tuple[Cost | None, Decimal | None]:
-        """Cost of a line in dollars and euro; None where nothing was charged or a price is unknown."""
+        """Returns the cost of a line in dollars and euro; None where nothing was charged or a price is unknown."""
         if self.price is None or line.outcome not in PAID_OUTCOMES:
             return None, None
         cost = cost_of(line.usage, self.price, batch=True)
@@ -183,7 +183,7 @@ class Tariff:
 
 @dataclass
 class LineCounts:
-    """What was met among the lines; `hold_codes` has the service's first message for each."""
+    """Counts over the lines; `hold_codes` has the service's first message for each code."""
 
     lines: int = 0
     succeeded: int = 0
@@ -201,9 +201,9 @@ def result_rows(
     *,
     unreadable: bool = True,
 ) -> Iterator[tuple[Any, ...]]:
-    """A row for each line about one of our requests; what is not is counted, and what each file holds is noted with it.
+    """Yields a row for each line about one of our requests, counts all other lines, and adds to each file's evidence.
 
-    A line of the output file that cannot be read is about the requests whose ids stand in it: it may be a paid answer. Without
+    An unreadable line of the output file is about the requests whose ids stand in it, since it may be a paid answer; without
     `unreadable` it is about none.
     """
     for name, path in files.paths.items():

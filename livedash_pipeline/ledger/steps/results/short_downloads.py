@@ -1,8 +1,7 @@
-"""Looks at results that are not whole: each is noted with when the next is due, and few enough are believed.
+"""Notes looks at incomplete results and when the next one is due, and decides when incomplete results are believed.
 
-Add a sign here that more may come. The rules are in `ledger.rules.results.short_results` and
-`ledger.rules.results.result_evidence`; what is fetched is in `ledger.steps.results.result_files`, and what becomes of it in
-`ledger.steps.results.ingest`.
+Add a sign that more lines may come. The rules are in `ledger.rules.results.short_results` and
+`ledger.rules.results.result_evidence`; `ledger.steps.results.result_files` fetches, `ledger.steps.results.ingest` settles.
 """
 
 from __future__ import annotations
@@ -25,18 +24,18 @@ NO_FILE_NAMED = "the service names no file with answers"
 
 
 def may_still_show(context: BatchContext, connection: Connection, batch: BatchToIngest) -> bool:
-    """Whether the batch ended so lately that the service may not show all of it yet: what is paid must not be given up."""
+    """Whether the batch ended so recently that the service may not show all of it yet: paid answers must not be given up."""
     return context.now(connection) < batch.ended_at + _lag(context)
 
 
 def why_too_few(batch: BatchToIngest, *, answers: int, unanswered: int, sized: bool) -> str | None:
-    """Why requests without a line may yet get one; None where nothing speaks for it.
+    """Says why requests without a line may still get one; None where nothing suggests it.
 
     Args:
         batch: The batch as it ended.
-        answers: Requests that its files hold a paid line about: what a service counts as completed are those, neither lines
-            nor failed requests.
-        unanswered: Requests that no line is about.
+        answers: Requests with a paid line in its files: these, and neither lines nor failed requests, are what a service counts
+            as completed.
+        unanswered: Requests without a line.
         sized: Whether the service states the size of every file: without it, a file may be cut between two lines.
     """
     if unanswered == 0 or (batch.error_code == VANISHED and batch.output_file_id is None):
@@ -51,12 +50,12 @@ def why_too_few(batch: BatchToIngest, *, answers: int, unanswered: int, sized: b
 def is_believed(
     context: BatchContext, connection: Connection, batch: BatchToIngest, *, digest: str, reason: str
 ) -> bool:
-    """Notes one more look that showed too little; True once it showed the same for long enough."""
+    """Notes one more look that showed too little; True once looks have shown the same for long enough."""
     return _note(context, connection, batch, digest=digest, reason=reason, believable=True)
 
 
 def note_unbelievable(context: BatchContext, connection: Connection, batch: BatchToIngest, *, reason: str) -> None:
-    """Notes one more look at bytes that are never believed; the waits grow for as long as there is the same wrong with them."""
+    """Notes one more look at bytes that are never believed; the waits grow as long as their fault stays the same."""
     digest = f"not believed: {short_results.kind_of_fault(reason)}"
     _note(context, connection, batch, digest=digest, reason=reason, believable=False)
 

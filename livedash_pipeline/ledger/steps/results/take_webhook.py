@@ -1,6 +1,6 @@
 """Takes a webhook of the Batch API: once, and only as a hint that the poll of its batch is due at once.
 
-Polling stays what everything rests on: a webhook that is lost, late or made up costs a look at most.
+Everything rests on polls: a webhook that is lost, late or forged costs one look at most.
 """
 
 from __future__ import annotations

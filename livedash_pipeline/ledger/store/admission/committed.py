@@ -1,6 +1,6 @@
-"""What a company has spent this month and has under way at most: the figure that a spending cap is compared with.
+"""Sums what a company has spent this month and what it has in flight at most; the spending cap is compared with this figure.
 
-Add whatever else is bought. Rules of the cap are in `ledger.rules.admission.admission`.
+Add every further kind of purchase here. `ledger.rules.admission.admission` has the rules of the cap.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _requests = ai_processing_requests.c
 
 
 def committed_eur(connection: Connection, company_id: UUID, *, month_start: datetime) -> Decimal:
-    """What a company has spent this month, surplus included, and what it has in flight at most; other claims for it wait.
+    """Returns euro spent this month, surplus included, plus the most that may be in flight; other claims for it wait.
 
-    A try that may have been charged and whose cost is unknown counts as what was set aside for it.
+    A try of unknown cost that may have been charged counts with the amount that was reserved for it.
     """
     connection.execute(select(companies.c.id).where(companies.c.id == company_id).with_for_update(key_share=True))
     bought = (
@@ -42,7 +42,7 @@ def committed_eur(connection: Connection, company_id: UUID, *, month_start: date
 
 def _in_batches(company_id: UUID, month_start: datetime) -> Select[Any]:
     late = ai_request_attempts.alias("late")
-    # What showed late is counted by the row of its own.
+    # An answer that showed late has a row of its own, which is counted.
     shown = (
         select(late.c.id)
         .where(late.c.request_id == _attempts.request_id, late.c.batch_id == _attempts.batch_id, late.c.is_late)

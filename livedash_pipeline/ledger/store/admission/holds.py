@@ -1,6 +1,6 @@
-"""Holds and admission: who waits because of a refusal, and the row that claims of one model line up at.
+"""Holds, and the admission row whose lock puts the claims of one model in a queue.
 
-Add what several processes must agree on before they claim. The rules are in `ledger.rules.admission.admission`.
+Add what several processes must agree on before they claim. `ledger.rules.admission.admission` has the rules.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from livedash_pipeline.ledger.rules.admission.admission import HoldRule, HoldSco
 from livedash_pipeline.ledger.store.admission.pauses import end_pause, paused_until
 
 _holds = ai_holds.c
-# Read before each call: building it anew takes longer than sending it.
+# Built once: every call reads it, and building the query takes longer than sending it.
 _IN_FORCE = (
     select(_holds.model, _holds.reason, _holds.message, _holds.not_before)
     .where(_holds.endpoint == bindparam("endpoint"))
@@ -33,7 +33,7 @@ _IN_FORCE = (
 
 @dataclass(frozen=True)
 class Hold:
-    """A hold in force; `model` is None where it is the endpoint's, `not_before` is None where it waits for a person."""
+    """A hold in force; `model` is None for a hold of the endpoint, `not_before` is None where a person has to lift it."""
 
     model: str | None
     reason: str
@@ -52,9 +52,9 @@ class Hold:
 
 
 def holds_in_force(connection: Connection, endpoint: str, *, key_fingerprint: str, now: datetime) -> list[Hold]:
-    """Holds of an endpoint that still count, a pause for too many calls among them.
+    """Returns the holds of an endpoint that are in force, including a pause for too many calls.
 
-    Timed holds of the endpoint end as well when the key changes.
+    A change of the key also ends timed holds of the endpoint.
     """
     values = {"endpoint": endpoint, "key_fingerprint": key_fingerprint, "now": now}
     found = [Hold(*row) for row in connection.execute(_IN_FORCE, values)]
@@ -77,8 +77,8 @@ def place_hold(
 ) -> datetime | None:
     """Holds an endpoint or a model, twice as long each time in a row, and returns until when; None: until somebody lifts it.
 
-    What is refused while a hold is in force was under way before it, so it adds nothing; a hold that waits for a person is
-    not shortened; another key begins anew.
+    A refusal during a hold changes nothing, since its call was under way before; a hold that waits for a person is not
+    shortened; another key starts the row anew.
     """
     scope = {"endpoint": endpoint, "model": model if rule.scope is HoldScope.MODEL else None}
     table = ai_holds.c
@@ -123,7 +123,7 @@ def lift_holds(connection: Connection, endpoint: str, *, model: str | None = Non
 
 
 def lock_admission(connection: Connection, endpoint: str, model: str, *, now: datetime) -> int | None:
-    """Takes the turn to claim for a model until the transaction ends; returns the learned token limit, if any."""
+    """Locks the model's admission row until the transaction ends; returns the learned token limit, if any."""
     row = {"endpoint": endpoint, "model": model}
     connection.execute(insert(ai_admissions).values(**row, updated_at=now).on_conflict_do_nothing())
     limit: int | None = connection.execute(
@@ -143,7 +143,7 @@ def learn_limit(connection: Connection, endpoint: str, model: str, *, limit: int
 
 
 def raise_learned_limit(connection: Connection, endpoint: str, model: str, *, now: datetime) -> None:
-    """A batch that ran raises a learned limit by a quarter, and holds that are over are forgotten: the next one is short."""
+    """Raises a learned limit by a quarter after a batch ran, and forgets ended holds, so that the next one is short."""
     table, held = ai_admissions.c, ai_holds.c
     more = func.greatest(table.learned_token_limit // 4, 1)
     connection.execute(

@@ -1,7 +1,7 @@
 """Parameters that an operator stored for a model, and the requests that wait to be sent with them.
 
-Add a read here where a line is built or a cost is foreseen. The defaults by name, and what may be stored, are in
-`ledger.rules.admission.model_parameters`.
+Add a read here where a line is built or a cost is foreseen. `ledger.rules.admission.model_parameters` has the defaults by name,
+and decides what may be stored.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _requests = ai_processing_requests.c
 
 @dataclass(frozen=True)
 class ModelRow:
-    """A model that requests are or were made for, and what was stored for it; None where its name decides."""
+    """A model with requests, and its stored parameters; None where its name decides."""
 
     model: str
     parameters: dict[str, Any] | None
@@ -38,7 +38,7 @@ class ModelRow:
 
 
 def parameters_for(connection: Connection, model: str) -> dict[str, Any]:
-    """What requests for a model are sent with."""
+    """Returns the stored parameters of a model, or the defaults by its name."""
     found: dict[str, Any] | None = connection.execute(
         select(_stored.parameters).where(_stored.model == model)
     ).scalar_one_or_none()
@@ -46,7 +46,7 @@ def parameters_for(connection: Connection, model: str) -> dict[str, Any]:
 
 
 def output_maximum(connection: Connection, model: str) -> int:
-    """The most output tokens of a model's answers."""
+    """Returns the most output tokens that an answer of the model may have."""
     return maximum_of(parameters_for(connection, model))
 
 
@@ -55,7 +55,7 @@ def store_parameters(
 ) -> int:
     """Stores parameters, or forgets them (None), and returns how many requests wait to be sent with them.
 
-    Sizes change with them, also those of requests in flight or failed, which may wait again. What a batch has reserved stays.
+    Also changes the sizes of requests in flight and failed ones, since these may wait again. Reservations of batches stay.
 
     Args:
         connection: A transaction.
@@ -88,7 +88,7 @@ def store_parameters(
 
 
 def list_models(connection: Connection, default_model: str) -> list[ModelRow]:
-    """Models with stored parameters, of batches, of companies and of the settings, by name."""
+    """Lists models with stored parameters, of batches, of companies and of the settings, by name."""
     named = union(
         select(_stored.model),
         select(ai_batch_requests.c.model),

@@ -1,6 +1,6 @@
-"""The pause of an endpoint: one row that every process reads before it calls, and writes when the service asks for it.
+"""The pause of an endpoint: one row that every process reads before it calls, and writes when the service asks for a pause.
 
-How long a pause is, is decided in `ledger.rules.admission.pauses`.
+`ledger.rules.admission.pauses` decides how long a pause lasts.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from livedash_pipeline.base.store.tables import ai_endpoint_pauses
 from livedash_pipeline.ledger.rules.admission.pauses import Pause
 
 _pauses = ai_endpoint_pauses.c
-# Read before each call: building it anew takes longer than sending it.
+# Built once: every call reads it, and building the query takes longer than sending it.
 _UNTIL = select(_pauses.paused_until).where(
     _pauses.endpoint == bindparam("endpoint"), _pauses.paused_until > bindparam("now")
 )
 
 
 def paused_until(connection: Connection, endpoint: str, *, now: datetime) -> datetime | None:
-    """The end of a pause that is not over yet."""
+    """Returns the end of the present pause; None without one."""
     return connection.execute(_UNTIL, {"endpoint": endpoint, "now": now}).scalar_one_or_none()
 
 
 def lengthen_pause(
     connection: Connection, endpoint: str, decide: Callable[[Pause | None], Pause], *, reason: str, now: datetime
 ) -> Pause:
-    """Replaces the pause of an endpoint by what `decide` makes of the one before it, under the row's lock.
+    """Replaces the pause of an endpoint by what `decide` returns for the previous one, under the row's lock.
 
-    Two processes that write an endpoint's first pause at once both write one; the later one stands.
+    If two processes write an endpoint's first pause at once, the later one remains.
     """
     query = select(_pauses.paused_until, _pauses.times).where(_pauses.endpoint == endpoint).with_for_update()
     row = connection.execute(query).one_or_none()
@@ -46,5 +46,5 @@ def lengthen_pause(
 
 
 def end_pause(connection: Connection, endpoint: str) -> None:
-    """Somebody insists on calling at once."""
+    """Ends the pause, for a person who insists on calling at once."""
     connection.execute(delete(ai_endpoint_pauses).where(_pauses.endpoint == endpoint))

@@ -1,6 +1,6 @@
-"""The cancel request of a batch: written once, then read by everybody who could still buy for it or end it.
+"""The cancel request of a batch: written once, then read by every process that could still buy for the batch or end it.
 
-A wish is never taken back, and its first choice of what becomes of unfinished requests stands.
+Nobody takes a cancel request back, and its first choice for unfinished requests stays.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _batches = ai_batch_requests.c
 
 
 def request_cancel(connection: Connection, batch_ids: Sequence[UUID], *, unfinished: str, now: datetime) -> list[UUID]:
-    """Writes the wish for those that have not ended and returns their ids; asking twice is harmless."""
+    """Writes the cancel request of batches that have not ended and returns their ids; a second call changes nothing."""
     wished = (
         update(ai_batch_requests)
         .where(_batches.id.in_(batch_ids), _batches.status.in_(LIVE_BATCHES), _batches.processed_at.is_(None))
@@ -33,7 +33,7 @@ def request_cancel(connection: Connection, batch_ids: Sequence[UUID], *, unfinis
 
 
 def unbought_to_cancel(connection: Connection, endpoint: str) -> list[Claim]:
-    """Wished for, and create has not begun: nothing was bought, whoever holds the row."""
+    """Returns batches with a cancel request whose create has not begun: nothing was bought, whoever holds the row."""
     query = (
         select(ai_batch_requests, companies.c.slug)
         .join(companies, companies.c.id == _batches.company_id)
@@ -45,7 +45,7 @@ def unbought_to_cancel(connection: Connection, endpoint: str) -> list[Claim]:
 
 
 def living_to_cancel(connection: Connection, endpoint: str) -> list[str]:
-    """The service's ids of batches that are wished to be cancelled and have not ended; those not yet `cancelling` first."""
+    """Returns the service's ids of unended batches with a cancel request; those not yet `cancelling` first."""
     query = (
         select(_batches.remote_batch_id)
         .where(_batches.endpoint == endpoint, _batches.cancel_requested_at.is_not(None))

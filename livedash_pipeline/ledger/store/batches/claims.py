@@ -1,8 +1,8 @@
-"""Batches on their way out: claiming, the commits around upload and create, and the lease that guards them.
+"""Claims batches, and writes the commits around upload and create and the lease that guards them.
 
-Every write of a submitter carries the fence of its claim; a function that hits no row returns False, and the submitter stops
-quietly, because somebody else has taken the batch over. Polling and settling are in `ledger.store.results.observations` and
-`ledger.store.results.settlement`.
+Every write of a submitter carries the fence of its claim. A function that hits no row returns False, and the submitter stops
+quietly, because another process has taken the batch over. `ledger.store.results.observations` writes polls,
+`ledger.store.results.settlement` settles.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _batches = ai_batch_requests.c
 
 @dataclass(frozen=True)
 class Claim:
-    """A batch row that a submitter holds, and what it claimed for it."""
+    """A batch row that a submitter holds, with the sums of its claimed requests."""
 
     batch_id: UUID
     fence: int
@@ -49,9 +49,9 @@ class Claim:
 
 
 def claim_of(row: Row[Any], *, reserved_eur: Decimal | None = None) -> Claim:
-    """The claim that a row of `ai_batch_requests`, with its company's slug as `slug`, stands for.
+    """Makes a claim of a row of `ai_batch_requests` with its company's slug as `slug`.
 
-    What it reserves was set aside when it was claimed, in its attempts; who needs it gives it.
+    The row does not hold the reserved euro, which stand in the attempts: a caller that needs them passes them.
     """
     return Claim(
         batch_id=row.id,
@@ -71,9 +71,9 @@ def claim_of(row: Row[Any], *, reserved_eur: Decimal | None = None) -> Claim:
 class ClaimLimits:
     """How much one batch may hold; None where nothing limits it.
 
-    `max_request_eur` is the whole spending cap: a more expensive request is passed over.
-    `max_first_tokens` is what a first request may have whatever `max_tokens` says: with nothing enqueued, a learned limit
-    below it would keep it waiting for ever, and only trying can raise that limit.
+    `max_request_eur` is the whole spending cap: a claim skips a more expensive request.
+    The first request may have up to `max_first_tokens`, whatever `max_tokens` says: with nothing enqueued, a learned limit below
+    its size would keep it waiting for ever, and only a try can raise that limit.
     """
 
     max_lines: int
@@ -85,13 +85,13 @@ class ClaimLimits:
 
 
 def pending_groups(connection: Connection, company_id: UUID | None = None) -> list[PendingGroup]:
-    """What waits, per company, model and kind, of working companies."""
+    """Groups the waiting requests of working companies by company, model and kind."""
     rows = connection.execute(statement("ledger/find_pending_groups"), {"company_id": company_id})
     return [PendingGroup(**row) for row in rows.mappings()]
 
 
 def enqueued_tokens(connection: Connection, endpoint: str, model: str) -> int:
-    """Tokens reserved by the model's open batches: a sum over rows, never a counter."""
+    """Returns the tokens that the model's open batches reserve: a sum over rows, never a counter."""
     query = select(func.coalesce(func.sum(_batches.token_estimate), 0)).where(
         _batches.endpoint == endpoint, _batches.model == model, _batches.status.in_(LIVE_BATCHES)
     )
@@ -197,26 +197,26 @@ def fail_oversized(
 
 
 def batch_question(connection: Connection, batch_id: UUID) -> tuple[str, str, dict[str, Any]]:
-    """The kind and the model of a batch, and the parameters of its lines: those of its claim, by which its cost is reserved."""
+    """Returns kind and model of a batch, and the parameters of its lines: those of its claim, by which its cost is reserved."""
     columns = (_batches.processing_type, _batches.model, _batches.parameters)
     kind, model, kept = connection.execute(select(*columns).where(_batches.id == batch_id)).one()
     return kind, model, parameters_for(connection, model) if kept is None else kept
 
 
 def remote_id(connection: Connection, batch_id: UUID) -> str | None:
-    """The service's id of a batch; None where it is not known."""
+    """Returns the service's id of a batch; None where it is unknown."""
     query = select(_batches.remote_batch_id).where(_batches.id == batch_id)
     return connection.execute(query).scalar_one_or_none()
 
 
 def mark_uploading(connection: Connection, claim: Claim, *, now: datetime) -> bool:
-    """PENDING → UPLOADING; a batch that was taken over may be there already."""
+    """Moves a batch from PENDING to UPLOADING, where a batch that was taken over may be already."""
     before = _batches.status.in_((BatchStatus.PENDING, BatchStatus.UPLOADING)) & _batches.create_started_at.is_(None)
     return _write(connection, _held(claim) & before, status=BatchStatus.UPLOADING, status_changed_at=now)
 
 
 def record_upload(connection: Connection, claim: Claim, *, input_file_id: str, created_at: datetime | None) -> bool:
-    """The input file exists at the service (since `created_at`, by its clock); uploading again costs nothing."""
+    """Writes the id of the input file, and when it was made by the service's clock; uploading again costs nothing."""
     return _write(
         connection,
         _held(claim) & (_batches.status == BatchStatus.UPLOADING),
@@ -251,7 +251,7 @@ def start_create(
 def record_created(
     connection: Connection, claim: Claim, *, remote_batch_id: str, remote_status: str, now: datetime
 ) -> bool:
-    """The batch exists at the service: UPLOADING → VALIDATING, with its id. A poll may have seen and adopted it already."""
+    """Moves a created batch from UPLOADING to VALIDATING and writes its id; a poll may have adopted it already."""
     unowned = _batches.remote_batch_id.is_(None) & ~tracked_elsewhere(remote_batch_id)
     expected = _batches.status.in_(sources_of(BATCH_MOVES, BatchStatus.VALIDATING))
     recorded = _write(
@@ -271,7 +271,7 @@ def record_created(
 
 
 def tracked_elsewhere(remote_batch_id: str) -> ColumnElement[bool]:
-    """A row tracks a batch of this id: an answer that repeats the id of another batch makes no second owner."""
+    """True where a row tracks a batch of this id: an answer that repeats another batch's id must not give it a second owner."""
     other = ai_batch_requests.alias("other").c
     return (
         select(other.id)
@@ -283,9 +283,9 @@ def tracked_elsewhere(remote_batch_id: str) -> ColumnElement[bool]:
 def fail_unsubmitted(
     connection: Connection, claim: Claim, *, error_code: str, error_message: str, now: datetime
 ) -> bool:
-    """Nothing exists at the service: the batch is FAILED, or CANCELLED where that was asked for.
+    """Ends a batch that does not exist at the service: FAILED, or CANCELLED if it has a cancel request.
 
-    Its requests are released by settling it.
+    Its settlement releases its requests.
     """
     ended = case((_batches.cancel_requested_at.is_not(None), BatchStatus.CANCELLED), else_=BatchStatus.FAILED)
     unbought = _batches.status.in_((BatchStatus.PENDING, BatchStatus.UPLOADING))
@@ -309,7 +309,7 @@ def renew_lease(connection: Connection, claim: Claim, *, lease: int, now: dateti
 
 
 def count_doubtful(connection: Connection, endpoint: str) -> int:
-    """Batches whose create has no known outcome and of which the service's listing proves nothing; a person may decide."""
+    """Counts batches whose create has no known outcome, and whose absence the listing does not prove; a person may decide."""
     query = select(func.count()).where(
         _batches.endpoint == endpoint,
         _batches.remote_batch_id.is_(None),
@@ -323,7 +323,7 @@ def count_doubtful(connection: Connection, endpoint: str) -> int:
 def awaiting_recovery(
     connection: Connection, endpoint: str, company_id: UUID | None = None
 ) -> tuple[int, datetime | None]:
-    """Batches whose create has no known outcome, of all companies or of one: how many, and when the first lease runs out."""
+    """Counts batches whose create has no known outcome, of all companies or of one; returns also when the first lease ends."""
     query = select(func.count(), func.min(_batches.lease_until)).where(
         _batches.endpoint == endpoint,
         _batches.remote_batch_id.is_(None),

@@ -1,6 +1,6 @@
 """The heartbeat that keeps a claimed batch for its submitter while a file is built and uploaded.
 
-It runs on a connection of its own, so that a long upload cannot starve it; a lost lease is noticed before anything is bought.
+It runs on a connection of its own, so that a long upload cannot starve it; the submitter notices a lost lease before it buys.
 """
 
 from __future__ import annotations

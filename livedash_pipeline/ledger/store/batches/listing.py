@@ -1,7 +1,7 @@
-"""Batches as they are listed: newest first, a page at a time.
+"""Lists batches for people: newest first, a page at a time.
 
-Add reads for people who look at batches. What the steps read before they write is in `ledger.store.batches.claims` and
-`ledger.store.results.observations`.
+Add reads for people who look at batches. `ledger.store.batches.claims` and `ledger.store.results.observations` have the reads of
+the steps.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def list_batches(
     company_id: UUID | None = None,
     batch_id: UUID | None = None,
 ) -> list[ListedBatch]:
-    """Batches, newest first, older than one of them where one is given; or one batch alone.
+    """Lists batches, newest first; only those older than a given one, or one batch alone.
 
-    Ids grow with time only for rows made here, so that the order is by time; the id decides between equals.
+    The order is by time, since ids grow with time only for rows made here; the id decides between equal times.
     """
     table = ai_batch_requests.c
     position = tuple_(table.created_at, table.id)

@@ -1,7 +1,7 @@
-"""Counts of what keeps sessions from going on, for the overview of the pipeline; nothing is locked or changed.
+"""Counts what keeps sessions from going on, for the overview of the pipeline; locks and changes nothing.
 
-Add a count of something that stands in the way and that only a person, or time, removes. Holds and limits of a submit are
-foreseen by `ledger.steps.batches.preview`.
+Add a count of an obstacle that only a person, or time, removes. `ledger.steps.batches.preview` foresees holds and limits of a
+submit.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing
 
 @dataclass(frozen=True)
 class BatchesAtEndpoint:
-    """Batches at one service that have not been ingested; `ended` of them have nothing more to come.
+    """Counts of batches at one service that have not been ingested.
 
-    Of the others that have ended, `waiting` were not whole at the last look; the next one is at `next_look_at`. The batches that
-    have not ended have `live_requests`.
+    `ended` have ended and can be ingested now; `waiting` have ended, but their files were incomplete at the last look, and the
+    next look is at `next_look_at`. `live_requests` counts the requests of the batches that have not ended.
     """
 
     endpoint: str
@@ -34,7 +34,7 @@ class BatchesAtEndpoint:
 
 @dataclass(frozen=True)
 class IdleCompany:
-    """A company that is not worked for, and its requests that wait all the same."""
+    """A company that is neither ACTIVE nor TRIAL, and the number of its waiting requests."""
 
     company: str
     status: str
@@ -73,7 +73,7 @@ def unprocessed_batches(connection: Connection, company_id: UUID | None, *, now:
 
 
 def idle_companies(connection: Connection, company_id: UUID | None) -> list[IdleCompany]:
-    """Companies that are not worked for and have requests that wait."""
+    """Returns companies that are neither ACTIVE nor TRIAL and have waiting requests."""
     table = ai_processing_requests.c
     query = (
         select(companies.c.slug.label("company"), companies.c.status, func.count().label("requests"))
@@ -108,7 +108,7 @@ def failing_companies(connection: Connection, company_id: UUID | None) -> list[F
 
 
 def pending_requests(connection: Connection, company_id: UUID | None) -> int:
-    """Requests that wait to be sent, of whatever company."""
+    """Counts requests that wait to be sent, of companies of every status."""
     table = ai_processing_requests.c
     query = (
         select(func.count())

@@ -1,6 +1,6 @@
-"""Reads that foresee a claim: what it would take, what the cap keeps from it, and what a model's queue is known to hold.
+"""Foresees a claim: what it would take, what the spending cap keeps from it, and how much a model's queue takes.
 
-Nothing is locked or changed. Add what a preview has to know. The claim itself is in `ledger.store.batches.claims`.
+Locks and changes nothing. Add what a preview has to know. `ledger.store.batches.claims` makes the claim.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from livedash_pipeline.ledger.store.admission.model_parameters import output_max
 
 @dataclass(frozen=True)
 class ForeseenClaim:
-    """What would be claimed of one company and model, over as many batches as it takes."""
+    """The sums of what would be claimed of one company and model, over as many batches as needed."""
 
     requests: int
     body_bytes: int
@@ -27,7 +27,7 @@ class ForeseenClaim:
 
 
 def learned_token_limit(connection: Connection, endpoint: str, model: str) -> int | None:
-    """What the service's refusals have taught about a model's queue; None where nothing."""
+    """Returns the token limit of a model's queue that the service's refusals have shown; None without one."""
     query = select(ai_admissions.c.learned_token_limit).filter_by(endpoint=endpoint, model=model)
     limit: int | None = connection.execute(query).scalar_one_or_none()
     return limit
@@ -44,7 +44,7 @@ def foresee_claim(
     max_request_eur: Decimal | None,
     budget: Budget,
 ) -> ForeseenClaim:
-    """What claims of a group would take, within the tokens and the money that are left."""
+    """Returns what claims of a group would take, within the tokens and the money that are left."""
     row = connection.execute(
         statement("ledger/preview_claim"),
         {
@@ -68,7 +68,7 @@ def foresee_claim(
 def capped_requests(
     connection: Connection, group: PendingGroup, *, prompt_version: str, budget: Budget, cap: Decimal
 ) -> CappedRequests:
-    """What a claim of a group could take next, priced against a spending cap."""
+    """Prices the claimable requests of a group against a spending cap."""
     row = connection.execute(
         statement("ledger/find_capped_requests"),
         {

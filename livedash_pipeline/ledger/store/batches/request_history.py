@@ -1,7 +1,7 @@
-"""Requests and their tries as people look at them: whole lists, those of a session, or one.
+"""Reads requests and their tries for people: whole lists, those of a session, or one.
 
-Add a column of a request or a try here, once; every list and view reads it from here. What the steps of the pipeline read and
-write is in `ledger.store.batches.requests` and `ledger.store.batches.claims`. Rows hold no answers of the model: nothing shows
+Add a column of a request or a try here, once; every list and view reads it from here. `ledger.store.batches.requests` and
+`ledger.store.batches.claims` have the reads and writes of the steps. Rows hold no answers of the model, so that nothing shows
 them by accident.
 """
 
@@ -48,7 +48,7 @@ class RequestRow:
 
 @dataclass(frozen=True)
 class AttemptRow:
-    """A try of a request; one that was taken over may have no batch, one that is under way has no outcome yet."""
+    """A try of a request. Tries from a system that was taken over may have no batch; a try under way has no outcome yet."""
 
     id: UUID
     request_id: UUID
@@ -90,7 +90,7 @@ def read_requests(
     after_id: UUID | None = None,
     limit: int | None = None,
 ) -> list[RequestRow]:
-    """Requests in the order of their ids: those that every filter lets through, after an id where one is given."""
+    """Lists the requests that pass every filter, in the order of their ids, and only those after a given id."""
     query = select(*_REQUEST_COLUMNS).limit(limit)
     if request_id is not None:
         query = query.where(_requests.id == request_id)
@@ -99,7 +99,7 @@ def read_requests(
     if company_id is not None:
         query = query.where(_requests.company_id == company_id)
     query = _from_place(query, status, after_id)
-    # By position, in which the columns are those of the class: by name, a long page takes twice as long.
+    # By position, since the columns stand in the order of the class: by name, a long page takes twice as long.
     return [
         RequestRow(id_, session, RequestStatus(word), *others)
         for id_, session, word, *others in connection.execute(query)
@@ -107,9 +107,9 @@ def read_requests(
 
 
 def _from_place(query: Select[Any], status: RequestStatus | None, after_id: UUID | None) -> Select[Any]:
-    """In the order of ids, from a place on.
+    """Orders by id, from a place on.
 
-    A status is given as a range of one: with an equality the planner may read by the primary key, and walk past all that have
+    A status is given as a range of one value: with an equality the planner may read by the primary key and walk past all rows of
     another status, of which there can be a million between two failures.
     """
     if status is None:
@@ -134,7 +134,7 @@ def read_attempts(connection: Connection, request_ids: Sequence[UUID]) -> list[A
 
 
 def read_kept_texts(connection: Connection, request_id: UUID) -> tuple[str | None, dict[str, Any] | None] | None:
-    """What the model answered, as it came and as it was read, for somebody who asks for it by name."""
+    """Returns the model's answer to one request, as it came and as it was read; for a person who asks for this request."""
     row = connection.execute(
         select(_requests.raw_answer, _requests.parsed_answer).where(_requests.id == request_id)
     ).one_or_none()

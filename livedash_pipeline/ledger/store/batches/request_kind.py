@@ -1,9 +1,9 @@
-"""What the ledger asks of a kind of request: all that depends on what its requests are about.
+"""The interface of a kind of request: everything that depends on what its requests are about.
 
 The ledger claims, sends, recovers and settles requests of every kind alike. Add a method here when the ledger has to know
-something about a request's subject, and implement it in each kind; `analysis.steps.session_analysis` is the first. What a claim,
-a requeue and a settlement look at in SQL is a view of each kind's subjects, which the function `request_subject` of the database
-chooses by the kind's name: `current_hash`, `is_claimable`, `is_requeueable`, `is_erased` by `subject_id`.
+something about a request's subject, and implement it in each kind; `analysis.steps.session_analysis` is the first. In SQL,
+claims, requeues and settlements read a view of each kind's subjects, with `current_hash`, `is_claimable`, `is_requeueable` and
+`is_erased` by `subject_id`; the database function `request_subject` chooses the view by the kind's name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class RequestKind(Protocol):
 
     @property
     def name(self) -> str:
-        """Its `processing_type`."""
+        """The `processing_type` of its requests."""
         ...
 
     def version(self) -> str:
@@ -38,7 +38,7 @@ class RequestKind(Protocol):
     def outdated_companies(
         self, connection: Connection, *, default_model: str, company_id: UUID | None = None
     ) -> list[Company]:
-        """Working companies whose unclaimed requests name another model or version than the present ones; none, as a rule."""
+        """Returns working companies with unclaimed requests of another model or version than the present ones; as a rule none."""
         ...
 
     def bring_up_to_date(
@@ -62,7 +62,7 @@ class RequestKind(Protocol):
         ...
 
     def count_subjects(self, connection: Connection, company_id: UUID | None) -> Subjects:
-        """Counts what its requests can be about, of all companies or of one."""
+        """Counts the subjects of its requests, of all companies or of one."""
         ...
 
     # From a claim to its batch's end. Subjects are locked before their requests, in id order: the other way round deadlocks.
@@ -76,7 +76,7 @@ class RequestKind(Protocol):
         ...
 
     def fail(self, connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> None:
-        """Notes on the subjects of requests that these failed before anything was bought for them, and why."""
+        """Marks the subjects of requests that failed before anything was bought, with the reason."""
         ...
 
     def wait_again(self, connection: Connection, request_ids: Sequence[UUID]) -> None:
@@ -88,11 +88,11 @@ class RequestKind(Protocol):
     def lines(
         self, engine: Engine, batch_id: UUID, model: str, parameters: dict[str, Any]
     ) -> Generator[tuple[UUID, bytes | None]]:
-        """Request id and line of each request of a batch, in id order; None for a line whose input is not the claimed one."""
+        """Yields id and line of each request of a batch, in id order; None for a line whose input has changed since its claim."""
         ...
 
     def fixed_bytes(self, model: str, parameters: dict[str, Any] | None) -> int:
-        """Bytes of a line for a model without its input; `parameters` None: what the model's name suggests."""
+        """Returns the bytes of a line for a model without its input; `parameters` None: the defaults of the model's name."""
         ...
 
     def give_up_lost_inputs(
@@ -108,11 +108,11 @@ class RequestKind(Protocol):
         ...
 
     def apply_batch(self, connection: Connection, batch_id: UUID, *, now: datetime) -> None:
-        """Writes the answers of a batch to their subjects, and what the other requests' ends mean for theirs."""
+        """Writes the answers of a batch to their subjects, and marks the subjects of its other requests."""
         ...
 
     def details(self, connection: Connection, batch_id: UUID) -> Mapping[str, int]:
-        """Counts of what came of a batch's answers beyond their outcomes, by name."""
+        """Returns named counts about a batch's answers beyond their outcomes."""
         ...
 
     def apply_kept(self, connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> int:
@@ -120,7 +120,7 @@ class RequestKind(Protocol):
         ...
 
     def fail_late(self, connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> None:
-        """Writes to their subjects that requests failed, whose lines showed after their batch was settled."""
+        """Marks the subjects of requests that failed by a line which showed after their batch was settled."""
         ...
 
 

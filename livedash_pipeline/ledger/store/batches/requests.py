@@ -1,7 +1,7 @@
-"""Requests: what has to be asked, what is counted and put back. Claims are in `ledger.store.batches.claims`.
+"""Counts requests, puts them back and fails them. Claims are in `ledger.store.batches.claims`.
 
-Add reads and writes of `ai_processing_requests` that belong to no batch; what people look at is read by
-`ledger.store.batches.request_history`. Every function runs on the caller's transaction.
+Add reads and writes of `ai_processing_requests` that belong to no batch; `ledger.store.batches.request_history` reads for people.
+Every function runs on the caller's transaction.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def count_by_status(
 
 
 def oldest_pending(connection: Connection) -> datetime | None:
-    """Since when the pending request has waited that waits longest; None without any."""
+    """Returns since when the longest-waiting pending request has waited; None without any."""
     table = ai_processing_requests.c
     waiting = table.processing_status == RequestStatus.PENDING_BATCHING
     oldest: datetime | None = connection.execute(select(func.min(table.updated_at)).where(waiting)).scalar_one()
@@ -43,7 +43,7 @@ def oldest_pending(connection: Connection) -> datetime | None:
 
 @dataclass(frozen=True)
 class Requeued:
-    """What a requeue did; the three sum to the distinct ids given."""
+    """Counts of a requeue; the three sum to the distinct ids given."""
 
     requeued: int
     not_found: int
@@ -59,7 +59,7 @@ def requeue(
     dry_run: bool,
     company_id: UUID | None = None,
 ) -> Requeued:
-    """Puts failed requests, and their subjects, back to pending; rules and counts are the statement's."""
+    """Puts failed requests and their subjects back to pending, as `ledger.rules.admission.requeue` allows."""
     row = connection.execute(
         statement("ledger/requeue_requests"),
         {"request_ids": list(request_ids), "now": now, "dry_run": dry_run, "company_id": company_id},
@@ -79,7 +79,7 @@ def failed_request_ids(
     error_code: str | None = None,
     completed_before: datetime | None = None,
 ) -> list[UUID]:
-    """Ids of failed requests that a filter names; the code in either case, since some are the service's own words."""
+    """Returns ids of failed requests that pass a filter; the code in either case, since some are the service's own words."""
     table = ai_processing_requests.c
     query = select(table.id).where(table.processing_status == RequestStatus.PROCESSING_FAILED).order_by(table.id)
     if company_id is not None:
@@ -92,7 +92,7 @@ def failed_request_ids(
 
 
 def fail_pending(connection: Connection, reasons: Mapping[UUID, str], code: str, *, now: datetime) -> list[UUID]:
-    """Fails pending requests that the caller has locked, each for its own reason; returns which, for their kind to note."""
+    """Fails pending requests that the caller has locked, each for its own reason; returns their ids, for their kind to mark."""
     if not reasons:
         return []
     ids = {"request_ids": list(reasons), "reasons": list(reasons.values())}

@@ -1,6 +1,6 @@
 """Single calls in the ledger: begun in one commit, made, and settled in another, so that none is bought without a row.
 
-Add what has to be known of a call. Which request a call is for, and what its answer means, is its kind's business.
+Add what the ledger has to know of a call. The kind of request decides which request a call is for and what its answer means.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _CLOSE = (
 
 @dataclass(frozen=True)
 class CallCost:
-    """What a call cost, with the price row and the rate that say so; None where one of them, or the usage, is unknown."""
+    """The cost of a call, with the price row and the rate used; None where one of them, or the usage, is unknown."""
 
     cost: Cost | None = None
     pricing_id: UUID | None = None
@@ -54,7 +54,7 @@ class CallCost:
 def begin_call(
     connection: Connection, request_id: UUID, *, transcript_hash: str, reserved_eur: Decimal, now: datetime
 ) -> UUID:
-    """Writes down that a call for a request is about to be made, with what it may cost at most; returns its try."""
+    """Writes down, before a call is made, its request and what it may cost at most; returns its try."""
     values = {
         "request_id": request_id,
         "is_call": True,
@@ -67,7 +67,7 @@ def begin_call(
 
 
 def settle_call(connection: Connection, attempt_id: UUID, end: CallEnd, cost: CallCost, *, now: datetime) -> bool:
-    """Writes what a call came to; False where that was written before, as a settled try never changes."""
+    """Writes the result of a call; False where one was written before, since a settled try never changes."""
     usage = asdict(end.usage)
     usage.pop("disagrees")
     found = cost.cost
@@ -93,7 +93,7 @@ def settle_call(connection: Connection, attempt_id: UUID, end: CallEnd, cost: Ca
 
 
 def open_calls(connection: Connection, request_ids: Sequence[UUID]) -> list[UUID]:
-    """Tries of requests by calls whose end nobody has written."""
+    """Returns tries by calls whose end is not written yet."""
     query = select(_attempts.id).where(
         _attempts.request_id.in_(request_ids), _attempts.is_call, _attempts.outcome.is_(None)
     )
@@ -101,7 +101,7 @@ def open_calls(connection: Connection, request_ids: Sequence[UUID]) -> list[UUID
 
 
 def count_try(connection: Connection, request_id: UUID, *, now: datetime) -> None:
-    """Counts a try of a request that goes on being asked by calls."""
+    """Counts a try of a request that further calls will ask."""
     connection.execute(
         update(ai_processing_requests)
         .where(_requests.id == request_id)
@@ -119,7 +119,7 @@ def close_requests(
     tries: int = 0,
     now: datetime,
 ) -> int:
-    """Ends requests that are asked by calls, with so many tries more; an answer is kept with its subject. Returns how many."""
+    """Ends requests that calls ask and adds to their tries; the subject keeps the answer. Returns how many were ended."""
     if not request_ids:
         return 0
     end = {"processing_status": status, "error_code": error_code, "error_message": error_message, "updated_at": now}
@@ -128,7 +128,7 @@ def close_requests(
 
 
 def fail_requests(connection: Connection, request_ids: Sequence[UUID], *, error_code: str, now: datetime) -> list[UUID]:
-    """Fails requests that wait for a batch; returns which."""
+    """Fails requests that wait for a batch; returns their ids."""
     failed = connection.execute(
         update(ai_processing_requests)
         .where(_requests.id.in_(request_ids), _requests.processing_status == RequestStatus.PENDING_BATCHING)

@@ -1,1 +1,1 @@
-"""Rows that recovery takes over, surplus, and what was learned of an endpoint."""
+"""Rows that recovery takes over, surplus, and the observed behaviour of endpoints."""

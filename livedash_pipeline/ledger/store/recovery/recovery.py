@@ -1,7 +1,7 @@
 """Rows of batches whose submitter is gone, or whose create has no known outcome.
 
-Every write carries the fence that `take_over` raised: whoever had the batch before writes no more. Decisions are in
-`ledger.rules.recovery.recovery`.
+Every write carries the fence that `take_over` raised, so that the process that had the batch before can write no more.
+`ledger.rules.recovery.recovery` decides.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class TakenOver:
 
     @property
     def tag(self) -> Tag:
-        """By what its create is recognised at the service."""
+        """The marks of its create at the service."""
         return Tag(self.nonce, self.input_file_id)
 
 
@@ -57,20 +57,20 @@ def _without_owner(endpoint: str, now: datetime) -> ColumnElement[bool]:
 
 
 def count_without_owner(connection: Connection, endpoint: str, *, now: datetime) -> int:
-    """Batches that `take_over` would take."""
+    """Counts batches that `take_over` would take."""
     query = select(func.count()).select_from(ai_batch_requests).where(_without_owner(endpoint, now))
     return int(connection.execute(query).scalar_one())
 
 
 def take_over(connection: Connection, endpoint: str, *, lease: int, now: datetime, limit: int = 1) -> list[TakenOver]:
-    """Takes batches whose lease has run out: the fence is raised, so that their former submitter writes no more."""
+    """Takes over batches whose lease has run out, and raises their fence, so that the former submitter can write no more."""
     locked = (
         select(_batches.id)
         .where(_without_owner(endpoint, now))
         .order_by(_batches.lease_until, _batches.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
-        # As a subquery it may be run once a row, and each time it passes over what it has locked: more are taken than asked for.
+        # Postgres may run a subquery once per row; each run skips the rows locked before, so that too many would be taken.
         .cte("locked")
         .prefix_with("MATERIALIZED")
     )
@@ -91,9 +91,9 @@ def take_over(connection: Connection, endpoint: str, *, lease: int, now: datetim
 def unknown_creates(
     connection: Connection, endpoint: str, *, begun_before: datetime, batch_id: UUID | None = None
 ) -> list[TakenOver]:
-    """Batches, or one of them, whose create began before a moment and has no known outcome, whoever holds them.
+    """Returns batches whose create began before a moment and has no known outcome, whoever holds them; or one such batch.
 
-    Nobody is disturbed: no fence is raised.
+    Raises no fence, so that their holders go on.
     """
     query = (
         select(
@@ -141,9 +141,9 @@ def adopt(
     now: datetime,
     listed_batch_id: str | None = None,
 ) -> bool:
-    """Gives the row the remote batch that its create had made, and the key that sees it.
+    """Writes to the row the remote batch that its create made, and the key that sees it.
 
-    False where the row has one, belongs to somebody else by now, or where another row tracks that batch.
+    False where the row has a batch already, where another process holds it by now, or where another row tracks the batch.
     """
     return _write(
         connection,
@@ -165,7 +165,7 @@ def adopt(
 
 
 def request_input_deletion(connection: Connection, claim: Claim, *, key_fingerprint: str, now: datetime) -> bool:
-    """Written before the input file is deleted, with the key that has seen it."""
+    """Notes, before the input file is deleted, that it will be, and the key that has seen it."""
     return _write(
         connection,
         claim,
@@ -176,12 +176,12 @@ def request_input_deletion(connection: Connection, claim: Claim, *, key_fingerpr
 
 
 def record_input_deleted(connection: Connection, claim: Claim, *, lag: timedelta, now: datetime) -> bool:
-    """The input file is gone; the next look is due when the service has had time to show a create that came before."""
+    """Notes that the input file is gone; the next look is due when the service must show a create from before that."""
     return _write(connection, claim, _batches.remote_batch_id.is_(None), input_deleted_at=now, lease_until=now + lag)
 
 
 def forget_input(connection: Connection, claim: Claim, *, lease: int, now: datetime) -> bool:
-    """No create on the old input file can take effect: the batch is as if it had never been uploaded."""
+    """Forgets the old input file, on which no create can take effect any more: the batch counts as not uploaded."""
     return _write(
         connection,
         claim,
@@ -201,7 +201,7 @@ def forget_input(connection: Connection, claim: Claim, *, lease: int, now: datet
 
 
 def made_with_key(connection: Connection, endpoint: str, key_fingerprint: str | None) -> str | None:
-    """The service's id of the newest batch that was made or found with a key; one that sees it belongs to the same project."""
+    """Returns the service's id of the newest batch made or found with a key; a key that sees it belongs to the same project."""
     query = (
         select(_batches.remote_batch_id)
         .where(_batches.endpoint == endpoint, _batches.key_fingerprint == key_fingerprint)
@@ -213,7 +213,7 @@ def made_with_key(connection: Connection, endpoint: str, key_fingerprint: str | 
 
 
 def believe_absence(connection: Connection, batch_id: UUID, *, begun_before: datetime, now: datetime) -> bool:
-    """A person says that a create made nothing; True where the row still waits for its outcome and has waited long enough."""
+    """Notes a person's word that a create made nothing; False where the row does not wait for its outcome, or not long enough."""
     believed = (
         update(ai_batch_requests)
         .where(_batches.id == batch_id, _batches.remote_batch_id.is_(None), _batches.processed_at.is_(None))
@@ -224,12 +224,12 @@ def believe_absence(connection: Connection, batch_id: UUID, *, begun_before: dat
 
 
 def wait_until(connection: Connection, claim: Claim, *, moment: datetime, doubt: str | None = None) -> bool:
-    """Leaves the batch to the next recovery, not before a moment; `doubt` is why the listing proves nothing."""
+    """Leaves the batch to the next recovery after a moment; `doubt` says why the listing proves nothing."""
     return _write(connection, claim, _batches.remote_batch_id.is_(None), lease_until=moment, absence_doubt=doubt)
 
 
 def give_up(connection: Connection, claim: Claim, *, error_message: str, now: datetime) -> bool:
-    """Ends a batch that may have been bought where nobody can look; the fence is raised, so that nobody goes on with it."""
+    """Ends a batch that may have been bought at a place no key can see; raises the fence, so that no process goes on with it."""
     return _write(
         connection,
         claim,
@@ -246,7 +246,7 @@ def give_up(connection: Connection, claim: Claim, *, error_message: str, now: da
 
 
 def cancel_unbought(connection: Connection, claim: Claim, *, now: datetime) -> bool:
-    """Nothing was bought and somebody wants it cancelled: CANCELLED at once."""
+    """Moves a batch with a cancel request, for which nothing was bought, to CANCELLED at once."""
     return _write(
         connection,
         claim,

@@ -1,6 +1,6 @@
 """Surplus batches in the ledger, and the rows that listed batches name.
 
-Nothing that a row tracks is read or written here as surplus. Verdicts are `ledger.rules.recovery.twins`.
+A batch that a row tracks is never surplus here. `ledger.rules.recovery.twins` gives the verdicts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _surplus = ai_surplus_batches.c
 
 
 def named_rows(connection: Connection, batch_ids: Iterable[UUID], *, lock: bool = False) -> dict[UUID, NamedRow]:
-    """Rows that remote batches name in their metadata; with `lock` until the end of the transaction."""
+    """Returns the rows that remote batches name in their metadata; `lock` locks them until the transaction ends."""
     query = (
         select(
             _batches.id,
@@ -56,7 +56,7 @@ def named_rows(connection: Connection, batch_ids: Iterable[UUID], *, lock: bool 
 
 
 def rows_of_files(connection: Connection, endpoint: str, input_file_ids: Iterable[str]) -> dict[str, UUID]:
-    """The rows whose present input file is one of some; an id of a file cannot be guessed, so it marks what was made of it."""
+    """Returns the rows of these input files; nobody can guess the id of a file, so it marks the batch that was made of it."""
     query = select(_batches.input_file_id, _batches.id).where(
         _batches.endpoint == endpoint, _batches.input_file_id.in_(list(input_file_ids))
     )
@@ -66,9 +66,9 @@ def rows_of_files(connection: Connection, endpoint: str, input_file_ids: Iterabl
 def tracked_ids(
     connection: Connection, endpoint: str, remote_batch_ids: Iterable[str], *, apart_from: UUID | None = None
 ) -> frozenset[str]:
-    """Those of some ids of the service that a row tracks, or under which the listing shows what a row tracks.
+    """Returns those of the given ids that a row tracks, or under which the listing shows a tracked batch.
 
-    `apart_from` is a row whose own ids are being judged.
+    Leaves out the row `apart_from`, whose own ids are being judged.
     """
     wanted = list(remote_batch_ids)
     query = select(_batches.remote_batch_id, _batches.listed_batch_id).where(
@@ -81,7 +81,7 @@ def tracked_ids(
 
 
 def note_alias(connection: Connection, row: NamedRow, listed_batch_id: str | None) -> bool:
-    """Remembers under which other id the listing shows the batch that a row tracks; None: under its own."""
+    """Notes the other id under which the listing shows a tracked batch; None: it shows the tracked id."""
     changed = (
         update(ai_batch_requests)
         .where(_batches.id == row.id, _batches.remote_batch_id == row.remote_batch_id)
@@ -91,7 +91,7 @@ def note_alias(connection: Connection, row: NamedRow, listed_batch_id: str | Non
 
 
 def follow_move(connection: Connection, row: NamedRow, remote_batch_id: str) -> bool:
-    """Tracks a batch under the id by which the service knows it now; False where it was ingested or moved already."""
+    """Changes the tracked id to the one that the service uses now; False where the batch was ingested or moved already."""
     moved = (
         update(ai_batch_requests)
         .where(_batches.id == row.id, _batches.remote_batch_id == row.remote_batch_id, _batches.processed_at.is_(None))
@@ -131,13 +131,13 @@ def record_surplus(connection: Connection, found: SurplusBatch, *, endpoint: str
 
 
 def recorded_ids(connection: Connection, remote_batch_ids: Iterable[str]) -> frozenset[str]:
-    """Those of some ids of the service that are in the ledger as surplus already."""
+    """Returns those of the given ids that the ledger has as surplus already."""
     query = select(_surplus.remote_batch_id).where(_surplus.remote_batch_id.in_(list(remote_batch_ids)))
     return frozenset(connection.execute(query).scalars())
 
 
 def open_surplus(connection: Connection, endpoint: str) -> list[SurplusBatch]:
-    """Surplus batches that have not ended and that no row tracks; those not yet `cancelling` first."""
+    """Returns surplus batches that have not ended and that no row tracks; those not yet `cancelling` first."""
     tracked = select(_batches.id).where(
         (_batches.remote_batch_id == _surplus.remote_batch_id) | (_batches.listed_batch_id == _surplus.remote_batch_id)
     )
@@ -152,9 +152,9 @@ def open_surplus(connection: Connection, endpoint: str) -> list[SurplusBatch]:
 def note_surplus_not_found(
     connection: Connection, surplus: SurplusBatch, *, key_fingerprint: str, believed_before: datetime, now: datetime
 ) -> bool:
-    """Remembers since when the service does not know a surplus batch, and ends it once that is believed; True if it did.
+    """Notes since when the service does not know a surplus batch; ends it once that is believed, and returns True then.
 
-    Only the key that its row was claimed with is believed: another project's sees nothing of ours. What it cost stays unknown.
+    Only a 404 to the key of its row's claim counts, since a key of another project sees nothing of ours. The cost stays unknown.
     """
     same_key = select(_batches.id).where(_batches.id == _surplus.batch_id, _batches.key_fingerprint == key_fingerprint)
     open_row = (_surplus.remote_batch_id == surplus.remote_batch_id) & _surplus.ended_at.is_(None)
@@ -183,7 +183,7 @@ def follow_surplus(
     usd_eur: Decimal | None,
     cost_eur: Decimal | None,
 ) -> None:
-    """Writes how a surplus batch stands, and what it cost once it has ended."""
+    """Writes the state of a surplus batch, and its cost once it has ended."""
     connection.execute(
         update(ai_surplus_batches)
         .where(_surplus.remote_batch_id == remote_batch_id, _surplus.ended_at.is_(None))

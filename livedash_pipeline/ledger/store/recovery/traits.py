@@ -1,6 +1,6 @@
-"""What endpoints have shown each key, and the probes by which they did.
+"""The observed behaviour of endpoints towards each key, and the probes that showed it.
 
-Rows are written when something is learned, which is rare. What a probe's end means is `ledger.rules.recovery.probes`.
+Rows are written only when something new is seen, which is rare. `ledger.rules.recovery.probes` judges a probe's end.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _probes = endpoint_probes.c
 _traits = endpoint_traits.c
 
 UNSETTLED = "The probe did not end in time."
-"""Said of a probe that showed nothing; another one takes its place at once."""
+"""The reason of a probe that showed nothing; another one replaces it at once."""
 
 _GUARD = {"proven": PurchaseGuard.TAG_FENCE}
 
 
 @dataclass(frozen=True)
 class Traits:
-    """What an endpoint has shown a key.
+    """The observed behaviour of an endpoint towards a key.
 
     Attributes:
         listing: `unproven`, `proven` or `contradicted`; with when, and why.
         fence: `unproven`, `proven` or `refuted`; with when, and why.
         renames_ids: Its listing shows batches under other ids than create answered.
-        listing_lags: Its listing shows states that a look-up by id has gone beyond.
+        listing_lags: Its listing shows earlier states than a look-up by id.
     """
 
     listing: str = "unproven"
@@ -56,7 +56,7 @@ class Traits:
 
 
 def read_traits(connection: Connection, endpoint: str, key_fingerprint: str) -> Traits:
-    """What is known; the defaults where nothing is."""
+    """Returns what is known of an endpoint; the defaults where nothing is."""
     row = connection.execute(
         select(
             _traits.listing,
@@ -82,7 +82,7 @@ def note_listing(
 def note_fence(
     connection: Connection, endpoint: str, key_fingerprint: str, *, fence: str, reason: str | None, now: datetime
 ) -> None:
-    """Remembers whether a deleted input file stops a create, and with it how sure the purchases are that go on."""
+    """Notes whether a deleted input file stops a create, and updates the guard of the open purchases by it."""
     _note(connection, endpoint, key_fingerprint, now, fence=fence, fence_at=now, fence_reason=reason)
     connection.execute(
         update(ai_batch_requests)
@@ -137,7 +137,7 @@ def open_probe(connection: Connection, endpoint: str, key_fingerprint: str, kind
 def last_silent(
     connection: Connection, endpoint: str, key_fingerprint: str, kind: ProbeKind, *, since: datetime
 ) -> str | None:
-    """What the newest probe of a kind said that ended since a moment without showing anything; None if there is none."""
+    """Returns the reason of the newest probe of a kind that ended after a moment without a result; None without one."""
     query = (
         select(_probes.outcome, _probes.reason)
         .where(_probes.endpoint == endpoint, _probes.key_fingerprint == key_fingerprint, _probes.kind == kind)
@@ -151,7 +151,7 @@ def last_silent(
 
 
 def ended_probe_nonces(connection: Connection, endpoint: str, nonces: Iterable[str]) -> set[str]:
-    """Those of some nonces whose probes have ended: nobody needs their input files any more."""
+    """Returns those of the given nonces whose probes have ended, so that their input files are no longer needed."""
     query = select(_probes.nonce).where(
         _probes.endpoint == endpoint, _probes.nonce.in_(list(nonces)), _probes.ended_at.is_not(None)
     )

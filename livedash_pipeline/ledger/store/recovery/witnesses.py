@@ -1,6 +1,6 @@
 """Batches of ours that the service has, as witnesses of what its listing shows.
 
-Only those count that were made with the key that looks: another project's key sees nothing of ours.
+Only batches made with the key that looks count, since a key of another project sees nothing of ours.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from livedash_pipeline.ledger.rules.results.judgement import VANISHED
 _batches = ai_batch_requests.c
 _probes = endpoint_probes.c
 
-# The newest made before a create, and the first made after it: should the service have forgotten one, the next stands in.
+# The newest made before a create, and the first made after it; if the service has forgotten one, the next replaces it.
 _FEW = 3
 
 _Known = Select[tuple[str, str | None, str | None, datetime, bool]]
 
 
 def read_witnesses(connection: Connection, endpoint: str, key_fingerprint: str, *, around: datetime) -> Witnesses:
-    """Batches of ours around a moment of the database's clock.
+    """Returns batches of ours around a moment of the database's clock.
 
-    Of those made later the first few, which a listing must show by now if it shows any, and the newest probe.
+    The later ones are the first few, which a listing must show by now if it shows any, and the newest probe.
     """
     known = _known(endpoint, key_fingerprint).cte("known")
     since, before = select(known).where(known.c.made_at >= around), select(known).where(known.c.made_at < around)

@@ -1,4 +1,4 @@
-"""What taking results in reads and writes beside the settlement itself.
+"""Reads and writes around the ingestion of a finished batch, beside the settlement itself.
 
 Add look-ups about a finished batch and notes about its downloads.
 """
@@ -60,10 +60,10 @@ class BatchToIngest:
 
     @property
     def may_name_answers(self) -> bool:
-        """Whether a batch may yet name a file with answers: it names none, and nothing proves that there is none.
+        """Whether a batch may name a file with answers later: it names none, and nothing proves that there is none.
 
-        The counts of a completed batch are no proof, since they may come as late as the names do; those of one that expired or
-        was cancelled are.
+        Counts prove it for a batch that expired or was cancelled. For a completed one they do not, since they may come as late as
+        the names.
         """
         if self.output_file_id is not None or self.reported_total == 0:
             return False
@@ -75,7 +75,7 @@ class BatchToIngest:
 
 
 def read_batch(connection: Connection, batch_id: UUID, *, settled: bool = False) -> BatchToIngest | None:
-    """A batch that has ended and is not settled, or is; None for any other."""
+    """Returns a batch that has ended, settled or not; None for any other."""
     names = {"batch_id": batch_id, "settled": settled}
     row = connection.execute(statement("ledger/read_batch_to_ingest"), names).mappings().one_or_none()
     if row is None:
@@ -95,7 +95,7 @@ def read_batch(connection: Connection, batch_id: UUID, *, settled: bool = False)
 
 
 def scratch_usage(connection: Connection) -> TokenUsage:
-    """Tokens of all staged lines together; the total counts all tokens of each."""
+    """Returns the tokens of all staged lines together; the total counts all tokens of each."""
     row = connection.execute(statement("ledger/sum_scratch_usage")).one()
     return TokenUsage(
         prompt_tokens=row.prompt_tokens, completion_tokens=row.completion_tokens, total_tokens=row.total_tokens
@@ -103,7 +103,7 @@ def scratch_usage(connection: Connection) -> TokenUsage:
 
 
 def add_faulty_lines(connection: Connection, batch_id: UUID, errors: Sequence[RemoteError]) -> int:
-    """Rejects the requests whose lines validation named; returns how many."""
+    """Stages a rejection for each request whose line validation named; returns how many."""
     named = [error for error in errors if error.line is not None]
     return connection.execute(
         statement("ledger/add_faulty_lines"),
@@ -117,7 +117,7 @@ def add_faulty_lines(connection: Connection, batch_id: UUID, errors: Sequence[Re
 
 
 def scratch_refusals(connection: Connection) -> list[Refused]:
-    """The refusals among staged lines, by the service's words."""
+    """Counts the refusals among staged lines by the service's words."""
     return [
         Refused(row.error_code, row.error_message, row.lines)
         for row in connection.execute(statement("ledger/find_scratch_refusals"))
@@ -125,7 +125,7 @@ def scratch_refusals(connection: Connection) -> list[Refused]:
 
 
 def release_refused(connection: Connection, said: Sequence[Refused]) -> None:
-    """Stages lines that were refused in these words as not run, which uses up nothing."""
+    """Changes staged lines that were refused in these words to `not_run`, uncounted."""
     connection.execute(
         statement("ledger/release_scratch_refusals"),
         {"codes": [each.code for each in said], "messages": [each.message for each in said]},
@@ -134,7 +134,7 @@ def release_refused(connection: Connection, said: Sequence[Refused]) -> None:
 
 @dataclass(frozen=True)
 class StoredLooks:
-    """Looks in a row at a batch's incomplete results, and what names what they showed."""
+    """Looks in a row at a batch's incomplete results, and the digest of what they showed."""
 
     looks: int
     since: datetime
@@ -142,7 +142,7 @@ class StoredLooks:
 
 
 def lock_looks(connection: Connection, batch_id: UUID) -> StoredLooks | None:
-    """The looks so far, locked until the transaction ends; None before the first that counts."""
+    """Returns the looks so far, and locks them until the transaction ends; None before the first that counts."""
     row = connection.execute(
         select(_batches.short_downloads, _batches.short_since, _batches.short_download_hash)
         .where(_batches.id == batch_id)
@@ -156,7 +156,7 @@ def lock_looks(connection: Connection, batch_id: UUID) -> StoredLooks | None:
 def note_look(
     connection: Connection, batch_id: UUID, looks: ShortLooks | None, *, digest: str, reason: str, next_at: datetime
 ) -> None:
-    """Stores what a look at incomplete results showed, and before when nobody has to look again; None: it does not count."""
+    """Stores a look at incomplete results, and when the next one is due; `looks` None: this look does not count."""
     connection.execute(
         update(ai_batch_requests)
         .where(_batches.id == batch_id)
@@ -171,7 +171,7 @@ def note_look(
 
 
 def batch_id_of(connection: Connection, name: str) -> UUID | None:
-    """Our id of a batch named by our UUID or by the service's id."""
+    """Returns our id of a batch, which is named by our UUID or by the service's id."""
     try:
         condition = _batches.id == UUID(name)
     except ValueError:

@@ -1,7 +1,7 @@
 """Answers that show after their batch was settled: staged as in a settlement, then put into the ledger and applied.
 
-The caller stages lines with `ledger.store.results.settlement` between `lock_candidates` and `apply`. Nothing here touches a
-request that is under way, or an outcome that is written.
+The caller stages lines with `ledger.store.results.settlement` between `lock_candidates` and `apply`. Requests under way and
+written outcomes stay as they are.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _batches = ai_batch_requests.c
 
 @dataclass(frozen=True)
 class Late:
-    """What was ingested: new answers in the ledger by outcome, requests that are complete because of one, and what those answers
+    """Counts of late answers: those new in the ledger by outcome, requests that are complete because of one, and what the answers
     cost, None if that of any is unknown.
     """
 
@@ -34,7 +34,7 @@ class Late:
 
 @dataclass(frozen=True)
 class NamedBatch:
-    """A batch that a person named."""
+    """A batch that a person named, with its company and service."""
 
     id: UUID
     company: str
@@ -42,7 +42,7 @@ class NamedBatch:
 
 
 def find_batch(connection: Connection, batch_id: UUID) -> NamedBatch:
-    """Whose batch it is, and which service has it."""
+    """Finds the company and the service of a batch."""
     query = (
         select(_batches.id, companies.c.slug, _batches.endpoint)
         .join(companies, companies.c.id == _batches.company_id)
@@ -66,7 +66,7 @@ def note_files(
 
 
 def lock_candidates(connection: Connection, batch_id: UUID, kind: RequestKind) -> dict[UUID, UUID]:
-    """Request id → subject id of what was settled for want of a line; the batch, subjects and requests are locked."""
+    """Returns request id → subject id of requests that were settled without a line; locks the batch, subjects and requests."""
     connection.execute(select(_batches.id).where(_batches.id == batch_id).with_for_update())
     kind.lock_subjects(connection, batch_id)
     rows = connection.execute(statement("ledger/find_late_candidates"), {"batch_id": batch_id})
@@ -82,7 +82,7 @@ def apply(
     pricing_id: UUID | None,
     usd_eur: Decimal | None,
 ) -> Late:
-    """Writes what is staged into the ledger, and to the requests and subjects that it is still an answer for."""
+    """Writes staged answers into the ledger, and to those requests and subjects that they still answer."""
     connection.execute(statement("ledger/erase_scratch_results"))
     stored = connection.execute(
         statement("ledger/store_late_attempts"),

@@ -1,6 +1,6 @@
-"""Batches at the service: which are open, what was observed of them, and which have ended and wait to be ingested.
+"""Batches at the service: which are open, what polls observed of them, and which have ended and wait to be ingested.
 
-Add what a poll reads or writes. A failed look-up writes nothing here: it never changes a batch's state.
+Add reads and writes of a poll. A failed look-up writes nothing: it never changes a batch's state.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from livedash_pipeline.ledger.rules.results.judgement import VANISHED
 from livedash_pipeline.ledger.rules.service.remote import RemoteBatch, end_reason, local_status
 
 _batches = ai_batch_requests.c
-# Of a batch whose last change was seen by asking for it, not by listing: nothing keeps the next poll from asking again.
+# For a batch whose last change was seen in a look-up, not in the listing: the next poll looks it up again.
 _looked_at = case(
     (_batches.changed_at == _batches.retrieved_at, _batches.created_at),
     else_=func.greatest(_batches.status_changed_at, _batches.changed_at, _batches.retrieved_at),
@@ -34,10 +34,10 @@ _MOVES = json.dumps({before: sorted(after) for before, after in BATCH_MOVES.item
 
 @dataclass(frozen=True)
 class OpenBatch:
-    """A batch that the service has, as far as we know, not finished; `hinted` if it said that there is news.
+    """A batch that the service has not finished, as far as we know; `hinted` if the service said that there is news.
 
-    `looked_at` is when anything of it last changed, or when it was last asked for by its id; its creation where the last
-    change was seen by asking, since the listing then may not show the next one either.
+    `looked_at` is the time of its last change or last look-up by id. It is the batch's creation where a look-up showed the last
+    change, since the listing may not show the next one either.
     """
 
     id: UUID
@@ -51,7 +51,7 @@ class OpenBatch:
 
 @dataclass(frozen=True)
 class BatchChange:
-    """A batch whose state changed, seen by the poller whose update hit the row."""
+    """A change of a batch's state; only the poller whose update hit the row reports it."""
 
     id: UUID
     company: str
@@ -64,7 +64,7 @@ class BatchChange:
 
 
 def open_batches(connection: Connection, endpoint: str) -> list[OpenBatch]:
-    """Batches with an id of the service that have not ended, oldest first."""
+    """Returns batches with an id of the service that have not ended, oldest first."""
     query = (
         select(
             _batches.id,
@@ -86,7 +86,7 @@ def open_batches(connection: Connection, endpoint: str) -> list[OpenBatch]:
 
 
 def count_hints(connection: Connection, endpoint: str, *, since: datetime) -> int:
-    """Batches that have not ended and of which the service said, since a moment, that there is news."""
+    """Counts batches that have not ended and about which the service has announced news since a moment."""
     query = select(func.count()).where(_batches.endpoint == endpoint, _batches.status.in_(LIVE_BATCHES))
     return int(connection.execute(query.where(_batches.poll_hinted_at >= since)).scalar_one())
 
@@ -99,13 +99,13 @@ def note_retrieved(connection: Connection, remote_batch_ids: Sequence[str], *, n
 
 
 def clear_hints(connection: Connection, batch_ids: Sequence[UUID], *, before: datetime) -> None:
-    """Forgets hints that came before a look began; a later one may be of news that the look did not see."""
+    """Forgets hints that came before a look began; a later hint may be about news that the look did not see."""
     looked_at = _batches.id.in_(batch_ids) & (_batches.poll_hinted_at <= before)
     connection.execute(update(ai_batch_requests).where(looked_at).values(poll_hinted_at=None))
 
 
 def count_unended(connection: Connection, endpoint: str) -> int:
-    """Batches that have not ended, rows without an id of the service included."""
+    """Counts batches that have not ended, rows without an id of the service included."""
     query = select(func.count()).where(_batches.endpoint == endpoint, _batches.status.in_(LIVE_BATCHES))
     return int(connection.execute(query).scalar_one())
 
@@ -113,7 +113,7 @@ def count_unended(connection: Connection, endpoint: str) -> int:
 def finished_batches(
     connection: Connection, endpoint: str, company_id: UUID | None = None, *, due_at: datetime | None = None
 ) -> list[UUID]:
-    """Batches that have ended and whose results have not been ingested, oldest first; only those due by `due_at` if given."""
+    """Returns batches that have ended and are not ingested, oldest first; only those due by `due_at` if given."""
     query = (
         select(_batches.id)
         .where(_batches.endpoint == endpoint, _batches.status.in_(ENDED_BATCHES), _batches.processed_at.is_(None))
@@ -132,7 +132,7 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
 
 @dataclass(frozen=True)
 class WaitingForFiles:
-    """Batches that have ended and whose files were not whole: how many, and when the next is looked at again."""
+    """The number of ended batches whose files were incomplete, and when the next look at one is due."""
 
     batches: int
     next_at: datetime | None
@@ -141,7 +141,7 @@ class WaitingForFiles:
 def waiting_for_files(
     connection: Connection, endpoint: str, company_id: UUID | None = None, *, now: datetime
 ) -> WaitingForFiles:
-    """Batches whose next look lies ahead."""
+    """Counts ended batches whose next look lies in the future."""
     query = (
         select(func.count(), func.min(_batches.next_ingest_at))
         .where(_batches.endpoint == endpoint, _batches.status.in_(ENDED_BATCHES), _batches.processed_at.is_(None))
@@ -155,7 +155,7 @@ def waiting_for_files(
 
 @dataclass(frozen=True)
 class FinishedGroup:
-    """Batches of one company that wait to be ingested, and how often that has been asked for."""
+    """Batches of one company that wait to be ingested, and how often a run for them was requested."""
 
     company: str
     batch_ids: tuple[UUID, ...]
@@ -163,7 +163,7 @@ class FinishedGroup:
 
 
 def finished_groups(connection: Connection, endpoint: str, *, now: datetime) -> list[FinishedGroup]:
-    """Batches that wait to be ingested and are due to be looked at, one group per company."""
+    """Groups the batches that wait to be ingested and are due, by company."""
     query = (
         select(
             companies.c.slug,
@@ -180,7 +180,7 @@ def finished_groups(connection: Connection, endpoint: str, *, now: datetime) -> 
 
 
 def count_ask(connection: Connection, batch_ids: Sequence[UUID]) -> None:
-    """Remembers that these batches were asked to be ingested, so that the next request of a run has a key of its own."""
+    """Counts a requested run for these batches, so that the next request gets another run key."""
     connection.execute(
         update(ai_batch_requests).where(_batches.id.in_(batch_ids)).values(ingest_asks=_batches.ingest_asks + 1)
     )
@@ -249,7 +249,7 @@ def _observation(remote: RemoteBatch) -> dict[str, Any]:
 
 
 def note_not_found(connection: Connection, batch_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Remembers since when the service does not know a batch; nothing else changes."""
+    """Notes since when the service does not know a batch; nothing else changes."""
     connection.execute(
         update(ai_batch_requests)
         .where(_batches.id.in_(batch_ids), _batches.not_found_since.is_(None))
@@ -260,9 +260,9 @@ def note_not_found(connection: Connection, batch_ids: Sequence[UUID], *, now: da
 def note_forgotten(
     connection: Connection, batch_id: UUID, *, key_fingerprint: str, believed_before: datetime, now: datetime
 ) -> bool:
-    """An ended batch that the service does not know any more before it was ingested; True once that is believed.
+    """Notes that the service no longer knows an ended batch that is not ingested; True once that is believed.
 
-    Only the key that the batch was made with is believed.
+    Only a 404 to the key that made the batch counts.
     """
     note_not_found(connection, [batch_id], now=now)
     believed = (
@@ -275,9 +275,9 @@ def note_forgotten(
 
 
 def awaiting_files(connection: Connection, endpoint: str) -> list[tuple[UUID, str]]:
-    """Our and the service's ids of ended batches that cannot be ingested without asking the service for a file or a name of one.
+    """Returns our and the service's ids of ended batches whose files, or names of files, are still needed from the service.
 
-    What is believed to have vanished is not among them.
+    Leaves out batches that are believed to have vanished.
     """
     may_have_answers = (
         _batches.output_file_id.is_not(None)
@@ -296,9 +296,9 @@ def awaiting_files(connection: Connection, endpoint: str) -> list[tuple[UUID, st
 
 
 def mark_forgotten(connection: Connection, batch_ids: Sequence[UUID]) -> list[UUID]:
-    """Believes that the service does not know ended batches any more; returns those of which that is new.
+    """Notes as believed that the service no longer knows ended batches; returns those that were not noted before.
 
-    Their settlement ingests what files can still be had, and asks for no key that sees more.
+    Their settlement ingests the files that still exist and does not wait for a key that sees more.
     """
     forgotten = (
         update(ai_batch_requests)
@@ -321,8 +321,8 @@ def mark_vanished(
 ) -> list[UUID]:
     """Ends batches that the service has not known since a moment, and returns their ids.
 
-    Unless `any_key` is given, only where the same key has just shown another batch that it made (`seen`): a key of another
-    project sees nothing of ours, and its 404 proves nothing.
+    Without `any_key`, the key must just have shown another batch that it made (`seen`): a key of another project sees nothing of
+    ours, and its 404 proves nothing.
     """
     visible = ai_batch_requests.alias()
     same_key = (

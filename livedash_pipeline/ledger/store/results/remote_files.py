@@ -1,6 +1,6 @@
-"""Which files at the service are ours and no longer needed.
+"""Finds files of ours at the service that are no longer needed.
 
-A file is ours if it is named after a batch row, or if a row names it as its result; anything else is somebody else's.
+A file is ours if it is named after a batch row, or if a row names it as its result; all other files are somebody else's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _INPUT_NAME = re.compile(r"livedash-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}
 def removable(
     connection: Connection, endpoint: str, files: Mapping[str, str], *, settled_before: datetime, now: datetime
 ) -> list[str]:
-    """Ids of remote files (id → name) that may be removed.
+    """Returns those of the remote files (id → name) that may be removed.
 
     Input files of batches that were settled long enough ago; older uploads of a batch that names another file and whose lease is
     over; result files of settled batches.

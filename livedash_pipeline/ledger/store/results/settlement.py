@@ -1,7 +1,7 @@
-"""Settling a batch: every request and attempt of it, and what its kind of request writes, in one transaction of the caller.
+"""Settles a batch: all its requests and attempts, and what its kind of request writes, in one transaction of the caller.
 
-The order is: `lock_batch`, `open_scratch`, `copy_results` and `add_unanswered`, then `settle`. What each outcome leads to is
-decided in `base.rules.outcomes`; here it is applied to all rows at once.
+The order is: `lock_batch`, `open_scratch`, `copy_results` and `add_unanswered`, then `settle`. `base.rules.outcomes` decides what
+each outcome leads to; this module applies it to all rows at once.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Allowances:
 
 
 def lock_batch(connection: Connection, batch_id: UUID, kinds: Kinds) -> LockedBatch | None:
-    """Locks a batch that has ended and is not settled yet; None if it is, or if somebody else is settling it."""
+    """Locks a batch that has ended and is not settled; None if it is settled, or if another process is settling it."""
     row = connection.execute(statement("ledger/lock_batch_to_settle"), {"batch_id": batch_id}).mappings().one_or_none()
     if row is None:
         return None
@@ -59,7 +59,7 @@ def lock_batch(connection: Connection, batch_id: UUID, kinds: Kinds) -> LockedBa
 
 
 def submitted_subjects(connection: Connection, batch_id: UUID) -> dict[UUID, UUID]:
-    """Request id → subject id of everything that was submitted in a batch."""
+    """Returns request id → subject id of everything that was submitted in a batch."""
     query = (
         select(ai_processing_requests.c.id, ai_processing_requests.c.subject_id)
         .join(ai_request_attempts, ai_request_attempts.c.request_id == ai_processing_requests.c.id)
@@ -87,14 +87,14 @@ def drop_repeated(connection: Connection, batch_id: UUID) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class ScratchAnswers:
-    """Requests with a paid line, and those of them whose line cannot be read."""
+    """Counts of requests with a paid line, and of those whose line cannot be read."""
 
     paid: int
     unreadable: int
 
 
 def count_answers(connection: Connection) -> ScratchAnswers:
-    """What is staged, to be asked once repeated lines were dropped."""
+    """Counts staged answers; call it after `drop_repeated`."""
     row = connection.execute(statement("ledger/count_scratch_answers")).one()
     return ScratchAnswers(row.paid, row.unreadable)
 
@@ -108,7 +108,7 @@ def add_unanswered(
     error_message: str | None,
     counted_release: bool = False,
 ) -> int:
-    """Gives every request without a line the outcome that the end of its batch implies; returns how many."""
+    """Stages for every request without a line the outcome that follows from its batch's end; returns how many."""
     return connection.execute(
         statement("ledger/add_unanswered_requests"),
         {
@@ -131,7 +131,7 @@ def settle(
     usd_eur: Decimal | None = None,
     missing_is_failure: bool = False,
 ) -> dict[str, int]:
-    """Applies what is staged to all rows of the batch, closes it, and returns the number of requests per outcome."""
+    """Applies the staged results to all rows of the batch, closes it, and returns the number of requests per outcome."""
     batch_id = batch.id
     connection.execute(statement("ledger/erase_scratch_results"))
     connection.execute(
@@ -162,7 +162,7 @@ def drop_scratch(connection: Connection) -> None:
 
 
 def batch_cost(connection: Connection, batch_id: UUID) -> Decimal | None:
-    """What a batch's answers cost in euro; None where the cost of any answer is unknown."""
+    """Returns the cost of a batch's answers in euro; None where the cost of any answer is unknown."""
     attempts = ai_request_attempts.c
     unknown = func.count().filter(attempts.outcome.in_(PAID_OUTCOMES), attempts.total_cost_eur.is_(None))
     query = select(unknown, func.coalesce(func.sum(attempts.total_cost_eur), 0)).where(attempts.batch_id == batch_id)

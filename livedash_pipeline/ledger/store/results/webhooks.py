@@ -1,6 +1,6 @@
-"""Webhooks of the Batch API that came in, and the batches that are to be looked at because of them.
+"""Stores webhooks of the Batch API, and hints at the batches that they are about.
 
-A delivery changes nothing of a batch but the note that there is news; what the news is, the next poll reads.
+A delivery only notes that there is news of a batch; the next poll reads what the news is.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def store_delivery(
 
 
 def delete_old_deliveries(connection: Connection, *, before: datetime) -> None:
-    """Deletes some of the deliveries from before a moment."""
+    """Deletes deliveries from before a moment, a limited number per call."""
     connection.execute(statement("ledger/delete_old_webhook_deliveries"), {"before": before, "most": _DELETED_AT_ONCE})
 
 
 def hint_poll(connection: Connection, remote_batch_id: str, *, now: datetime) -> bool:
-    """Notes that the service has news of a batch; False if we have no such batch, or know already that it has ended."""
+    """Notes that the service has news of a batch; False for an unknown batch, and for one that has ended already."""
     hinted = (
         update(ai_batch_requests)
         .where(_batches.remote_batch_id == remote_batch_id, _batches.status.in_(LIVE_BATCHES))
