@@ -1,1 +1,1 @@
-"""What tokens cost: dated prices and exchange rates."""
+"""Dated prices of tokens, and exchange rates."""

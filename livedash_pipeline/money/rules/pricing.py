@@ -1,7 +1,7 @@
-"""What tokens cost: exact decimal arithmetic over a dated price, for one answer.
+"""Computes the cost of one answer from a dated price, in exact decimal arithmetic.
 
-Add a rule of pricing here when the service publishes one; the figures are rows of `ai_model_pricing`. Nothing is rounded:
-storing does that, at twelve decimals.
+Add a rule of pricing here when the service publishes one; the figures are rows of `ai_model_pricing`. Nothing is rounded here:
+the database rounds to twelve decimals.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from decimal import Decimal, localcontext
 from livedash_pipeline.base.rules.token_usage import TokenUsage
 
 PACKAGE = "genai-prices"
-"""Where published prices come from; the sources of its rows begin with its name."""
+"""The package that published prices come from; the `source` of its rows begins with this name."""
 
 PROVIDER = "openai"
-"""Whose prices are taken from it."""
+"""The vendor whose prices are taken from the package."""
 
 PRICE_SOURCE = "livedash"
-"""The source of prices that came with the old system's data."""
+"""The `source` of prices that came with the old system's data."""
 
 _SNAPSHOT_DATE = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")
 # 18 digits of tokens times 14 of price and 6 of factor fit; the default of 28 would round.
@@ -67,7 +67,7 @@ class DatedPrice:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """US dollars; the parts add up to the total."""
+    """The cost of an answer in US dollars; the parts add up to the total."""
 
     prompt_usd: Decimal
     completion_usd: Decimal
@@ -83,11 +83,11 @@ class _Rates:
 
 
 def cost_of(usage: TokenUsage, price: Price, *, batch: bool = True) -> Cost | None:
-    """What an answer cost, or None where its usage or the price is unknown.
+    """Returns the cost of an answer, or None where its usage or the price is unknown.
 
-    Cached and cache-write tokens are part of the prompt, reasoning tokens part of the completion: neither is added. Where
-    no rate for them is listed, they cost what input costs. So does a total whose parts nobody stated: the least that so many
-    uncached tokens can have cost.
+    Cached and cache-write tokens are part of the prompt, reasoning tokens part of the completion: neither is added. Without a
+    rate of their own they cost the input rate. So does a total without stated parts, which is the least that so many uncached
+    tokens can have cost.
     """
     rates = _rates(price, batch=batch)
     prompt_tokens, completion_tokens = _billed_parts(usage)
@@ -105,7 +105,7 @@ def cost_of(usage: TokenUsage, price: Price, *, batch: bool = True) -> Cost | No
 
 
 def to_eur(usd: Decimal | None, rate: Decimal | None) -> Decimal | None:
-    """Euro for dollars at `rate` euro per dollar; None where either is unknown."""
+    """Converts dollars to euro at `rate` euro per dollar; None where either is unknown."""
     if usd is None or rate is None:
         return None
     with localcontext(prec=_DIGITS):
@@ -113,7 +113,7 @@ def to_eur(usd: Decimal | None, rate: Decimal | None) -> Decimal | None:
 
 
 def price_names(model: str) -> tuple[str, ...]:
-    """Names to look a model's price up by: its own, then that of the model a dated snapshot belongs to."""
+    """Returns the names under which to look up a model's price: its own, then that of the model a dated snapshot belongs to."""
     family = _SNAPSHOT_DATE.sub("", model)
     return (model,) if family in (model, "") else (model, family)
 
@@ -132,7 +132,7 @@ def usage_differs(batch: TokenUsage, lines: TokenUsage) -> bool:
 
 
 def _compared(batch: TokenUsage, lines: TokenUsage) -> Iterator[tuple[int, int]]:
-    """What a batch states and what its lines add up to: by part, or in all where it states no part."""
+    """Pairs of the figures a batch states and the sums of its lines: by part, or in total where it states no part."""
     pairs = [(batch.prompt_tokens, lines.prompt_tokens), (batch.completion_tokens, lines.completion_tokens)]
     if batch.prompt_tokens is None and batch.completion_tokens is None:
         pairs = [(batch.total_tokens, lines.all_tokens)]

@@ -1,6 +1,6 @@
-"""Prices and exchange rates as an engineer sets them, each answered with a document.
+"""Sets prices and exchange rates, each with a document as answer, for commands and HTTP.
 
-Commands and HTTP call these. What a figure may be is checked in `money.store.prices`.
+`money.store.prices` checks the figures.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _FIGURES = (
 
 
 def set_rate(engine: Engine, rate_date: date, usd_eur: Decimal) -> Document:
-    """Stores what a US dollar is worth in euro from a day on.
+    """Stores the worth of a US dollar in euro from a day on.
 
     Raises:
-        UsageError: It is no rate.
+        UsageError: The figure is not a rate.
     """
     in_transaction(
         engine,
@@ -45,7 +45,7 @@ def set_price(engine: Engine, model: str, price: Price, *, effective_from: datet
     """Stores a model's price from a moment on, by default from now.
 
     Raises:
-        UsageError: A figure is no price, or a price begins at that moment already.
+        UsageError: A figure is not a price, or another price begins at that moment.
     """
 
     def work(connection: Connection) -> datetime:

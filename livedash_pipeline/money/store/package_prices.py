@@ -1,7 +1,7 @@
-"""Prices of OpenAI's text models as the package genai-prices knows them: offline data, turned into our dated prices.
+"""Turns the prices of OpenAI's text models in the package genai-prices, which are offline data, into our dated prices.
 
-Add what a newer release of the package says in another way. Nothing here touches the database; `money.store.prices` stores the
-result.
+Change this module when a newer release of the package states prices differently. Nothing here touches the database;
+`money.store.prices` stores the result.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from genai_prices.types import (
 
 from livedash_pipeline.money.rules.pricing import PROVIDER, DatedPrice, Price
 
-# A price without a start of its own: older than any batch that this program can have made.
+# The start of a price without one: before any batch that this program can have made.
 _FIRST_DAY = date(2025, 1, 1)
 _BATCH = {"processing": "batch"}
 _STEP = Decimal("0.000001")
 
 
 def package_prices() -> list[DatedPrice]:
-    """Every dated price of every model that takes and gives text, by model, oldest first."""
+    """Returns all dated prices of all models that read and write text, by model, oldest first."""
     (provider,) = (provider for provider in get_snapshot().providers if provider.id == PROVIDER)
     return [price for model in provider.models for price in dated_prices(model)]
 
 
 def dated_prices(model: ModelInfo) -> list[DatedPrice]:
-    """The history of one model's price; empty for models that are not sold by input and output tokens.
+    """Returns the history of one model's price; empty for models that are not sold by input and output tokens.
 
-    The start of a batch rate is the day somebody checked it on the price list, not the day it began (the package says that
-    earlier rates are not modelled). So the first batch rate holds as long as the standard price it was checked with.
+    The package dates a batch rate from the day on which somebody checked it on the price list, not from its real start (it says
+    that earlier rates are not modelled). So the first batch rate counts for as long as the standard price it was checked with.
     """
     standard = _by_start(model.prices if isinstance(model.prices, list) else [ConditionalPrice(prices=model.prices)])
     batch = _by_start([variant for variant in model.price_variants or [] if variant.when == _BATCH])
@@ -93,7 +93,7 @@ def _price(standard: ModelPrice | None, batch: ModelPrice | None) -> Price | Non
 
 
 def _batch_rate(batch: ModelPrice | None, name: str, unchanged: Decimal | None) -> Decimal | None:
-    """A batch rate. The package leaves out what batches do not change; for cached input it means that none is listed."""
+    """A batch rate. The package omits rates that batches do not change; an omitted rate for cached input is not listed at all."""
     if batch is None:
         return None
     rate = _rate(batch, name)
@@ -103,7 +103,7 @@ def _batch_rate(batch: ModelPrice | None, name: str, unchanged: Decimal | None) 
 def _rate(price: ModelPrice, name: str) -> Decimal | None:
     value: Decimal | TieredPrices | None = getattr(price, name, None)
     rate = value.base if isinstance(value, TieredPrices) else value
-    # As the column keeps it, or each seeding would take a finer figure for a change.
+    # Rounded as in the column; otherwise each seeding would take a finer figure for a change.
     return None if rate is None else rate.quantize(_STEP)
 
 

@@ -1,7 +1,7 @@
 """Dated prices and exchange rates: seeded from a package, set by a person, looked up for a moment.
 
-Add a way to set or find a price here. What tokens cost at a price is `money.rules.pricing`'s business, and a stored price is
-never changed: a new figure is a new row, because costs in the ledger name the row they were computed with.
+Add a way to set or find a price here. `money.rules.pricing` computes costs. A stored price never changes: a new figure is a new
+row, because costs in the ledger name the row they were computed with.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from livedash_pipeline.errors import UsageError
 from livedash_pipeline.money.rules.pricing import PACKAGE, PRICE_SOURCE, PROVIDER, DatedPrice, Price, price_names
 
 OPERATOR = "operator"
-# The property that names the release whose prices are stored.
+# The database property with the release of the package whose prices are stored.
 _SEEDED = "package_prices"
 FALLBACK_SOURCE = "LIVEDASH_USD_EUR"
 
@@ -53,19 +53,19 @@ _PRICE_COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Euro for one US dollar, and who says so."""
+    """Euro for one US dollar, and the source of the rate."""
 
     usd_eur: Decimal
     source: str
 
 
 def seed_prices(connection: Connection, *, now: datetime) -> int:
-    """Stores what the installed package knows and the database does not, and says how many prices are new.
+    """Stores prices of the installed package that the database lacks, and returns how many are new.
 
     A model without rows of the package gets its whole history. Where the package's last figures differ from the newest
-    stored ones, the old row ends and a new one begins at `now`, or later where the package says so. Rows that a
-    person set stay as they are. A release whose prices are stored is not read again: every command comes by here, and the
-    package takes as long to load as the rest of a command.
+    stored ones, the old row ends and a new one begins at `now`, or later where the package says so. Rows that a person set stay
+    as they are. A stored release is not read again, since every command calls this, and the package takes as long to load as
+    the rest of a command.
     """
     source = f"{PACKAGE} {version(PACKAGE)}"
     if read_property(connection, _SEEDED) == source:
@@ -98,10 +98,10 @@ def store_package_prices(connection: Connection, prices: Iterable[DatedPrice], *
 def set_price(
     connection: Connection, model: str, price: Price, *, effective_from: datetime, now: datetime
 ) -> uuid.UUID:
-    """Stores a person's price for a model, known or not; from then on it goes before the package's prices.
+    """Stores a person's price for a model, known or not; from then on it precedes the package's prices.
 
     Raises:
-        UsageError: A figure is missing or no price, or the model has a price that begins at the same moment.
+        UsageError: A figure is missing or not a price, or the model has a price that begins at the same moment.
     """
     _check_price(model, price)
     connection.execute(select(func.pg_advisory_xact_lock(_WRITING_PRICES)))
@@ -120,10 +120,10 @@ def set_price(
 
 
 def price_for(connection: Connection, model: str, at: datetime) -> tuple[uuid.UUID, Price] | None:
-    """The price of a model at a moment, with its row's id; None where none is known.
+    """Returns the price of a model at a moment, with its row's id; None where none is known.
 
-    The model's own name goes before that of the model it is a snapshot of, and a person's price before the package's. Prices that
-    were taken over from LiveDash come last: they know no batch rates.
+    The model's own name precedes that of the model it is a snapshot of, and a person's price the package's. Prices that were
+    taken over from LiveDash come last, since they have no batch rates.
     """
     names = price_names(model)
     by_name = case({name: place for place, name in enumerate(names)}, value=ai_models.c.name)
@@ -148,10 +148,10 @@ def price_for(connection: Connection, model: str, at: datetime) -> tuple[uuid.UU
 
 
 def set_rate(connection: Connection, rate_date: date, usd_eur: Decimal, source: str, now: datetime) -> None:
-    """Stores a day's rate, over an earlier one of the same day; it holds until a later day's.
+    """Stores a day's rate and replaces an earlier one of the same day; it counts until a later day's rate.
 
     Raises:
-        UsageError: It is no rate.
+        UsageError: The figure is not a rate.
     """
     if not usd_eur.is_finite() or not _RATE_STEP <= usd_eur < _RATE_LIMIT:
         raise UsageError(
@@ -166,7 +166,7 @@ def set_rate(connection: Connection, rate_date: date, usd_eur: Decimal, source: 
 
 
 def rate_at(connection: Connection, at: datetime, fallback: Decimal | None) -> Rate | None:
-    """The rate of the newest day up to that of `at` (in UTC), else the fallback setting's, else None."""
+    """Returns the rate of the newest day up to that of `at` (in UTC), else the fallback setting's, else None."""
     row = connection.execute(
         select(exchange_rates.c.usd_eur, exchange_rates.c.source)
         .where(exchange_rates.c.rate_date <= at.astimezone(UTC).date())
@@ -218,14 +218,14 @@ def _newest_package_prices(connection: Connection) -> dict[uuid.UUID, tuple[date
 def _unknown(
     history: Sequence[DatedPrice], newest: tuple[datetime, Price] | None, now: datetime
 ) -> Sequence[DatedPrice]:
-    """What of a model's history is to be stored: all of it at first, later only what has changed since."""
+    """The prices of a model's history to store: all of them at first, later only a change."""
     if newest is None:
         return history
     newest_from, newest_price = newest
     last = history[-1]
     if last.price == newest_price:
         return ()
-    # Past costs stand: a figure that the package corrects counts from now on, and always after the row it replaces.
+    # Past costs stay: a corrected figure of the package counts from now on, and always after the row it replaces.
     start = max(now, last.effective_from, newest_from + _SMALLEST_STEP)
     return (DatedPrice(last.model, start, last.price),)
 
