@@ -1,7 +1,7 @@
-"""Who may do what over HTTP: roles, scopes, and the form of API tokens.
+"""Roles, scopes, and the form of API tokens: who may do what over HTTP.
 
-A token is random text that is shown once; what is stored is its keyed hash. Add a scope where a kind of route needs a right of
-its own; where tokens are kept and looked up is `access.store.tokens`.
+A token is random text that is shown once; the database stores its keyed hash. Add a scope where a kind of route needs a right of
+its own. `access.store.tokens` stores and finds tokens.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from uuid import UUID
 
 
 class Role(StrEnum):
-    """What a token is for: looking after the whole pipeline, or one company's own sessions."""
+    """The purpose of a token: to operate the whole pipeline, or to handle one company's own sessions."""
 
     PLATFORM_ADMIN = "platform_admin"
     COMPANY = "company"
 
 
 class Scope(StrEnum):
-    """What a token may do within its role."""
+    """A right of a token within its role."""
 
     ADMIN_READ = "admin:read"
     ADMIN_WRITE = "admin:write"
@@ -46,7 +46,7 @@ SCOPES: dict[Role, tuple[Scope, ...]] = {
         Scope.METRICS_READ,
         Scope.CHATS_READ,
         Scope.CHATS_WRITE,
-        # Chat batches of all uploaders; without it a platform administrator's token sees its own.
+        # Chat batches of all uploaders; without it a platform administrator's token sees only its own.
         Scope.CHATS_ALL,
     ),
     Role.COMPANY: (
@@ -60,7 +60,7 @@ SCOPES: dict[Role, tuple[Scope, ...]] = {
 }
 """Scopes of each role; a token that is made without any gets all of them."""
 
-# The mark lets people and scanners of repositories recognise a token that lies around.
+# The mark lets people and scanners of repositories recognise a leaked token.
 TOKEN_MARK = "ldt_"  # noqa: S105 - the beginning that all tokens share, no secret
 SECRET_BYTES = 32
 # Mark and eight characters of 43: enough to recognise a token in a list, and 210 bits short of the rest.
@@ -70,14 +70,14 @@ _TOKEN = re.compile(rf"{TOKEN_MARK}[A-Za-z0-9_-]{{43}}")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose token a request carries.
+    """The owner of the token that a request carries.
 
     Attributes:
         token_id: The token's row.
-        name: What its maker called it.
-        role: What it is for.
-        scopes: What it may do.
-        company_id: The one company that a company's token sees and changes; None for others.
+        name: The name that its maker gave it.
+        role: Its purpose.
+        scopes: Its rights.
+        company_id: The one company that a company's token sees and changes; None for other tokens.
         company: That company's slug.
     """
 
@@ -91,13 +91,13 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class TokenState:
-    """What decides whether a known token is still good."""
+    """The times that decide whether a known token is still valid."""
 
     expires_at: datetime | None
     revoked_at: datetime | None
 
     def refusal(self, now: datetime) -> str | None:
-        """Why it is not good at a moment; None if it is."""
+        """Says why the token is not valid at a moment; None if it is."""
         if self.revoked_at is not None and self.revoked_at <= now:
             return "was revoked"
         if self.expires_at is not None and self.expires_at <= now:
@@ -106,10 +106,10 @@ class TokenState:
 
 
 def make_token(secret: bytes) -> str:
-    """The token of 32 random bytes.
+    """Makes a token of 32 random bytes.
 
     Raises:
-        ValueError: There are not 32.
+        ValueError: The bytes are not 32.
     """
     if len(secret) != SECRET_BYTES:
         raise ValueError(f"a token is made of {SECRET_BYTES} bytes, not of {len(secret)}")
@@ -117,7 +117,7 @@ def make_token(secret: bytes) -> str:
 
 
 def is_token(text: str) -> bool:
-    """Whether a text has a token's form; what has not is refused without a look-up."""
+    """Whether a text has a token's form; any other text is refused without a look-up."""
     return _TOKEN.fullmatch(text) is not None
 
 
@@ -127,7 +127,7 @@ def token_prefix(token: str) -> str:
 
 
 def hash_token(token: str, key: bytes) -> str:
-    """HMAC-SHA256 under the server's key, in hex: a copy of the database alone neither holds tokens nor lets one be tried."""
+    """Returns HMAC-SHA256 under the server's key, in hex: a copy of the database alone neither holds tokens nor tests guesses."""
     return hmac.new(key, token.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 
 
@@ -137,12 +137,12 @@ def same_hash(one: str, other: str) -> bool:
 
 
 def read_bearer(header: str | None) -> str | None:
-    """The token of an `Authorization` header; None where there is none."""
+    """Reads the token of an `Authorization` header; None where there is none."""
     scheme, _, credentials = (header or "").strip().partition(" ")
     token = credentials.strip()
     return token if scheme.lower() == "bearer" and is_token(token) else None
 
 
 def unknown_scopes(role: Role, scopes: Iterable[str]) -> list[str]:
-    """Those of the given scopes that the role does not have."""
+    """Returns those of the given scopes that the role does not have."""
     return [scope for scope in scopes if scope not in SCOPES[role]]

@@ -1,6 +1,6 @@
-"""The key under which API tokens are hashed: of the settings, or of a file of this machine that is made when it is first needed.
+"""The key under which API tokens are hashed: from the settings, or from a file of this machine, made when first needed.
 
-Whoever loses the key loses all tokens, since none of them is recognised any more. Nothing else is kept here.
+Without the key no token is recognised any more. Nothing else is kept here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BYTES = 32
 
 
 def token_key(settings: Settings) -> bytes:
-    """The key; without LIVEDASH_TOKEN_KEY that of `$LIVEDASH_HOME/token.key`, made now if there is none.
+    """Returns the key of LIVEDASH_TOKEN_KEY, else that of `$LIVEDASH_HOME/token.key`, which it makes if there is none.
 
     Raises:
         SettingsError: The file cannot be read or made, or holds something else.
@@ -45,7 +45,7 @@ def token_key(settings: Settings) -> bytes:
 
 
 def _make(path: Path) -> None:
-    """Whole, readable by its owner alone, and never over one that another process has just made."""
+    """Makes the file complete, readable by its owner alone, and never over one that another process has just made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, written = tempfile.mkstemp(dir=path.parent, prefix=f"{FILE_NAME}.")
     try:

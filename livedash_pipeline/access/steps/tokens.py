@@ -1,6 +1,6 @@
-"""Tokens and the audit log as people and the HTTP API use them: made, listed, revoked, recognised; written and read.
+"""Makes, lists, revokes and recognises tokens, and writes and reads the audit log, for commands and HTTP.
 
-Commands and HTTP call these and answer with the documents. Arguments are checked here, once.
+Both answer with these documents. Checks the arguments, so that callers need not.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _LONGEST_DAYS = 3650
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose a presented token is, and why it is not good (`has expired`); without a caller it is nobody's."""
+    """The caller of a presented token, and why the token is not valid (`has expired`); an unknown token has no caller."""
 
     caller: Caller | None
     refusal: str | None
 
 
 def identify(engine: Engine, key: bytes, token: str) -> Identity:
-    """Whose a token is, now; its last use is remembered."""
+    """Finds the caller of a token at this moment, and notes the token's use."""
     hashed = hash_token(token, key)
     with autocommitted(engine) as connection:
         known = access.find_token(connection, hashed)
@@ -73,15 +73,15 @@ def create_token(
 
     Args:
         engine: Our database.
-        key: Under which tokens are hashed.
+        key: The key under which tokens are hashed.
         name: Who will use it, and for what.
         secret: 32 random bytes.
         company: Slug of the one company that it sees and changes.
-        scopes: What it may do; none means all of its role.
-        days: After which it expires; None for never.
+        scopes: Its rights; none means all of its role.
+        days: Days until it expires; None for never.
 
     Raises:
-        UsageError: A value cannot be.
+        UsageError: A value is not allowed.
     """
     role = Role.PLATFORM_ADMIN if company is None else Role.COMPANY
     _check_token(name, role, scopes, days)
@@ -151,7 +151,7 @@ def revoke_token(engine: Engine, name: str) -> Document:
 
 
 def token_document(token: ListedToken) -> Document:
-    """A token as lists show it."""
+    """The document of a listed token."""
     return {
         "id": str(token.id),
         "name": token.name,
@@ -173,7 +173,7 @@ def record(engine: Engine, entry: AuditEntry) -> UUID:
 
 
 def begin_change(engine: Engine, entry: AuditEntry) -> UUID:
-    """Adds the line of a change before it is made: a process that dies meanwhile leaves a line that says `begun`."""
+    """Adds the line of a change before the change is made: if the process dies meanwhile, the line says `begun`."""
     begun = {name: getattr(entry, name) for name in AuditEntry.__dataclass_fields__}
     return record(engine, AuditEntry(**(begun | {"outcome": "failed", "detail": {"begun": True}})))
 

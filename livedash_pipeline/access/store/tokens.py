@@ -1,6 +1,6 @@
 """Tokens and the audit log: who may call, and what was changed or refused.
 
-Add reads and writes of `api_tokens` and `audit_log`. Only hashes come in here; a token itself never reaches the database.
+Add reads and writes of `api_tokens` and `audit_log`. Callers pass hashes; a token itself never reaches the database.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from livedash_pipeline.base.store.tables import api_tokens, audit_log, companies
 
 _tokens = api_tokens.c
 _audit = audit_log.c
-# The moment of last use is for people, so that writing it more often would only cost.
+# Only people read the time of last use, so writing it more often is not worth its cost.
 LAST_USE_PRECISION = timedelta(minutes=1)
 
 
@@ -40,7 +40,7 @@ class ListedToken:
 
 @dataclass(frozen=True)
 class KnownToken:
-    """A token that somebody presented, and what decides whether it is good."""
+    """A token that somebody presented, and the times that decide whether it is valid."""
 
     caller: Caller
     state: TokenState
@@ -151,7 +151,7 @@ def list_tokens(connection: Connection, *, token_ids: Sequence[UUID] | None = No
 
 
 def find_token(connection: Connection, token_hash: str) -> KnownToken | None:
-    """The token with a hash, whatever its state; None if there is none."""
+    """Finds the token with a hash, whatever its state; None if there is none."""
     query = (
         select(
             _tokens.id,
@@ -176,13 +176,13 @@ def find_token(connection: Connection, token_hash: str) -> KnownToken | None:
 
 
 def note_use(connection: Connection, token_id: UUID, *, now: datetime) -> None:
-    """Remembers that a token was used, to the minute."""
+    """Notes when a token was used, to the minute."""
     stale = or_(_tokens.last_used_at.is_(None), _tokens.last_used_at < now - LAST_USE_PRECISION)
     connection.execute(update(api_tokens).where(_tokens.id == token_id, stale).values(last_used_at=now))
 
 
 def find_token_ids(connection: Connection, name: str) -> list[UUID]:
-    """Tokens that a person names by id or by the beginning of the token."""
+    """Finds tokens that a person names by id or by the beginning of the token."""
     try:
         condition = _tokens.id == UUID(name)
     except ValueError:
@@ -208,7 +208,7 @@ def write_audit(connection: Connection, entry: AuditEntry, *, now: datetime) -> 
 def finish_audit(
     connection: Connection, entry_id: UUID, *, outcome: str, status: int, detail: Mapping[str, Any]
 ) -> None:
-    """Writes how a call ended whose line was added before it was carried out."""
+    """Writes the end of a call whose line was added before the call was carried out."""
     connection.execute(
         update(audit_log).where(_audit.id == entry_id).values(outcome=outcome, status=status, detail=dict(detail))
     )
@@ -223,7 +223,7 @@ def list_audit(
     outcome: str | None = None,
     action: str | None = None,
 ) -> list[ListedEntry]:
-    """Lines of the audit log, newest first, older than one of them where one is given."""
+    """Lists the audit log, newest first; only lines older than a given one."""
     query = (
         select(
             _audit.id,
