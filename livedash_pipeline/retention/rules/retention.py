@@ -1,7 +1,7 @@
-"""How long texts are kept, and what may be asked of a deletion: rules and checks, without a database.
+"""Rules of how long texts are kept, and checks of requests to delete.
 
-Add a rule about what is deleted when. Which rows a rule means is decided by the statements `prune_*` and `erase_*`; what was
-deleted is recorded by `retention.store.retention` as counts, never as words.
+Add a rule about what is deleted when. The statements `prune_*` and `erase_*` choose the rows; `retention.store.retention` records
+deletions as counts, never as texts.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 from livedash_pipeline.base.rules.retention_periods import LONGEST_DAYS
 
-# Younger runs are what people look at when something went wrong, and sensors look for them.
+# People look at younger runs after a fault, and sensors look for them.
 SHORTEST_RUN_DAYS = 7
-# Misuse of a token is often noticed weeks later, and then the audit log is all that tells what was done with it.
+# Misuse of a token is often noticed weeks later, and then only the audit log shows what was done with it.
 SHORTEST_AUDIT_DAYS = 30
-# Ids of sources are UUIDs; shorter ones stand in other columns of other people's records as well.
+# Ids of sources are usually UUIDs; a shorter id may also stand in other columns of other people's records.
 _TELLING_LENGTH = 8
 
 
 @dataclass(frozen=True, slots=True)
 class PruneRequest:
-    """What is to be deleted: texts by age, or, where sessions or a person are named, everything that these said.
+    """A request to delete texts by age, or, where it names sessions or a person, everything that these said.
 
     Attributes:
         company: Slug of one company; None: all of them, which names of sources and addresses do not allow.
@@ -44,20 +44,20 @@ class PruneRequest:
 
     @property
     def names_sessions(self) -> bool:
-        """Whether it is an erasure on request, and not a deletion by age."""
+        """Whether this is an erasure on request rather than a deletion by age."""
         return bool(self.session_ids or self.external_ids or self.ip_address is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestFault:
-    """Why a deletion cannot be asked for like this, and what to do."""
+    """The fault of a request to delete, and its remedy."""
 
     message: str
     remedy: str
 
 
 def find_fault(request: PruneRequest) -> RequestFault | None:
-    """The first thing that is wrong with what is asked; None if nothing is."""
+    """Returns the first fault of a request; None if it has none."""
     names = (
         *request.session_ids,
         *request.external_ids,
@@ -88,21 +88,21 @@ def _find_age_fault(request: PruneRequest) -> RequestFault | None:
 
 
 def reject_patterns(names: Iterable[str]) -> list[str]:
-    """Regular expressions of Postgres for the rejected records that hold one of these ids or addresses.
+    """Returns regular expressions of Postgres for the rejected records that hold one of these ids or addresses.
 
-    A telling name counts wherever it stands by itself; a short one, such as `17`, only as the first field of a line, where ids
-    stand.
+    A distinctive name counts wherever it stands by itself; a short one, such as `17`, only as the first field of a line, which
+    is the place of ids.
     """
     return [_reject_pattern(name.strip()) for name in names]
 
 
 def url_patterns(urls: Iterable[str]) -> list[str]:
-    """Regular expressions of Postgres for the rejected records that hold one of these URLs whole."""
+    """Returns regular expressions of Postgres for the rejected records that hold one of these URLs whole."""
     return [rf'(^|[\s",;]){_literal(url)}($|[\s",;])' for url in urls]
 
 
 def _literal(text: str) -> str:
-    # A backslash before any other character than a letter, digit or underscore takes its meaning from it.
+    # A backslash makes any character literal that is not a letter, a digit or an underscore.
     return re.sub(r"([^\w])", r"\\\1", text)
 
 

@@ -1,8 +1,8 @@
 """Deletes texts: by age as each company keeps them, or at once where sessions or a person are named.
 
-Add a step of a deletion here as a call; what is old enough and what is erased stands in `retention.store.retention` and
-`retention.store.erasure`. Records of Dagster's runs are deleted by a function that the caller gives, since nothing here knows
-Dagster; audit entries are `retention.steps.prune_audit`.
+Add a step of a deletion here as a call. `retention.store.retention` finds texts that are old enough, `retention.store.erasure`
+erases, and `retention.steps.prune_audit` deletes audit entries. The caller passes a function that deletes records of Dagster's
+runs, since nothing here knows Dagster.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Clock = Callable[[Connection], datetime]
 
 @dataclass
 class PruneReport:
-    """What was deleted, or would be.
+    """Counts of a deletion or of its dry run.
 
     Attributes:
         dry_run: Nothing was changed.
@@ -65,7 +65,7 @@ class PruneReport:
 
 
 def checked(request: PruneRequest) -> PruneRequest:
-    """A request that can be carried out.
+    """Returns the request if it can be carried out.
 
     Raises:
         UsageError: It cannot.
@@ -84,7 +84,7 @@ def prune(
     clock: Clock = database_now,
     page_size: int = PAGE_SIZE,
 ) -> PruneReport:
-    """Deletes what is asked for; running it again finds nothing more.
+    """Deletes what a request asks for; a second run finds nothing more.
 
     Args:
         engine: Our database.
@@ -113,7 +113,7 @@ def prune(
 
 
 def _companies(engine: Engine, slug: str | None) -> list[Company]:
-    """The company that is named, or those that do not keep everything, whatever their status."""
+    """The named company, or all companies that do not keep everything, whatever their status."""
     with engine.connect() as connection:
         if slug is not None:
             return [get_company(connection, slug)]
@@ -157,7 +157,7 @@ class _Pruning:
             counts = self.counts + delete(connection)
             return counts, self._write(connection, counts, started_at) if counts != self.counts else self.record
 
-        # Taken over after the commit: a transaction that is run again must not count twice.
+        # Counted after the commit, since a transaction that is run again must not count twice.
         self.counts, self.record = in_transaction(self.engine, work)
 
     def _prune_page(self, page: ImportPage, cutoffs: Cutoffs, connection: Connection) -> TextCounts:
@@ -182,7 +182,7 @@ class _Pruning:
 
 
 def _erase(engine: Engine, request: PruneRequest, report: PruneReport, clock: Clock) -> None:
-    """Erases what is named, all of one company in one transaction."""
+    """Erases the named sessions, all of one company in one transaction."""
     ids, unreadable = read_ids(request.session_ids)
     external_ids = list(dict.fromkeys(name.strip() for name in request.external_ids))
     address = request.ip_address and request.ip_address.strip()
@@ -200,7 +200,7 @@ def _erase(engine: Engine, request: PruneRequest, report: PruneReport, clock: Cl
     urls: dict[tuple[UUID, str], list[str]] = defaultdict(list)
     imports: dict[tuple[UUID, str], list[UUID]] = defaultdict(list)
     if company is not None:
-        # A record that was rejected has no import, and may hold the id or the address all the same.
+        # A rejected record has no import but may still hold the id or the address.
         names[company.id, company.slug] += [*external_ids, *([address] if address else [])]
     for each in found:
         names[each.company_id, each.company].append(each.external_session_id)
@@ -275,7 +275,7 @@ def _delete_runs(engine: Engine, days: int, dry_run: bool, delete_runs: RunsDele
 
 
 def prune_document(report: PruneReport) -> Document:
-    """What was deleted, or would be."""
+    """The document of a deletion or of its dry run."""
     return {
         "ok": True,
         "dryRun": report.dry_run,

@@ -1,7 +1,6 @@
 """Deletes old entries of the audit log, a page at a time, each with its part of the record in one transaction.
 
-What may be asked for is decided in `retention.rules.retention`; add nothing here that is about texts of companies, which is
-`retention.steps.prune`.
+`retention.rules.retention` checks the request. Add nothing here about texts of companies: `retention.steps.prune` deletes those.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ PAGE_SIZE = 5_000
 def prune_audit(
     engine: Engine, days: int, *, dry_run: bool, clock: Callable[[Connection], datetime], page_size: int = PAGE_SIZE
 ) -> int:
-    """Deletes the audit entries of all companies and of nobody that are older than `days`; returns how many.
+    """Deletes audit entries older than `days`, of all companies and those without one; returns how many.
 
     Args:
         engine: Our database.
@@ -42,7 +41,7 @@ def prune_audit(
     record: UUID | None = None
     page = 0 if dry_run else page_size
     while page == page_size:
-        # Counted after the commit: a transaction that is run again must not count twice.
+        # Counted after the commit, since a transaction that is run again must not count twice.
         step = partial(_prune_page, record=record, deleted=deleted, before=before, most=page_size, at=started_at)
         page, record = in_transaction(engine, step)
         deleted += page

@@ -1,7 +1,7 @@
-"""Erases what sessions said, because somebody asked for it: at once, in every state, and so that no source brings it back.
+"""Erases the texts of sessions on request: at once, in every state, and so that no source brings them back.
 
-Add a place where words of a chat are kept. Ids, times, categories, tokens and costs stay; so does the input file of a batch that
-holds the session, until that batch is settled like any other. Every function runs on the caller's transaction.
+Add every further place that keeps texts of a chat. Ids, times, categories, tokens and costs stay; so does the input file of a
+batch with the session, until that batch is settled like any other. Every function runs on the caller's transaction.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ERASED = "erased on request"
 
 @dataclass(frozen=True, slots=True)
 class NamedImport:
-    """An import that somebody named, with its session if there is one; `used_address` if by the address of a person."""
+    """An import that somebody named, with its session if there is one; `used_address` if named by a person's address."""
 
     import_id: UUID
     session_id: UUID | None
@@ -34,7 +34,7 @@ class NamedImport:
 
 @dataclass(frozen=True, slots=True)
 class ErasureCounts:
-    """What was erased; `in_flight` are requests that are at the service and are settled without their answers."""
+    """Counts of an erasure; `in_flight` counts requests at the service, which will be settled without their answers."""
 
     sessions: int
     in_flight: int
@@ -53,7 +53,7 @@ def find_named_imports(
     external_ids: Sequence[str] = (),
     ip_address: str | None = None,
 ) -> list[NamedImport]:
-    """The imports that are meant, in id order.
+    """Finds the named imports, in id order.
 
     Args:
         connection: Any.
@@ -83,7 +83,7 @@ def erase_imports(
     now: datetime,
     dry_run: bool,
 ) -> ErasureCounts:
-    """Erases imports of one company with everything that was made of them; a dry run only counts.
+    """Erases imports of one company with everything derived from them; a dry run only counts.
 
     Args:
         connection: In a transaction; that of a dry run is to be rolled back.
@@ -113,7 +113,7 @@ def erase_imports(
 
 
 def _lock(connection: Connection, company_id: UUID, import_ids: Sequence[UUID]) -> None:
-    """Derivation, imports, sessions, requests: in the order in which everybody takes them."""
+    """Locks derivation, imports, sessions and requests, in the order that all transactions keep."""
     lock_derivation(connection, company_id)
     connection.execute(statement("retention/lock_imports"), {"import_ids": list(import_ids)})
     sessions = lock_sessions(connection, import_ids)
@@ -121,7 +121,7 @@ def _lock(connection: Connection, company_id: UUID, import_ids: Sequence[UUID]) 
 
 
 def _erase_questions(connection: Connection) -> None:
-    """Takes the questions away, and deletes those that nobody else asked."""
+    """Removes the questions of the sessions, and deletes those that no other session asks."""
     connection.execute(statement("retention/lock_questions"))
     taken = list(connection.execute(statement("retention/erase_session_questions")).scalars())
     connection.execute(statement("retention/delete_unused_questions"), {"question_ids": taken})

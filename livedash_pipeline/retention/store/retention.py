@@ -1,8 +1,8 @@
 """Deletes texts by age, a page of imports at a time, and audit entries; keeps the record of every deletion as counts.
 
-Add a kind of text here and to the statements `create_scratch_prunable_sessions` and `count_prunable_texts`; how long a company
-keeps what is `retention.rules.retention`. What is erased on request is `retention.store.erasure`. Every function runs on the
-caller's transaction.
+Add a kind of text here and to the statements `create_scratch_prunable_sessions` and `count_prunable_texts`.
+`retention.rules.retention` says how long a company keeps texts; `retention.store.erasure` erases on request. Every function runs
+on the caller's transaction.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TEXTS_DELETED = "texts_deleted: the texts that this stage needs are older than t
 
 @dataclass(frozen=True, slots=True)
 class TextCounts:
-    """How many texts were deleted, or would be."""
+    """Numbers of deleted texts, or of those that would be."""
 
     transcripts: int = 0
     messages: int = 0
@@ -46,9 +46,9 @@ class TextCounts:
 def prune_page(
     connection: Connection, page: ImportPage, cutoffs: Cutoffs, *, now: datetime, dry_run: bool
 ) -> TextCounts:
-    """Deletes what is old enough of one page of imports; a dry run counts it, and leaves nothing once it is rolled back."""
+    """Deletes the texts of one page of imports that are old enough; a dry run counts them, and its caller rolls back."""
     if not dry_run:
-        # A session that is just being derived is waited for, and one that would be derived next finds its texts gone.
+        # Waits for a session that is being derived; one that would be derived next finds its texts gone.
         lock_derivation(connection, page.company_id)
     values = {
         "company_id": page.company_id,
@@ -77,7 +77,7 @@ def prune_rejects(connection: Connection, company_id: UUID, *, before: datetime,
 
 
 def count_audit_entries(connection: Connection, *, before: datetime) -> int:
-    """How many entries of the audit log are from before a moment."""
+    """Counts entries of the audit log from before a moment."""
     counted = select(func.count()).select_from(audit_log).where(audit_log.c.at < before)
     count: int = connection.execute(counted).scalar_one()
     return count
@@ -98,7 +98,7 @@ def record_deletion(
     started_at: datetime,
     finished_at: datetime | None = None,
 ) -> UUID:
-    """Writes what has been deleted up to now, in the transaction that deletes it; returns the record's id.
+    """Writes the counts of a deletion so far, in the transaction that deletes; returns the record's id.
 
     Args:
         connection: In that transaction.
