@@ -1,1 +1,1 @@
-"""What people look at and do about it: states, failures, retries, exports, checks and health."""
+"""Overviews for people, and what they do in answer: states, failures, retries, exports, checks and health."""

@@ -1,7 +1,7 @@
 """Alerts: what failed, where, and the command that helps, as one document and one sentence.
 
-Add a remedy here with every job (a test compares); a check has its own in `overview.steps.checks`. Only names, ids, counts and
-messages that were written for people pass through; `defs.checks.alerts` and `sources.alert_webhook` send them.
+Add a remedy here with every job (a test compares); checks have theirs in `overview.steps.checks`. An alert holds only names, ids,
+counts and messages that were written for people; `defs.checks.alerts` and `sources.alert_webhook` send it.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Any, Literal
 from livedash_pipeline.overview.rules.health import Level
 
 AlertKind = Literal["run_failed", "check_red"]
-# The one slot of a command: an alert about a company names it.
+# The only placeholder in a command: an alert about a company fills in its slug.
 _COMPANY = "{company}"
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """What helps: a sentence, and a command to begin with, in which `{company}` stands for a slug."""
+    """A sentence that says what helps, and a command to begin with, in which `{company}` stands for a slug."""
 
     advice: str
     command: str
 
     def command_for(self, company: str | None) -> str:
-        """The command, about a company where one is known."""
+        """Returns the command, for one company where it is known."""
         return self.command.replace(_COMPANY, company or "SLUG")
 
 
@@ -89,7 +89,7 @@ JOB_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
     }
 )
 
-# Errors whose cause lies elsewhere than in the job that met them.
+# Errors whose cause lies outside the job that raised them.
 ERROR_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
     {
         "SettingsError": Remedy("Correct the setting where the daemon runs, and restart it.", "livedash doctor"),
@@ -109,13 +109,13 @@ UNKNOWN_REMEDY = Remedy("Open the run in the Dagster UI.", "livedash doctor")
 
 @dataclass(frozen=True)
 class Alert:
-    """One thing that a person should know.
+    """A failed run or a red check that a person should know of.
 
     Attributes:
         kind: A run that failed, or a check that turned red.
         level: How bad it is.
         what: Name of the job or the check.
-        where: Steps or asset it is about; empty where that is unknown.
+        where: Its failed steps, or the asset of the check; empty where that is unknown.
         companies: Slugs; empty where it is about none or all.
         run_id: Dagster's run.
         message: What happened, in words that were written for people.
@@ -144,14 +144,14 @@ class Alert:
 
     @property
     def sentence(self) -> str:
-        """All of it for a chat window."""
+        """The whole alert as one text, for a chat window."""
         about = f" ({', '.join(self.companies)})" if self.companies else ""
         colour = "yellow" if self.level is Level.WARN else "red"
         verb = "failed" if self.kind == "run_failed" else f"is {colour}"
         return f"{self.what}{about} {verb}: {self.message} {self.remedy.advice} Begin with: {self.command}"
 
     def as_document(self) -> dict[str, Any]:
-        """What a webhook is sent; `text` is the key that chat services show."""
+        """Returns the document that a webhook gets; `text` is the key that chat services show."""
         return {
             "text": self.sentence,
             "event": self.kind,
@@ -170,16 +170,16 @@ class Alert:
 
 
 def remedy_for_run(job: str, error: str | None) -> Remedy:
-    """What helps after a job ended with an error of a class (its bare name), the error's own remedy first."""
+    """Returns the remedy after a job failed with an error of a class (its bare name); the error's own remedy comes first."""
     return ERROR_REMEDIES.get(error or "") or JOB_REMEDIES.get(job, UNKNOWN_REMEDY)
 
 
 def explain_error(messages: Sequence[str], package: str = "livedash_pipeline") -> tuple[str | None, str]:
-    """Class and words of the first error of our own in a chain, outermost first; of other errors the class alone.
+    """Returns class and message of the first error of ours in a chain, outermost first; of other errors only the class.
 
     Args:
         messages: As `traceback` writes them: `package.module.Class: what it says`.
-        package: Whose messages are written for people. Others may quote a row, and with it somebody's words.
+        package: The package whose messages are written for people. Other messages may quote a row, and so somebody's words.
     """
     named = [message.strip().partition(":") for message in messages]
     for name, _, words in named:
@@ -193,6 +193,6 @@ def explain_error(messages: Sequence[str], package: str = "livedash_pipeline") -
 
 
 def turned_worse(before: Level, now: Level) -> bool:
-    """Whether a check that stood in one way is worth an alert in the next: red at all, and redder than before."""
+    """Whether a change of a check's level deserves an alert: it is yellow or red now, and worse than before."""
     order = list(Level)
     return now is not Level.GREEN and order.index(now) > order.index(before)

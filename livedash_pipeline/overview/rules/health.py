@@ -1,7 +1,7 @@
-"""When a pipeline counts as ill: how long things may wait, how many may fail, and how much may be spent.
+"""Limits of a healthy pipeline: how long things may wait, how many may fail, and how much may be spent.
 
-Limits that a setting implies are derived here, so that there is one number to set and not three. Add a limit here; the checks
-that use it are in `overview.steps.checks`.
+Derives limits from settings, so that people set one number and not three. Add a limit here; the checks in
+`overview.steps.checks` use it.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from enum import StrEnum
 
 from livedash_pipeline.intake.rules.csv_rejects import too_many_rejects
 
-# Requests that failed are counted over so much time; what is older has been seen by somebody.
+# Failed requests count for so long; by then somebody has seen them.
 FAILURE_WINDOW = timedelta(days=7)
-# The service gives every batch 24 hours (`completion_window`). From 20 on people may want to know.
+# The service gives every batch 24 hours (`completion_window`); people may want to know from 20 on.
 BATCH_WINDOW = timedelta(hours=24)
 BATCH_WARNING = timedelta(hours=20)
-# Polls look every few minutes, and the service itself is late at times.
+# Polls run every few minutes, and the service itself is late at times.
 BATCH_GRACE = timedelta(hours=1)
-# After so many failed imports in a row, with the back-off between them, a fault is not passing by itself.
+# After so many failed imports in a row, with back-off between them, a fault does not go away by itself.
 IMPORT_FAILURES = 3
 # The longest that an import may run (`dagster/max_runtime` of the import jobs).
 LONGEST_IMPORT = timedelta(hours=6)
 SPENDING_WARNING = Decimal("0.8")
-# Whether transcripts are understood is seen at a company's newest sessions, and so its older ones do not hide a new form.
+# Only a company's newest sessions count, so that older ones do not hide a new form of transcripts.
 NEWEST_SESSIONS = 200
-# Bystanders are named in a few chats of a hundred; a bot whose name is not known writes every second message.
+# A few chats in a hundred name bystanders; a bot with an unknown name writes every second message.
 UNKNOWN_SPEAKERS = Decimal("0.05")
 
 _LEAST_PATIENCE = timedelta(hours=1)
 
 
 class Level(StrEnum):
-    """How a rule stands: kept, worth a look, or broken."""
+    """The level of a rule: kept, worth a look, or broken."""
 
     GREEN = "green"
     WARN = "warn"
@@ -42,23 +42,23 @@ class Level(StrEnum):
 
 
 def worst(levels: list[Level]) -> Level:
-    """The worst of some levels; GREEN if there are none."""
+    """Returns the worst of some levels; GREEN if there are none."""
     order = list(Level)
     return max(levels, key=order.index, default=Level.GREEN)
 
 
 def longest_wait(max_wait: int) -> timedelta:
-    """How long a request may wait for a batch: four times LIVEDASH_MAX_WAIT (seconds), and an hour at least."""
+    """Returns how long a request may wait for a batch: four times LIVEDASH_MAX_WAIT (seconds), at least an hour."""
     return max(4 * timedelta(seconds=max_wait), _LEAST_PATIENCE)
 
 
 def longest_preparation(lease: int) -> timedelta:
-    """How long a batch may be without an id of the service: several leases (seconds), and two hours at least."""
+    """Returns how long a batch may be without an id of the service: several leases (seconds), at least two hours."""
     return max(4 * timedelta(seconds=lease), 2 * _LEAST_PATIENCE)
 
 
 def longest_overdue(import_interval: int) -> timedelta:
-    """How long after its time an import may begin: two intervals (seconds), and an hour at least."""
+    """Returns how late an import may begin: two intervals (seconds), at least an hour."""
     return max(2 * timedelta(seconds=import_interval), _LEAST_PATIENCE)
 
 
@@ -71,26 +71,26 @@ class FreshnessWindows:
 
 
 def import_freshness(import_interval: int) -> FreshnessWindows:
-    """The windows of what every import makes anew, also one that brings nothing; `import_interval` in seconds."""
+    """Returns the windows of assets that every import materializes, even one without news; `import_interval` in seconds."""
     interval = timedelta(seconds=import_interval)
     return FreshnessWindows(max(2 * interval, _LEAST_PATIENCE), max(4 * interval, LONGEST_IMPORT))
 
 
 def failure_level(settled: int, failed: int, max_ratio: float) -> Level:
-    """ERROR when more requests failed than LIVEDASH_MAX_FAILURE_RATIO allows; of fewer than 50, only when all did."""
-    # As of records that are rejected.
+    """Returns ERROR when more requests failed than LIVEDASH_MAX_FAILURE_RATIO allows; for fewer than 50, only when all failed."""
+    # The same number as for rejected records.
     return Level.ERROR if too_many_rejects(settled, failed, max_ratio) else Level.GREEN
 
 
 def reject_level(records: int, rejected: int, max_ratio: float) -> Level:
-    """ERROR for a file that was refused whole, WARN from half of LIVEDASH_MAX_REJECT_RATIO on."""
+    """Returns ERROR for a file that was refused whole, WARN from half of LIVEDASH_MAX_REJECT_RATIO on."""
     if too_many_rejects(records, rejected, max_ratio):
         return Level.ERROR
     return Level.WARN if too_many_rejects(records, rejected, max_ratio / 2) else Level.GREEN
 
 
 def speaker_level(*, sessions: int, without_user: int, without_speaker: int, messages: int, unknown: int) -> Level:
-    """WARN where a company's transcripts seem to name their speakers in a way that is not known.
+    """Returns WARN where a company's transcripts seem to name their speakers in an unknown way.
 
     Args:
         sessions: Its newest sessions that have messages.
@@ -104,11 +104,11 @@ def speaker_level(*, sessions: int, without_user: int, without_speaker: int, mes
 
 
 def spending_level(*, spent: Decimal, one_more: Decimal, cap: Decimal) -> Level:
-    """WARN from 80 % of a monthly cap on; ERROR when it is reached, or when one more request would pass it.
+    """Returns WARN from 80 % of a monthly cap on; ERROR when it is reached, or when one more request would pass it.
 
     Args:
-        spent: This month, surplus included; tries of unknown cost as what was set aside for them.
-        one_more: What a request of the company sets aside, on average.
+        spent: Euro of this month, surplus included; tries of unknown cost count with the amount reserved for them.
+        one_more: The average amount that a request of the company reserves.
         cap: LIVEDASH_MONTHLY_CAP_EUR.
     """
     if spent >= cap or spent + one_more > cap:

@@ -1,8 +1,8 @@
-"""Which requests Dagster's webserver may be shown: those of a page of its own, or of a program that is no browser.
+"""Decides which requests reach Dagster's webserver: those of its own pages, and those of programs that are not browsers.
 
-Dagster's webserver runs mutations that come by GET and asks nobody who they are, so any page that a browser opens could start a
-run by an image's address, and any name that is made to resolve to this machine could read answers. Add a rule as a function of
-a request's head; the layer that applies them is `defs.webserver`.
+Dagster's webserver runs mutations that come by GET and authenticates nobody. So any page that a browser opens could start a run
+by an image's address, and any name that resolves to this machine could read answers. Add a rule as a function of a request's
+head; `defs.webserver` applies the rules.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# Versions of Dagster, and nothing else: load balancers ask for it by address to see whether the server lives.
+# Shows only versions of Dagster: load balancers ask for it by address to see whether the server lives.
 _PROBED = "/server_info"
 
 
@@ -41,19 +41,19 @@ class UiRequest:
 
 @dataclass(frozen=True, slots=True)
 class UiRefusal:
-    """Why a request is not answered: an HTTP status and a sentence."""
+    """A refused request: an HTTP status and a sentence."""
 
     status: int
     message: str
 
 
 def local_origins(port: int) -> frozenset[str]:
-    """Origins under which a server of this machine is opened by a browser of this machine."""
+    """Returns the origins under which a browser on this machine opens a server on it."""
     return frozenset(map(str, (plain_origin(f"http://{host}:{port}") for host in ("127.0.0.1", "localhost"))))
 
 
 def plain_origin(text: str) -> str | None:
-    """An origin as browsers write it, without the scheme's own port; None for anything that is more or less than one."""
+    """Writes an origin as browsers do, without the scheme's own port; None for any other text."""
     try:
         parts = urlsplit(text.strip().lower())
         port = parts.port
@@ -71,7 +71,7 @@ def plain_origin(text: str) -> str | None:
 
 
 def refuse_ui_request(request: UiRequest, origins: Collection[str]) -> UiRefusal | None:
-    """Why a request is refused; None where it may pass.
+    """Says why a request is refused; None where it may pass.
 
     Args:
         request: Its head.
@@ -83,7 +83,7 @@ def refuse_ui_request(request: UiRequest, origins: Collection[str]) -> UiRefusal
 def _foreign_host(request: UiRequest, origins: Collection[str]) -> UiRefusal | None:
     if request.method in _READING and request.path == _PROBED:
         return None
-    # Another name that leads here is the mark of DNS rebinding.
+    # Another name that resolves to this server is a sign of DNS rebinding.
     host = request.only("host")
     named = {plain_origin(f"{scheme}://{host}") for scheme in _DEFAULT_PORTS} if host else set()
     if named.isdisjoint(origins):
@@ -96,7 +96,7 @@ def _foreign_page(request: UiRequest, origins: Collection[str]) -> UiRefusal | N
         origin = plain_origin(request.only("origin") or "")
         own = origin in origins and origin is not None and _is_of_host(origin, request.only("host") or "")
         return None if own else UiRefusal(403, "Pages of another origin may not use this server.")
-    # Following a link from elsewhere only reads; what writes, or stays connected, has to come from a page of the server's own.
+    # A link from elsewhere may only read; a request that writes, or stays connected, has to come from the server's own pages.
     site = request.headers.get("sec-fetch-site")
     if site and request.method not in _READING and list(site) != ["same-origin"]:
         return UiRefusal(403, "Pages of another site may not use this server.")

@@ -1,4 +1,4 @@
-"""What a health check is, and what it finds. The checks themselves are listed in `overview.steps.checks`."""
+"""The types of a health check and of its finding. `overview.steps.checks` lists the checks."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Row = Mapping[Any, Any]
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check has found; green without rows.
+    """The result of a check; green without rows.
 
     Attributes:
-        rows: What breaks the rule; a column `company` holds slugs, `sample_ids` lists of ids.
-        level: How bad it is, where there are rows.
-        count: How many break the rule, where that is not the number of rows.
-        shown: Values that are shown besides, green or red; a list of rows is a table.
+        rows: Rows that break the rule; a column `company` holds slugs, `sample_ids` lists of ids.
+        level: The level, where there are rows.
+        count: How many things break the rule, where that is not the number of rows.
+        shown: Further values to show, green or red; a list of rows becomes a table.
     """
 
     rows: Sequence[Row]
@@ -38,11 +38,11 @@ class HealthCheck:
 
     Attributes:
         name: The statement that is true when the check is green.
-        asset: The asset that it is shown at.
+        asset: The asset that shows the check.
         rule: The rule as a sentence.
-        look: Finds what breaks the rule.
+        look: Finds rows that break the rule.
         remedy: What helps, and the command that an alert begins with.
-        after_its_asset: It also runs with each job that makes its asset. Others look at what time alone can break.
+        after_its_asset: Whether it also runs with each job that makes its asset. Time alone can break the other rules.
     """
 
     name: str

@@ -24,7 +24,7 @@ from livedash_pipeline.settings import Settings
 
 
 def _rows_of(name: str) -> Callable[[Connection, Settings], Finding]:
-    """A look that finds what its statement returns."""
+    """A look that returns the rows of its statement."""
     return lambda connection, _: Finding(look_up(connection, name))
 
 
@@ -71,7 +71,7 @@ def _waiting_requests(connection: Connection, settings: Settings) -> Finding:
     patience = rules.longest_wait(settings.livedash_max_wait)
     since = database_now(connection) - patience
     rows = look_up(connection, "overview/check_waiting_requests", waiting_before=since, sample=SAMPLE)
-    # With a batch at work the company's turn comes: the limit is then one of tokens or money.
+    # A company with a batch at the service gets its turn: its requests wait for tokens or money then.
     level = Level.WARN if all(row["batch_at_work"] for row in rows) else Level.ERROR
     return Finding(rows, level, sum(row["requests"] for row in rows), {"limit_hours": _hours(patience)})
 

@@ -1,4 +1,4 @@
-"""Exports of what people want to read, as CSV for a spreadsheet or as one JSON document, written while it is read.
+"""Exports analyses as CSV for a spreadsheet or as one JSON document, writing while it reads.
 
 Add a format as a function that writes rows to a text stream. Memory stays flat however many sessions there are.
 """
@@ -29,7 +29,7 @@ def export_analyses(engine: Engine, output: TextIO, *, file_format: str, company
 
     Args:
         engine: Our database.
-        output: Where to; a CSV wants it without translation of line ends.
+        output: The stream to write to; for a CSV it must not translate line ends.
         file_format: `csv` or `json`.
         company: Only this company's.
 

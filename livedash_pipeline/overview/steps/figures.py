@@ -1,6 +1,6 @@
-"""The pipeline in figures, for whatever watches it: requests, batches, waiting time and money.
+"""Figures of the pipeline for monitoring: requests, batches, waiting time and money.
 
-Add a figure that monitoring should record over time. What people ask for is in `ledger.steps.batches.requests`.
+Add a figure that monitoring should record over time. `ledger.steps.batches.requests` answers people.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from livedash_pipeline.overview.store import checks
 
 @dataclass(frozen=True)
 class Money:
-    """Euro of a company: spent since the month began (UTC), and set aside at most for what is under way."""
+    """Euro of a company: spent since the month began (UTC), and reserved for what is under way."""
 
     spent: Decimal
     in_flight: Decimal
@@ -28,12 +28,12 @@ class Money:
 
 @dataclass(frozen=True)
 class PipelineFigures:
-    """How the pipeline stands.
+    """The figures of the pipeline at one moment.
 
     Attributes:
         requests: Requests per status, zero included.
         batches: Batches per status, zero included.
-        oldest_pending_seconds: How long the request has waited that waits longest; 0 without any.
+        oldest_pending_seconds: How long the longest-waiting request has waited; 0 without any.
         money: Per company's slug; companies without any are absent.
     """
 
@@ -44,7 +44,7 @@ class PipelineFigures:
 
 
 def read_figures(engine: Engine) -> PipelineFigures:
-    """The figures at this moment, over all companies."""
+    """Reads the figures at this moment, over all companies."""
     with engine.connect() as connection:
         now = database_now(connection)
         oldest = requests.oldest_pending(connection)

@@ -1,6 +1,6 @@
-"""What an engineer asks about one request, one batch, or the records that could not be read; the answers are documents.
+"""Describes one request, one batch, or rejected records as documents, for commands and HTTP.
 
-Commands and HTTP call these. Arguments are checked here, once; None stands for a thing that does not exist.
+Checks the arguments, so that callers need not; returns None for a thing that does not exist.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from livedash_pipeline.overview.store import inspections
 
 
 def describe_request(engine: Engine, request_id: str, *, show_text: bool = False) -> Document | None:
-    """A request with all its tries.
+    """Describes a request with all its tries.
 
     Args:
         engine: Our database.
         request_id: Its id.
-        show_text: With what the model answered: as it came where it could not be used, and as it was read.
+        show_text: Include the model's answer: as it came where it could not be used, and as it was read.
     """
     wanted = read_id(request_id)
     if wanted is None:
@@ -50,18 +50,18 @@ def describe_request(engine: Engine, request_id: str, *, show_text: bool = False
 
 
 def find_batch(engine: Engine, name: str) -> UUID | None:
-    """Our id of a batch that is named by it, or by the service's id."""
+    """Returns our id of a batch, which is named by it or by the service's id."""
     with engine.connect() as connection:
         return batch_id_of(connection, name)
 
 
 def describe_batch(engine: Engine, name: str, *, endpoint: str | None = None) -> Document | None:
-    """A batch with its files, times, counts, outcomes and cost.
+    """Describes a batch with its files, times, counts, outcomes and cost.
 
     Args:
         engine: Our database.
         name: Our id, or the service's.
-        endpoint: The service that the settings name; a batch of another one is said to be its.
+        endpoint: The service that the settings name; a batch of another service is marked as such.
     """
     with engine.connect() as connection:
         batch_id = batch_id_of(connection, name)
@@ -102,14 +102,14 @@ def list_rejects(
     company: str | None = None,
     show_text: bool = False,
 ) -> Document:
-    """One page of records that could not be read, the newest first.
+    """Returns one page of rejected records, the newest first.
 
     Args:
         engine: Our database.
-        limit: Records a page.
+        limit: Records per page.
         cursor: `nextCursor` of the page before.
         company: Only this company's.
-        show_text: With the beginning of each record, which may hold people's data.
+        show_text: Include the beginning of each record, which may hold people's data.
 
     Raises:
         UsageError: Unknown company, a limit out of range, or a cursor of another query.

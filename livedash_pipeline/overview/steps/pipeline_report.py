@@ -1,7 +1,7 @@
-"""The overview of the pipeline: where sessions stand, and what stands in the way.
+"""The overview of the pipeline: counts of sessions per stage, and obstacles.
 
-Add an obstacle as a sentence with its remedy. What a submit would hold back is asked of `ledger.steps.batches.preview`, so that
-both say the same.
+Add an obstacle as a sentence with its remedy. `ledger.steps.batches.preview` tells what a submit would hold back, so that both
+say the same.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Obstacle:
 
 
 def report_status(engine: Engine, settings: Settings, kinds: Kinds, company: str | None = None) -> Document:
-    """Sessions per stage and status, over all companies or of one, and what stands in the way of those that wait.
+    """Counts sessions per stage and status, over all companies or of one, and lists obstacles of those that wait.
 
     Raises:
         UsageError: There is no such company.
@@ -52,7 +52,7 @@ def report_status(engine: Engine, settings: Settings, kinds: Kinds, company: str
 
 
 def count_unfinished(engine: Engine, company: str | None = None) -> int:
-    """Sessions that are not done yet, over all companies or of one."""
+    """Counts sessions that are not done yet, over all companies or of one."""
     with engine.connect() as connection:
         company_id = optional_company_id(connection, company)
         return stages.count_unsettled_sessions(connection, company_id)
@@ -61,7 +61,7 @@ def count_unfinished(engine: Engine, company: str | None = None) -> int:
 def foresee_submit(
     engine: Engine, settings: Settings, kinds: Kinds, company_id: UUID | None, *, unhold: bool = False
 ) -> Document:
-    """What a submit of the settings' service and key would send, as `preview_submit` says."""
+    """Returns what a submit with the settings' service and key would send, as `preview_submit` says."""
     return preview_submit(
         engine,
         settings,
@@ -74,7 +74,7 @@ def foresee_submit(
 
 
 def _held_back(engine: Engine, settings: Settings, kinds: Kinds, company_id: UUID | None) -> list[Obstacle]:
-    """What a submit would hold back; a setting that lets nothing be sent at all is an obstacle, no failure of the overview."""
+    """What a submit would hold back; a setting that lets nothing be sent is an obstacle, not an error of the overview."""
     try:
         preview = foresee_submit(engine, settings, kinds, company_id)
     except SettingsError as error:

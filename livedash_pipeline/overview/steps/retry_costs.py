@@ -1,6 +1,6 @@
-"""What analysing sessions once more would cost, before anything is bought: the figure of a dry run.
+"""Estimates the cost of analysing sessions once more, for a dry run.
 
-Add nothing that changes rows. What a claim sets aside is counted the same way: input as estimated, output at its maximum.
+Add nothing that changes rows. A claim reserves by the same rule: input as estimated, output at its maximum.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from livedash_pipeline.settings import Settings
 
 
 def estimate_retries(connection: Connection, settings: Settings, count_tokens: Callable[[str], int]) -> Decimal | None:
-    """Euro at most for the analyses that are staged; None where a price or the exchange rate is unknown."""
+    """Returns the most euro that the staged analyses may cost; None where a price or the exchange rate is unknown."""
     now = database_now(connection)
     total = Decimal(0)
     for estimate in retry_estimates(connection):
         model = get_company(connection, estimate.company).model or settings.openai_model
-        # Under a cap, however small, what has no known price has no budget.
+        # With any cap, a model without a known price has no budget.
         budget = budget_for(connection, settings, model, cap=Decimal(0), now=now)
         if budget is None:
             return None

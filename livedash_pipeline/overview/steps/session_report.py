@@ -1,6 +1,6 @@
-"""Everything that is known about one session, as one document: its stages, its requests with every try, its transcript.
+"""Describes one session in one document: its stages, its requests with every try, its transcript.
 
-Add a fact about a session here. Its texts are left out unless they are asked for, since documents end in shells and logs.
+Add a fact about a session here. The document omits texts unless they are asked for, since it may end in shells and logs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from livedash_pipeline.overview.store import session_history
 
 
 def describe_session(engine: Engine, some_id: str, *, show_text: bool = False) -> Document:
-    """The document of one session.
+    """Describes one session.
 
     Args:
         engine: Our database.
@@ -72,7 +72,7 @@ def _facts(row: RowMapping) -> Document:
         "avgResponseTime": money(row["avg_response_time"]),
         **analysis_document(row),
         "stale": bool(row["stale"]),
-        # Which columns of its row could not be read; what they held is shown by nobody, since it may be anything.
+        # Names the columns of its row that could not be read, never their contents, which may be anything.
         "unread": sorted(row["unread"] or ()),
         "importedAt": moment(row["created_at"]),
         "changedAt": moment(row["updated_at"]),

@@ -1,7 +1,7 @@
-"""What an engineer does about stages: looking at failed ones, and trying them again.
+"""Lists failed stages and tries them again, for jobs, commands and HTTP.
 
-Jobs, commands and HTTP call these and answer with the same documents. Arguments are checked here, once. Stages that never ended
-are freed by `intake.steps.freeing`.
+All of them answer with these documents. Checks the arguments, so that callers need not. `intake.steps.freeing` frees stages that
+never ended.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _KINDS = Kinds.of(SESSION_ANALYSIS)
 
 
 def read_stage(connection: Connection, text: str) -> str:
-    """The name of a stage in either case.
+    """Reads the name of a stage in either case.
 
     Raises:
         UsageError: There is no such stage; the message names those that exist.
@@ -59,7 +59,7 @@ def failed_sessions(
     limit: int = DEFAULT_PAGE,
     cursor: str | None = None,
 ) -> Document:
-    """One page of sessions that failed at a stage, by import and stage; a session may be listed at more than one.
+    """Returns one page of failed stages of sessions, by import and stage; a session may appear with several stages.
 
     Raises:
         UsageError: Unknown stage or company, a limit out of range, or a cursor of another query.
@@ -111,15 +111,15 @@ def retry_stage(
     dry_run: bool | None = None,
     token_counter: Callable[[str], int] = count_tokens,
 ) -> Document:
-    """Tries a failed stage again, of the sessions that are named, or of all (of one company).
+    """Tries a failed stage again, for the named sessions, or for all (of one company).
 
-    A failed analysis has its newest request requeued; a transcript is due at once; sessions are derived by their next import.
+    For a failed analysis it requeues the newest request; a transcript is due at once; the next import derives sessions.
 
     Args:
         engine: Our database.
         settings: Model and fallback rate, for the estimate; when a stage counts as stuck.
         stage: Its name, in either case.
-        session_ids: Ids of sessions or imports as text; what is no id counts as not found. None: all that failed there.
+        session_ids: Ids of sessions or imports as text; other texts count as not found. None: all that failed there.
         company: Only this company's, instead of ids.
         reanalyse: Buy completed analyses again, with an estimate of the cost.
         dry_run: Count and change nothing; unless given, false with ids and true without them or if something is bought again.
@@ -170,7 +170,7 @@ def _retry(connection: Connection, asked: _Retry, *, only_count: bool) -> RetryC
 def _estimated(
     engine: Engine, settings: Settings, asked: _Retry, token_counter: Callable[[str], int]
 ) -> Decimal | None:
-    """Before anything is locked: counting the tokens of sessions that were never asked about takes its time."""
+    """Estimates before anything is locked, since counting the tokens of sessions without a request takes time."""
     with engine.connect() as connection:
         _staged(connection, asked, lock=False)
         return estimate_retries(connection, settings, token_counter)

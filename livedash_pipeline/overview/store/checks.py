@@ -1,7 +1,7 @@
 """Reads the statements of the health checks (`sql/statements/overview/check_*.sql`).
 
-Nothing is added here for a check: its statement is a file and its entry stands in `overview.steps.checks`. A statement has to
-stay quick over a million requests.
+A new check adds nothing here: its statement is a file, and `overview.steps.checks` has its entry. A statement has to stay quick
+over a million requests.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping
 
 from livedash_pipeline.base.store.statements import statement
 
-# So many ids or rows are named; the rest is counted.
+# At most so many ids or rows are named; the rest is only counted.
 SAMPLE = 10
 
 
@@ -23,5 +23,5 @@ def look_up(connection: Connection, name: str, **values: object) -> Sequence[Row
 
 
 def spending(connection: Connection, *, month_start: datetime) -> Sequence[RowMapping]:
-    """Companies with their spent and in-flight money since the beginning of a month, and what one request sets aside."""
+    """Returns per company the money spent and in flight since the beginning of a month, and what one request reserves."""
     return look_up(connection, "overview/check_spending", month_start=month_start)

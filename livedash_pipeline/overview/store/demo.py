@@ -1,4 +1,4 @@
-"""What only the demo asks of the database: making its companies due, and the figures of its closing tables.
+"""Queries of the demo alone: they make its companies due, and count for its closing tables.
 
 Nothing that the pipeline needs belongs here.
 """
@@ -30,7 +30,7 @@ def due_now(connection: Connection, *, now: datetime) -> None:
 
 
 def companies_to_import(connection: Connection, *, since: datetime) -> int:
-    """Companies that have not been imported since a moment."""
+    """Returns companies that have not been imported since a moment."""
     done = select(import_runs.c.company_id).where(
         import_runs.c.started_at >= since, import_runs.c.status == "COMPLETED"
     )

@@ -1,7 +1,7 @@
-"""Batches in full, and rejected records: what people look at when something went wrong.
+"""Reads single batches in full, and rejected records, for people who look for a fault.
 
-Add reads of one thing with all that belongs to it. Requests and their tries are in `ledger.store.batches.request_history`,
-batches as they are listed in `ledger.store.batches.listing`.
+Add reads of one thing with all that belongs to it. `ledger.store.batches.request_history` reads requests and their tries,
+`ledger.store.batches.listing` lists batches.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from livedash_pipeline.base.store.tables import (
 _attempts = ai_request_attempts.c
 _batches = ai_batch_requests.c
 _rejects = import_rejects.c
-# A record can be a whole broken file; its beginning shows what is wrong with it.
+# A record can be a whole broken file; its beginning shows its fault.
 RAW_TEXT = 500
 
 
 def read_batch(connection: Connection, batch_id: UUID) -> RowMapping | None:
-    """A batch's row."""
+    """Reads a batch's row."""
     return connection.execute(select(ai_batch_requests).where(_batches.id == batch_id)).mappings().one_or_none()
 
 
 def read_batch_outcomes(connection: Connection, batch_id: UUID) -> Sequence[RowMapping]:
-    """How the tries of a batch ended and what they cost, per outcome; null stands for those that have not ended."""
+    """Returns number and cost of a batch's tries per outcome; null stands for tries that have not ended."""
     query = (
         select(_attempts.outcome, func.count().label("attempts"), func.sum(_attempts.total_cost_eur).label("eur"))
         .where(_attempts.batch_id == batch_id)
@@ -45,7 +45,7 @@ def read_batch_outcomes(connection: Connection, batch_id: UUID) -> Sequence[RowM
 def list_rejects(
     connection: Connection, *, limit: int, after_id: UUID | None = None, company_id: UUID | None = None
 ) -> Sequence[RowMapping]:
-    """Records that could not be read: the newest first, after one of them where one is given."""
+    """Lists rejected records, the newest first, and only those after a given one."""
     query = (
         select(
             _rejects.id,

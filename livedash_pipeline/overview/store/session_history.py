@@ -1,7 +1,7 @@
 """Reads for people who look at single sessions: those that failed, and everything known about one.
 
-Add reads about one session; its requests are read by `ledger.store.batches.request_history`. What a session says (messages,
-summary, questions) is read by `session_texts` alone, so that nothing shows it by accident.
+Add reads about one session; `ledger.store.batches.request_history` reads its requests. Only `session_texts` reads the texts of a
+session (messages, summary, questions), so that nothing shows them by accident.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def failed_stages(
     stage: str | None = None,
     company_id: UUID | None = None,
 ) -> list[FailedStage]:
-    """Failed stages by import and position, after an import and position where they are given."""
+    """Lists failed stages by import and position, and only those after a given import and position."""
     after_id, after_position = after or (None, None)
     rows = connection.execute(
         statement("overview/find_failed_stages"),
@@ -60,7 +60,7 @@ def failed_stages(
 
 
 def find_session(connection: Connection, some_id: UUID) -> RowMapping | None:
-    """One session by its own id or by that of its import, without its texts; None if there is none."""
+    """Finds one session by its own id or by that of its import, without its texts; None if there is none."""
     return connection.execute(statement("overview/find_session_history"), {"id": some_id}).mappings().one_or_none()
 
 
@@ -86,7 +86,7 @@ def session_stages(connection: Connection, import_id: UUID) -> Sequence[RowMappi
 
 @dataclass(frozen=True)
 class SessionTexts:
-    """What a session says, and what an analysis says about it; `content` of a message is None once it is deleted."""
+    """The texts of a session and of its analysis; `content` of a message is None once it is deleted."""
 
     ip_address: str | None
     full_transcript_url: str | None
@@ -97,7 +97,7 @@ class SessionTexts:
 
 
 def session_texts(connection: Connection, import_id: UUID) -> SessionTexts:
-    """The texts of one session, by its import."""
+    """Reads the texts of one session, by its import."""
     row = connection.execute(
         select(
             session_imports.c.ip_address,

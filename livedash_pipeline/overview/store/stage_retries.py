@@ -1,7 +1,7 @@
-"""Stages that are tried again, prepared in tables of one transaction: what was asked for, what may be, and what becomes of it.
+"""Retries of stages, prepared in temporary tables of one transaction: the requested ones, and the allowed ones among them.
 
 Add what a retry of a stage has to set back besides its row. Every function runs on the caller's transaction, after
-`stage_retries`; what is asked for, and what is said about it, is decided in `overview.steps.stages`.
+`stage_retries`; `overview.steps.stages` decides what is requested and reported.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from livedash_pipeline.ledger.store.batches.requests import requeue
 
 @dataclass(frozen=True)
 class RetryCounts:
-    """Distinct ids that were given, how many name a session, and how many of those may be tried again."""
+    """Counts of distinct ids given, of those that name a session, and of those that may be tried again."""
 
     asked: int
     found: int
@@ -30,7 +30,7 @@ class RetryCounts:
 
 @dataclass(frozen=True)
 class RetryEstimate:
-    """Input of one company's analyses that are bought again; `unknown` of its sessions have none that was measured."""
+    """Input tokens of one company's analyses to buy again; for `unknown` of its sessions the input was never measured."""
 
     company: str
     sessions: int
@@ -48,7 +48,7 @@ def stage_retries(
     reanalyse: bool,
     lock: bool,
 ) -> RetryCounts:
-    """Stages what is asked for and what of it may be tried again; with `lock`, nobody else moves it meanwhile.
+    """Stages the requested retries and the allowed ones among them; `lock` keeps other transactions from moving them.
 
     Args:
         connection: In a transaction.
@@ -72,9 +72,9 @@ def stage_retries(
 
 
 def reset_retried_stages(connection: Connection, stage: str, kinds: Kinds, *, now: datetime) -> None:
-    """Sets what is staged back to PENDING, with what the stage needs for its next try."""
+    """Sets the staged rows back to PENDING, and prepares what the stage needs for its next try."""
     if stage == Stage.AI_ANALYSIS:
-        # Behind an earlier stage nothing is asked yet: the messages may be older than the chat.
+        # Nothing is asked before the earlier stages are over, since the messages may be older than the chat.
         failed = text(
             "SELECT request_id FROM scratch_eligible_retries"
             " WHERE status = 'FAILED' AND request_status = 'PROCESSING_FAILED' AND is_ready"
@@ -86,7 +86,7 @@ def reset_retried_stages(connection: Connection, stage: str, kinds: Kinds, *, no
 
 
 def retry_estimates(connection: Connection) -> list[RetryEstimate]:
-    """What the staged analyses have for input, per company."""
+    """Returns the input tokens of the staged analyses, per company."""
     return [RetryEstimate(**row) for row in connection.execute(statement("overview/sum_retry_estimates")).mappings()]
 
 
