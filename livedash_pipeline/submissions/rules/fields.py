@@ -1,7 +1,7 @@
-"""The fields of a submitted session, their limits and their sentences: the schema that clients see is made from these.
+"""The fields of a submitted session, their limits and descriptions, from which the schema for clients is made.
 
-Add a field here; what is kept of it is decided in `submissions.rules.items`. The schema says as much as JSON Schema can: what it
-refuses is refused, and beyond it only the calendar, the order of the two times and the form of an address are judged.
+Add a field here; `submissions.rules.items` decides what is kept of it. The schema says as much as JSON Schema can: everything
+that it refuses is refused, and beyond it only the calendar, the order of the two times and the form of an address are checked.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from livedash_pipeline.intake.rules.csv_rejects import MAX_ID_LENGTH
 MAX_MESSAGES = 5_000
 MAX_CONTENT = 100_000
 MAX_WORD = 100
-# A chat before or after these years is a slip of the pen (`intake.rules.transcripts` reads times alike).
+# Years outside these are typing errors (`intake.rules.transcripts` has the same limits).
 YEARS = range(1970, 2200)
 LONGEST_SESSION = timedelta(days=366)
 
 _TIME_REMEDY = "write a time as in 2025-05-01T12:00:00+02:00"
-# An id stands in addresses: only what looks the same everywhere, and no blank at its ends.
+# An id is part of addresses: it has only characters that look the same everywhere, and no blank at its ends.
 _ID_PATTERN = r"^[!-~]([ -~]*[!-~])?$"
 _ID = re.compile(_ID_PATTERN.removesuffix("$"))
-# What these mean in an address no client sends: such a session could be neither asked for nor erased.
+# Clients resolve these in an address before they send it, so nobody could ask for such a session, or erase it.
 _NO_IDS = (".", "..")
 
 
@@ -60,7 +60,7 @@ def _read_id(value: str) -> str:
 
 def _read_address(value: str) -> str:
     try:
-        # A zone names a network card of the sender, and means nothing here.
+        # A zone names a network interface of the sender, which means nothing here.
         return str(ip_address("" if "%" in value else value))
     except ValueError:
         raise ValueError("This is no IPv4 or IPv6 address.") from None
@@ -144,6 +144,6 @@ def session_schema() -> dict[str, Any]:
     message = schema.pop("$defs")["SubmittedMessage"]
     schema["properties"]["messages"]["items"] = message
     for described in (*schema["properties"].values(), *message["properties"].values()):
-        # Made of the field's name, which says it better.
+        # Derived from the field's name, which says more.
         described.pop("title", None)
     return schema

@@ -1,8 +1,8 @@
-"""One chat session as a client submits it: from its bytes to what is stored, or to the fields that are wrong.
+"""Turns the bytes of one submitted chat session into values to store, or into a list of its faulty fields.
 
-Add what is kept of a field, and its part of the content hash, here; the fields themselves are `submissions.rules.fields`, how
-bodies are cut into items is `submissions.rules.json_items`, how messages are kept is `intake.rules.submitted_messages`. A
-submission that cannot be used is a value that names its fields; nothing here raises, whatever the text.
+Add what is kept of a field, and its part of the content hash, here. `submissions.rules.fields` has the fields,
+`submissions.rules.json_items` cuts bodies into items, `intake.rules.submitted_messages` turns messages into text. An unusable
+submission is a value that names its fields; nothing here raises, whatever the text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from livedash_pipeline.submissions.rules.fields import SubmittedSession
 from livedash_pipeline.submissions.rules.parts import judged_parts
 
 MAX_ITEM_BYTES = 2_000_000
-# More are found and not told: one is enough to mend the next try.
+# Further faults are not reported: the client corrects these first.
 ERRORS_TOLD = 10
 _MAX_POINTER = 200
 # Names that pydantic gives to faults.
@@ -43,7 +43,7 @@ _GONE: Mapping[RefusalCode, str] = {
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field; `pointer` is a JSON pointer (RFC 6901) into the item, empty for the whole."""
+    """The fault of one field; `pointer` is a JSON pointer (RFC 6901) into the item, empty for the whole item."""
 
     pointer: str
     detail: str
@@ -102,7 +102,7 @@ class AcceptedItem:
 
 
 def read_item(raw: bytes) -> AcceptedItem | RefusedItem:
-    """Judges one item from its bytes; more than `MAX_ITEM_BYTES` are not looked at."""
+    """Reads one item from its bytes; refuses more than `MAX_ITEM_BYTES` unread."""
     if len(raw) > MAX_ITEM_BYTES:
         return too_large(len(raw))
     value = read_json(raw.removeprefix(codecs.BOM_UTF8))
@@ -119,18 +119,18 @@ def read_item(raw: bytes) -> AcceptedItem | RefusedItem:
 
 
 def too_large(size: int) -> RefusedItem:
-    """The refusal of an item that is not even read."""
+    """Returns the refusal of an item that is too large to be read."""
     return _refused("too_large", f"The item has {size} bytes, and at most {MAX_ITEM_BYTES} are taken.")
 
 
 def repeated(external_id: str) -> RefusedItem:
-    """The refusal of an item whose id a later item of the same batch has."""
+    """Returns the refusal of an item whose id a later item of the same batch has."""
     error = FieldError("/externalId", "A later item of the batch has the same id, and that one counts.")
     return RefusedItem("duplicate_id", (error,), external_id)
 
 
 def gone(code: Literal["erased", "texts_deleted"], external_id: str) -> RefusedItem:
-    """The refusal of a session whose texts were deleted, and stay so."""
+    """Returns the refusal of a session whose texts were deleted for good."""
     return RefusedItem(code, (FieldError("/externalId", _GONE[code]),), external_id)
 
 
@@ -187,13 +187,13 @@ def _id_of(value: object) -> str | None:
 
 
 def _field_errors(error: ValidationError) -> tuple[FieldError, ...]:
-    # Without the input: it is somebody's words.
+    # Without the input, which is somebody's words.
     found = error.errors(include_url=False, include_input=False, include_context=False)
     return tuple(FieldError(_place(each), _sentence(each)) for each in found[:ERRORS_TOLD])
 
 
 def _place(found: Mapping[str, Any]) -> str:
-    # What pydantic lays at the door of no field is the one rule about two of them.
+    # Only the rule about two fields has an error without a field.
     path = found["loc"] or (("endTime",) if found["type"] == _OWN_RULE else ())
     return json_pointer(path)
 

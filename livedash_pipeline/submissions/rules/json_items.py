@@ -1,9 +1,8 @@
-"""Where the items of a batch stand in its body: a JSON array, or lines of JSON (NDJSON), cut without being parsed.
+"""Finds the items of a batch in its body, a JSON array or lines of JSON (NDJSON), without parsing them.
 
-Splitters take the body in pieces of any size, keep nothing of it, and answer with positions, so that a body of any length is
-cut in flat memory. What is wrong inside an item is that item's fault and is found when it is parsed
-(`submissions.rules.items`); only a body whose outline cannot be followed has a fault as a whole. Add a notation of batches
-here.
+Splitters take the body in pieces of any size, keep nothing of it, and return positions, so that memory stays flat for a body of
+any length. A fault inside an item is found when that item is parsed (`submissions.rules.items`); only a body whose outline cannot
+be followed has a fault as a whole. Add a notation of batches here.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ _WHOLE = re.compile(rb'(?:[^"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
 _UP_TO_COMMA = re.compile(rb'(?:[^",]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
 _REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _BLANK_LINES = re.compile(rb"[ \t\r\n]*\n")
-# So many bytes of an item are looked at together, more of it each time, and at first twice as many as the item before had:
-# a short item among short ones is not to cost as much as a long one.
+# Bytes of an item that are scanned at once: at first twice the length of the item before, then more each time, so that a
+# short item among short ones does not cost as much as a long one.
 _SHORTEST_STRETCH, _LONGEST_STRETCH = 64, 65_536
 _LONGER = 2
 _QUOTE = ord('"')
-# Whether a level is inside of an item: a comma between items shows half a bracket, the end of the array none.
+# Whether a level is inside an item: a comma between items counts half a bracket, the end of the array none.
 _INSIDE = (OPENED // 2).__lt__
 _WHITESPACE = b" \t\r\n"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -34,7 +33,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class ItemSpan:
-    """The bytes from `start` up to `end` of a body hold one item, with whitespace around it perhaps."""
+    """The bytes of a body from `start` up to `end`, which hold one item, perhaps with whitespace around it."""
 
     start: int
     end: int
@@ -55,7 +54,7 @@ class BodyFault(StrEnum):
 
 
 class ItemSplitter(Protocol):
-    """What cuts a body of one notation.
+    """The interface of a splitter for one notation.
 
     Attributes:
         fault: Why the body cannot be followed any further; nothing is found after it.
@@ -68,7 +67,7 @@ class ItemSplitter(Protocol):
         ...
 
     def finish(self) -> list[ItemSpan]:
-        """The body has ended; returns what ended with it."""
+        """Takes the end of the body; returns the items that end with it."""
         ...
 
 
@@ -199,7 +198,7 @@ class ArraySplitter:
             self.fault = BodyFault.UNBALANCED
             return behind
         self._note(piece, at, mark)
-        # Nothing between the brackets of an empty array; nothing beside a comma is an item that is missing.
+        # An empty array has nothing between its brackets; nothing beside a comma is a missing item.
         if by_comma or not self._blank or self._items:
             spans.append(ItemSpan(self._start, self._read + mark))
             self._items += 1

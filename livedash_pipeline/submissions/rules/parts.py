@@ -1,7 +1,7 @@
-"""The parts of a submitted item on which its judgement hangs: all of a good one, and little of one that is only large.
+"""Cuts a submitted item down to the parts that decide about it: all of a good item, and little of one that is only large.
 
-Half a million names of no meaning would each become a fault of which nobody is told. Which fields there are is
-`submissions.rules.fields`; add here only what may be left out without any difference to the answer.
+Otherwise half a million unknown names would each become a fault that nobody is told. `submissions.rules.fields` has the fields;
+add here only what can be left out without changing the answer.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _OF_MESSAGE = frozenset(field.alias for field in SubmittedMessage.model_fields.v
 
 
 def judged_parts(value: Any, *, unknown: int) -> Any:
-    """A parsed item without what cannot change its first faults: of unknown names, only so many of an object are left.
+    """Returns a parsed item without the parts that cannot change its first faults: an object keeps only so many unknown names.
 
-    A list or object where neither is allowed is empty afterwards, and of too many messages only their number is kept.
+    A list or object in a place that allows neither is empty afterwards, and too many messages leave only their number.
     """
     item = _known(value, _OF_SESSION, unknown)
     messages = value.get("messages") if isinstance(value, dict) else None

@@ -1,7 +1,7 @@
 """A company's own feed of results: every session that was analysed, in the order of analysis, each page where the last one ended.
 
-The feed holds back what is younger than the oldest transaction that may still add to it, so that whoever follows the cursor
-misses nothing. A session that is analysed again comes again. Add what a company may know of a result here and to
+The feed holds back results that are younger than the oldest transaction that may still add to it, so that a client that follows
+the cursor misses nothing. A session that is analysed again comes again. Add what a company may know of a result here and to
 `submissions.steps.submitted_session`.
 """
 
@@ -21,7 +21,7 @@ from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, page_start
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.submissions.store.feed import CompanyResult, find_company_results, find_results_horizon
 
-# Between reading the clock and the first lock, a settlement cannot be seen.
+# Nobody can see a settlement that has read the clock and holds no lock yet.
 _MARGIN = timedelta(seconds=5)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = UUID(int=0)
@@ -36,12 +36,12 @@ def list_results(
     limit: int = DEFAULT_PAGE,
     clock: Callable[[Connection], datetime] = database_now,
 ) -> Document:
-    """One page of a company's results.
+    """Returns one page of a company's results.
 
     Args:
         engine: Our database.
-        company_id: Whose.
-        since: Only what was analysed then or later; aware.
+        company_id: The company.
+        since: Only results analysed then or later; an aware time.
         cursor: `nextCursor` of an earlier page, with the same `since`.
         limit: Results of a page.
         clock: The time.
@@ -59,7 +59,7 @@ def list_results(
     return {
         "ok": True,
         "results": [_result(result) for result in page],
-        # Given also at the end: what is analysed later comes after it.
+        # Given also on the last page, since later results come after it.
         "nextCursor": make_moment_cursor(*last, filters) if last else cursor,
         "hasMore": len(found_results) > limit,
     }
@@ -75,7 +75,7 @@ def _result(result: CompanyResult) -> Document:
 
 
 def _values(result: CompanyResult) -> Document:
-    """What the analysis says."""
+    """The values of the analysis."""
     return {
         **analysis_document(asdict(result)),
         "summary": result.summary,

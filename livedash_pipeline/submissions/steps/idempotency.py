@@ -1,7 +1,7 @@
-"""Does what a request asks for once, however often it is sent with the same key.
+"""Does the work of a request once, however often the request is sent with the same key.
 
 A key belongs to a token and to the first request that came with it. Work that was cut off leaves a key without an answer, and the
-next request with it goes on; that this does no harm is the duty of the work itself. Add nothing that knows what the work is.
+next request with the key does the work again; the work has to allow for that. Add nothing that knows what the work is.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class KeyInUseError(LivedashError):
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """A key, whose it is, and a hash over everything that makes its request this one and no other."""
+    """A key, its token, and a hash over everything that distinguishes its request."""
 
     token_id: UUID
     key: str
@@ -51,7 +51,7 @@ class RequestKey:
 
 @dataclass(frozen=True, slots=True)
 class OnceAnswer:
-    """An answer with its HTTP status; `repeated` if it was worked out before."""
+    """An answer with its HTTP status; `repeated` if it was kept from before."""
 
     status: int
     document: Document
@@ -66,13 +66,13 @@ def once(
     refusals: tuple[type[Exception], ...] = (),
     clock: Callable[[Connection], datetime] = database_now,
 ) -> OnceAnswer:
-    """Answers a request: with what was kept for its key, or by doing the work.
+    """Answers a request with the answer kept for its key, or by doing the work.
 
     Args:
         engine: Our database.
         key: The request's key; None for one without.
-        work: Does what is asked for.
-        refusals: What work raises that did nothing; its key is free for the mended request.
+        work: Does the work of the request.
+        refusals: Exceptions that the work raises without having done anything; the key is free again for a corrected request.
         clock: The time.
 
     Raises:

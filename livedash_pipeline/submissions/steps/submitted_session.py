@@ -1,7 +1,7 @@
-"""One session as its company asks for it by its own id: how far it is, what came out, and its erasure.
+"""Describes and erases one session for its company, by the company's own id: its progress and its result.
 
-Add what a company may know of a single session. Sessions of other companies and those that were never there are the same here:
-none. What an engineer may know is `overview.steps.session_report`.
+Add what a company may know of a single session. A session of another company counts as absent. `overview.steps.session_report`
+tells engineers more.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def erase_submitted(
     *,
     clock: Callable[[Connection], datetime] = database_now,
 ) -> Document | None:
-    """Erases what a session says, for good; None if the company has no such session. Again, it changes nothing."""
+    """Erases the texts of a session for good; None if the company has no such session. A second call changes nothing."""
     with engine.connect() as connection:
         if find_import_id(connection, company.id, external_id) is None:
             return None
@@ -97,7 +97,7 @@ def _stage(row: RowMapping) -> Document:
 def _result(row: RowMapping, stages: Sequence[RowMapping]) -> Document:
     analysis = next(stage for stage in stages if stage["stage"] == Stage.AI_ANALYSIS)
     return {
-        # False: the session has changed since, and is waiting to be analysed again.
+        # False: the session has changed since and waits to be analysed again.
         "current": _status(analysis) == StageStatus.COMPLETED and not row["stale"],
         **analysis_document(row),
     }

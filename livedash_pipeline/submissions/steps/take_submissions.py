@@ -1,8 +1,8 @@
-"""Takes submitted sessions in: one, or a batch of them in chunks of one transaction each.
+"""Stores submitted sessions: one, or a batch of them in chunks of one transaction each.
 
-A batch is refused as a whole only for its outline, and then nothing of it is stored; its items are judged one by one, and the
-good ones are kept. Sent again, after whatever end, it leaves each session once: the natural key sees to that. Where a body comes
-from is the shell's business; what a session may be is `submissions.rules.items`.
+A batch is refused as a whole only for its outline, and then nothing of it is stored; otherwise each item is judged by itself, and
+the good ones are stored. Because of the natural key, a batch that is sent again leaves each session once. The shell brings the
+body; `submissions.rules.items` judges sessions.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ log = get_logger(__name__)
 
 MAX_ITEMS = 10_000
 CHUNK_ITEMS = 1_000
-# What a chunk's sessions may add up to, so that memory does not follow the size of a body.
+# The most bytes of a chunk's sessions, so that memory does not grow with the size of a body.
 CHUNK_BYTES = 8_000_000
 _PIECE = 65_536
-# Of each refused item of a batch; alone, it is told all.
+# Faults reported per refused item of a batch; a single submission gets all of them.
 _ERRORS_SHOWN = 3
 _FAULTS = {
     BodyFault.NOT_AN_ARRAY: "The body is no JSON array.",
@@ -54,14 +54,14 @@ TAKEN: tuple[Taken, ...] = ("created", "updated", "unchanged")
 
 
 class InactiveCompanyError(LivedashError):
-    """The company is neither ACTIVE nor TRIAL; nothing is taken in for it."""
+    """The company is neither ACTIVE nor TRIAL, so nothing is stored for it."""
 
     code = "company_not_active"
 
 
 @dataclass(frozen=True, slots=True)
 class TakenItem:
-    """A session that is stored, and what was done for that."""
+    """A stored session, and whether it was created, updated or unchanged."""
 
     external_id: str
     outcome: Taken
@@ -70,7 +70,7 @@ class TakenItem:
 
 @dataclass(frozen=True, slots=True)
 class RefusedBatch:
-    """A body of which nothing was taken in: its outline is `malformed`, it is `empty`, or it holds `too_many` items."""
+    """A body of which nothing was stored: its outline is `malformed`, it is `empty`, or it holds `too_many` items."""
 
     reason: Literal["malformed", "empty", "too_many"]
     detail: str
@@ -78,7 +78,7 @@ class RefusedBatch:
 
 @dataclass(frozen=True)
 class BatchReport:
-    """What became of each item of a batch, in their order."""
+    """The results of a batch's items, in their order."""
 
     items: Sequence[TakenItem | RefusedItem]
     counts: Counter[str] = field(init=False)
@@ -148,7 +148,7 @@ def take_batch(
 
 
 def find_items(body: BinaryIO, splitter: ItemSplitter) -> list[ItemSpan] | RefusedBatch:
-    """Where the items of a body stand, as long as there are not too many."""
+    """Finds the items of a body, as long as there are not too many."""
     spans: list[ItemSpan] = []
     while piece := body.read(_PIECE):
         spans += splitter.feed(piece)
@@ -169,9 +169,9 @@ def _chunks(
     most: int,
     most_bytes: int,
 ) -> Iterator[list[tuple[int, AcceptedItem]]]:
-    """Reads the items and yields the good ones, in chunks; refusals go straight to the results.
+    """Reads the items and yields the good ones in chunks; adds refusals to the results.
 
-    From the last to the first: of an id that is there twice the last one counts, as in a CSV, and it is met first.
+    Reads from the last item to the first: the last item of an id counts, as in a CSV, and so it comes first.
     """
     seen: set[str] = set()
     chunk: list[tuple[int, AcceptedItem]] = []

@@ -1,6 +1,6 @@
-"""Results of one company, as it reads them itself: in the order of their analysis, and by the ids of its own sessions.
+"""Reads the results of one company for that company: in the order of their analysis, and by the ids of its own sessions.
 
-Add reads that a company's token may do. Every one of them names the company, so that nobody else's rows can be met.
+Add reads that a company's token may do. Every read names the company, so that it never returns rows of another one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class CompanyResult:
 
 
 def find_results_horizon(connection: Connection, *, before: datetime) -> datetime:
-    """The moment up to which no result can come any more, at the latest `before`."""
+    """Returns the moment up to which no further result can come, at the latest `before`."""
     horizon: datetime = connection.execute(
         statement("submissions/find_results_horizon"), {"before": before}
     ).scalar_one()
@@ -45,7 +45,7 @@ def find_results_horizon(connection: Connection, *, before: datetime) -> datetim
 def find_company_results(
     connection: Connection, company_id: UUID, *, after: tuple[datetime, UUID], horizon: datetime, page_size: int
 ) -> list[CompanyResult]:
-    """Results after a place (moment and session id) and before the horizon, in order."""
+    """Returns results after a place (moment and session id) and before the horizon, in order."""
     rows = connection.execute(
         statement("submissions/find_company_results"),
         {
@@ -60,7 +60,7 @@ def find_company_results(
 
 
 def find_summary(connection: Connection, import_id: UUID) -> tuple[str | None, Sequence[str]]:
-    """What the analysis of one session says in words: its summary, and its questions, most important first."""
+    """Returns the texts of one session's analysis: its summary, and its questions, most important first."""
     summary = connection.execute(select(sessions.c.summary).where(sessions.c.import_id == import_id)).scalar()
     asked = (
         select(questions.c.content)
@@ -73,7 +73,7 @@ def find_summary(connection: Connection, import_id: UUID) -> tuple[str | None, S
 
 
 def find_import_id(connection: Connection, company_id: UUID, external_id: str) -> UUID | None:
-    """The import of a session that a company names by its own id."""
+    """Finds the import of a session that a company names by its own id."""
     known = session_imports.c
     found: UUID | None = connection.execute(
         select(known.id).where(known.company_id == company_id, known.external_session_id == external_id)

@@ -1,7 +1,7 @@
-"""Idempotency keys: which answer a request got, so that its repeat gets the same one and does nothing.
+"""Idempotency keys: the answer that a request got, so that its repeat gets the same one and does nothing.
 
-Add reads and writes of `idempotency_keys`. What a repeat, another request under the same key, or one at the same time means is
-decided in `submissions.steps.idempotency`.
+Add reads and writes of `idempotency_keys`. `submissions.steps.idempotency` decides about repeats, about other requests with the
+same key, and about requests at the same time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DOCUMENT = "document"
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """What is known of a key: the request it came with, and its answer once there is one."""
+    """A known key: the request that it came with, and its answer once there is one."""
 
     request_hash: str
     status: int | None
@@ -37,7 +37,7 @@ class KnownKey:
 
 @contextmanager
 def key_lock(engine: Engine, token_id: UUID, key: str) -> Iterator[bool]:
-    """Holds the right to work for a key on a connection of its own; yields False where somebody else holds it."""
+    """Locks a key on a connection of its own while its work is done; yields False where another process holds the lock."""
     values = {"token_id": token_id, "key": key}
     with engine.connect() as connection:
         taken: bool = connection.execute(statement("submissions/take_idempotency_lock"), values).scalar_one()
@@ -54,12 +54,12 @@ def _free(connection: Connection, values: Mapping[str, object]) -> None:
         connection.execute(statement("submissions/free_idempotency_lock"), values)
         connection.commit()
     except (DBAPIError, InvalidRequestError):
-        # Closed for real, the server frees what it holds; in the pool it would hold it on.
+        # Closed for good, so that the server frees its lock; a connection in the pool would keep it.
         connection.invalidate()
 
 
 def find_key(connection: Connection, token_id: UUID, key: str, *, since: datetime) -> KnownKey | None:
-    """What is known of a key that is not older than `since`."""
+    """Finds a key that is not older than `since`."""
     row = connection.execute(
         select(_keys.request_hash, _keys.status, _keys.response, _keys.created_at).where(
             _keys.token_id == token_id, _keys.key == key, _keys.created_at >= since
@@ -72,7 +72,7 @@ def find_key(connection: Connection, token_id: UUID, key: str, *, since: datetim
 
 
 def start_key(connection: Connection, token_id: UUID, key: str, request_hash: str, *, now: datetime) -> None:
-    """Records that a request with a key begins; one that is too old to count makes way."""
+    """Records that a request with a key begins; replaces a key that is too old to count."""
     forget_key(connection, token_id, key)
     connection.execute(
         insert(idempotency_keys).values(token_id=token_id, key=key, request_hash=request_hash, created_at=now)
@@ -97,7 +97,7 @@ def forget_key(connection: Connection, token_id: UUID, key: str) -> None:
 
 
 def delete_old_keys(connection: Connection, *, before: datetime) -> None:
-    """Deletes some of the keys from before a moment."""
+    """Deletes keys from before a moment, a limited number per call."""
     connection.execute(
         statement("submissions/delete_old_idempotency_keys"), {"before": before, "most": _DELETED_AT_ONCE}
     )

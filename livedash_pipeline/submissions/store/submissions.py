@@ -1,7 +1,7 @@
-"""Submitted sessions on their way into `session_imports`, and the companies for which some of them wait.
+"""Stores submitted sessions in `session_imports`, and finds companies with waiting ones.
 
-Add reads and writes that submissions need; from `session_imports` on, submitted sessions go the way of all others. Every function
-runs on the caller's transaction.
+Add reads and writes that submissions need; from `session_imports` on, submitted sessions are treated as all others. Every
+function runs on the caller's transaction.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from livedash_pipeline.intake.store.sessions import lock_derivation
 from livedash_pipeline.submissions.rules.items import AcceptedItem
 
 MergeOutcome = Literal["created", "updated", "unchanged", "erased", "texts_deleted"]
-# Sessions that wait for their analysis of which the sensor looks whether somebody asked for it.
+# How many sessions waiting for their analysis the sensor examines for an existing request.
 _OLDEST = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingCompany:
-    """A company by its slug, and how many of its submitted sessions wait to be taken on."""
+    """A company by its slug, and how many of its submitted sessions wait to be derived or asked about."""
 
     company: str
     sessions: int
@@ -36,8 +36,8 @@ class WaitingCompany:
 def merge_submissions(
     connection: Connection, company_id: UUID, items: Sequence[AcceptedItem], now: datetime
 ) -> list[MergeOutcome]:
-    """Stores a chunk; returns what became of each item, in their order. No id may be among them twice."""
-    # A derivation reads what it marks as derived: between the two nothing may be changed.
+    """Stores a chunk; returns the result of each item, in their order. No id may occur twice."""
+    # A derivation reads rows and then marks them as derived; nothing may change them in between.
     lock_derivation(connection, company_id)
     connection.execute(statement("submissions/create_scratch_submissions"))
     copy_rows(
@@ -71,6 +71,6 @@ def merge_submissions(
 
 
 def companies_with_submissions(connection: Connection) -> list[WaitingCompany]:
-    """Working companies whose submitted sessions can be taken on now."""
+    """Returns working companies with submitted sessions that can be derived or asked about now."""
     rows = connection.execute(statement("submissions/find_companies_with_submissions"), {"oldest": _OLDEST})
     return [WaitingCompany(**row) for row in rows.mappings()]
