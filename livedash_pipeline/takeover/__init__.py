@@ -1,1 +1,1 @@
-"""Moving a company in from the old system's database."""
+"""Takes companies over from the old system's database."""

@@ -1,7 +1,7 @@
-"""What a company, a model and a price of an existing LiveDash database become.
+"""Turns companies, models and prices of an existing LiveDash database into ours.
 
-Credentials never pass through here: only whether there are any, and the names of the variables that take their place. Add a
-column that companies keep; chats stand in `livedash_chats`.
+Credentials are dropped: only whether there are any is kept, and the names of the variables that replace them. Add a column that
+companies keep; `takeover.rules.chats` has chats.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def take_company(row: Row, notes: list[Note]) -> TakenCompany:
 
 def _status(row: Row, source_id: str, notes: list[Note]) -> CompanyStatus:
     status = word(row.get("status"))
-    if status is None:  # Older branches have no such column, and work for every company.
+    if status is None:  # Older branches lack this column and work for every company.
         return CompanyStatus.ACTIVE
     if status in frozenset(CompanyStatus):
         return CompanyStatus(status)
@@ -105,13 +105,13 @@ def _status(row: Row, source_id: str, notes: list[Note]) -> CompanyStatus:
 
 
 def slug_of(name: str) -> str:
-    """A name as a slug: lower-case ASCII letters, digits and single hyphens."""
+    """Turns a name into a slug: lower-case ASCII letters, digits and single hyphens."""
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_LONGEST_SLUG].strip("-") or "company"
 
 
 def free_slug(slug: str, taken: Collection[str]) -> str:
-    """The slug, or with the first suffix (`-2`, `-3`, …) that makes it one nobody has."""
+    """Returns the slug, or the slug with the first suffix (`-2`, `-3`, …) that makes it free."""
     number, free = 1, slug
     while free in taken:
         number += 1
@@ -121,7 +121,7 @@ def free_slug(slug: str, taken: Collection[str]) -> str:
 
 
 def credential_variables(slug: str) -> tuple[str, str]:
-    """Names of the variables that hold user name and password of a company's CSV."""
+    """Returns the names of the variables that hold user name and password of a company's CSV."""
     stem = f"LIVEDASH_{slug.upper().replace('-', '_')}_CSV"
     return f"{stem}_USERNAME", f"{stem}_PASSWORD"
 

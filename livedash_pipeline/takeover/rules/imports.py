@@ -1,7 +1,7 @@
-"""What a row of `SessionImport` becomes: our import with the hash of the CSV's row, and its transcript.
+"""Turns a row of `SessionImport` into our import, with the hash of the CSV's row, and its transcript.
 
-The hash is that of `csv_fields`, over the texts that the CSV had, so that importing the same CSV later finds the row
-unchanged. Add what a row of the CSV keeps; what hangs on the session is `livedash_chats`.
+The hash is that of `csv_fields`, over the texts that the CSV had, so that a later import of the same CSV finds the row
+unchanged. Add what a row of the CSV keeps; `takeover.rules.chats` has the rows of the session.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from livedash_pipeline.takeover.rules.values import Note, Row, decimal_text, kep
 NO_TIME = "it has no readable time, and no session that has one"
 END_FIRST = "its end lies before its start, and it has no session with other times"
 NO_ROW = "it hangs on no row of the CSV: one was made for it"
-# The CSV gives seconds with three decimals and euro with four.
+# The CSV writes seconds with three decimals and euro with four.
 _SECONDS_PLACES, _EURO_PLACES = 3, 4
 _TEXT_COLUMNS = {
     "ip_address": "ipAddress",
@@ -74,12 +74,12 @@ class TakenImport:
     imported_at: datetime | None
 
     def field(self, name: str) -> str:
-        """One of them, by our name of the column."""
+        """Returns one of the fields, by our name of the column."""
         return self.fields[COLUMNS.index(name)]
 
     @property
     def country(self) -> str | None:
-        """What the words mean, here and below, as far as the vocabulary knows them."""
+        """The country's ISO code; this and the following meanings are None where the vocabulary does not know the word."""
         return country_code(self.field("country_code"))
 
     @property
@@ -114,7 +114,7 @@ def session_times(session: Row | None) -> tuple[datetime, datetime] | None:
 
 
 def take_import(row: Row, session: Row | None, zone: ZoneInfo, notes: list[Note]) -> TakenImport | None:
-    """Reads a row of `SessionImport`; None, with a note, where neither it nor its session tells a time."""
+    """Reads a row of `SessionImport`; None, with a note, where neither it nor its session has a time."""
     source_id = str(row["id"])
     texts = {name: (text(row.get(column)) or "").strip() for name, column in _TEXT_COLUMNS.items()}
     texts |= _numbers(row, source_id, notes)
@@ -134,7 +134,7 @@ def take_import(row: Row, session: Row | None, zone: ZoneInfo, notes: list[Note]
 
 
 def make_import(session: Row, zone: ZoneInfo, notes: list[Note]) -> TakenImport | None:
-    """An import for a session that has none, since every session of ours has one."""
+    """Makes an import for a session without one, since every session of ours needs one."""
     source_id = str(session["id"])
     times = session_times(session)
     if times is None:
@@ -194,7 +194,7 @@ def _times(
 
 
 def take_transcript(row: Row, *, was_fetched: bool) -> TakenTranscript | None:
-    """The transcript of a row; without its text one that is not to be fetched again, or None: it may be fetched."""
+    """Returns a row's transcript; without its text, one that is never fetched again, or None if it may be fetched."""
     content = text(row.get("rawTranscriptContent"))
     if content is not None:
         return TakenTranscript("FETCHED", content, hashlib.sha256(content.encode()).hexdigest())

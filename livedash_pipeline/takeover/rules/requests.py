@@ -1,7 +1,7 @@
-"""What the request history of an existing LiveDash database says: how each request ended, and what it becomes in our ledger.
+"""Reads the request history of an existing LiveDash database: how each request ended, and its row in our ledger.
 
 LiveDash marked old rows as PENDING_BATCHING when it introduced batches, lost answers of batches, and left rows in progress
-whose batch had long ended; so the status alone decides nothing. Add a trace that tells how a request ended here.
+whose batch had long ended; so the status alone decides nothing. Add a further sign of how a request ended here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from livedash_pipeline.takeover.rules.values import (
 )
 
 PROMPT_VERSION = "livedash"
-# Remote batches that LiveDash will not look at again. One that is COMPLETED it has still to take in.
+# States of remote batches that LiveDash will not look at again. It has yet to ingest COMPLETED ones.
 _CLOSED_BATCHES = frozenset({"PROCESSED", "FAILED", "CANCELLED"})
 _STEP = Decimal("0.000000000001")
 _LIMIT = Decimal(10) ** 8
@@ -56,15 +56,15 @@ class OldBatch:
 
     @property
     def is_open(self) -> bool:
-        """Whether LiveDash still has results of it to take in."""
+        """Whether LiveDash has yet to ingest its results."""
         return self.status not in _CLOSED_BATCHES
 
 
 class RequestEnd(Enum):
-    """How a request of the source stands.
+    """The state of a request of the source.
 
-    ANSWERED and FAILED are over. OPEN is in a batch that LiveDash still has to take in, ABANDONED in one that it will not look
-    at again, and WAITING was never sent.
+    ANSWERED and FAILED are over. OPEN is in a batch that LiveDash has yet to ingest, ABANDONED in one that it will not look at
+    again, and WAITING was never sent.
     """
 
     ANSWERED = auto()
@@ -118,7 +118,7 @@ class TakenRequest:
 
 
 def request_end(row: Row, batches: Mapping[str, OldBatch]) -> RequestEnd:
-    """How a row of `AIProcessingRequest` stands; `batches` are all of the source by their old id."""
+    """Returns the state of a row of `AIProcessingRequest`; `batches` are all of the source by their old id."""
     status = text(row.get("processingStatus"))
     if truth(row.get("success")) or status == "PROCESSING_COMPLETE":
         return RequestEnd.ANSWERED
@@ -127,7 +127,7 @@ def request_end(row: Row, batches: Mapping[str, OldBatch]) -> RequestEnd:
         return RequestEnd.FAILED
     if batch_id is not None:
         batch = batches.get(batch_id)
-        # A batch that nobody knows any more cannot be told to have ended.
+        # Nobody can tell whether a batch without a row has ended.
         return RequestEnd.OPEN if batch is None or batch.is_open else RequestEnd.ABANDONED
     failed = row.get("errorMessage") is not None and row.get("completedAt") is not None
     return RequestEnd.FAILED if failed else RequestEnd.WAITING
@@ -143,7 +143,7 @@ def open_batch(rows: Sequence[Row], batches: Mapping[str, OldBatch]) -> str | No
 
 
 def take_request(row: Row, end: RequestEnd, notes: list[Note]) -> TakenRequest | None:
-    """A request that is over; None, with a note, for one that says not even when it was made."""
+    """Reads a request that is over; None, with a note, for one without a time of creation."""
     source_id = str(row["id"])
     requested = moment(row.get("requestedAt"))
     if requested is None:
@@ -183,10 +183,10 @@ def take_request(row: Row, end: RequestEnd, notes: list[Note]) -> TakenRequest |
 
 
 def _outcome(end: RequestEnd, spent: bool) -> Outcome:
-    """The outcome that says most of what is known.
+    """The outcome that fits best what is known.
 
-    LiveDash's failures have a message and no kind. One with tokens was answered, and the answer was no use; one without never
-    got as far. What became of an abandoned one nobody knows: it may have been paid.
+    LiveDash's failures have a message and no kind. A failure with tokens had a useless answer, one without tokens had none.
+    Nobody knows what became of an abandoned request: it may have been paid for.
     """
     if end is RequestEnd.ANSWERED:
         return Outcome.PARSED
@@ -206,7 +206,7 @@ def _tokens(row: Row, column: str, source_id: str, notes: list[Note]) -> int | N
 def _costs(
     row: Row, tokens: Mapping[str, int | None], source_id: str, notes: list[Note]
 ) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    """Dollars for prompt and completion, and euro. Zero for tokens that were used is not free: batches recorded no cost."""
+    """Dollars for prompt and completion, and euro. Zero for used tokens means unknown, since batches recorded no cost."""
     prompt = _times(tokens["prompt_tokens"], row.get("promptTokenCost"))
     completion = _times(tokens["completion_tokens"], row.get("completionTokenCost"))
     euro = _money(row.get("totalCostEur"))

@@ -1,7 +1,7 @@
-"""What a row of `Session`, its messages and its questions become; values that our columns refuse are left out, with a note.
+"""Turns a row of `Session`, its messages and its questions into ours; omits values that our columns refuse, with a note.
 
-Add a column of sessions here. Which rows belong together, and where a session stands, is decided in `livedash_chats` and
-`livedash_stages`.
+Add a column of sessions here. `takeover.rules.chats` decides which rows belong together, `takeover.rules.stages` the stages of a
+session.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CATEGORIES: frozenset[str] = frozenset(Category)
 _MOST = 2**31 - 1
 _MILLISECOND = Decimal("0.001")
 _MOST_SECONDS = Decimal(10) ** 8
-# What only the analysis writes in LiveDash; the two booleans had a default once.
+# Only the analysis writes these in LiveDash. The two booleans are not among them, since they had a default once.
 _ANALYSED = ("summary", "sentiment", "category", "language")
 NO_QUESTION = "it is blank, or says the same as another question of its session"
 
@@ -62,7 +62,7 @@ class TakenSession:
 
 
 def take_session(row: Row, imported: TakenImport, notes: list[Note]) -> TakenSession:
-    """Reads a row of `Session`; times that cannot be are those of its row of the CSV."""
+    """Reads a row of `Session`; replaces impossible times by those of its row of the CSV."""
     source_id = str(row["id"])
 
     def kept(column: str, read: Callable[[object], _Value | None]) -> _Value | None:
@@ -100,7 +100,7 @@ def take_session(row: Row, imported: TakenImport, notes: list[Note]) -> TakenSes
 
 
 def has_analysis(row: Row | None) -> bool:
-    """Whether a row of `Session` holds what only the analysis writes."""
+    """Whether a row of `Session` holds values that only the analysis writes."""
     return row is not None and any(row.get(column) not in (None, "") for column in _ANALYSED)
 
 
@@ -110,7 +110,7 @@ def _seconds(value: object) -> Decimal | None:
 
 
 def _language(value: object) -> str | None:
-    """A code of two letters, whatever it stands for, or the code of a name."""
+    """A code of two letters as it is, or the code of a language's name."""
     name = (text(value) or "").strip().lower()
     plain = len(name) == 2 and name.isascii() and name.isalpha()
     return language_code(name) or (name if plain else None)
@@ -122,7 +122,7 @@ def _one_of(known: frozenset[str], value: object) -> str | None:
 
 
 def take_messages(rows: Sequence[Row], notes: list[Note]) -> tuple[tuple[int, Message], ...]:
-    """Messages with their positions, which stay unless they are not positions of a list."""
+    """Reads messages with their positions; numbers them anew if the positions are not those of a list."""
     ordered = sorted(rows, key=_place)
     places = [_place(row) for row in ordered]
     usable = len(set(places)) == len(places) and all(place >= 0 for place in places)

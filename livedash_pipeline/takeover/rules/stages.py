@@ -1,7 +1,7 @@
-"""Where a session of an existing LiveDash database stands: its five stages, from the rows that say so and from what is there.
+"""Decides the five stages of a session of an existing LiveDash database, from its rows of stages and from its data.
 
-The rule behind all of them: what was analysed, or is being analysed, must not become pending, since pending is bought. Add what
-a stage is judged by to `Evidence`.
+The rule behind all of them: a session that was analysed, or is being analysed, must not become pending, since pending sessions
+are bought. Add a further fact that a stage is judged by to `Evidence`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ OPEN_BATCH = "livedashBatch"
 READS_AS = "readsAs"
 SAYS_AS = "saysAs"
 _DONE = frozenset({StageStatus.COMPLETED, StageStatus.FAILED, StageStatus.SKIPPED})
-# In progress means that nobody knows: LiveDash left such rows behind.
+# IN_PROGRESS tells nothing, since LiveDash left such rows behind.
 _TOLD = frozenset({*_DONE, StageStatus.PENDING})
 _LARGEST_COUNT = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What there is of a session.
+    """The data of a session that its stages are judged by.
 
     Attributes:
         has_session: A row of `Session`.
@@ -45,7 +45,7 @@ class Evidence:
         open_batch: The service's id of a batch that is still to be taken in.
         reads_as: Hash of the messages that our grammar reads in the text.
         says_as: Hash of the same messages without their times, which follow from the company's zone.
-        imported_at: When the row came in, for stages that have no time of their own.
+        imported_at: When the row was imported, for stages without a time of their own.
         analysed_at: The same for the analysis.
     """
 
@@ -67,7 +67,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class TakenStage:
-    """One stage as it is written; a PENDING one without history is left away, since an absent row means that."""
+    """One stage as it is written; a PENDING stage without history is omitted, since an absent row means PENDING."""
 
     stage: Stage
     status: StageStatus
@@ -79,19 +79,19 @@ class TakenStage:
 
     @property
     def metadata_text(self) -> str:
-        """As `jsonb` takes it, which refuses NUL and lone surrogates."""
+        """The metadata as `jsonb` takes it, which refuses NUL and lone surrogates."""
         written = json.dumps(self.metadata, default=_plain_number)
         return text_without_unstorable(written)
 
 
 def _plain_number(value: Decimal) -> float | str:
-    """A number of the metadata as JSON has it; as text where no float is as large."""
+    """A number of the metadata as JSON has it; text where it is too large for a float."""
     number = float(value)
     return number if isfinite(number) else str(value)
 
 
 def text_without_unstorable(document: str) -> str:
-    """JSON in ASCII without the escapes that `jsonb` refuses."""
+    """Removes the escapes that `jsonb` refuses from JSON in ASCII."""
     if "\\u0000" not in document and "\\ud" not in document:
         return document
     kept = json.loads(document)
@@ -118,7 +118,7 @@ def take_stages(rows: Iterable[Row], evidence: Evidence, session: str, notes: li
 
 
 def _status_of(row: Row | None) -> StageStatus | None:
-    """What a row says, as far as it can be believed."""
+    """The status in a row, as far as it can be believed."""
     status = None if row is None else word(row.get("status"))
     return StageStatus(status) if status in _TOLD else None
 
@@ -126,7 +126,7 @@ def _status_of(row: Row | None) -> StageStatus | None:
 def _statuses(told: Mapping[Stage, StageStatus | None], evidence: Evidence) -> dict[Stage, StageStatus]:
     analysis = _analysis(told[Stage.AI_ANALYSIS], evidence)
     return {
-        # The row is here, whatever went wrong after it; no other stage can make up for a failed one.
+        # The row exists, whatever failed after it; no other stage can replace a failed one.
         Stage.CSV_IMPORT: StageStatus.COMPLETED,
         Stage.TRANSCRIPT_FETCH: _fetch(told[Stage.TRANSCRIPT_FETCH], evidence),
         Stage.SESSION_CREATION: _creation(told[Stage.SESSION_CREATION], evidence),
@@ -155,14 +155,14 @@ def _analysis(told: StageStatus | None, evidence: Evidence) -> StageStatus:
     if told is StageStatus.COMPLETED:
         return told
     if evidence.answered:
-        # Paid for; without values its answer was lost, and a person decides whether to ask again.
+        # It was paid for. Without values its answer was lost, and a person decides whether to ask again.
         return StageStatus.COMPLETED if evidence.has_values else StageStatus.FAILED
     if told is None and evidence.has_values:
         return StageStatus.COMPLETED
     if evidence.open_batch is not None or evidence.abandoned:
         return StageStatus.FAILED
     if told is StageStatus.PENDING and evidence.has_summary:
-        # Analysed, set back, and its request deleted since: `retry --reanalyse` buys it again, where somebody wants that.
+        # It was analysed and set back, and its request deleted since: `retry --reanalyse` buys it again, if a person wants that.
         return StageStatus.COMPLETED
     return told or StageStatus.PENDING
 
@@ -202,7 +202,7 @@ def _stage(
 
 
 def _reason(status: StageStatus, row: Row, evidence: Evidence) -> str | None:
-    """Why an analysis is not to be bought, in the words of LiveDash where it has any."""
+    """Says why an analysis must not be bought, in the words of LiveDash where it has any."""
     if status is StageStatus.FAILED and evidence.answered and not evidence.has_values:
         return (
             "the old system was answered and has lost the answer: `livedash retry --stage AI_ANALYSIS` pays for another"

@@ -1,7 +1,7 @@
-"""Values of an existing LiveDash database, as its rows say them in JSON, turned into ours: ids, moments, decimals, words.
+"""Turns single JSON values of an existing LiveDash database into ours: ids, moments, decimals, words.
 
-Rows are what Postgres's `row_to_json` gives, with decimals instead of floats, so that a `real` keeps its shortest text. Add a
-kind of value here; what a whole row becomes is decided by the sibling modules `livedash_…`.
+Rows come from Postgres's `row_to_json`, with decimals instead of floats, so that a `real` keeps its shortest text. Add a kind of
+value here; the modules beside this one read whole rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from livedash_pipeline.base.rules.text import storable
 
 Row = Mapping[str, Any]
 
-# Of this program alone, so that an id of the source becomes the same UUID in every run.
+# A namespace of this program, so that an id of the source becomes the same UUID in every run.
 _NAMESPACE = uuid.UUID("6a0b8f0e-3f1d-5c57-9c5b-0d4a8c1f7e21")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LARGEST_INTEGER = 2**63 - 1
@@ -28,14 +28,14 @@ _QUOTED = re.compile(r'"[^"]*(?:"|$)')
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something about a source row that a person has to know; `reason` is a fixed text and quotes nothing.
+    """A remark about a source row for people; `reason` is a fixed text and quotes nothing.
 
     Attributes:
         table: Table of the source.
         id: Id of its row.
-        reason: Why it is not taken over, or what of it is not.
-        skipped: Not taken over at all; else the row came, changed as the reason says.
-        count: Rows that this is about; above 1 the id is that of the row they hang on.
+        reason: Why the row, or a part of it, is not taken over.
+        skipped: The row is not taken over at all; otherwise it is, changed as the reason says.
+        count: Rows that the note is about; above 1 the id is that of the row that they refer to.
         listed: Whether the report names the row, or only counts it.
     """
 
@@ -48,7 +48,7 @@ class Note:
 
 
 def kept_id(table: str, text: object) -> tuple[uuid.UUID, str | None]:
-    """The id that a row keeps, and its old one where that is no UUID and a UUID is made of it."""
+    """Returns the id of a row here, and the old one if it is not a UUID, so that a UUID had to be made of it."""
     name = str(text)
     if _UUID.fullmatch(name):
         return uuid.UUID(name), None
@@ -56,12 +56,12 @@ def kept_id(table: str, text: object) -> tuple[uuid.UUID, str | None]:
 
 
 def made_id(kind: str, name: str) -> uuid.UUID:
-    """The UUID of something that has no id of its own; the same in every run."""
+    """Makes the UUID of a thing without an id; it is the same in every run."""
     return uuid.uuid5(_NAMESPACE, f"{kind}:{name}")
 
 
 def moment(value: object) -> datetime | None:
-    """A moment in UTC; None for null and for what no calendar has. Without a zone it is UTC, as Prisma stores it."""
+    """Reads a moment in UTC; None for null and for impossible dates. Without a zone it is UTC, as Prisma stores it."""
     if not isinstance(value, str):
         return None
     try:
@@ -72,7 +72,7 @@ def moment(value: object) -> datetime | None:
 
 
 def decimal(value: object) -> Decimal | None:
-    """A finite number; None for null, NaN and infinity (texts in JSON)."""
+    """Reads a finite number; None for null, NaN and infinity (texts in JSON)."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
     number = Decimal(value)
@@ -80,7 +80,7 @@ def decimal(value: object) -> Decimal | None:
 
 
 def decimal_text(value: object, places: int) -> str:
-    """A number as the CSV had it, which gives so many decimals at least; empty where there is none.
+    """Writes a number as the CSV had it, with at least so many decimals; empty where there is none.
 
     A `real` has lost final zeros (0.0010 reads 0.001), so they are put back.
     """
@@ -93,28 +93,28 @@ def decimal_text(value: object, places: int) -> str:
 
 
 def whole(value: object, most: int = _LARGEST_INTEGER) -> int | None:
-    """A whole number from 0 up to `most`."""
+    """Reads a whole number from 0 up to `most`."""
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return value if 0 <= value <= most else None
 
 
 def text(value: object) -> str | None:
-    """A text that is not empty, as Postgres can keep it."""
+    """Reads a text that is not empty, in a form that Postgres can keep."""
     return storable(value) if isinstance(value, str) and value else None
 
 
 def complaint(value: object) -> str | None:
-    """An error message without what it quotes: a parser's complaint shows the beginning of the answer that it could not read."""
+    """Reads an error message without its quotations: a parser's message quotes the beginning of the unreadable answer."""
     found = text(value)
     return None if found is None else _QUOTED.sub('"…"', found)
 
 
 def truth(value: object) -> bool | None:
-    """A boolean."""
+    """Reads a boolean."""
     return value if isinstance(value, bool) else None
 
 
 def word(value: object) -> str | None:
-    """A word of an enum, in upper case."""
+    """Reads a word of an enum, in upper case."""
     return value.strip().upper() or None if isinstance(value, str) else None

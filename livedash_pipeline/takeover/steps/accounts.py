@@ -1,7 +1,7 @@
-"""Counts what became of the chats of a LiveDash database, so that no row of the source is unaccounted for.
+"""Counts the results of taking over chats, so that every row of the source is accounted for.
 
-A row is written, updated, unchanged because it was here, or skipped with a reason. Add a kind of row that hangs on a chat to
-both functions below.
+A row is written, updated, unchanged because it was here, or skipped with a reason. Add a kind of row of a chat to both functions
+below.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _STAGES_OF_ANALYSIS = 2
 
 @dataclass(frozen=True, slots=True)
 class JudgedChat:
-    """A chat as it is in the source, as it is written, and what is to be said about it."""
+    """A chat in the source, the chat as it is written, and the notes about it."""
 
     source: SourceChat
     chat: TakenChat
@@ -29,7 +29,7 @@ class JudgedChat:
 
 
 def count_read(report: MoveReport, source: SourceChat) -> None:
-    """Counts the rows of a chat as read; its stages are worked out, so they are counted where that was done."""
+    """Counts the rows of a chat as read; its stages are derived, so they count where they were derived."""
     report.of("SessionImport").add(read=int(source.imported is not None))
     report.of("Session").add(read=int(source.session is not None))
     report.of("Message").add(read=len(source.messages))
@@ -38,10 +38,10 @@ def count_read(report: MoveReport, source: SourceChat) -> None:
 
 
 def count_stored(report: MoveReport, judged: Sequence[JudgedChat], stored: StoredChats) -> None:
-    """Counts what became of a chunk of chats, as the database said it."""
+    """Counts the results of a chunk of chats, as the database returned them."""
     asked = 0
     for target, each in zip(stored.targets, judged, strict=True):
-        # What was changed in a row is news only when the row came.
+        # A change in a row is worth a note only if the row was written.
         came = target.import_is_new or target.session_is_new or target.takes_analysis
         report.note(note for note in each.notes if note.skipped or came)
         report.note(_refused(target, each))
@@ -88,7 +88,7 @@ def _count_stages(report: MoveReport, target: Target, chat: TakenChat) -> None:
 
 
 def _refused(target: Target, each: JudgedChat) -> Iterator[Note]:
-    """Rows that the database did not take, with all that hangs on them."""
+    """Counts rows that the database did not take, with all rows that refer to them."""
     if target.import_id is not None and (each.chat.session is None or target.session_id is not None):
         return
     reason = ERASED if target.is_erased else ID_TAKEN

@@ -1,7 +1,6 @@
-"""What taking a LiveDash database over did: rows per table, what was skipped or changed and why, and counts that must agree.
+"""The report of a takeover: rows per table, skipped and changed rows with reasons, and counts that must agree.
 
-Reasons, ids and counts alone stand in it, never anybody's words. Add a table to `TABLES`; how its rows are counted is decided in
-`takeover.steps.run`.
+It holds only reasons, ids and counts, never anybody's words. Add a table to `TABLES`; `takeover.steps.run` counts its rows.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class TableCounts:
 
     @property
     def accounted(self) -> int:
-        """Rows of which it is known what became of them."""
+        """The number of rows whose result is known."""
         return self.written + self.updated + self.unchanged + self.skipped
 
     def add(self, **counts: int) -> None:
@@ -61,7 +60,7 @@ class Agreement:
     target: int | Decimal
 
     def document(self) -> Document:
-        """As JSON; money as text."""
+        """Returns the agreement as JSON; money as text."""
         source, target = (money(value) if isinstance(value, Decimal) else value for value in (self.source, self.target))
         return {"what": self.what, "source": source, "target": target, "agrees": self.source == self.target}
 
@@ -84,14 +83,14 @@ class NoteBook:
         return [{"table": TABLES[note.table], "id": note.id, "reason": note.reason} for note in self.listed]
 
     def reasons(self) -> list[Document]:
-        """How often each reason was met, the commonest first."""
+        """Counts the notes per reason, the most frequent first."""
         ordered = sorted(self.counted.items(), key=lambda item: (-item[1], item[0]))
         return [{"table": table, "reason": reason, "rows": count} for (table, reason), count in ordered]
 
 
 @dataclass
 class MoveReport:
-    """All that a run did, or would do."""
+    """The report of a run or of its dry run."""
 
     dry_run: bool
     tables: dict[str, TableCounts] = field(default_factory=lambda: {name: TableCounts() for name in TABLES.values()})
@@ -107,22 +106,22 @@ class MoveReport:
     stored_eur: Decimal = Decimal(0)
 
     def of(self, table: str) -> TableCounts:
-        """Counts of a table, by the source's name of it."""
+        """Returns the counts of a table, by the source's name of it."""
         return self.tables[TABLES[table]]
 
     def note(self, notes: Iterable[Note]) -> None:
-        """Keeps notes; rows that are skipped are counted as such."""
+        """Adds notes, and counts skipped rows."""
         for note in notes:
             (self.skipped if note.skipped else self.adjusted).add(note)
             if note.skipped and note.table != "SessionProcessingStatus":
                 self.of(note.table).add(skipped=note.count)
 
     def agreements(self) -> list[Agreement]:
-        """Rows of each table in the source and rows accounted for; finished stages and cost as worked out and as stored."""
+        """Compares each table's rows in the source with those accounted for; and stages and cost as derived and as stored."""
         rows = [
             Agreement(ours, self.source_counts[theirs], self.tables[ours].accounted)
             for theirs, ours in TABLES.items()
-            # A question is written once per company, and stages are worked out: their rows need not be as many.
+            # A question is written once per company, and stages are derived, so their numbers of rows may differ.
             if theirs in self.source_counts and theirs not in {"Question", "SessionProcessingStatus"}
         ]
         stages = [

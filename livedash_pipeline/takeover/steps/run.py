@@ -1,7 +1,7 @@
-"""Takes an existing LiveDash database over: read-only there, a transaction per company here, as often as one likes.
+"""Takes an existing LiveDash database over: read-only there, a transaction per company here; it may be repeated.
 
-A chat is judged in `takeover.rules.chats` and written by `takeover.store.chats`; this module decides the order and keeps count. A
-dry run does everything and takes it back. Nothing becomes pending that was analysed or that the old system is being answered.
+`takeover.rules.chats` judges a chat and `takeover.store.chats` writes it; this module decides the order and counts. A dry run
+does everything and rolls back. No session becomes pending that was analysed, or whose answer the old system waits for.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _MOST_HOSTS = 100
 
 
 def require_address(url: str | None, where: str) -> str:
-    """The address of the LiveDash database.
+    """Returns the address of the LiveDash database.
 
     Raises:
         UsageError: There is none; `where` says where it was looked for.
@@ -69,7 +69,7 @@ def import_livedash(
     Args:
         engine: Our database.
         source_url: Address of the other one; it is only read.
-        dry_run: Take everything back in the end.
+        dry_run: Roll everything back at the end.
         size: How much is in memory at a time.
         clock: The time of a transaction.
 
@@ -138,7 +138,7 @@ class _Move:
 
     @contextmanager
     def _unit(self) -> Iterator[None]:
-        """A transaction; in a dry run a part of the one that is taken back."""
+        """A transaction; in a dry run a part of the one that is rolled back."""
         with self.connection.begin_nested() if self.dry_run else self.connection.begin():
             yield
 
@@ -162,7 +162,7 @@ class _Move:
         self.report.note(notes)
 
     def _company_models(self) -> dict[str, dict[UUID, bool]]:
-        """Our models of each company of the source, and whether they are its default."""
+        """Returns our models of each company of the source, and whether they are its default."""
         found: dict[str, dict[UUID, bool]] = {}
         for row in self.source.company_models():
             model = self.models.get(str(row["aiModelId"]))
@@ -171,7 +171,7 @@ class _Move:
         return found
 
     def _strays(self) -> None:
-        """Questions: a row of the source that nobody asks has no company; the others are there, once per company."""
+        """Counts questions: a row of the source that no session asks has no company; the others exist once per company."""
         questions, read = self.report.of("Question"), self.report.source_counts.get("Question", 0)
         unasked = self.source.unasked_questions()
         if unasked:
@@ -189,7 +189,7 @@ class _Company:
     models: Mapping[UUID, bool]
 
     def run(self, notes: list[Note]) -> None:
-        """Its row, its models, its chats."""
+        """Takes over the company's row, its models and its chats."""
         connection, report = self.move.connection, self.move.report
         now = self.move.clock(connection)
         stored = companies_here.store_company(connection, self.moved, self.taken, now=now)
@@ -200,7 +200,7 @@ class _Company:
         self.move.slugs[self.moved.source_id] = company.slug
         report.of("Company").add(read=1, written=int(stored.is_new), unchanged=int(not stored.is_new))
         report.variables.update(filter(None, (company.csv_username_env, company.csv_password_env)))
-        # What a run before this one changed in the row is told again only where it is made again.
+        # Notes about the row appear again only if the row is made again.
         report.note(notes if stored.is_new else [])
         before = {name: (counts.read, counts.written) for name, counts in report.tables.items()}
         create_scratch(connection)
@@ -229,7 +229,7 @@ class _Company:
         count_stored(report, judged, stored)
 
     def _look_at(self, company: Company, rules: ChatRules, source: SourceChat) -> None:
-        """What a person has to know beside the rows: open batches, and hosts that transcripts would not be fetched from."""
+        """Reports, beside the rows, open batches, and hosts from which transcripts would not be fetched."""
         self.move.requests_of_batch.update(
             str(row["batchId"]) for row in source.requests if request_end(row, rules.batches) is RequestEnd.OPEN
         )

@@ -1,7 +1,7 @@
-"""Chats that are taken over from an existing LiveDash database: staged by COPY, then brought in by statements over sets.
+"""Stores chats from an existing LiveDash database: stages them by COPY, then writes them with set-based statements.
 
-What is here already stays, save analyses that nobody has dealt with here (`mark_taken_analyses.sql`). Every function belongs to
-the caller's transaction, under the company's locks; a column that chats keep is added to its row below and to its statements.
+Existing rows stay, except for analyses that nobody has handled here (`mark_taken_analyses.sql`). Every function runs on the
+caller's transaction, under the company's locks. Add a column that chats keep to its row below and to its statements.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _TOKENS = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a chat has become here; `import_id` is None for one that was refused."""
+    """A chat's rows here; `import_id` is None for a refused chat."""
 
     chat: int
     import_id: UUID | None
@@ -60,7 +60,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class StoredChats:
-    """What storing a chunk did. `stages` counts, by stage and status, those of chats that are new here as they now stand."""
+    """The results of storing a chunk. `stages` counts the present stages of new chats by stage and status."""
 
     targets: Sequence[Target]
     messages: int
@@ -73,14 +73,14 @@ class StoredChats:
 
 
 def create_scratch(connection: Connection) -> None:
-    """Makes the tables that chunks pass through, for this transaction."""
+    """Makes the temporary tables for chunks, for this transaction."""
     connection.execute(statement("intake/raise_import_memory"))
     for name in _STAGE:
         connection.execute(statement(name))
 
 
 def store_chats(connection: Connection, company_id: UUID, chats: Sequence[TakenChat], *, now: datetime) -> StoredChats:
-    """Brings a chunk of chats in and says what became of each."""
+    """Stores a chunk of chats and returns the result of each."""
     _stage(connection, chats)
     ours: dict[str, Any] = {"company_id": company_id}
     at = {"now": now}
@@ -132,14 +132,14 @@ def _stage(connection: Connection, chats: Sequence[TakenChat]) -> None:
         "takeover/copy_scratch_requests",
         (row for number, chat in numbered for row in _request_rows(number, chat)),
     )
-    # Nobody else counts what a transaction has just staged, and without figures the plans are those for large tables.
+    # No autovacuum analyzes what a transaction has just staged, and without statistics Postgres plans for large tables.
     connection.execute(
         text("ANALYZE scratch_chats (chat, import_id), scratch_stages (chat), scratch_requests (chat, request_id)")
     )
 
 
 def _copy_messages(connection: Connection, chats: Sequence[TakenChat], targets: Iterable[Target]) -> int:
-    """Messages of new sessions, straight into their table: by way of a stage every message would be written twice."""
+    """Copies messages of new sessions straight into their table: staging would write every message twice."""
     stored = 0
     with copying(connection, "intake/copy_messages") as copy:
         for target in targets:
@@ -158,7 +158,7 @@ def _chat_row(number: int, chat: TakenChat) -> tuple[Any, ...]:
         number,
         imported.import_id,
         imported.legacy_id,
-        # As an import stores them: empty ones are null, save the id and the two times.
+        # As an import stores them: empty ones are null, except for the id and the two times.
         imported.external_session_id,
         start,
         end,

@@ -1,6 +1,6 @@
-"""Companies, models and prices that are taken over from an existing LiveDash database, and the lock of whoever does it.
+"""Stores companies, models and prices from an existing LiveDash database, and locks the takeover.
 
-Rows that are here already stay as they are: people may have changed them since. Chats stand in `livedash_chats`.
+Existing rows stay as they are, since people may have changed them. `takeover.store.chats` stores chats.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CREATED_BY = "import-livedash"
 
 @dataclass(frozen=True, slots=True)
 class StoredCompany:
-    """A company of the source as it is here, and whether it was made now."""
+    """A company of the source here, and whether it was made now."""
 
     company: Company
     is_new: bool
@@ -41,13 +41,13 @@ class StoredCompany:
 
 @contextmanager
 def takeover_lock(engine: Engine) -> Iterator[Connection]:
-    """A connection of its own that holds the right to take a LiveDash database over.
+    """Opens a connection that holds the lock of takeovers.
 
     Raises:
-        LivedashError: Somebody else is doing so (`move_running`).
+        LivedashError: Another takeover is under way (`move_running`).
     """
     with engine.connect() as connection:
-        # Closed for real at the end, which frees all locks and temporary tables whatever has happened.
+        # Closed for good at the end, which frees all locks and temporary tables whatever has happened.
         connection.detach()
         taken = connection.execute(statement("takeover/take_takeover_lock")).scalar_one()
         connection.commit()
@@ -58,7 +58,7 @@ def takeover_lock(engine: Engine) -> Iterator[Connection]:
         try:
             yield connection
         finally:
-            # At once: after a mere disconnect the server holds it a moment longer and refuses the next run.
+            # Frees the lock at once: after a mere disconnect the server holds it a moment longer and refuses the next run.
             with suppress(DBAPIError, InvalidRequestError):
                 connection.rollback()
                 connection.execute(statement("takeover/free_takeover_lock"))
@@ -66,7 +66,7 @@ def takeover_lock(engine: Engine) -> Iterator[Connection]:
 
 
 def known_slugs(connection: Connection) -> set[str]:
-    """The slugs of all companies."""
+    """Returns the slugs of all companies."""
     return set(connection.scalars(select(companies.c.slug)))
 
 
@@ -102,7 +102,7 @@ def store_company(
 def lock_company(connection: Connection, company: Company) -> None:
     """Keeps imports, derivations and claims of a company out until the end of the transaction.
 
-    What waits here may be answered there: nothing is bought before that is taken over.
+    The old system may have answers to requests that wait here: nothing is bought before these are taken over.
 
     Raises:
         LivedashError: An import of it is running.
@@ -168,7 +168,7 @@ def store_prices(
 
 
 def store_company_models(connection: Connection, company_id: UUID, models: Mapping[UUID, bool]) -> None:
-    """Links a company with its models, the one that is the default as such; a default that it has stays."""
+    """Links a company with its models and marks the default one; an existing default stays."""
     links = company_ai_models
     has_default = connection.execute(
         select(func.count()).select_from(links).where(links.c.company_id == company_id, links.c.is_default)
