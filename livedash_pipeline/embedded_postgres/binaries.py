@@ -53,7 +53,7 @@ def shared_copy(base: Path) -> Path:
 
 
 def _copy_wheel(source: Path, target: Path) -> None:
-    """Copy what a server needs, keeping the places relative to each other: the programs find their libraries so."""
+    """Copies what a server needs, keeping the places relative to each other: the programs find their libraries so."""
     package = source.parent
     inside = target / package.name
     (inside / source.name / "bin").mkdir(parents=True)

@@ -94,7 +94,7 @@ def cluster_at(home: Path, data_dir: Path) -> Cluster:
 
 
 def place_cluster(home: Path) -> Cluster:
-    """Decide where the cluster of `home` lives, and as root make the directory around it; call with `home` locked.
+    """Decides where the cluster of `home` lives, and as root makes the directory around it; call with `home` locked.
 
     Raises:
         EmbeddedPostgresError: root's cluster of this home is gone, or belongs to another home.
@@ -111,7 +111,7 @@ def place_cluster(home: Path) -> Cluster:
 
 
 def remove_cluster_files(cluster: Cluster) -> None:
-    """Delete a stopped cluster with all its data; the copied binaries stay, other homes use them."""
+    """Deletes a stopped cluster with all its data; the copied binaries stay, other homes use them."""
     target = cluster.data_dir.parent if cluster.outside_home else cluster.data_dir
     if target.is_dir():
         shutil.rmtree(target)
@@ -119,7 +119,7 @@ def remove_cluster_files(cluster: Cluster) -> None:
 
 
 def ensure_socket_dir(cluster: Cluster) -> None:
-    """Make the socket directory if it is not the data directory; refuse one that somebody else made."""
+    """Makes the socket directory if it is not the data directory; refuses one that somebody else made."""
     path = cluster.socket_dir
     if path != cluster.data_dir and not private_socket_dir(cluster):
         path.mkdir(mode=0o700)
@@ -127,7 +127,7 @@ def ensure_socket_dir(cluster: Cluster) -> None:
 
 
 def remove_socket_dir(cluster: Cluster) -> None:
-    """Remove the socket directory of a stopped server if it is not the data directory."""
+    """Removes the socket directory of a stopped server if it is not the data directory."""
     if cluster.socket_dir != cluster.data_dir and private_socket_dir(cluster):
         shutil.rmtree(cluster.socket_dir)
 
@@ -149,7 +149,7 @@ def private_socket_dir(cluster: Cluster) -> bool:
 
 
 def give_to_server(cluster: Cluster, path: Path) -> None:
-    """Hand a directory that we have just made to the server's user."""
+    """Hands a directory that we have just made to the server's user."""
     if cluster.account is not None:
         os.chown(path, cluster.account.uid, cluster.account.gid, follow_symlinks=False)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[int]:
-    """Hold an exclusive lock on the file `path`, which is made if need be; gives its descriptor.
+    """Holds an exclusive lock on the file `path`, which is made if need be; gives its descriptor.
 
     The kernel drops the lock when the last process that holds the descriptor ends, however it ends. The file stays:
     deleting it would let two processes lock two different files.

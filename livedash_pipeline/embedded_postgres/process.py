@@ -46,7 +46,7 @@ _PASSING = ("is still in use", "already exists")
 
 
 def ping(cluster: Cluster) -> pq.Ping:
-    """Ask at the socket: OK (accepts connections), REJECT (starting or stopping), NO_RESPONSE."""
+    """Asks at the socket: OK (accepts connections), REJECT (starting or stopping), NO_RESPONSE."""
     if cluster.socket_dir != cluster.data_dir and not private_socket_dir(cluster):
         return pq.Ping.NO_RESPONSE
     conninfo = f"host={cluster.socket_dir} port={PORT} user=postgres dbname=postgres connect_timeout=5"
@@ -75,7 +75,7 @@ def postmaster_alive(cluster: Cluster) -> bool:
 
 
 def initialise(cluster: Cluster, lock: int, settings: Mapping[str, str]) -> None:
-    """Make the cluster: initdb works in a directory beside it, which gets its name when everything is there.
+    """Makes the cluster: initdb works in a directory beside it, which gets its name when everything is there.
 
     `lock` is the descriptor of the home's lock. initdb inherits it: if this process is killed, nobody begins anew
     before its initdb is gone.
@@ -102,7 +102,7 @@ def initialise(cluster: Cluster, lock: int, settings: Mapping[str, str]) -> None
 
 
 def bring_up(cluster: Cluster, settings: Mapping[str, str]) -> bool:
-    """Start the server and wait until it accepts connections; call with the home locked.
+    """Starts the server and waits until it accepts connections; call with the home locked.
 
     Copes with a server that is starting or stopping, with one that was killed (also when its process id belongs to
     somebody else now), and with backends that outlive it for a moment.
@@ -135,7 +135,7 @@ def bring_up(cluster: Cluster, settings: Mapping[str, str]) -> bool:
 
 
 def shut_down(cluster: Cluster) -> None:
-    """Stop the server with a fast shutdown (open transactions are rolled back) and wait until it is gone."""
+    """Stops the server with a fast shutdown (open transactions are rolled back) and waits until it is gone."""
     arguments = ["stop", "--mode", "fast", "--wait", "--timeout", str(_STOP_SECONDS)]
     done = _run(cluster, "pg_ctl", arguments, timeout=_STOP_SECONDS + 10)
     if done.returncode != 0 and postmaster_alive(cluster):
@@ -172,7 +172,7 @@ def _launch(cluster: Cluster, settings: Mapping[str, str]) -> str | None:
 def _run(
     cluster: Cluster, program: str, arguments: list[str], *, timeout: float, inherit: tuple[int, ...] = ()
 ) -> "subprocess.CompletedProcess[str]":
-    """Run one of Postgres's programs as the server's user, in a session of its own that no Ctrl-C reaches."""
+    """Runs one of Postgres's programs as the server's user, in a session of its own that no Ctrl-C reaches."""
     account = cluster.account
     existing = cluster.data_dir if cluster.initialised else cluster.data_dir.parent
     return subprocess.run(
@@ -197,7 +197,7 @@ def _run(
 
 
 def _forget_killed_server(cluster: Cluster) -> None:
-    """Remove lock files whose process id has gone to another process: Postgres would take that for its server.
+    """Removes lock files whose process id has gone to another process: Postgres would take that for its server.
 
     If nobody has the number, Postgres tidies up itself. Backends of the killed server are noticed in either case, by
     the shared memory that they still hold and whose key comes from the data directory.

@@ -75,7 +75,7 @@ def server_account() -> Account:
 
 
 def place_outside(home: Path) -> Path:
-    """Make a directory for the cluster of `home` and note it there."""
+    """Makes a directory for the cluster of `home` and notes it there."""
     directory = Path(tempfile.mkdtemp(prefix="cluster-", dir=root_base()))
     directory.chmod(0o755)
     _write_atomically(home / LOCATION_FILE, f"{directory}\n")
@@ -125,7 +125,7 @@ def names_directory(home: Path, directory: Path) -> bool:
 
 
 def claim_outside(home: Path, directory: Path, *, initialised: bool) -> None:
-    """Tie root's cluster directory to its home: a moved home keeps its cluster, a copied home does not share it.
+    """Ties root's cluster directory to its home: a moved home keeps its cluster, a copied home does not share it.
 
     Args:
         home: the home.
@@ -147,7 +147,7 @@ def claim_outside(home: Path, directory: Path, *, initialised: bool) -> None:
 
 
 def mark_initialised(home: Path) -> None:
-    """Note in HOME that root's cluster exists, so that its loss is an error and not an empty database."""
+    """Notes in HOME that root's cluster exists, so that its loss is an error and not an empty database."""
     location = home / LOCATION_FILE
     if location.exists() and not _marked(location):
         _write_atomically(location, f"{_first_line(location)}\n{_INITIALISED}\n")

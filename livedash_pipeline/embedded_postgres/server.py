@@ -81,7 +81,7 @@ class EmbeddedPostgres:
 
 
 def start_postgres(home: Path, *, settings: Mapping[str, str] = _NO_SETTINGS) -> EmbeddedPostgres:
-    """Make sure that the Postgres of `home` runs; many processes may call this at once.
+    """Makes sure that the Postgres of `home` runs; many processes may call this at once.
 
     The server outlives its starter; only `stop_postgres` ends it.
 
@@ -122,7 +122,7 @@ def running_postgres(home: Path) -> EmbeddedPostgres | None:
 
 
 def stop_postgres(home: Path, *, only_if_idle: bool = False) -> bool:
-    """Stop the server of `home`; open transactions are rolled back.
+    """Stops the server of `home`; open transactions are rolled back.
 
     Args:
         home: LIVEDASH_HOME.
@@ -147,7 +147,7 @@ def stop_postgres(home: Path, *, only_if_idle: bool = False) -> bool:
 
 
 def remove_postgres(home: Path) -> None:
-    """Stop the server of `home` and delete its cluster with all its data, wherever it lives."""
+    """Stops the server of `home` and deletes its cluster with all its data, wherever it lives."""
     stop_postgres(home)
     with _reported(home):
         if home.is_dir() and find_cluster(home) is not None:
@@ -159,7 +159,7 @@ def remove_postgres(home: Path) -> None:
 
 
 def ensure_database(server: EmbeddedPostgres, name: str, *, template: str | None = None) -> None:
-    """Create database `name` if there is none, empty or as a copy of `template`; many processes may call it at once.
+    """Creates database `name` if there is none, empty or as a copy of `template`; many processes may call it at once.
 
     Raises:
         EmbeddedPostgresError: the template does not exist or somebody is connected to it.
@@ -212,7 +212,7 @@ def _home_lock(home: Path) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _reported(home: Path) -> Iterator[None]:
-    """Turn what the operating system refuses into the one kind of error that callers expect."""
+    """Turns what the operating system refuses into the one kind of error that callers expect."""
     try:
         yield
     except OSError as error:
