@@ -1,7 +1,7 @@
 """The one error that calls to the Batch API raise.
 
-Add a class only if callers treat it differently from a `ServiceError`; what differs between failures is in
-`ledger.rules.service.failures`, and answers that are merely unwelcome (a gone file on delete, a 409 on cancel) are values.
+Add a class only if callers treat it differently from a `ServiceError`. `ledger.rules.service.failures` distinguishes failures;
+answers that are merely unwelcome (a gone file on delete, a 409 on cancel) are values.
 """
 
 from __future__ import annotations

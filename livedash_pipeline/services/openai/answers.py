@@ -1,7 +1,7 @@
-"""Bodies and headers of answers: the JSON document of a good one, the failure that a bad one stands for.
+"""Reads bodies and headers of answers: the JSON document of a good answer, the failure of a bad one.
 
-Add a shape of error document here when a server is seen to send it. Which failure means what is in
-`ledger.rules.service.failures`; nothing here knows the client library.
+Add a shape of error document here when a server is seen to send it. `ledger.rules.service.failures` classifies failures; nothing
+here knows the client library.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def read_document(content: bytes) -> Mapping[str, Any]:
     """The JSON object of an answer.
 
     Raises:
-        ValueError: The answer is no JSON object, with the reason as its message.
+        ValueError: The answer is not a JSON object; the message is the reason.
     """
     try:
         document = json.loads(content)
@@ -43,7 +43,7 @@ def read_failure(
     secret: str | None = None,
     route_known: bool = True,
 ) -> ApiFailure:
-    """Classify an answer with an error status.
+    """Classifies an answer with an error status.
 
     Args:
         status: HTTP status.
@@ -67,7 +67,7 @@ def read_failure(
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by `retry-after-ms` or `Retry-After`; a date counts from the answer's own `Date`."""
+    """Returns the seconds to wait by `retry-after-ms` or `Retry-After`; a date counts from the answer's own `Date`."""
     for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
         try:
             seconds = float(headers.get(name, "")) / unit

@@ -1,7 +1,7 @@
-"""Sending one call and reading its answer: as a document, as one of our shapes, or page by page.
+"""Sends one call and reads its answer: as a document, as one of our shapes, or page by page.
 
-Add a way of reading answers here. Which calls exist is in `gateway`, which also turns the client library's exceptions into
-`ServiceError`; this module knows neither the library nor any route.
+Add a way of reading answers here. `gateway` has the calls, and turns the client library's exceptions into `ServiceError`; this
+module knows neither the library nor any route.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from livedash_pipeline.services.openai.retries import repeated
 
 Document = Mapping[str, Any]
 Translate = Callable[[str], AbstractContextManager[None]]
-"""Given what is attempted, a context that turns the client's exceptions into `ServiceError`."""
+"""Takes a description of the call, and returns a context that turns the client's exceptions into `ServiceError`."""
 
 _T = TypeVar("_T")
 
 
 class HttpAnswer(Protocol):
-    """The part of an HTTP response that is read here."""
+    """The parts of an HTTP response that this module reads."""
 
     @property
     def content(self) -> bytes:
@@ -37,7 +37,7 @@ class HttpAnswer(Protocol):
 
 
 class RawAnswer(Protocol):
-    """What the client library returns where it is told not to read the answer itself."""
+    """The client library's return value if it does not read the answer itself."""
 
     @property
     def http_response(self) -> HttpAnswer:
@@ -73,10 +73,10 @@ class Calls:
 
 
 def walk_pages(operation: str, fetch: Callable[[str | None], Document]) -> Iterator[list[Document]]:
-    """The items of a listing page by page, from the documents that `fetch` gives for the id after which a page begins.
+    """Yields the items of a listing page by page, from the documents that `fetch` returns for the id after which a page begins.
 
-    A server without `has_more` is asked until a page is empty or comes twice. One that claims to have more and sends an
-    empty page, or the same page again, contradicts itself: ending quietly would make batches look absent that are not.
+    Asks a server without `has_more` until a page is empty or comes twice. A server that claims to have more and sends an empty
+    page, or the same page again, contradicts itself: a quiet end would make existing batches look absent.
 
     Raises:
         ServiceError: While iterating; with the code `CONTRADICTION` where the pages contradict themselves.
@@ -104,12 +104,12 @@ def walk_pages(operation: str, fetch: Callable[[str | None], Document]) -> Itera
 
 
 def contradiction(operation: str, what: str) -> ServiceError:
-    """The failure of a listing that contradicts itself; `what` is the end of a sentence about it."""
+    """Returns the failure of a listing that contradicts itself; `what` is the end of a sentence about the listing."""
     return ServiceError(operation, ApiFailure(FailureKind.BROKEN, None, CONTRADICTION, f"the listing {what}"))
 
 
 def read_item(operation: str, read: Callable[[Document], _T], document: Document) -> _T:
-    """A document as one of our shapes; one without an id is a `ServiceError`, as the answer makes no sense."""
+    """Reads a document as one of our shapes; raises `ServiceError` for one without an id, since the answer makes no sense."""
     try:
         return read(document)
     except ValueError as error:

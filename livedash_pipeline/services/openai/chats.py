@@ -1,6 +1,6 @@
 """One chat completion by one call, at any server with OpenAI's API: sent once, bounded in time and size, and never repeated here.
 
-Add nothing that repeats: an answer that was lost may have been paid for, and whoever asks again has to write that down first.
+Add nothing that repeats: a lost answer may have been paid for, and a caller that asks again has to write that down first.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from livedash_pipeline.services.openai.answers import read_document
 from livedash_pipeline.services.openai.client import CONNECT_TIMEOUT, Client, ClientError, Server, failure_of
 from livedash_pipeline.services.openai.gateway import OpenAIGateway
 
-# Far above the longest answer of any model; what is longer is no answer.
+# Far above the longest answer of any model; anything longer is not an answer.
 MOST_BYTES = 8 * 1024 * 1024
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
 class _Threads(threading.local):
-    """What each thread has of its own: a client, its sockets, and the deadline of the call under way."""
+    """The parts that each thread has for itself: a client, its sockets, and the deadline of the call under way."""
 
     def __init__(self) -> None:
         self.client: Client | None = None
@@ -44,7 +44,7 @@ class OpenAIChats:
         base_url: Address with the API's path.
         api_key: Sent as a bearer token.
         timeout: Seconds for each call as a whole.
-        on_failure: Told of every call that failed.
+        on_failure: Is called with the failure of every failed call.
     """
 
     def __init__(
@@ -71,15 +71,15 @@ class OpenAIChats:
                 http.close()
 
     def check_model(self, model: str) -> ModelCheck:
-        """Ask whether the key may use a model, which is free."""
+        """Asks whether the key may use a model, which is free."""
         with self._server.connections() as http:
             gateway = OpenAIGateway(self._server, http, time.sleep, self._on_failure)
             return gateway.check_model(model, timeout=CONNECT_TIMEOUT * 2)
 
     def complete(self, body: Mapping[str, Any]) -> CallEnd:
-        """Buy one answer; every way in which that can end is a value.
+        """Buys one answer; returns every end of the call as a value.
 
-        It is over after the time-out, also where a server dribbles its headers, its answer or its refusal byte by byte.
+        The call ends after the time-out, even if a server dribbles its headers, its answer or its refusal byte by byte.
         """
         timeout = self._server.timeout
         with Deadline(timeout, sockets=self._threads.sockets) as watch:

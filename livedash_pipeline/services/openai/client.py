@@ -1,7 +1,7 @@
-"""The client library `openai`, which no other module imports: how it is set up, and what its exceptions mean.
+"""Sets up the client library `openai`, which no other module imports, and classifies its exceptions.
 
-Change settings of the client here. Calls are made in `gateway`; an exception class that a new version of the library adds
-has to be classified by `failure_of`, and a test that lists them all says so.
+Change settings of the client here. `gateway` makes the calls. `failure_of` has to classify every exception class that a new
+version of the library adds; a test lists them all.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from livedash_pipeline.tls import machine_authorities
 CONNECT_TIMEOUT = 5.0
 
 MOST_OF_A_REFUSAL = 64 * 1024
-"""Bytes as they were sent; compressed as well as can be they are 64 MB."""
+"""Bytes as they were sent; at the best compression they unpack to 64 MB."""
 
 Client = OpenAI
 ClientError = (OpenAIError, httpx2.HTTPError)
-"""All that a call can raise: while a body is streamed, the HTTP library's own exceptions come through."""
+"""Every exception of a call: while a body is streamed, those of the HTTP library come through."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class Server:
             max_retries=0,
             http_client=http_client,
         )
-        # Taken from OPENAI_ORG_ID and the like, which are no settings of ours and would send batches to another account.
+        # The library reads OPENAI_ORG_ID and the like, which are not settings of ours and would send batches to another account.
         client.organization = client.project = client.admin_api_key = None
         return client
 
 
 class _Bounded(httpx2.SyncByteStream):
-    """The body of a refusal, of which no more is read than a few sentences need."""
+    """The body of a refusal, read only as far as a few sentences need."""
 
     def __init__(self, stream: httpx2.SyncByteStream) -> None:
         self._stream = stream
@@ -83,7 +83,7 @@ class _Bounded(httpx2.SyncByteStream):
 
 
 def _bound_refusal(response: httpx2.Response) -> None:
-    """The client library reads the body of every answer but a success whole, however long it is."""
+    """Limits the body of every answer but a success, which the client library would read whole, however long it is."""
     if not response.is_success and isinstance(response.stream, httpx2.SyncByteStream):
         response.stream = _Bounded(response.stream)
 
@@ -91,7 +91,7 @@ def _bound_refusal(response: httpx2.Response) -> None:
 def failure_of(
     error: OpenAIError | httpx2.HTTPError, endpoint: str, *, secret: str | None = None, route_known: bool = True
 ) -> ApiFailure:
-    """Classify what the client library, or the HTTP library under it, raised; nothing it can raise is left out."""
+    """Classifies every exception of the client library, and of the HTTP library under it."""
     if isinstance(error, APIStatusError):
         answer = error.response
         return read_failure(error.status_code, answer.headers, answer.content, secret=secret, route_known=route_known)

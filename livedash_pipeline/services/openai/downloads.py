@@ -39,7 +39,7 @@ def store_download(
     sleep: Callable[[float], None],
     attempts: int = ATTEMPTS,
 ) -> Download:
-    """Stream content to `destination`, which appears (or is replaced) only when all tries are done.
+    """Streams content to `destination`, which appears (or is replaced) only when all tries are done.
 
     Raises:
         ServiceError: Nothing could be fetched: the failure of the last try. A try that got part of the file is no error

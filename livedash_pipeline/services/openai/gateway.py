@@ -54,7 +54,7 @@ UPLOAD_TIMEOUT = 300.0
 _T = TypeVar("_T")
 
 
-# What OpenAI's reference says, and what services that speak its API are taken to promise until a probe shows otherwise.
+# From OpenAI's reference. Other services with its API count as promising the same until a probe shows otherwise.
 PROMISES = Promises(CreateIdentity.TAG, LateCreateFence.INPUT_FILE, stable_ids=True)
 
 
@@ -91,11 +91,11 @@ class OpenAIGateway:
         self.close()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Closes all connections."""
         self._client.close()
 
     def check_model(self, model: str, *, timeout: float | None = None) -> ModelCheck:
-        """Ask whether the key may use a model, which is free. Failures are part of the answer, none is raised."""
+        """Asks whether the key may use a model, which is free. Failures are part of the answer, none is raised."""
         raw = self._client.models.with_raw_response
         try:
             _, headers = self._checks.safely(
@@ -106,7 +106,7 @@ class OpenAIGateway:
         return ModelCheck(True, _is_stand_in(headers), None, False)
 
     def upload_input(self, path: Path, filename: str) -> RemoteFile:
-        """Upload an input file, streamed from disk; repeated when it fails in passing, since uploads are free.
+        """Uploads an input file, streamed from disk; repeated when it fails in passing, since uploads are free.
 
         Raises:
             ServiceError: It was refused, or failed three times.
@@ -121,7 +121,7 @@ class OpenAIGateway:
         return self._read(f"Uploading {filename!r}", send, read_remote_file)
 
     def create_batch(self, input_file_id: str, *, metadata: Mapping[str, str], deadline: float) -> RemoteBatch:
-        """Buy: make a batch of an uploaded file. Sent once, and over after `deadline` seconds, come what may.
+        """Buys: creates a batch from an uploaded file. Sends the call once and gives up after `deadline` seconds.
 
         Raises:
             ServiceError: With `failure.definite_refusal` nothing was made; else a batch may exist or come to exist.
@@ -148,7 +148,7 @@ class OpenAIGateway:
         return read_item(operation, read_remote_batch, document)
 
     def retrieve_batch(self, batch_id: str, *, timeout: float | None = None) -> RemoteBatch:
-        """Look a batch up; kind `not_found` if this key sees no such batch."""
+        """Looks a batch up; kind `not_found` if this key sees no such batch."""
         raw = self._client.batches.with_raw_response
         operation = f"Looking up batch {batch_id!r}"
         return self._read(operation, lambda: raw.retrieve(batch_id, **_per_call(timeout)), read_remote_batch, timeout)
@@ -182,7 +182,7 @@ class OpenAIGateway:
                 return
 
     def cancel_batch(self, batch_id: str, *, timeout: float | None = None) -> RemoteBatch:
-        """Ask, once, for a batch to be cancelled, and return it as it then is; one that has already ended is no error.
+        """Asks, once, for a batch to be cancelled, and returns it as it then is; one that has already ended is no error.
 
         Raises:
             ServiceError: Kind `not_found` if this key sees no such batch.
@@ -198,7 +198,7 @@ class OpenAIGateway:
         return read_item(operation, read_remote_batch, document)
 
     def file(self, file_id: str, *, timeout: float | None = None) -> RemoteFile:
-        """Look a file up; kind `not_found` if this key sees no such file."""
+        """Looks a file up; kind `not_found` if this key sees no such file."""
         raw, operation = self._client.files.with_raw_response, f"Looking up file {file_id!r}"
         return self._read(operation, lambda: raw.retrieve(file_id, **_per_call(timeout)), read_remote_file, timeout)
 
@@ -214,7 +214,7 @@ class OpenAIGateway:
             yield from (read_item(operation, read_remote_file, item) for item in page)
 
     def delete_file(self, file_id: str) -> bool:
-        """Delete a file; False if there was none (any more)."""
+        """Deletes a file; False if there was none (any more)."""
         raw = self._client.files.with_raw_response
         try:
             self._calls.safely(f"Deleting file {file_id!r}", lambda: raw.delete(file_id), tries=ATTEMPTS)
@@ -225,7 +225,7 @@ class OpenAIGateway:
         return True
 
     def download(self, file_id: str, destination: Path) -> Download:
-        """Fetch a file's content to `destination`, three times at most until its size is the one the service states.
+        """Fetches a file's content to `destination`, three times at most until its size is the one the service states.
 
         Where the file cannot be looked up, its size is unknown: the content alone says whether the file is gone.
 

@@ -1,7 +1,7 @@
-"""Repeating calls that may safely be repeated: look-ups, listings, uploads, deletions, downloads.
+"""Repeats calls that may safely be repeated: look-ups, listings, uploads, deletions, downloads.
 
-Add nothing that buys: creating a batch is never repeated, whatever the answer. What is worth repeating is decided by
-`ledger.rules.service.failures`, and how long a sensor may take by its caller.
+Add nothing that buys: a create is never repeated, whatever the answer. `ledger.rules.service.failures` decides which failures are
+worth repeating; the caller of a sensor decides how long it may take.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from livedash_pipeline.services.errors import ServiceError
 
 ATTEMPTS = 3
-# The client library's own limit: whoever asks for a longer pause gets it from the next run, not from a sleeping one.
+# The client library's own limit: a longer pause is left to the next run, since no run sleeps so long.
 LONGEST_RETRY_AFTER = 120.0
 _BACK_OFF = wait_exponential(multiplier=0.5, max=8.0) + wait_random(0.0, 0.5)
 
@@ -29,14 +29,14 @@ def worth_repeating(error: BaseException) -> bool:
 
 
 def pause_before_repeating(state: RetryCallState) -> float:
-    """Exponential back-off with jitter, and at least what the service asked for."""
+    """Returns seconds to wait: exponential back-off with jitter, and at least what the service asked for."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.failure.retry_after if isinstance(error, ServiceError) else None
     return max(_BACK_OFF(state), asked or 0.0)
 
 
 def repeated(call: Callable[[], _T], sleep: Callable[[float], None], attempts: int = ATTEMPTS) -> _T:
-    """`call()`, repeated while its failure is worth it, `attempts` times at most; the last failure is raised."""
+    """Calls `call()` up to `attempts` times, as long as its failure is worth repeating; raises the last failure."""
     retrying = Retrying(
         stop=stop_after_attempt(attempts),
         wait=pause_before_repeating,

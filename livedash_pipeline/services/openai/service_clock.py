@@ -1,4 +1,4 @@
-"""What time it is at the service, by the `Date` header of an answer that costs nothing.
+"""Reads the service's clock from the `Date` header of an answer that costs nothing.
 
 Nothing is added here: calls that answer with documents belong to the gateway, whose client library hides this header.
 """
@@ -15,7 +15,7 @@ from livedash_pipeline.tls import machine_authorities
 
 
 def service_time(base_url: str, api_key: str, *, timeout: float) -> datetime | None:
-    """The service's clock, exact to a second; None where no answer with a date came.
+    """Returns the service's time, exact to a second; None where no answer with a date came.
 
     Args:
         base_url: Address with the API's path.

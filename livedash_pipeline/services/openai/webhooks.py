@@ -1,6 +1,6 @@
-"""Webhooks of the Batch API: whether one is genuine, and which batch it is about.
+"""Verifies webhooks of the Batch API, and reads which batch one is about.
 
-A webhook is a hint that a batch has news; what the news is, is read from the batch. Add a kind of event where one concerns us.
+A webhook only hints that a batch has news; a poll then reads the batch. Add a kind of event where one concerns us.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from livedash_pipeline.base.rules.json_text import JsonFault, read_json
 from livedash_pipeline.errors import SettingsError
 
 _PREFIX = "whsec_"
-# Those of the service's kinds of events that are about batches begin so.
+# Kinds of events about batches begin so.
 _ABOUT_BATCHES = "batch."
 _LONGEST = 255
 
@@ -60,7 +60,7 @@ class WebhookReader:
         self._client = OpenAI(api_key="unused", webhook_secret=secret)
 
     def read(self, body: bytes, headers: Mapping[str, str]) -> WebhookEvent | None:
-        """The event of a delivery; None if it is not genuine, or older than five minutes.
+        """Reads the event of a delivery; None if it is not genuine, or older than five minutes.
 
         Args:
             body: The body as it came, byte for byte.
@@ -79,7 +79,7 @@ class WebhookReader:
 
 
 def _event(webhook_id: str, document: object) -> WebhookEvent | None:
-    """What a genuine body says; one without a type is none of ours."""
+    """The event in a genuine body; None without a type."""
     if isinstance(document, JsonFault) or not isinstance(document, dict):
         return None
     kind, data = _text(document.get("type")), document.get("data")
