@@ -1,6 +1,6 @@
 """Readies a machine for a command or a process: databases, Dagster's home, and the variables that its processes share.
 
-Without DATABASE_URL the embedded server is started and kept up to date; a database of one's own is only checked. Nothing here
+Without DATABASE_URL it starts the embedded server and keeps it up to date; it only checks a database of your own. Nothing here
 runs a pipeline.
 """
 
@@ -37,11 +37,11 @@ log = get_logger(__name__)
 
 DATABASE = "livedash"
 DAGSTER_DATABASE = "dagster"
-# Seconds that others have to disconnect before a server is left to them, and between two looks.
+# Seconds for others to disconnect before the server is left running for them, and seconds between two looks.
 _IDLE_PATIENCE = 5.0
 _IDLE_LOOK = 0.1
 
-# What demo and dev run with: sensors look every five seconds, and nothing waits for company.
+# Settings of demo and dev: sensors look every five seconds, and no request waits for a larger batch.
 QUICK_SENSORS: Mapping[str, Any] = {
     "livedash_import_interval": 5,
     "livedash_submit_interval": 5,
@@ -55,10 +55,10 @@ QUICK_SENSORS: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Environment:
-    """A machine that is ready.
+    """The prepared surroundings of a process.
 
     Attributes:
-        settings: What was asked for.
+        settings: All settings.
         database_url: Our own tables.
         dagster_url: Dagster's storage, on psycopg2.
         postgres: The embedded server; None with a DATABASE_URL.
@@ -147,7 +147,7 @@ def write_dagster_home(settings: Settings) -> None:
 
 
 def _replace(target: Path, content: str) -> None:
-    """Whole or not at all: another process may be reading it."""
+    """Replaces a file whole or not at all, since another process may be reading it."""
     written = target.with_name(f"{target.name}.{os.getpid()}")
     try:
         written.write_text(content, encoding="utf-8")
@@ -158,9 +158,9 @@ def _replace(target: Path, content: str) -> None:
 
 
 def prepare(settings: Settings) -> Environment:
-    """Everything ready for a run: both databases found, ours at this program's schema, prices stored, Dagster's home written.
+    """Prepares a run: finds both databases, checks or migrates ours, stores prices, writes Dagster's home.
 
-    The embedded database is migrated without asking, since nobody else looks after it.
+    Migrates the embedded database without asking, since nobody else looks after it.
 
     Raises:
         DatabaseNotReadyError: A database of one's own is unreachable, not migrated, or newer.
@@ -194,7 +194,7 @@ def bring_up_to_date(engine: Engine) -> tuple[str | None, str]:
 
 @contextmanager
 def opened_engine(environment: Environment) -> Iterator[Engine]:
-    """An engine on our database, closed afterwards."""
+    """Opens an engine on our database and closes it at the end of the block."""
     engine = make_engine(environment.database_url)
     try:
         yield engine
@@ -204,7 +204,7 @@ def opened_engine(environment: Environment) -> Iterator[Engine]:
 
 @contextmanager
 def borrowed_environment(settings: Settings) -> Iterator[Environment]:
-    """`prepare`, and an embedded server that was started for it is stopped again if nobody else is connected."""
+    """As `prepare`; at the end stops an embedded server that was started for it, if nobody else is connected."""
     environment = prepare(settings)
     try:
         yield environment
@@ -214,7 +214,7 @@ def borrowed_environment(settings: Settings) -> Iterator[Environment]:
 
 
 def _stop_when_idle(home: Path) -> None:
-    """The server learns of a killed client only when it next looks, so it is given a moment to be alone."""
+    """Stops the server once it is idle; waits a moment, since the server notices a killed client late."""
     end = time.monotonic() + _IDLE_PATIENCE
     while not stop_postgres(home, only_if_idle=True) and running_postgres(home) is not None:
         if time.monotonic() > end:
