@@ -1,4 +1,4 @@
-"""The HTTP API: FastAPI over the steps of the rooms that jobs and commands call as well.
+"""The HTTP API: FastAPI over the steps that jobs and commands call as well.
 
 How a route is added:
 

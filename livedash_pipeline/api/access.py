@@ -1,4 +1,4 @@
-"""What a route declares about itself: who may call it, what it changes, and what body it takes.
+"""The declaration of a route: who may call it, what it changes, and what body it takes.
 
 Add a declaration that the guard (`api.guard`) or the description (`api.openapi`) should act on. Nothing is decided here.
 """
@@ -22,14 +22,14 @@ class Access:
     """Who may call a route, and how.
 
     Attributes:
-        role: Whose tokens; None for anybody, without a token.
-        also: Further roles whose tokens may; what they see is then the route's business.
-        scope: What the token must be allowed.
+        role: The role whose tokens may call it; None for anybody, without a token.
+        also: Further roles that may call it; the route decides what they see.
+        scope: The right that the token needs.
         action: The word for the audit log; every route that changes something has one.
         body: `json` is read and parsed before the route is called, `optional json` may be missing; with `stream` the route reads.
-        media_types: Types of bodies that are taken.
-        max_body: Bytes of a body at most.
-        body_seconds: Within which all of it has to arrive.
+        media_types: The allowed types of bodies.
+        max_body: The most bytes of a body.
+        body_seconds: Seconds within which the whole body has to arrive.
     """
 
     role: Role | None

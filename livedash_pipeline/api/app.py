@@ -39,15 +39,15 @@ from livedash_pipeline.logs import configure_logging
 from livedash_pipeline.services.openai.webhooks import WebhookReader
 from livedash_pipeline.settings import Settings, load_settings, merged_environ
 
-# Connections of one process, and threads that wait for them: a thread never waits for a connection that others hold, unless it
-# holds one itself, as work with an Idempotency-Key does (`api.routes.companies.submissions` bounds how many do).
+# Connections of one process, and threads that use them: no thread waits for a connection that others hold, except in work with an
+# Idempotency-Key, which needs a second one (`api.routes.companies.submissions` bounds how many do).
 POOL_SIZE = 8
 THREADS = 2 * POOL_SIZE
 POOL_SECONDS = 5.0
 
 
 def routers() -> list[APIRouter]:
-    """All routers, in the order of the description."""
+    """Returns all routers, in the order of the description."""
     return [
         admin_requests.router(),
         batches.router(),
@@ -94,8 +94,8 @@ def create_app(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         if own_engine is not None:
-            # The process is the server's own, and what was imported stays for good. Looked through again and again, it holds
-            # all answers up for a tenth of a second: with eight clients, one in a hundred took 90 ms, and takes 35.
+            # The process belongs to the server, and imported modules stay for good. When the collector looks through them, all
+            # answers wait for a tenth of a second: with eight clients, one in a hundred took 90 ms, and takes 35 without.
             gc.collect()
             gc.freeze()
         yield
@@ -124,7 +124,7 @@ def create_app(
 
 
 def api_routes(served: list[APIRouter]) -> list[APIRoute]:
-    """All routes of routers, one by one."""
+    """Yields all routes of routers."""
     return [route for router in served for route in router.routes if isinstance(route, APIRoute)]
 
 
@@ -155,7 +155,7 @@ def _required(engine: Engine | None) -> Engine:
 
 
 def _outside_routes(served: list[APIRouter]) -> Callable[[Request, Exception], Response]:
-    """Answers for addresses and methods that no route has."""
+    """Adds answers for addresses and methods that no route has."""
 
     def handle(request: Request, error: Exception) -> Response:
         problem = problem_of(error) or internal()

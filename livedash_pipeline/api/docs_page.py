@@ -1,6 +1,6 @@
-"""The page at `/docs`: the OpenAPI document as plain HTML, made on the server, which needs no script and no other host.
+"""The page at `/docs`: the OpenAPI document as plain HTML, made on the server, without scripts and other hosts.
 
-Change how it looks here. What it says comes from the routes and their models.
+Change its looks here. Its contents come from the routes and their models.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What every guarded route passes through: who calls, whether they may, what they send, and what is written down about it.
+"""Guards every route: recognises the caller, checks rights and input, and writes the audit log.
 
-The order is fixed: token, rate, right, query, body, audit, route. Nothing of a body is read before the caller is known to be
-allowed. Add a check that concerns all routes here; what a single route wants is said with `@allow`.
+The order is fixed: token, rate, right, query, body, audit, route. It reads nothing of a body before the caller is known to be
+allowed. Add a check that concerns all routes here; a single route declares its needs with `@allow`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ANONYMOUS = "anonymous"
 
 
 def allow(access: Access) -> Callable[[_Endpoint], _Endpoint]:
-    """Says who may call a route; stands directly above its function."""
+    """Declares who may call a route; the decorator stands directly above the function."""
 
     def declare(endpoint: _Endpoint) -> _Endpoint:
         setattr(endpoint, _ACCESS, access)
@@ -47,15 +47,15 @@ def allow(access: Access) -> Callable[[_Endpoint], _Endpoint]:
 
 
 def guarded_router(prefix: str, tags: list[str]) -> APIRouter:
-    """A router whose routes all say who may call them."""
+    """Makes a router whose routes all declare who may call them."""
     return APIRouter(prefix=prefix, tags=list(tags), route_class=GuardedRoute)
 
 
 def access_of(route: APIRoute) -> Access:
-    """Who may call a route.
+    """Returns the declaration of a route.
 
     Raises:
-        TypeError: It does not say.
+        TypeError: The route has none.
     """
     access = getattr(route.endpoint, _ACCESS, None)
     if not isinstance(access, Access):
@@ -64,12 +64,12 @@ def access_of(route: APIRoute) -> Access:
 
 
 def caller_of(request: Request) -> Caller:
-    """Whose token a guarded request carries."""
+    """Returns the caller of a guarded request, by its token."""
     return cast(Caller, request.state.caller)
 
 
 def company_of(request: Request) -> UUID:
-    """The one company that a company's token sees and changes; routes of other roles never ask."""
+    """Returns the one company that a company's token sees and changes; routes of other roles never call this."""
     company_id = caller_of(request).company_id
     if company_id is None:
         raise internal()
@@ -106,7 +106,7 @@ class _Call:
         request.state.audit = {}
 
     async def answer(self) -> Response:
-        """The route's answer, or a problem."""
+        """Returns the route's answer, or a problem."""
         try:
             response = await self._pass()
         except Exception as error:  # noqa: BLE001 - the outermost frame: whatever is left becomes a problem and a line
@@ -191,7 +191,7 @@ class _Call:
             )
 
     async def _refused(self, problem: Problem) -> Response:
-        """The problem; refusals are written to the audit log, unless they come faster than it should grow."""
+        """Returns the problem, and writes refusals to the audit log unless they come too fast for it."""
         try:
             problem = await self._audit_refusal(problem)
         except Exception as error:  # noqa: BLE001 - as above; without the line there is no refusal either
@@ -203,7 +203,7 @@ class _Call:
         if status == 429:
             wanted = bool(self._request.scope.get("livedash.note"))
         else:
-            # A company's token that asks for what is not its own gets the same 404 as for what does not exist.
+            # A company's token gets the same 404 for things of others as for things that do not exist.
             foreign = status == 404 and caller is not None and caller.role is Role.COMPANY
             wanted = self._change is None and (status in (401, 403) or foreign)
         if not wanted:
@@ -230,7 +230,7 @@ class _Call:
         except Exception as error:  # noqa: BLE001 - the change is made, and its line says `begun`: the client learns the truth
             log.error("audit entry not finished", audit_id=str(self._change), kind=type(error).__name__)
         if Role.PLATFORM_ADMIN in self._access.roles:
-            # Whoever has changed something looks at the counts next.
+            # A caller that has changed something reads the counts next.
             self._services.recent.clear()
         return response
 
@@ -260,7 +260,7 @@ class _Call:
 
 
 def _check_path(request: Request) -> None:
-    """Nothing is called by a name that cannot be printed, and the database could not even be asked for it."""
+    """Refuses paths with unprintable characters: no thing has such a name, and the database refuses some of them."""
     for value in request.path_params.values():
         if not str(value).isprintable():
             raise Problem("not_found", "There is no such thing.", remedy="Check the address.")

@@ -1,7 +1,7 @@
-"""What `/metrics` shows: how the HTTP API answers, and how the pipeline stands.
+"""The figures of `/metrics`: latencies of the HTTP API, and the state of the pipeline.
 
-Add a figure where somebody would act on it. Counts of the pipeline are read when they are asked for; only latencies are kept,
-in files that all worker processes share where there are several (`PROMETHEUS_MULTIPROC_DIR`).
+Add a figure that somebody would act on. Counts of the pipeline are read at each request; only latencies are kept, in files that
+all worker processes share where there are several (`PROMETHEUS_MULTIPROC_DIR`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What surrounds every request, guarded or not: its id, limits by address, security headers, the access log, and latencies.
+"""Surrounds every request, guarded or not: request id, limits by address, security headers, access log, and latencies.
 
-It is the outermost layer, so that even a failure of another one leaves as a problem. Add what has to hold for every answer; who
-may call a route is the guard's business.
+It is the outermost layer, so that a failure of any other layer becomes a problem. Add what has to hold for every answer; the
+guard decides who may call a route.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
 
-# Requests that one process works on at once; more would only wait for each other.
+# Requests that one process handles at once; more would only wait for each other.
 MAX_IN_FLIGHT = 256
 MAX_HEADERS = 64
 MAX_HEAD_BYTES = 32 * 1024
 MAX_TARGET = 8192
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# What answers cheaply and is asked by machines that must not be refused.
+# Cheap routes for machines that must not be refused.
 _PROBES = frozenset({"/healthz", "/readyz"})
-# Headers that decide who asks, for what, or how the body is read; each may be there once (RFC 9110, 5.3).
+# Headers that decide about the caller, the request, or the reading of the body; each may occur once (RFC 9110, 5.3).
 _SINGLE = (
     b"authorization",
     b"host",
@@ -95,7 +95,7 @@ class Surroundings:
             except Exception as error:
                 log_unforeseen(error)
                 if reply.status:
-                    # It has begun: cutting the connection is the only way to say that it is not whole.
+                    # The answer has begun: only a cut connection tells the client that it is incomplete.
                     raise
                 problem = internal()
         if problem is not None:
@@ -103,7 +103,7 @@ class Surroundings:
 
     def _refusal(self, scope: Scope) -> Problem | None:
         if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
-            # A proxy that believes the other one of the two would see another request after this one (RFC 9112, 6.1).
+            # A proxy that believes the other of the two headers would see a second request after this one (RFC 9112, 6.1).
             return Problem(
                 "bad_request",
                 "The request says Content-Length and Transfer-Encoding.",
@@ -113,7 +113,7 @@ class Surroundings:
         names = [name for name, _ in scope["headers"]]
         repeated = next((name for name in _SINGLE if names.count(name) > 1), None)
         if repeated is not None:
-            # A proxy in front may have judged another one of them than would be believed here.
+            # A proxy in front may have checked another value of the header than would count here.
             return Problem(
                 "bad_request",
                 f"The header {repeated.decode()} is given {names.count(repeated)} times.",

@@ -28,7 +28,7 @@ _ABOUT = (
 
 
 def describe(app: FastAPI, routes: Iterable[APIRoute]) -> None:
-    """Makes the application answer `/openapi.json` with this document, which is worked out once."""
+    """Makes the application answer `/openapi.json` with this document, which is computed once."""
     guarded = list(routes)
 
     def openapi() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Failures as problem details (RFC 9457): what went wrong, with the offending value, and what to do about it.
 
-Every error that leaves the server is made here, whichever layer raised it. Add a function where a new kind of failure needs words
-of its own; nothing here says what a library said, which may quote a password or a transcript.
+This module makes every error that leaves the server, whichever layer raised it. Add a function where a new kind of failure needs
+words of its own. It never passes on the message of a library, which may quote a password or a transcript.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MEDIA_TYPE = "application/problem+json"
 # Relative, and resolvable: docs/http-api.md has a heading for each.
 _TYPE = "/docs#problem-{code}"
 _UNAVAILABLE_SECONDS = 5
-# A full disk takes longer to be seen to than a busy database.
+# It takes longer to repair a full disk than to free a busy database.
 _STORAGE_SECONDS = 30
 _DATABASE = "The database"
 
@@ -101,7 +101,7 @@ class Problem(HTTPException):
 
 
 def not_found(what: str) -> Problem:
-    """For things that do not exist, and in the same words for those of others."""
+    """The problem for things that do not exist and, in the same words, for things of others."""
     return Problem("not_found", f"There is no {what}.", remedy="Check the id; lists name those that there are.")
 
 
@@ -117,12 +117,12 @@ def too_many(seconds: float, *, whose: str) -> Problem:
 
 
 def unavailable(detail: str, *, seconds: int = _UNAVAILABLE_SECONDS) -> Problem:
-    """The server cannot answer now and will be able to."""
+    """The problem of a server that cannot answer now but will be able to later."""
     return Problem("unavailable", detail, remedy="Try again a little later.", headers={"Retry-After": str(seconds)})
 
 
 def internal() -> Problem:
-    """For what nobody foresaw; the log has the rest, under the request's id."""
+    """The problem of an unforeseen failure; the log has the details, under the request's id."""
     return Problem(
         "internal",
         "Something went wrong that nobody foresaw.",
@@ -131,11 +131,11 @@ def internal() -> Problem:
 
 
 def problem_of(error: Exception) -> Problem | None:
-    """What an exception means to a client; None for one that nobody foresaw."""
+    """Returns the problem of an exception; None for an unforeseen one."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, ClientDisconnect):
-        # Nobody reads this; it ends as a line of the access log.
+        # No client reads this; it only becomes a line of the access log.
         return Problem("bad_request", "The client went away before the body had come whole.")
     if isinstance(error, ServiceError):
         return _of_service(error)
@@ -182,7 +182,7 @@ def _of_machine(error: Exception) -> Problem | None:
 
 
 def _of_storage() -> Problem:
-    # Where it lies is nobody's business but the operator's; the log has the errno.
+    # Only the operator may know the path; the log has the errno.
     return unavailable(
         "The server cannot read or write a file of its own now; nothing was stored.", seconds=_STORAGE_SECONDS
     )

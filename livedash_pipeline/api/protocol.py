@@ -1,6 +1,6 @@
-"""HTTP on a connection, with an end to waiting: for the head of a request, and for a client that does not read its answer.
+"""HTTP on a connection with deadlines: for the head of a request, and for a client that does not read its answer.
 
-Uvicorn bounds neither, so that a handful of silent connections could stay for ever. Bodies have deadlines of their own
+Uvicorn has neither, so that a handful of silent connections could stay for ever. Bodies have deadlines of their own
 (`api.http.limits`). Add what concerns a connection as such.
 """
 
@@ -17,7 +17,7 @@ from livedash_pipeline.api.problems import MEDIA_TYPE, Problem
 HEAD_SECONDS = 10.0
 WRITE_SECONDS = 30.0
 MAX_CONNECTIONS = 1000
-# Of a head that has not come whole; h11 refuses what is longer, and `api.middleware` what came whole.
+# The most bytes of an incomplete head; h11 refuses a longer one, and `api.middleware` a complete one that is too long.
 MAX_PARTIAL_HEAD = 64 * 1024
 
 
@@ -44,7 +44,7 @@ class BoundedProtocol(H11Protocol):
             self._forget_head()
 
     def on_response_complete(self) -> None:
-        """A body that still comes and that nobody reads has to end, and the next head to follow, as soon as any head."""
+        """Starts the clock for the rest of an unread body and the next head, with the time of any head."""
         super().on_response_complete()
         is_unread = self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
         if is_unread and self._head_timer is None and not self.transport.is_closing():
@@ -57,20 +57,20 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """The client does not read: it gets a while."""
+        """Starts the clock for a client that does not read."""
         super().pause_writing()
         if self._write_timer is None:
             self._write_timer = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """The client reads again."""
+        """Stops that clock, since the client reads again."""
         self._forget_write()
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:
-        """What is no HTTP, or has too long a head, gets a problem as everything else does, unless an answer has begun."""
+        """Answers invalid HTTP, or a head that is too long, with a problem, unless an answer has begun."""
         if self.cycle is not None and not self.cycle.response_complete:
-            # A body that cannot be read has no end: whoever waits for it is told that the client is gone.
+            # An unreadable body has no end, so the code that waits for it is told that the client is gone.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
@@ -90,7 +90,7 @@ class BoundedProtocol(H11Protocol):
         self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Nothing: there are no WebSockets here, and a client that asks for one is answered as if it had not."""
+        """Logs nothing: there are no WebSockets here, and a request for one is answered as a plain request."""
 
     def _await_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)

@@ -1,6 +1,6 @@
-"""Uvicorn around the application: one process, or several that share a socket, until they are told to stop.
+"""Runs uvicorn around the application: one process, or several that share a socket, until they are told to stop.
 
-Add options of the server here. What is served is `api.app`; what a machine needs before it can serve is prepared by the caller.
+Add options of the server here. `api.app` is the application; the caller prepares the machine.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from livedash_pipeline.sockets import listening, listening_origin
 from livedash_pipeline.storage import writing
 
 FACTORY = "livedash_pipeline.api.app:create_app"
-# Requests under way get so long when the server stops.
+# Seconds for requests under way when the server stops.
 GRACE_SECONDS = 30
 _IDLE_SECONDS = 30
 _GRACE_TO_START = 30
 
 
 def server_options() -> dict[str, Any]:
-    """Options of `uvicorn.Config` that every server of ours has."""
+    """Returns the options of `uvicorn.Config` that all servers of ours share."""
     return {
         "http": BoundedProtocol,
         "ws": "none",
@@ -41,7 +41,7 @@ def server_options() -> dict[str, Any]:
         "server_header": False,
         "timeout_keep_alive": _IDLE_SECONDS,
         "timeout_graceful_shutdown": GRACE_SECONDS,
-        # A worker that only starts slowly, on a busy machine, is not to be killed for it.
+        # A worker must not be killed because it starts slowly on a busy machine.
         "timeout_worker_healthcheck": _GRACE_TO_START,
         "h11_max_incomplete_event_size": MAX_PARTIAL_HEAD,
     }
@@ -59,7 +59,7 @@ def serve(
         port: Port to listen on; 0 for a free one.
         workers: Processes that answer.
         trusted_proxies: Addresses, by commas, of proxies whose `X-Forwarded-For` is believed.
-        announce: Gets the address once it listens.
+        announce: Is called with the address once the server listens.
 
     Raises:
         OSError: The address cannot be used.
@@ -87,7 +87,7 @@ def _serve_here(config: uvicorn.Config, listener: socket.socket, announce: Calla
         told.append(number)
         server.should_exit = True
 
-    # For a signal that comes before the server has a handler, and for its own repetition of the signal that ended it.
+    # Handles a signal that comes before the server has a handler, and the server's own repetition of the signal that ended it.
     signal.signal(signal.SIGTERM, stop)
     announce(listening_origin(listener))
     server.run(sockets=[listener])
@@ -99,7 +99,7 @@ def _serve_apart(config: uvicorn.Config, listener: socket.socket, announce: Call
     # Worker processes answer on the same socket.
     listener.set_inheritable(True)
     with _shared_metrics(os.environ):
-        # Made first, since it keeps signals from then on until it runs.
+        # Made first, since from then on it keeps signals until it runs.
         processes = _Workers(config, sockets=[listener])
         announce(listening_origin(listener))
         processes.run()
@@ -118,7 +118,7 @@ def _not_started() -> LivedashError:
 
 
 class _Workers(Multiprocess):
-    """Worker processes on one socket; when they are to end, this process lets go of it too, and nobody connects in vain.
+    """Worker processes on one socket. When they end, this process closes the socket too, so that nobody connects in vain.
 
     Attributes:
         interrupted: SIGINT ended it.
@@ -146,7 +146,7 @@ class _Workers(Multiprocess):
 
 @contextmanager
 def _shared_metrics(environ: Any) -> Iterator[Mapping[str, str]]:
-    """Where worker processes keep their figures, so that any of them can show those of all."""
+    """Makes the directory where worker processes keep their figures, so that each of them can show those of all."""
     with writing("The figures of the worker processes", temporary_directory(), setting="TMPDIR"):
         made = tempfile.TemporaryDirectory(prefix="livedash-metrics-")
     with made as directory:

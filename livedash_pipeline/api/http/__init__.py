@@ -1,1 +1,1 @@
-"""What any route uses: bodies, limits, parameters and answers."""
+"""Helpers of all routes: bodies, limits, parameters and answers."""

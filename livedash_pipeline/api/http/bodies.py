@@ -1,7 +1,6 @@
-"""Bodies of requests: of the right type, small enough, quick enough, and strict JSON, before a route sees anything of them.
+"""Checks bodies of requests before a route sees them: the right type, small enough, quick enough, and strict JSON.
 
-What a body has to hold is said by the route's model. Add a kind of body here; what is known about JSON as such is in
-`base.rules.json_text`.
+The route's model says what a body has to hold. Add a kind of body here; `base.rules.json_text` has the rules of JSON as such.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ _READ_AT_ONCE = 64 * 1024
 
 
 async def read_body(request: Request, access: Access) -> Request:
-    """The request with its body read and found to be JSON, or with limits on reading it, as the route declares.
+    """Returns the request with its JSON body read and checked, or with limits on reading it, as the route declares.
 
     Raises:
-        Problem: It is of another type, too large, too slow, or no JSON.
+        Problem: The body is of another type, too large, too slow, or not JSON.
     """
     if access.body == "none":
         return request
@@ -52,7 +51,7 @@ async def read_body(request: Request, access: Access) -> Request:
 
 
 def media_type(request: Request) -> str:
-    """The type of a body, without parameters, in lower case."""
+    """Returns the type of a body, without parameters, in lower case."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 

@@ -1,6 +1,6 @@
-"""What can be said of a request in logs, answers and the audit log: its path, its address, and how it failed.
+"""Facts about a request for logs, answers and the audit log: its path, its address, and its failure.
 
-Add a fact that several of them tell. Nothing of a body is told anywhere.
+Add a fact that several of them use. Nothing of a body appears anywhere.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _NETWORK_BYTES = 8
 
 
 def path_of(scope: Any) -> str:
-    """The path as it was sent, escapes and all, so that it can be stored and logged."""
+    """Returns the path as it was sent, with its escapes, so that it can be stored and logged."""
     raw = scope.get("raw_path") or scope["path"].encode("ascii", "backslashreplace")
     return str(raw.decode("ascii", "backslashreplace").partition("?")[0])
 
 
 def address_of(scope: Any) -> str:
-    """Where a request came from; one word for all that have no address."""
+    """Returns the address that a request came from; one fixed word for requests without an address."""
     client = scope.get("client")
     return str(client[0]) if client else "local"
 
 
 def network_of(scope: Any) -> str:
-    """Whom limits count together: an address, or all of an IPv6 network, of which every client has as many as it likes."""
+    """Returns the group that limits count together: an IPv4 address, or an IPv6 network, since every client has a whole one."""
     address = address_of(scope)
     try:
         parsed = ip_address(address)
@@ -47,7 +47,7 @@ def network_of(scope: Any) -> str:
 
 
 def machine_facts(error: BaseException) -> dict[str, str]:
-    """The errno and the SQLSTATE behind a failure, by name and never with words; empty where there is neither."""
+    """Returns the errno and the SQLSTATE behind a failure, by name and never with messages; empty where there is neither."""
     facts: dict[str, str] = {}
     for cause in causes_of(error):
         number, state = getattr(cause, "errno", None), getattr(cause, "sqlstate", None)
@@ -59,7 +59,7 @@ def machine_facts(error: BaseException) -> dict[str, str]:
 
 
 def log_unforeseen(error: Exception) -> None:
-    """What kind of failure, and where; not its words, which may quote a transcript or a password."""
+    """Logs kind and place of a failure, not its message, which may quote a transcript or a password."""
     frames = traceback.extract_tb(error.__traceback__ or sys.exc_info()[2])
     where = [f"{frame.filename.rpartition('livedash_pipeline/')[2]}:{frame.lineno}" for frame in frames[-4:]]
     kind = f"{type(error).__module__}.{type(error).__qualname__}"

@@ -1,7 +1,7 @@
 """`Idempotency-Key`: the same request with the same key gets the same answer, and is carried out once.
 
-Routes that store something use this; what keys mean is `submissions.steps.idempotency`. Add nothing that knows what a request
-asks for.
+Routes that store something use this; `submissions.steps.idempotency` has the rules of keys. Add nothing that knows the work of a
+request.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ PARAMETER: dict[str, Any] = {
 
 
 def request_key(request: Request, digest: bytes) -> RequestKey | None:
-    """The request's key, bound to what it asks for; None without one.
+    """Returns the request's key, bound to the request's contents; None without one.
 
     Args:
         request: A guarded request.
-        digest: Of its body and of whatever else makes it another request.
+        digest: A hash of its body and of everything else that distinguishes it.
 
     Raises:
-        Problem: The key cannot be one.
+        Problem: The key is malformed.
     """
     given = request.headers.getlist(_HEADER)
     if not given:
@@ -58,7 +58,7 @@ def request_key(request: Request, digest: bytes) -> RequestKey | None:
 
 
 def answer_once(request: Request, key: RequestKey | None, work: Callable[[], OnceAnswer]) -> OnceAnswer:
-    """The answer that is kept for the key, or that of the work.
+    """Returns the answer kept for the key, or that of the work.
 
     Raises:
         Problem: 422, another request came with the key; 409, the first one is still at work.

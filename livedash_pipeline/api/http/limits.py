@@ -1,6 +1,6 @@
 """Limits that keep one client from taking the server from others: requests a second and at once, and large or slow bodies.
 
-Counts are kept per process and in bounded memory. What a limit is set to stands with whoever asks for it.
+Counts are kept per process and in bounded memory. The users of a limit set its value.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from starlette.types import Message, Receive
 
 from livedash_pipeline.api.problems import Problem, too_many
 
-# So many callers are remembered; one that is forgotten begins with a full bucket, as after a pause.
+# So many callers are remembered; a forgotten one starts with a full bucket, as after a pause.
 REMEMBERED = 10_000
 _TURN_SECONDS = 1.0
-# Closing the connection is the only way to make a client stop that is still sending.
+# Only a closed connection stops a client that is still sending.
 _CLOSE = {"Connection": "close"}
 
 
@@ -32,7 +32,7 @@ class _Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that comes too soon: seconds to wait, and whether it is the first one refused after one that was not."""
+    """A request that comes too soon: seconds to wait, and whether it is the first refused one after an accepted one."""
 
     seconds: float
     first: bool
@@ -77,10 +77,10 @@ class TokenBuckets:
 
 
 class Turns:
-    """Work of which each company does some at once, while more of it waits or is refused.
+    """Limits how much work each company does at once; more work waits or is refused.
 
-    A company's changes wait for each other in the database. Without turns those of one company would take all threads and
-    connections for that, and nobody else would be answered meanwhile.
+    A company's changes wait for each other in the database. Without turns, those of one company would occupy all threads and
+    connections, and nobody else would get an answer meanwhile.
 
     Args:
         at_once: How many of a company work at a time.
@@ -128,7 +128,7 @@ def limited(receive: Receive, *, max_bytes: int, seconds: float) -> Receive:
 
 
 def too_large(max_bytes: int) -> Problem:
-    """A body beyond its limit."""
+    """The problem of a body beyond its limit."""
     return Problem(
         "too_large",
         f"The body is larger than {max_bytes:,} bytes.",
@@ -138,7 +138,7 @@ def too_large(max_bytes: int) -> Problem:
 
 
 def too_slow(seconds: float) -> Problem:
-    """A body that did not arrive in time."""
+    """The problem of a body that did not arrive in time."""
     return Problem(
         "too_slow",
         f"The body did not arrive within {seconds:g} s.",

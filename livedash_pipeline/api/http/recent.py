@@ -1,7 +1,7 @@
-"""Answers that are kept for a moment, so that counting a million rows is done once and not for every client that asks.
+"""Keeps answers for a moment, so that a million rows are counted once and not for every client.
 
-An answer is kept a hundred times as long as it took to work out, and ten seconds at most: on a small database it is never old
-enough to notice. Nothing that belongs to one caller is kept here.
+An answer is kept a hundred times as long as it took to compute, and at most ten seconds: on a small database nobody notices its
+age. Keep nothing here that belongs to one caller.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Kept:
 
 
 class RecentAnswers:
-    """Answers by key. While one is worked out anew, others get the one before, up to twice its time.
+    """Answers by key. While one is computed anew, other callers get the previous one, up to twice its time.
 
     Args:
         clock: Seconds that only grow.
@@ -38,12 +38,12 @@ class RecentAnswers:
         self._lock = Lock()
 
     def get(self, key: Hashable, work: Callable[[], Any], *, fresh: bool = False) -> tuple[Any, float]:
-        """An answer and its age in seconds.
+        """Returns an answer and its age in seconds.
 
         Args:
-            key: What is asked.
-            work: Works it out.
-            fresh: Whether one that is kept will not do.
+            key: The question.
+            work: Computes the answer.
+            fresh: Whether to compute it even if one is kept.
         """
         kept = self._entry(key)
         if not fresh and self._clock() < kept.fresh_until:
@@ -52,7 +52,7 @@ class RecentAnswers:
         if not kept.working.acquire(blocking=must_wait):
             return kept.value, max(0.0, self._clock() - kept.made_at)
         try:
-            # Whoever waited may find it done.
+            # Another caller may have computed it during the wait.
             if not fresh and self._clock() < kept.fresh_until:
                 return kept.value, self._clock() - kept.made_at
             return self._renew(kept, work), 0.0

@@ -1,6 +1,6 @@
-"""Answers: documents as JSON, and the tag by which a client asks whether one has changed.
+"""Makes answers: documents as JSON, and the tag by which a client asks whether one has changed.
 
-Add a way of answering here. Failures are problems (`api.problems`), and what documents hold is decided by steps.
+Add a way of answering here. Failures are problems (`api.problems`); steps make the documents.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _TAGGED = "application/json"
 
 
 def answer(document: Document, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A document as a step made it; keys stay in its order."""
+    """Answers with a document of a step; keys keep their order."""
     return Response(dumped(document), status, headers=headers, media_type=_TAGGED)
 
 
 def dumped(document: Any) -> bytes:
-    """JSON without spaces, in ASCII: whatever characters a document quotes, it can be sent."""
+    """Writes JSON without spaces, in ASCII, so that every character of a document can be sent."""
     return json.dumps(document, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
