@@ -1,8 +1,8 @@
 """Dagster's daemon as a module: `python -m livedash_pipeline.defs.daemon run --workspace FILE`.
 
-`livedash demo` and `livedash dev` start it so. Only its command, `dagster-daemon`, is public, and the command's file lies
-wherever the installer puts scripts; the installed metadata names the function behind it. Add nothing here: what surrounds the
-daemon is `local.processes`.
+`livedash demo` and `livedash dev` start it so. Only its command, `dagster-daemon`, is public, and the installer decides where
+the command's file is; the installed metadata names the function behind it. Add nothing here: `local.processes` starts and stops
+the daemon.
 """
 
 from importlib.metadata import entry_points

@@ -1,7 +1,7 @@
-"""Which process a run is, and what becomes of runs whose process is gone.
+"""Marks runs with their process, and ends runs whose process is gone.
 
-A killed run stays STARTED in Dagster for long and keeps its pool slots, so every run says on which host and as which process it
-runs, and whoever comes next reports those that are gone as failed.
+A killed run stays STARTED in Dagster for long and keeps its pool slots. So every run notes its host and process, and the next
+poll or command reports runs whose process is gone as failed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import structlog
 from livedash_pipeline.base.store.faults import explain
 from livedash_pipeline.defs.names import TAG_HOST, TAG_PID, TAG_RUN, TAG_STARTED
 
-# NOT_STARTED as well: a command that is killed between creating its run and beginning it leaves it so, and without a daemon
-# nobody else looks. Runs that others have created and that wait to be launched carry no process of their own.
+# NOT_STARTED as well: a command that is killed between creating its run and starting it leaves it so, and without a daemon
+# nobody else notices. Runs that wait to be launched by others carry no process.
 _UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -29,16 +29,16 @@ _UNFINISHED = [
 
 
 def process_tags(run_id: str) -> dict[str, str]:
-    """Tags that name this process, surely: process ids come again, and with another start time.
+    """Returns tags that identify this process: its id, which the system uses again, together with its start time.
 
-    The run is named as well, because a run that is executed again inherits the tags of the first one.
+    They name the run as well, because a run that is executed again inherits the tags of the first one.
     """
     me = psutil.Process(os.getpid())
     return {TAG_RUN: run_id, TAG_HOST: socket.gethostname(), TAG_PID: str(me.pid), TAG_STARTED: _started(me)}
 
 
 def _started(process: psutil.Process) -> str:
-    # Seconds since boot: the time of day at which a process began changes with every correction of the clock.
+    # Seconds since boot, since every correction of the clock changes the time of day at which a process began.
     return f"{process.create_time() - psutil.boot_time():.2f}"
 
 
@@ -64,13 +64,13 @@ def identified_run(context: dg.OpExecutionContext | dg.AssetExecutionContext) ->
 def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """Reports unfinished runs of this host whose process is gone as failed, and frees their pool slots; returns their ids.
 
-    Slots and places in the queue that any other ended run still has are freed as well.
+    Also frees slots and places in the queue that any other ended run still holds.
     """
     dead = []
     for seen in instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED, tags={TAG_HOST: socket.gethostname()})):
         if seen.tags.get(TAG_RUN) != seen.run_id or _is_alive(seen.tags):
             continue
-        # Read again, now that its process is known to be gone: it may have come to its end after it was listed.
+        # Read again, since it may have ended after it was listed.
         run = instance.get_run_by_id(seen.run_id)
         if run is not None and run.status in _UNFINISHED:
             instance.report_run_failed(run, "The run's process is gone; what it had claimed is freed by itself.")
@@ -80,14 +80,14 @@ def report_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 
 
 def report_silent_runs(instance: dg.DagsterInstance, records: Sequence[dg.RunRecord], *, now: float) -> set[str]:
-    """Reports those runs as failed that began long ago and never said which process they are; returns their ids.
+    """Reports runs as failed that began long ago and never noted their process; returns their ids.
 
-    A run that is killed between its start and its first line carries no process, so nobody can look for one, and Dagster ends
-    it only at its longest runtime: an import that died so kept its company from being imported for six hours. A run waits for
-    nothing but a pool before its first line, and is given as long for that line as Dagster gives a run to start.
+    A run that is killed between its start and its first line carries no process to look for, and Dagster ends it only at its
+    longest runtime: such an import kept its company from being imported for six hours. Before its first line a run waits only
+    for a pool, so it gets as long for that line as Dagster gives a run to start.
 
     Args:
-        instance: Whose runs.
+        instance: Dagster's instance with the runs.
         records: Unfinished runs of jobs of ours, which all identify themselves first.
         now: Seconds since the epoch.
     """
@@ -115,10 +115,10 @@ def _waiting_for_pools(instance: dg.DagsterInstance) -> set[str]:
 
 
 def _free_pools(instance: dg.DagsterInstance) -> None:
-    """Frees what ended runs hold of the pools: without it the next run of a pool waited for a slot that nobody used.
+    """Frees pool slots of ended runs: without it the next run of a pool waited for a slot that nobody used.
 
-    Not only of runs that were reported just now: whoever reported one may have been killed before it freed anything, and a
-    place in the queue that was given to a run that is gone keeps everybody else waiting for good.
+    Not only those of runs reported just now: the process that reported a run may have been killed before it freed anything, and a
+    place in the queue of a run that is gone blocks all others for good.
     """
     storage = instance.event_log_storage
     holders = set()
@@ -135,7 +135,7 @@ def _is_alive(tags: Mapping[str, str]) -> bool:
         process = psutil.Process(int(tags[TAG_PID]))
         return _started(process) == tags.get(TAG_STARTED) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.AccessDenied:
-        # Somebody else's process, about which nothing can be learnt.
+        # Another user's process, about which the system tells nothing.
         return True
     except (psutil.NoSuchProcess, KeyError, ValueError):
         return False

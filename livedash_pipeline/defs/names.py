@@ -1,6 +1,6 @@
 """Names that Dagster shows and that several definitions share: groups, owners, tags, the pool, the partition.
 
-Add a name here when two modules need it. Names of assets, jobs and sensors stand where these are defined.
+Add a name here when two modules need it. Assets, jobs and sensors are named where they are defined.
 """
 
 from __future__ import annotations

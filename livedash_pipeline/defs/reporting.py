@@ -1,6 +1,6 @@
-"""Reports as Dagster shows them: the document itself, a small table, and the counts that the UI draws.
+"""Turns reports into Dagster's metadata: the document itself, a small table, and the counts that the UI draws.
 
-Only counts, ids and names pass through here, never anybody's words. What a document says is decided beside its report, in a step.
+Only counts, ids and names pass through here, never anybody's words. Steps make the documents beside their reports.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from livedash_pipeline.overview.store.checks import SAMPLE
 
 REPORT_KEY = "report"
 _POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
-# Columns of a look-up that are for the program, not for the table.
+# Columns of a check's rows that the program needs and the table omits.
 _NOT_SHOWN = frozenset({"sample_ids", "total", "is_warning"})
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> dg.MarkdownMetadataValue:
-    """A Markdown table; an empty one says so. Whatever its cells quote is shown as it is."""
+    """Makes a Markdown table, or a note that there are no rows; escapes its cells, so that they show as they are."""
     titles = [escape_markdown(title) for title in header]
     lines = [[_cell(value) for value in row] for row in rows]
     if not lines:
@@ -43,12 +43,12 @@ def _cell(value: object) -> str:
 
 
 def counts(values: Mapping[str, object]) -> dg.MarkdownMetadataValue:
-    """A table of two columns: what, and how many."""
+    """Makes a table of two columns: a name, and a count."""
     return table(("what", "count"), values.items())
 
 
 def document_metadata(document: Mapping[str, Any], *, row_count: int | None = None) -> dict[str, Any]:
-    """A document as metadata: whole as JSON, its counts and lists as tables, and the main count where the UI looks for it."""
+    """Turns a document into metadata: all of it as JSON, counts and lists as tables, and the main count for the UI."""
     flat = {key: value for key, value in document.items() if isinstance(value, int | str) and key != "ok"}
     nested = {
         f"{key}.{inner}": value
@@ -65,7 +65,7 @@ def document_metadata(document: Mapping[str, Any], *, row_count: int | None = No
 
 
 def made_metadata(made: Made) -> dict[str, Any]:
-    """What a step of an import made of an asset, as the metadata of its materialization."""
+    """Makes the metadata of an asset's materialization from the report of its import step."""
     metadata = document_metadata(made.document) if made.document else {}
     metadata |= {"table": counts(made.numbers)} if made.numbers else {}
     return metadata | {"dagster/row_count": made.rows, **made.facts}
@@ -86,7 +86,7 @@ def answer(context: dg.OpExecutionContext, document: Mapping[str, Any]) -> dict[
 
 
 def check_result(finding: Finding, remedy: Remedy) -> dg.AssetCheckResult:
-    """What an asset check answers: green without rows, else red or yellow with their number, some of them, and what to do."""
+    """Makes an asset check's result: green without rows, else red or yellow with their number, some of them, and the remedy."""
     rows = finding.rows
     count = len(rows) if finding.count is None else finding.count
     found: dict[str, Any] = {"count": count if rows else 0}
@@ -113,7 +113,7 @@ def _ids(rows: Iterable[Mapping[Any, Any]]) -> Iterator[str]:
 
 
 def table_metadata(name: str, descriptions: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Name and columns of an asset's table, as `base.store.tables` defines them; some columns may be described."""
+    """Returns name and columns of an asset's table, as `base.store.tables` defines them; adds descriptions of columns."""
     columns = [
         dg.TableColumn(column.name, column.type.compile(_POSTGRES).lower(), (descriptions or {}).get(column.name))
         for column in schema.tables[name].columns

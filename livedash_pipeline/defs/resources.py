@@ -1,4 +1,4 @@
-"""What assets, jobs and sensors are given: the database, the Batch API, and the sources.
+"""The resources of assets, jobs and sensors: the database, the Batch API, and the sources.
 
 Each is a plain object that opens nothing until it is used, so that definitions load without a database, a key or a network.
 """
@@ -23,7 +23,7 @@ from livedash_pipeline.settings import Settings
 
 
 class Postgres:
-    """Our database. Its address is asked for when it is first used, since the embedded server may have to be started."""
+    """Our database. It finds its address at the first use, since the embedded server may have to be started."""
 
     def __init__(self, address: Callable[[], str]) -> None:
         self._address = address
@@ -55,7 +55,7 @@ class OpenAIBatch:
         return endpoint_of(self.settings.openai_base_url)
 
     def context(self, engine: Engine, run_id: str | None) -> AbstractContextManager[BatchContext]:
-        """Everything that submit, poll and ingest need, with a spool directory of its own.
+        """Opens everything that submit, poll and ingest need, with a spool directory of its own.
 
         Raises:
             SettingsError: There is no API key.

@@ -1,7 +1,7 @@
-"""Deletes the records of old runs from Dagster's storage: their rows, their events and what they logged.
+"""Deletes the records of old runs from Dagster's storage: their rows, their events and their logs.
 
-Add a kind of Dagster's own records that grows without end; ticks of sensors and schedules are purged by `dagster.yaml`. What is
-deleted here is gone from the UI as well: materializations that a run reported vanish with it.
+Add a kind of Dagster's own records that grows without end; `dagster.yaml` purges ticks of sensors and schedules. Deleted records
+vanish from the UI as well, with the materializations that the run reported.
 """
 
 from __future__ import annotations

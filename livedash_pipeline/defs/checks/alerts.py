@@ -1,7 +1,7 @@
-"""Sensors that tell people: one line, and where a webhook is set one POST, for a run that failed or a check that turned red.
+"""Sensors that alert people of a failed run or a red check: by one log line and, where a webhook is set, by one POST.
 
-What an alert says is `overview.rules.alerts`. A webhook that does not answer is a line in the log and never fails a sensor. Add
-a sensor when something else has to reach a person.
+`overview.rules.alerts` words the alerts. A webhook that does not answer becomes a line in the log and never fails a sensor. Add a
+sensor when something else has to reach a person.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _LOGGED = ("companies", "where", "count", "sampleIds", "remedy")
 
 
 def build_alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """Both sensors, for the webhook of the settings."""
+    """Makes both sensors, for the webhook of the settings."""
     alerts = _Alerts(settings)
     return [_run_failure_sensor(alerts), _red_check_sensor(alerts)]
 
 
 class _Alerts:
-    """Where alerts go: the log always, the webhook if there is one."""
+    """The targets of alerts: always the log, and the webhook if there is one."""
 
     def __init__(self, settings: Settings) -> None:
         self._shown, self._webhook = _webhook(settings)
@@ -58,7 +58,7 @@ class _Alerts:
 
 
 def _webhook(settings: Settings) -> tuple[str, AlertWebhook | None]:
-    """How the webhook of the settings is shown, and the webhook; most have none, and need no client for it."""
+    """The webhook of the settings, and the text that shows it; most have none and need no HTTP client."""
     if not settings.livedash_alert_url:
         return "", None
     from livedash_pipeline.sources.alert_webhook import AlertWebhook, shown_webhook
@@ -94,7 +94,7 @@ def _alert_of_run(context: dg.RunFailureSensorContext) -> Alert:
         where=", ".join(event.step_key for event in failures if event.step_key),
         companies=(company,) if company else (),
         run_id=run.run_id,
-        # Without a failed step the words are Dagster's own, such as that the process is gone.
+        # Without a failed step the message is Dagster's own, such as that the process is gone.
         message=words or context.failure_event.message or "The run ended without a word.",
         remedy=remedy_for_run(run.job_name, error),
         at=datetime.now(UTC),
@@ -102,7 +102,7 @@ def _alert_of_run(context: dg.RunFailureSensorContext) -> Alert:
 
 
 def _messages(event: dg.DagsterEvent) -> list[str]:
-    """What the errors of a failed step said, outermost first."""
+    """The messages of the errors of a failed step, outermost first."""
     found, error = [], getattr(event.event_specific_data, "error", None)
     while error is not None:
         found.append(error.message)
@@ -146,7 +146,7 @@ _COLOURS = {Level.GREEN: "green", Level.WARN: "yellow", Level.ERROR: "red"}
 
 
 def read_levels(cursor: str | None) -> dict[str, Level]:
-    """How checks stood, by name; a lost or malformed cursor tells of every red check once more."""
+    """Reads the previous levels of checks by name; after a lost or malformed cursor every red check is alerted once more."""
     try:
         kept = json.loads(cursor or "{}")
     except ValueError:
@@ -168,7 +168,7 @@ class _Evaluation:
 
 
 def _newest_evaluations(instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]) -> list[_Evaluation]:
-    """The newest evaluation of each check; one that is running, or whose run died, counts as the one before."""
+    """The newest evaluation of each check; for one that is running, or whose run died, the evaluation before it."""
     summaries = instance.event_log_storage.get_asset_check_summary_records(list(keys))
     records = [summary.last_completed_check_execution_record for summary in summaries.values()]
     return [

@@ -1,6 +1,6 @@
-"""The health checks as Dagster's, and the job that runs them every half hour.
+"""Turns the health checks into Dagster's asset checks, and makes the job that runs them every half hour.
 
-The checks are `overview.steps.checks`'s; nothing is added here for one.
+`overview.steps.checks` lists the checks; a new one adds nothing here.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from livedash_pipeline.overview.steps.check import HealthCheck
 from livedash_pipeline.overview.steps.checks import CHECKS
 from livedash_pipeline.settings import Settings
 
-# Left out of the jobs that make these assets: they look at all companies at once, which is not a company's run's business.
+# Not part of the jobs that make these assets: they look at all companies at once, and such a run is about one.
 clock_check_keys = [
     dg.AssetCheckKey(dg.AssetKey(check.asset), check.name) for check in CHECKS if not check.after_its_asset
 ]
@@ -35,17 +35,17 @@ health_checks_schedule = dg.ScheduleDefinition(
 
 
 def build_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """All checks, with the limits of the settings."""
+    """Makes all checks, with the limits of the settings."""
     return [_asset_check(check, settings) for check in CHECKS]
 
 
 def with_freshness(
     assets: Iterable[dg.AssetsDefinition | dg.AssetSpec], settings: Settings
 ) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """The assets, with a freshness policy on those that every import makes anew, whether or not it brings anything.
+    """Adds a freshness policy to the assets that every import materializes, even an import without news.
 
-    A policy looks at an asset and not at its partitions: it turns red when no company is imported any more. Assets further on
-    move only when there is something to send, so a policy on them would call a quiet day a fault.
+    A policy looks at an asset and not at its partitions: it turns red when no company is imported any more. Later assets change
+    only when there is something to send, so that a policy on them would report a quiet day as a fault.
     """
     windows = import_freshness(settings.livedash_import_interval)
     policy = dg.FreshnessPolicy.time_window(fail_window=windows.fail, warn_window=windows.warn)
