@@ -1,1 +1,1 @@
-"""What runs on one machine with nothing installed: embedded Postgres, Batch API server, sample data, demo, dev."""
+"""Tools for one machine with nothing installed: Batch API server, sample data, demo, dev."""

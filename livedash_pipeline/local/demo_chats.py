@@ -56,7 +56,7 @@ def count_open(connection: Connection) -> int:
 
 
 def chats_document(connection: Connection) -> Document:
-    """What became of all of them."""
+    """Returns the results of all chat batches of the demo as a document."""
     table = chat_batches.c
     names = ("total_items", "processed_items", "failed_items", "skipped_items")
     sums = [func.coalesce(func.sum(table[name]), 0) for name in names]

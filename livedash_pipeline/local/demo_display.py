@@ -1,4 +1,4 @@
-"""What the demo shows: a bar per stage while it runs, tables when it is done, and the document of its last line.
+"""Draws the demo: a bar per stage while it runs, tables when it is done, and the document of its last line.
 
 In a terminal the bars move; elsewhere a plain line is written whenever something has changed.
 """

@@ -1,4 +1,4 @@
-"""How far the demo has come, and when it is done: every company imported anew, every session done, nothing under way.
+"""Follows the demo's progress until it is done: every company imported anew, every session done, nothing under way.
 
 Numbers only; how they are shown is in `local.demo_display`.
 """
@@ -63,7 +63,7 @@ class Progress:
         return counts[StageStatus.COMPLETED] + counts[StageStatus.FAILED] + counts[StageStatus.SKIPPED]
 
     def waiting_for(self) -> str:
-        """What keeps the demo from being done, in words."""
+        """Says what keeps the demo from being done."""
         return (
             f"{self.to_import} companies to import, {self.requests[RequestStatus.PENDING_BATCHING]} requests to submit, "
             f"{self.open_batches} batches at the service, {self.finished_batches} to take in, "

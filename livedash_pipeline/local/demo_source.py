@@ -1,4 +1,4 @@
-"""What the demo's companies publish, served where it was before, and how they are enrolled.
+"""Serves the files of the demo's companies at the same address as before, and adds the companies.
 
 `demo` and `dev` serve it alike, so that what the demo imported can be imported again.
 """
@@ -55,7 +55,7 @@ def demo_credentials() -> dict[str, str]:
 
 
 def demo_changes(sample: SampleCompany, source: RunningSource) -> CompanyChanges:
-    """The row of a company of the demo, with the source's present address."""
+    """Returns the values of a demo company's row, with the source's present address."""
     return CompanyChanges(
         name=sample.name,
         csv_url=source.csv_url(sample.slug),

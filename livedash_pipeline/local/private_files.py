@@ -1,6 +1,6 @@
 """Files and directories that only their owner may read, whatever the umask says: the stand-in keeps chats and answers in them.
 
-Add a way of making one. What lies in them is the business of the modules that use them.
+Add a way of making one. The modules that use them decide what the files hold.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class AppServer(uvicorn.Server):
         self.ready = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to answer, then say so."""
+        """Starts to answer, then sets `ready`."""
         await super().startup(sockets)
         self.ready.set()
 
@@ -66,7 +66,7 @@ class _Protocol(AnyHTTPProtocol):
 
 @contextmanager
 def serving(server: AppServer, listener: socket.socket, *, name: str) -> Iterator[None]:
-    """Run a server in a thread called `name`; on leaving, the thread is gone.
+    """Runs a server in a thread called `name`; on leaving, the thread is gone.
 
     Raises:
         RuntimeError: it does not start.

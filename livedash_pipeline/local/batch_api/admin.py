@@ -27,7 +27,7 @@ _PAGE = 100
 
 
 def admin_routes(service: BatchService, response_class: type[Response]) -> APIRouter:
-    """Return the routes for a service.
+    """Returns the routes for a service.
 
     Args:
         service: what they steer and show.
@@ -84,7 +84,7 @@ async def _script(request: Request) -> FaultScript:
 
 
 def _only_loopback(request: Request) -> None:
-    """Refuse whoever is not on this machine, and web pages, also those that reach it by a name of their own."""
+    """Refuses clients on other machines, and web pages, even those that reach it by a name of their own."""
     client = request.client.host if request.client else ""
     is_page = "origin" in request.headers or "sec-fetch-site" in request.headers
     if is_page or not (is_loopback(client) and is_loopback(request.url.hostname or "")):

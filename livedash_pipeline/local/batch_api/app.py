@@ -36,7 +36,7 @@ Gate = Callable[[str, Request, Proceed], Awaitable[Response]]
 
 
 async def pass_through(_operation: str, _request: Request, proceed: Proceed) -> Response:
-    """Let an operation happen as it is."""
+    """Lets an operation happen as it is."""
     return await proceed()
 
 
@@ -44,12 +44,12 @@ class Json(JSONResponse):
     """JSON in which a lone surrogate, which a client may have sent, does not break the reply."""
 
     def render(self, content: Any) -> bytes:
-        """Return the body."""
+        """Returns the body."""
         return write_line(content).rstrip(b"\n")
 
 
 def create_app(service: BatchService, *, gate: Gate = pass_through) -> FastAPI:
-    """Return the application for a service.
+    """Returns the application for a service.
 
     Args:
         service: what the routes call.
@@ -79,7 +79,7 @@ def create_app(service: BatchService, *, gate: Gate = pass_through) -> FastAPI:
 
 
 async def json_body(request: Request) -> Any:
-    """Return a request's JSON document, or refuse it."""
+    """Returns a request's JSON document, or refuses it."""
     try:
         return json.loads(await request.body())
     except (ValueError, RecursionError):
@@ -158,7 +158,7 @@ def _add_model_routes(router: APIRouter, service: BatchService) -> None:
 
 
 def _route_class(service: BatchService, gate: Gate) -> type[APIRoute]:
-    """Return a route that sends its operation through the gate and the faults, and there first looks at the key."""
+    """Returns a route that sends its operation through the gate and the faults, and there first looks at the key."""
     faults = FaultGate(service)
 
     class GatedRoute(APIRoute):
@@ -178,7 +178,7 @@ def _route_class(service: BatchService, gate: Gate) -> type[APIRoute]:
 
 
 def _expires_after(form: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the bracketed form fields as the object that they stand for."""
+    """Returns the bracketed form fields as the object that they stand for."""
     fields = {key: form.get(f"expires_after[{key}]") for key in ("anchor", "seconds")}
     return None if all(value is None for value in fields.values()) else fields
 
@@ -199,14 +199,14 @@ async def _no_such_route(request: Request, error: Exception) -> Response:
 
 
 async def _cannot_write(_request: Request, error: Exception) -> Response:
-    """Answer for a full disk or too many open files: nothing was stored, and a client may come again."""
+    """Answers for a full disk or too many open files: nothing was stored, and a client may come again."""
     log.warning("request failed", kind=type(error).__name__, errno=getattr(error, "errno", None))
     refusal = Refusal(503, "The stand-in cannot write to its disk now.", kind="server_error", retry_after=5)
     return await _refused(_request, refusal)
 
 
 async def _broken(_request: Request, _error: Exception) -> Response:
-    """Answer for a fault of the stand-in; the server logs the traceback. This reply is made outside the middleware."""
+    """Answers for a fault of the stand-in; the server logs the traceback. This reply is made outside the middleware."""
     document = Refusal(500, "The stand-in had an error; its log has the details.", kind="server_error").document()
     return Json(document, status_code=500, headers={STAND_IN_HEADER: "true"})
 

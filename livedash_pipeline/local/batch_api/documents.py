@@ -9,7 +9,7 @@ _MODEL_CREATED = 1_735_689_600
 
 
 def page(found: list[dict[str, Any]], count: int) -> dict[str, Any]:
-    """Return a list object from up to `count` + 1 documents; the one too many says that there are more."""
+    """Returns a list object from up to `count` + 1 documents; the one too many says that there are more."""
     data = found[:count]
     return {
         "object": "list",
@@ -21,5 +21,5 @@ def page(found: list[dict[str, Any]], count: int) -> dict[str, Any]:
 
 
 def model_document(name: str) -> dict[str, Any]:
-    """Return the Model object of a name."""
+    """Returns the Model object of a name."""
     return {"id": name, "object": "model", "created": _MODEL_CREATED, "owned_by": "livedash-stand-in"}

@@ -51,7 +51,7 @@ class FileShelf:
         self._new_id = new_id
 
     def upload(self, stream: BinaryIO, *, filename: str, purpose: str, expires_after: object) -> dict[str, Any]:
-        """Store a file from a stream and return its File object."""
+        """Stores a file from a stream and returns its File object."""
         if purpose not in _PURPOSES:
             raise invalid_value("purpose", purpose, ", ".join(map(repr, _PURPOSES)))
         if purpose == "batch" and not filename.endswith(".jsonl"):
@@ -82,7 +82,7 @@ class FileShelf:
         return show_file(record)
 
     def page(self, *, purpose: str | None, after: str | None, limit: object, order: str | None) -> dict[str, Any]:
-        """Return a page of files, newest first unless `order` is asc."""
+        """Returns a page of files, newest first unless `order` is asc."""
         count = 10_000 if limit is None else check_integer("limit", limit, 1, 10_000)
         if order not in (None, "asc", "desc"):
             raise invalid_value("order", order, "'asc' and 'desc'")
@@ -93,14 +93,14 @@ class FileShelf:
         return page([show_file(file) for file in found], count)
 
     def one(self, file_id: str) -> FileRecord:
-        """Return a file that can be seen, or refuse (404)."""
+        """Returns a file that can be seen, or refuses (404)."""
         record = self._store.file(file_id)
         if record is None or not record.is_shown(self._clock()):
             raise Refusal(404, f"No such File object: {file_id}", param="id")
         return record
 
     def delete(self, file_id: str) -> dict[str, Any]:
-        """Delete a file and return the answer to that."""
+        """Deletes a file and returns the answer to that."""
         record = self.one(file_id)
         if record.survives:
             record.shown_at = record.listed_at = NEVER
@@ -110,7 +110,7 @@ class FileShelf:
         return deleted(file_id)
 
     def _check_upload(self, path: Path) -> None:
-        """Refuse a bad requests file; its content is removed."""
+        """Refuses a bad requests file; its content is removed."""
         with path.open("rb") as stream:
             faults = check_requests(stream, CHAT_COMPLETIONS, self._catalogue).faults
         if faults:
@@ -119,5 +119,5 @@ class FileShelf:
 
 
 def deleted(file_id: str) -> dict[str, Any]:
-    """Return the answer to the deletion of a file."""
+    """Returns the answer to the deletion of a file."""
     return {"id": file_id, "object": "file", "deleted": True}

@@ -1,4 +1,4 @@
-"""What was asked of the stand-in, what it did, and what it would have billed: the truth that a test measures others against.
+"""Records the calls of the stand-in, what it did, and what it would have billed: the truth for tests to compare with.
 
 The bill has an entry for each line of a batch that was answered, and one for each direct chat completion, whether or not anybody
 got to see the answer.
@@ -93,22 +93,22 @@ class Journal:
         store.add_tables(_SCHEMA)
 
     def add(self, entry: Entry, at: float) -> None:
-        """Write an entry."""
+        """Writes an entry."""
         values = {name: _storable(value) for name, value in asdict(entry).items()}
         self._store.execute(_ADD, {**values, "at": at})
 
     def bill(self, batch_id: str, lines: Sequence[BilledLine]) -> None:
-        """Write what lines were billed; a line is billed once."""
+        """Writes what lines were billed; a line is billed once."""
         self._store.execute_many(_CHARGE, ((batch_id, _storable(line.custom_id), *line[1:]) for line in lines))
 
     def bill_call(self, completion_id: str, body: Mapping[str, Any], usage: dict[str, Any], at: float) -> None:
-        """Write what a direct chat completion was billed."""
+        """Writes what a direct chat completion was billed."""
         tokens = billed_line("", usage)._asdict()
         values = {**tokens, "at": at, "completion_id": completion_id, "body_sha256": body_digest(body)}
         self._store.execute(_CHARGE_CALL, {name: _storable(value) for name, value in values.items()})
 
     def document(self, *, after: int = 0, batch_id: str | None = None) -> dict[str, Any]:
-        """Return `entries` behind number `after` and the `bill`, both of one batch if one is named.
+        """Returns `entries` behind number `after` and the `bill`, both of one batch if one is named.
 
         A direct chat completion, which belongs to no batch, stands behind the lines of batches, with null as `batch_id` and
         `custom_id`, and with `at`, `completion_id` and the body's `body_sha256` (`body_digest`).
@@ -119,13 +119,13 @@ class Journal:
 
 
 def body_digest(body: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a request's body, in hexadecimal, whatever the order of its keys and the white space it had."""
+    """Returns the SHA-256 of a request's body, in hexadecimal, whatever the order of its keys and the white space it had."""
     text = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def billed_line(custom_id: str, usage: dict[str, Any]) -> BilledLine:
-    """Return the billed line for the `usage` of a chat completion, which with other servers may lack anything."""
+    """Returns the billed line for the `usage` of a chat completion, which with other servers may lack anything."""
     prompt, completion = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     return BilledLine(
         custom_id,
@@ -146,5 +146,5 @@ def _entry(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _storable(value: object) -> object:
-    """Return a value that SQLite takes: ids and messages may quote a lone surrogate that a client sent."""
+    """Returns a value that SQLite takes: ids and messages may quote a lone surrogate that a client sent."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

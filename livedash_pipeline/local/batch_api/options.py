@@ -12,7 +12,7 @@ from livedash_pipeline.local.batch_api.faults.script import FaultScript, FaultSc
 
 
 def read_faults(path: Path | None) -> FaultScript | None:
-    """Return the script in a file, None for no file.
+    """Returns the script in a file, None for no file.
 
     Raises:
         FaultScriptError: the file cannot be read, or its content cannot be used.
@@ -28,7 +28,7 @@ def read_faults(path: Path | None) -> FaultScript | None:
 
 
 def caller_keys(upstream: str | None, api_key: str | None) -> list[str] | None:
-    """Return the keys that callers may present, None for any: with an upstream only `OPENAI_API_KEY`, whose owner pays for it.
+    """Returns the keys that callers may present, None for any: with an upstream only `OPENAI_API_KEY`, whose owner pays for it.
 
     Raises:
         UsageError: there is an upstream and no key.
@@ -46,7 +46,7 @@ def caller_keys(upstream: str | None, api_key: str | None) -> list[str] | None:
 def open_upstream(
     url: str | None, *, key_env: str | None, environ: Mapping[str, str], concurrency: int = DEFAULT_CONCURRENCY
 ) -> Upstream | None:
-    """Return connections to the server at an address, None for no address.
+    """Returns connections to the server at an address, None for no address.
 
     Args:
         url: its address.

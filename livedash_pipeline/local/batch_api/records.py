@@ -36,7 +36,7 @@ class FileRecord:
         return self.shown_at <= now
 
     def document(self) -> dict[str, Any]:
-        """Return the File object."""
+        """Returns the File object."""
         return {
             "id": self.id,
             "object": "file",
@@ -104,7 +104,7 @@ class BatchRecord:
         return self.shown_at <= now and (self.vanishes_at is None or now < self.vanishes_at)
 
     def document(self) -> dict[str, Any]:
-        """Return the Batch object, with nulls where the service sends them."""
+        """Returns the Batch object, with nulls where the service sends them."""
         return {
             "id": self.id,
             "object": "batch",

@@ -29,17 +29,17 @@ class Refusal(Exception):  # noqa: N818 -- it is an answer of the service, raise
         self.retry_after = retry_after
 
     def document(self) -> dict[str, Any]:
-        """Return the body of the reply: `{"error": {message, type, param, code}}`."""
+        """Returns the body of the reply: `{"error": {message, type, param, code}}`."""
         return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
 
 
 def missing_parameter(name: str) -> Refusal:
-    """Return the 400 for a parameter that has to be there."""
+    """Returns the 400 for a parameter that has to be there."""
     return Refusal(400, f"Missing required parameter: '{name}'.", code="missing_required_parameter", param=name)
 
 
 def wrong_type(name: str, expected: str, value: object) -> Refusal:
-    """Return the 400 for a value of the wrong JSON type; `expected` is a phrase such as "a string"."""
+    """Returns the 400 for a value of the wrong JSON type; `expected` is a phrase such as "a string"."""
     return Refusal(
         400,
         f"Invalid type for '{name}': expected {expected}, but got {json_type(value)} instead.",
@@ -49,7 +49,7 @@ def wrong_type(name: str, expected: str, value: object) -> Refusal:
 
 
 def invalid_value(name: str, value: object, supported: str) -> Refusal:
-    """Return the 400 for a value outside the list of supported ones."""
+    """Returns the 400 for a value outside the list of supported ones."""
     return Refusal(
         400,
         f"Invalid value: '{value}'. Supported values are: {supported}.",
@@ -59,7 +59,7 @@ def invalid_value(name: str, value: object, supported: str) -> Refusal:
 
 
 def model_not_found(name: str) -> Refusal:
-    """Return the 404 for a model that the service does not know."""
+    """Returns the 404 for a model that the service does not know."""
     return Refusal(
         404,
         f"The model '{name}' does not exist or you do not have access to it.",
@@ -69,7 +69,7 @@ def model_not_found(name: str) -> Refusal:
 
 
 def json_type(value: object) -> str:
-    """Name a JSON value's type with its article, as the service's messages do."""
+    """Names a JSON value's type with its article, as the service's messages do."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -52,7 +52,7 @@ def serve(
     upstream: Upstream | None = None,
     announce: Callable[[str], None] = click.echo,
 ) -> None:
-    """Run the stand-in until it is interrupted (then `KeyboardInterrupt` is raised once all is closed).
+    """Runs the stand-in until it is interrupted (then `KeyboardInterrupt` is raised once all is closed).
 
     Args:
         host: address to listen on.
@@ -108,7 +108,7 @@ def running_server(
     faults: FaultScript | None = None,
     upstream: Upstream | None = None,
 ) -> Iterator[RunningServer]:
-    """Run the stand-in on 127.0.0.1 in a thread of this process; on leaving, threads and sockets are gone.
+    """Runs the stand-in on 127.0.0.1 in a thread of this process; on leaving, threads and sockets are gone.
 
     The arguments are those of `BatchService` and `create_app`; port 0 takes a free one.
     """
@@ -135,7 +135,7 @@ def running_server(
 
 @contextmanager
 def _working(service: BatchService) -> Iterator[None]:
-    """Keep batches moving in a thread of its own."""
+    """Keeps batches moving in a thread of its own."""
     stop = threading.Event()
     lines = service.lines_per_turn
 

@@ -43,7 +43,7 @@ from livedash_pipeline.services.openai.tokens import load_encoding
 
 
 def random_id(prefix: str) -> str:
-    """Return a new id: the prefix and 32 random hexadecimal digits."""
+    """Returns a new id: the prefix and 32 random hexadecimal digits."""
     return prefix + secrets.token_hex(16)
 
 
@@ -129,13 +129,13 @@ class BatchService:
         return self._answering.at_once if self._answering.takes_time else None
 
     def close(self) -> None:
-        """Release the state directory; the state stays."""
+        """Releases the state directory; the state stays."""
         if self._upstream:
             self._upstream.close()
         self._store.close()
 
     def advance(self, *, lines: int | None = None) -> None:
-        """Bring batches and files to the clock's present, processing at most `lines` lines (None: all that are due)."""
+        """Brings batches and files to the clock's present, processing at most `lines` lines (None: all that are due)."""
         now = self._clock()
         for file_id in self._store.expired_files(now):
             self._store.remove_file(file_id)
@@ -146,7 +146,7 @@ class BatchService:
         self._runs.advance(now, lines=lines)
 
     def check_key(self, authorization: str | None) -> None:
-        """Raise `Refusal` (401) unless an Authorization header carries a key that is accepted."""
+        """Raises `Refusal` (401) unless an Authorization header carries a key that is accepted."""
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             raise Refusal(401, "You didn't provide an API key in an Authorization header (Bearer YOUR_KEY).")
@@ -160,7 +160,7 @@ class BatchService:
     def upload_file(
         self, stream: BinaryIO, *, filename: str, purpose: str, expires_after: object = None
     ) -> dict[str, Any]:
-        """Store a file from a stream and return its File object."""
+        """Stores a file from a stream and returns its File object."""
         return self._files.upload(stream, filename=filename, purpose=purpose, expires_after=expires_after)
 
     def list_files(
@@ -171,12 +171,12 @@ class BatchService:
         limit: object = None,
         order: str | None = None,
     ) -> dict[str, Any]:
-        """Return a page of files, newest first unless `order` is asc."""
+        """Returns a page of files, newest first unless `order` is asc."""
         self._look()
         return self._files.page(purpose=purpose, after=after, limit=limit, order=order)
 
     def get_file(self, file_id: str) -> dict[str, Any]:
-        """Return a File object."""
+        """Returns a File object."""
         self._look()
         file = self._files.one(file_id)
         batch = self._batch_of(file)
@@ -185,7 +185,7 @@ class BatchService:
         return show_result_file(file, batch, self._store.content_path(file.id).read_bytes, self._clock())
 
     def file_content(self, file_id: str) -> Path:
-        """Return the path under which a file's content can be read."""
+        """Returns the path under which a file's content can be read."""
         self._look()
         file = self._files.one(file_id)
         batch, path = self._batch_of(file), self._store.content_path(file.id)
@@ -198,14 +198,14 @@ class BatchService:
         return served
 
     def delete_file(self, file_id: str) -> dict[str, Any]:
-        """Delete a file. A batch that is past validation does not miss it."""
+        """Deletes a file. A batch that is past validation does not miss it."""
         self._look()
         return self._delete(file_id, self._clock())
 
     # Batches
 
     def create_batch(self, body: object) -> dict[str, Any]:
-        """Create a batch; whether its input file exists and is any good is found out by its validation."""
+        """Creates a batch; whether its input file exists and is any good is found out by its validation."""
         self._look()
         return self._create(body, self._clock())
 
@@ -219,7 +219,7 @@ class BatchService:
         return show_batch(self._creation.repeat(body, at), at, "create")
 
     def list_batches(self, *, after: str | None = None, limit: object = None) -> dict[str, Any]:
-        """Return a page of batches, newest first."""
+        """Returns a page of batches, newest first."""
         self._look()
         count = 20 if limit is None else check_integer("limit", limit, 1, 100)
         behind = None if after is None else self._named(after).id
@@ -232,12 +232,12 @@ class BatchService:
         return page([self._show(batch, "list") for batch in found], count)
 
     def get_batch(self, batch_id: str) -> dict[str, Any]:
-        """Return a Batch object."""
+        """Returns a Batch object."""
         self._look()
         return self._show(self._batch(batch_id), "retrieve")
 
     def cancel_batch(self, batch_id: str) -> dict[str, Any]:
-        """Begin to cancel a batch; harmless for one that is cancelled already, refused (409) for one that ended otherwise."""
+        """Begins to cancel a batch; harmless for one that is cancelled already, refused (409) for one that ended otherwise."""
         self._look()
         return self._cancel(batch_id, self._clock())
 
@@ -252,7 +252,7 @@ class BatchService:
             return self._show(batch, "cancel")
 
     def pretend(self, operation: str, argument: str) -> dict[str, Any]:
-        """Return the answer to a `delete_file` or `cancel_batch` that does not happen."""
+        """Returns the answer to a `delete_file` or `cancel_batch` that does not happen."""
         self._look()
         if operation == "delete_file":
             return deleted(self._files.one(argument).id)
@@ -260,7 +260,7 @@ class BatchService:
         return {**show_batch(self._batch(argument), self._clock(), "cancel"), **cancelling}
 
     def _show(self, batch: BatchRecord, by: ShownBy) -> dict[str, Any]:
-        """Return a batch as an operation shows it; some faults change the batch by that."""
+        """Returns a batch as an operation shows it; some faults change the batch by that."""
         changes = look_at(batch, by)
         if changes:
             self._store.change_batch(batch.id, changes)
@@ -271,17 +271,17 @@ class BatchService:
     # Models and chat
 
     def list_models(self) -> dict[str, Any]:
-        """Return all models, aliases and snapshots."""
+        """Returns all models, aliases and snapshots."""
         return {"object": "list", "data": [model_document(name) for name in self._catalogue.names()]}
 
     def get_model(self, name: str) -> dict[str, Any]:
-        """Return one model, or refuse with 404 `model_not_found`."""
+        """Returns one model, or refuses with 404 `model_not_found`."""
         if self._catalogue.get(name) is None:
             raise model_not_found(name)
         return model_document(name)
 
     def chat_completion(self, body: object) -> dict[str, Any]:
-        """Answer a chat completion request at once, and bill it: whether the answer arrives makes no difference."""
+        """Answers a chat completion request at once, and bills it whether or not the answer arrives."""
         if not isinstance(body, dict):
             raise wrong_type("body", "an object", body)
         at = self._clock()
@@ -293,13 +293,13 @@ class BatchService:
     # Faults and journal
 
     def install_faults(self, script: FaultScript, *, replace: bool = False) -> None:
-        """Add a script's faults, or put them in the place of all; those that name a batch strike it if it exists."""
+        """Adds a script's faults, or replaces all by them; those that name a batch strike it if it exists."""
         for new in self.fault_desk.install(script, replace=replace):
             if self._runs.strike(new, self._clock()):
                 self.fault_desk.count_strike(new)
 
     def delay(self, operation: str, argument: object, seconds: float | None) -> None:
-        """Let a call take effect later: `create_batch` with its body, `cancel_batch` and `delete_file` with an id.
+        """Lets a call take effect later: `create_batch` with its body, `cancel_batch` and `delete_file` with an id.
 
         Args:
             operation: its name.
@@ -309,22 +309,22 @@ class BatchService:
         self._delayed.add(operation, argument, None if seconds is None else self._clock() + seconds)
 
     def release_delayed(self) -> int:
-        """Let all calls that were delayed without bound take effect at the next look, and return how many they are."""
+        """Lets all calls that were delayed without bound take effect at the next look, and returns how many they are."""
         return self._delayed.release(self._clock())
 
     def faults(self) -> dict[str, Any]:
-        """Return the installed faults, how often each has struck, and how many delayed calls wait."""
+        """Returns the installed faults, how often each has struck, and how many delayed calls wait."""
         return {**self.fault_desk.document(), "delayed": self._delayed.waiting()}
 
     def note(self, entry: Entry) -> None:
-        """Write an entry into the journal, with the batch's own id where it was called by another."""
+        """Writes an entry into the journal, with the batch's own id where it was called by another."""
         named = entry.batch_id
         if named and not self._store.batch(named) and (called := self._store.batch_called(named)):
             entry = replace(entry, batch_id=called.id)
         self._journal.add(entry, self._clock())
 
     def journal(self, *, after: int = 0, batch_id: str | None = None) -> dict[str, Any]:
-        """Return the journal's `entries` behind number `after` and the `bill`, both of one batch if one is named."""
+        """Returns the journal's `entries` behind number `after` and the `bill`, both of one batch if one is named."""
         return self._journal.document(after=after, batch_id=batch_id)
 
     def _delete(self, file_id: str, _at: float) -> dict[str, Any]:
@@ -340,12 +340,12 @@ class BatchService:
         return record
 
     def _batch_of(self, file: FileRecord) -> BatchRecord | None:
-        """Return the batch whose results a file holds, if any fault struck it."""
+        """Returns the batch whose results a file holds, if any fault struck it."""
         batch = self._store.batch(file.filename.rpartition("_")[0]) if file.purpose == "batch_output" else None
         return batch if batch is not None and batch.faults else None
 
     def _named(self, name: str) -> BatchRecord:
-        """Return the batch with an id or an alias, whether or not it can be retrieved by it."""
+        """Returns the batch with an id or an alias, whether or not it can be retrieved by it."""
         record = self._store.batch(name) or self._store.batch_called(name)
         if record is None or not record.is_shown(self._clock()):
             raise _no_batch(name)
@@ -357,7 +357,7 @@ def _no_batch(name: str) -> Refusal:
 
 
 def _catalogue(models: Collection[str], upstream: Upstream | None) -> Catalogue:
-    """Return the models of the stand-in, or those of its upstream; every name if that does not tell its models."""
+    """Returns the models of the stand-in, or those of its upstream; every name if that does not tell its models."""
     if upstream is None:
         return Catalogue(models)
     return Catalogue(upstream.models or (), known=(), any_name=upstream.models is None)

@@ -77,13 +77,13 @@ class Store:
         self._sweep()
 
     def close(self) -> None:
-        """Release the state directory."""
+        """Releases the state directory."""
         with self._lock:
             self._connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make several calls one transaction; other threads wait."""
+        """Makes several calls one transaction; other threads wait."""
         with self._lock:
             self._depth += 1
             try:
@@ -101,15 +101,15 @@ class Store:
                 self._depth -= 1
 
     def content_path(self, file_id: str) -> Path:
-        """Return where a file's content lies (or is to be written); the id must be one of ours."""
+        """Returns where a file's content lies (or is to be written); the id must be one of ours."""
         return self._files / file_id
 
     def work_path(self, batch_id: str, kind: str) -> Path:
-        """Return where a running batch keeps its `input` or its `order`."""
+        """Returns where a running batch keeps its `input` or its `order`."""
         return self._work / f"{batch_id}.{kind}"
 
     def keep_input(self, batch: BatchRecord) -> Path:
-        """Give a batch its own name for its input file, which then survives the file's deletion."""
+        """Gives a batch its own name for its input file, which then survives the file's deletion."""
         kept = self.work_path(batch.id, "input")
         kept.unlink(missing_ok=True)
         source = self.content_path(batch.input_file_id)
@@ -123,12 +123,12 @@ class Store:
         return kept
 
     def drop_work(self, batch_id: str) -> None:
-        """Remove what a batch needed only while it ran."""
+        """Removes what a batch needed only while it ran."""
         for kind in ("input", "order"):
             self.work_path(batch_id, kind).unlink(missing_ok=True)
 
     def add_file(self, record: FileRecord) -> None:
-        """Remember a file whose content is in place."""
+        """Remembers a file whose content is in place."""
         with self.transaction():
             self._connection.execute(
                 "INSERT INTO files (id, purpose, expires_at, record) VALUES (?, ?, ?, ?)",
@@ -136,7 +136,7 @@ class Store:
             )
 
     def save_file(self, record: FileRecord) -> None:
-        """Write a file's record anew."""
+        """Writes a file's record anew."""
         with self.transaction():
             self._connection.execute(
                 "UPDATE files SET expires_at = ?, record = ? WHERE id = ?",
@@ -144,7 +144,7 @@ class Store:
             )
 
     def file(self, file_id: str) -> FileRecord | None:
-        """Return a file's record, or None."""
+        """Returns a file's record, or None."""
         with self._lock:
             row = self._select("SELECT record FROM files WHERE id = ?", file_id)
         return FileRecord(**json.loads(row[0])) if row else None
@@ -152,7 +152,7 @@ class Store:
     def files(
         self, *, purpose: str | None, after: str | None, limit: int, ascending: bool, now: float
     ) -> list[FileRecord]:
-        """Return up to `limit` files listed at `now`, in order of creation, those behind the file `after`."""
+        """Returns up to `limit` files listed at `now`, in order of creation, those behind the file `after`."""
         ascending_page = """
             SELECT record FROM files
             WHERE (:purpose IS NULL OR purpose = :purpose) AND COALESCE(json_extract(record, '$.listed_at'), 0) <= :now
@@ -167,19 +167,19 @@ class Store:
         return [FileRecord(**json.loads(row[0])) for row in rows]
 
     def expired_files(self, now: float) -> list[str]:
-        """Return the ids of files whose time is over."""
+        """Returns the ids of files whose time is over."""
         with self._lock:
             rows = self._connection.execute("SELECT id FROM files WHERE expires_at <= ?", (now,)).fetchall()
         return [row[0] for row in rows]
 
     def remove_file(self, file_id: str) -> None:
-        """Forget a file and remove its content."""
+        """Forgets a file and removes its content."""
         with self.transaction():
             self._connection.execute("DELETE FROM files WHERE id = ?", (file_id,))
         self.content_path(file_id).unlink(missing_ok=True)
 
     def add_batch(self, record: BatchRecord) -> None:
-        """Remember a new batch."""
+        """Remembers a new batch."""
         with self.transaction():
             self._connection.execute(
                 "INSERT INTO batches (id, ended, record) VALUES (?, 0, ?)",
@@ -187,7 +187,7 @@ class Store:
             )
 
     def save_batch(self, record: BatchRecord) -> None:
-        """Write a batch's record anew."""
+        """Writes a batch's record anew."""
         with self.transaction():
             self._connection.execute(
                 "UPDATE batches SET ended = ?, record = ? WHERE id = ?",
@@ -195,7 +195,7 @@ class Store:
             )
 
     def change_batch(self, batch_id: str, changes: Mapping[str, Any], *, while_in: str | None = None) -> bool:
-        """Write changes to a batch unless it has left the state `while_in`; return whether they were written."""
+        """Writes changes to a batch unless it has left the state `while_in`; returns whether they were written."""
         with self.transaction():
             current = self.batch(batch_id)
             if current is None or while_in not in (None, current.status):
@@ -206,19 +206,19 @@ class Store:
             return True
 
     def batch(self, batch_id: str) -> BatchRecord | None:
-        """Return a batch's record, or None."""
+        """Returns a batch's record, or None."""
         with self._lock:
             row = self._select("SELECT record FROM batches WHERE id = ?", batch_id)
         return BatchRecord(**json.loads(row[0])) if row else None
 
     def batch_called(self, alias: str) -> BatchRecord | None:
-        """Return the record of the batch with this other name, or None."""
+        """Returns the record of the batch with this other name, or None."""
         with self._lock:
             row = self._select("SELECT record FROM batches WHERE json_extract(record, '$.alias') = ?", alias)
         return BatchRecord(**json.loads(row[0])) if row else None
 
     def batches(self, *, after: str | None, limit: int, now: float) -> list[BatchRecord]:
-        """Return up to `limit` batches listed at `now`, newest first, those older than the batch `after`."""
+        """Returns up to `limit` batches listed at `now`, newest first, those older than the batch `after`."""
         page = """
             SELECT record FROM batches
             WHERE (:after IS NULL OR seq < (SELECT seq FROM batches WHERE id = :after))
@@ -230,25 +230,25 @@ class Store:
         return [BatchRecord(**json.loads(row[0])) for row in rows]
 
     def live_batches(self) -> list[str]:
-        """Return the ids of the batches that have not ended, oldest first."""
+        """Returns the ids of the batches that have not ended, oldest first."""
         with self._lock:
             rows = self._connection.execute("SELECT id FROM batches WHERE NOT ended ORDER BY seq").fetchall()
         return [row[0] for row in rows]
 
     def add_tables(self, schema: str) -> None:
-        """Create the tables of another module, if they are not there."""
+        """Creates the tables of another module, if they are not there."""
         with self._lock:
             self._connection.executescript(schema)
 
     def execute(self, statement: str, values: Mapping[str, Any]) -> list[sqlite3.Row]:
-        """Run a statement on another module's tables and return its rows."""
+        """Runs a statement on another module's tables and returns its rows."""
         with self._lock:
             cursor = self._connection.cursor()
             cursor.row_factory = sqlite3.Row
             return cursor.execute(statement, values).fetchall()
 
     def execute_many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run a statement on another module's tables for all rows, in one transaction."""
+        """Runs a statement on another module's tables for all rows, in one transaction."""
         with self.transaction():
             self._connection.executemany(statement, rows)
 
@@ -260,7 +260,7 @@ class Store:
         return row
 
     def _sweep(self) -> None:
-        """Remove contents that no record names: left by a process that was killed while it wrote."""
+        """Removes contents that no record names: left by a process that was killed while it wrote."""
         live = [self.batch(batch_id) for batch_id in self.live_batches()]
         known = {row[0] for row in self._connection.execute("SELECT id FROM files")}
         known |= {name for batch in live if batch for name in (batch.output_file, batch.error_file)}
@@ -274,6 +274,6 @@ class Store:
 
 
 def _gone_at(record: FileRecord) -> float | None:
-    """Return when a file is removed: when it expires, or when a fault lets it vanish before."""
+    """Returns when a file is removed: when it expires, or when a fault lets it vanish before."""
     times = [at for at in (record.expires_at, record.vanishes_at) if at is not None]
     return min(times, default=None)

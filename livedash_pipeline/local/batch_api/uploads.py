@@ -15,7 +15,7 @@ _CHUNK = 1024 * 1024
 
 
 def write_content(stream: BinaryIO, path: Path, *, must_parse: bool) -> int:
-    """Copy a stream to a file in pieces and return its size; refuse what the service refuses on upload."""
+    """Copies a stream to a file in pieces and returns its size; refuses what the service refuses on upload."""
     size = 0
     with open_private(path, "wb") as target:
         while piece := stream.read(_CHUNK):

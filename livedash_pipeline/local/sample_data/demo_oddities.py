@@ -36,7 +36,7 @@ class OddTranscript(NamedTuple):
 
 
 def _raw(session: SampleSession, **changed: str) -> str:
-    """Return a record without quoting; keys are `column_<number>`."""
+    """Returns a record without quoting; keys are `column_<number>`."""
     fields = [changed.get(f"column_{number}", field) for number, field in enumerate(session.fields)]
     return ",".join(fields) + "\n"
 
@@ -80,7 +80,7 @@ def _not_utf_8(session: SampleSession) -> str:
 
 
 def first_state_of(session: SampleSession) -> SampleSession:
-    """Return the session as the vendor published it after its first message, under the same id."""
+    """Returns the session as the vendor published it after its first message, under the same id."""
     fields = list(session.fields)
     fields[2], fields[6] = fields[1], "1"
     return replace(session, fields=tuple(fields))
@@ -131,7 +131,7 @@ def _giving_orders(session: SampleSession, other: SampleSession) -> SampleSessio
 
 
 def _rewritten(session: SampleSession, exchanges: list[tuple[str, str]], truth: Truth) -> SampleSession:
-    """Give a session other messages, one every half minute, and the columns that go with them."""
+    """Gives a session other messages, one every half minute, and the columns that go with them."""
     if not isinstance(session.chat, Chat):
         raise TypeError(f"Session {session.external_id} has no generated chat to rewrite.")
     roles = ("User", session.chat.bot_role)

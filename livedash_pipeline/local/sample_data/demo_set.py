@@ -85,7 +85,7 @@ class DemoExpectation:
 
 @dataclass(frozen=True, slots=True)
 class DemoSource:
-    """What one demo company publishes; a `SampleSource`."""
+    """The published files of one demo company; a `SampleSource`."""
 
     company: SampleCompany
     seed: int = DEMO_SEED
@@ -97,7 +97,7 @@ class DemoSource:
         return repr((self.company, self.seed, self.last_modified))
 
     def sessions(self, transcript_base_url: str) -> list[SampleSession]:
-        """Return all sessions behind the records, those to be rejected included, with odd transcripts in place."""
+        """Returns all sessions behind the records, those to be rejected included, with odd transcripts in place."""
         plain = generate_sessions(self.company, RECORDS_PER_COMPANY, self.seed, transcript_base_url=transcript_base_url)
         sessions = list(plain)
         for position, oddity in _FILES[self.company.slug].items():
@@ -107,21 +107,21 @@ class DemoSource:
         return sessions
 
     def records(self, transcript_base_url: str) -> Iterator[str]:
-        """Yield the text of each record with its line feed; a surrogate stands for a byte that is not UTF-8."""
+        """Yields the text of each record with its line feed; a surrogate stands for a byte that is not UTF-8."""
         unreadable = _RECORDS[self.company.slug]
         for position, session in enumerate(self.sessions(transcript_base_url)):
             yield unreadable[position].text(session) if position in unreadable else csv_text([session])
 
     def csv_chunks(self, transcript_base_url: str) -> Iterator[bytes]:
-        """Yield the CSV in pieces of whole records."""
+        """Yields the CSV in pieces of whole records."""
         return (record.encode("utf-8", "surrogateescape") for record in self.records(transcript_base_url))
 
     def transcripts(self) -> Iterator[tuple[str, str]]:
-        """Yield id and text of every transcript that exists."""
+        """Yields id and text of every transcript that exists."""
         return iter(_transcripts(self).items())
 
     def transcript(self, external_id: str) -> str | None:
-        """Return the transcript of a session, or None where there is none."""
+        """Returns the transcript of a session, or None where there is none."""
         return _transcripts(self).get(external_id)
 
 
@@ -133,7 +133,7 @@ def _transcripts(source: DemoSource) -> dict[str, str]:
 
 
 def demo_companies() -> tuple[SampleCompany, SampleCompany, SampleCompany]:
-    """Return the demo's companies: three time zones, five languages, one without password, one with a bot name."""
+    """Returns the demo's companies: three time zones, five languages, one without password, one with a bot name."""
     return (
         SampleCompany(
             _RETAIL, "Noorderlicht Retail", "Europe/Amsterdam", (("nl", 6), ("en", 3), ("tr", 1)), sessions_per_day=8
@@ -161,12 +161,12 @@ def demo_companies() -> tuple[SampleCompany, SampleCompany, SampleCompany]:
 
 
 def demo_sources() -> tuple[DemoSource, ...]:
-    """Return what the demo's companies publish."""
+    """Returns what the demo's companies publish."""
     return tuple(DemoSource(company) for company in demo_companies())
 
 
 def demo_expectation() -> DemoExpectation:
-    """Return what a correct import of `demo_sources` finds."""
+    """Returns what a correct import of `demo_sources` finds."""
     rejects: list[DemoReject] = []
     files: list[tuple[str, DemoSession]] = []
     records = 0

@@ -14,10 +14,10 @@ from livedash_pipeline.local.sample_data.phrases.model import Exchange
 
 
 class Transcript(Protocol):
-    """What a session has in place of a transcript file."""
+    """A session's transcript file: its text, or its absence."""
 
     def text(self) -> str | None:
-        """Return the file's text, or None where the source has no such file."""
+        """Returns the file's text, or None where the source has no such file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class WrittenTranscript:
     content: str | None
 
     def text(self) -> str | None:
-        """Return the fixed text."""
+        """Returns the fixed text."""
         return self.content
 
 
@@ -62,7 +62,7 @@ class Chat:
     bot_role: str
 
     def messages(self) -> list[ChatMessage]:
-        """Return every user message followed by the chatbot's answer, from `start` to `end`."""
+        """Returns every user message followed by the chatbot's answer, from `start` to `end`."""
         rng = Random(self.seed)  # noqa: S311 - sample data
         messages = []
         for (question, answer), asked_at in zip(self._exchanges(rng), self._times(rng), strict=True):
@@ -72,7 +72,7 @@ class Chat:
         return messages
 
     def text(self) -> str | None:
-        """Return the transcript: `[DD.MM.YYYY HH:MM:SS] Role: text`, further lines of a message without prefix."""
+        """Returns the transcript: `[DD.MM.YYYY HH:MM:SS] Role: text`, further lines of a message without prefix."""
         return transcript_text(self.messages())
 
     def _exchanges(self, rng: Random) -> list[Exchange]:
@@ -110,20 +110,20 @@ class Chat:
 
 
 def has_closing(sentiment: str, user_messages: int, escalated: bool, forwarded_hr: bool) -> bool:
-    """Say whether a chat of this length has a closing message of its own for its tone."""
+    """Says whether a chat of this length has a closing message of its own for its tone."""
     return sentiment != "NEUTRAL" and user_messages - 1 - escalated - forwarded_hr >= 1
 
 
 def fill(sentence: str, blanks: dict[str, str]) -> str:
-    """Fill the slots of a sentence."""
+    """Fills the slots of a sentence."""
     return sentence.format_map(blanks) if "{" in sentence else sentence
 
 
 def vendor_time(moment: datetime) -> str:
-    """Write a time as the vendor does, `DD.MM.YYYY HH:MM:SS` (strftime takes thrice as long)."""
+    """Writes a time as the vendor does, `DD.MM.YYYY HH:MM:SS` (strftime takes thrice as long)."""
     return f"{moment.day:02}.{moment.month:02}.{moment.year:04} {moment.hour:02}:{moment.minute:02}:{moment.second:02}"
 
 
 def transcript_text(messages: list[ChatMessage]) -> str:
-    """Lay messages out as a transcript file, one line feed after each."""
+    """Lays messages out as a transcript file, one line feed after each."""
     return "".join(f"[{vendor_time(message.sent_at)}] {message.role}: {message.content}\n" for message in messages)

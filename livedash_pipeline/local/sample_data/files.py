@@ -1,4 +1,4 @@
-"""Sample sessions as files: the text of a CSV, and what a company publishes.
+"""Writes sample sessions as files: the text of a CSV, and everything that a company publishes.
 
 Add formats of output here. The rows come from `generate` or `demo_set`; serving them is `source_server`'s part.
 """
@@ -26,7 +26,7 @@ _ROWS_PER_CHUNK = 500
 
 
 class SampleSource(Protocol):
-    """What one company publishes: a CSV and transcripts."""
+    """The published files of one company: a CSV and transcripts."""
 
     @property
     def company(self) -> SampleCompany:
@@ -41,13 +41,13 @@ class SampleSource(Protocol):
         """A text that differs whenever the content differs."""
 
     def csv_chunks(self, transcript_base_url: str) -> Iterator[bytes]:
-        """Yield the CSV in pieces of whole records."""
+        """Yields the CSV in pieces of whole records."""
 
     def transcripts(self) -> Iterator[tuple[str, str]]:
-        """Yield id and text of every transcript that exists."""
+        """Yields id and text of every transcript that exists."""
 
     def transcript(self, external_id: str) -> str | None:
-        """Return the transcript of a session, or None where there is none."""
+        """Returns the transcript of a session, or None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +66,18 @@ class GeneratedSource:
         return repr((self.company, self.count, self.seed, self.start, self.last_modified))
 
     def csv_chunks(self, transcript_base_url: str) -> Iterator[bytes]:
-        """Yield the CSV in pieces of whole records."""
+        """Yields the CSV in pieces of whole records."""
         sessions = self._sessions(transcript_base_url)
         return (chunk.encode() for chunk in csv_chunks(sessions))
 
     def transcripts(self) -> Iterator[tuple[str, str]]:
-        """Yield id and text of every transcript."""
+        """Yields id and text of every transcript."""
         for session in self._sessions(""):
             if (text := session.transcript) is not None:
                 yield session.external_id, text
 
     def transcript(self, external_id: str) -> str | None:
-        """Make the one transcript again from its session's id."""
+        """Makes the one transcript again from its session's id."""
         index = session_index(self.company, self.seed, external_id)
         if index is None or index >= self.count:
             return None
@@ -88,12 +88,12 @@ class GeneratedSource:
 
 
 def csv_text(sessions: Iterable[SampleSession]) -> str:
-    """Return sessions as a CSV in the vendor's dialect: no header, quotes only where needed."""
+    """Returns sessions as a CSV in the vendor's dialect: no header, quotes only where needed."""
     return "".join(csv_chunks(sessions))
 
 
 def csv_chunks(sessions: Iterable[SampleSession]) -> Iterator[str]:
-    """Yield the same text in pieces of 500 whole records, for CSVs that do not fit into memory."""
+    """Yields the same text in pieces of 500 whole records, for CSVs that do not fit into memory."""
     rows = (session.fields for session in sessions)
     while chunk := list(islice(rows, _ROWS_PER_CHUNK)):
         text = StringIO()

@@ -105,7 +105,7 @@ class SampleSession:
 def generate_sessions(
     company: SampleCompany, count: int, seed: int, *, transcript_base_url: str, start: date = FIRST_DAY
 ) -> Iterator[SampleSession]:
-    """Yield the sessions 0 to `count` - 1 in order of time, one at a time.
+    """Yields the sessions 0 to `count` - 1 in order of time, one at a time.
 
     `transcript_base_url` is the address below which the transcripts lie, without a slash at its end; it changes
     nothing but column 10.
@@ -117,12 +117,12 @@ def generate_sessions(
 def session_at(
     company: SampleCompany, index: int, seed: int, *, transcript_base_url: str, start: date = FIRST_DAY
 ) -> SampleSession:
-    """Return the session with this number, equal to the one that `generate_sessions` yields."""
+    """Returns the session with this number, equal to the one that `generate_sessions` yields."""
     return _session_maker(company, seed, transcript_base_url, start)(index)
 
 
 def session_index(company: SampleCompany, seed: int, external_id: str) -> int | None:
-    """Return the number of the session with this id, or None if the id is not of this company and seed."""
+    """Returns the number of the session with this id, or None if the id is not of this company and seed."""
     try:
         value = UUID(external_id).int
     except ValueError:

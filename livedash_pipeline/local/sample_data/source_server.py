@@ -41,22 +41,22 @@ class Published:
             return dict(self._requests)
 
     def publish(self, source: SampleSource) -> None:
-        """Put a source in the place of its company's former one, or beside the others."""
+        """Puts a source in the place of its company's former one, or beside the others."""
         with self._lock:
             self._sources = {**self._sources, source.company.slug: source}
 
     def find(self, slug: str) -> SampleSource | None:
-        """Return the source of a company."""
+        """Returns the source of a company."""
         return self._sources.get(slug)
 
     def count(self, path: str) -> None:
-        """Note one request."""
+        """Notes one request."""
         with self._lock:
             self._requests[path] += 1
 
 
 def create_source_app(published: Published) -> FastAPI:
-    """Return the application with `/<slug>/sessions.csv` and `/<slug>/chats/<id>.txt`.
+    """Returns the application with `/<slug>/sessions.csv` and `/<slug>/chats/<id>.txt`.
 
     The CSV is streamed with ETag and Last-Modified and answers a conditional GET with 304; its transcript addresses
     begin with the address by which the CSV was asked for.
@@ -87,15 +87,15 @@ class RunningSource:
     published: Published = field(repr=False)
 
     def csv_url(self, slug: str) -> str:
-        """Return the address of a company's CSV."""
+        """Returns the address of a company's CSV."""
         return f"{self.base_url}/{slug}/sessions.csv"
 
     def transcript_url(self, slug: str, external_id: str) -> str:
-        """Return the address of a session's transcript."""
+        """Returns the address of a session's transcript."""
         return f"{self.base_url}/{slug}/chats/{external_id}.txt"
 
     def publish(self, source: SampleSource) -> None:
-        """Put a source in the place of its company's former one."""
+        """Puts a source in the place of its company's former one."""
         self.published.publish(source)
 
     @property
@@ -106,7 +106,7 @@ class RunningSource:
 
 @contextmanager
 def running_source(*sources: SampleSource, port: int = 0) -> Iterator[RunningSource]:
-    """Serve sources on 127.0.0.1 from a thread of this process, on a free port unless one is named.
+    """Serves sources on 127.0.0.1 from a thread of this process, on a free port unless one is named.
 
     Raises:
         OSError: The port is taken.
@@ -119,7 +119,7 @@ def running_source(*sources: SampleSource, port: int = 0) -> Iterator[RunningSou
 
 
 def _admit(published: Published, slug: str, request: Request) -> tuple[SampleSource | None, Response]:
-    """Return the source, or None and the answer that refuses the request."""
+    """Returns the source, or None and the answer that refuses the request."""
     published.count(request.url.path)
     source = published.find(slug)
     if source is None:

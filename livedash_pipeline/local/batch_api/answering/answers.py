@@ -42,12 +42,12 @@ class Transcript:
     messages: tuple[tuple[str, str], ...]
 
     def texts_of(self, *roles: str) -> list[str]:
-        """Return the texts of the messages in these roles, in order."""
+        """Returns the texts of the messages in these roles, in order."""
         return [text for role, text in self.messages if role in roles]
 
 
 def read_transcript(messages: Iterable[Mapping[str, Any]]) -> Transcript:
-    """Return the transcript in the request's user content; text that is not our JSON counts as one user message."""
+    """Returns the transcript in the request's user content; text that is not our JSON counts as one user message."""
     content = "\n".join(message_text(message) for message in messages if message.get("role") == "user")
     try:
         document = json.loads(content)
@@ -66,7 +66,7 @@ def read_transcript(messages: Iterable[Mapping[str, Any]]) -> Transcript:
 
 
 def analyse(transcript: Transcript) -> dict[str, Any]:
-    """Return the analysis of a session: the eight keys of the schema in its order."""
+    """Returns the analysis of a session: the eight keys of the schema in its order."""
     said = transcript.texts_of("user")
     written = _ENUM_NAME.sub(" ", "\n".join(said))
     language, text = recognise_language(written), fold(written)
@@ -87,7 +87,7 @@ def analyse(transcript: Transcript) -> dict[str, Any]:
 
 
 def recognise_language(text: str) -> str:
-    """Return the language whose stop-words and own letters, else whose phrases are most frequent in a text."""
+    """Returns the language whose stop-words and own letters, else whose phrases are most frequent in a text."""
     folded = fold(text)
     words = Counter(folded.split())
     hits = {
@@ -102,7 +102,7 @@ def recognise_language(text: str) -> str:
 
 
 def recognise_sentiment(folded: str, language: str) -> str:
-    """Return POSITIVE, NEGATIVE or NEUTRAL by the phrases of one language."""
+    """Returns POSITIVE, NEGATIVE or NEUTRAL by the phrases of one language."""
     tones = Counter(_tones(language).found(folded).values())
     if tones["POSITIVE"] == tones["NEGATIVE"]:
         return "NEUTRAL"
@@ -110,7 +110,7 @@ def recognise_sentiment(folded: str, language: str) -> str:
 
 
 def recognise_category(folded: str, language: str) -> str:
-    """Return the category with most phrases in a folded text, or UNRECOGNIZED_OTHER."""
+    """Returns the category with most phrases in a folded text, or UNRECOGNIZED_OTHER."""
     found = _subjects(language).found(folded)
     if not found:
         return "UNRECOGNIZED_OTHER"
@@ -121,7 +121,7 @@ def recognise_category(folded: str, language: str) -> str:
 
 
 def find_questions(texts: Iterable[str]) -> list[str]:
-    """Return the questions in the texts, each once, at most five, at most 200 characters long."""
+    """Returns the questions in the texts, each once, at most five, at most 200 characters long."""
     found: dict[str, str] = {}
     for text in texts:
         for match in _SENTENCE.finditer(text):

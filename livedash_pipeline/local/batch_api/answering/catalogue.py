@@ -76,17 +76,17 @@ class Catalogue:
             self._by_name.setdefault(model.alias, model)
 
     def get(self, name: object) -> Model | None:
-        """Return the model with this alias or snapshot name, or None."""
+        """Returns the model with this alias or snapshot name, or None."""
         if not isinstance(name, str):
             return None
         return self._by_name.get(name) or (_unlisted(name) if self._any_name and name else None)
 
     def names(self) -> Iterator[str]:
-        """Yield every name that a request may use."""
+        """Yields every name that a request may use."""
         return iter(self._by_name)
 
 
 def _unlisted(name: str) -> Model:
-    """Describe a model given by name only; its family decides whether it reasons, and it has no other snapshot."""
+    """Describes a model given by name only; its family decides whether it reasons, and it has no other snapshot."""
     reasoning = _LOOKS_LIKE_REASONING.match(name) is not None
     return Model(name, name, reasoning, "medium" if reasoning else "none", 272_000)

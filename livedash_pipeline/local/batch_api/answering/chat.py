@@ -31,7 +31,7 @@ class Usage:
     reasoning: int
 
     def document(self) -> dict[str, Any]:
-        """Return the `usage` object of a chat completion; nothing is ever read from a cache."""
+        """Returns the `usage` object of a chat completion; nothing is ever read from a cache."""
         return {
             "prompt_tokens": self.prompt,
             "completion_tokens": self.completion,
@@ -47,7 +47,7 @@ class Usage:
 
 
 def complete_chat(body: Mapping[str, Any], catalogue: Catalogue, *, completion_id: str, created: int) -> dict[str, Any]:
-    """Return the completion object for a request, or raise `Refusal` (400, 404) where the service would refuse it."""
+    """Returns the completion object for a request, or raises `Refusal` (400, 404) where the service would refuse it."""
     model = check_chat_request(body, catalogue)
     prompt = prompt_tokens(body)
     if prompt > model.input_limit:
@@ -79,7 +79,7 @@ def complete_chat(body: Mapping[str, Any], catalogue: Catalogue, *, completion_i
 
 
 def prompt_tokens(body: Mapping[str, Any]) -> int:
-    """Count the tokens of a request: messages and response format."""
+    """Counts the tokens of a request: messages and response format."""
     total = 3
     for message in body["messages"]:
         role, text = message["role"], message_text(message)
@@ -91,12 +91,12 @@ def prompt_tokens(body: Mapping[str, Any]) -> int:
 
 
 def reasoning_tokens(prompt: int, effort: str) -> int:
-    """Return the reasoning tokens of a prompt of that many tokens, by the rule in the module's docstring."""
+    """Returns the reasoning tokens of a prompt of that many tokens, by the rule in the module's docstring."""
     return min(_REASONING_STEP * -(-prompt // _PROMPT_STEP) * _EFFORTS.get(effort, 2), _MOST_REASONING)
 
 
 def _spend(answer: str, prompt: int, body: Mapping[str, Any], model: Model) -> tuple[str, str, Usage]:
-    """Cut an answer to the request's limit; reasoning comes first and may leave nothing for it."""
+    """Cuts an answer to the request's limit; reasoning comes first and may leave nothing for it."""
     effort = str(body.get("reasoning_effort") or model.effort)
     reasoning = reasoning_tokens(prompt, effort) if model.reasoning else 0
     wanted = count_tokens(answer)

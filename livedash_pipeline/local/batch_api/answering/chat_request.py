@@ -1,4 +1,4 @@
-"""What the service refuses about a chat completion request, before any answer is made.
+"""Refuses chat completion requests that the service would refuse, before any answer is made.
 
 Add a rule here when the real service answers a parameter with a 4xx. Rules about the envelope of a batch line are in
 `validation.py`.
@@ -25,7 +25,7 @@ _FIXED_FOR_REASONING = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "fr
 
 
 def check_chat_request(body: Mapping[str, Any], catalogue: Catalogue) -> Model:
-    """Return the model of a request that the service would take; raise `Refusal` for any other."""
+    """Returns the model of a request that the service would take; raises `Refusal` for any other."""
     name = body.get("model")
     if name is None:
         raise Refusal(400, "you must provide a model parameter", param="model")
@@ -43,7 +43,7 @@ def check_chat_request(body: Mapping[str, Any], catalogue: Catalogue) -> Model:
 
 
 def message_text(message: Mapping[str, Any]) -> str:
-    """Return the text of one message, whose content is a string or a list of parts."""
+    """Returns the text of one message, whose content is a string or a list of parts."""
     content = message.get("content")
     if isinstance(content, str):
         return content

@@ -1,4 +1,4 @@
-"""Finding the vocabulary's phrases in a text: accents folded away, words looked up rather than searched for.
+"""Finds the vocabulary's phrases in a text: folds accents away, and looks words up instead of searching for them.
 
 Add ways of matching here; the phrases themselves are in `vocabulary.py`, their meaning in `answers.py`. One regular
 expression of all phrases was ten times slower than these look-ups (2.4 ms for a transcript of 2,000 characters).
@@ -15,7 +15,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def fold(text: str) -> str:
-    """Return a text's words in lower case without accents, one blank between them: "J'ai congé" becomes "j ai conge"."""
+    """Returns a text's words in lower case without accents, one blank between them: "J'ai congé" becomes "j ai conge"."""
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_NO_ACCENT))
         text = _COMBINING.sub("", decomposed)
@@ -43,7 +43,7 @@ class Phrases:
         self._lengths = sorted({len(beginning) for beginning in self._beginnings}, reverse=True)
 
     def found(self, folded: str) -> dict[str, str]:
-        """Return the distinct phrases in a folded text with their labels."""
+        """Returns the distinct phrases in a folded text with their labels."""
         hits: dict[str, str] = {}
         for word in set(folded.split(" ")):
             phrase, label = self._look_up(word)
@@ -64,17 +64,17 @@ class Phrases:
 
 
 def split_phrases(listing: str) -> list[str]:
-    """Cut a listing of the vocabulary: phrases between bars."""
+    """Cuts a listing of the vocabulary: phrases between bars."""
     return [" ".join(part.split()) for part in listing.split("|") if part.strip()]
 
 
 def split_words(listing: str) -> list[str]:
-    """Cut a listing whose first part is single words and whose further parts, after bars, are phrases."""
+    """Cuts a listing whose first part is single words and whose further parts, after bars, are phrases."""
     words, *phrases = listing.split("|")
     return words.split() + [" ".join(part.split()) for part in phrases]
 
 
 @cache
 def word_set(listing: str) -> frozenset[str]:
-    """Return a listing of single words as folded words."""
+    """Returns a listing of single words as folded words."""
     return frozenset(fold(listing).split())

@@ -52,7 +52,7 @@ class Reply:
 
 
 def answer_question(messages: Sequence[Mapping[str, Any]]) -> Reply:
-    """Return the reply to the last user message of a conversation; without one, a short fixed text."""
+    """Returns the reply to the last user message of a conversation; without one, a short fixed text."""
     asked = [index for index, message in enumerate(messages) if message["role"] == "user"]
     if not asked:
         return Reply(NO_QUESTION)
@@ -87,12 +87,12 @@ def _sentences(messages: Sequence[Mapping[str, Any]], asked: Sequence[int], ques
 
 
 def find_sums(question: str) -> list[str]:
-    """Return the sums that a question asks for, with their results."""
+    """Returns the sums that a question asks for, with their results."""
     return [_worked_out(*match.groups()) for match in _SUM.finditer(question)][:MOST_SUMS]
 
 
 def find_keywords(question: str) -> list[str]:
-    """Return the first distinct words of a question that say what it is about, in lower case."""
+    """Returns the first distinct words of a question that say what it is about, in lower case."""
     found = dict.fromkeys(_KEYWORD.findall(question.lower()))
     return [word for word in found if fold(word) not in _stop_words()][:MOST_KEYWORDS]
 

@@ -15,7 +15,7 @@ ANALYSIS_NAME = "session_analysis"
 
 
 def answer_chat(body: Mapping[str, Any]) -> Reply:
-    """Return the assistant's reply to a request that has passed `check_chat_request`.
+    """Returns the assistant's reply to a request that has passed `check_chat_request`.
 
     A request with our schema gets its JSON, one for a `json_object` the answer to its question as `{"answer": …}`.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def strict_schema_fault(schema: Mapping[str, Any]) -> str | None:
-    """Return the first violation as the service words it, or None for a schema that strict mode takes."""
+    """Returns the first violation as the service words it, or None for a schema that strict mode takes."""
     if schema.get("type") != "object":
         return "In context=(), schema must be of type 'object'."
     for path, node in _objects(schema, ()):
@@ -33,7 +33,7 @@ def _object_fault(node: Mapping[str, Any]) -> str | None:
 
 
 def _objects(node: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Yield every object schema below a node with its path."""
+    """Yields every object schema below a node with its path."""
     if not isinstance(node, Mapping):
         return
     if node.get("type") == "object" or "properties" in node:

@@ -14,7 +14,7 @@ _REMEMBERED_CHARACTERS = 100_000
 
 
 def count_tokens(text: str) -> int:
-    """Return the number of o200k tokens of a text; lone surrogates, which UTF-8 cannot carry, count as "?"."""
+    """Returns the number of o200k tokens of a text; lone surrogates, which UTF-8 cannot carry, count as "?"."""
     return len(_encode(text))
 
 
@@ -24,12 +24,12 @@ def _count_remembered(text: str) -> int:
 
 
 def count_repeated_tokens(text: str) -> int:
-    """Count a text that is likely to come again, such as the instructions of a prompt."""
+    """Counts a text that is likely to come again, such as the instructions of a prompt."""
     return _count_remembered(text) if len(text) <= _REMEMBERED_CHARACTERS else count_tokens(text)
 
 
 def first_tokens(text: str, limit: int) -> str:
-    """Return the part of a text that fits into `limit` tokens; a character cut in half is left out."""
+    """Returns the part of a text that fits into `limit` tokens; a character cut in half is left out."""
     tokens = _encode(text)
     if len(tokens) <= limit:
         return text

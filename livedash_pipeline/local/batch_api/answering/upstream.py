@@ -53,12 +53,12 @@ class Upstream:
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="batch-api-upstream")
 
     def close(self) -> None:
-        """End threads and connections; requests under way are waited for."""
+        """Ends threads and connections after requests under way are over."""
         self._threads.shutdown()
         self._client.close()
 
     def answer(self, body: Mapping[str, Any], _completion_id: str, _created: int) -> dict[str, Any]:
-        """Return the server's completion for a request; raise `Refusal` with its status where it gives none."""
+        """Returns the server's completion for a request; raises `Refusal` with its status where it gives none."""
         retrying = Retrying(
             stop=stop_after_attempt(_ATTEMPTS),
             wait=wait_exponential(multiplier=0.5, max=8),
@@ -72,7 +72,7 @@ class Upstream:
         return reply
 
     def map(self, run: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
-        """Return the results for items in their order, worked out by as many threads as there may be requests."""
+        """Returns the results for items in their order, worked out by as many threads as there may be requests."""
         return self._threads.map(run, items)
 
     def _ask(self, body: Mapping[str, Any]) -> _Reply:
@@ -101,7 +101,7 @@ def connect_upstream(
     timeout: float = 600.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Upstream:
-    """Return connections to a chat server, whose list of models is asked for at once.
+    """Returns connections to a chat server, whose list of models is asked for at once.
 
     Args:
         url: its address, with the path that `/chat/completions` follows; usually it ends in /v1.
@@ -136,7 +136,7 @@ def connect_upstream(
 
 
 def _models(client: httpx2.Client, url: str) -> tuple[frozenset[str] | None, bool]:
-    """Return the names of the server's models, and whether it is a stand-in itself."""
+    """Returns the names of the server's models, and whether it is a stand-in itself."""
     try:
         response = client.get("models", timeout=_MODELS_SECONDS)
     except httpx2.HTTPError as error:
@@ -161,7 +161,7 @@ def _passes(reply: object) -> bool:
 
 
 def _refusal(status: int, document: object) -> Refusal:
-    """Return the server's own error; whatever is no error status counts as a broken answer."""
+    """Returns the server's own error; whatever is no error status counts as a broken answer."""
     error = document.get("error") if isinstance(document, Mapping) else None
     fields = error if isinstance(error, Mapping) else {}
     message = fields.get("message") or (error if isinstance(error, str) else None) or f"Upstream status {status}."

@@ -40,7 +40,7 @@ class BatchCreation:
         self._new_id = new_id
 
     def create(self, body: object, at: float) -> tuple[BatchRecord, float | None]:
-        """Make a batch, or two where a fault repeats the call; return the one to answer, and when to `repeat` the call."""
+        """Makes a batch, or two where a fault repeats the call; returns the one to answer, and when to `repeat` the call."""
         first = self._make(body, at)
         repeated = faults_of(first).repeated
         if repeated is None:
@@ -52,7 +52,7 @@ class BatchCreation:
         return (second if repeated.answered == "second" else first), None
 
     def repeat(self, body: object, at: float) -> BatchRecord:
-        """Make the second batch of a call."""
+        """Makes the second batch of a call."""
         return self._make(body, at, again=True)
 
     def _make(self, body: object, at: float, *, again: bool = False) -> BatchRecord:

@@ -1,4 +1,4 @@
-"""What the service refuses about the creation of a batch, and about pages of a list, at once over HTTP.
+"""Refuses creations of batches, and pages of lists, that the service would refuse at once over HTTP.
 
 Add a check of a parameter here. Anything about the *content* of the requests file, even its existence, is found later by the
 validation of the batch and is no HTTP error.
@@ -24,7 +24,7 @@ _SHORTEST_EXPIRY, _LONGEST_EXPIRY = 3600, 2_592_000
 
 
 def check_batch_request(body: object) -> dict[str, Any]:
-    """Return the body of a create call if the service would take it; raise `Refusal` (400) otherwise."""
+    """Returns the body of a create call if the service would take it; raises `Refusal` (400) otherwise."""
     if not isinstance(body, dict):
         raise wrong_type("body", "an object", body)
     for name in body:
@@ -45,7 +45,7 @@ def check_batch_request(body: object) -> dict[str, Any]:
 
 
 def check_expiry(name: str, expiry: object) -> int | None:
-    """Return the seconds of an `expires_after` object, None for none; raise `Refusal` (400) for a bad one."""
+    """Returns the seconds of an `expires_after` object, None for none; raises `Refusal` (400) for a bad one."""
     if expiry is None:
         return None
     if not isinstance(expiry, Mapping):
@@ -59,7 +59,7 @@ def check_expiry(name: str, expiry: object) -> int | None:
 
 
 def check_integer(name: str, value: object, least: int, most: int) -> int:
-    """Return an integer within limits; a string of digits (a query or form value) counts as one."""
+    """Returns an integer within limits; a string of digits (a query or form value) counts as one."""
     if isinstance(value, str):
         try:
             value = int(value)

@@ -1,4 +1,4 @@
-"""What is shown of a batch and of a file, as the faults that struck them distort it.
+"""Makes the shown objects of batches and files, distorted by the faults that struck them.
 
 Add here what a fault changes in the object; what it changes in the batch itself is in `batch_faults.py`.
 """
@@ -25,7 +25,7 @@ _TIMES = tuple(f"{word}_at" for word in ("created", "in_progress", "expires", "f
 
 
 def show_batch(batch: BatchRecord, now: float, by: ShownBy) -> dict[str, Any]:
-    """Return the Batch object as the faults distort it in answers of one operation."""
+    """Returns the Batch object as the faults distort it in answers of one operation."""
     document = batch.document()
     if not batch.faults:
         return document
@@ -50,7 +50,7 @@ def show_batch(batch: BatchRecord, now: float, by: ShownBy) -> dict[str, Any]:
 
 
 def look_at(batch: BatchRecord, by: ShownBy) -> dict[str, Any]:
-    """Return what changes in a batch's record because an operation shows it."""
+    """Returns what changes in a batch's record because an operation shows it."""
     if not batch.faults:
         return {}
     faults = faults_of(batch)
@@ -66,14 +66,14 @@ def look_at(batch: BatchRecord, by: ShownBy) -> dict[str, Any]:
 
 
 def show_file(file: FileRecord) -> dict[str, Any]:
-    """Return the File object, its creation time as its faults write it."""
+    """Returns the File object, its creation time as its faults write it."""
     document = file.document()
     document["created_at"] = write_time(document["created_at"], file.time_format)
     return document
 
 
 def write_time(seconds: int | None, time_format: str) -> int | str | None:
-    """Return a time as the dialect `time_format` writes it."""
+    """Returns a time as the dialect `time_format` writes it."""
     if seconds is None or time_format == "seconds":
         return seconds
     if time_format == "milliseconds":
@@ -100,7 +100,7 @@ def _speak(document: dict[str, Any], dialect: Dialect) -> None:
 
 
 def _seen_after(batch: BatchRecord, retrievals: int) -> dict[str, Any]:
-    """Return what a retrieval finds: the truth, or before its time a batch that is still running."""
+    """Returns what a retrieval finds: the truth, or before its time a batch that is still running."""
     truth = batch.document()
     if batch.retrieved + 1 >= retrievals or batch.status not in ENDED:
         return truth
@@ -119,7 +119,7 @@ def _rename_end(document: dict[str, Any], word: EndWord) -> None:
 
 
 def _change_identity(document: dict[str, Any], batch: BatchRecord, faults: BatchFaults, by: ShownBy) -> None:
-    """Distort what tells one batch from another: ids, metadata, time of creation."""
+    """Distorts the identity of a batch: ids, metadata, time of creation."""
     for changed in faults.all(ChangedMetadata):
         if by in changed.by:
             _change_metadata(document, changed)

@@ -14,7 +14,7 @@ from livedash_pipeline.local.batch_api.refusals import Refusal
 
 
 def count_enqueued(stream: BinaryIO, catalogue: Catalogue) -> int:
-    """Return the prompt tokens of a requests file; a request that its model will refuse counts nothing."""
+    """Returns the prompt tokens of a requests file; a request that its model will refuse counts nothing."""
     total = 0
     for _, line in iterate_lines(stream):
         request = parse_object(line) if line else None
@@ -30,7 +30,7 @@ def count_enqueued(stream: BinaryIO, catalogue: Catalogue) -> int:
 
 
 def over_limit(model: str, limit: int) -> Fault:
-    """Return the fault of a batch that does not fit into the queue."""
+    """Returns the fault of a batch that does not fit into the queue."""
     message = (
         f"Too many tokens are enqueued for {model} in this organization. Limit: {limit:,} enqueued tokens. "
         "Try again when batches that are in progress have ended."

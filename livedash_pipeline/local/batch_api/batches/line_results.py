@@ -38,7 +38,7 @@ class LineResult:
     elsewhere: bytes = b""
 
     def files(self) -> tuple[bytes, bytes]:
-        """Return what goes to the output file and what to the error file."""
+        """Returns what goes to the output file and what to the error file."""
         own = write_line(self.document) if self.written is None else self.written
         return (own, self.elsewhere) if self.succeeded else (self.elsewhere, own)
 
@@ -51,13 +51,13 @@ class LinePlace:
     position: int
 
     def new_id(self, prefix: str) -> str:
-        """Return the id with this prefix for this line."""
+        """Returns the id with this prefix for this line."""
         text = f"{prefix}/{self.batch_id}/{self.position}"
         return prefix + blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def run_line(line: bytes, place: LinePlace, endpoint: str, answer: Answer, created: int) -> LineResult:
-    """Answer a line that has passed validation; a refusal by the model becomes a line of the error file."""
+    """Answers a line that has passed validation; a refusal by the model becomes a line of the error file."""
     request = read_request(line)
     try:
         if endpoint != CHAT_COMPLETIONS:
@@ -69,7 +69,7 @@ def run_line(line: bytes, place: LinePlace, endpoint: str, answer: Answer, creat
 
 
 def skip_line(line: bytes, place: LinePlace, code: str) -> LineResult:
-    """Report a line that never ran; `code` is a key of `NOT_RUN`."""
+    """Reports a line that never ran; `code` is a key of `NOT_RUN`."""
     custom_id = read_request(line)["custom_id"]
     error = {"code": code, "message": NOT_RUN[code]}
     document = {"id": place.new_id("batch_req_"), "custom_id": custom_id, "response": None, "error": error}
@@ -77,12 +77,12 @@ def skip_line(line: bytes, place: LinePlace, code: str) -> LineResult:
 
 
 def refused_line(custom_id: str, place: LinePlace, refusal: Refusal) -> LineResult:
-    """Report a line that was answered with an error."""
+    """Reports a line that was answered with an error."""
     return _result(custom_id, place, refusal.status, refusal.document())
 
 
 def read_request(line: bytes) -> dict[str, Any]:
-    """Return the request on a line that has passed validation."""
+    """Returns the request on a line that has passed validation."""
     request = parse_object(line)
     if request is None:
         raise AssertionError("a line that passed validation no longer parses: the kept input file has changed")

@@ -62,7 +62,7 @@ class LineRuns:
         self.answering = answering
 
     def answer(self, batch: BatchRecord, count: int) -> None:
-        """Run the next `count` lines of the batch's order."""
+        """Runs the next `count` lines of the batch's order."""
         faults, created = faults_of(batch), int(batch.in_progress_at or 0)
 
         def run(placed: _Place) -> LineResult:
@@ -79,11 +79,11 @@ class LineRuns:
         self._write(batch, count, lambda placed: self.answering.run_lines(run, placed))
 
     def skip(self, batch: BatchRecord, count: int, code: str) -> None:
-        """Report the next `count` lines of the batch's order as never run; `code` says why."""
+        """Reports the next `count` lines of the batch's order as never run; `code` says why."""
         self._write(batch, count, lambda placed: (skip_line(line, place, code) for line, place in placed))
 
     def _write(self, batch: BatchRecord, count: int, run: Callable[[Iterable[_Place]], Iterable[LineResult]]) -> None:
-        """Append the results of the next lines, and record how far it got and what it costs."""
+        """Appends the results of the next lines, and records how far it got and what it costs."""
         billed: list[BilledLine] = []
         with ExitStack() as opened:
             source = opened.enter_context(self._store.work_path(batch.id, "input").open("rb"))
@@ -103,21 +103,21 @@ class LineRuns:
             self._journal.bill(batch.id, billed)
 
     def _append(self, file_id: str, length: int) -> BinaryIO:
-        """Open a result file for appending behind its recorded length."""
+        """Opens a result file for appending behind its recorded length."""
         stream = open_private(self._store.content_path(file_id), "ab")
         os.truncate(stream.fileno(), length)
         return stream
 
 
 def _read(source: BinaryIO, offsets: Iterable[int], batch: BatchRecord) -> Iterator[_Place]:
-    """Yield lines with their places; the positions are fixed before the results move the batch's own."""
+    """Yields lines with their places; the positions are fixed before the results move the batch's own."""
     for position, offset in zip(count_from(batch.position), offsets, strict=False):
         source.seek(offset)
         yield source.readline(MAX_LINE_BYTES + 1), LinePlace(batch.id, position)
 
 
 def _count(batch: BatchRecord, result: LineResult, output_bytes: int, error_bytes: int) -> None:
-    """Enter one result into the batch's counts; a line that never ran is neither completed nor failed."""
+    """Enters one result into the batch's counts; a line that never ran is neither completed nor failed."""
     batch.position += 1
     batch.output_bytes += output_bytes
     batch.error_bytes += error_bytes

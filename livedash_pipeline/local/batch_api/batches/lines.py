@@ -13,7 +13,7 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 
 
 def iterate_lines(stream: BinaryIO, longest: int = MAX_LINE_BYTES) -> Iterator[tuple[int, bytes | None]]:
-    r"""Yield (byte offset, line without its `\n`) from a stream at its start; None for a line that is too long."""
+    r"""Yields (byte offset, line without its `\n`) from a stream at its start; None for a line that is too long."""
     offset = 0
     while line := stream.readline(longest + 1):
         start, too_long = offset, len(line) > longest
@@ -26,7 +26,7 @@ def iterate_lines(stream: BinaryIO, longest: int = MAX_LINE_BYTES) -> Iterator[t
 
 
 def parse_object(line: bytes) -> dict[str, Any] | None:
-    """Return the JSON object on a line, or None if it holds anything else; NaN and a byte order mark are no JSON."""
+    """Returns the JSON object on a line, or None if it holds anything else; NaN and a byte order mark are no JSON."""
     try:
         value = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -35,7 +35,7 @@ def parse_object(line: bytes) -> dict[str, Any] | None:
 
 
 def write_line(document: dict[str, Any]) -> bytes:
-    """Return one line of a result file, non-ASCII characters as they are, as UTF-8.
+    """Returns one line of a result file, non-ASCII characters as they are, as UTF-8.
 
     A lone surrogate cannot be written as UTF-8, so such a line is escaped as a whole.
     """

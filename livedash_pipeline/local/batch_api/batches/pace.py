@@ -30,19 +30,19 @@ class Pace:
             raise ValueError(f"speed is {self.speed}; it must be 0 (at once) or a positive number")
 
     def seconds(self, simulated: float) -> float:
-        """Return seconds of the clock for a simulated duration."""
+        """Returns seconds of the clock for a simulated duration."""
         return simulated / self.speed if self.speed else 0.0
 
     def window(self) -> float:
-        """Return the clock seconds after which a batch expires."""
+        """Returns the clock seconds after which a batch expires."""
         return self.seconds(WINDOW_SECONDS) if self.speed else math.inf
 
     def running(self, total: int) -> float:
-        """Return the clock seconds in which a batch of that many lines runs."""
+        """Returns the clock seconds in which a batch of that many lines runs."""
         return self.seconds(max(self.least_running, total / self.lines_per_second))
 
     def lines_due(self, total: int, started: float, now: float) -> int:
-        """Return how many of a batch's lines have been run by now."""
+        """Returns how many of a batch's lines have been run by now."""
         if now >= started + self.running(total):
             return total
         return max(0, int(total * (now - started) / self.running(total)))

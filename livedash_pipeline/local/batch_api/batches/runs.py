@@ -69,7 +69,7 @@ class BatchRuns:
         }
 
     def advance(self, now: float, *, lines: int | None = None, patience: float = 0.1) -> None:
-        """Bring every batch to its state at `now`.
+        """Brings every batch to its state at `now`.
 
         Args:
             now: the clock, in seconds.
@@ -87,7 +87,7 @@ class BatchRuns:
             self._working.release()
 
     def _step(self, batch_id: str, now: float, budget: _Budget) -> bool:
-        """Do one step of one batch if it is due; return whether it was."""
+        """Does one step of one batch if it is due; returns whether it was."""
         batch = self._store.batch(batch_id)
         step = self._steps.get(batch.status) if batch else None
         return step(batch, now, budget) if batch and step else False
@@ -96,7 +96,7 @@ class BatchRuns:
         return batch.created_at + self._pace.window()
 
     def _lasts(self, batch: BatchRecord, state: str, simulated: float) -> float:
-        """Return how many seconds of the clock a state lasts, faults included."""
+        """Returns how many seconds of the clock a state lasts, faults included."""
         return self._pace.seconds(simulated) + faults_of(batch).stall(state)
 
     def _validate(self, batch: BatchRecord, now: float, budget: _Budget) -> bool:
@@ -124,7 +124,7 @@ class BatchRuns:
         return True
 
     def check(self, batch: BatchRecord) -> list[Fault]:
-        """Return what is wrong with the input file of a batch that is not there yet; nothing of the check stays."""
+        """Returns the fault of an input file before its batch is created; keeps nothing of the check."""
         try:
             return self._check(batch, self._store.file(batch.input_file_id)).faults
         finally:
@@ -145,7 +145,7 @@ class BatchRuns:
             return check_requests(stream, batch.endpoint, self._catalogue)
 
     def _commanded_faults(self, batch: BatchRecord, model: str | None) -> list[Fault]:
-        """Return what a fault script finds wrong with a batch whose file is good."""
+        """Returns what a fault script finds wrong with a batch whose file is good."""
         found = faults_of(batch).validation_faults()
         if faults_of(batch).all(SplitLines):
             found += split_faults(self._store.work_path(batch.id, "input").read_bytes())
@@ -158,7 +158,7 @@ class BatchRuns:
         return [over_limit(model, min(limits))] if enqueued > min(limits) else []
 
     def _enqueued(self, batch: BatchRecord) -> int:
-        """Return the prompt tokens of a batch, counted at the first time that somebody asks."""
+        """Returns the prompt tokens of a batch, counted at the first time that somebody asks."""
         if batch.enqueued_tokens is None:
             with self._store.work_path(batch.id, "input").open("rb") as stream:
                 batch.enqueued_tokens = count_enqueued(stream, self._catalogue)
@@ -181,7 +181,7 @@ class BatchRuns:
         return True
 
     def _timetable(self, batch: BatchRecord, now: float) -> tuple[int, float, float]:
-        """Return how many lines are due at `now`, when finalizing begins, and when the batch expires otherwise."""
+        """Returns how many lines are due at `now`, when finalizing begins, and when the batch expires otherwise."""
         started, running = batch.in_progress_at or 0.0, self._pace.running(batch.total)
         window_end = self._window_end(batch)
         due = self._pace.lines_due(batch.total, started, min(now, window_end))
@@ -221,7 +221,7 @@ class BatchRuns:
         return count > 0
 
     def _finish(self, batch: BatchRecord, at: float, status: str, **changes: Any) -> None:
-        """End a batch that has run: its result files appear in the same transaction as its last state."""
+        """Ends a batch that has run: its result files appear in the same transaction as its last state."""
         with self._store.transaction():
             current = self._store.batch(batch.id)
             if current is None or current.status != batch.status:  # a cancel has come between
@@ -247,7 +247,7 @@ class BatchRuns:
         self._store.add_file(file)
 
     def strike(self, new: BoundFault, now: float) -> bool:
-        """Bind a fault to the batch that it names; return whether there is one. What has ended already is only hidden."""
+        """Binds a fault to the batch that it names; returns whether there is one. What has ended already is only hidden."""
         named = new.fault.match.batch_id
         if named is None or not is_batch_fault(new.fault):
             return False
@@ -266,11 +266,11 @@ class BatchRuns:
         return True
 
     def _end(self, batch: BatchRecord, status: str, at: float, changes: dict[str, Any]) -> None:
-        """Write the last state and tell the journal, unless a cancel has come between."""
+        """Writes the last state and tells the journal, unless a cancel has come between."""
         with self._store.transaction():
             if self._store.change_batch(batch.id, {**changes, "status": status}, while_in=batch.status):
                 self._journal.add(Entry("end_batch", batch.id, batch.input_file_id, detail=status), at)
 
     def _move(self, batch: BatchRecord, **changes: Any) -> None:
-        """Write changes if the batch is still in the state they were computed for; a cancel may have come between."""
+        """Writes changes if the batch is still in the state they were computed for; a cancel may have come between."""
         self._store.change_batch(batch.id, changes, while_in=batch.status)

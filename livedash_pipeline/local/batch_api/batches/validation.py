@@ -30,12 +30,12 @@ class Fault:
     line: int | None = None
 
     def document(self) -> dict[str, Any]:
-        """Return the entry as the service shows it, nulls included."""
+        """Returns the entry as the service shows it, nulls included."""
         return asdict(self)
 
 
 def refused(fault: Fault) -> Refusal:
-    """Return the refusal by which a server that checks a requests file at once tells of a fault."""
+    """Returns the refusal by which a server that checks a requests file at once tells of a fault."""
     where = "" if fault.line is None else f" (line {fault.line})"
     return Refusal(400, f"{fault.message}{where}", code=fault.code, param=fault.param)
 
@@ -50,12 +50,12 @@ class CheckedRequests:
 
 
 def missing_file(file_id: str) -> Fault:
-    """Return the fault of a batch whose input file does not exist (any more) or is not a requests file."""
+    """Returns the fault of a batch whose input file does not exist (any more) or is not a requests file."""
     return Fault("invalid_request", f"Cannot find file {file_id}, or the key has no access to it.", "file_id")
 
 
 def too_large() -> Fault:
-    """Return the fault of a requests file above the size limit."""
+    """Returns the fault of a requests file above the size limit."""
     return Fault("invalid_request", f"The batch input file is larger than the maximum {MAX_FILE_BYTES} bytes.")
 
 
@@ -67,7 +67,7 @@ def check_requests(
     max_requests: int = MAX_REQUESTS,
     longest_line: int = MAX_LINE_BYTES,
 ) -> CheckedRequests:
-    """Read a requests file from its start and report the first fault of every faulty line; blank lines are passed over."""
+    """Reads a requests file from its start and reports the first fault of every faulty line; skips blank lines."""
     check = _Check(endpoint, catalogue)
     offsets = array("Q")
     faults: list[Fault] = []

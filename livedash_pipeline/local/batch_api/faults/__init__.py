@@ -1,1 +1,1 @@
-"""Every way in which the stand-in can misbehave, and what decides when it does."""
+"""Every way in which the stand-in can misbehave, and the rules of when it does."""

@@ -1,4 +1,4 @@
-"""What the faults that struck a batch mean for it: times, names, lines, validation.
+"""Applies the faults that struck a batch to its times, names, lines and validation.
 
 Add here what a fault of a batch changes; the moves are in `runs.py`, the object that is shown in `batch_views.py`. Everything
 follows from the batch's record, so that a server that starts again goes on misbehaving alike.
@@ -47,39 +47,39 @@ class BatchFaults:
         self._of_lines = [each for each in bound if is_line_fault(each.fault)]
 
     def all(self, kind: type[_K]) -> list[_K]:
-        """Return the faults of a kind."""
+        """Returns the faults of a kind."""
         return [each.fault for each in self._bound if isinstance(each.fault, kind)]
 
     def stall(self, state: str) -> float:
-        """Return how many seconds of the clock longer a state lasts; infinite for one that is never left."""
+        """Returns how many seconds of the clock longer a state lasts; infinite for one that is never left."""
         found = [fault for fault in self.all(Stuck) if fault.state == state]
         return sum(math.inf if fault.seconds is None else fault.seconds for fault in found)
 
     def expires_after(self, total: int) -> int | None:
-        """Return after how many of its lines the batch expires early; None for a batch that does not."""
+        """Returns after how many of its lines the batch expires early; None for a batch that does not."""
         found = self.all(Expire)
         return math.ceil(found[0].share * total) if found else None
 
     def validation_faults(self) -> list[Fault]:
-        """Return what validation is to find."""
+        """Returns what validation is to find."""
         return [Fault(each.code, each.message, each.param, each.line) for each in self.all(FailValidation)]
 
     @property
     def validated_at(self) -> str:
-        """Return when the input file is checked: at the `create`, or in time; or `never`."""
+        """Returns when the input file is checked: at the `create`, or in time; or `never`."""
         return next((fault.at for fault in self.all(OddValidation)), "in time")
 
     @property
     def repeated(self) -> RepeatedCreate | None:
-        """Return the fault by which the batch is made twice, if there is one."""
+        """Returns the fault by which the batch is made twice, if there is one."""
         return next(iter(self.all(RepeatedCreate)), None)
 
     def token_limits(self, model: str | None) -> list[int]:
-        """Return the limits of enqueued tokens that hold for a batch with this model."""
+        """Returns the limits of enqueued tokens that hold for a batch with this model."""
         return [fault.limit for fault in self.all(TokenLimit) if fault.model in (None, model)]
 
     def of_line(self, batch_id: str, custom_id: str) -> LineFault | None:
-        """Return the first fault that strikes a line."""
+        """Returns the first fault that strikes a line."""
         for each in self._of_lines:
             match = each.fault.match
             if match.custom_id not in (None, custom_id):
@@ -94,7 +94,7 @@ class BatchFaults:
         return bool(self._of_lines)
 
     def vanishes(self, kind: str, ended: float) -> float | None:
-        """Return when the `output` or `error` file vanishes, if it does."""
+        """Returns when the `output` or `error` file vanishes, if it does."""
         times = [ended + fault.after for fault in self.all(VanishFile) if fault.file in (kind, "both")]
         return min(times, default=None)
 
@@ -105,12 +105,12 @@ def _parse(text: str) -> BatchFaults:
 
 
 def faults_of(batch: BatchRecord) -> BatchFaults:
-    """Return the faults bound to a batch."""
+    """Returns the faults bound to a batch."""
     return _parse(batch.faults)
 
 
 def bind(batch: BatchRecord, new: Sequence[BoundFault], now: float) -> None:
-    """Add faults to a batch's record."""
+    """Adds faults to a batch's record."""
     if not new:
         return
     before = _BOUND.validate_json(batch.faults) if batch.faults else ()
@@ -136,7 +136,7 @@ def answers_to(batch: BatchRecord, name: str) -> bool:
 
 
 def hide(record: BatchRecord | FileRecord, lags: Sequence[VisibilityLag], now: float) -> None:
-    """Make a batch or file invisible for as long as the lags say, counted from `now`."""
+    """Makes a batch or file invisible for as long as the lags say, counted from `now`."""
     for lag in lags:
         if lag.on != "list":
             record.shown_at = now + lag.seconds
@@ -145,5 +145,5 @@ def hide(record: BatchRecord | FileRecord, lags: Sequence[VisibilityLag], now: f
 
 
 def hide_results(batch: BatchRecord, file: FileRecord, ended: float) -> None:
-    """Make a result file invisible for as long as its batch's lags say."""
+    """Makes a result file invisible for as long as its batch's lags say."""
     hide(file, [lag for lag in faults_of(batch).all(VisibilityLag) if lag.of == "result_files"], ended)

@@ -39,30 +39,30 @@ class DelayedCalls:
         store.add_tables(_SCHEMA)
 
     def add(self, operation: str, argument: Any, due_at: float | None) -> None:
-        """Keep a call until `due_at`; None: until it is released."""
+        """Keeps a call until `due_at`; None: until it is released."""
         self._store.execute(
             "INSERT INTO delayed_calls (due_at, operation, argument) VALUES (:due_at, :operation, :argument)",
             {"due_at": due_at, "operation": operation, "argument": json.dumps(argument)},
         )
 
     def release(self, now: float) -> int:
-        """Let all calls without a time take effect now, and return how many they are."""
+        """Lets all calls without a time take effect now, and returns how many they are."""
         with self._store.transaction():
             held = len(self._store.execute("SELECT seq FROM delayed_calls WHERE due_at IS NULL", {}))
             self._store.execute("UPDATE delayed_calls SET due_at = :now WHERE due_at IS NULL", {"now": now})
         return held
 
     def waiting(self) -> int:
-        """Return how many calls have not taken effect."""
+        """Returns how many calls have not taken effect."""
         return len(self._store.execute("SELECT seq FROM delayed_calls", {}))
 
     def next_due(self, now: float) -> float | None:
-        """Return the time of the earliest call that is due."""
+        """Returns the time of the earliest call that is due."""
         rows = self._store.execute(_FIRST, {"now": now})
         return float(rows[0]["due_at"]) if rows else None
 
     def carry_out(self, now: float) -> None:
-        """Let the earliest call that is due take effect, in one transaction with its removal."""
+        """Lets the earliest call that is due take effect, in one transaction with its removal."""
         with self._store.transaction():
             for row in self._store.execute(_FIRST, {"now": now}):
                 self._store.execute("DELETE FROM delayed_calls WHERE seq = :seq", {"seq": row["seq"]})

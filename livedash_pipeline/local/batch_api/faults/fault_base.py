@@ -1,4 +1,4 @@
-"""What every fault of a script has: whom it strikes, and how often.
+"""The common part of all faults of a script: what they strike, and how often.
 
 Add here what holds for all kinds; the kinds themselves are in `fault_kinds.py` and `shown_kinds.py`. Pure data.
 """
@@ -33,7 +33,7 @@ class Part(BaseModel):
 
 
 class Match(Part):
-    """What a fault strikes; with nothing given, everything of its kind.
+    """The target of a fault; without fields, everything of its kind.
 
     A fault of a call strikes calls, a fault of a batch strikes batches when they are created (one that names its
     `batch_id` also strikes a batch that exists already), and a fault of a line strikes lines of the batches that match.

@@ -1,4 +1,4 @@
-"""Which fault strikes now: the installed faults with their counters, asked once for every call, file and batch.
+"""Decides which fault strikes now: keeps the installed faults with their counters, and is asked once per call, file and batch.
 
 Nothing is added here for a new kind of fault. Counters live in memory: a server that starts again begins its script anew,
 while what has been bound to a batch stays with the batch.
@@ -53,7 +53,7 @@ class _Installed:
     struck: int = 0
 
     def may_strike(self) -> bool:
-        """Count one more that fits, and return whether it is one of those to strike."""
+        """Counts one more that fits, and returns whether it is one of those to strike."""
         self.fitted += 1
         match, times = self.bound.fault.match, self.bound.fault.times
         if match.nth not in (None, self.fitted) or (times is not None and self.struck >= times):
@@ -72,7 +72,7 @@ class FaultDesk:
             self.install(script)
 
     def install(self, script: FaultScript, *, replace: bool = False) -> list[BoundFault]:
-        """Add a script's faults behind those there are, or in their place, and return them."""
+        """Adds a script's faults behind those there are, or in their place, and returns them."""
         with self._lock:
             if replace:
                 self._installed = []
@@ -85,13 +85,13 @@ class FaultDesk:
         return new
 
     def count_strike(self, bound: BoundFault) -> None:
-        """Count a fault that was bound by name to a batch that existed before it."""
+        """Counts a fault that was bound by name to a batch that existed before it."""
         with self._lock:
             for each in self._installed:
                 each.struck += each.bound is bound
 
     def document(self) -> dict[str, Any]:
-        """Return what is installed and how often each fault has struck."""
+        """Returns what is installed and how often each fault has struck."""
         with self._lock:
             return {
                 "faults": [
@@ -101,7 +101,7 @@ class FaultDesk:
             }
 
     def for_call(self, call: Call) -> CallFault | None:
-        """Return the fault that strikes a call; called once for each."""
+        """Returns the fault that strikes a call; called once for each."""
         found: CallFault | None = None
         with self._lock:
             for each in self._fitting(call, is_call_fault):
@@ -113,7 +113,7 @@ class FaultDesk:
     def for_batch(
         self, batch_id: str, input_file_id: str, metadata: Mapping[str, Any] | None = None
     ) -> list[BoundFault]:
-        """Return the faults of a new batch and of its lines; called once for each."""
+        """Returns the faults of a new batch and of its lines; called once for each."""
         found = []
         with self._lock:
             for each in self._fitting(Call("create_batch", batch_id, input_file_id, metadata), is_batch_fault):
@@ -123,7 +123,7 @@ class FaultDesk:
         return found
 
     def for_upload(self, file_id: str) -> list[UploadFault]:
-        """Return the faults of a new input file; called once for each. Those of a dialect are not used up by it."""
+        """Returns the faults of a new input file; called once for each. Those of a dialect are not used up by it."""
         found: list[UploadFault] = []
         with self._lock:
             for each in self._fitting(Call("upload_file", None, file_id), lambda _fault: True):
@@ -136,7 +136,7 @@ class FaultDesk:
         return found
 
     def for_listing(self) -> list[StruckListing]:
-        """Return the faults that strike a call of `list_batches`; called once for each."""
+        """Returns the faults that strike a call of `list_batches`; called once for each."""
         found: list[StruckListing] = []
         with self._lock:
             for each in self._installed:

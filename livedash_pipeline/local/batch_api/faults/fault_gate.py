@@ -63,7 +63,7 @@ class FaultGate:
         self._sleep = sleep
 
     async def __call__(self, operation: str, request: Request, proceed: Proceed) -> Response:
-        """Let one operation happen as the faults want it."""
+        """Lets one operation happen as the faults want it."""
         call = await _call(operation, request)
         fault = self._service.fault_desk.for_call(call)
         entry = replace(entry_of(call), fault=fault.kind if fault else None)
@@ -187,7 +187,7 @@ class _SlowBody(Response):
 
 
 async def _call(operation: str, request: Request) -> Call:
-    """Return what the call is about; the body that is read here is kept for the operation."""
+    """Returns what the call is about; the body that is read here is kept for the operation."""
     batch_id, file_id = request.path_params.get("batch_id"), request.path_params.get("file_id")
     if operation != "create_batch":
         return Call(operation, batch_id, file_id)

@@ -75,7 +75,7 @@ class FaultyService:
         return self._call(Call("get_file", None, file_id), lambda: self.service.get_file(file_id))
 
     def file_content(self, file_id: str) -> bytes:
-        """Return a file's content, which `BatchService.file_content` names, as much of it as arrives."""
+        """Returns a file's content, which `BatchService.file_content` names, as much of it as arrives."""
         call = Call("download_file", None, file_id)
         return self._call(call, lambda: self.service.file_content(file_id).read_bytes())
 
@@ -159,7 +159,7 @@ class FaultyService:
         raise ReplyLost(f"{entry.operation}: no whole answer came ({fault.kind}).")
 
     def _act(self, entry: Entry, act: Callable[[], _T], *, status: int | None = None, delivered: bool = False) -> _T:
-        """Carry out a call and note it; what it raises is what the caller gets, unless the answer is lost."""
+        """Carries out a call and notes it; raises what the call raises, unless the answer is lost."""
         try:
             reply = act()
         except Refusal as refusal:
@@ -177,31 +177,31 @@ class FaultyService:
 
 
 def entry_of(call: Call) -> Entry:
-    """Return the journal's entry for a call that has just been made."""
+    """Returns the journal's entry for a call that has just been made."""
     return Entry(call.operation, call.batch_id, call.file_id)
 
 
 def with_ids(entry: Entry, made: dict[str, Any]) -> Entry:
-    """Return an entry with the id of what an operation of `MAKING` has made, as the answer shows it."""
+    """Returns an entry with the id of what an operation of `MAKING` has made, as the answer shows it."""
     name = MAKING.get(entry.operation)
     change: dict[str, Any] = {name: made.get("id")} if name else {}
     return replace(entry, **change)
 
 
 def input_file_of(body: object) -> str | None:
-    """Return the input file that the body of a create names, if it names one."""
+    """Returns the input file that the body of a create names, if it names one."""
     named = body.get("input_file_id") if isinstance(body, dict) else None
     return named if isinstance(named, str) else None
 
 
 def metadata_of(body: object) -> dict[str, Any] | None:
-    """Return the metadata that the body of a create holds, if it holds some."""
+    """Returns the metadata that the body of a create holds, if it holds some."""
     found = body.get("metadata") if isinstance(body, dict) else None
     return found if isinstance(found, dict) else None
 
 
 def refusal_of(fault: Status) -> Refusal:
-    """Return the refusal that a fault answers with."""
+    """Returns the refusal that a fault answers with."""
     quota = fault.code == "insufficient_quota"
     default = _QUOTA_MESSAGE if quota else _MESSAGES.get(fault.status, "The server had an error, please try again.")
     kind = "server_error" if fault.status >= 500 else fault.code or "invalid_request_error"

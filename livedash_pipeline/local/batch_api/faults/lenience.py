@@ -13,7 +13,7 @@ _MESSAGES = [{"role": "user", "content": "nothing"}]
 
 
 def mend_requests(kept: Path, endpoint: str, catalogue: Catalogue) -> None:
-    """Put in place of a requests file one in which every line passes validation; an empty file gets one line.
+    """Puts in place of a requests file one in which every line passes validation; an empty file gets one line.
 
     The new file is written beside the old one, whose content may be another file's as well.
     """

@@ -43,7 +43,7 @@ Choice = dict[str, Any]
 
 
 def run_faulty(line: bytes, place: LinePlace, fault: LineFault, run: RunLine) -> LineResult:
-    """Return the result of a line that a fault has struck.
+    """Returns the result of a line that a fault has struck.
 
     Args:
         line: the request.
@@ -95,7 +95,7 @@ def _with_string_body(result: LineResult) -> LineResult:
 
 
 def _with_answer(result: LineResult, fault: LineFault) -> LineResult:
-    """Change the first choice of a completion, or the shape of what is said of it."""
+    """Changes the first choice of a completion, or the shape of what is said of it."""
     document = copy.deepcopy(result.document)
     if isinstance(fault, LineShape):
         return replace(result, document=LINE_SHAPES[fault.shape](document))

@@ -42,7 +42,7 @@ class FaultyListing:
     def page(
         self, listed: list[BatchRecord], after: str | None, count: int, show: Callable[[BatchRecord], dict[str, Any]]
     ) -> dict[str, Any]:
-        """Return a page.
+        """Returns a page.
 
         Args:
             listed: all batches that are listed, newest first.

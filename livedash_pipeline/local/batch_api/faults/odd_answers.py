@@ -1,4 +1,4 @@
-"""Chat completions whose answer is of no use: what each makes of the good one, whose usage stays.
+"""Turns good chat completions into useless ones, each in its way; the usage stays.
 
 Add a word of `OddAnswer` here. The faults of a batch's lines are in `line_faults.py`.
 """
@@ -11,7 +11,7 @@ from livedash_pipeline.local.batch_api.faults.call_kinds import OddAnswer
 
 
 def odd_completion(completion: dict[str, Any], fault: OddAnswer) -> dict[str, Any]:
-    """Return a completion with the answer that a fault wants; an error document stays as it is."""
+    """Returns a completion with the answer that a fault wants; an error document stays as it is."""
     if not completion.get("choices"):
         return completion
     changed = copy.deepcopy(completion)

@@ -42,13 +42,13 @@ _SHAPES: Mapping[str, Callable[[bytes], bytes]] = {
 
 
 def odd_content(file: FileRecord, batch: BatchRecord, content: Callable[[], bytes], now: float) -> bytes | None:
-    """Return what is served in the place of a result file's content; None where it is served as it is."""
+    """Returns the content that is served instead of a result file's own; None where that is served."""
     found = _striking(OddFile, file, batch, now)
     return None if found is None else _SHAPES[found.kind](content())
 
 
 def show_result_file(file: FileRecord, batch: BatchRecord, content: Callable[[], bytes], now: float) -> dict[str, Any]:
-    """Return the File object of a result file, with the size that the faults of its batch want stated."""
+    """Returns the File object of a result file, with the size that the faults of its batch want stated."""
     document = show_file(file)
     odd = _striking(OddFile, file, batch, now)
     if odd is not None and odd.sized:
@@ -61,7 +61,7 @@ def show_result_file(file: FileRecord, batch: BatchRecord, content: Callable[[],
 
 
 def _striking(kind: type[_F], file: FileRecord, batch: BatchRecord, now: float) -> _F | None:
-    """Return the first fault of a kind that strikes a file now; a file is created when its batch ends."""
+    """Returns the first fault of a kind that strikes a file now; a file is created when its batch ends."""
     name = "output" if file.id == batch.output_file else "error"
     for fault in faults_of(batch).all(kind):
         lasts = math.inf if fault.seconds is None else fault.seconds

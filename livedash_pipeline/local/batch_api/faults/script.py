@@ -75,7 +75,7 @@ def is_line_fault(fault: FaultKind) -> bool:
 
 
 def chosen(share: float | None, *key: object) -> bool:
-    """Return whether something with this key belongs to the share; the same answer every time."""
+    """Returns whether something with this key belongs to the share; the same answer every time."""
     if share is None:
         return True
     digest = blake2b("/".join(map(str, key)).encode("utf-8", "surrogatepass"), digest_size=8).digest()
@@ -83,7 +83,7 @@ def chosen(share: float | None, *key: object) -> bool:
 
 
 def parse_script(text: str | bytes, *, name: str = "The fault script") -> FaultScript:
-    """Return the script in a JSON document: an object with `faults` and perhaps `seed`, or only the list of faults.
+    """Returns the script in a JSON document: an object with `faults` and perhaps `seed`, or only the list of faults.
 
     Args:
         text: the document.
@@ -104,7 +104,7 @@ _LIST: TypeAdapter[tuple[Fault, ...]] = TypeAdapter(tuple[Fault, ...])
 
 
 def _sentence(error: ValidationError) -> str:
-    """Say the first thing that is wrong, with the offending word."""
+    """Says the first thing that is wrong, with the offending word."""
     first = error.errors()[0]
     place = [part for part in first["loc"] if part != "faults"]
     number = place[0] + 1 if place and isinstance(place[0], int) else None
