@@ -1,4 +1,4 @@
-"""The commands of `livedash`, grouped by what they are about.
+"""The commands of `livedash`, one module per subject.
 
 They parse options, call a step and print its report.
 """

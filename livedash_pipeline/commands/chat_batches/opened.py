@@ -1,4 +1,4 @@
-"""What the commands about chat batches begin with."""
+"""Opens everything that the commands about chat batches need."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What all commands share: how one is declared, what it prints, and how it ends. Commands are the modules beside."""
+"""The common part of all commands: their declaration, output and end. The modules beside this folder are the commands."""

@@ -1,4 +1,4 @@
-"""What all commands have in common: `--json`, an example in their help, and an answer that is printed in one place.
+"""Declares commands: `--json`, an example in their help, and an answer that is printed in one place.
 
 Add what every command needs. A command returns an `Answer`; it prints nothing itself.
 """
@@ -46,11 +46,11 @@ def with_options(
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command has to say.
+    """The answer of a command.
 
     Attributes:
         document: The JSON document; a false `ok` makes the exit status 1.
-        draw: Says the same to people.
+        draw: Prints the same for people.
     """
 
     document: Document

@@ -1,4 +1,4 @@
-"""What commands begin with: settings, logs, and an engine on a database that is ready.
+"""Opens what commands need first: settings, logs, and an engine on a database that is ready.
 
 Add a beginning that several commands share. Heavy imports stay inside the functions.
 """

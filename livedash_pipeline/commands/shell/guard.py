@@ -1,4 +1,4 @@
-"""Where every failure of a command ends: as a message and an exit status, or as one document with --json.
+"""Ends every failure of a command with a message and an exit status, or with one document under --json.
 
 Nothing is added here unless a new kind of failure needs words of its own; what a failure says is decided where it is raised.
 """
