@@ -1,7 +1,6 @@
-"""A bound on the whole of one HTTP call or fetch: from look-up of the host to the last byte of the answer.
+"""A deadline for a whole HTTP call or fetch, from the look-up of the host to the last byte of the answer.
 
-The client's own time-outs are none, since they start anew with every byte. Add nothing here but ways to end one call; what
-follows from its end is decided by who makes it.
+The client's own time-outs start anew with every byte. Add nothing here but ways to end one call; the caller decides what follows.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ class Deadline:
     """Shuts the sockets of the calls that it watches when its seconds have passed, also while a server dribbles bytes.
 
     Give `attach` to an HTTP client as a request hook, or `trace` to a request as the extension of that name, and make the call
-    inside `with`. Connections must be fresh, since a socket is learnt about when it is connected, or of a client that gives the
-    same list of `sockets` to the deadline of each of its calls, of which there is one at a time. After the deadline no request
-    is sent any more; `passed` tells whether an error was caused here.
+    inside `with`. The deadline learns of a socket when it connects, so connections must be fresh, or of a client that gives the
+    same list of `sockets` to the deadline of each of its calls, one call at a time. After the deadline no request is sent any
+    more; `passed` tells whether the deadline caused an error.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class Deadline:
         with self._lock:
             if connected:
                 found = info["return_value"].get_extra_info("socket")
-                # Closed ones, and those that became TLS sockets, have no descriptor any more.
+                # Closed sockets, and those that became TLS sockets, have no descriptor any more.
                 self._sockets[:] = [known for known in self._sockets if known.fileno() >= 0]
                 if isinstance(found, socket.socket):
                     self._sockets.append(found)

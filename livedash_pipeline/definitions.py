@@ -1,7 +1,7 @@
-"""What Dagster loads: `defs`, from the settings of the environment.
+"""The module that Dagster loads: `defs`, from the settings of the environment.
 
-Nothing is opened here; the database is found (or the embedded one started) when something first uses it. What is defined is
-loaded when `defs` is called, once the garbage collector has been told that it stays.
+It opens nothing; the database is found (or the embedded one started) at its first use. Calling `defs` loads the definitions, once
+it has told the garbage collector that they stay.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from livedash_pipeline.garbage import spare_what_is_loaded
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The definitions of this deployment."""
+    """Returns the definitions of this deployment."""
     spare_what_is_loaded()
     from livedash_pipeline.defs.build import build_defs
     from livedash_pipeline.logs import configure_logging

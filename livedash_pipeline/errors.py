@@ -17,7 +17,7 @@ from __future__ import annotations
 
 
 class LivedashError(Exception):
-    """Something a person has to know: what happened (with the offending value) and what to do about it."""
+    """An error for people: what happened (with the offending value) and what to do about it."""
 
     code = "failed"
     exit_status = 1
@@ -59,13 +59,13 @@ class DatabaseNotReadyError(LivedashError):
 
 
 class DatabaseFaultError(DatabaseNotReadyError):
-    """A database does not do what is asked, for a reason that it stated; `is_passing` where it may do so later."""
+    """A database refused a statement for a reason that it stated; `is_passing` if it may accept it later."""
 
     is_passing = False
 
 
 class StorageError(LivedashError):
-    """A file could not be written; `errno` is what the operating system said."""
+    """A file could not be written; `errno` is that of the operating system."""
 
     code = "storage_failed"
     errno: int | None = None
@@ -96,7 +96,7 @@ class RejectedImportError(LivedashError):
 
 
 def driver_reason(message: str) -> str:
-    """Why no connection was made: the last line of a driver's message that is no question, without the full stop."""
+    """Returns why no connection was made: the last line of a driver's message that is not a question, without the full stop."""
     lines = [line.strip() for line in message.splitlines()]
     told = [line for line in lines if line and not line.endswith("?")]
     return told[-1].rstrip(".") if told else "no reason given"

@@ -1,6 +1,6 @@
 """The script `livedash`: loads the command line so that Ctrl-C ends it with one line from the first moment on.
 
-Nothing is added here; what commands there are is in `cli`.
+Add nothing here; `cli` has the commands.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def _refuse_private_fields(_: object, __: str, event: MutableMapping[str, Any]) 
 
 
 def configure_logging(log_format: Literal["text", "json"] = "text", level: int = logging.INFO) -> None:
-    """Send structlog through the standard library, so that Dagster can collect the lines of a run as well."""
+    """Sends structlog through the standard library, so that Dagster can collect the lines of a run as well."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -53,14 +53,14 @@ def configure_logging(log_format: Literal["text", "json"] = "text", level: int =
 
 
 class _OthersHandler(logging.StreamHandler[TextIO]):
-    """Writes what libraries warn of; our own lines have their own handler."""
+    """Writes warnings of libraries; our own lines have their own handler."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not record.name.startswith(_PACKAGE)
 
 
 def _show_warnings_of_others(formatter: logging.Formatter) -> None:
-    """Without a handler of the root logger, a library's first `logging.warning` adds one that writes our lines once more."""
+    """Gives the root logger a handler; otherwise a library's first `logging.warning` adds one that writes our lines once more."""
     handler = _OthersHandler(sys.stderr)
     handler.setFormatter(formatter)
     handler.setLevel(logging.WARNING)
@@ -69,6 +69,6 @@ def _show_warnings_of_others(formatter: logging.Formatter) -> None:
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """A logger whose calls take an event in plain words and ids and counts as keyword arguments."""
+    """Returns a logger whose calls take an event in plain words, and ids and counts as keyword arguments."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger

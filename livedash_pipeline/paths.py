@@ -1,6 +1,6 @@
-"""Where the files are that ship with the package but stand outside it in the repository.
+"""Finds files that ship with the package but are outside it in the repository.
 
-In a wheel they lie inside the package; in a checkout at its root, where people look for them.
+In a wheel they are inside the package; in a checkout they are at its root, where people look for them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).parent
 
 
 def shipped(name: str) -> Path:
-    """Path of `sql` or `dagster.yaml`, wherever this installation keeps it.
+    """Returns the path of `sql` or `dagster.yaml` in this installation.
 
     Raises:
         FileNotFoundError: The installation is incomplete.

@@ -1,6 +1,6 @@
-"""Directories for files on their way: gone with their process, and swept up where the process was killed.
+"""Directories for temporary files: removed with their process, or by a later process if it was killed.
 
-What lies in them can hold transcripts and answers, so nothing may stay behind. Add nothing that is to be kept.
+The files can hold transcripts and answers, so nothing may stay behind. Add nothing that is to be kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import psutil
 from livedash_pipeline.errors import StorageError
 from livedash_pipeline.storage import writing
 
-# The clock of a file system can lag behind the one that says when a process began.
+# The clock of a file system can lag behind the clock of process start times.
 _CLOCK_SLACK = 2.0
 
 
@@ -27,8 +27,8 @@ def scratch_directory(kind: str, parent: Path | None = None) -> Iterator[Path]:
     """A directory of this process alone, removed at the end; those of killed processes of the same kind are removed first.
 
     Args:
-        kind: What it is for, such as `spool`.
-        parent: Where it is made; None: the system's directory for temporary files.
+        kind: Its purpose, such as `spool`.
+        parent: The directory to make it in; None: the system's directory for temporary files.
 
     Raises:
         StorageError: It cannot be made.
@@ -45,15 +45,15 @@ def scratch_directory(kind: str, parent: Path | None = None) -> Iterator[Path]:
 
 
 def temporary_directory() -> Path:
-    """Where temporary files go.
+    """Returns the directory of temporary files.
 
     Raises:
-        StorageError: None of the places that the system knows can be written to.
+        StorageError: None of the system's directories for them can be written to.
     """
     try:
         return Path(tempfile.gettempdir())
     except FileNotFoundError:
-        # Python tries TMPDIR and the system's own places by writing to each, and does not say why it failed.
+        # Python tries to write to TMPDIR and to the system's own places, and does not say why it failed.
         raise StorageError(
             "No directory for temporary files can be written to.",
             remedy="Free some space in /tmp, or set TMPDIR to a directory that can be written to.",
@@ -61,7 +61,7 @@ def temporary_directory() -> Path:
 
 
 def _in_use(directory: Path, pid: str) -> bool:
-    """Whether the process that made it lives; a process that began after it was made has only got the same number."""
+    """Whether the process that made it lives; a process that began later has only got the same number."""
     try:
         return psutil.Process(int(pid)).create_time() <= directory.stat().st_mtime + _CLOCK_SLACK
     except psutil.AccessDenied:

@@ -96,7 +96,7 @@ class Settings(BaseModel):
     @field_validator("livedash_alert_url")
     @classmethod
     def _webhook_address(cls, value: str | None) -> str | None:
-        # What is wrong with it is said without it: whoever knows the address can post there.
+        # The message omits the address, since everybody who knows it can post there.
         if value is not None and not is_web_address(value):
             raise ValueError("must be an address that starts with http:// or https:// and names a host")
         return value
@@ -162,7 +162,7 @@ def is_web_address(text: str) -> bool:
 
 
 def parse_networks(text: str) -> tuple[str, ...]:
-    """`"10.1.2.3, 10.2.0.0/16"` as addresses and networks in CIDR notation."""
+    """Parses addresses and networks in CIDR notation, such as `"10.1.2.3, 10.2.0.0/16"`."""
     networks = []
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         network = read_network(part)
@@ -175,7 +175,7 @@ def parse_networks(text: str) -> tuple[str, ...]:
 
 
 def parse_enqueued_tokens(text: str) -> dict[str, int]:
-    """`"2000000"` or `"gpt-5-mini=2000000,gpt-4o=90000"` as a mapping from model (`*` for all) to tokens."""
+    """Parses `"2000000"` or `"gpt-5-mini=2000000,gpt-4o=90000"` into a mapping from model (`*` for all) to tokens."""
     limits: dict[str, int] = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         model, _, number = part.rpartition("=")
@@ -187,7 +187,7 @@ def parse_enqueued_tokens(text: str) -> dict[str, int]:
 
 
 def merged_environ(environ: Mapping[str, str], env_file: Path | None = ENV_FILE) -> dict[str, str]:
-    """The variables of a `.env` file and, over them, the environment: settings, and the credentials that companies name."""
+    """Merges the variables of a `.env` file with the environment, which wins: settings, and credentials that companies name."""
     filed: dict[str, str] = {}
     if env_file is not None and env_file.is_file():
         read = dotenv_values(env_file, encoding="utf-8")
@@ -202,7 +202,7 @@ def _collect(environ: Mapping[str, str], env_file: Path | None) -> dict[str, Any
 
 
 def load_settings(environ: Mapping[str, str], env_file: Path | None = ENV_FILE) -> Settings:
-    """Settings from a `.env` file and, over it, the environment.
+    """Loads settings from a `.env` file and the environment, which wins.
 
     Raises:
         SettingsError: One sentence that names the first bad setting and its value.
@@ -211,13 +211,13 @@ def load_settings(environ: Mapping[str, str], env_file: Path | None = ENV_FILE) 
 
 
 def isolated_settings(environ: Mapping[str, str], **overrides: Any) -> Settings:
-    """Defaults, `LIVEDASH_HOME` and the given values: what demo, tests, soak and bench run with."""
+    """Makes the settings of demo, tests, soak and bench: defaults, `LIVEDASH_HOME` and the given values."""
     home = {"livedash_home": environ["LIVEDASH_HOME"]} if environ.get("LIVEDASH_HOME") else {}
     return make_settings(**(home | overrides))
 
 
 def make_settings(**values: Any) -> Settings:
-    """`Settings(**values)` with a message for people.
+    """Makes `Settings(**values)`, with a message for people where that fails.
 
     Raises:
         SettingsError: A value is wrong.

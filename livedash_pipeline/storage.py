@@ -1,6 +1,6 @@
-"""What the operating system refuses to whoever writes a file, in one sentence: what could not be written, where, and why.
+"""Turns the operating system's refusals to write a file into one sentence: what could not be written, where, and why.
 
-Add an errno that a writer can meet to `_REASONS`. Reading what others have published is the business of `sources`.
+Add an errno that a writer can meet to `_REASONS`. `sources` reads what others have published.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ _REASONS: Mapping[int, tuple[str, str, bool]] = MappingProxyType(
         errno.ESTALE: ("the network file system has lost it", "Mount it again", True),
     }
 )
-# Any program may meet these about anything; they tell of a failed write only where it is known that something was written.
+# Any call may fail with these; they mean a failed write only where something was being written.
 _AMBIGUOUS = frozenset({errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.EPERM, errno.EIO, errno.EBADF})
 
-# These say that something was written; whoever reads a file may meet any other one.
+# These occur only in writes; reads may fail with any other one.
 _OF_WRITES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 
 
 @contextmanager
 def writing(what: str, place: Path | str, *, setting: str = "") -> Iterator[None]:
-    """Within the block, what the operating system refuses becomes a `StorageError`.
+    """Turns refusals of the operating system within the block into a `StorageError`.
 
     Args:
-        what: What is written, as the beginning of a sentence: `The spool of a CSV`.
-        place: Where.
+        what: The thing that is written, as the beginning of a sentence: `The spool of a CSV`.
+        place: Its path.
         setting: The variable or option that names the place, where a person chose it.
 
     Raises:
@@ -59,21 +59,21 @@ def writing(what: str, place: Path | str, *, setting: str = "") -> Iterator[None
     try:
         yield
     except BrokenPipeError:
-        # A reader that has gone is no full disk.
+        # A closed pipe is not a full disk.
         raise
     except OSError as error:
         raise storage_error(error, what, place, setting=setting) from error
 
 
 def storage_error(error: OSError, what: str, place: Path | str, *, setting: str = "") -> StorageError:
-    """The refusal of a write that is known as one."""
+    """Returns the error of a write that is known to have been refused."""
     return _refusal(error, f"{what} could not be written to {place}", setting)
 
 
 def failed_write(error: BaseException) -> StorageError | None:
-    """What an error that nobody explained says about a file; None where it may be of something else, such as a connection.
+    """Explains an unexplained error about a file; None where it may concern something else, such as a connection.
 
-    Only where its errno tells of a write, the sentence does.
+    The sentence speaks of a write only if the errno does.
     """
     if not isinstance(error, OSError) or error.errno not in _REASONS or error.errno in _AMBIGUOUS:
         return None

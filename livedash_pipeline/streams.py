@@ -1,6 +1,6 @@
-"""Standard streams that whoever started the process has closed (`livedash summary >&-`): Python leaves None in their place.
+"""Reopens standard streams that were closed when the process started (`livedash summary >&-`): Python has None in their place.
 
-Nothing is added here unless another stream has to be there. What is printed is decided in `commands`.
+Add nothing here unless another stream has to exist. `commands` decides what is printed.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
-# A write to what is opened for reading fails, so that an answer that nobody gets is an error. Nobody can be told anything on a
-# closed stderr, so what goes there is dropped. In the order of their numbers, since a new descriptor takes the lowest free one.
+# stdout is opened for reading, so that a write to it fails: an answer that nobody gets is an error. Messages to a closed stderr
+# are dropped, since nobody would read them. In the order of their numbers, since a new descriptor takes the lowest free one.
 _CLOSED = (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w"))
 
 
