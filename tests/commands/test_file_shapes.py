@@ -230,7 +230,7 @@ def _faults(connection: Connection, number: int, shape: Shape, told: Mapping[str
     }
     if shape.said is not None:
         messages = ask("m.role, m.content", "sessions x JOIN messages m ON m.session_id = x.id")
-        found["said"], expected["said"] = sorted(map(tuple, messages)), sorted(shape.said)
+        found["said"], expected["said"] = sorted(map(str, map(tuple, messages))), sorted(map(str, shape.said))
     return [
         f"{shape.name}: {name} is {found[name]!r}, and {expected[name]!r} was expected ({answer})"
         for name in expected

@@ -13,7 +13,8 @@ import pytest
 
 from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.rules.states import Stage, StageStatus
-from livedash_pipeline.intake.rules.profiles.transcript_profile import stored_transcript_profile
+from livedash_pipeline.intake.rules.profiles.documents import read_profile
+from livedash_pipeline.intake.rules.profiles.transcript_profile import TranscriptProfile
 from livedash_pipeline.intake.rules.transcripts import Message, transcript_hash
 from livedash_pipeline.takeover.rules.chats import (
     HANGS_ON_SKIPPED,
@@ -285,7 +286,7 @@ def test_a_transcript_that_was_read_once_is_not_fetched_again() -> None:
 
 
 def test_a_transcript_is_read_by_the_companys_profile() -> None:
-    profile = stored_transcript_profile({"lines": ["({clock}) {name}: {text}"], "assistant_names": ["Emma"]})
+    profile = read_profile(TranscriptProfile, {"lines": ["({clock}) {name}: {text}"], "assistant_names": ["Emma"]})
     source = chat(imported=IMPORT | {"rawTranscriptContent": "(10:00) User: hi\n(10:01) Emma: ho"})
     found = take_chat(source, replace(RULES, profile=profile), [])
     assert found is not None

@@ -195,7 +195,7 @@ def test_worksheets_are_read_with_cells_as_people_see_them() -> None:
         sheet="Chats",
         columns={"external_session_id": "ID", "start_time": "At"},
     )
-    rows = [
+    rows: list[list[object]] = [
         ["title"],
         [],
         ["ID", "At", "More"],
