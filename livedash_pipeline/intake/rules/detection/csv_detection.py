@@ -55,7 +55,7 @@ def detect_csv(
     text = b"".join(to_utf_8([sample], guessed.name)).decode("utf-8", "replace").removeprefix("\ufeff")
     listed = json_table(text) if text.lstrip().startswith("{") else None
     if listed is not None:
-        guess = guess_columns(listed[1], listed[0], zone, now=now, order=order, likely="day")
+        guess = guess_columns(listed[1], listed[0], zone, now=now, order=order)
         proposal = _proposal(guess, {"format": "jsonl"}, [Evidence("format", "each line is a JSON object")])
     else:
         proposal = _best_cut(text, zone, now, order, sample, guessed)
@@ -96,10 +96,7 @@ def _best_cut(
 
 
 def _of_table(table: Table, zone: ZoneInfo, now: datetime, order: DateOrder | None) -> CsvProposal:
-    likely: DateOrder = "day"
-    guess = guess_columns(
-        table.rows, None, zone, now=now, order=order, likely=likely, prefers_comma=table.delimiter == ";"
-    )
+    guess = guess_columns(table.rows, None, zone, now=now, order=order, prefers_comma=table.delimiter == ";")
     fields: dict[str, object] = {"delimiter": table.delimiter}
     share = f"{table.share:.1%} of the records have {table.width} columns then"
     evidence = [Evidence("delimiter", f"{_SEPARATORS[table.delimiter]}: {share}")]
@@ -121,7 +118,7 @@ def _of_workbook(rows: Sequence[list[str]], zone: ZoneInfo, now: datetime, order
     table = table_of(rows)
     if table is None:
         raise NoProposalError("has a worksheet without a table")
-    guess = guess_columns(table.rows, None, zone, now=now, order=order, likely="day", is_sheet=True)
+    guess = guess_columns(table.rows, None, zone, now=now, order=order, is_sheet=True)
     fields: dict[str, object] = {"format": "xlsx"}
     evidence = [Evidence("format", "it is an Excel workbook")]
     if table.skipped:

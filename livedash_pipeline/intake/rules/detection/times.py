@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from livedash_pipeline.intake.rules.profiles.time_forms import ISO, UNIX, UNIX_MS, TimeForm, time_form
+from livedash_pipeline.intake.rules.detection.written_times import forms_of_cell
+from livedash_pipeline.intake.rules.profiles.time_forms import TimeForm, time_form
 
 DateOrder = Literal["day", "month"]
-# `*` is day or month, the first and the second of them.
-_DATES = ("%d.%m.%Y", "*/*/%Y", "*-*-%Y", "%d.%m.%y", "*/*/%y", "*-*-%y", "%Y/%m/%d", "%Y.%m.%d", "%Y-%m-%d")
-_NAMED = (
-    "%d %b %Y",
-    "%d. %b %Y",
-    "%d-%b-%Y",
-    "%d-%b-%y",
-    "%b %d, %Y",
-    "%b %d %Y",
-    "%a, %d %b %Y",
-    "%a, %b %d, %Y",
-    "%d de %b de %Y",
-)
-_JOINTS = (" ", ", ", " at ", " um ", " - ", "T")
-_CLOCKS = (
-    "%H:%M:%S",
-    "%H:%M",
-    "%I:%M:%S %p",
-    "%I:%M %p",
-    "%H:%M:%S.%f",
-    "%H:%M:%S,%f",
-    "%H.%M.%S",
-    "%H.%M",
-    "%Hh%M",
-    "%I:%M:%S%p",
-    "%I:%M%p",
-)
-_ZONES = ("", "%z", " %z")
 # So many values tell which form a column has; the whole file is read with it afterwards.
 _TRIED = 400
 _MOST_FORMS = 4
@@ -65,9 +36,7 @@ class FoundForms:
     is_unclear: bool = False
 
 
-def find_forms(
-    texts: Sequence[str], zone: ZoneInfo, *, now: datetime, order: DateOrder | None = None, likely: DateOrder = "day"
-) -> FoundForms:
+def find_forms(texts: Sequence[str], zone: ZoneInfo, *, now: datetime, order: DateOrder | None = None) -> FoundForms:
     """The forms that read a column of times.
 
     Args:
@@ -75,7 +44,6 @@ def find_forms(
         zone: Of times that do not say theirs.
         now: No session begins later.
         order: What a person says comes first.
-        likely: What is proposed, as unclear, where nothing decides.
     """
     left, names = list(texts), list[str]()
     first: FoundForms | None = None
@@ -83,14 +51,16 @@ def find_forms(
         best, ties = _best_form(left, zone, order)
         if best is None:
             break
-        chosen = _decide(best, ties, left, zone, now, likely)
+        chosen = _decide(best, ties, left, zone, now)
         first = first or chosen
         names.append(chosen.names[0])
         form = time_form(chosen.names[0])
         left = [text for text in left if form.read(text, zone) is None]
     if first is None:
         return FoundForms((), 0)
-    return FoundForms(tuple(names), len(texts) - len(left), first.reason, first.is_unclear)
+    # Both orders in one column: which of them a date has that could be either, nobody knows.
+    is_mixed = any(_exchanged(name) in names and _exchanged(name) != name for name in names)
+    return FoundForms(tuple(names), len(texts) - len(left), first.reason, first.is_unclear or is_mixed)
 
 
 def _best_form(texts: Sequence[str], zone: ZoneInfo, order: DateOrder | None) -> tuple[TimeForm | None, list[TimeForm]]:
@@ -109,7 +79,7 @@ def _best_form(texts: Sequence[str], zone: ZoneInfo, order: DateOrder | None) ->
 
 
 def _decide(
-    best: TimeForm, ties: Sequence[TimeForm], texts: Sequence[str], zone: ZoneInfo, now: datetime, likely: DateOrder
+    best: TimeForm, ties: Sequence[TimeForm], texts: Sequence[str], zone: ZoneInfo, now: datetime
 ) -> FoundForms:
     other = next((form for form in ties if _exchanged(form.name) == best.name), None)
     if other is None:
@@ -123,11 +93,9 @@ def _decide(
             return FoundForms((chosen.name,), len(texts), f"{_first_of(chosen.name)} first, since {reason}")
     if all(a == b for a, b in zip(moments[day.name], moments[month.name], strict=True)):
         return FoundForms((day.name,), len(texts))
-    if "%p" in best.name:
-        return FoundForms(
-            (month.name,), len(texts), "month first, as where hours go to twelve", is_unclear=likely != "month"
-        )
-    return FoundForms((day.name if likely == "day" else month.name,), len(texts), "", is_unclear=True)
+    # Hours to twelve are written where the month comes first, and elsewhere too.
+    likely = month if "%p" in best.name else day
+    return FoundForms((likely.name,), len(texts), is_unclear=True)
 
 
 def _why_sure(name: str) -> str:
@@ -166,36 +134,6 @@ def _exchanged(name: str) -> str:
 
 
 def _forms_of(text: str, order: DateOrder | None) -> list[TimeForm]:
-    """All forms that a text may have: a date that it begins with, and a joint and a clock for the rest."""
-    found = [time_form(name) for name in (*SEED_FORMS, ISO, UNIX, UNIX_MS)]
-    for date in _dates(order):
-        match = _prefix(date).match(text)
-        if match is not None:
-            found += [time_form(date + clock) for clock in _clocks() if _suffix(clock).fullmatch(text, match.end())]
-    return [form for form in dict.fromkeys(found) if form.matches(text)]
-
-
-@cache
-def _dates(order: DateOrder | None) -> tuple[str, ...]:
-    orders = {"day": ("%d", "%m"), "month": ("%m", "%d")}
-    chosen = orders.values() if order is None else (orders[order],)
-    return (
-        *(date.replace("*", first, 1).replace("*", second, 1) for date in _DATES for first, second in chosen),
-        *_NAMED,
-    )
-
-
-@cache
-def _clocks() -> tuple[str, ...]:
-    return ("", *(f"{joint}{clock}{zone}" for joint in _JOINTS for clock in _CLOCKS for zone in _ZONES))
-
-
-@cache
-def _prefix(date: str) -> re.Pattern[str]:
-    return re.compile(time_form(date).expression)
-
-
-@cache
-def _suffix(clock: str) -> re.Pattern[str]:
-    # A form has a date, which is taken away again.
-    return re.compile(time_form(f"%d%m%Y{clock}").expression.removeprefix(time_form("%d%m%Y").expression))
+    """All forms that a text may have, save those with day and month in another order than a person says."""
+    names = (name for name in forms_of_cell(text) if order is None or _first_of(name) in {None, order})
+    return [form for form in map(time_form, names) if form.matches(text)]

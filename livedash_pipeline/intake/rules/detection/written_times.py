@@ -19,7 +19,7 @@ from livedash_pipeline.intake.rules.transcripts import PLAUSIBLE_YEARS
 _B = r"[ \u00a0\u202f]"
 _WORD = r"[^\W\d_]{3,12}\.?"
 _NUMBERS = r"(?P<a>\d{1,4})(?P<s>[./-])(?P<b>\d{1,2})(?P=s)(?P<c>\d{4}|\d{1,2})"
-_DAY_FIRST = rf"(?P<d1>\d{{1,2}}\.?[ -])(?P<m1>{_WORD})(?P<g1>,?[ -])(?P<y1>\d{{4}}|\d{{2}})"
+_DAY_FIRST = rf"(?P<d1>\d{{1,2}}\.?(?: de)?[ -])(?P<m1>{_WORD})(?P<g1>(?: de|,)?[ -])(?P<y1>\d{{4}}|\d{{2}})"
 _MONTH_FIRST = rf"(?P<m2>{_WORD}){_B}(?P<d2>\d{{1,2}})(?P<comma>,?){_B}(?P<y2>\d{{4}})"
 _DATE = rf"(?:(?P<weekday>[^\W\d_]{{2,12}}\.?)(?P<g3>,?{_B}))?(?:{_NUMBERS}|{_DAY_FIRST}|{_MONTH_FIRST})"
 _CLOCK = (
@@ -29,6 +29,7 @@ _CLOCK = (
 _GAP = rf"(?:,?{_B}{{1,3}}(?:(?:at|um|om|à|-){_B})?|T)"
 _DATE_FIRST = re.compile(rf"{_DATE}(?P<gap>{_GAP}){_CLOCK}")
 _CLOCK_FIRST = re.compile(rf"{_CLOCK}(?P<gap>{_GAP}){_DATE}")
+_DATE_ALONE = re.compile(_DATE)
 _UNIX = r"\d{9,14}(?:\.\d{1,9})?"
 
 
@@ -91,6 +92,12 @@ def forms_of(text: str) -> tuple[str, ...]:
     return tuple(date + gap + clock if date_first else clock + gap + date for date in dates)
 
 
+def forms_of_cell(text: str) -> tuple[str, ...]:
+    """The forms of a text that may also be a date without a time of day."""
+    match = None if forms_of(text) else _DATE_ALONE.fullmatch(text)
+    return forms_of(text) if match is None else tuple(_date_forms(match.groupdict()))
+
+
 def _date_forms(parts: Mapping[str, str | None]) -> list[str]:
     weekday = "" if parts["weekday"] is None else f"%a{_plain(parts['g3'] or '')}"
     if parts["m1"] is not None:
@@ -102,6 +109,9 @@ def _date_forms(parts: Mapping[str, str | None]) -> list[str]:
     if len(first) == 4:
         return [f"{weekday}%Y{sign}%m{sign}%d"]
     year = "%Y" if len(last) == 4 else "%y"
+    if sign == ".":
+        # Nobody who writes points puts the month first.
+        return [f"{weekday}%d.%m.{year}"]
     return [f"{weekday}%d{sign}%m{sign}{year}", f"{weekday}%m{sign}%d{sign}{year}"]
 
 
