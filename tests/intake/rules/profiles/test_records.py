@@ -101,6 +101,16 @@ def test_a_header_says_where_columns_stand_and_what_else_there_is() -> None:
     ]
 
 
+def test_records_are_found_once_more_by_their_lines() -> None:
+    content = b"ID,At\n" + b'a,"x\ny"\nb,z\n'
+    described = profile(header=True, columns={"external_session_id": "ID", "start_time": "At"})
+    assert list(open_records(lambda: iter([content]), described).again([(2, 2), (4, 1)])) == [
+        (2, 'a,"x\ny"\n'),
+        (4, "b,z\n"),
+    ]
+    assert list(open_records(lambda: iter([content]), SEED_PROFILE).again([(4, 1)])) == [(4, "b,z\n")]
+
+
 @pytest.mark.parametrize(
     ("columns", "content", "said"),
     [
@@ -135,6 +145,7 @@ def test_an_empty_file_has_no_records(content: bytes) -> None:
         ({"escape": "\\"}, b'"a \\"b\\"\rc",01.05.2025 10:00,x\n', 'a "b"\rc'),
         ({"quote": "'"}, b"'a\r''b',01.05.2025 10:00,x\n", "a\r'b"),
         ({"quote": ""}, b"a\rb,01.05.2025 10:00,x\n", "a\rb"),
+        ({"escape": "\\"}, b'"a \\"b\\"",01.05.2025 10:00,x\ry\n', 'a "b"'),
         ({}, b'"a\rb",01.05.2025 10:00,x\n', "a\rb"),
         ({"delimiter": "\t", "encoding": "utf-16"}, "é\t01.05.2025 10:00\tx\n".encode("utf-16"), "é"),
     ],
