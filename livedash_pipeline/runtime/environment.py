@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
+from livedash_pipeline.base.rules.database.address import with_hosts_apart
 from livedash_pipeline.base.store.connect import check_reachable, database_now, make_engine
 from livedash_pipeline.base.store.revisions import check_current, current_revision, head_revision
 from livedash_pipeline.embedded_postgres.server import (
@@ -110,12 +111,13 @@ def _dagster_url(settings: Settings) -> str:
             "DATABASE_URL is set and LIVEDASH_DAGSTER_URL is not.",
             remedy="Set it to a database of its own: postgresql+psycopg2://USER:PASSWORD@HOST/dagster.",
         )
-    if not _speaks_psycopg2(settings.livedash_dagster_url):
+    url = with_hosts_apart(settings.livedash_dagster_url)
+    if not _speaks_psycopg2(url):
         raise SettingsError(
             "LIVEDASH_DAGSTER_URL is no address with postgresql+psycopg2://, the driver that Dagster's storage speaks.",
             remedy="Write postgresql+psycopg2://USER:PASSWORD@HOST/dagster.",
         )
-    return settings.livedash_dagster_url
+    return url
 
 
 def _speaks_psycopg2(url: str) -> bool:

@@ -62,9 +62,12 @@ def test_a_user_without_rights_is_told_so(refused: Run, quiet_database_url: str)
 
 
 def test_a_read_only_database_is_told_from_one_that_is_away(refused: Run, quiet_database_url: str) -> None:
-    with _role(quiet_database_url, default_transaction_read_only="on") as url:
-        add = ("company", "add", "acme", "--csv-url", "https://chats.example.com/x.csv")
-        _says(refused, url, "database_read_only", 2, "takes no changes", *add)
+    url = _changed(quiet_database_url, options="-c default_transaction_read_only=on")
+    add = ("company", "add", "acme", "--csv-url", "https://chats.example.com/x.csv")
+    _says(refused, url, "database_read_only", 2, "takes no changes", *add)
+    checks = {check["name"]: check for check in document_of(refused("doctor", "--json", DATABASE_URL=url))["checks"]}
+    assert "takes no changes" in checks["database_writes"]["message"]
+    assert checks["migration"]["status"] == "ok"
 
 
 @pytest.mark.parametrize(

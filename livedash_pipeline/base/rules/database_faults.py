@@ -95,7 +95,7 @@ _LIMIT = DatabaseFault(
 _STATEMENT_TIMEOUT = DatabaseFault(
     "database_statement_cancelled",
     f"{DATABASE} ended a statement: it ran into statement_timeout, or somebody cancelled it.",
-    f"Raise statement_timeout of the role, the database or the address, or repeat it when less goes on: {_UNDONE}.",
+    f"Raise statement_timeout in the address, if it is there, or repeat it when less goes on: {_UNDONE}.",
     is_passing=True,
 )
 _LOCK_TIMEOUT = DatabaseFault(
@@ -112,8 +112,8 @@ _IDLE_TIMEOUT = DatabaseFault(
 )
 _READ_ONLY = DatabaseFault(
     "database_read_only",
-    f"{DATABASE} takes no changes: it is a standby, or default_transaction_read_only is on.",
-    "Give the address of the primary, or switch default_transaction_read_only off for the role and the database.",
+    f"{DATABASE} takes no changes: it is a standby, or default_transaction_read_only is on at the server or in the address.",
+    "Give the address of the primary, or see why the server was made read-only, such as by a full disk, and end that.",
     is_passing=False,
 )
 _PRIVILEGE = DatabaseFault(
@@ -156,6 +156,12 @@ OPTIONS = DatabaseFault(
     "database_bad_address",
     f"{DATABASE} cannot be connected to with this address: it has an option that is not known or not valid.",
     "Correct what follows the question mark of the address.",
+    is_passing=False,
+)
+_ROLE = DatabaseFault(
+    OPTIONS.code,
+    f"{DATABASE} is no standby, and target_session_attrs of the address asks for one.",
+    "Write target_session_attrs=read-write, or leave it out: a standby takes no changes.",
     is_passing=False,
 )
 _TLS = DatabaseFault(
@@ -244,6 +250,8 @@ _REFUSALS: tuple[tuple[str, DatabaseFault], ...] = (
     ("sslmode", _TLS),
     ("session is read-only", _READ_ONLY),
     ("server is in hot standby mode", _READ_ONLY),
+    ("session is not read-only", _ROLE),
+    ("server is not in hot standby mode", _ROLE),
     ("too many open files", _FILES),
     ("failed to resolve host", _HOST),
     ("could not translate host name", _HOST),

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import psycopg
 from psycopg import Error as PostgresError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from livedash_pipeline.base.rules.database.address import Parameters, read_parameters, with_hosts_apart
 from livedash_pipeline.base.rules.database_faults import TOO_MANY_CONNECTIONS
-from livedash_pipeline.base.store.faults import fault_error, refusal_of
+from livedash_pipeline.base.store.faults import OURS, fault_error, refusal_of
+from livedash_pipeline.base.store.session_setup import SessionWishes
 from livedash_pipeline.errors import DatabaseNotReadyError, SettingsError, driver_reason
 
 _Result = TypeVar("_Result")
@@ -27,6 +28,7 @@ _Result = TypeVar("_Result")
 _RETRIED_SQLSTATES = frozenset({"40P01", "40001", "55P03"})
 # Two transactions that open a request for one session at once: the second one sees the first one's when it is run again.
 _RACED_CONSTRAINTS = frozenset({"uq_ai_processing_requests_open"})
+_WRITE = "Use postgresql://USER:PASSWORD@HOST/DATABASE, or leave it unset for the embedded server."
 
 
 def make_engine(
@@ -50,39 +52,52 @@ def make_engine(
     Raises:
         SettingsError: The URL cannot be read or is not Postgres.
     """
-    try:
-        parsed = make_url(url)
-    # A port that is no number is a bare ValueError.
-    except (ArgumentError, ValueError):
-        raise SettingsError(
-            "DATABASE_URL cannot be read as a database address.",
-            remedy="Use postgresql://USER:PASSWORD@HOST/DATABASE, or leave it unset for the embedded server.",
-        ) from None
-    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
-        raise SettingsError(
-            f"DATABASE_URL names {parsed.get_backend_name()!r}, and only PostgreSQL is supported.",
-            remedy="Use postgresql://USER:PASSWORD@HOST/DATABASE, or leave it unset for the embedded server.",
-        )
-    arguments: dict[str, Any] = {"application_name": application_name, "connect_timeout": 10}
-    if statement_timeout is not None:
-        own = parsed.query.get("options", "")
-        arguments["options"] = f"{own} -c statement_timeout={round(statement_timeout * 1000)}".strip()
+    parsed, parameters = _read(url)
     engine = create_engine(
-        parsed.set(drivername="postgresql+psycopg"),
+        parsed.set(drivername="postgresql+psycopg", query=parameters.given),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
         pool_timeout=pool_timeout,
-        connect_args=arguments,
+        connect_args={"application_name": application_name, "connect_timeout": 10},
     )
+    wishes = SessionWishes(schema=parameters.schema, statement_timeout=statement_timeout)
     # Before SQLAlchemy looks at the first connection itself, which fails on a database without an encoding.
-    event.listen(engine, "connect", _refuse_other_encodings, insert=True)
+    event.listen(engine, "connect", wishes.set_up, insert=True)
     return engine
 
 
+def ignored_parameters(url: str) -> tuple[str, ...]:
+    """Parameters of an address that are left out, since they mean something to other programs alone.
+
+    Raises:
+        SettingsError: The address cannot be read.
+    """
+    return _read(url)[1].ignored
+
+
+def _read(url: str) -> tuple[URL, Parameters]:
+    try:
+        parsed = make_url(with_hosts_apart(url))
+    # A port that is no number is a bare ValueError.
+    except (ArgumentError, ValueError):
+        raise SettingsError("DATABASE_URL cannot be read as a database address.", remedy=_WRITE) from None
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise SettingsError(
+            f"DATABASE_URL names {parsed.get_backend_name()!r}, and only PostgreSQL is supported.", remedy=_WRITE
+        )
+    parameters = read_parameters(parsed.query)
+    if parameters.refused:
+        raise SettingsError(
+            f"DATABASE_URL has {', '.join(parameters.refused)}, which only Prisma reads.",
+            remedy="Say with sslmode=verify-full and sslrootcert=FILE, or sslmode=require, which certificates are trusted.",
+        )
+    return parsed, parameters
+
+
 def check_reachable(engine: Engine) -> None:
-    """Raises DatabaseNotReadyError when no connection can be made, or the database's encoding is not UTF8."""
-    name = f"The database of DATABASE_URL ({_shown(engine.url)})"
+    """Raises DatabaseNotReadyError when no connection can be made, or none that is fit for work (`base.store.session_setup`)."""
+    name = f"{OURS} ({_shown(engine.url)})"
     try:
         with engine.connect():
             return
@@ -101,19 +116,6 @@ def _shown(url: URL) -> str:
     """An address without a password, which its query may hold as well; of the query only where the server is."""
     kept = {name: value for name, value in url.query.items() if name in {"host", "port"}}
     return url.set(query=kept).render_as_string()
-
-
-def _refuse_other_encodings(connection: psycopg.Connection[Any], _record: object) -> None:
-    """Ends a new connection to a database that could not hold a chat; the driver knows it, so it costs no statement."""
-    encoding = connection.info.parameter_status("server_encoding")
-    if encoding == "UTF8":
-        return
-    connection.close()
-    raise DatabaseNotReadyError(
-        f"The database of DATABASE_URL has the encoding {encoding}, which cannot hold every character of a chat.",
-        remedy="Make another one with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0` and name it in DATABASE_URL.",
-        code="database_encoding",
-    )
 
 
 def database_now(connection: Connection) -> datetime:

@@ -12,9 +12,10 @@ from livedash_pipeline.errors import DatabaseFaultError, LivedashError
 from livedash_pipeline.storage import failed_write
 
 _LOST = ("OperationalError", "InterfaceError")
-_OURS, _DAGSTERS = "The database of DATABASE_URL", "Dagster's database (LIVEDASH_DAGSTER_URL)"
+OURS, DAGSTERS = "The database of DATABASE_URL", "Dagster's database (LIVEDASH_DAGSTER_URL)"
 # Only Dagster's storage speaks it.
-_DRIVERS = {"psycopg": _OURS, "psycopg2": _DAGSTERS}
+_DRIVERS = {"psycopg": OURS, "psycopg2": DAGSTERS}
+_SETTINGS = {"DATABASE_URL": OURS, "LIVEDASH_DAGSTER_URL": DAGSTERS}
 
 
 def explain(error: BaseException) -> LivedashError | None:
@@ -30,7 +31,7 @@ def explain(error: BaseException) -> LivedashError | None:
     for cause in causes:
         fault = database_fault_of(cause)
         if fault is not None:
-            return fault_error(fault, _database_of(cause) or _OURS)
+            return fault_error(fault, _database_of(cause) or OURS)
         failed = failed_write(cause)
         if failed is not None:
             return failed
@@ -52,7 +53,7 @@ def refusal_of(error: BaseException) -> DatabaseFault | None:
     return fault_of_state(getattr(error, "sqlstate", None)) or fault_of_refusal(str(error))
 
 
-def fault_error(fault: DatabaseFault, database: str = _OURS, *, said: str = "") -> DatabaseFaultError:
+def fault_error(fault: DatabaseFault, database: str = OURS, *, said: str = "") -> DatabaseFaultError:
     """A fault as an error.
 
     Args:
@@ -66,6 +67,11 @@ def fault_error(fault: DatabaseFault, database: str = _OURS, *, said: str = "") 
     found = DatabaseFaultError(message, remedy=fault.remedy, code=fault.code)
     found.exit_status, found.is_passing = fault.exit_status, fault.is_passing
     return found
+
+
+def database_of(setting: str) -> str:
+    """The database that a setting names, as the beginning of a sentence."""
+    return _SETTINGS[setting]
 
 
 def _database_of(error: BaseException) -> str | None:

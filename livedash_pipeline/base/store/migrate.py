@@ -10,7 +10,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, text
 
 from livedash_pipeline.base.store.connect import check_reachable
-from livedash_pipeline.base.store.revisions import current_revision, head_revision, refuse_newer
+from livedash_pipeline.base.store.revisions import current_revision, head_revision, refuse_misplaced, refuse_newer
 from livedash_pipeline.paths import shipped
 
 # Any number will do, as long as every version of this program uses the same one.
@@ -38,6 +38,8 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
         try:
             before = current_revision(engine)
             refuse_newer(before)
+            if before is None:
+                refuse_misplaced(engine)
             with engine.connect() as connection:
                 command.upgrade(alembic_config(connection), "head")
         finally:

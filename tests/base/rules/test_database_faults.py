@@ -94,6 +94,8 @@ def test_a_refused_connection_means_what_its_state_would(words: str, state: str)
         ('invalid connection option "foo"', "database_bad_address"),
         ('FATAL:  unrecognized configuration parameter "statment_timeout"', "database_bad_address"),
         ('FATAL:  invalid value for parameter "statement_timeout": "soon"', "database_bad_address"),
+        ("session is not read-only", "database_bad_address"),
+        ("server is not in hot standby mode", "database_bad_address"),
         ("server does not support SSL, but SSL was required", "database_tls"),
         ("SSL error: certificate verify failed", "database_tls"),
         (f"FATAL:  connection requires a valid client certificate\n{_NO_ENTRY}, no encryption", "database_tls"),
