@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -18,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from livedash_pipeline.base.rules.endpoints import key_fingerprint
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.store.companies import list_companies
-from livedash_pipeline.base.store.connect import check_reachable, database_now
+from livedash_pipeline.base.store.connect import check_reachable, database_now, ignored_parameters
 from livedash_pipeline.base.store.faults import explain
 from livedash_pipeline.base.store.revisions import check_current, head_revision
 from livedash_pipeline.errors import DatabaseNotReadyError, LivedashError, SourceError
@@ -29,6 +28,7 @@ from livedash_pipeline.ledger.steps.batches.context import configured_endpoint, 
 from livedash_pipeline.ledger.store.recovery import traits
 from livedash_pipeline.ledger.store.recovery.traits import Traits
 from livedash_pipeline.money.store import prices
+from livedash_pipeline.overview.steps.doctor_checks import Check, CheckStatus, check_session, check_writes, failed
 from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.services.openai.service_clock import service_time
 from livedash_pipeline.settings import Settings
@@ -43,6 +43,8 @@ _KEY_FAILURES = frozenset({FailureKind.BAD_KEY, FailureKind.FORBIDDEN, FailureKi
 
 NAMES = (
     "database",
+    "database_session",
+    "database_writes",
     "migration",
     "price",
     "exchange_rate",
@@ -54,30 +56,6 @@ NAMES = (
     "fence",
     "alert_url",
 )
-
-
-class CheckStatus(StrEnum):
-    """How a check ended; `NOT_CHECKED` where something before it has failed."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-    NOT_CHECKED = "not_checked"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    status: CheckStatus
-    message: str
-    remedy: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether work can go on; a warning does not keep it from doing so."""
-        return self.status in (CheckStatus.OK, CheckStatus.WARNING)
 
 
 @dataclass(frozen=True)
@@ -114,7 +92,7 @@ def examine(patient: Patient) -> Document:
         if refused is None:
             raise
         findings.checks = [check for check in findings.checks if check.name != "database"]
-        findings.checks.append(_failed("database", refused))
+        findings.checks.append(failed("database", refused))
     _examine_service(patient, findings)
     settings = patient.settings
     if settings.livedash_alert_url:
@@ -142,30 +120,29 @@ def _not_checked(name: str) -> Check:
     return Check(name, CheckStatus.NOT_CHECKED, "Not looked at, because another check failed.", "Cure that one first.")
 
 
-def _failed(name: str, error: LivedashError) -> Check:
-    return Check(name, CheckStatus.FAILED, error.message, error.remedy)
-
-
 def _examine_database(patient: Patient, findings: _Findings) -> None:
     if isinstance(patient.engine, LivedashError):
-        findings.checks.append(_failed("database", patient.engine))
+        findings.checks.append(failed("database", patient.engine))
         return
     try:
         check_reachable(patient.engine)
     except DatabaseNotReadyError as error:
-        findings.checks.append(_failed("database", error))
+        findings.checks.append(failed("database", error))
         return
     with patient.engine.connect() as connection:
         version = ".".join(map(str, connection.dialect.server_version_info or ()))
         findings.checks.append(Check("database", CheckStatus.OK, f"PostgreSQL {version} answers."))
+        findings.checks.append(check_writes(connection))
         findings.database_ahead = _ahead(lambda: database_now(connection), patient.now)
         findings.checks.append(
             _clock("database_clock", "The database's clock", findings.database_ahead, "this machine's")
         )
+    url = patient.settings.database_url
+    findings.checks.append(check_session(patient.engine, ignored_parameters(url) if url else ()))
     try:
         check_current(patient.engine)
     except DatabaseNotReadyError as error:
-        findings.checks.append(_failed("migration", error))
+        findings.checks.append(failed("migration", error))
         return
     findings.checks.append(Check("migration", CheckStatus.OK, f"The schema is at revision {head_revision()}."))
     with patient.engine.connect() as connection:
@@ -266,7 +243,7 @@ def _examine_service(patient: Patient, findings: _Findings) -> None:
         with connect(settings.openai_base_url, key) as gateway:
             answers = {model: gateway.check_model(model, timeout=_TIMEOUT) for model in findings.models}
     except LivedashError as error:
-        findings.checks.append(_failed("api_key", error))
+        findings.checks.append(failed("api_key", error))
         return
     findings.checks += _judge_key_and_models(configured_endpoint(settings), answers)
     stated = service_time(settings.openai_base_url, key, timeout=_TIMEOUT)

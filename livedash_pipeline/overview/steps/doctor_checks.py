@@ -1,0 +1,86 @@
+"""What the checks of `livedash doctor` are, and those of the connection itself: who is in between, and who may write.
+
+Add a check of how the database is reached; those of what is in it are in `overview.steps.doctor`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import psycopg
+from sqlalchemy import Connection, Engine, text
+
+from livedash_pipeline.base.rules.database.address import ignored_words
+from livedash_pipeline.base.rules.database.poolers import Pooling, session_words
+from livedash_pipeline.base.rules.database_faults import FAULTS
+from livedash_pipeline.base.store.connect import autocommitted
+from livedash_pipeline.base.store.faults import fault_error
+from livedash_pipeline.base.store.poolers import look, pooling_error
+from livedash_pipeline.base.store.session_setup import POOLING
+from livedash_pipeline.errors import LivedashError
+
+_WRITES = text("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')")
+_READ_ONLY = FAULTS["25006"]
+
+
+class CheckStatus(StrEnum):
+    """How a check ended; `NOT_CHECKED` where something before it has failed."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    NOT_CHECKED = "not_checked"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    status: CheckStatus
+    message: str
+    remedy: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether work can go on; a warning does not keep it from doing so."""
+        return self.status in (CheckStatus.OK, CheckStatus.WARNING)
+
+
+def failed(name: str, error: LivedashError) -> Check:
+    """A check that ended with an error."""
+    return Check(name, CheckStatus.FAILED, error.message, error.remedy)
+
+
+def check_session(engine: Engine, ignored: tuple[str, ...]) -> Check:
+    """Whether a connection keeps its process of the server, looked at even where nothing hints at a pooler.
+
+    Args:
+        engine: Our database; it is reachable.
+        ignored: Parameters of its address that are left out.
+    """
+    name = "database_session"
+    with autocommitted(engine) as connection:
+        pooling = Pooling(connection.info[POOLING])
+        driver = connection.connection.dbapi_connection
+        try:
+            seen = look(driver)
+        except psycopg.Error:
+            # No second connection is to be had; what the first one showed has to do.
+            seen = Pooling.SESSION
+        error = pooling_error(driver, seen, "DATABASE_URL")
+    if error is not None:
+        return failed(name, error)
+    if not ignored:
+        return Check(name, CheckStatus.OK, session_words(pooling))
+    limit = "Remove them; how many connections there may be is the role's CONNECTION LIMIT."
+    return Check(name, CheckStatus.WARNING, f"{session_words(pooling)} {ignored_words(ignored)}", limit)
+
+
+def check_writes(connection: Connection) -> Check:
+    """Whether the server takes changes."""
+    is_standby, read_only = connection.execute(_WRITES).one()
+    if not is_standby and read_only == "off":
+        return Check("database_writes", CheckStatus.OK, "The database takes changes.")
+    return failed("database_writes", fault_error(_READ_ONLY))
