@@ -34,14 +34,14 @@ _FOUND = {"failed": "failed", "warning": "to look at", "not_checked": "not looke
     help="Also put the service's listing and its deletion of files to the test, with two batches that run nothing.",
 )
 def doctor(probe: bool) -> Answer:
-    """Check key, model, money, database, clocks and what the service has proven; spends nothing."""
+    """Check key, model, money, databases, clocks and what the service has proven; spends nothing."""
     from livedash_pipeline.overview.steps.doctor import Patient, examine
 
     settings = start()
-    with _database(settings) as engine:
+    with _databases(settings) as (engine, dagster_url):
         if probe:
             _probe(engine, settings)
-        document = examine(Patient(settings, engine, lambda: datetime.now(UTC)))
+        document = examine(Patient(settings, engine, lambda: datetime.now(UTC), dagster_url))
     return Answer(document, lambda console: _draw(console, document))
 
 
@@ -59,20 +59,23 @@ def _probe(engine: Engine | LivedashError, settings: Settings) -> None:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[Engine | LivedashError]:
-    """Our database whatever its state, or why there is none; the embedded one is brought up to date, as by any command."""
+def _databases(settings: Settings) -> Iterator[tuple[Engine | LivedashError, str | None]]:
+    """Our database whatever its state, or why there is none, and the address of Dagster's.
+
+    The embedded one is brought up to date, as by any command.
+    """
     from livedash_pipeline.errors import LivedashError
     from livedash_pipeline.runtime.environment import bring_up_to_date, opened_engine, resolve_environment
 
     try:
         environment = resolve_environment(settings)
     except LivedashError as error:
-        yield error
+        yield error, None
         return
     with opened_engine(environment) as engine:
         if environment.postgres is not None:
             bring_up_to_date(engine)
-        yield engine
+        yield engine, environment.dagster_url
 
 
 def _draw(console: Console, document: Document) -> None:

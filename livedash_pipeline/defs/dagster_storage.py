@@ -11,9 +11,10 @@ from typing import Any
 from dagster_postgres import DagsterPostgresStorage
 from sqlalchemy import Pool, event
 
+from livedash_pipeline.base.store.faults import DAGSTER_URL
 from livedash_pipeline.base.store.session_setup import SessionWishes
 
-_WISHES = SessionWishes(setting="LIVEDASH_DAGSTER_URL")
+_WISHES = SessionWishes(setting=DAGSTER_URL)
 
 
 class SettledPostgresStorage(DagsterPostgresStorage):

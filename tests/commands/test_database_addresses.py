@@ -48,6 +48,16 @@ def test_doctor_names_what_is_in_between(refused: Run, quiet_database_url: str) 
     assert direct["database_writes"]["status"] == "ok"
 
 
+def test_doctor_looks_at_dagsters_database_too(refused: Run, quiet_database_url: str) -> None:
+    away = _checks(refused, quiet_database_url)["dagster_database"]
+    assert away["status"] == "failed" and "(LIVEDASH_DAGSTER_URL)" in away["message"]
+    with running_pooler(quiet_database_url, "transaction") as pooler:
+        url = pooler.url.replace("+psycopg:", "+psycopg2:")
+        document = document_of(refused("doctor", "--json", LIVEDASH_DAGSTER_URL=url))
+    (check,) = [check for check in document["checks"] if check["name"] == "dagster_database"]
+    assert "a pooler in transaction mode" in check["message"] and "Set LIVEDASH_DAGSTER_URL to" in check["remedy"]
+
+
 def test_the_http_api_is_served_through_a_pooler_that_takes_no_options(quiet_database_url: str) -> None:
     with running_pooler(quiet_database_url, "session") as pooler:
         with pytest.raises(psycopg.OperationalError, match="unsupported startup parameter"):

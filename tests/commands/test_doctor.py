@@ -30,6 +30,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def dagster_database(livedash: Run, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster's database is one that answers; its tables are no concern here."""
+    monkeypatch.setenv("LIVEDASH_DAGSTER_URL", database_url.replace("+psycopg:", "+psycopg2:"))
+
+
 @pytest.fixture
 def money(engine: Engine) -> None:
     """Prices and a rate."""

@@ -17,7 +17,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from livedash_pipeline.base.rules.database.address import Parameters, read_parameters, with_hosts_apart
 from livedash_pipeline.base.rules.database_faults import TOO_MANY_CONNECTIONS
-from livedash_pipeline.base.store.faults import OURS, fault_error, refusal_of
+from livedash_pipeline.base.store.faults import DATABASE_URL, database_of, fault_error, refusal_of
 from livedash_pipeline.base.store.session_setup import SessionWishes
 from livedash_pipeline.errors import DatabaseNotReadyError, SettingsError, driver_reason
 
@@ -38,8 +38,9 @@ def make_engine(
     application_name: str = "livedash",
     pool_timeout: float = 30,
     statement_timeout: float | None = None,
+    setting: str = DATABASE_URL,
 ) -> Engine:
-    """An engine for our own tables on psycopg 3, whatever Postgres URL it was given.
+    """An engine on psycopg 3, whatever Postgres URL it was given.
 
     Args:
         url: Address of the database.
@@ -48,11 +49,12 @@ def make_engine(
         application_name: What Postgres lists its connections under.
         pool_timeout: Seconds to wait for a connection when all are in use.
         statement_timeout: Seconds after which Postgres ends a statement; None for none.
+        setting: The variable with the address, for messages.
 
     Raises:
         SettingsError: The URL cannot be read or is not Postgres.
     """
-    parsed, parameters = _read(url)
+    parsed, parameters = _read(url, setting)
     engine = create_engine(
         parsed.set(drivername="postgresql+psycopg", query=parameters.given),
         pool_size=pool_size,
@@ -61,7 +63,7 @@ def make_engine(
         pool_timeout=pool_timeout,
         connect_args={"application_name": application_name, "connect_timeout": 10},
     )
-    wishes = SessionWishes(schema=parameters.schema, statement_timeout=statement_timeout)
+    wishes = SessionWishes(setting, schema=parameters.schema, statement_timeout=statement_timeout)
     # Before SQLAlchemy looks at the first connection itself, which fails on a database without an encoding.
     event.listen(engine, "connect", wishes.set_up, insert=True)
     return engine
@@ -76,28 +78,28 @@ def ignored_parameters(url: str) -> tuple[str, ...]:
     return _read(url)[1].ignored
 
 
-def _read(url: str) -> tuple[URL, Parameters]:
+def _read(url: str, setting: str = DATABASE_URL) -> tuple[URL, Parameters]:
     try:
         parsed = make_url(with_hosts_apart(url))
     # A port that is no number is a bare ValueError.
     except (ArgumentError, ValueError):
-        raise SettingsError("DATABASE_URL cannot be read as a database address.", remedy=_WRITE) from None
+        raise SettingsError(f"{setting} cannot be read as a database address.", remedy=_WRITE) from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise SettingsError(
-            f"DATABASE_URL names {parsed.get_backend_name()!r}, and only PostgreSQL is supported.", remedy=_WRITE
+            f"{setting} names {parsed.get_backend_name()!r}, and only PostgreSQL is supported.", remedy=_WRITE
         )
     parameters = read_parameters(parsed.query)
     if parameters.refused:
         raise SettingsError(
-            f"DATABASE_URL has {', '.join(parameters.refused)}, which only Prisma reads.",
+            f"{setting} has {', '.join(parameters.refused)}, which only Prisma reads.",
             remedy="Say with sslmode=verify-full and sslrootcert=FILE, or sslmode=require, which certificates are trusted.",
         )
     return parsed, parameters
 
 
-def check_reachable(engine: Engine) -> None:
+def check_reachable(engine: Engine, setting: str = DATABASE_URL) -> None:
     """Raises DatabaseNotReadyError when no connection can be made, or none that is fit for work (`base.store.session_setup`)."""
-    name = f"{OURS} ({_shown(engine.url)})"
+    name = f"{database_of(setting)} ({_shown(engine.url)})"
     try:
         with engine.connect():
             return
@@ -108,7 +110,7 @@ def check_reachable(engine: Engine) -> None:
             raise fault_error(fault, name, said=reason) from None
         raise DatabaseNotReadyError(
             f"{name} cannot be reached: {reason}.",
-            remedy="Start it, correct DATABASE_URL, or unset it for the embedded server.",
+            remedy=f"Start it, correct {setting}, or unset it for the embedded server.",
         ) from None
 
 

@@ -15,7 +15,8 @@ _LOST = ("OperationalError", "InterfaceError")
 OURS, DAGSTERS = "The database of DATABASE_URL", "Dagster's database (LIVEDASH_DAGSTER_URL)"
 # Only Dagster's storage speaks it.
 _DRIVERS = {"psycopg": OURS, "psycopg2": DAGSTERS}
-_SETTINGS = {"DATABASE_URL": OURS, "LIVEDASH_DAGSTER_URL": DAGSTERS}
+DATABASE_URL, DAGSTER_URL = "DATABASE_URL", "LIVEDASH_DAGSTER_URL"
+_SETTINGS = {DATABASE_URL: OURS, DAGSTER_URL: DAGSTERS}
 
 
 def explain(error: BaseException) -> LivedashError | None:

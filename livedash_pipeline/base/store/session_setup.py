@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from livedash_pipeline.base.rules.database.session_settings import named_options, settings_script
-from livedash_pipeline.base.store.faults import database_of
+from livedash_pipeline.base.store.faults import DATABASE_URL, database_of
 from livedash_pipeline.base.store.poolers import refuse_moving
 from livedash_pipeline.errors import DatabaseNotReadyError
 
@@ -35,7 +35,7 @@ class SessionWishes:
         statement_timeout: Seconds after which Postgres ends a statement; None for never.
     """
 
-    setting: str = "DATABASE_URL"
+    setting: str = DATABASE_URL
     schema: str | None = None
     statement_timeout: float | None = None
 

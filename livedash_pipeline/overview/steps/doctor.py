@@ -28,15 +28,20 @@ from livedash_pipeline.ledger.steps.batches.context import configured_endpoint, 
 from livedash_pipeline.ledger.store.recovery import traits
 from livedash_pipeline.ledger.store.recovery.traits import Traits
 from livedash_pipeline.money.store import prices
-from livedash_pipeline.overview.steps.doctor_checks import Check, CheckStatus, check_session, check_writes, failed
+from livedash_pipeline.overview.steps.doctor_checks import (
+    Check,
+    CheckStatus,
+    check_clock,
+    check_dagster,
+    check_session,
+    check_writes,
+    failed,
+)
 from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.services.openai.service_clock import service_time
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.alert_webhook import AlertWebhook
 
-# A clock of a second's resolution, asked over a network, may seem a few seconds off; expiry and recovery count minutes.
-_SKEW_WARNING = timedelta(seconds=5)
-_SKEW_FAILURE = timedelta(seconds=60)
 _TIMEOUT = 10.0
 _PROBE = "Run `livedash doctor --probe`, which costs nothing."
 _KEY_FAILURES = frozenset({FailureKind.BAD_KEY, FailureKind.FORBIDDEN, FailureKind.QUOTA, FailureKind.BILLING})
@@ -49,6 +54,7 @@ NAMES = (
     "price",
     "exchange_rate",
     "database_clock",
+    "dagster_database",
     "api_key",
     "model",
     "service_clock",
@@ -56,6 +62,9 @@ NAMES = (
     "fence",
     "alert_url",
 )
+
+# Without an address, there is nothing to look at.
+_OPTIONAL = frozenset({"alert_url", "dagster_database"})
 
 
 @dataclass(frozen=True)
@@ -66,11 +75,13 @@ class Patient:
         settings: All settings.
         engine: Our database, or the error for which there is none.
         now: This machine's clock.
+        dagster_url: Dagster's database; None where it is not looked at.
     """
 
     settings: Settings
     engine: Engine | LivedashError
     now: Callable[[], datetime]
+    dagster_url: str | None = None
 
 
 @dataclass
@@ -82,7 +93,7 @@ class _Findings:
 
 
 def examine(patient: Patient) -> Document:
-    """All checks, in the order of `NAMES`; `ok` is false as soon as one is. Without a webhook there is no `alert_url`."""
+    """All checks, in the order of `NAMES`; `ok` is false as soon as one is. `_OPTIONAL` ones may be left out."""
     findings = _Findings(models=(patient.settings.openai_model,))
     try:
         _examine_database(patient, findings)
@@ -93,6 +104,8 @@ def examine(patient: Patient) -> Document:
             raise
         findings.checks = [check for check in findings.checks if check.name != "database"]
         findings.checks.append(failed("database", refused))
+    if patient.dagster_url is not None:
+        findings.checks.append(check_dagster(patient.dagster_url))
     _examine_service(patient, findings)
     settings = patient.settings
     if settings.livedash_alert_url:
@@ -100,7 +113,7 @@ def examine(patient: Patient) -> Document:
             _check_webhook(AlertWebhook(settings.livedash_alert_url, allowed_addresses=settings.alert_addresses))
         )
     by_name = {check.name: check for check in findings.checks}
-    checks = [by_name.get(name, _not_checked(name)) for name in NAMES if name in by_name or name != "alert_url"]
+    checks = [by_name.get(name, _not_checked(name)) for name in NAMES if name in by_name or name not in _OPTIONAL]
     return {
         "ok": all(check.ok for check in checks),
         "checks": [
@@ -135,7 +148,7 @@ def _examine_database(patient: Patient, findings: _Findings) -> None:
         findings.checks.append(check_writes(connection))
         findings.database_ahead = _ahead(lambda: database_now(connection), patient.now)
         findings.checks.append(
-            _clock("database_clock", "The database's clock", findings.database_ahead, "this machine's")
+            check_clock("database_clock", "The database's clock", findings.database_ahead, "this machine's")
         )
     url = patient.settings.database_url
     findings.checks.append(check_session(patient.engine, ignored_parameters(url) if url else ()))
@@ -252,7 +265,7 @@ def _examine_service(patient: Patient, findings: _Findings) -> None:
         findings.checks.append(Check("service_clock", CheckStatus.WARNING, unstated, "Check OPENAI_BASE_URL."))
         return
     ahead = stated - patient.now() - findings.database_ahead
-    findings.checks.append(_clock("service_clock", "The service's clock", ahead, "the database's"))
+    findings.checks.append(check_clock("service_clock", "The service's clock", ahead, "the database's"))
 
 
 def _judge_key_and_models(endpoint: str, answers: dict[str, ModelCheck]) -> list[Check]:
@@ -283,12 +296,3 @@ def _ahead(ask: Callable[[], datetime], now: Callable[[], datetime]) -> timedelt
     before = now()
     stated = ask()
     return stated - (before + (now() - before) / 2)
-
-
-def _clock(name: str, whose: str, ahead: timedelta, reference: str) -> Check:
-    seconds = ahead.total_seconds()
-    if abs(ahead) <= _SKEW_WARNING:
-        return Check(name, CheckStatus.OK, f"{whose} agrees with {reference}.")
-    said = f"{whose} is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} {reference}."
-    status = CheckStatus.FAILED if abs(ahead) > _SKEW_FAILURE else CheckStatus.WARNING
-    return Check(name, status, said, "Set the clocks by a time server (NTP).")
