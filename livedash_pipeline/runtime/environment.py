@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
-from livedash_pipeline.base.rules.database.address import with_hosts_apart
+from livedash_pipeline.base.rules.database.address import read_parameters, with_hosts_apart
 from livedash_pipeline.base.store.connect import check_reachable, database_now, make_engine
 from livedash_pipeline.base.store.revisions import check_current, current_revision, head_revision
 from livedash_pipeline.embedded_postgres.server import (
@@ -88,7 +88,7 @@ def resolve_environment(settings: Settings) -> Environment:
     """Finds both databases, starting the embedded server where no DATABASE_URL is set.
 
     Raises:
-        SettingsError: LIVEDASH_DAGSTER_URL is missing or is no address on psycopg2.
+        SettingsError: LIVEDASH_DAGSTER_URL is missing, or is no address that psycopg2 can read.
     """
     if settings.database_url is None:
         with writing("The embedded database", settings.home, setting="LIVEDASH_HOME"):
@@ -116,6 +116,12 @@ def _dagster_url(settings: Settings) -> str:
         raise SettingsError(
             "LIVEDASH_DAGSTER_URL is no address with postgresql+psycopg2://, the driver that Dagster's storage speaks.",
             remedy="Write postgresql+psycopg2://USER:PASSWORD@HOST/dagster.",
+        )
+    unknown = read_parameters(make_url(url).query).others
+    if unknown:
+        raise SettingsError(
+            f"LIVEDASH_DAGSTER_URL has {', '.join(unknown)}, which the driver of Dagster's storage does not know.",
+            remedy="Take it out; a schema is named with options=-c%20search_path%3DNAME.",
         )
     return url
 

@@ -76,6 +76,14 @@ def test_parameters_of_prisma_are_left_out_and_doctor_says_which(refused: Run, q
     assert "CONNECTION LIMIT" in check["remedy"]
 
 
+def test_a_parameter_that_dagsters_driver_does_not_know_is_named(refused: Run) -> None:
+    url = "postgresql+psycopg2://u@127.0.0.1:9/dagster?schema=x&pgbouncer=true"
+    ended = refused("summary", "--json", LIVEDASH_DAGSTER_URL=url)
+    error = document_of(ended)["error"]
+    assert (ended.exit_code, error["code"]) == (2, "bad_setting")
+    assert "schema, pgbouncer" in error["message"] and "search_path" in error["remedy"]
+
+
 def test_a_parameter_that_stands_for_trust_is_not_left_out(refused: Run, quiet_database_url: str) -> None:
     ended = refused("summary", "--json", DATABASE_URL=_changed(quiet_database_url, sslaccept="strict"))
     error = document_of(ended)["error"]

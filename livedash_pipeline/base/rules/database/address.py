@@ -41,6 +41,11 @@ class Parameters:
     ignored: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
 
+    @property
+    def others(self) -> tuple[str, ...]:
+        """All that no driver knows."""
+        return (*([] if self.schema is None else [SCHEMA]), *self.ignored, *self.refused)
+
 
 def read_parameters(query: Mapping[str, str | tuple[str, ...]]) -> Parameters:
     """Sorts the parameters of an address by who understands them."""

@@ -44,6 +44,8 @@ def test_parameters_are_sorted_by_who_understands_them() -> None:
     assert read_parameters(query) == Parameters(
         {"sslmode": "require", "foo": "1"}, "live", ("connection_limit", "pgbouncer"), ("sslaccept",)
     )
+    assert read_parameters(query).others == ("schema", "connection_limit", "pgbouncer", "sslaccept")
+    assert read_parameters({}).others == ()
     assert read_parameters({"schema": ("a", "b")}).schema == "b"
     assert read_parameters({"schema": ""}) == read_parameters({}) == Parameters({})
     assert ignored_words(["a", "b"]) == "DATABASE_URL has a, b, which other programs read and livedash does not."
