@@ -11,7 +11,6 @@ import selectors
 import socket
 import struct
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -76,7 +75,6 @@ class Pooler:
         server: Where the server is: a socket's path.
         url: The address of the database through it.
         clients: How many have logged in.
-        held: How often each kind of waiting for a server connection came about.
     """
 
     mode: Mode
@@ -84,7 +82,6 @@ class Pooler:
     server: str
     url: str = ""
     clients: int = 0
-    held: Counter[str] = field(default_factory=Counter)
     _free: list[_Wire] = field(default_factory=list)
     _open: list[socket.socket] = field(default_factory=list)
     _turn: threading.Condition = field(default_factory=threading.Condition)
@@ -159,7 +156,6 @@ class Pooler:
     def _take(self, login: bytes) -> _Wire:
         with self._turn:
             while not self._free and len(self._open) >= self.size:
-                self.held["waited"] += 1
                 self._turn.wait()
                 if self._ended:
                     raise ConnectionError

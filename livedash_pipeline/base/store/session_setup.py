@@ -32,7 +32,7 @@ class SessionWishes:
     Attributes:
         setting: The variable with the address.
         schema: Where the tables are; None where the address does not say.
-        statement_timeout: Seconds after which Postgres ends a statement; None for never.
+        statement_timeout: Seconds after which Postgres ends a statement; None where the address alone may say.
     """
 
     setting: str = DATABASE_URL
