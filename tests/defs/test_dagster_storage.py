@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy import URL, create_engine, event, make_url, text
 from sqlalchemy.pool import Pool
 
 from livedash_pipeline.base.rules.database.session_settings import SETTINGS
@@ -62,14 +62,26 @@ def test_runs_are_recorded_in_utc_whatever_the_role_is_set_to(
         admin.dispose()
 
 
-def test_every_connection_of_dagsters_driver_is_set(empty_database_url: str) -> None:
+@pytest.mark.usefixtures("home")
+def test_connections_to_dagsters_database_are_set_and_others_of_its_driver_are_not(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with role(empty_database_url, f"hostile_{make_url(empty_database_url).database}", HOSTILE) as hostile:
-        engine = create_engine(_dagster_url(hostile))
-        event.listen(engine, "connect", dagster_storage.set_up)
-        with engine.connect() as connection:
-            shown = {name: connection.execute(text(f"SHOW {name}")).scalar_one() for name in SETTINGS}
-        engine.dispose()
-    assert shown == SETTINGS
+        monkeypatch.setenv("LIVEDASH_DAGSTER_URL", _dagster_url(hostile))
+        with dg.DagsterInstance.get():
+            shown = _settings(_dagster_url(hostile))
+            another = _settings(make_url(_dagster_url(hostile)).set(database="postgres"))
+    assert shown == SETTINGS | {"synchronous_commit": "on"}
+    assert another["TimeZone"] == HOSTILE["TimeZone"], "somebody else's connections are left alone"
+
+
+def _settings(url: str | URL) -> dict[str, str]:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        names = (*SETTINGS, "synchronous_commit")
+        shown = {name: connection.execute(text(f"SHOW {name}")).scalar_one() for name in names}
+    engine.dispose()
+    return shown
 
 
 @pytest.mark.usefixtures("home")

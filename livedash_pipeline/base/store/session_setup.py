@@ -22,6 +22,10 @@ _ALLOW_WRITES = """
     SELECT set_config(name, 'off', false) FROM pg_settings
     WHERE name = 'default_transaction_read_only' AND source IN ('global', 'database', 'user', 'database user')
 """
+# A commit that a crash of the server can undo is none: a batch could be created whose claim is gone. Stronger settings stay.
+_DURABLE = """
+    SELECT CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END
+"""
 _LOOK = "SELECT pg_backend_pid(), current_schema()"
 
 
@@ -78,7 +82,7 @@ class SessionWishes:
             connection.info.server_version, named=named, schema=self.schema, statement_timeout=self.statement_timeout
         )
         with connection.cursor() as cursor:
-            cursor.execute(f"{script}; {_LOOK}")
+            cursor.execute(f"{script}; {_DURABLE}; {_LOOK}")
             pid, schema = _last_row(cursor)
             if schema is None:
                 raise self._no_schema()
