@@ -54,6 +54,20 @@ class Stage(StrEnum):
     QUESTION_EXTRACTION = "QUESTION_EXTRACTION"
 
 
+class ImportFileState(StrEnum):
+    """What became of the newest known version of a file in a company's folder."""
+
+    # Seen, and perhaps still being written.
+    WAITING = "WAITING"
+    IMPORTED = "IMPORTED"
+    # Its bytes were imported under another name.
+    SAME = "SAME"
+    # Read and not usable; this version is not read again.
+    REFUSED = "REFUSED"
+    # Not read to its end; tried again.
+    FAILED = "FAILED"
+
+
 class CompanyStatus(StrEnum):
     """Companies other than ACTIVE or TRIAL are not imported, fetched or claimed for."""
 

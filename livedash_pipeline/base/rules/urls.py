@@ -1,4 +1,4 @@
-"""Where a transcript may come from: addresses, origins and the rules that a company's CSV sets for them.
+"""Where a transcript may come from: addresses, origins, stores and the rules that a company's CSV sets for them.
 
 A CSV is written by a third party, so every URL in it is untrusted: `locate` decides by the text alone, `address_problem` by
 the address that a name resolved to. Opening anything is the business of `sources`.
@@ -13,18 +13,24 @@ from pathlib import PurePosixPath
 from typing import Literal
 from urllib.parse import unquote, urljoin, urlsplit
 
-import idna
-
 from livedash_pipeline.base.rules.addresses import Address, Network, is_within, read_address, read_network, special_kind
+from livedash_pipeline.base.rules.places.hosts import plain_host
+from livedash_pipeline.base.rules.places.stores import (
+    NoPlace,
+    Place,
+    Scheme,
+    Span,
+    StoreRoot,
+    place_of,
+    read_place,
+    read_store_root,
+    store_scheme,
+)
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Backslashes and control characters are read differently by different parsers, which is how allow-lists are passed by.
 _DECEPTIVE = re.compile(r"[\x00-\x1f\x7f\\]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-# Letters of host names and IPv6 addresses. What messages give as a command holds hosts, so nothing else may pass.
-_HOST = re.compile(r"[a-z0-9_.:-]+")
-# RFC 1035: longer names cannot be asked for.
-_LONGEST_LABEL, _LONGEST_NAME = 63, 253
 
 UrlProblem = Literal[
     "bad_url",
@@ -62,6 +68,15 @@ class FilePlace:
 
 
 @dataclass(frozen=True, slots=True)
+class StorePlace:
+    """A transcript in a bucket or on an SFTP server; `place` names one file, whatever letters its path holds."""
+
+    url: str
+    place: Place
+    root: StoreRoot
+
+
+@dataclass(frozen=True, slots=True)
 class RefusedPlace:
     """A URL that is not followed, and why."""
 
@@ -74,7 +89,9 @@ class SourceRules:
 
     Attributes:
         csv_origin: Origin of a CSV that comes over HTTP; credentials go there and nowhere else.
-        csv_path: Path of a CSV that is a file; transcripts may be files below its directory.
+        csv_path: Path of a CSV that is a file; transcripts may be files below its directory. Of a folder of CSVs it names
+            something in it, and of a pattern, something in the innermost folder that is spelled out.
+        csv_store: Bucket or server of a CSV that lies in a store; credentials go there, transcripts may lie there.
         allowed: Hosts with their port; None stands for the scheme's own port, 80 or 443.
         networks: Addresses that are not public and may be reached by name all the same.
         company: Slug for commands that messages give.
@@ -85,10 +102,18 @@ class SourceRules:
     allowed: frozenset[tuple[str, int | None]]
     networks: tuple[Network, ...] = ()
     company: str = "SLUG"
+    csv_store: StoreRoot | None = None
+    allowed_stores: frozenset[StoreRoot] = frozenset()
+
+    def opens(self, root: StoreRoot) -> bool:
+        """Whether a store is the CSV's own or allowed for the company. A CSV that comes over HTTP opens none by itself."""
+        return root == self.csv_store or root in self.allowed_stores
 
     def trusts(self, origin: Origin) -> bool:
         """Whether host and port are the CSV's own or allowed for the company."""
         place = (origin.host, origin.port)
+        if origin.scheme == Scheme.SFTP:
+            return self.opens(StoreRoot(Scheme.SFTP, *place))
         own = self.csv_origin is not None and place == (self.csv_origin.host, self.csv_origin.port)
         bare = origin.port == _DEFAULT_PORTS.get(origin.scheme) and (origin.host, None) in self.allowed
         return own or bare or place in self.allowed
@@ -100,20 +125,29 @@ def source_rules(
     """Rules of a company.
 
     Args:
-        csv_url: Address of its CSV (http, https, file URL or path); empty where it has none.
-        transcript_hosts: Further hosts, `HOST[:PORT]`.
+        csv_url: Address of its CSV (http, https, a store, file URL or path); empty where it has none.
+        transcript_hosts: Further hosts, `HOST[:PORT]`, and stores, `s3://BUCKET`.
         allowed_addresses: Addresses and networks that are not public and may be connected to.
         company: Slug for commands that messages give.
     """
-    allowed = frozenset(filter(None, map(_allowed_host, transcript_hosts)))
+    hosts = tuple(transcript_hosts)
+    allowed = frozenset(filter(None, map(_allowed_host, hosts)))
     networks = tuple(network for text in allowed_addresses if (network := read_network(text)) is not None)
     is_web = csv_url.lower().startswith(("http://", "https://"))
     origin = origin_of(csv_url) if is_web else None
-    path = _file_path(csv_url) if csv_url and not is_web else None
-    return SourceRules(origin, path, allowed, networks, company)
+    place = place_of(csv_url) if csv_url else None
+    return SourceRules(
+        origin,
+        None if is_web or not csv_url or store_scheme(csv_url) else _csv_path(csv_url, place),
+        allowed,
+        networks,
+        company,
+        place.root if place else None,
+        frozenset(filter(None, map(read_store_root, hosts))),
+    )
 
 
-def locate(address: str, rules: SourceRules) -> HttpPlace | FilePlace | RefusedPlace:
+def locate(address: str, rules: SourceRules) -> HttpPlace | FilePlace | StorePlace | RefusedPlace:
     """Where an address of the CSV, or of a redirect, leads under the rules."""
     text = address.strip()
     if not text or _DECEPTIVE.search(text):
@@ -121,6 +155,8 @@ def locate(address: str, rules: SourceRules) -> HttpPlace | FilePlace | RefusedP
     scheme = text.partition(":")[0].lower() if _SCHEME.match(text) else ""
     if scheme in _DEFAULT_PORTS:
         return _locate_http(text, rules)
+    if store_scheme(text):
+        return _locate_in_store(text, rules)
     if scheme not in {"", "file"}:
         return RefusedPlace("bad_url")
     if rules.csv_path is None:
@@ -136,7 +172,7 @@ def origin_of(url: str) -> Origin | None:
     except ValueError:
         return None
     scheme = parts.scheme.lower()
-    host = _plain_host(parts.hostname or "")
+    host = plain_host(parts.hostname or "")
     if scheme not in _DEFAULT_PORTS or host is None or port == 0:
         return None
     return Origin(scheme, host, port or _DEFAULT_PORTS[scheme])
@@ -153,6 +189,8 @@ def redirected(place: HttpPlace, location: str, rules: SourceRules) -> HttpPlace
     found = locate(target, rules)
     if isinstance(found, FilePlace):
         return RefusedPlace("file_not_allowed")
+    if isinstance(found, StorePlace):
+        return RefusedPlace("bad_url")
     if isinstance(found, HttpPlace) and (place.origin.scheme, found.origin.scheme) == ("https", "http"):
         return RefusedPlace("insecure_redirect")
     return found
@@ -188,25 +226,30 @@ def _locate_http(text: str, rules: SourceRules) -> HttpPlace | RefusedPlace:
     return HttpPlace(text.partition("#")[0], origin)
 
 
+def _locate_in_store(text: str, rules: SourceRules) -> StorePlace | RefusedPlace:
+    place = read_place(text)
+    if isinstance(place, NoPlace) or place.root is None:
+        return RefusedPlace("credentials_in_url" if "@" in text.split("/")[2] else "bad_url")
+    if place.path.endswith("/") or not place.path:
+        return RefusedPlace("bad_url")
+    return StorePlace(text, place, place.root) if rules.opens(place.root) else RefusedPlace("host_not_allowed")
+
+
 def _allowed_host(text: str) -> tuple[str, int | None] | None:
+    if "://" in text:
+        return None
     url = f"http://{text.strip()}"
     origin = origin_of(url)
     return None if origin is None else (origin.host, urlsplit(url).port)
-
-
-def _plain_host(host: str) -> str | None:
-    plain = host.lower().rstrip(".")
-    try:
-        # IDNA 2008, as the HTTP client reads a name. The codec of that name is of 2003 and makes another host of some.
-        plain = plain if plain.isascii() else idna.encode(plain).decode("ascii")
-    except UnicodeError:  # idna's own errors are such.
-        return None
-    longest = max(map(len, plain.split(".")))
-    exists = longest <= _LONGEST_LABEL and len(plain) <= _LONGEST_NAME
-    return plain if exists and _HOST.fullmatch(plain) else None
 
 
 def _file_path(text: str) -> str:
     if text.lower().startswith("file:"):
         return unquote(urlsplit(text).path)
     return str(PurePosixPath(text))
+
+
+def _csv_path(csv_url: str, place: Place | None) -> str:
+    if place is None or place.span is Span.FILE:
+        return _file_path(csv_url)
+    return f"{place.base}/{place.patterns[-1]}"
