@@ -25,6 +25,8 @@ def company_values(company: Company) -> Document:
         "csvUrl": company.csv_url or None,
         "csvUsernameEnv": company.csv_username_env,
         "csvPasswordEnv": company.csv_password_env,
+        "csvBearerEnv": company.csv_bearer_env,
+        "csvHeaders": list(company.csv_headers),
         "timeZone": company.time_zone,
         "transcriptHosts": list(company.transcript_hosts),
         "allowedAddresses": list(company.allowed_addresses),

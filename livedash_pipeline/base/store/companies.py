@@ -13,18 +13,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from livedash_pipeline.base.rules.places.logins import CsvLogin
+from livedash_pipeline.base.rules.places.stores import Place, Span, place_of
 from livedash_pipeline.base.rules.retention_periods import Retention
 from livedash_pipeline.base.rules.states import WORKING_COMPANIES, CompanyStatus
 from livedash_pipeline.base.rules.urls import SourceRules, source_rules
 from livedash_pipeline.base.store.company_values import CompanyChanges, checked_values
-from livedash_pipeline.base.store.tables import ai_models, companies, company_ai_models
+from livedash_pipeline.base.store.tables import ai_models, companies, company_ai_models, import_files
 from livedash_pipeline.errors import UsageError
 
 _SLUG = re.compile(r"[a-z0-9-]{1,63}")
 _SHOWN_SLUGS = 20
+_LOGIN = ("csv_username_env", "csv_password_env", "csv_bearer_env", "csv_headers")
 DEFAULT_TIME_ZONE = "Europe/Amsterdam"
 
 
@@ -39,6 +42,8 @@ class Company:
     csv_url: str
     csv_username_env: str | None
     csv_password_env: str | None
+    csv_bearer_env: str | None
+    csv_headers: tuple[str, ...]
     time_zone: str
     transcript_hosts: tuple[str, ...]
     allowed_addresses: tuple[str, ...]
@@ -65,6 +70,17 @@ class Company:
     def source_rules(self) -> SourceRules:
         """Which addresses its CSV and transcripts may come from."""
         return source_rules(self.csv_url, self.transcript_hosts, self.allowed_addresses, company=self.slug)
+
+    @property
+    def csv_login(self) -> CsvLogin:
+        """Under which names the environment holds what its sources ask for."""
+        return CsvLogin(self.csv_username_env, self.csv_password_env, self.csv_bearer_env, self.csv_headers)
+
+    @property
+    def csv_files(self) -> Place | None:
+        """The folder or pattern that its CSVs lie in; None for one CSV, and for none."""
+        place = place_of(self.csv_url) if self.csv_url else None
+        return None if place is None or place.span is Span.FILE else place
 
     @property
     def has_csv(self) -> bool:
@@ -101,6 +117,7 @@ def add_company(
             remedy="Give --csv-url, or --no-csv if its sessions are submitted through the API.",
         )
     values = {"time_zone": DEFAULT_TIME_ZONE, "name": slug} | checked_values(changes)
+    _require_one_login(values)
     added = connection.execute(
         insert(companies)
         .values(
@@ -131,7 +148,11 @@ def update_company(connection: Connection, slug: str, changes: CompanyChanges, *
     """
     company = get_company(connection, slug)
     values = checked_values(changes)
-    if any(values.get(name, before) != before for name, before in _read_anew(company).items()):
+    _require_one_login(_read_anew(company) | values)
+    if values.get("time_zone", company.time_zone) != company.time_zone:
+        # Times in files that were read are others now.
+        connection.execute(delete(import_files).where(import_files.c.company_id == company.id))
+    if any(_plain(values.get(name, before)) != before for name, before in _read_anew(company).items()):
         due = now if values.get("csv_url", company.csv_url) else None
         values |= {"csv_etag": None, "csv_last_modified": None, "next_import_at": due, "import_failures": 0}
     connection.execute(update(companies).where(companies.c.id == company.id).values(updated_at=now, **values))
@@ -179,8 +200,18 @@ def due_companies(connection: Connection, now: datetime) -> list[Company]:
 
 
 def _read_anew(company: Company) -> dict[str, object]:
-    names = ("csv_url", "time_zone", "csv_username_env", "csv_password_env", "csv_profile", "transcript_profile")
-    return {name: getattr(company, name) for name in names}
+    return {name: getattr(company, name) for name in ("csv_url", "time_zone", "csv_profile", "transcript_profile", *_LOGIN)}
+
+
+def _require_one_login(values: Mapping[str, Any]) -> None:
+    username, password, bearer, headers = (values.get(name) for name in _LOGIN)
+    problem = CsvLogin(username, password, bearer, tuple(headers or ())).problem()
+    if problem is not None:
+        raise UsageError(problem, remedy="Give one of the two; an empty text clears what is set.")
+
+
+def _plain(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _companies() -> Select[Any]:
@@ -195,7 +226,7 @@ def _companies() -> Select[Any]:
 
 def _company(row: Any) -> Company:
     values = {name: row[name] for name in Company.__dataclass_fields__}
-    for name in ("transcript_hosts", "allowed_addresses", "bot_names"):
+    for name in ("csv_headers", "transcript_hosts", "allowed_addresses", "bot_names"):
         values[name] = tuple(values[name])
     return Company(**values | {"status": CompanyStatus(row["status"])})
 

@@ -14,6 +14,16 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from livedash_pipeline.base.rules.addresses import read_network
+from livedash_pipeline.base.rules.places.logins import header_problem, split_header
+from livedash_pipeline.base.rules.places.stores import (
+    NoPlace,
+    Place,
+    Scheme,
+    read_local_place,
+    read_place,
+    read_store_root,
+    store_scheme,
+)
 from livedash_pipeline.base.rules.retention_periods import FOREVER, LONGEST_DAYS, read_days
 from livedash_pipeline.base.rules.states import CompanyStatus
 from livedash_pipeline.base.rules.text import storable_text
@@ -38,6 +48,8 @@ class CompanyChanges:
     no_csv: bool = False
     csv_username_env: str | None = None
     csv_password_env: str | None = None
+    csv_bearer_env: str | None = None
+    csv_headers: Sequence[str] | None = None
     time_zone: str | None = None
     transcript_hosts: Sequence[str] | None = None
     allowed_addresses: Sequence[str] | None = None
@@ -66,8 +78,10 @@ def checked_values(changes: CompanyChanges) -> dict[str, Any]:
         values["csv_url"] = _checked_csv(changes)
     if changes.time_zone is not None:
         values["time_zone"] = _checked_zone(changes.time_zone)
-    given = {column: getattr(changes, column) for column in ("csv_username_env", "csv_password_env")}
+    given = {column: getattr(changes, column) for column in _VARIABLES}
     values |= {column: _checked_variable(name) for column, name in given.items() if name is not None}
+    if changes.csv_headers is not None:
+        values["csv_headers"] = [_checked_header(text) for text in changes.csv_headers]
     if changes.transcript_hosts is not None:
         values["transcript_hosts"] = [_checked_host(host) for host in changes.transcript_hosts]
     if changes.allowed_addresses is not None:
@@ -81,6 +95,7 @@ def checked_values(changes: CompanyChanges) -> dict[str, Any]:
     return values | _checked_retention(changes)
 
 
+_VARIABLES = ("csv_username_env", "csv_password_env", "csv_bearer_env")
 _RETENTION_COLUMNS = {
     "keep_transcripts": "transcript_retention_days",
     "keep_messages": "message_retention_days",
@@ -129,7 +144,9 @@ def _checked_csv(changes: CompanyChanges) -> str:
 
 
 def _checked_url(url: str) -> str:
-    remedy = "Use an http://, https:// or file:// address, or a path."
+    remedy = "Use an http://, https://, s3://, gs://, az://, sftp:// or file:// address, or a path."
+    if store_scheme(url):
+        return _checked_store_address(url)
     try:
         parts = urlsplit(url)
         bad = not url.strip() or "\0" in url or (parts.scheme in {"http", "https"} and not parts.hostname)
@@ -139,15 +156,50 @@ def _checked_url(url: str) -> str:
     if bad:
         raise UsageError(f"{url!r} is no address of a CSV.", remedy=remedy)
     if parts.username or parts.password:
-        raise UsageError(
-            f"The address of the CSV on {parts.hostname} carries credentials, and addresses are stored.",
-            remedy="Put them into environment variables and give their names: --csv-username-env, --csv-password-env.",
-        )
-    if parts.scheme in {"http", "https", "file"}:
+        raise _credentials_given(f"on {parts.hostname}")
+    if parts.scheme in {"http", "https"}:
         return url.strip()
-    if "://" in url:
+    if "://" in url and parts.scheme != "file":
         raise UsageError(f"{url!r} is no address of a CSV.", remedy=remedy)
-    return str(Path(url).expanduser().absolute())
+    return _checked_local(url.strip() if parts.scheme == "file" else _absolute(url))
+
+
+def _checked_store_address(url: str) -> str:
+    place = read_place(url)
+    if isinstance(place, Place):
+        return place.address
+    if "@" in url.split("/")[2]:
+        # The address is not repeated: it may hold a password.
+        if store_scheme(url) is Scheme.AZ:
+            raise UsageError(
+                "The address of the CSV names an account, or carries credentials.",
+                remedy="Write az://CONTAINER/PATH and name the account in AZURE_STORAGE_ACCOUNT_NAME.",
+            )
+        raise _credentials_given("in a store")
+    raise UsageError(
+        f"{url!r} {place.problem}.",
+        remedy="Use s3://BUCKET/PATH, gs://BUCKET/PATH, az://CONTAINER/PATH or sftp://HOST/PATH.",
+    )
+
+
+def _checked_local(address: str) -> str:
+    found = read_local_place(address)
+    # One file may lie behind any path that this machine can read.
+    if isinstance(found, NoPlace) and (address.endswith("/") or "*" in address):
+        raise UsageError(f"{address!r} {found.problem}.", remedy="Spell the path out.")
+    return address
+
+
+def _absolute(path: str) -> str:
+    absolute = str(Path(path).expanduser().absolute())
+    return f"{absolute}/" if path.endswith("/") and not absolute.endswith("/") else absolute
+
+
+def _credentials_given(where: str) -> UsageError:
+    return UsageError(
+        f"The address of the CSV {where} carries credentials, and addresses are stored.",
+        remedy="Put them into environment variables and give their names: --csv-username-env, --csv-password-env.",
+    )
 
 
 def _checked_zone(name: str) -> str:
@@ -169,7 +221,24 @@ def _checked_variable(name: str) -> str | None:
     return name or None
 
 
+def _checked_header(text: str) -> str:
+    problem = header_problem(text)
+    if problem is not None:
+        # The value is not repeated: somebody may have given the key itself.
+        raise UsageError(
+            f"What was given as a header {problem}.", remedy="Give it as --csv-header X-Api-Key=ACME_API_KEY."
+        )
+    return "=".join(split_header(text))
+
+
 def _checked_host(host: str) -> str:
+    if "://" in host:
+        root = read_store_root(host)
+        if root is None:
+            raise UsageError(
+                f"{host.rpartition('@')[2]!r} is no store.", remedy="Use s3://BUCKET, gs://, az:// or sftp://HOST:PORT."
+            )
+        return root.address
     match = _HOST.fullmatch(host)
     if match is None or int(match[1] or 0) > 65_535:
         raise UsageError(f"{host!r} is no host.", remedy="Use HOST or HOST:PORT, such as chats.example.com:8443.")

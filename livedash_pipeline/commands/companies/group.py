@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from livedash_pipeline.base.store.company_values import CompanyChanges
 
 _OPTIONS = (
-    click.option("--csv-url", metavar="URL|PATH", help="Where its CSV is: an address or a file."),
+    click.option(
+        "--csv-url",
+        metavar="URL|PATH",
+        help="Where its CSV is: an address, a file, a folder (ends with /) or a pattern (*).",
+    ),
     click.option(
         "--no-csv", is_flag=True, help="It has none: its sessions are submitted through the API (docs/http-api.md)."
     ),
@@ -29,12 +33,20 @@ _OPTIONS = (
     click.option("--time-zone", metavar="ZONE", help="Of the times in its CSV; at first Europe/Amsterdam."),
     click.option("--csv-username-env", metavar="VARIABLE", help="Name of the variable that holds the user name."),
     click.option("--csv-password-env", metavar="VARIABLE", help="Name of the variable that holds the password."),
+    click.option("--csv-bearer-env", metavar="VARIABLE", help="Name of the variable that holds a bearer token."),
+    click.option(
+        "--csv-header",
+        "csv_headers",
+        metavar="NAME=VARIABLE",
+        multiple=True,
+        help="A header to send, and the variable that holds its value; may be repeated.",
+    ),
     click.option(
         "--transcript-host",
         "transcript_hosts",
         metavar="HOST[:PORT]",
         multiple=True,
-        help="A further host of transcripts; may be repeated.",
+        help="A further host of transcripts, or a store (s3://BUCKET); may be repeated.",
     ),
     click.option(
         "--allow-address",
@@ -79,7 +91,7 @@ def _changes(**given: Any) -> CompanyChanges:
 
     for kind in ("csv", "transcript"):
         given[f"{kind}_profile"] = read_profile_file(kind, given[f"{kind}_profile"])
-    for name in ("transcript_hosts", "allowed_addresses", "bot_names"):
+    for name in ("csv_headers", "transcript_hosts", "allowed_addresses", "bot_names"):
         listed = given[name]
         given[name] = [value for value in listed if value] if listed else None
     return CompanyChanges(**given)

@@ -21,6 +21,7 @@ from livedash_pipeline.base.store.tables.analysis import (
 )
 from livedash_pipeline.base.store.tables.base import metadata
 from livedash_pipeline.base.store.tables.chats import chat_batches, chat_documents, chat_interactions, chats
+from livedash_pipeline.base.store.tables.imports import import_files
 from livedash_pipeline.base.store.tables.money import ai_model_pricing, ai_models, company_ai_models, exchange_rates
 from livedash_pipeline.base.store.tables.retention import prune_runs
 from livedash_pipeline.base.store.tables.sessions import (
@@ -60,6 +61,7 @@ __all__ = [
     "endpoint_traits",
     "exchange_rates",
     "idempotency_keys",
+    "import_files",
     "import_rejects",
     "import_runs",
     "messages",

@@ -46,6 +46,9 @@ companies = Table(
     # Names of environment variables. The credentials themselves are never stored.
     Column("csv_username_env", Text),
     Column("csv_password_env", Text),
+    Column("csv_bearer_env", Text),
+    # `NAME=VARIABLE`, for headers that the CSV's server asks for.
+    Column("csv_headers", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("time_zone", Text, nullable=False, server_default="Europe/Amsterdam"),
     Column("transcript_hosts", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     # Networks beyond the public ones that its sources may be at, as an operator said in so many words.
