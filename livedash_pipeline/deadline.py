@@ -55,6 +55,11 @@ class Deadline:
         """Whether the seconds are over."""
         return self._clock() >= self._ends_at
 
+    @property
+    def left(self) -> float:
+        """Seconds that are left; below zero once it has passed."""
+        return self._ends_at - self._clock()
+
     def attach(self, request: httpx2.Request) -> None:
         """Watches the connection of a request that is about to be sent."""
         request.extensions = {**request.extensions, "trace": self.trace}

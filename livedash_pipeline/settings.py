@@ -1,7 +1,8 @@
 """Every setting, typed, checked, and read when a command starts or definitions are built.
 
 Add a setting here, to `.env.example` and to `docs/operations.md` (tests compare the three). Nothing else in the package reads
-the environment, except the sources, which look up the credentials whose *names* a company's row gives (`merged_environ`).
+the environment, except the sources, which look up the credentials whose *names* a company's row gives (`merged_environ`), and
+what their stores know by names of their own (`AWS_…`, `AZURE_…`, `GOOGLE_…`, `LIVEDASH_SFTP_KNOWN_HOSTS`).
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Settings(BaseModel):
     livedash_alert_allow_address: Annotated[
         str, Field(description="Addresses, not public, that the alerts' webhook may resolve to: 10.1.2.3,10.2.0.0/16.")
     ] = ""
+    livedash_sftp_known_hosts: Path | None = Field(None, description="Keys of SFTP servers; unset: ~/.ssh/known_hosts.")
     livedash_import_interval: Annotated[int, Field(ge=1)] = 900
     livedash_submit_interval: Annotated[int, Field(ge=1)] = 600
     livedash_poll_interval: Annotated[int, Field(ge=1)] = 120

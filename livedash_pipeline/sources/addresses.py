@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx2
 
+from livedash_pipeline.base.rules.places.stores import StoreRoot
 from livedash_pipeline.base.rules.urls import Origin, SourceRules, address_problem, origin_of
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.http import shown_url
@@ -191,6 +192,14 @@ def host_remedy(origin: Origin, rules: SourceRules) -> str:
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     return (
         f"If it is right, allow it with `livedash company set {rules.company} --transcript-host {host}:{origin.port}`, "
+        "together with the hosts that are allowed already."
+    )
+
+
+def store_remedy(root: StoreRoot, rules: SourceRules) -> str:
+    """The command that allows a bucket or an SFTP server for the company."""
+    return (
+        f"If it is right, allow it with `livedash company set {rules.company} --transcript-host {root.address}`, "
         "together with the hosts that are allowed already."
     )
 

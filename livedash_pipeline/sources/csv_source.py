@@ -1,4 +1,4 @@
-"""Opens a company's CSV, over HTTP or from this machine, as a temporary file on disk.
+"""Opens a company's CSV, over HTTP, from a store or from this machine, as a temporary file on disk.
 
 Everything that can be wrong with the source itself ends here, as a SourceError of one sentence. What is in the file is the
 business of `intake.rules.csv_records`; when it is asked for again, of `intake.steps.import_csv`.
@@ -9,26 +9,28 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from livedash_pipeline.base.rules.urls import FilePlace, SourceRules, source_rules
+from livedash_pipeline.base.rules.places.logins import CsvLogin
+from livedash_pipeline.base.rules.places.stores import NoPlace, read_place, store_scheme
+from livedash_pipeline.base.rules.urls import HttpPlace, SourceRules, source_rules
 from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
+from livedash_pipeline.sources.credentials import Credentials, find_credentials
 from livedash_pipeline.sources.forms import SAMPLE_BYTES, Expected, other_form
 from livedash_pipeline.sources.http import (
-    Credentials,
     FetchLimits,
     Received,
     Sleep,
     copy_within,
-    find_credentials,
     is_bounded,
     shown_url,
     source_error_for,
@@ -37,6 +39,8 @@ from livedash_pipeline.sources.http import (
     with_retries,
 )
 from livedash_pipeline.sources.packing import unpacked
+from livedash_pipeline.sources.places.opening import Stores
+from livedash_pipeline.sources.places.reading import look_at, read_whole
 from livedash_pipeline.sources.source_client import SourceClient, allowed_place, refusal
 from livedash_pipeline.storage import writing
 from livedash_pipeline.tls import machine_authorities
@@ -119,15 +123,44 @@ class CsvSource:
         *,
         username_env: str | None = None,
         password_env: str | None = None,
+        bearer_env: str | None = None,
+        headers: Sequence[str] = (),
         etag: str | None = None,
         last_modified: str | None = None,
         rules: SourceRules | None = None,
         expected: Expected = "seed",
     ) -> Iterator[CsvDownload | NotModified]:
-        """Fetches `url` (http, https, file, or a path) and gives it to be read until the end of the `with` block.
+        """Fetches `url` (http, https, a store, file, or a path) and gives it to be read until the end of the `with` block.
 
         Redirects are followed where `rules` allow it; without any, on the URL's own host and port. `expected` is the form of its
         content, which may come packed (`packing`).
+
+        Raises:
+            SourceError: It cannot be had or unpacked, or has another form.
+            StorageError: It cannot be kept on this machine.
+        """
+        rules = rules or source_rules(url, ())
+        fetch: Callable[[BinaryIO], CsvDownload | NotModified]
+        if store_scheme(url):
+            fetch = _StoredCsv(self, url, rules, CsvLogin(username_env, password_env), etag).to
+        elif urlsplit(url).scheme in {"http", "https"}:
+            credentials = find_credentials(self.environ, username_env, password_env, bearer_env, headers)
+            fetch = _Fetch(self, url, rules, _conditions(etag, last_modified), credentials).to
+        else:
+            fetch = partial(_copy_local, url, max_bytes=self.limits.max_bytes)
+        with self.spooled(url, fetch, expected=expected, company=rules.company) as answer:
+            yield answer
+
+    @contextmanager
+    def spooled(
+        self,
+        url: str,
+        fetch: Callable[[BinaryIO], CsvDownload | NotModified],
+        *,
+        expected: Expected = "seed",
+        company: str = "SLUG",
+    ) -> Iterator[CsvDownload | NotModified]:
+        """What `fetch` writes into a file of the spool, tried again where that may help, until the end of the `with` block.
 
         Raises:
             SourceError: It cannot be had or unpacked, or has another form.
@@ -137,17 +170,12 @@ class CsvSource:
             self.spool.mkdir(parents=True, exist_ok=True)
             opened = tempfile.TemporaryFile(dir=self.spool)  # noqa: SIM115 - closed below, outside of what writing explains
         with opened as file:
-            if urlsplit(url).scheme in {"http", "https"}:
-                credentials = find_credentials(self.environ, username_env, password_env)
-                fetch = _Fetch(self, url, rules or source_rules(url, ()), _conditions(etag, last_modified), credentials)
-                answer = with_retries(lambda: fetch.to(file), sleep=self.sleep, attempts=self.attempts)
-            else:
-                answer = _copy_local(url, file, self.limits.max_bytes)
+            answer = with_retries(lambda: fetch(file), sleep=self.sleep, attempts=self.attempts)
             if isinstance(answer, NotModified):
                 yield answer
                 return
             with unpacked(file, self.spool, max_bytes=self.limits.max_bytes, url=url) as content:
-                _refuse_other_form(content, url, expected, rules.company if rules else "SLUG")
+                _refuse_other_form(content, url, expected, company)
                 yield replace(answer, content=content if content is not file else None)
 
 
@@ -166,7 +194,7 @@ class _Fetch:
         file.seek(0)
         file.truncate()
         place = allowed_place(self.url, self.rules)
-        if isinstance(place, FilePlace):
+        if not isinstance(place, HttpPlace):
             raise refusal("bad_url", self.url, self.rules)
         source, limits = self.source, self.source.limits
         context = machine_authorities()
@@ -194,6 +222,34 @@ class _Fetch:
             return CsvDownload(file, body.size, body.sha256, usable_validator(etag), usable_validator(last_modified))
 
 
+@dataclass(frozen=True, slots=True)
+class _StoredCsv:
+    """One CSV in a bucket or on an SFTP server."""
+
+    source: CsvSource
+    url: str
+    rules: SourceRules
+    login: CsvLogin
+    etag: str | None
+
+    def to(self, file: BinaryIO) -> CsvDownload | NotModified:
+        """One try, into an emptied file; the store's word for the version is what an ETag is over HTTP."""
+        place = read_place(self.url)
+        if isinstance(place, NoPlace) or place.root is None:
+            raise refusal("bad_url", self.url, self.rules)
+        source = self.source
+        with (
+            Stores(self.rules, self.login, source.environ, source.limits, resolver=source.resolver) as stores,
+            Deadline(source.limits.total_seconds) as deadline,
+        ):
+            store = stores.get(place.root)
+            listed = look_at(store, place, deadline)
+            if self.etag is not None and listed.version == self.etag:
+                return NotModified()
+            body = read_whole(store, listed, file, source.limits)
+        return CsvDownload(file, body.size, body.sha256, usable_validator(listed.version))
+
+
 def local_path(url: str) -> Path:
     """The file that a path or a file:// URL names."""
     parts = urlsplit(url)
@@ -201,11 +257,13 @@ def local_path(url: str) -> Path:
 
 
 def _conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:
-    conditions = {"If-None-Match": etag, "If-Modified-Since": last_modified}
-    return {name: value for name, value in conditions.items() if value}
+    """The stronger of the two alone: some servers answer 304 to the date, which has whole seconds, whatever the ETag says."""
+    if etag:
+        return {"If-None-Match": etag}
+    return {"If-Modified-Since": last_modified} if last_modified else {}
 
 
-def _copy_local(url: str, file: BinaryIO, max_bytes: int) -> CsvDownload:
+def _copy_local(url: str, file: BinaryIO, *, max_bytes: int) -> CsvDownload:
     path = local_path(url)
     try:
         with path.open("rb") as original:

@@ -1,4 +1,4 @@
-"""What the CSV and the transcript sources share about HTTP: credentials, limits, retries, and failures in one sentence.
+"""What the CSV and the transcript sources share about HTTP: limits, retries, and failures in one sentence.
 
 Add what any fetch needs. What is done with a body, and which addresses may be asked at all, is the business of the modules
 that import this one. Time and sleep come in from outside; no message carries credentials or a query string.
@@ -12,7 +12,7 @@ import ssl
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -24,6 +24,7 @@ from livedash_pipeline.base.rules.causes import causes_of
 from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.scratch import temporary_directory
+from livedash_pipeline.sources.credentials import Credentials
 from livedash_pipeline.storage import writing
 
 USER_AGENT = "livedash-pipeline"
@@ -58,14 +59,6 @@ Sleep = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """Basic auth of a company's source; the password never shows in a repr or a message."""
-
-    username: str
-    password: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class FetchLimits:
     """How long and how large one answer may be. Seconds and decoded bytes; `total_seconds` bounds a trickling answer."""
 
@@ -87,31 +80,6 @@ class RetryLaterError(SourceError):
     """A retryable refusal whose server said after how many seconds to come back."""
 
     retry_after: float = 0
-
-
-def find_credentials(
-    environ: Mapping[str, str], username_env: str | None, password_env: str | None
-) -> Credentials | None:
-    """Credentials from the environment variables that a company's row names; None where it names none.
-
-    Raises:
-        SourceError: A variable is named and not set (`credentials_missing`).
-    """
-    if username_env is None and password_env is None:
-        return None
-    values = []
-    for name in (username_env, password_env):
-        # An empty password is one; a name that is empty is nobody's.
-        if name is None or name not in environ or (name == username_env and not environ[name]):
-            missing = f"The environment variable {name}" if name else "One of the two credential variables"
-            raise SourceError(
-                f"{missing} is not set, and the company's CSV needs it.",
-                reason="credentials_missing",
-                retryable=False,
-                remedy="Set it where the pipeline runs, or correct it with `livedash company set`.",
-            )
-        values.append(environ[name])
-    return Credentials(*values)
 
 
 def shown_url(url: str) -> str:
@@ -198,7 +166,11 @@ def open_response(
         SourceError: Nothing was answered, or the connection or the time ended while the body was read.
     """
     try:
-        auth = httpx2.BasicAuth(credentials.username, credentials.password) if credentials else None
+        auth = None
+        if credentials is not None:
+            headers = {**(headers or {}), **credentials.headers}
+            if credentials.username is not None:
+                auth = httpx2.BasicAuth(credentials.username, credentials.password or "")
         method = "GET" if posted is None else "POST"
         request = client.build_request(method, url, headers=headers, json=posted, extensions={"trace": deadline.trace})
         # Where a redirect leads is for `source_client` to judge.

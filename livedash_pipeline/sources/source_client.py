@@ -16,11 +16,13 @@ from urllib.parse import urljoin
 
 import httpx2
 
+from livedash_pipeline.base.rules.places.stores import place_of
 from livedash_pipeline.base.rules.urls import (
     FilePlace,
     HttpPlace,
     RefusedPlace,
     SourceRules,
+    StorePlace,
     UrlProblem,
     locate,
     origin_of,
@@ -28,8 +30,9 @@ from livedash_pipeline.base.rules.urls import (
 )
 from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
-from livedash_pipeline.sources.addresses import PinnedTransport, Resolver, host_remedy, resolve
-from livedash_pipeline.sources.http import USER_AGENT, Credentials, FetchLimits, open_response, shown_url
+from livedash_pipeline.sources.addresses import PinnedTransport, Resolver, host_remedy, resolve, store_remedy
+from livedash_pipeline.sources.credentials import Credentials
+from livedash_pipeline.sources.http import USER_AGENT, FetchLimits, open_response, shown_url
 
 MAX_REDIRECTS = 5
 # 300, 304 to 306 and the header Refresh lead nowhere: what comes with them is the answer.
@@ -156,7 +159,7 @@ class SourceClient:
         return SourceError(f"{shown_url(place.url)} redirects {led}.", reason=reason, retryable=False, remedy=remedy)
 
 
-def allowed_place(url: str, rules: SourceRules) -> HttpPlace | FilePlace:
+def allowed_place(url: str, rules: SourceRules) -> HttpPlace | FilePlace | StorePlace:
     """Where an address leads under a company's rules.
 
     Raises:
@@ -176,7 +179,9 @@ def refusal(reason: UrlProblem, url: str, rules: SourceRules) -> SourceError:
 
 
 def _remedy(reason: UrlProblem, url: str, rules: SourceRules) -> str:
-    origin = origin_of(url)
+    origin, place = origin_of(url), place_of(url)
+    if reason == "host_not_allowed" and place is not None and place.root is not None:
+        return store_remedy(place.root, rules)
     if reason == "host_not_allowed" and origin is not None:
         return host_remedy(origin, rules)
     if reason == "insecure_redirect":

@@ -1,4 +1,4 @@
-"""Fetches one transcript, over HTTP or from a file, under the rules of its company, and turns the bytes into text.
+"""Fetches one transcript, over HTTP, from a store or a file, under the rules of its company, and turns the bytes into text.
 
 Add ways in which a transcript may be served. Which transcripts are due, what is stored and when a failed one is tried again
 is decided in `intake.steps.fetch_transcripts`; which addresses may be asked at all, in `base.rules.urls`.
@@ -14,13 +14,13 @@ from pathlib import Path
 from types import TracebackType
 
 from livedash_pipeline.base.rules.text import storable_text
-from livedash_pipeline.base.rules.urls import FilePlace, RefusedPlace, SourceRules, locate
+from livedash_pipeline.base.rules.urls import FilePlace, RefusedPlace, SourceRules, StorePlace, locate
 from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
+from livedash_pipeline.sources.credentials import Credentials
 from livedash_pipeline.sources.encodings import decode_transcript
 from livedash_pipeline.sources.http import (
-    Credentials,
     FetchLimits,
     is_bounded,
     shown_url,
@@ -28,6 +28,8 @@ from livedash_pipeline.sources.http import (
     stream_to,
     usable_validator,
 )
+from livedash_pipeline.sources.places.opening import Stores
+from livedash_pipeline.sources.places.reading import look_at, read_whole
 from livedash_pipeline.sources.source_client import SourceClient, allowed_place
 
 
@@ -67,6 +69,7 @@ class TranscriptSource:
         ssl_context: For https.
         encoding: Of transcripts that are no UTF-8 and whose server declares none, from the company's profile.
         resolver: Addresses of a host; given by tests.
+        stores: Buckets and SFTP servers, which all workers share; None where no transcript lies in one.
     """
 
     def __init__(
@@ -78,8 +81,10 @@ class TranscriptSource:
         *,
         encoding: str | None = None,
         resolver: Resolver = resolve,
+        stores: Stores | None = None,
     ) -> None:
         self._rules = rules
+        self._stores = stores
         self._limits = limits
         self._encoding = encoding
         self._client = SourceClient(
@@ -112,8 +117,10 @@ class TranscriptSource:
         place = allowed_place(url, self._rules)
         if isinstance(place, FilePlace):
             return self._to_text(self._read_file(place, url), None, None, url)
-        # What is stored may have been read in another encoding, so it is not enough that the server has the same bytes.
+        # What is stored may have been read in another encoding, so it is not enough that the source has the same bytes.
         etag = None if self._encoding else etag
+        if isinstance(place, StorePlace):
+            return self._read_stored(place, etag)
         headers = {"If-None-Match": etag} if etag else None
         with (
             Deadline(self._limits.total_seconds) as deadline,
@@ -128,6 +135,18 @@ class TranscriptSource:
             # What did not say where it ends may be half of it, and is asked for again.
             etag = response.headers.get("etag") if is_bounded(response) else None
             return self._to_text(body.getvalue(), response.charset_encoding, etag, answered)
+
+    def _read_stored(self, place: StorePlace, etag: str | None) -> FetchedText | NotModified:
+        if self._stores is None:
+            raise AssertionError("stores are given wherever transcripts are fetched for a company")
+        store = self._stores.get(place.root)
+        with Deadline(self._limits.total_seconds) as deadline:
+            listed = look_at(store, place.place, deadline)
+        if etag is not None and listed.version == etag:
+            return NotModified()
+        body = BytesIO()
+        read_whole(store, listed, body, self._limits)
+        return self._to_text(body.getvalue(), None, listed.version, place.url)
 
     def _read_file(self, place: FilePlace, url: str) -> bytes:
         home = Path(self._rules.csv_path or "").resolve().parent

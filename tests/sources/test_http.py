@@ -11,12 +11,11 @@ import pytest
 
 from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
+from livedash_pipeline.sources.credentials import Credentials, find_credentials
 from livedash_pipeline.sources.http import (
     LONGEST_RETRY_AFTER,
-    Credentials,
     RetryLaterError,
     classify_status,
-    find_credentials,
     shown_url,
     source_error_for,
     stream_to,

@@ -14,8 +14,9 @@ import pytest
 from livedash_pipeline.base.rules.urls import SourceRules, source_rules
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
+from livedash_pipeline.sources.credentials import Credentials
 from livedash_pipeline.sources.encodings import decode_transcript
-from livedash_pipeline.sources.http import Credentials, FetchLimits
+from livedash_pipeline.sources.http import FetchLimits
 from livedash_pipeline.sources.transcript_source import (
     FetchedText,
     NotModified,

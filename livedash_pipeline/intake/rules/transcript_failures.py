@@ -9,7 +9,7 @@ _ADDRESS = "their address in the CSV has to change"
 _CREDENTIALS = "check the variables that the company names; they are sent to the CSV's own host and port alone"
 _PUBLISHER = "the company has to publish them"
 _REMEDIES = {
-    "host_not_allowed": "if the host is right: livedash company set {company} --transcript-host HOST[:PORT]",
+    "host_not_allowed": "if the host or store is right: livedash company set {company} --transcript-host HOST[:PORT]|s3://BUCKET",
     "private_address": "if the address is right: livedash company set {company} --allow-address ADDRESS",
     "http_401": _CREDENTIALS,
     "http_403": _CREDENTIALS,
@@ -18,6 +18,9 @@ _REMEDIES = {
     "empty": _PUBLISHER,
     "too_large": _PUBLISHER,
     "binary": "have them published as UTF-8 or with their charset in Content-Type, or set encoding in the company's profile",
+    "file_not_found": _PUBLISHER,
+    "permission_denied": "check the credentials and the rights of the store that they lie in",
+    "host_key_unknown": "the key of the server has to stand in the file of known hosts (LIVEDASH_SFTP_KNOWN_HOSTS)",
     "insecure_redirect": "the publisher has to keep to https",
     "tls_error": "name the authority in SSL_CERT_FILE",
     # Refused by what the address says, so that nobody tries it again.

@@ -34,7 +34,8 @@ from livedash_pipeline.intake.store.transcripts import (
 )
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.sources.addresses import Resolver, resolve
-from livedash_pipeline.sources.http import find_credentials
+from livedash_pipeline.sources.credentials import Credentials, find_credentials, find_store_login
+from livedash_pipeline.sources.places.opening import Stores
 from livedash_pipeline.sources.transcript_source import TranscriptSource
 from livedash_pipeline.tls import machine_authorities
 
@@ -94,14 +95,17 @@ def fetch_transcripts(
     if not company.is_working:
         return _report(tally)
     rules = company.source_rules
-    credentials = find_credentials(environ, company.csv_username_env, company.csv_password_env)
+    credentials = _credentials(company, rules, environ)
     context = machine_authorities()
     profile = transcript_profile_of(company)
     encoding = None if profile is None else profile.encoding
     with ExitStack() as stack:
+        stores = stack.enter_context(Stores(rules, company.csv_login, environ, limits.fetch, resolver=resolver))
         sources = [
             stack.enter_context(
-                TranscriptSource(rules, credentials, limits.fetch, context, encoding=encoding, resolver=resolver)
+                TranscriptSource(
+                    rules, credentials, limits.fetch, context, encoding=encoding, resolver=resolver, stores=stores
+                )
             )
             for _ in range(limits.total)
         ]
@@ -115,6 +119,15 @@ def fetch_transcripts(
             if due:
                 log.info("transcripts fetched", company=company.slug, **_counts(workers.tally))
     return _report(workers.tally)
+
+
+def _credentials(company: Company, rules: SourceRules, environ: Mapping[str, str]) -> Credentials | None:
+    login = company.csv_login
+    if rules.csv_store is not None:
+        # The variables are the store's, which takes them when it is opened; here is only seen that they are set.
+        find_store_login(environ, login)
+        return None
+    return find_credentials(environ, login.username_env, login.password_env, login.bearer_env, login.headers)
 
 
 def _find(

@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from livedash_pipeline.base.rules.places.stores import place_of
 from livedash_pipeline.base.rules.urls import origin_of
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.intake.store.transcripts import DueTranscript, FetchResult
@@ -118,7 +119,11 @@ class _Outcome:
 
 
 def _host_of(due: DueTranscript) -> str:
-    origin = origin_of(due.url or "")
+    url = due.url or ""
+    place = place_of(url)
+    if place is not None and place.root is not None:
+        return place.root.address
+    origin = origin_of(url)
     return f"{origin.host}:{origin.port}" if origin else ""
 
 

@@ -12,6 +12,7 @@ from livedash_pipeline.intake.rules.transcript_failures import transcript_remedy
     [
         ("host_not_allowed", "company set acme --transcript-host"),
         ("private_address", "company set acme --allow-address"),
+        ("host_key_unknown", "LIVEDASH_SFTP_KNOWN_HOSTS"),
         ("binary", "UTF-8"),
         ("bad_url", "has to change"),
         ("http_403", "variables that the company names"),
