@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from livedash_pipeline.runtime.environment import Environment
 
+_WELL = ("imported", "same")
 _STEP_REASON = "Slug of one company; without it, all that are worked for."
 
 
@@ -91,7 +92,7 @@ def _checked_environment(company: str | None, *, needs_key: bool) -> Environment
 
 @command("import", works=True, example=("livedash import --company acme", "livedash import --company acme --force"))
 @company_option(_STEP_REASON)
-@click.option("--force", is_flag=True, help="Read the CSV also where the server says that it has not changed.")
+@click.option("--force", is_flag=True, help="Read every CSV again, whatever is known of it.")
 def import_sessions(company: str | None, force: bool) -> Answer:
     """Import CSV and transcripts, derive sessions, make requests."""
     if force:
@@ -124,10 +125,13 @@ def _add_failed_transcripts(rows: list[Document]) -> None:
 
 def _forget_validators(company: str | None) -> None:
     from livedash_pipeline.base.store.companies import optional_company_id
+    from livedash_pipeline.intake.store.import_files import forget_files
     from livedash_pipeline.intake.store.imports import forget_validators
 
     with ready_engine() as (_, engine), engine.begin() as connection:
-        forget_validators(connection, optional_company_id(connection, company))
+        company_id = optional_company_id(connection, company)
+        forget_validators(connection, company_id)
+        forget_files(connection, company_id)
 
 
 def _preview(company: str | None, *, unhold: bool) -> Document:
@@ -207,12 +211,27 @@ def draw_imports(console: Console, rows: list[Document]) -> None:
             console.print(
                 f"{row['company']}: {have} a value that could not be read; `session_imports.unread` notes it."
             )
+        _draw_files(console, row)
         for code, count in row.get("failedTranscripts", {}).items():
             remedy = transcript_remedy(code, row["company"])
             console.print(f"{row['company']}: {plural(count, 'transcript')} could not be fetched ({code}); {remedy}.")
         if not row["ok"]:
             error = row["error"]
             console.print(f"{row['company']} failed: {show(error['message'])} {show(error['remedy'])}")
+
+
+def _draw_files(console: Console, row: Document) -> None:
+    """How many files of a folder were read, and which were not, with the reason."""
+    files = row.get("files", [])
+    read = [file for file in files if file["outcome"] in _WELL]
+    if files:
+        console.print(f"{row['company']}: {plural(len(read), 'file')} read; {len(files) - len(read):,} not.")
+    for file in files:
+        if file["outcome"] not in _WELL:
+            why = f": {show(file['error'])}" if file["error"] else ""
+            console.print(f"{row['company']}: {show(file['name'])} {file['outcome']}{why}")
+    if row.get("filesLeftOut"):
+        console.print(f"{row['company']}: {plural(row['filesLeftOut'], 'further file')}; `import_files` has them all.")
 
 
 def draw_submit(console: Console, document: Document) -> None:

@@ -7,13 +7,16 @@ and `store`. An import either counts whole or not at all; of a refused file the 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
+from livedash_pipeline.base.rules.urls import SourceRules
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.base.store.connect import database_now
@@ -26,6 +29,7 @@ from livedash_pipeline.intake.rules.csv_rejects import (
     RejectReason,
     too_many_rejects,
 )
+from livedash_pipeline.intake.rules.import_files import FileReport, files_document
 from livedash_pipeline.intake.rules.profiles.cells import UnreadableFileError
 from livedash_pipeline.intake.rules.profiles.records import Records, open_records
 from livedash_pipeline.intake.steps.company_profiles import CompanyProfiles, profiles_of
@@ -33,6 +37,7 @@ from livedash_pipeline.intake.store import imports
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.csv_source import CsvDownload, CsvSource, NotModified
+from livedash_pipeline.sources.forms import Expected
 from livedash_pipeline.sources.http import shown_url
 
 log = get_logger(__name__)
@@ -62,7 +67,8 @@ class ImportReport:
     """What an import did; `rows` is the sum of the four after it, and `unread` says how many have a value that could not be read.
 
     For a CSV that is not modified the rows are those of the import that read it, all of them unchanged or rejected. A company
-    without a CSV, whose sessions are submitted, has no run and no rows.
+    without a CSV, whose sessions are submitted, has no run and no rows. Of a folder of CSVs, the numbers are the sums over the
+    files that were imported, the run is that of the last one, and `files` says what was done with each.
     """
 
     company: str
@@ -74,6 +80,7 @@ class ImportReport:
     rejected: int
     not_modified: bool = False
     unread: int = 0
+    files: tuple[FileReport, ...] = ()
 
     def __post_init__(self) -> None:
         if self.rows != self.new + self.changed + self.unchanged + self.rejected:
@@ -109,19 +116,72 @@ def import_company(
         with connection.begin():
             company = get_company(connection, company.slug)
             _refuse_idle(company)
-            if not company.has_csv:
-                return ImportReport(company.slug, None, 0, 0, 0, 0, 0)
-            import_run = imports.start_run(connection, company, dagster_run_id=run_id, now=clock(connection))
-        logger = log.bind(company=company.slug, import_run_id=str(import_run), run_id=run_id)
+        if not company.has_csv:
+            return ImportReport(company.slug, None, 0, 0, 0, 0, 0)
+        one = ImportOne(engine, connection, rules, run_id, clock, chunk_records)
+        if company.csv_files is None:
+            return one.run(company, source)
+        from livedash_pipeline.intake.steps.import_files import import_files
+
+        return import_files(company, company.csv_files, source, one)
+
+
+class OpensCsv(Protocol):
+    """Where an import gets the one CSV that it reads; `CsvSource` is one."""
+
+    def open_csv(
+        self,
+        url: str,
+        *,
+        username_env: str | None = None,
+        password_env: str | None = None,
+        bearer_env: str | None = None,
+        headers: Sequence[str] = (),
+        etag: str | None = None,
+        last_modified: str | None = None,
+        rules: SourceRules | None = None,
+        expected: Expected = "seed",
+    ) -> AbstractContextManager[CsvDownload | NotModified]:
+        """As `CsvSource.open_csv`."""
+
+
+# What else is written in the transaction of a successful import: connection, import run, time.
+Completed = Callable[[Connection, UUID, datetime], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOne:
+    """Imports of one CSV each, under the lock of their company; each has a run of its own."""
+
+    engine: Engine
+    connection: Connection
+    rules: ImportRules
+    run_id: str | None
+    clock: Callable[[Connection], datetime]
+    chunk_records: int
+
+    def run(self, company: Company, source: OpensCsv, completed: Completed | None = None) -> ImportReport:
+        """Imports the CSV that `company.csv_url` names; the errors are those of `import_company`."""
+        connection, clock = self.connection, self.clock
+        with connection.begin():
+            import_run = imports.start_run(connection, company, dagster_run_id=self.run_id, now=clock(connection))
+        logger = log.bind(company=company.slug, import_run_id=str(import_run), run_id=self.run_id)
         logger.info("import started", source=shown_url(company.csv_url))
         try:
             profiles = profiles_of(company)
-            report = _Import(connection, company, profiles, import_run, source, rules, clock, chunk_records).run()
+            report = _Import(
+                connection, company, profiles, import_run, source, self.rules, clock, self.chunk_records, completed
+            ).run()
         except BaseException as error:  # Recorded and raised again, whatever it is.
-            with engine.begin() as fresh:
-                _record_failure(fresh, company, import_run, error, clock(fresh), rules)
+            with self.engine.begin() as fresh:
+                _record_failure(fresh, company, import_run, error, clock(fresh), self.rules)
             logger.warning("import failed", error_code=_code_of(error))
             raise
+        _log_report(logger, report)
+        return report
+
+
+def _log_report(logger: Any, report: ImportReport) -> None:
     logger.info(
         "import finished",
         rows=report.rows,
@@ -131,7 +191,6 @@ def import_company(
         rejected=report.rejected,
         not_modified=report.not_modified,
     )
-    return report
 
 
 def _refuse_idle(company: Company) -> None:
@@ -187,10 +246,11 @@ class _Import:
     company: Company
     profiles: CompanyProfiles
     import_run: UUID
-    source: CsvSource
+    source: OpensCsv
     rules: ImportRules
     clock: Callable[[Connection], datetime]
     chunk_records: int
+    completed: Completed | None = None
 
     def run(self) -> ImportReport:
         company = self.company
@@ -202,13 +262,15 @@ class _Import:
             company.csv_url,
             username_env=company.csv_username_env,
             password_env=company.csv_password_env,
+            bearer_env=company.csv_bearer_env,
+            headers=company.csv_headers,
             etag=company.csv_etag if known else None,
             last_modified=company.csv_last_modified if known else None,
             rules=company.source_rules,
             expected=self.profiles.expected_form,
         ) as answer:
             if isinstance(answer, NotModified):
-                return self._nothing_new(last)
+                return self._nothing_new(last if known else None)
             return self._take_in(answer)
 
     def _nothing_new(self, last: imports.LastImport | None) -> ImportReport:
@@ -314,6 +376,8 @@ class _Import:
             size=download.size if download else 0,
             sha256=download.sha256 if download else None,
         )
+        if self.completed is not None:
+            self.completed(self.connection, self.import_run, now)
 
     def _report(self, counts: imports.RunCounts, *, not_modified: bool = False, unread: int = 0) -> ImportReport:
         return ImportReport(
@@ -340,4 +404,5 @@ def import_document(report: ImportReport) -> Document:
         "unchanged": report.unchanged,
         "rejected": report.rejected,
         "unread": report.unread,
+        **files_document(report.files),
     }
