@@ -112,6 +112,22 @@ def test_a_failed_import_is_named_beside_the_others() -> None:
     assert "acme: 1 row has a value that could not be read; `session_imports.unread` notes it." in text
 
 
+def test_files_of_a_folder_are_told_of_where_somebody_is_needed() -> None:
+    counts = {"rows": 1, "new": 1, "changed": 0, "unchanged": 0, "rejected": 0, "unread": 0}
+    files = [
+        {"name": "s3://b/in/\x1b[31m1.csv", "outcome": "refused", **counts, "error": "It is no CSV."},
+        {"name": "s3://b/in/2.csv", "outcome": "waiting", **counts, "error": None},
+        {"name": "s3://b/in/3.csv", "outcome": "imported", **counts, "error": None},
+    ]
+    text = _drawn(draw_imports, [{"ok": True, "company": "acme", **counts, "files": files, "filesLeftOut": 2}])
+    assert "acme: 1 file read; 2 not." in text
+    assert "1.csv refused: It is no CSV." in text
+    assert "acme: s3://b/in/2.csv waiting" in text
+    assert "3.csv" not in text
+    assert "acme: 2 further files; `import_files` has them all." in text
+    assert "\x1b" not in text
+
+
 def test_a_step_runs_as_a_dagster_run_and_an_interrupt_ends_it_with_130(
     process_env: dict[str, str], tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ _ADDRESS = "their address in the CSV has to change"
 _CREDENTIALS = "check the variables that the company names; they are sent to the CSV's own host and port alone"
 _PUBLISHER = "the company has to publish them"
 _REMEDIES = {
-    "host_not_allowed": "if the host or store is right: livedash company set {company} --transcript-host HOST[:PORT]|s3://BUCKET",
+    "host_not_allowed": "if the host is right: livedash company set {company} --transcript-host HOST[:PORT] (or s3://BUCKET)",
     "private_address": "if the address is right: livedash company set {company} --allow-address ADDRESS",
     "http_401": _CREDENTIALS,
     "http_403": _CREDENTIALS,
