@@ -88,11 +88,17 @@ class BucketStore:
     def close(self) -> None:
         """The libraries close their sessions when nothing refers to them any more."""
 
-    def _list(self, path: str, most: int) -> Awaitable[list[Mapping[str, Any]]]:
-        if self._root.scheme is Scheme.S3:
-            # The one of the three that can be told to stop.
-            return self._files._lsdir(path, refresh=True, max_items=most + 1)  # type: ignore[no-any-return]
-        return self._files._ls(path, detail=True)  # type: ignore[no-any-return]
+    async def _list(self, path: str, most: int) -> list[Mapping[str, Any]]:
+        if self._root.scheme is not Scheme.S3:
+            return await self._files._ls(path, detail=True)  # type: ignore[no-any-return]
+        # The one of the three that gives names as they come, and can be left in the middle.
+        bucket, _, folder = path.partition("/")
+        found: list[Mapping[str, Any]] = []
+        async for info in self._files._iterdir(bucket, prefix=f"{folder}/" if folder else ""):
+            found.append(info)
+            if len(found) > most:
+                break
+        return found
 
     def _info(self, path: str) -> Awaitable[Mapping[str, Any]]:
         options = {"refresh": True} if self._root.scheme is Scheme.S3 else {}

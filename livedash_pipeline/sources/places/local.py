@@ -1,7 +1,8 @@
 """Folders and files of this machine as a store.
 
 Read with the operating system's own calls: they tell which file a name stands for (its number), which libraries leave out, so
-that a file that was replaced while it was read is noticed.
+that a file that was replaced while it was read is noticed. Links in a folder are left alone: whoever may put files there could
+otherwise have any file of this machine read.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
@@ -26,7 +28,7 @@ class LocalStore:
     shows_unfinished = True
 
     def entries(self, folder: str, *, most: int, deadline: Deadline) -> list[Entry]:
-        """Names in a folder; what is neither a file nor a folder is left out."""
+        """Names in a folder; links, and what is neither a file nor a folder, are left out."""
         found: list[Entry] = []
         try:
             with os.scandir(folder or "/") as names:
@@ -44,7 +46,7 @@ class LocalStore:
         """One file as it is now."""
         del deadline
         try:
-            status = Path(path).stat()
+            status = Path(path).lstat()
         except OSError as error:
             raise _unreadable(path, error) from None
         if not S_ISREG(status.st_mode):
@@ -54,7 +56,8 @@ class LocalStore:
     def pieces(self, path: str, size: int, *, deadline: Deadline) -> Iterator[bytes]:
         """Its content."""
         try:
-            with Path(path).open("rb") as file:
+            # A link, or a pipe without a writer, that took the place of the file since it was looked at.
+            with open(path, "rb", opener=partial(_opened, os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
                 while size > 0 and (piece := file.read(min(_PIECE, size))):
                     if deadline.passed:
                         raise too_slow(path)
@@ -67,10 +70,14 @@ class LocalStore:
         """Nothing is kept open."""
 
 
+def _opened(more: int, path: str, flags: int) -> int:
+    return os.open(path, flags | more)
+
+
 def _entry_of(name: os.DirEntry[str]) -> list[Entry]:
     try:
-        status = name.stat()
-    except FileNotFoundError:  # It went away, or is a link to nothing.
+        status = name.stat(follow_symlinks=False)
+    except FileNotFoundError:  # It went away.
         return []
     return [_entry(name.name, status)] if S_ISREG(status.st_mode) or S_ISDIR(status.st_mode) else []
 

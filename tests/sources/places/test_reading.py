@@ -106,7 +106,7 @@ def test_local_files_are_listed_and_read(tmp_path: Path) -> None:
     (tmp_path / "nowhere.csv").symlink_to(tmp_path / "gone")
     (tmp_path / "folder").mkdir()
     found = {file.address: file for file in list_files(LocalStore(), Place(None, f"{tmp_path}/"))}
-    assert set(found) == {f"{tmp_path}/a.csv", f"{tmp_path}/link.csv"}
+    assert set(found) == {f"{tmp_path}/a.csv"}, "a link would have any file of this machine read"
     sink = BytesIO()
     assert read_whole(LocalStore(), found[f"{tmp_path}/a.csv"], sink, LIMITS).size == 3
     with Deadline(30) as deadline:
@@ -123,6 +123,20 @@ def test_a_local_file_that_was_replaced_by_one_of_its_size_and_time_is_another(t
     with pytest.raises(SourceError) as caught:
         read_whole(LocalStore(), file, BytesIO(), LIMITS)
     assert caught.value.reason == "file_changed"
+
+
+def test_a_link_that_takes_the_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "a.csv").symlink_to(tmp_path / "secret")
+    path = str(tmp_path / "a.csv")
+    with Deadline(30) as deadline:
+        for ask in (
+            lambda: LocalStore().look(path, deadline=deadline),
+            lambda: list(LocalStore().pieces(path, 6, deadline=deadline)),
+        ):
+            with pytest.raises(SourceError) as caught:
+                ask()
+            assert caught.value.reason in {"file_not_found", "file_unreadable"}
 
 
 def test_local_names_beyond_bounds_are_refused(tmp_path: Path) -> None:
