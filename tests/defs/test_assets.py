@@ -79,6 +79,8 @@ def test_import_sessions_takes_a_company_from_its_csv_to_its_requests(world: Wor
         "unchanged": 0,
         "rejected": 0,
         "unread": 0,
+        "files": [],
+        "filesLeftOut": 0,
     }
     ((messages,),) = world.sql("SELECT count(*) FROM messages")
     counts = {asset: metadata["dagster/row_count"] for asset, metadata in found.items()}
