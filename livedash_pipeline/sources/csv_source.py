@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from livedash_pipeline.base.rules.places.logins import CsvLogin
+from livedash_pipeline.base.rules.places.names import ListedFile
 from livedash_pipeline.base.rules.places.stores import NoPlace, read_place, store_scheme
 from livedash_pipeline.base.rules.urls import HttpPlace, SourceRules, source_rules
 from livedash_pipeline.deadline import Deadline
@@ -41,6 +42,7 @@ from livedash_pipeline.sources.http import (
 from livedash_pipeline.sources.packing import unpacked
 from livedash_pipeline.sources.places.opening import Stores
 from livedash_pipeline.sources.places.reading import look_at, read_whole
+from livedash_pipeline.sources.places.store import Store
 from livedash_pipeline.sources.source_client import SourceClient, allowed_place, refusal
 from livedash_pipeline.storage import writing
 from livedash_pipeline.tls import machine_authorities
@@ -149,6 +151,26 @@ class CsvSource:
         else:
             fetch = partial(_copy_local, url, max_bytes=self.limits.max_bytes)
         with self.spooled(url, fetch, expected=expected, company=rules.company) as answer:
+            yield answer
+
+    @contextmanager
+    def open_listed(
+        self, store: Store, file: ListedFile, *, expected: Expected = "seed", company: str = "SLUG"
+    ) -> Iterator[CsvDownload]:
+        """Fetches a file of a store as it was listed, and gives it to be read until the end of the `with` block.
+
+        Raises:
+            SourceError: It cannot be had or unpacked, has another form, or is not as it was listed.
+            StorageError: It cannot be kept on this machine.
+        """
+
+        def fetch(sink: BinaryIO) -> CsvDownload:
+            body = read_whole(store, file, sink, self.limits)
+            return CsvDownload(sink, body.size, body.sha256)
+
+        with self.spooled(file.address, fetch, expected=expected, company=company) as answer:
+            if isinstance(answer, NotModified):
+                raise AssertionError("a file of a store is always read")
             yield answer
 
     @contextmanager

@@ -71,7 +71,7 @@ def test_connections_to_dagsters_database_are_set_and_others_of_its_driver_are_n
         with dg.DagsterInstance.get():
             shown = _settings(_dagster_url(hostile))
             another = _settings(make_url(_dagster_url(hostile)).set(database="postgres"))
-    assert shown == SETTINGS | {"synchronous_commit": "on"}
+    assert shown == {**SETTINGS, "synchronous_commit": "on"}
     assert another["TimeZone"] == HOSTILE["TimeZone"], "somebody else's connections are left alone"
 
 

@@ -93,6 +93,9 @@ class Company:
         return self.status in WORKING_COMPANIES
 
 
+_READS_FILES = ("time_zone", "csv_profile", "transcript_profile")
+
+
 def add_company(
     connection: Connection,
     slug: str,
@@ -149,8 +152,8 @@ def update_company(connection: Connection, slug: str, changes: CompanyChanges, *
     company = get_company(connection, slug)
     values = checked_values(changes)
     _require_one_login(_read_anew(company) | values)
-    if values.get("time_zone", company.time_zone) != company.time_zone:
-        # Times in files that were read are others now.
+    if any(values.get(name, getattr(company, name)) != getattr(company, name) for name in _READS_FILES):
+        # What files say that were read is something else now.
         connection.execute(delete(import_files).where(import_files.c.company_id == company.id))
     if any(_plain(values.get(name, before)) != before for name, before in _read_anew(company).items()):
         due = now if values.get("csv_url", company.csv_url) else None
@@ -200,7 +203,9 @@ def due_companies(connection: Connection, now: datetime) -> list[Company]:
 
 
 def _read_anew(company: Company) -> dict[str, object]:
-    return {name: getattr(company, name) for name in ("csv_url", "time_zone", "csv_profile", "transcript_profile", *_LOGIN)}
+    return {
+        name: getattr(company, name) for name in ("csv_url", "time_zone", "csv_profile", "transcript_profile", *_LOGIN)
+    }
 
 
 def _require_one_login(values: Mapping[str, Any]) -> None:

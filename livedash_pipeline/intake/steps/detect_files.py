@@ -20,6 +20,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
+from livedash_pipeline.base.rules.places.logins import CsvLogin
+from livedash_pipeline.base.rules.places.stores import Place
 from livedash_pipeline.base.rules.urls import source_rules
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.steps.companies import change_company
@@ -47,12 +49,15 @@ from livedash_pipeline.intake.steps.detect_transcripts import (
 )
 from livedash_pipeline.sources.csv_source import CsvDownload, CsvSource, NotModified
 from livedash_pipeline.sources.http import shown_url
+from livedash_pipeline.sources.places.opening import Stores
+from livedash_pipeline.sources.places.reading import list_files
 
 # The beginning tells the form; whether it holds is tried on the whole file.
 SAMPLE_BYTES = 8_000_000
 SHOWN_ROWS = 5
 _CHUNK_RECORDS = 20_000
 _LONGEST_SHOWN = 120
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,16 +211,37 @@ def _cut(value: object) -> object:
 def _opened(source: CsvSource, company: Company, url: str) -> Iterator[CsvDownload]:
     own = url == company.csv_url
     # An address that somebody names is asked for without the company's credentials, unless it is the company's own.
+    login = company.csv_login if own else CsvLogin()
+    if own and company.csv_files is not None:
+        with _newest(source, company, company.csv_files) as download:
+            yield download
+        return
     with source.open_csv(
         url if "://" in url else str(Path(url).expanduser().absolute()),
-        username_env=company.csv_username_env if own else None,
-        password_env=company.csv_password_env if own else None,
+        username_env=login.username_env,
+        password_env=login.password_env,
+        bearer_env=login.bearer_env,
+        headers=login.headers,
         rules=company.source_rules if own else source_rules(url, (), company.allowed_addresses, company=company.slug),
         expected="any",
     ) as answer:
         if isinstance(answer, NotModified):
             raise AssertionError("nothing was said that could be unmodified")
         yield answer
+
+
+@contextmanager
+def _newest(source: CsvSource, company: Company, place: Place) -> Iterator[CsvDownload]:
+    """The file of a folder that was written last."""
+    rules, login = company.source_rules, company.csv_login
+    with Stores(rules, login, source.environ, source.limits, resolver=source.resolver) as stores:
+        store = stores.get(place.root)
+        listed = list_files(store, place)
+        if not listed:
+            raise UsageError(f"There is no file in {shown_url(company.csv_url)}.", remedy="Name a file to look at.")
+        newest = max(listed, key=lambda file: (file.modified_at or _LONG_AGO, file.address))
+        with source.open_listed(store, newest, expected="any", company=company.slug) as download:
+            yield download
 
 
 def _propose(

@@ -11,19 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from livedash_pipeline.base.rules.places.logins import CsvLogin
 from livedash_pipeline.base.rules.urls import SourceRules, source_rules
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.intake.rules.detection.transcript_detection import TranscriptProposal, detect_transcripts
 from livedash_pipeline.intake.rules.transcript_failures import transcript_remedy
+from livedash_pipeline.intake.steps.fetch_transcripts import transcript_credentials
 from livedash_pipeline.intake.steps.transcript_workers import TranscriptLimits
-from livedash_pipeline.sources.http import Credentials, find_credentials
+from livedash_pipeline.sources.credentials import Credentials
+from livedash_pipeline.sources.places.opening import Stores
 from livedash_pipeline.sources.transcript_source import NotModified, TranscriptSource
 from livedash_pipeline.tls import machine_authorities
 
 # Enough to tell names that recur from names of persons.
 MOST_SAMPLES = 20
+_NO_LOGIN = CsvLogin()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +42,21 @@ def named_samples(
     company: Company, urls: Iterable[str], rules: SourceRules, environ: Mapping[str, str] | None
 ) -> Samples:
     """The transcripts at some addresses of a CSV, as an import fetches them; without `environ` no credentials are sent."""
-    names = (company.csv_username_env, company.csv_password_env)
-    credentials = None if environ is None else find_credentials(environ, *names)
-    return _fetched(list(urls)[:MOST_SAMPLES], rules, credentials)
+    chosen = list(urls)[:MOST_SAMPLES]
+    if environ is None:
+        return _fetched(chosen, rules, None, _NO_LOGIN, {})
+    credentials = transcript_credentials(company, rules, environ)
+    return _fetched(chosen, rules, credentials, company.csv_login, environ)
 
 
 def given_samples(company: Company, places: Iterable[str]) -> Samples:
-    """The transcripts in files and at addresses that a person names; no credentials are sent."""
+    """The transcripts in files and at addresses that a person names; no credentials of the company are sent."""
     texts: list[str] = []
     failed = Counter[str]()
     for place in places:
         url = place if "://" in place else str(Path(place).expanduser().absolute())
         rules = source_rules(url, (), company.allowed_addresses, company=company.slug)
-        found = _fetched([url if rules.csv_path is None else Path(url).name], rules, None)
+        found = _fetched([url if rules.csv_path is None else Path(rules.csv_path).name], rules, None, _NO_LOGIN, {})
         texts += found.texts
         failed.update(found.failed)
     return Samples(texts, failed)
@@ -80,10 +86,20 @@ def transcripts_document(
     }
 
 
-def _fetched(urls: Iterable[str], rules: SourceRules, credentials: Credentials | None) -> Samples:
+def _fetched(
+    urls: Iterable[str],
+    rules: SourceRules,
+    credentials: Credentials | None,
+    login: CsvLogin,
+    environ: Mapping[str, str],
+) -> Samples:
     texts: list[str] = []
     failed = Counter[str]()
-    with TranscriptSource(rules, credentials, TranscriptLimits().fetch, machine_authorities()) as source:
+    limits = TranscriptLimits().fetch
+    with (
+        Stores(rules, login, environ, limits) as stores,
+        TranscriptSource(rules, credentials, limits, machine_authorities(), stores=stores) as source,
+    ):
         for url in urls:
             try:
                 found = source.fetch(url)

@@ -95,7 +95,7 @@ def fetch_transcripts(
     if not company.is_working:
         return _report(tally)
     rules = company.source_rules
-    credentials = _credentials(company, rules, environ)
+    credentials = transcript_credentials(company, rules, environ)
     context = machine_authorities()
     profile = transcript_profile_of(company)
     encoding = None if profile is None else profile.encoding
@@ -121,7 +121,12 @@ def fetch_transcripts(
     return _report(workers.tally)
 
 
-def _credentials(company: Company, rules: SourceRules, environ: Mapping[str, str]) -> Credentials | None:
+def transcript_credentials(company: Company, rules: SourceRules, environ: Mapping[str, str]) -> Credentials | None:
+    """What is sent with transcripts over HTTP, to the CSV's own origin alone; nothing where the CSV lies in a store.
+
+    Raises:
+        SourceError: A credential is named and not set.
+    """
     login = company.csv_login
     if rules.csv_store is not None:
         # The variables are the store's, which takes them when it is opened; here is only seen that they are set.

@@ -13,7 +13,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import BinaryIO
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -32,13 +31,15 @@ from livedash_pipeline.intake.rules.import_files import (
     counts_as_imported,
     plan_files,
 )
+from livedash_pipeline.intake.steps.company_profiles import profiles_of
 from livedash_pipeline.intake.steps.import_csv import ImportOne, ImportReport
 from livedash_pipeline.intake.store import import_files as files
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.sources.csv_source import CsvDownload, CsvSource, NotModified
+from livedash_pipeline.sources.forms import Expected
 from livedash_pipeline.sources.http import shown_url, with_retries
 from livedash_pipeline.sources.places.opening import Stores
-from livedash_pipeline.sources.places.reading import CHANGED, list_files, read_whole
+from livedash_pipeline.sources.places.reading import CHANGED, list_files
 from livedash_pipeline.sources.places.store import Store
 
 log = get_logger(__name__)
@@ -54,7 +55,7 @@ def import_files(company: Company, place: Place, source: CsvSource, one: ImportO
         SettingsError: The library of the store is not installed.
         RejectedImportError: Too many records are rejected in the only files that were due.
     """
-    folder = _Folder(company, place, source, one)
+    folder = _Folder(company, place, source, one, profiles_of(company).expected_form)
     with ExitStack() as stack:
         try:
             stores = stack.enter_context(
@@ -92,6 +93,7 @@ class _Folder:
     place: Place
     source: CsvSource
     one: ImportOne
+    expected: Expected
     told: list[FileReport] = field(default_factory=list)
     imported: list[ImportReport] = field(default_factory=list)
     errors: list[LivedashError] = field(default_factory=list)
@@ -151,11 +153,8 @@ class _Folder:
         named = replace(self.company, csv_url=file.address)
         with ExitStack() as stack:
             try:
-                download = stack.enter_context(
-                    self.source.spooled(file.address, partial(_read, self.source, store, file))
-                )
-                if not isinstance(download, CsvDownload):
-                    raise AssertionError("a file of a store is always read")
+                opened = self.source.open_listed(store, file, expected=self.expected, company=self.company.slug)
+                download = stack.enter_context(opened)
             except LivedashError as error:
                 return self._unread(named, file, before, error)
             if self._is_imported(file, before, download):
@@ -216,8 +215,3 @@ class _Folder:
 
     def _now(self) -> datetime:
         return self.one.clock(self.one.connection)
-
-
-def _read(source: CsvSource, store: Store, file: ListedFile, sink: BinaryIO) -> CsvDownload:
-    body = read_whole(store, file, sink, source.limits)
-    return CsvDownload(sink, body.size, body.sha256)

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY
 
 revision = "0012_import_files"
-down_revision = "0010_unread_values"
+down_revision = "0011_profiles"
 branch_labels = None
 depends_on = None
 

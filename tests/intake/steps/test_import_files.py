@@ -16,11 +16,13 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import IntegrityError
 
+from livedash_pipeline.base.steps.companies import change_company
 from livedash_pipeline.base.store.companies import Company, add_company, get_company, update_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.tables import import_files, import_rejects, import_runs, session_imports
-from livedash_pipeline.errors import RejectedImportError, SettingsError, SourceError
+from livedash_pipeline.errors import RejectedImportError, SettingsError, SourceError, UsageError
 from livedash_pipeline.intake.rules.import_files import QUIET
+from livedash_pipeline.intake.steps.detect_files import DetectionRequest, detect_files
 from livedash_pipeline.intake.steps.import_csv import ImportReport, ImportRules, import_company, import_document
 from livedash_pipeline.intake.store.import_files import forget_files
 from livedash_pipeline.sources.csv_source import CsvDownload, CsvSource, NotModified
@@ -105,11 +107,11 @@ class Meddling(CsvSource):
 
     @contextmanager
     def spooled(
-        self, url: str, fetch: Callable[[BinaryIO], CsvDownload | NotModified]
+        self, url: str, fetch: Callable[[BinaryIO], CsvDownload | NotModified], **given: Any
     ) -> Iterator[CsvDownload | NotModified]:
         if self.meddle:
             self.meddle.pop()()
-        with CsvSource.spooled(self, url, fetch) as answer:
+        with CsvSource.spooled(self, url, fetch, **given) as answer:
             yield answer
 
 
@@ -511,3 +513,32 @@ def test_the_answer_tells_of_each_file(here: Delivering) -> None:
         "unread": 0,
         "error": None,
     }
+
+
+def test_a_profile_holds_for_all_files_of_a_folder_and_another_one_reads_them_again(
+    engine: Engine, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in (1, 2):
+        path = folder / f"{number}.csv"
+        path.write_text(f"id;at\nchat-{number};2025-05-0{number} 10:00\n", encoding="utf-8")
+        os.utime(path, (number, number))
+    source = CsvSource({}, tmp_path / "spool", LIMITS)
+    with engine.begin() as connection:
+        company = add_company(connection, "acme", CompanyChanges(csv_url=f"{folder}/"), now=NOW)
+    found = detect_files(engine, DetectionRequest("acme", save=True), source=source)
+    assert (found["fitting"], found["firstRows"][0]["external_session_id"]) == (1, "chat-2"), (
+        "the newest one is looked at"
+    )
+    first = import_company(engine, company, source=source, rules=RULES)
+    assert (first.new, len(first.files)) == (2, 2)
+    assert import_company(engine, company, source=source, rules=RULES).rows == 0
+    profile = found["csvProfile"] | {"nothing": ["-"]}
+    change_company(engine, "acme", CompanyChanges(csv_profile=profile))
+    again = import_company(engine, company, source=source, rules=RULES)
+    assert (again.new, again.changed, [file.outcome for file in again.files]) == (0, 2, ["imported", "imported"])
+    for path in folder.iterdir():
+        path.unlink()
+    with pytest.raises(UsageError, match="There is no file"):
+        detect_files(engine, DetectionRequest("acme"), source=source)
