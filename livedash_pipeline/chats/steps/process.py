@@ -2,7 +2,7 @@
 
 A slice starts a batch that has not begun, looks at the clock before each claim, waits for what is under way, and says what is
 left and why it stopped. Nothing is kept in the process between slices, so that any number of them, on any host, may work on one
-batch. Add what happens between conversations here; one conversation is `chats.steps.ask`.
+batch. Add what happens between conversations here; one conversation is `chats.steps.asking.ask`.
 """
 
 from __future__ import annotations
@@ -21,16 +21,15 @@ from livedash_pipeline.base.store.connect import in_transaction
 from livedash_pipeline.base.store.properties import require_endpoint_kind
 from livedash_pipeline.chats.rules.services import ChatService
 from livedash_pipeline.chats.rules.slices import LONGEST, SHORTEST, Pace, StopReason, breaker_for, is_slice
-from livedash_pipeline.chats.steps.ask import Asker
+from livedash_pipeline.chats.steps.asking.ask import Asker
+from livedash_pipeline.chats.steps.asking.talk import COMPANY_IS_OFF, LEASE_MARGIN, Asked, Talk, Went, lease_of
 from livedash_pipeline.chats.steps.context import ChatContext, target_of
 from livedash_pipeline.chats.steps.named import EVERYBODY, Viewer, required_batch
 from livedash_pipeline.chats.steps.take_back import take_back, take_back_in
-from livedash_pipeline.chats.steps.talk import COMPANY_IS_OFF, LEASE_MARGIN, Asked, Went, lease_of
 from livedash_pipeline.chats.steps.waves import prepare_waves
 from livedash_pipeline.chats.store import conversations
 from livedash_pipeline.chats.store.batches import ChatBatch
-from livedash_pipeline.chats.store.conversations import Claim
-from livedash_pipeline.chats.store.moves import lock_batch, start_batch
+from livedash_pipeline.chats.store.moves import LockedBatch, lock_batch, start_batch
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind
 from livedash_pipeline.ledger.steps.admission.pauses import pausing
@@ -192,29 +191,55 @@ class _Worker:
 
     def run(self) -> None:
         """Works until the slice ends."""
+        following: Talk | None = None
         try:
-            while self._slice.stop is None:
-                self._step()
+            while following is not None or self._slice.stop is None:
+                # What was begun with the conversation before is under way, and is waited for.
+                talk = following or self._next()
+                following = None if talk is None else self._ask(talk)
         except BaseException:
             # The others finish what they hold and take nothing new.
             self._slice.stop_for(StopReason.PAUSED, "A worker ended with an error.")
             raise
 
-    def _step(self) -> None:
+    def _next(self) -> Talk | None:
+        """A conversation, claimed in a transaction of its own; None where there is none now, after a wait for one."""
         if self._context.monotonic() >= self._slice.deadline:
             self._slice.stop_for(StopReason.DEADLINE)
-            return
+            return None
         with self._slice.lock:
             wait = self._pace.take(self._context.monotonic())
         if wait:
             self._wait(wait)
             if self._context.monotonic() >= self._slice.deadline:
-                return
+                return None
         claim = in_transaction(self._context.engine, self._claim)
-        if isinstance(claim, Claim):
-            self._note(self._asker.ask(claim, self._goes_on))
-        elif claim is not None:
+        if isinstance(claim, Talk):
+            return claim
+        if claim is not None:
             self._wait(claim)
+        return None
+
+    def _ask(self, talk: Talk) -> Talk | None:
+        """Asks a conversation, and returns the one that was begun with its end."""
+        asked = self._asker.ask(talk, self._goes_on, self._follow)
+        self._note(asked)
+        if isinstance(asked.following, Asked):
+            self._note(asked.following)
+            return None
+        return asked.following
+
+    def _follow(self, connection: Connection, batch: LockedBatch, now: datetime) -> Talk | None:
+        """The next conversation, in the transaction that ends the one before it; None if the slice ends or a call has to wait."""
+        configuration = self._batch.configuration
+        if self._slice.stop is not None or self._context.monotonic() >= self._slice.deadline:
+            return None
+        if batch.status is not ChatBatchStatus.PROCESSING or self._pace.per_minute is not None:
+            return None
+        if conversations.under_way(connection, configuration.provider, now=now) >= configuration.concurrency:
+            return None
+        claimed = conversations.claim_chat(connection, batch, lease=lease_of(self._batch), now=now)
+        return None if claimed is None else Talk(*claimed)
 
     def _goes_on(self) -> bool:
         """Whether the next turn of a conversation may follow now; a long wait for it is not spent holding the conversation."""
@@ -229,7 +254,7 @@ class _Worker:
             self._wait(wait)
         return self._context.monotonic() < self._slice.deadline
 
-    def _claim(self, connection: Connection) -> Claim | float | None:
+    def _claim(self, connection: Connection) -> Talk | float | None:
         """A conversation; seconds to wait where none is due now; None where the slice is over."""
         now = self._context.now(connection)
         batch = lock_batch(connection, self._batch.id)
@@ -243,8 +268,8 @@ class _Worker:
         under_way = conversations.under_way(connection, self._batch.configuration.provider, now=now)
         if under_way >= self._batch.configuration.concurrency:
             return _LONGEST_WAIT
-        claim = conversations.claim_chat(connection, batch, lease=lease_of(self._batch), now=now)
-        return self._nothing_due(connection, now) if claim is None else claim
+        claimed = conversations.claim_chat(connection, batch, lease=lease_of(self._batch), now=now)
+        return self._nothing_due(connection, now) if claimed is None else Talk(*claimed)
 
     def _nothing_due(self, connection: Connection, now: datetime) -> float | None:
         """Seconds until something may be due; what a lost worker held is taken back as soon as its lease has passed."""

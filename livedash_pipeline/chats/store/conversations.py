@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, func, or_, select, text, update
+from sqlalchemy import Connection, Update, bindparam, func, or_, select, text, update
 
 from livedash_pipeline.base.rules.chat_states import ChatState, Tier
-from livedash_pipeline.base.store.tables import chat_batches, chats
+from livedash_pipeline.base.store.tables import chat_batches, chat_interactions, chats
 from livedash_pipeline.chats.store.moves import LockedBatch, Spent, count_moves
+from livedash_pipeline.chats.store.turns import END_TURN, RESULT_COLUMNS, TURN_COLUMNS, Turn, TurnResult, result_values
 
 _chats = chats.c
 # Counts what is under way of a provider, one counter at a time.
@@ -58,6 +59,19 @@ _CLAIM = (
     )
     .returning(_chats.id, _chats.item_index, _chats.fence, _chats.attempts)
 )
+_CLAIMED = _CLAIM.cte("claimed")
+_CLAIM_WITH_TURNS = (
+    select(_CLAIMED, *TURN_COLUMNS)
+    .join_from(_CLAIMED, chat_interactions, chat_interactions.c.chat_id == _CLAIMED.c.id)
+    .order_by(chat_interactions.c.turn)
+)
+# The last turn of a conversation ends in the statement that ends the conversation, and only if that is still its worker's.
+_ENDED = ("state", "lease_until", "next_try_at", "outcome_code", "error_message", "completed_at")
+_WRITE_WITH_TURN = _WRITE.values({name: bindparam(f"chat_{name}", type_=_chats[name].type) for name in _ENDED}).add_cte(
+    END_TURN.where(select(_chats.id).where(_HELD).exists())
+    .values({column: bindparam(f"turn_{name}", type_=column.type) for name, column in RESULT_COLUMNS.items()})
+    .cte("ended_turn")
+)
 
 
 @dataclass(frozen=True)
@@ -81,14 +95,17 @@ def under_way(connection: Connection, provider: str, *, now: datetime) -> int:
     return int(connection.execute(_UNDER_WAY, {"provider": provider, "now": now}).scalar_one())
 
 
-def claim_chat(connection: Connection, batch: LockedBatch, *, lease: float, now: datetime) -> Claim | None:
-    """Takes the first conversation that waits and is due, in file order; None where there is none now."""
+def claim_chat(
+    connection: Connection, batch: LockedBatch, *, lease: float, now: datetime
+) -> tuple[Claim, list[Turn]] | None:
+    """Takes the first conversation that waits and is due, in file order, with its turns; None where there is none now."""
     values = {"batch": batch.id, "now": now, "until": now + timedelta(seconds=lease)}
-    row = connection.execute(_CLAIM, values).one_or_none()
-    if row is None:
+    rows = connection.execute(_CLAIM_WITH_TURNS, values).all()
+    if not rows:
         return None
     count_moves(connection, batch, {(ChatState.PENDING, ChatState.PROCESSING): 1}, now=now)
-    return Claim(batch.id, batch.company_id, row.id, row.item_index, row.fence, row.attempts)
+    chat_id, item_index, fence, attempts = rows[0][:4]
+    return Claim(batch.id, batch.company_id, chat_id, item_index, fence, attempts), [Turn(*row[4:]) for row in rows]
 
 
 def hold(connection: Connection, claim: Claim, *, lease: float, now: datetime) -> bool:
@@ -124,7 +141,7 @@ def put_back(
     moved = _write(
         connection,
         claim,
-        counted=counted,
+        statement=_WRITE if counted else _WRITE_UNCOUNTED,
         state=state,
         lease_until=None,
         next_try_at=None if batch.is_cancelling else next_try_at,
@@ -145,18 +162,24 @@ def end_chat(
     message: str | None,
     now: datetime,
     spent: Spent | None = None,
+    last: tuple[UUID, TurnResult] | None = None,
 ) -> bool:
-    """A conversation is over; False where it was somebody else's by then."""
-    moved = _write(
-        connection,
-        claim,
-        state=state,
-        lease_until=None,
-        next_try_at=None,
-        outcome_code=code,
-        error_message=message,
-        completed_at=now,
-    )
+    """A conversation is over, with how its `last` turn ended; False where it was somebody else's by then."""
+    values: dict[str, Any] = {
+        "state": state,
+        "lease_until": None,
+        "next_try_at": None,
+        "outcome_code": code,
+        "error_message": message,
+        "completed_at": now,
+    }
+    if last is None:
+        moved = _write(connection, claim, **values)
+    else:
+        # Names of their own: what is called as a column would be set in both tables.
+        ended = {f"turn_{name}": value for name, value in result_values(last[1], now=now).items()}
+        chat = {f"chat_{name}": value for name, value in values.items()}
+        moved = _write(connection, claim, statement=_WRITE_WITH_TURN, turn_id=last[0], **ended, **chat)
     return _counted(connection, batch, state, moved=moved, now=now, spent=spent)
 
 
@@ -197,7 +220,6 @@ def next_due(connection: Connection, batch_id: UUID) -> tuple[int, datetime | No
 _OPEN = (ChatState.PENDING, ChatState.PROCESSING)
 
 
-def _write(connection: Connection, claim: Claim, *, counted: bool = True, **values: Any) -> bool:
-    statement = _WRITE if counted else _WRITE_UNCOUNTED
+def _write(connection: Connection, claim: Claim, *, statement: Update | None = None, **values: Any) -> bool:
     held = {"held_id": claim.chat_id, "held_fence": claim.fence}
-    return connection.execute(statement, {**held, **values}).rowcount == 1
+    return connection.execute(_WRITE if statement is None else statement, {**held, **values}).rowcount == 1

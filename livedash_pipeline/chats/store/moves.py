@@ -7,8 +7,9 @@ changed in the same transaction as the conversations, so that they sum to the to
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -78,15 +79,39 @@ class Spent:
     unpriced: int = 0
 
 
+@dataclass
+class Noted:
+    """Moves and money of a transaction that writes them once, at its end."""
+
+    moves: Counter[tuple[ChatState, ChatState]] = field(default_factory=Counter)
+    spent: list[Spent] = field(default_factory=list)
+
+    def add(self, moves: Moves, spent: Spent | None) -> None:
+        """Adds what one step of the transaction moved and bought."""
+        self.moves.update(moves)
+        if spent is not None:
+            self.spent.append(spent)
+
+    @property
+    def total(self) -> Spent:
+        """Everything that was bought."""
+        return Spent(
+            sum((each.usd for each in self.spent), Decimal(0)),
+            sum((each.eur for each in self.spent), Decimal(0)),
+            sum(each.unpriced for each in self.spent),
+        )
+
+
 @dataclass(frozen=True)
 class LockedBatch:
-    """A batch whose row this transaction holds."""
+    """A batch whose row this transaction holds; with `noted`, its counts are changed by `write_noted` only."""
 
     id: UUID
     company_id: UUID
     status: ChatBatchStatus
     counts: dict[ChatState, int] = field(compare=False)
     company_works: bool = True
+    noted: Noted | None = field(default=None, compare=False)
 
     @property
     def is_cancelling(self) -> bool:
@@ -111,8 +136,12 @@ def count_moves(
 ) -> ChatBatchStatus:
     """Changes the counts of a locked batch, and ends it where none of its conversations is open any more; returns its state.
 
-    To be called once per lock, after the conversations were moved.
+    To be called once per lock, after the conversations were moved; where the batch keeps notes, as often as there is something
+    to note, and `write_noted` at the end.
     """
+    if batch.noted is not None:
+        batch.noted.add(moves, spent)
+        return batch.status
     counts = dict(batch.counts)
     for (before, after), number in moves.items():
         counts[before] -= number
@@ -124,6 +153,13 @@ def count_moves(
     statement = _COUNT_AND_END if status in ENDED_CHAT_BATCHES else _COUNT
     connection.execute(statement, {"batch_id": batch.id, "now": now, "status": status, **columns, **sums})
     return status
+
+
+def write_noted(connection: Connection, batch: LockedBatch, *, now: datetime) -> None:
+    """Changes the counts by everything that was noted since the batch was locked; does nothing where nothing was."""
+    noted = batch.noted
+    if noted is not None and (noted.moves or noted.spent):
+        count_moves(connection, replace(batch, noted=None), noted.moves, now=now, spent=noted.total)
 
 
 def _status_after(batch: LockedBatch, counts: Mapping[ChatState, int]) -> ChatBatchStatus:

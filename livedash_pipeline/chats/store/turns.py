@@ -6,45 +6,106 @@ Add what is known of one question. Every function runs on the caller's transacti
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, bindparam, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.base.rules.chat_states import ChatState
 from livedash_pipeline.base.rules.states import RequestStatus
-from livedash_pipeline.base.store.tables import ai_processing_requests, chat_interactions, chats
+from livedash_pipeline.base.store.tables import ai_processing_requests, ai_request_attempts, chat_interactions, chats
 from livedash_pipeline.chats.rules.turn_ends import ANSWERED
 from livedash_pipeline.chats.rules.turns import KIND, LAYOUT, Source
 from livedash_pipeline.chats.store.batches import NewChat, NewTurn
 
 _turns = chat_interactions.c
 _requests = ai_processing_requests.c
+_attempts = ai_request_attempts.c
 _OPEN = text("processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')")
-# An answer is written once; the columns are those of the parameters.
-_BEGIN = update(chat_interactions).where(_turns.id == bindparam("turn_id"))
-_READ = (
-    select(_turns.id, _turns.turn, _turns.question, _turns.context, _turns.url, _turns.outcome_code, _turns.answer)
-    .where(_turns.chat_id == bindparam("chat_id"))
-    .order_by(_turns.turn)
-)
-_END = update(chat_interactions).where(_turns.id == bindparam("turn_id"), _turns.outcome_code.is_(None))
+
+TURN_COLUMNS = (
+    _turns.id.label("turn_id"), _turns.turn, _turns.question, _turns.context, _turns.url,
+    _turns.outcome_code.label("turn_code"), _turns.answer,
+)  # fmt: skip
+"""What a `Turn` is read from, in its order."""
+
+RESULT_COLUMNS = {
+    name: _turns[name]
+    for name in (
+        "outcome_code", "error_message", "answer", "model", "applied_overrides", "input_tokens", "output_tokens",
+        "cost_usd", "usd_eur", "cost_eur", "completed_at",
+    )
+}  # fmt: skip
+"""What is written of a turn that ended."""
+
+END_TURN = update(chat_interactions).where(_turns.id == bindparam("turn_id"), _turns.outcome_code.is_(None))
+"""An answer is written once; the columns are those of the parameters."""
+
+_READ = select(*TURN_COLUMNS).where(_turns.chat_id == bindparam("chat_id")).order_by(_turns.turn)
 _ASKED_AGAIN = (
     "by_call", "processing_status", "model", "prompt_version", "transcript_hash", "input_hash", "body_bytes",
     "token_estimate", "max_output_tokens", "updated_at",
 )  # fmt: skip
-_REQUEST = insert(ai_processing_requests)
-_CALL = _REQUEST.on_conflict_do_update(
-    index_elements=["subject_id", "processing_type"],
-    index_where=_OPEN,
-    set_={column: _REQUEST.excluded[column] for column in _ASKED_AGAIN},
-    where=_requests.by_call | (_requests.processing_status == RequestStatus.PENDING_BATCHING),
-).returning(_requests.id)
+_NOW = bindparam("now", type_=_requests.requested_at.type)
+_REQUESTED = {
+    "chat_interaction_id": bindparam("turn_id", type_=_turns.id.type),
+    "processing_type": literal(KIND),
+    "requested_at": _NOW,
+    "updated_at": _NOW,
+    "by_call": literal(True),
+    "processing_status": literal(str(RequestStatus.BATCHING_IN_PROGRESS)),
+    "prompt_version": literal(LAYOUT),
+    "transcript_hash": bindparam("hash", type_=_requests.input_hash.type),
+    "input_hash": bindparam("hash", type_=_requests.input_hash.type),
+    **{
+        name: bindparam(f"request_{name}", type_=_requests[name].type)
+        for name in ("company_id", "model", "body_bytes", "token_estimate", "max_output_tokens")
+    },
+}
+_REQUEST = insert(ai_processing_requests).values(_REQUESTED)
+_CALL = (
+    _REQUEST.on_conflict_do_update(
+        index_elements=["subject_id", "processing_type"],
+        index_where=_OPEN,
+        set_={column: _REQUEST.excluded[column] for column in _ASKED_AGAIN},
+        where=_requests.by_call | (_requests.processing_status == RequestStatus.PENDING_BATCHING),
+    )
+    .returning(_requests.id)
+    .cte("request")
+)
+_SHOWN = (
+    update(chat_interactions)
+    .where(_turns.id == bindparam("turn_id"), select(_CALL.c.id).exists())
+    .values(
+        input_hash=bindparam("hash", type_=_turns.input_hash.type),
+        sources=bindparam("shown_sources", type_=_turns.sources.type),
+        started_at=_NOW,
+    )
+    .cte("shown")
+)
+# The request, what the turn shows, and the try: a question begins in one statement, or not at all.
+_BEGIN = (
+    insert(ai_request_attempts)
+    .from_select(
+        ["request_id", "is_call", "transcript_hash", "created_at", "reserved_eur"],
+        select(
+            _CALL.c.id,
+            literal(True),
+            bindparam("hash", type_=_attempts.transcript_hash.type),
+            _NOW,
+            bindparam("set_aside", type_=_attempts.reserved_eur.type),
+        ),
+        include_defaults=False,
+    )
+    .add_cte(_SHOWN)
+    .returning(_attempts.id, _attempts.request_id)
+)
 
 
 @dataclass(frozen=True)
@@ -90,31 +151,18 @@ def read_turns(connection: Connection, chat_id: UUID) -> list[Turn]:
     return [Turn(*row) for row in connection.execute(_READ, {"chat_id": chat_id})]
 
 
-def begin_turn(
-    connection: Connection, turn_id: UUID, *, input_hash: str, sources: Sequence[Source], now: datetime
-) -> None:
-    """Keeps what a turn is about to show the model."""
-    shown = {"input_hash": input_hash, "sources": [source.document() for source in sources], "started_at": now}
-    connection.execute(_BEGIN, {"turn_id": turn_id, **shown})
-
-
 def end_turn(connection: Connection, turn_id: UUID, result: TurnResult, *, now: datetime) -> bool:
     """Writes how a turn ended; False where it has ended before: an answer is written once."""
-    values = {
-        "outcome_code": result.code,
-        "error_message": result.error_message,
-        "answer": result.answer,
-        "model": result.model,
-        "applied_overrides": result.applied_overrides,
-        "input_tokens": result.input_tokens,
-        "output_tokens": result.output_tokens,
-        "cost_usd": result.cost_usd,
-        "usd_eur": result.usd_eur,
-        "cost_eur": result.cost_eur,
-        "completed_at": now,
-    }
-    ended = connection.execute(_END, {"turn_id": turn_id, **values})
+    ended = connection.execute(END_TURN, {"turn_id": turn_id, **result_values(result, now=now)})
     return ended.rowcount == 1
+
+
+def result_values(result: TurnResult, *, now: datetime) -> dict[str, Any]:
+    """What is written of a turn that ended, by the names of `RESULT_COLUMNS`."""
+    values = {
+        "outcome_code" if each.name == "code" else each.name: getattr(result, each.name) for each in fields(result)
+    }
+    return {**values, "completed_at": now}
 
 
 def end_turns(connection: Connection, turn_ids: Sequence[UUID], code: str, *, now: datetime) -> None:
@@ -128,35 +176,36 @@ def end_turns(connection: Connection, turn_ids: Sequence[UUID], code: str, *, no
     )
 
 
-def call_request(
+def begin_question(
     connection: Connection,
     turn_id: UUID,
     company_id: UUID,
     *,
     model: str,
     input_hash: str,
+    sources: Sequence[Source],
     size: RequestSize,
+    reserved_eur: Decimal,
     now: datetime,
-) -> UUID | None:
-    """The request by which a turn's answer is bought by calls; None where a batch of the ledger is asking it right now."""
+) -> tuple[UUID, UUID] | None:
+    """Writes down that a turn is about to be asked by a call, with what it shows the model and what it may cost at most.
+
+    Returns its try and the request by which its answer is bought; None where a batch of the ledger is asking it right now.
+    """
     values = {
-        "chat_interaction_id": turn_id,
-        "company_id": company_id,
-        "processing_type": KIND,
-        "requested_at": now,
-        "by_call": True,
-        "processing_status": RequestStatus.BATCHING_IN_PROGRESS,
-        "model": model,
-        "prompt_version": LAYOUT,
-        "transcript_hash": input_hash,
-        "input_hash": input_hash,
-        "body_bytes": size.body_bytes,
-        "token_estimate": size.tokens,
-        "max_output_tokens": size.max_output_tokens,
-        "updated_at": now,
+        "turn_id": turn_id,
+        "request_company_id": company_id,
+        "request_model": model,
+        "hash": input_hash,
+        "shown_sources": [source.document() for source in sources],
+        "request_body_bytes": size.body_bytes,
+        "request_token_estimate": size.tokens,
+        "request_max_output_tokens": size.max_output_tokens,
+        "set_aside": reserved_eur,
+        "now": now,
     }
-    found: UUID | None = connection.execute(_CALL, values).scalar_one_or_none()
-    return found
+    begun = connection.execute(_BEGIN, values).one_or_none()
+    return None if begun is None else (begun.id, begun.request_id)
 
 
 def open_requests(connection: Connection, chat_id: UUID) -> list[UUID]:

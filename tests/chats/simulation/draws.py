@@ -19,8 +19,8 @@ _LEASE = 160.0
 _WAITS = (1.0, 20.0, _LEASE, _LEASE, 1000.0, 30_000.0)
 _MOST_CALLS = 24
 _BEFORE, _AFTER = "call complete: before", "call complete: after"
-_CLAIMED = "commit chats.steps.process._Worker._step: after"
-_PLACES = (_BEFORE, _AFTER, _CLAIMED, "commit chats.steps.ask", "sleep")
+_CLAIMED = "commit chats.steps.process._Worker._next: after"
+_PLACES = (_BEFORE, _AFTER, _CLAIMED, "commit chats.steps.asking.ask", "sleep")
 _BATCHED = ("slice", "submit", "poll", "ingest", "slice")
 
 
@@ -130,7 +130,7 @@ def _taken_over(random: Random, plan: Plan, batch: int) -> list[Step]:
 
     What waits is claimed before what was lost, so the second worker comes to that after as many questions as there are.
     """
-    place = random.choice((_BEFORE, _AFTER, "commit chats.steps.ask"))
+    place = random.choice((_BEFORE, _AFTER, "commit chats.steps.asking.ask"))
     return [
         Step("start", 0, "slice", pick(batch, 1)),
         Step("go", 0, number=ALL, place=random.choice((*_PLACES, _CLAIMED))),

@@ -39,7 +39,7 @@ from tests.chats.simulation.batch_side import LineKeepingService
 from tests.chats.simulation.provider import Call, Provider
 from tests.chats.simulation.watch import Watch
 
-# Twice the time-out of a call, and a margin (`chats.steps.talk`).
+# Twice the time-out of a call, and a margin (`chats.steps.asking.talk`).
 _LEASE = timedelta(seconds=150)
 _UNFINISHED = text("""
     SELECT

@@ -12,15 +12,15 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Update, bindparam, func, select, update
 
 from livedash_pipeline.base.rules.chat_states import ChatBatchStatus, ChatState, Tier
 from livedash_pipeline.base.store.tables import ai_request_attempts, chat_batches, chat_interactions, chats
 from livedash_pipeline.chats.rules import turn_ends
 from livedash_pipeline.chats.rules import turns as turn_rules
 from livedash_pipeline.chats.rules.turn_ends import Then, TurnEnd
-from livedash_pipeline.chats.steps import ask
 from livedash_pipeline.chats.steps import cancel as cancel_steps
+from livedash_pipeline.chats.steps.asking import ask, closing, opening
 from livedash_pipeline.chats.store import conversations, moves, turns
 from livedash_pipeline.chats.store import waves as wave_rows
 from livedash_pipeline.chats.store.conversations import Claim
@@ -62,9 +62,21 @@ _BY_ANYBODY = (
     & (_chats.state == ChatState.PROCESSING)
 )
 _WRITTEN_BY_ANYBODY = update(chats).where(_BY_ANYBODY)
+
+
+def _with_turn(written: Update, ended: Update, fenced: ColumnElement[bool]) -> Update:
+    """As `conversations._WRITE_WITH_TURN`."""
+    values = {column: bindparam(f"turn_{name}", type_=column.type) for name, column in turns.RESULT_COLUMNS.items()}
+    chat = {name: bindparam(f"chat_{name}", type_=_chats[name].type) for name in conversations._ENDED}
+    return written.values(chat).add_cte(
+        ended.where(select(_chats.id).where(fenced).exists()).values(values).cte("ended_turn")
+    )
+
+
 _WITHOUT_FENCE = (
     (conversations, "_LOCK_HELD", select(_chats.id).where(_BY_ANYBODY).with_for_update()),
     (conversations, "_WRITE", _WRITTEN_BY_ANYBODY),
+    (conversations, "_WRITE_WITH_TURN", _with_turn(_WRITTEN_BY_ANYBODY, turns.END_TURN, _BY_ANYBODY)),
     (conversations, "_WRITE_UNCOUNTED", _WRITTEN_BY_ANYBODY.values(attempts=func.greatest(_chats.attempts - 1, 0))),
 )
 
@@ -77,7 +89,9 @@ def _leases(connection: Connection, batch: LockedBatch, *, now: datetime) -> lis
     return [Claim(batch.id, batch.company_id, *row) for row in connection.execute(query.order_by(_chats.item_index))]
 
 
-def _claim_any(connection: Connection, batch: LockedBatch, *, lease: float, now: datetime) -> Claim | None:
+def _claim_any(
+    connection: Connection, batch: LockedBatch, *, lease: float, now: datetime
+) -> tuple[Claim, list[turns.Turn]] | None:
     """The first conversation that is not over, even if somebody has it."""
     first = (
         select(chats)
@@ -103,7 +117,8 @@ def _claim_any(connection: Connection, batch: LockedBatch, *, lease: float, now:
         )
     )
     moves.count_moves(connection, batch, {(ChatState(found.state), ChatState.PROCESSING): 1}, now=now)
-    return Claim(batch.id, batch.company_id, found.id, found.item_index, found.fence + 1, found.attempts + 1)
+    claim = Claim(batch.id, batch.company_id, found.id, found.item_index, found.fence + 1, found.attempts + 1)
+    return claim, turns.read_turns(connection, found.id)
 
 
 def _always_running(connection: Connection, batch_id: Any) -> LockedBatch | None:
@@ -120,11 +135,11 @@ def _cancel_whatever(connection: Connection, batch: LockedBatch, *, by: str, now
 _cancel_batch = moves.cancel_batch
 
 
-def _settle_again(connection: Connection, attempt_id: Any, end: Any, cost: Any, *, now: datetime) -> bool:
+def _settle_again(connection: Connection, attempt_id: Any, end: Any, cost: Any, **how: Any) -> bool:
     """Writes over what was settled before."""
     again = update(ai_request_attempts).where(ai_request_attempts.c.id == attempt_id)
     connection.execute(again.values(outcome=None, settled_at=None))
-    return _settle_call(connection, attempt_id, end, cost, now=now)
+    return _settle_call(connection, attempt_id, end, cost, **how)
 
 
 _settle_call = calls.settle_call
@@ -136,6 +151,9 @@ def _end_turn_again(connection: Connection, turn_id: Any, result: Any, *, now: d
     changed = update(chat_interactions).where(chat_interactions.c.id == turn_id)
     connection.execute(changed.values(outcome_code=values.pop("code"), completed_at=now, **values))
     return True
+
+
+_END_ANY_TURN = update(chat_interactions).where(chat_interactions.c.id == bindparam("turn_id"))
 
 
 def _buys_on(outcome: Any, **known: Any) -> TurnEnd:
@@ -180,21 +198,24 @@ MUTATIONS: dict[str, Mutation] = {
     "a lease is taken away before it has passed": _replaced((conversations, "expired_claims", _leases)),
     "what a lost worker held is never taken back": _replaced((conversations, "expired_claims", lambda *_, **__: [])),
     "what is under way may be claimed": _replaced((conversations, "claim_chat", _claim_any)),
-    "the claim is not committed": _lost_commit("chats.steps.process._Worker._step"),
-    "the call is not written down before it is made": _lost_commit("chats.steps.ask.Asker._transaction"),
+    "the claim is not committed": _lost_commit("chats.steps.process._Worker._next"),
+    "the call is not written down before it is made": _lost_commit("chats.steps.asking.ask.Asker._transaction"),
     "the batch's state is not asked before a call": _replaced((ask, "lock_batch", _always_running)),
     "a batch that has ended may be cancelled": _replaced((cancel_steps, "cancel_batch", _cancel_whatever)),
     "a cancel does not hold the batch": _unlisted_cancel,
     "a lost call is not settled": _replaced((calls, "open_calls", lambda *_: [])),
     "a settled call is settled again": _replaced((calls, "settle_call", _settle_again)),
     "an answer is written over, and no write carries the fence": _replaced(
-        (turns, "end_turn", _end_turn_again), *_WITHOUT_FENCE
+        *_WITHOUT_FENCE,
+        (turns, "end_turn", _end_turn_again),
+        (conversations, "_WRITE_WITH_TURN", _with_turn(_WRITTEN_BY_ANYBODY, _END_ANY_TURN, _BY_ANYBODY)),
     ),
     "counts do not follow the conversations": _replaced((conversations, "count_moves", _counts_stay)),
-    "what was bought is not added to the batch": _replaced((ask, "spent_on", lambda *_: Spent())),
+    "counts that were noted are never written": _replaced((ask, "write_noted", lambda *_, **__: None)),
+    "what was bought is not added to the batch": _replaced((closing, "spent_on", lambda *_: Spent())),
     "nobody counts what a provider is asked": _replaced((conversations, "under_way", lambda *_, **__: 0)),
     "a useless answer is bought again": _replaced((turn_ends, "end_of_turn", _buys_on)),
-    "turns do not show the answers before them": _replaced((ask, "turn_messages", _without_history)),
+    "turns do not show the answers before them": _replaced((opening, "turn_messages", _without_history)),
     "turns of a wave do not show the answers before them": _replaced((wave_rows, "earlier_answers", lambda *_: {})),
     "a cancel leaves turns to the next batch": _replaced((wave_rows, "cancel_unclaimed", lambda *_, **__: 0)),
     "requests of cancelled conversations stay open": _replaced(

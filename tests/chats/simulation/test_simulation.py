@@ -96,7 +96,7 @@ _CANCELLED = Schedule(
     0,
     steps=(
         Step("start", 0, "slice", pick(0, 1)),
-        Step("go", 0, number=ALL, place="commit chats.steps.process._Worker._step: after"),
+        Step("go", 0, number=ALL, place="commit chats.steps.process._Worker._next: after"),
         Step("start", 1, "cancel"),
         Step("go", 1, number=ALL),
         Step("go", 0, number=ALL),
@@ -107,7 +107,7 @@ _CANCELLED = Schedule(
 @pytest.mark.parametrize(
     ("name", "schedule"),
     [
-        ("no write carries the fence", _overtaken("commit chats.steps.process._Worker._step: after")),
+        ("no write carries the fence", _overtaken("commit chats.steps.process._Worker._next: after")),
         ("a settled call is settled again", _overtaken("call complete: after")),
         ("a lease is taken away before it has passed", _overtaken("call complete: before").without(steps=slice(2, 3))),
         ("the batch's state is not asked before a call", _CANCELLED),

@@ -20,7 +20,7 @@ from livedash_pipeline.ledger.rules.results.judgement import month_of
 from livedash_pipeline.ledger.store.admission import holds
 from livedash_pipeline.ledger.store.admission.committed import committed_eur
 from livedash_pipeline.ledger.store.calls import calls
-from livedash_pipeline.ledger.store.calls.calls import CallCost
+from livedash_pipeline.ledger.store.calls.calls import CallCost, RequestEnd
 from livedash_pipeline.money.rules.pricing import Price, cost_of, to_eur
 from livedash_pipeline.money.store import prices
 from livedash_pipeline.settings import Settings
@@ -103,11 +103,21 @@ def reserve(
 
 
 def settle(
-    connection: Connection, target: CallTarget, tariff: CallTariff, attempt_id: UUID, end: CallEnd, *, now: datetime
+    connection: Connection,
+    target: CallTarget,
+    tariff: CallTariff,
+    attempt_id: UUID,
+    end: CallEnd,
+    *,
+    closes: RequestEnd | None = None,
+    now: datetime,
 ) -> CallCost | None:
-    """Writes the end of a call and its cost at standard rates; None where it was written before."""
+    """Writes what a call came to and what it cost at standard rates, and how its request ends with it if it does.
+
+    None where somebody wrote it before.
+    """
     cost = _cost(tariff, end)
-    if not calls.settle_call(connection, attempt_id, end, cost, now=now):
+    if not calls.settle_call(connection, attempt_id, end, cost, closes=closes, now=now):
         return None
     if end.holds and end.failure is not None:
         holds.place_hold(

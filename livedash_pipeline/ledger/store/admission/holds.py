@@ -8,16 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, literal, null, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 
-from livedash_pipeline.base.store.tables import ai_admissions, ai_holds
+from livedash_pipeline.base.store.tables import ai_admissions, ai_endpoint_pauses, ai_holds
 from livedash_pipeline.ledger.rules.admission.admission import HoldRule, HoldScope, hold_until
-from livedash_pipeline.ledger.store.admission.pauses import end_pause, paused_until
+from livedash_pipeline.ledger.store.admission.pauses import end_pause
 
 _holds = ai_holds.c
-# Built once: every call reads it, and building the query takes longer than sending it.
-_IN_FORCE = (
+_pauses = ai_endpoint_pauses.c
+# Read before each call: building it anew takes longer than sending it.
+_HELD = (
     select(_holds.model, _holds.reason, _holds.message, _holds.not_before)
     .where(_holds.endpoint == bindparam("endpoint"))
     .where(or_(_holds.not_before.is_(None), _holds.not_before > bindparam("now")))
@@ -29,6 +30,10 @@ _IN_FORCE = (
         )
     )
 )
+_PAUSED = select(
+    null(), literal("rate_limited"), literal("The service asked for fewer calls."), _pauses.paused_until
+).where(_pauses.endpoint == bindparam("endpoint"), _pauses.paused_until > bindparam("now"))
+_IN_FORCE = union_all(_HELD, _PAUSED)
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,7 @@ def holds_in_force(connection: Connection, endpoint: str, *, key_fingerprint: st
     A change of the key also ends timed holds of the endpoint.
     """
     values = {"endpoint": endpoint, "key_fingerprint": key_fingerprint, "now": now}
-    found = [Hold(*row) for row in connection.execute(_IN_FORCE, values)]
-    pause = paused_until(connection, endpoint, now=now)
-    if pause is not None:
-        found.append(Hold(None, "rate_limited", "The service asked for fewer calls.", pause))
-    return found
+    return [Hold(*row) for row in connection.execute(_IN_FORCE, values)]
 
 
 def place_hold(

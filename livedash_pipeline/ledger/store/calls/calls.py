@@ -6,7 +6,7 @@ Add what the ledger has to know of a call. The kind of request decides which req
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from livedash_pipeline.base.rules.states import OPEN_REQUESTS, RequestStatus
+from livedash_pipeline.base.rules.token_usage import TokenUsage
 from livedash_pipeline.base.store.tables import ai_processing_requests, ai_request_attempts
 from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd
 from livedash_pipeline.money.rules.pricing import Cost
@@ -26,7 +27,35 @@ _SETTLE = (
     .where(_attempts.id == bindparam("attempt_id"), _attempts.outcome.is_(None))
     .values(settled_at=func.greatest(bindparam("now", type_=_attempts.created_at.type), _attempts.created_at))
 )
+_SETTLED = (
+    "outcome", "error_code", "error_message", "http_status", "finish_reason", "remote_request_id", "model", "service_tier",
+    *(each.name for each in fields(TokenUsage) if each.name != "disagrees"),
+    "pricing_id", "prompt_cost_usd", "completion_cost_usd", "total_cost_usd", "usd_eur", "total_cost_eur",
+)  # fmt: skip
 _BEGIN = insert(ai_request_attempts).returning(_attempts.id)
+# Where the same try is settled first: one statement for both.
+_SETTLE_AND_CLOSE = _SETTLE.values(
+    {name: bindparam(f"try_{name}", type_=_attempts[name].type) for name in _SETTLED}
+).add_cte(
+    update(ai_processing_requests)
+    .where(
+        _requests.id
+        == select(_attempts.request_id)
+        .where(_attempts.id == bindparam("attempt_id"), _attempts.outcome.is_(None))
+        .scalar_subquery(),
+        _requests.by_call,
+        _requests.processing_status.in_(OPEN_REQUESTS),
+    )
+    .values(
+        processing_status=bindparam("request_status", type_=_requests.processing_status.type),
+        error_code=bindparam("request_error_code", type_=_requests.error_code.type),
+        error_message=bindparam("request_error_message", type_=_requests.error_message.type),
+        attempts=_requests.attempts + bindparam("request_tries", type_=_requests.attempts.type),
+        completed_at=func.greatest(bindparam("now", type_=_requests.requested_at.type), _requests.requested_at),
+        updated_at=bindparam("now", type_=_requests.requested_at.type),
+    )
+    .cte("closed")
+)
 _CLOSE = (
     update(ai_processing_requests)
     .where(
@@ -51,6 +80,16 @@ class CallCost:
     total_eur: Decimal | None = None
 
 
+@dataclass(frozen=True)
+class RequestEnd:
+    """How a request that is asked by calls ends with one of them; `tries` are added to those that it has used."""
+
+    status: RequestStatus
+    error_code: str | None
+    error_message: str | None
+    tries: int
+
+
 def begin_call(
     connection: Connection, request_id: UUID, *, transcript_hash: str, reserved_eur: Decimal, now: datetime
 ) -> UUID:
@@ -66,8 +105,19 @@ def begin_call(
     return attempt_id
 
 
-def settle_call(connection: Connection, attempt_id: UUID, end: CallEnd, cost: CallCost, *, now: datetime) -> bool:
-    """Writes the result of a call; False where one was written before, since a settled try never changes."""
+def settle_call(
+    connection: Connection,
+    attempt_id: UUID,
+    end: CallEnd,
+    cost: CallCost,
+    *,
+    closes: RequestEnd | None = None,
+    now: datetime,
+) -> bool:
+    """Writes what a call came to, and ends its request with it where it `closes` that.
+
+    False where the call was settled before, as a settled try never changes; its request stays as it is then.
+    """
     usage = asdict(end.usage)
     usage.pop("disagrees")
     found = cost.cost
@@ -88,8 +138,18 @@ def settle_call(connection: Connection, attempt_id: UUID, end: CallEnd, cost: Ca
         "usd_eur": cost.usd_eur if cost.total_eur is not None else None,
         "total_cost_eur": cost.total_eur,
     }
-    settled = connection.execute(_SETTLE, {"attempt_id": attempt_id, "now": now, **values})
-    return settled.rowcount == 1
+    chosen = {"attempt_id": attempt_id, "now": now}
+    if closes is None:
+        return connection.execute(_SETTLE, chosen | values).rowcount == 1
+    # Names of their own: what is called as a column would be set in both tables.
+    closed = chosen | {
+        "request_status": closes.status,
+        "request_error_code": closes.error_code,
+        "request_error_message": closes.error_message,
+        "request_tries": closes.tries,
+    }
+    settled = {f"try_{name}": value for name, value in values.items()}
+    return connection.execute(_SETTLE_AND_CLOSE, closed | settled).rowcount == 1
 
 
 def open_calls(connection: Connection, request_ids: Sequence[UUID]) -> list[UUID]:
