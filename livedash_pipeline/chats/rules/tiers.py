@@ -13,7 +13,11 @@ WINDOW = timedelta(hours=24)
 """Within which the Batch API answers."""
 
 MARGIN = timedelta(hours=2)
-"""Kept before the answers are wanted: for a batch to be filled, sent and taken in."""
+"""Kept before the answers are wanted: for a batch to be filled, sent and taken in.
+
+A batch that is still under way so shortly before is cancelled and settled, and what it has not answered is asked by calls.
+Conversations that no batch has claimed are given to calls once a window does not fit any more.
+"""
 
 
 def tier_of(mode: ChatMode, due_at: datetime | None, *, turns: int, now: datetime) -> Tier:

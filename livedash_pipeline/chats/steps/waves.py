@@ -18,12 +18,13 @@ from livedash_pipeline.chats.rules.turn_ends import TOO_SHORT
 from livedash_pipeline.chats.rules.turns import Exchange, input_hash, is_too_short, turn_messages
 from livedash_pipeline.chats.steps.context import ChatContext
 from livedash_pipeline.chats.steps.sizes import size_of
+from livedash_pipeline.chats.store import fall_back, waves
 from livedash_pipeline.chats.store import turns as turn_rows
-from livedash_pipeline.chats.store import waves
 from livedash_pipeline.chats.store.batches import ChatBatch
 from livedash_pipeline.chats.store.moves import LockedBatch, lock_batch
 from livedash_pipeline.chats.store.waves import BuiltTurn, WaitingTurn
 from livedash_pipeline.ledger.rules.admission.model_parameters import maximum_of
+from livedash_pipeline.ledger.store.batches.cancels import request_cancel
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
@@ -40,6 +41,8 @@ def prepare_waves(context: ChatContext, batch: ChatBatch) -> int:
     """
     if batch.mode is ChatMode.SLICES or batch.status is not ChatBatchStatus.PROCESSING:
         return 0
+    if batch.mode is ChatMode.AUTO and batch.due_at is not None:
+        _keep_the_time(context, batch)
     while _locked(context, batch, _start_chunk):
         pass
     made = 0
@@ -61,6 +64,34 @@ def _locked(context: ChatContext, batch: ChatBatch, work: _Work) -> int:
         return work(context, connection, batch, found, context.now(connection))
 
     return in_transaction(context.engine, locked)
+
+
+def _keep_the_time(context: ChatContext, batch: ChatBatch) -> None:
+    """What the Batch API cannot answer in time goes on by calls; what is under way there is cancelled at the last moment."""
+    while _locked(context, batch, _fall_back_chunk):
+        pass
+    _locked(context, batch, _cancel_running)
+
+
+def _fall_back_chunk(
+    _context: ChatContext, connection: Connection, batch: ChatBatch, locked: LockedBatch, now: datetime
+) -> int:
+    late = fall_back.late_chats(connection, batch.id, most=_CHUNK, now=now)
+    moved = fall_back.fall_back(connection, locked, late, now=now) if late else 0
+    if moved:
+        log.info("conversations go on by calls", chat_batch_id=str(batch.id), chats=moved)
+    return moved
+
+
+def _cancel_running(
+    _context: ChatContext, connection: Connection, batch: ChatBatch, _locked: LockedBatch, now: datetime
+) -> int:
+    """Once these are settled, what they have not answered falls back to calls; what they have is kept and paid."""
+    running = fall_back.late_batches(connection, batch.id, now=now)
+    wished = request_cancel(connection, running, unfinished="pending", now=now) if running else []
+    for batch_id in wished:
+        log.info("cancel requested", batch_id=str(batch_id), chat_batch_id=str(batch.id), reason="the answers are due")
+    return len(wished)
 
 
 def _start_chunk(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from livedash_pipeline.base.rules.chat_states import ChatBatchStatus
 from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.chats.store.fall_back import batches_in_haste
 
 
 @dataclass(frozen=True)
@@ -47,5 +48,6 @@ def company_figures(connection: Connection, company_id: UUID) -> CompanyFigures:
 
 def batches_with_work(connection: Connection, *, now: datetime) -> list[BatchWithWork]:
     """All batches that a slice would do something for, the oldest first."""
-    rows = connection.execute(statement("chats/find_batches_with_work"), {"now": now})
+    in_haste = list(batches_in_haste(connection, now=now))
+    rows = connection.execute(statement("chats/find_batches_with_work"), {"in_haste": in_haste, "now": now})
     return [BatchWithWork(row.id, row.company, ChatBatchStatus(row.status)) for row in rows]

@@ -1,4 +1,5 @@
--- Batches that somebody has to work on now: conversations that wait and are due, workers that were lost, turns without a request.
+-- Batches that somebody has to work on now: conversations that wait and are due, workers that were lost, turns without a request,
+-- and those named, whose time runs out.
 -- What is being cancelled ends for every company, since nothing is asked for it.
 SELECT
     batches.id,
@@ -10,7 +11,8 @@ WHERE
     batches.status IN ('PROCESSING', 'CANCELLING')
     AND (companies.status = ANY(:working_companies) OR batches.status = 'CANCELLING')
     AND (
-        EXISTS (
+        batches.id = ANY(CAST(:in_haste AS uuid[]))
+        OR EXISTS (
             SELECT 1
             FROM chats
             WHERE

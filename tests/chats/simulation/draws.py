@@ -46,7 +46,7 @@ def _draw_plan(random: Random) -> Plan:
     mode = random.choices(("slices", "batch", "auto"), (60, 20, 20))[0]
     if mode == "slices":
         return Plan(turns, mode, None, policy, random.choice(list(CONCURRENCY)))
-    return Plan(turns, mode, random.choice((None, 3.0, 30.0)) if mode == "auto" else None, policy)
+    return Plan(turns, mode, random.choice((None, 3.0, 27.0, 30.0)) if mode == "auto" else None, policy)
 
 
 def _draw_service_fault(random: Random) -> dict[str, Any]:
@@ -122,6 +122,8 @@ Scene = Callable[[Random, Plan, int], list[Step]]
 def _scenes(plan: Plan) -> tuple[Scene, ...]:
     if plan.mode == "slices":
         return (_taken_over, _taken_over, _cancelled_under_way, _two_starters, _crashes)
+    if plan.due is not None:
+        return (_wave, _out_of_time, _out_of_time, _cancelled_wave, _taken_over, _cancelled_under_way)
     return (_wave, _wave, _cancelled_wave, _taken_over, _cancelled_under_way)
 
 
@@ -188,6 +190,18 @@ def _wave(random: Random, plan: Plan, batch: int) -> list[Step]:
         for action in _BATCHED:
             steps += [Step("start", 2, action, pick(batch, 1)), Step("go", 2, number=ALL), Step("wait", seconds=8.0)]
     return [*steps, Step("requeue")] if random.random() < 0.4 else steps
+
+
+def _out_of_time(random: Random, plan: Plan, batch: int) -> list[Step]:
+    """Turns wait for a batch, or are at the service, while the time comes at which the Batch API cannot answer them any more."""
+    reached = random.randint(1, 3)
+    steps = []
+    for action in _BATCHED[:reached]:
+        steps += [Step("start", 2, action, pick(batch, 1)), Step("go", 2, number=ALL), Step("wait", seconds=8.0)]
+    steps.append(Step("wait", seconds=random.choice((15_000.0, 15_000.0, 90_000.0))))
+    steps += [Step("start", 0, "slice", pick(batch, 1)), Step("go", 0, number=random.choice((2, 5, ALL)))]
+    steps += [Step("start", 2, random.choice(_BATCHED), pick(batch, 1)), Step("go", 2, number=ALL)]
+    return [*steps, Step("go", 0, number=ALL)]
 
 
 def _cancelled_wave(random: Random, plan: Plan, batch: int) -> list[Step]:

@@ -15,13 +15,21 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Update, bindparam, func, select, update
 
 from livedash_pipeline.base.rules.chat_states import ChatBatchStatus, ChatState, Tier
-from livedash_pipeline.base.store.tables import ai_request_attempts, chat_batches, chat_interactions, chats
+from livedash_pipeline.base.rules.states import OPEN_REQUESTS, RequestStatus
+from livedash_pipeline.base.store.tables import (
+    ai_processing_requests,
+    ai_request_attempts,
+    chat_batches,
+    chat_interactions,
+    chats,
+)
 from livedash_pipeline.chats.rules import turn_ends
 from livedash_pipeline.chats.rules import turns as turn_rules
+from livedash_pipeline.chats.rules.tiers import WINDOW
 from livedash_pipeline.chats.rules.turn_ends import Then, TurnEnd
 from livedash_pipeline.chats.steps import cancel as cancel_steps
 from livedash_pipeline.chats.steps.asking import ask, closing, opening
-from livedash_pipeline.chats.store import conversations, moves, turns
+from livedash_pipeline.chats.store import conversations, fall_back, moves, turns
 from livedash_pipeline.chats.store import waves as wave_rows
 from livedash_pipeline.chats.store.conversations import Claim
 from livedash_pipeline.chats.store.moves import LockedBatch, Spent
@@ -193,6 +201,33 @@ def _unlisted_cancel(_engine: Engine) -> Iterator[Sabotage]:
         yield sabotage
 
 
+def _late_whatever_is_asked(connection: Connection, batch_id: Any, *, most: int, now: datetime) -> list[Any]:
+    """Also conversations that a batch of the ledger is asking about, once a window does not fit any more."""
+    late = chat_batches.c.due_at < now + WINDOW
+    query = (
+        select(_chats.id)
+        .join(chat_batches, chat_batches.c.id == _chats.batch_id)
+        .where(_chats.batch_id == batch_id, _chats.state == ChatState.PROCESSING, _chats.tier == Tier.BATCH, late)
+    )
+    return list(connection.execute(query.limit(most)).scalars())
+
+
+def _fall_back_unlooked(connection: Connection, batch: LockedBatch, chat_ids: Any, *, now: datetime) -> int:
+    """Whatever a batch of the ledger is asking about is asked by calls as well."""
+    turn_ids = select(chat_interactions.c.id).where(chat_interactions.c.chat_id.in_(chat_ids))
+    requests = ai_processing_requests.c
+    connection.execute(
+        update(ai_processing_requests)
+        .where(requests.subject_id.in_(turn_ids), requests.processing_status.in_(OPEN_REQUESTS))
+        .values(by_call=True, processing_status=RequestStatus.BATCHING_IN_PROGRESS, batch_id=None)
+    )
+    connection.execute(
+        update(chats).where(_chats.id.in_(chat_ids)).values(state=ChatState.PENDING, tier=None, attempts=0)
+    )
+    moves.count_moves(connection, batch, {(ChatState.PROCESSING, ChatState.PENDING): len(chat_ids)}, now=now)
+    return len(chat_ids)
+
+
 MUTATIONS: dict[str, Mutation] = {
     "no write carries the fence": _replaced(*_WITHOUT_FENCE),
     "a lease is taken away before it has passed": _replaced((conversations, "expired_claims", _leases)),
@@ -221,6 +256,9 @@ MUTATIONS: dict[str, Mutation] = {
     "requests of cancelled conversations stay open": _replaced(
         (cancel_steps, "close_cancelled_requests", lambda *_, **__: 0),
         (wave_rows, "close_cancelled_requests", lambda *_, **__: 0),
+    ),
+    "what is at the service is given to calls": _replaced(
+        (fall_back, "late_chats", _late_whatever_is_asked), (fall_back, "fall_back", _fall_back_unlooked)
     ),
     "what a wave cost is not added to the batch": _replaced(
         (wave_rows, "_sum_spent", lambda ended: {row.batch_id: Spent() for row in ended})
