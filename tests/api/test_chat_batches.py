@@ -134,11 +134,12 @@ def test_foreign_batches_do_not_exist_on_any_route(api: Api) -> None:
             api.get(f"/api/batch/{batch_id}", token=token),
             api.get(f"/api/batch/results?batchId={batch_id}", token=token),
             api.get(f"/api/batch/compare?a={batch_id}", token=token),
+            api.post("/api/batch/compare", {"a": batch_id}, token=token),
             api.post("/api/batch/process-for-duration", {"batchId": batch_id}, token=token),
             api.post("/api/batch/cancel", {"batchId": batch_id}, token=token),
             api.post("/api/batch/resume", {"batchId": batch_id}, token=token),
         ]
-        assert [answer.status_code for answer in answers] == [404] * 6, [answer.text for answer in answers]
+        assert [answer.status_code for answer in answers] == [404] * 7, [answer.text for answer in answers]
         assert api.get("/api/batch/list", token=token).json()["batches"] == []
     assert api.get("/api/batch/list").json()["batches"][0]["id"] == batch_id
     assert api.get(f"/api/batch/{batch_id}").json()["batch"]["status"] == "created"
@@ -168,6 +169,31 @@ def test_two_runs_of_a_file_are_compared(api: Api) -> None:
     assert "question" not in found.json()["rows"][0]
     expected = api.get(f"/api/batch/compare?a={runs[0]}", token=token)
     assert (expected.status_code, expected.json()["code"]) == (400, "bad_argument")
+
+
+def test_a_judge_is_asked_only_by_those_who_may_buy(api: Api) -> None:
+    token = api.token(company="acme")
+    runs = [upload(api, token=token).json()["batchId"] for _ in range(2)]
+    for each in runs:
+        api.post("/api/batch/process-for-duration", {"batchId": each}, token=token)
+    with api.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE chat_interactions SET answer = 'Something else.' WHERE batch_id = :id"), {"id": runs[1]}
+        )
+    named = {"a": runs[0], "b": runs[1]}
+    assert (
+        api.post("/api/batch/compare", named, token=api.token(company="acme", scopes=["chats:read"])).status_code == 403
+    )
+    foreseen = api.post("/api/batch/compare", {**named, "dryRun": True}, token=token).json()
+    assert (foreseen["ok"], foreseen["pairs"], foreseen["requested"], foreseen["dryRun"]) == (True, 2, 2, True)
+    assert float(foreseen["costEurAtMost"]) > 0
+    asked = api.post("/api/batch/compare", {**named, "judgeModel": "gpt-5"}, token=token).json()
+    assert (asked["model"], asked["requested"], asked["known"]) == ("gpt-5", 2, 0)
+    shown = api.get(f"/api/batch/compare?a={runs[0]}&b={runs[1]}&judgeModel=gpt-5", token=token).json()
+    assert (shown["judgements"]["waiting"], shown["judgements"]["costEur"]) == (2, "0")
+    assert [row["judgement"] for row in shown["rows"]] == ["waiting", "waiting"]
+    other = api.get(f"/api/batch/compare?a={runs[0]}&b={runs[1]}", token=token).json()
+    assert other["judgements"]["notJudged"] == 2
 
 
 @pytest.mark.parametrize("seconds", [0, 301, -1, "30"])

@@ -48,6 +48,14 @@ class Tier(StrEnum):
     BATCH = "batch"
 
 
+class Judged(StrEnum):
+    """What a model says of two answers to one question."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    UNDECIDED = "undecided"
+
+
 _B = ChatBatchStatus
 CHAT_BATCH_MOVES: Mapping[ChatBatchStatus, frozenset[ChatBatchStatus]] = {
     _B.CREATED: frozenset({_B.PROCESSING, _B.CANCELLED}),

@@ -20,10 +20,10 @@ _turns = chat_interactions.c
 
 def stream_pairs(connection: Connection, a: UUID, b: UUID | None) -> Iterator[Row[Any]]:
     """Every row with the answers of the runs `a` and `b`, or without `b` the expected one; never all of them in memory."""
-    streamed = connection.execution_options(yield_per=_FETCHED)
     chosen = statement("chats/stream_expected") if b is None else statement("chats/stream_pairs")
     values = {"a": a} if b is None else {"a": a, "b": b}
-    with streamed.execute(chosen, values) as rows:
+    # Of this statement, and not of the connection: what else is said on it is not streamed.
+    with connection.execute(chosen, values, execution_options={"yield_per": _FETCHED}) as rows:
         yield from rows
 
 

@@ -3,6 +3,8 @@ SELECT
     turns.row_index,
     turns.source_line,
     turns.question,
+    turns.id AS turn_a,
+    NULL AS turn_b,
     CASE WHEN turns.outcome_code = 'answered' THEN turns.answer END AS answer_a,
     turns.reference AS answer_b
 FROM chat_interactions AS turns

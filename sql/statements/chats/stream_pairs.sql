@@ -3,10 +3,13 @@ SELECT
     coalesce(a.row_index, b.row_index) AS row_index,
     coalesce(a.source_line, b.source_line) AS source_line,
     coalesce(a.question, b.question) AS question,
+    a.id AS turn_a,
+    b.id AS turn_b,
     a.answer AS answer_a,
     b.answer AS answer_b
 FROM (
     SELECT
+        turns.id,
         turns.row_index,
         turns.source_line,
         turns.question,
@@ -16,6 +19,7 @@ FROM (
 ) AS a
 FULL JOIN (
     SELECT
+        turns.id,
         turns.row_index,
         turns.source_line,
         turns.question,

@@ -42,14 +42,28 @@ def two_runs(engine: Engine, company: Company) -> tuple[UUID, UUID]:
 def test_two_runs_are_compared_row_by_row(engine: Engine, company: Company) -> None:
     a, b = two_runs(engine, company)
     document = compare_document(engine, a, b)
-    assert list(document) == ["ok", "a", "b", "same", "changed", "missing", "reasons", "rows", "nextCursor"]
+    assert list(document) == [
+        "ok",
+        "a",
+        "b",
+        "same",
+        "changed",
+        "missing",
+        "reasons",
+        "judgements",
+        "rows",
+        "nextCursor",
+    ]
+    assert document["judgements"] is None
     assert (document["a"], document["b"], document["nextCursor"]) == (str(a), str(b), None)
     assert (document["same"], document["changed"], document["missing"]) == (2, 3, 1)
     assert set(document["reasons"]) == ALL_REASONS
     assert {name: count for name, count in document["reasons"].items() if count} == {
         "identical": 1, "wording": 1, "numbers": 1, "dates": 1, "text": 1, "a_missing": 1,
     }  # fmt: skip
-    assert document["rows"][0] == {"row": 2, "sourceLine": 3, "verdict": "changed", "reason": "numbers"}
+    assert document["rows"][0] == {
+        "row": 2, "sourceLine": 3, "verdict": "changed", "reason": "numbers", "judgement": None,
+    }  # fmt: skip
     assert [(row["row"], row["reason"]) for row in document["rows"]] == [
         (2, "numbers"), (3, "dates"), (4, "text"), (5, "a_missing"),
     ]  # fmt: skip

@@ -35,6 +35,8 @@ from livedash_pipeline.api.routes.chats.schemas import (
     Compared,
     CompareQuery,
     Created,
+    JudgeBody,
+    Judging,
     OneChatBatch,
     PageOfChatBatches,
     Previewed,
@@ -53,6 +55,7 @@ from livedash_pipeline.chats.steps.cancel import cancel, resume
 from livedash_pipeline.chats.steps.compare import compare_document
 from livedash_pipeline.chats.steps.context import ChatContext
 from livedash_pipeline.chats.steps.create import create_batch, preview_batch
+from livedash_pipeline.chats.steps.judging.ask_for import ask_for_judgements
 from livedash_pipeline.chats.steps.named import NOT_FOUND, Viewer, batch_id_of
 from livedash_pipeline.chats.steps.new_batch import UnusableUploadError
 from livedash_pipeline.chats.steps.process import process_for_duration, record_intent
@@ -299,8 +302,32 @@ def _add_looks(routes: APIRouter) -> None:
                 limit=query.limit,
                 cursor=query.cursor,
                 show_text=query.show_text,
+                judge=query.judge_model or services_of(request).settings.openai_model,
             )
         return answer(document)
+
+    @routes.post(
+        "/compare",
+        responses=answers(Judging),
+        summary="Let a model judge answers that differ",
+        operation_id="judge_chat_batches",
+    )
+    @may_answer(404)
+    @allow(_write("judge_chat_batches"))
+    def judge(request: Request, body: JudgeBody) -> Response:
+        """A request for each pair that the model was never asked about, sent with the next batch; verdicts stand in `compare`."""
+        context = chat_context(request)
+        with _said():
+            document = ask_for_judgements(
+                context,
+                batch_id_of(body.a),
+                None if body.b is None else batch_id_of(body.b),
+                model=body.judge_model or context.settings.openai_model,
+                dry_run=body.dry_run,
+                viewer=viewer_of(request),
+            )
+        note(request, batchId=body.a, requested=document["requested"], dryRun=body.dry_run)
+        return answer({"ok": True, **document})
 
     @routes.get(
         "/{batch_id}", responses=answers(OneChatBatch), summary="Show a chat batch", operation_id="describe_chat_batch"

@@ -56,6 +56,51 @@ class CompareQuery(Body):
     limit: int = Field(DEFAULT_PAGE, ge=1, le=MAX_PAGE, description="Rows a page.")
     cursor: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$", description="`nextCursor` of the page before.")
     show_text: bool = Field(False, alias="showText", description="Also the questions and answers.")
+    judge_model: str | None = Field(
+        None,
+        alias="judgeModel",
+        min_length=1,
+        max_length=200,
+        description="The judge whose verdicts are shown; OPENAI_MODEL if none is named. Nobody is asked here.",
+    )
+
+
+class JudgeBody(Body):
+    """Which runs a model is asked to judge."""
+
+    a: BatchId
+    b: BatchId | None = Field(None, description="Another run of the same file; without it the file's expected answers.")
+    judge_model: str | None = Field(
+        None, min_length=1, max_length=200, description="The judge; without it OPENAI_MODEL."
+    )
+    dry_run: bool = Field(False, description="Only count pairs and say what they cost at most.")
+
+
+class Judging(Answered):
+    """What a model is asked about; it is sent with the next batch."""
+
+    model: str = Field(examples=["gpt-5-mini"])
+    prompt_version: str = Field(examples=["1"])
+    pairs: int = Field(ge=0, description="Different pairs of answers that rules call changed.", examples=[8])
+    requested: int = Field(ge=0, description="Those that this model was never asked about.", examples=[5])
+    known: int = Field(ge=0, examples=[3])
+    cost_eur_at_most: str | None = Field(description="Of those requested; null if price or exchange rate is unknown.")
+    dry_run: bool
+
+
+class Judgements(Shape):
+    """What a model has said of the rows that rules call changed."""
+
+    model: str
+    prompt_version: str
+    same: int = Field(ge=0)
+    different: int = Field(ge=0)
+    undecided: int = Field(ge=0)
+    waiting: int = Field(ge=0, description="Asked for and not answered yet.")
+    failed: int = Field(ge=0, description="Requests that failed; they can be requeued.")
+    not_judged: int = Field(ge=0)
+    cost_usd: str | None = Field(description="Of all these judgements; null where a price is unknown.")
+    cost_eur: str | None
 
 
 class ComparedRow(Shape):
@@ -65,6 +110,7 @@ class ComparedRow(Shape):
     source_line: int
     verdict: Literal["changed", "missing"]
     reason: str = Field(examples=["numbers"])
+    judgement: Literal["same", "different", "undecided", "waiting", "failed"] | None = None
     question: str | None = None
     answer_a: str | None = None
     answer_b: str | None = None
@@ -79,6 +125,7 @@ class Compared(Page):
     changed: int = Field(ge=0, examples=[8])
     missing: int = Field(ge=0, examples=[2])
     reasons: dict[str, int]
+    judgements: Judgements | None
     rows: list[ComparedRow]
 
 

@@ -20,7 +20,13 @@ from livedash_pipeline.base.store.tables.analysis import (
     model_parameters,
 )
 from livedash_pipeline.base.store.tables.base import metadata
-from livedash_pipeline.base.store.tables.chats import chat_batches, chat_documents, chat_interactions, chats
+from livedash_pipeline.base.store.tables.chats import (
+    chat_batches,
+    chat_documents,
+    chat_interactions,
+    chat_judgements,
+    chats,
+)
 from livedash_pipeline.base.store.tables.imports import import_files
 from livedash_pipeline.base.store.tables.money import ai_model_pricing, ai_models, company_ai_models, exchange_rates
 from livedash_pipeline.base.store.tables.retention import prune_runs
@@ -53,6 +59,7 @@ __all__ = [
     "chat_batches",
     "chat_documents",
     "chat_interactions",
+    "chat_judgements",
     "chats",
     "companies",
     "company_ai_models",

@@ -138,7 +138,13 @@ ai_processing_requests = Table(
     # is set. The kind is the `processing_type`.
     reference("session_id", "sessions.id", nullable=True),
     reference("chat_interaction_id", "chat_interactions.id", nullable=True),
-    Column("subject_id", Uuid, Computed("coalesce(session_id, chat_interaction_id)", persisted=True), nullable=False),
+    reference("chat_judgement_id", "chat_judgements.id", nullable=True),
+    Column(
+        "subject_id",
+        Uuid,
+        Computed("coalesce(session_id, chat_interaction_id, chat_judgement_id)", persisted=True),
+        nullable=False,
+    ),
     reference("company_id", "companies.id"),
     Column("processing_type", Text, nullable=False, server_default="session_analysis"),
     Column("model", Text, nullable=False),
@@ -170,7 +176,7 @@ ai_processing_requests = Table(
     moment("completed_at"),
     moment("updated_at", nullable=False),
     one_of("processing_status", RequestStatus),
-    CheckConstraint("num_nonnulls(session_id, chat_interaction_id) = 1", name="one_subject"),
+    CheckConstraint("num_nonnulls(session_id, chat_interaction_id, chat_judgement_id) = 1", name="one_subject"),
     CheckConstraint(
         "(processing_status = 'BATCHING_IN_PROGRESS') <= (batch_id IS NOT NULL OR by_call)",
         name="in_progress_has_batch",

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, REGCONFIG, TSVECTOR
 
-from livedash_pipeline.base.rules.chat_states import ChatBatchStatus, ChatMode, ChatState
+from livedash_pipeline.base.rules.chat_states import ChatBatchStatus, ChatMode, ChatState, Judged
 from livedash_pipeline.base.store.tables.base import (
     MONEY,
     RATE,
@@ -169,6 +169,39 @@ chat_interactions = Table(
     CheckConstraint("answer IS NULL OR outcome_code IS NOT NULL", name="answer_with_outcome"),
     *not_negative("input_tokens", "output_tokens", "cost_usd", "cost_eur"),
     Index("ix_chat_interactions_chat_id_turn", "chat_id", "turn", unique=True),
+)
+
+chat_judgements = Table(
+    "chat_judgements",
+    metadata,
+    # What a model said of two answers to one question. The texts are those of the turns; a pair is named by a hash of them, in
+    # which their order does not count.
+    id_column(),
+    reference("company_id", "companies.id"),
+    Column("pair_hash", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("prompt_version", Text, nullable=False),
+    # Of two answers the pair was found in first; without a second one, the other is what the file of the first expects.
+    reference("turn_a_id", "chat_interactions.id"),
+    reference("turn_b_id", "chat_interactions.id", nullable=True),
+    Column("verdict", Text),
+    Column("error_code", Text),
+    # All that was paid for its tries, and how many of those were paid at an unknown price.
+    Column("cost_usd", MONEY, nullable=False, server_default=text("0")),
+    Column("cost_eur", MONEY, nullable=False, server_default=text("0")),
+    _zero("unpriced_tries"),
+    moment("requested_at", nullable=False),
+    moment("judged_at"),
+    UniqueConstraint("company_id", "pair_hash", "model", "prompt_version"),
+    one_of("verdict", Judged),
+    CheckConstraint("verdict IS NULL OR error_code IS NULL", name="verdict_or_error"),
+    CheckConstraint(
+        "(judged_at IS NOT NULL) = (verdict IS NOT NULL OR error_code IS NOT NULL)", name="judged_with_end"
+    ),
+    not_before("judged_at", "requested_at"),
+    *not_negative("cost_usd", "cost_eur", "unpriced_tries"),
+    Index("ix_chat_judgements_turn_a_id", "turn_a_id"),
+    Index("ix_chat_judgements_turn_b_id", "turn_b_id"),
 )
 
 chat_documents = Table(
