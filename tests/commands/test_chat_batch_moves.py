@@ -112,3 +112,28 @@ def test_problems_of_an_import_are_shown_without_texts(livedash: Run, company: C
     assert "secret" not in shown
     missing = livedash("chat-batch", "import", str(tmp_path / "none.json"), "--company", company.slug)
     assert (missing.exit_code, "cannot be read" in missing.stderr) == (2, True)
+
+
+def test_erase_counts_first_and_says_what_it_did(livedash: Run, engine: Engine, company: Company) -> None:
+    a = _run(engine, company, "One")
+    counted = livedash("chat-batch", "erase", a).stdout
+    assert "3 conversations would be erased: 3 questions, 3 answers" in counted
+    assert "--no-dry-run" in counted
+    done = document_of(livedash("chat-batch", "erase", a, "--no-dry-run", "--json"))
+    assert (done["ok"], done["dryRun"], done["chats"], done["questions"], done["answers"]) == (True, False, 3, 3, 3)
+    with engine.connect() as connection:
+        left = connection.execute(text("SELECT count(*) FROM chat_interactions WHERE question <> '' OR answer <> ''"))
+        assert left.scalar_one() == 0
+
+
+def test_a_judge_is_asked_after_a_dry_run(livedash: Run, engine: Engine, company: Company) -> None:
+    a, b = _run(engine, company, "One"), _run(engine, company, "Two")
+    foreseen = livedash("chat-batch", "compare", a, b, "--judge", "--dry-run").stdout
+    assert "gpt-5-mini would be asked about 3 of 3 pairs that differ" in foreseen
+    asked = document_of(livedash("chat-batch", "compare", a, b, "--judge", "--judge-model", "gpt-5", "--json"))
+    assert (asked["judging"]["requested"], asked["judgements"]["waiting"]) == (3, 3)
+    shown = livedash("chat-batch", "compare", a, b, "--judge-model", "gpt-5", "--limit", "1").stdout
+    assert "gpt-5: waiting" in shown
+    assert shown.splitlines()[-1].startswith(f"More: livedash chat-batch compare {a} {b} --judge-model gpt-5 --cursor ")
+    refused = livedash("chat-batch", "compare", a, b, "--dry-run")
+    assert (refused.exit_code, "--judge" in refused.stderr) == (2, True)

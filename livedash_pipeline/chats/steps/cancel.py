@@ -6,6 +6,7 @@ and nothing starts after it. Turns that wait for a batch of the ledger, and that
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,7 +22,13 @@ from livedash_pipeline.chats.steps.preview import cost_at_most
 from livedash_pipeline.chats.steps.take_back import take_back
 from livedash_pipeline.chats.store import waves
 from livedash_pipeline.chats.store.batches import ChatBatch
-from livedash_pipeline.chats.store.moves import cancel_batch, close_cancelled_requests, lock_batch, reopen_batch
+from livedash_pipeline.chats.store.moves import (
+    cancel_batch,
+    close_cancelled_requests,
+    count_unerased,
+    lock_batch,
+    reopen_batch,
+)
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.logs import get_logger
 
@@ -106,7 +113,7 @@ def resume(
         if locked is None:
             raise AssertionError("chat batches are never deleted")
         _refuse_moved(batch)
-        again = _resumable(batch, failed_too=failed_too)
+        again = _resumable(batch, count_unerased(connection, batch_id), failed_too=failed_too)
         states: Sequence[ChatState] = (
             (ChatState.CANCELLED, ChatState.FAILED) if again.failed_too else (ChatState.CANCELLED,)
         )
@@ -134,10 +141,10 @@ class _Again:
     failed_too: bool
 
 
-def _resumable(batch: ChatBatch, *, failed_too: bool) -> _Again:
-    """How much is asked again; a batch of which all that is left has failed is resumed for that."""
+def _resumable(batch: ChatBatch, there: Counter[ChatState], *, failed_too: bool) -> _Again:
+    """How much is asked again of what has its texts; a batch of which all that is left has failed is resumed for that."""
     if batch.status not in ENDED_CHAT_BATCHES:
         return _Again(0, failed_too)
-    cancelled, failed = batch.counts[ChatState.CANCELLED], batch.counts[ChatState.FAILED]
+    cancelled, failed = there[ChatState.CANCELLED], there[ChatState.FAILED]
     failed_too = failed_too or (not cancelled and batch.status is ChatBatchStatus.FAILED)
     return _Again(cancelled + (failed if failed_too else 0), failed_too)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, Row
 
 from livedash_pipeline.base.rules.chat_states import ChatState
 from livedash_pipeline.base.store.connect import database_now
-from livedash_pipeline.chats.rules.results.rows import Originals, ResultRow
+from livedash_pipeline.chats.rules.results.rows import Originals, ResultRow, deletion_note
 from livedash_pipeline.chats.rules.turn_ends import ANSWERED, SKIP_CODES, is_failure
 from livedash_pipeline.chats.steps.named import EVERYBODY, Viewer, required_batch
 from livedash_pipeline.chats.steps.results_file.csv_file import write_csv
@@ -91,13 +91,14 @@ def checked_format(text: str) -> Format:
 
 def _result_row(row: Row[Any], search_provider: str) -> ResultRow:
     code = row.outcome_code or (row.chat_code if row.chat_state in _OVER else None)
+    deleted = deletion_note(erased=row.is_erased, questions=row.lost_questions, answers=row.lost_answers)
     return ResultRow(
         cells=row.cells,
         chat_id=row.chat_id,
         interaction_id=str(row.interaction_id),
         status=turn_status(row.outcome_code, ChatState(row.chat_state)),
         outcome_code=code,
-        error=row.error_message if row.outcome_code else row.chat_error,
+        error=deleted or (row.error_message if row.outcome_code else row.chat_error),
         question=row.question,
         answer=row.answer if row.outcome_code == ANSWERED else None,
         citations=[source["url"] or source["title"] for source in row.sources],

@@ -228,16 +228,29 @@ def close_cancelled_requests(connection: Connection, batch_id: UUID, *, now: dat
     return closed.rowcount
 
 
+def count_unerased(connection: Connection, batch_id: UUID) -> Counter[ChatState]:
+    """Conversations of a batch in each state that have all their texts: neither erased nor of a batch whose texts went by age."""
+    query = (
+        select(_chats.state, func.count().label("chats"))
+        .join(chat_batches, _batches.id == _chats.batch_id)
+        .where(_chats.batch_id == batch_id, _chats.erased_at.is_(None))
+        .where(_batches.questions_deleted_at.is_(None), _batches.answers_deleted_at.is_(None))
+        .group_by(_chats.state)
+    )
+    return Counter({ChatState(row.state): row.chats for row in connection.execute(query)})
+
+
 def reopen_batch(connection: Connection, batch: LockedBatch, *, failed_too: bool, now: datetime) -> int:
     """Takes a batch that ended back to PROCESSING, with what was cancelled and, if asked for, what failed; returns how many.
 
     None where there is nothing to do again: the batch stays as it is.
     """
     states = (ChatState.CANCELLED, ChatState.FAILED) if failed_too else (ChatState.CANCELLED,)
-    again = {state: batch.counts[state] for state in states if batch.counts[state]}
+    there = count_unerased(connection, batch.id)
+    again = {state: there[state] for state in states if there[state]}
     if batch.status not in RESUMABLE_CHAT_BATCHES or not again:
         return 0
-    chosen = select(_chats.id).where(_chats.batch_id == batch.id, _chats.state.in_(states))
+    chosen = select(_chats.id).where(_chats.batch_id == batch.id, _chats.state.in_(states), _chats.erased_at.is_(None))
     # What was answered, or skipped for what the question says, stays as it is.
     connection.execute(
         update(chat_interactions)
@@ -248,7 +261,7 @@ def reopen_batch(connection: Connection, batch: LockedBatch, *, failed_too: bool
     )
     connection.execute(
         update(chats)
-        .where(_chats.batch_id == batch.id, _chats.state.in_(states))
+        .where(_chats.batch_id == batch.id, _chats.state.in_(states), _chats.erased_at.is_(None))
         .values(
             state=ChatState.PENDING,
             tier=None,

@@ -225,7 +225,7 @@ def unanswered_chats(connection: Connection, batch_id: UUID, states: Sequence[Ch
         select(*columns)
         .join(chats, chats.c.id == _turns.chat_id)
         .where(_turns.batch_id == batch_id, chats.c.state.in_(states))
-        .where(_turns.outcome_code.is_distinct_from(ANSWERED))
+        .where(_turns.outcome_code.is_distinct_from(ANSWERED), chats.c.erased_at.is_(None))
         .order_by(_turns.item_index, _turns.turn)
     )
     for _, rows in groupby(connection.execute(query), key=attrgetter("chat_id")):

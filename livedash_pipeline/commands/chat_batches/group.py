@@ -20,6 +20,7 @@ _COMMANDS = {
     "cancel": "working:cancel",
     "resume": "working:resume",
     "results": "looking:results",
+    "erase": "erasing:erase",
     "compare": "comparing:compare",
     "documents": "documents:documents",
     "import": "moving_in:import_documents",

@@ -16,17 +16,20 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
+from livedash_pipeline.base.rules.chat_states import ENDED_CHAT_BATCHES
 from livedash_pipeline.base.rules.ids import read_ids
 from livedash_pipeline.base.rules.retention_periods import Cutoffs
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.store.companies import Company, get_company, list_companies
 from livedash_pipeline.base.store.connect import database_now, in_transaction
+from livedash_pipeline.chats.store.moves import lock_batch
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.intake.store.transcripts import ImportPage, import_pages
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.retention.rules.retention import PruneRequest, find_fault, reject_patterns, url_patterns
 from livedash_pipeline.retention.steps.prune_audit import prune_audit
-from livedash_pipeline.retention.store import erasure, retention
+from livedash_pipeline.retention.store import chat_texts, erasure, retention
+from livedash_pipeline.retention.store.chat_texts import PrunableBatch
 from livedash_pipeline.retention.store.erasure import ErasureCounts, NamedImport
 from livedash_pipeline.retention.store.retention import TextCounts
 
@@ -141,6 +144,8 @@ class _Pruning:
                 self._step(partial(self._prune_page, page, cutoffs), started_at)
         if cutoffs.transcripts is not None:
             self._step(partial(self._prune_rejects, cutoffs.transcripts), started_at)
+        for batch in self._chat_batches(cutoffs):
+            self._step(partial(self._prune_chats, batch), started_at)
         if self.record is not None:
             with self.engine.begin() as connection:
                 self._write(connection, self.counts, started_at, self.clock(connection))
@@ -166,6 +171,26 @@ class _Pruning:
 
     def _prune_rejects(self, before: datetime, connection: Connection) -> TextCounts:
         return retention.prune_rejects(connection, self.company.id, before=before, dry_run=self.dry_run)
+
+    def _chat_batches(self, cutoffs: Cutoffs) -> list[PrunableBatch]:
+        with self.engine.connect() as connection:
+            return chat_texts.prunable_batches(connection, self.company.id, cutoffs)
+
+    def _prune_chats(self, batch: PrunableBatch, connection: Connection) -> TextCounts:
+        """A chat batch's questions count as messages; one that was taken up again meanwhile keeps everything."""
+        locked = lock_batch(connection, batch.id)
+        if locked is None or locked.status not in ENDED_CHAT_BATCHES:
+            return TextCounts()
+        found = chat_texts.count_texts(connection, batch.id)
+        counts = TextCounts(
+            messages=found.messages if batch.questions else 0, answers=found.answers if batch.answers else 0
+        )
+        now = self.clock(connection)
+        if batch.questions and not self.dry_run:
+            chat_texts.delete_questions(connection, batch.id, now=now)
+        if batch.answers and not self.dry_run:
+            chat_texts.delete_answers(connection, batch.id, now=now)
+        return counts
 
     def _write(
         self, connection: Connection, counts: TextCounts, started_at: datetime, finished_at: datetime | None = None

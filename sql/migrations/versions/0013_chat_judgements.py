@@ -1,4 +1,4 @@
-"""Judgements of pairs of chat answers by a model: their table, and a third kind of request."""
+"""Judgements of pairs of chat answers by a model, and when the texts of chat batches were deleted."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 REQUESTS = "ai_processing_requests"
+MOMENTS = (("chat_batches", "questions_deleted_at"), ("chat_batches", "answers_deleted_at"), ("chats", "erased_at"))
 OPEN = sa.text("processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')")
 
 # A pair is what it was when somebody asked for its judgement as long as its hash is; `chats.rules.judging.content_hash` works it
@@ -41,6 +42,37 @@ CROSS JOIN LATERAL (
     SELECT CASE WHEN judgements.turn_b_id IS NULL THEN first.reference ELSE second.answer END AS answer_b
 ) AS texts
 """
+# As migration 0009 made it, save that nothing is asked about texts that are gone.
+TURN_SUBJECTS = """
+CREATE OR REPLACE VIEW chat_turn_subjects AS
+SELECT
+    turns.id AS subject_id,
+    turns.input_hash AS current_hash,
+    chats.state = 'PROCESSING' AND chats.tier = 'batch' AND turns.outcome_code IS NULL
+    AND batches.status = 'PROCESSING' AS is_claimable,
+    chats.state = 'FAILED' AND chats.tier = 'batch' AND turns.input_hash IS NOT NULL AND turns.outcome_code <> 'answered'
+    AND batches.status IN ('PROCESSING', 'COMPLETED_WITH_FAILURES', 'FAILED')
+    AND chats.erased_at IS NULL AND batches.questions_deleted_at IS NULL AND batches.answers_deleted_at IS NULL
+        AS is_requeueable,
+    chats.erased_at IS NOT NULL AS is_erased
+FROM chat_interactions AS turns
+JOIN chats ON chats.id = turns.chat_id
+JOIN chat_batches AS batches ON batches.id = turns.batch_id
+"""
+OLD_TURN_SUBJECTS = """
+CREATE OR REPLACE VIEW chat_turn_subjects AS
+SELECT
+    turns.id AS subject_id,
+    turns.input_hash AS current_hash,
+    chats.state = 'PROCESSING' AND chats.tier = 'batch' AND turns.outcome_code IS NULL
+    AND batches.status = 'PROCESSING' AS is_claimable,
+    chats.state = 'FAILED' AND chats.tier = 'batch' AND turns.input_hash IS NOT NULL AND turns.outcome_code <> 'answered'
+    AND batches.status IN ('PROCESSING', 'COMPLETED_WITH_FAILURES', 'FAILED') AS is_requeueable,
+    FALSE AS is_erased
+FROM chat_interactions AS turns
+JOIN chats ON chats.id = turns.chat_id
+JOIN chat_batches AS batches ON batches.id = turns.batch_id
+"""
 _BRANCH = """
     SELECT subjects.current_hash, subjects.is_claimable, subjects.is_requeueable, subjects.is_erased
     FROM {kind}_subjects AS subjects
@@ -56,6 +88,9 @@ $$
 
 
 def upgrade() -> None:
+    for table, column in MOMENTS:
+        op.add_column(table, sa.Column(column, sa.DateTime(timezone=True), nullable=True))
+    op.execute(TURN_SUBJECTS)
     _create_judgements()
     op.add_column(
         REQUESTS,
@@ -83,6 +118,9 @@ def downgrade() -> None:
     _set_subject("session_id", "chat_interaction_id")
     op.drop_column(REQUESTS, "chat_judgement_id")
     op.drop_table("chat_judgements")
+    op.execute(OLD_TURN_SUBJECTS)
+    for table, column in MOMENTS:
+        op.drop_column(table, column)
 
 
 def _set_kinds(*kinds: str) -> None:

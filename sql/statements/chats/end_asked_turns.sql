@@ -58,9 +58,14 @@ FROM (
         )
 ) AS asked
 CROSS JOIN chat_batches AS batches
+CROSS JOIN chats
 WHERE
     turns.id = asked.chat_interaction_id
     AND batches.id = turns.batch_id
+    AND chats.id = turns.chat_id
+    -- What shows late does not bring back what was deleted.
+    AND chats.erased_at IS NULL
+    AND batches.answers_deleted_at IS NULL
     AND (turns.outcome_code IS NULL OR (turns.outcome_code <> 'answered' AND asked.processing_status = 'PROCESSING_COMPLETE'))
 RETURNING
     turns.batch_id,

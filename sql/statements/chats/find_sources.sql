@@ -37,6 +37,8 @@ FROM (
         AND batches.ended_at IS NOT NULL
         AND batches.page_language IS NOT DISTINCT FROM :page_language
         AND turns.outcome_code = 'answered'
+        -- Not those whose texts were deleted.
+        AND turns.answer IS NOT NULL
         AND to_tsvector(CAST(:language AS regconfig), turns.question) @@ wanted.words
 ) AS found
 ORDER BY found.fit DESC, found.kind DESC, found.id ASC

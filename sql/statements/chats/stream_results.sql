@@ -20,8 +20,12 @@ SELECT
     turns.cost_usd,
     turns.cost_eur,
     turns.started_at,
-    turns.completed_at
+    turns.completed_at,
+    chats.erased_at IS NOT NULL AS is_erased,
+    batches.questions_deleted_at IS NOT NULL AS lost_questions,
+    batches.answers_deleted_at IS NOT NULL AS lost_answers
 FROM chat_interactions AS turns
 JOIN chats ON chats.id = turns.chat_id
+JOIN chat_batches AS batches ON batches.id = turns.batch_id
 WHERE turns.batch_id = :batch_id
 ORDER BY turns.row_index

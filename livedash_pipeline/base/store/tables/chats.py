@@ -81,6 +81,9 @@ chat_batches = Table(
     Column("cancel_requested_by", Text),
     moment("ended_at"),
     moment("updated_at", nullable=False),
+    # Since when the questions, or the answers, of all its rows are gone because they were older than the company keeps them.
+    moment("questions_deleted_at"),
+    moment("answers_deleted_at"),
     Column("legacy_id", Text, unique=True),
     one_of("status", ChatBatchStatus),
     one_of("mode", ChatMode),
@@ -119,6 +122,8 @@ chats = Table(
     Column("error_message", Text),
     moment("started_at"),
     moment("completed_at"),
+    # Since when all that it said is gone, because somebody asked for that.
+    moment("erased_at"),
     Column("legacy_id", Text, unique=True),
     one_of("state", ChatState),
     CheckConstraint("tier IN ('slices', 'batch')", name="tier_known"),

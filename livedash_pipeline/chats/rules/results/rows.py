@@ -81,6 +81,17 @@ _BEHIND_STATUS = attrgetter(
 )  # fmt: skip
 
 
+def deletion_note(*, erased: bool, questions: bool, answers: bool) -> str | None:
+    """What a row says of texts that are gone: all of them on request, or questions and answers by age; None for nothing."""
+    if erased:
+        return "Question and answer were erased on request."
+    if questions and answers:
+        return "Question and answer were deleted by age."
+    if questions:
+        return "The question was deleted by age."
+    return "The answer was deleted by age." if answers else None
+
+
 def header(columns: Sequence[str], *, originals: Originals) -> list[str]:
     """The names of all columns of a CSV or XLSX file, in their order.
 

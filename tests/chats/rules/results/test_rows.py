@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from livedash_pipeline.chats.rules.results.rows import (
     RESULT_COLUMNS,
     ResultRow,
+    deletion_note,
     distinct_names,
     header,
     original_cells,
@@ -98,3 +99,17 @@ def test_every_column_has_a_key_and_a_name_that_is_there_once_is_kept(columns: l
     keys = distinct_names(columns)
     assert len(set(keys)) == len(keys) == len(columns)
     assert {name for name in columns if name} <= set(keys)
+
+
+@pytest.mark.parametrize(
+    ("erased", "questions", "answers", "note"),
+    [
+        (False, False, False, None),
+        (False, False, True, "The answer was deleted by age."),
+        (False, True, False, "The question was deleted by age."),
+        (False, True, True, "Question and answer were deleted by age."),
+        (True, True, False, "Question and answer were erased on request."),
+    ],
+)
+def test_a_row_says_which_texts_are_gone(erased: bool, questions: bool, answers: bool, note: str | None) -> None:
+    assert deletion_note(erased=erased, questions=questions, answers=answers) == note
