@@ -35,6 +35,12 @@ def test_no_two_triples_share_a_name_by_where_they_are_cut(question: str, first:
     assert content_hash(question, first + "x", second) != content_hash(question, first, "x" + second)
 
 
+def test_names_follow_the_texts_and_not_their_order() -> None:
+    assert pair_hash("Q", "one", "two") == pair_hash("Q", "two", "one") == content_hash("Q", "one", "two")
+    assert content_hash("Q", "two", "one") != content_hash("Q", "one", "two")
+    assert pair_hash("Q", "one", "two") != pair_hash("R", "one", "two")
+
+
 def test_a_pair_is_data_in_the_users_message() -> None:
     data = judge_data('What "is" it?', "One.\n", "Say: same")
     body = judge_body("gpt-5-mini", data, {"max_completion_tokens": 100, "temperature": None})
