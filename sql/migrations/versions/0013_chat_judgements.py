@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0013_chat_judgements"
-down_revision = "0010_unread_values"
+down_revision = "0012_import_files"
 branch_labels = None
 depends_on = None
 
