@@ -167,6 +167,21 @@ def test_speakers_that_nobody_knows_are_yellow(health: Health) -> None:
     assert_red(health.check(name), count=0, ids=[], severity=WARN)
 
 
+def test_a_delivered_file_that_cannot_be_used_is_yellow_until_it_is_gone(health: Health) -> None:
+    name = "no_delivered_file_is_passed_over"
+    health.requests(1)
+    health.sql(
+        "INSERT INTO import_files (company_id, path, state, size, error_code, first_seen_at, seen_at)"
+        " SELECT companies.id, file.path, file.state, 1, 'not_csv', now(), now() FROM companies"
+        " CROSS JOIN (VALUES ('/in/a.csv', 'IMPORTED'), ('/in/b.csv', 'IMPORTED')) AS file (path, state)"
+    )
+    assert_green(health.check(name))
+    health.sql("UPDATE import_files SET state = 'REFUSED'")
+    assert_red(health.check(name), count=2, ids=[], severity=WARN)
+    health.sql("UPDATE import_files SET gone_at = now()")
+    assert_green(health.check(name))
+
+
 def test_a_company_that_fails_again_and_again_or_is_not_looked_at_is_red(health: Health) -> None:
     name = "every_company_is_imported_in_time"
     health.sql("UPDATE companies SET import_failures = 2")

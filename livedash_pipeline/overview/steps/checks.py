@@ -60,6 +60,11 @@ def _many_rejects(connection: Connection, settings: Settings) -> Finding:
     return Finding(wrong, level, sum(row["rows_rejected"] for row in wrong), {"max_ratio": limit})
 
 
+def _refused_files(connection: Connection, _: Settings) -> Finding:
+    rows = look_up(connection, "overview/check_refused_files")
+    return Finding(rows, Level.WARN, sum(int(row["files"]) for row in rows))
+
+
 def _unknown_speakers(connection: Connection, _: Settings) -> Finding:
     rows = look_up(connection, "overview/check_speakers", newest=rules.NEWEST_SESSIONS)
     counts = ("sessions", "without_user", "without_speaker", "messages", "unknown")
@@ -212,6 +217,17 @@ CHECKS = (
         Remedy(
             "Look at the kept rejects; one reason for all of them means that the file's form has changed.",
             "livedash rejects --company {company}",
+        ),
+    ),
+    HealthCheck(
+        "no_delivered_file_is_passed_over",
+        "session_imports",
+        "No file in a company's folder was read and could not be used.",
+        _refused_files,
+        Remedy(
+            "Its error code says why. Deliver it again, under the same name, so that it counts by its new time; or, if it is written "
+            "in another way, describe it: `livedash company detect SLUG FILE`, and then `livedash import --company SLUG --force`.",
+            "livedash company detect {company}",
         ),
     ),
     HealthCheck(
