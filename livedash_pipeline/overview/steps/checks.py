@@ -225,8 +225,8 @@ CHECKS = (
         "No file in a company's folder was read and could not be used.",
         _refused_files,
         Remedy(
-            "Its error code says why. Deliver it again, under the same name, so that it counts by its new time; or, if it is written "
-            "in another way, describe it: `livedash company detect SLUG FILE`, and then `livedash import --company SLUG --force`.",
+            "Its error code says why. Deliver it again under the same name, so that it counts by its new time. If it is written "
+            "in another way: `livedash company detect SLUG FILE --save`, and then `livedash import --company SLUG --force`.",
             "livedash company detect {company}",
         ),
     ),

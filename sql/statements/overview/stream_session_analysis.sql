@@ -1,4 +1,5 @@
--- The view that people read, with the columns of a CSV that mean nothing to us, in the order of ids, for an export that never holds all of it.
+-- The view that people read, with the columns of a CSV that mean nothing to us, in the order of ids, for an export that never
+-- holds all of it.
 SELECT
     session_analysis.company,
     session_analysis.external_session_id,
