@@ -7,6 +7,7 @@ like what is fetched.
 from __future__ import annotations
 
 import gzip
+import lzma
 import sys
 import tempfile
 import zipfile
@@ -30,7 +31,8 @@ _PIECE = 1 << 18
 _WORKBOOK = "xl/workbook.xml"
 # Archives of macOS carry a copy of each name in such a folder.
 _CLUTTER = ("__MACOSX/", ".DS_Store")
-_DAMAGED = (zlib.error, zstd.ZstdError, zipfile.BadZipFile, gzip.BadGzipFile, EOFError)
+# OSError is what the readers of bzip2 and of odd archives raise; of what is written it would be a StorageError.
+_DAMAGED = (zlib.error, zstd.ZstdError, zipfile.BadZipFile, lzma.LZMAError, EOFError, OSError)
 
 
 def is_workbook(file: BinaryIO) -> bool:
@@ -41,7 +43,7 @@ def is_workbook(file: BinaryIO) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             return _WORKBOOK in archive.namelist()
-    except (zipfile.BadZipFile, ValueError, OSError):
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
         return False
 
 

@@ -51,6 +51,29 @@ def test_a_proposal_is_stored_when_that_is_said_and_makes_the_company_due(acme: 
     assert (company["csvProfile"], company["transcriptProfile"]) == (None, None)
 
 
+def test_what_people_have_set_stays_where_no_file_shows_it(acme: Run, tmp_path: Path) -> None:
+    own = {
+        "header": True,
+        "columns": {"external_session_id": "Chat", "start_time": "When"},
+        "yes": ["ok"],
+        "keep_extra": False,
+    }
+    (tmp_path / "own.json").write_text(json.dumps(own), encoding="utf-8")
+    names = {
+        "assistant_names": ["Support"],
+        "others": "user",
+        "lines": ["{time} - {name}: {text}"],
+        "times": ["%d/%m/%Y, %H:%M"],
+    }
+    (tmp_path / "names.json").write_text(json.dumps(names), encoding="utf-8")
+    acme("company", "set", "acme", "--csv-profile", "own.json", "--transcript-profile", "names.json")
+    found = document_of(acme("company", "detect", "acme", "--save", "--json"))
+    assert (found["saved"], found["transcripts"]["saved"]) == (True, False)
+    company = document_of(acme("company", "show", "acme", "--json"))["company"]
+    assert (company["csvProfile"]["yes"], company["csvProfile"]["keep_extra"]) == (["ok"], False)
+    assert company["transcriptProfile"] == {"version": 1} | names
+
+
 def test_transcripts_are_looked_at_by_themselves(acme: Run, tmp_path: Path) -> None:
     found = document_of(acme("company", "detect", "acme", "--transcript", "t1.txt", "--transcript", "t2.txt", "--json"))
     assert "csvProfile" not in found
@@ -80,6 +103,8 @@ def test_what_is_unclear_is_not_stored(acme: Run, tmp_path: Path) -> None:
     [
         (("detect", "nobody"), "'nobody'"),
         (("detect", "acme", "none.csv"), "does not exist"),
+        (("detect", "acme", "--encoding", "windows1252x"), "no encoding that Python knows"),
+        (("detect", "acme", "--encoding", "rot13"), "no encoding of text files"),
         (("detect", "acme", "bad.json"), "none can be the start"),
         (("detect", "acme", "http://127.0.0.1:9/x.csv"), "127.0.0.1"),
         (("set", "acme", "--csv-profile", "none.json"), "cannot be read"),

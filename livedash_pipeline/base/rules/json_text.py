@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from itertools import accumulate
+from math import isfinite
 from typing import Any, NoReturn
 
 from livedash_pipeline.base.rules.json_brackets import OPENED, bracket_steps
@@ -35,7 +36,9 @@ def read_json(text: bytes, *, max_depth: int = MAX_DEPTH) -> Any | JsonFault:
     if deeper_than(text, max_depth):
         return JsonFault(f"is nested deeper than {max_depth} levels")
     try:
-        return json.loads(text.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_distinct)
+        return json.loads(
+            text.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_distinct
+        )
     except UnicodeDecodeError as error:
         return JsonFault(f"is not UTF-8 at byte {error.start}")
     except json.JSONDecodeError as error:
@@ -53,6 +56,13 @@ def deeper_than(text: bytes, max_depth: int) -> bool:
         return False
     deepest = max_depth * OPENED
     return any(map(deepest.__lt__, accumulate(bracket_steps(text))))
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise _NotStandardError("holds a number beyond all")
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -164,7 +164,9 @@ def show_one(slug: str) -> Answer:
 @click.argument("slug")
 @click.argument("source", metavar="[FILE|URL]", required=False)
 @click.option(
-    "--date-order", type=click.Choice(["day", "month"]), help="Which comes first in its dates, where they do not tell."
+    "--date-order",
+    type=click.Choice(["day", "month", "year"]),
+    help="Which comes first in its dates, where they do not tell.",
 )
 @click.option("--encoding", metavar="NAME", help="Of its text, where that is known, such as cp1252.")
 @click.option(

@@ -65,7 +65,10 @@ class Dialect:
     def _unquoted(self, text: str) -> str:
         inner = text[1:-1]
         if self.escape:
-            return re.sub(r"\\(.)", r"\1", inner.replace(self.quote * 2, self.quote), flags=re.DOTALL)
+            # Other backslashes are text: paths of Windows, and what stands for a line end or for nothing.
+            return re.sub(
+                rf"\\([\\{self.quote}])|{self.quote}{self.quote}", lambda found: found[1] or self.quote, inner
+            )
         return inner.replace(self.quote * 2, self.quote)
 
 
@@ -86,7 +89,7 @@ def dialect(
     d, q = re.escape(delimiter), re.escape(quote)
     field = _field(d, q, escape)
     optional = f"{q}?" if quote else ""
-    before = [rf"{optional}[^{q}{d}\n]{'+' if at == id_at else '*'}{optional}{d}" for at in range(time_at)]
+    before = [_start_field(d, q, escape, "+" if at == id_at else "*") + d for at in range(time_at)]
     some = rf"[^{q}{d}\n\d]*+\d[^{q}{d}\n]*+"
     behind = d if time_at < columns - 1 else r"\r?(?:\n|\Z)"
     start = rf"{''.join(before)}{optional}[ \t]*(?:{time or some})[ \t]*{optional}{behind}"
@@ -107,6 +110,15 @@ def _field(d: str, q: str, escape: str) -> str:
     if not q:
         return rf"[^{d}\n]*+"
     return rf"(?:{_open_field(q, escape)}{q}|[^{q}{d}\n]*+)"
+
+
+def _start_field(d: str, q: str, escape: str, times: str) -> str:
+    """A field on the first line of a record: it may hold delimiters within quotes, and no line end."""
+    plain = rf"[^{q}{d}\n]{times}"
+    if not q:
+        return plain
+    inner = rf"(?:[^{q}\\\n]|\\[^\n]|{q}{q})" if escape else rf"(?:[^{q}\n]|{q}{q})"
+    return rf"(?:{q}{inner}{times}+{q}|{q}?{plain}{q}?)"
 
 
 def _open_field(q: str, escape: str) -> str:

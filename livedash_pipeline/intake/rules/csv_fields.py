@@ -23,7 +23,7 @@ _SEPARATOR = "\x1f"
 
 
 # `1.23457E+17`: a spreadsheet takes a long id for a number and keeps its first digits, so that ids of many sessions are one.
-_RUINED_ID = re.compile(r"\d(?:[.,]\d+)?E\+?\d{2,}", re.ASCII)
+_RUINED_ID = re.compile(r"\d(?:[.,]\d+)?(?:E\+?|e\+)\d{2,}", re.ASCII)
 # Columns of times are named so in exports.
 _TIME_NAME = re.compile(r"start|begin|end|time|date|datum|tijd|zeit|heure|fecha|inizio|fine", re.IGNORECASE)
 _MOST_NOTED = 60
@@ -32,7 +32,7 @@ _AROUND = BLANKS + UNSEEN_MARKS
 
 def is_ruined(external_id: str) -> bool:
     """Whether an id is what a spreadsheet makes of a long number."""
-    return "E" in external_id and _RUINED_ID.fullmatch(external_id) is not None
+    return ("E" in external_id or "e+" in external_id) and _RUINED_ID.fullmatch(external_id) is not None
 
 
 @dataclass(frozen=True, slots=True)

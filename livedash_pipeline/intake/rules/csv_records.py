@@ -24,7 +24,9 @@ _BOM = b"\xef\xbb\xbf"
 # Four bytes a character: a line cut here still is longer than a record may be.
 _LONGEST_LINE = 4 * MAX_RECORD_LENGTH + 4
 
-_OF_CUT_RECORDS = frozenset({RejectReason.WRONG_COLUMN_COUNT, RejectReason.UNCLOSED_QUOTE, RejectReason.STRAY_QUOTE})
+_OF_CUT_RECORDS = frozenset(
+    {RejectReason.WRONG_COLUMN_COUNT, RejectReason.UNCLOSED_QUOTE, RejectReason.STRAY_QUOTE, RejectReason.NOT_JSON}
+)
 
 
 @dataclass(slots=True)
@@ -193,7 +195,8 @@ class _Splitter:
                     return start
                 if not sound:
                     return self._reject_from(start)
-                self._take(row, start, end, raw)
+                # Python's reader takes every backslash away where one may stand before a quote.
+                self._take(self._dialect.fields_of(raw) if self._dialect.escape else row, start, end, raw)
                 start = end
         except csv.Error:
             at_end = at + reader.line_num >= len(lines)

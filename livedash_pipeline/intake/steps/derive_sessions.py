@@ -176,7 +176,7 @@ def _made(source: SessionSource, parsed: ParsedTranscript) -> MadeSession:
 _REFUSALS = {
     "text_before_first_message": "line {line} of the transcript belongs to no message.",
     "not_json": "line {line} of the transcript is not the JSON that its company's profile names.",
-    "no_messages": "the transcript has no list of messages where its company's profile says (json.messages).",
+    "no_messages": "the transcript has no messages with a text where its company's profile says (json).",
 }
 
 

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
@@ -36,7 +36,7 @@ from livedash_pipeline.intake.rules.detection.proposals import CsvProposal, NoPr
 from livedash_pipeline.intake.rules.detection.times import DateOrder
 from livedash_pipeline.intake.rules.detection.transcript_detection import TranscriptProposal
 from livedash_pipeline.intake.rules.profiles.cells import UnreadableFileError, reading_of
-from livedash_pipeline.intake.rules.profiles.csv_profile import CsvProfile
+from livedash_pipeline.intake.rules.profiles.csv_profile import CsvProfile, checked_encoding
 from livedash_pipeline.intake.rules.profiles.records import open_records
 from livedash_pipeline.intake.steps.company_profiles import stored_profile
 from livedash_pipeline.intake.steps.detect_transcripts import (
@@ -57,6 +57,8 @@ SAMPLE_BYTES = 8_000_000
 SHOWN_ROWS = 5
 _CHUNK_RECORDS = 20_000
 _LONGEST_SHOWN = 120
+# Words and wishes of people, which are never proposed.
+_OWN_WORDS = frozenset({"yes", "no", "categories", "keep_extra"})
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -103,6 +105,8 @@ def detect_files(engine: Engine, request: DetectionRequest, *, source: CsvSource
         UsageError: There is no such company or no file, or what is to be stored is not decided by the file.
         SourceError: The file cannot be had, or no profile reads it.
     """
+    if request.encoding is not None:
+        request = replace(request, encoding=_checked_encoding(request.encoding))
     with engine.connect() as connection:
         company, now = get_company(connection, request.slug), database_now(connection)
     if request.transcripts and request.source is None:
@@ -118,9 +122,9 @@ def detect_files(engine: Engine, request: DetectionRequest, *, source: CsvSource
     found = propose_transcripts(company, samples)
     if request.save:
         _refuse_doubtful(proposal, tried, url)
-        document = stored_profile("csv", proposal.profile.document())
-        change_company(engine, company.slug, CompanyChanges(csv_profile=document))
-    saves = request.save and found is not None and not found.unclear
+        change_company(engine, company.slug, CompanyChanges(csv_profile=_with_own_words(company, proposal.profile)))
+    # A profile of transcripts that somebody has set is changed only by who shows transcripts.
+    saves = request.save and found is not None and not found.unclear and (bool(given) or not company.transcript_profile)
     if found is not None and saves:
         _store_transcripts(engine, company, found)
     document = _document(company, url, proposal, tried, saved=request.save)
@@ -143,6 +147,12 @@ def _look_at_given(engine: Engine, company: Company, request: DetectionRequest) 
     if found is not None and request.save:
         _store_transcripts(engine, company, found)
     return transcripts_document(company, found, samples, saved=request.save)
+
+
+def _with_own_words(company: Company, profile: CsvProfile) -> Mapping[str, Any]:
+    """A proposal with those fields of the company's present profile that no file shows."""
+    kept = {name: value for name, value in (company.csv_profile or {}).items() if name in _OWN_WORDS}
+    return stored_profile("csv", profile.document() | kept)
 
 
 def _store_transcripts(engine: Engine, company: Company, found: TranscriptProposal) -> None:
@@ -242,6 +252,13 @@ def _newest(source: CsvSource, company: Company, place: Place) -> Iterator[CsvDo
         newest = max(listed, key=lambda file: (file.modified_at or _LONG_AGO, file.address))
         with source.open_listed(store, newest, expected="any", company=company.slug) as download:
             yield download
+
+
+def _checked_encoding(name: str) -> str:
+    try:
+        return checked_encoding(name)
+    except ValueError as error:
+        raise UsageError(f"{error}.", remedy="Name one as Python knows it, such as cp1252.") from None
 
 
 def _propose(

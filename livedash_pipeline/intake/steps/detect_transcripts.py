@@ -18,6 +18,7 @@ from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.intake.rules.detection.transcript_detection import TranscriptProposal, detect_transcripts
 from livedash_pipeline.intake.rules.transcript_failures import transcript_remedy
+from livedash_pipeline.intake.steps.company_profiles import transcript_profile_of
 from livedash_pipeline.intake.steps.fetch_transcripts import transcript_credentials
 from livedash_pipeline.intake.steps.transcript_workers import TranscriptLimits
 from livedash_pipeline.sources.credentials import Credentials
@@ -44,9 +45,9 @@ def named_samples(
     """The transcripts at some addresses of a CSV, as an import fetches them; without `environ` no credentials are sent."""
     chosen = list(urls)[:MOST_SAMPLES]
     if environ is None:
-        return _fetched(chosen, rules, None, _NO_LOGIN, {})
+        return _fetched(chosen, rules, None, _NO_LOGIN, {}, _encoding_of(company))
     credentials = transcript_credentials(company, rules, environ)
-    return _fetched(chosen, rules, credentials, company.csv_login, environ)
+    return _fetched(chosen, rules, credentials, company.csv_login, environ, _encoding_of(company))
 
 
 def given_samples(company: Company, places: Iterable[str]) -> Samples:
@@ -56,7 +57,14 @@ def given_samples(company: Company, places: Iterable[str]) -> Samples:
     for place in places:
         url = place if "://" in place else str(Path(place).expanduser().absolute())
         rules = source_rules(url, (), company.allowed_addresses, company=company.slug)
-        found = _fetched([url if rules.csv_path is None else Path(rules.csv_path).name], rules, None, _NO_LOGIN, {})
+        found = _fetched(
+            [url if rules.csv_path is None else Path(rules.csv_path).name],
+            rules,
+            None,
+            _NO_LOGIN,
+            {},
+            _encoding_of(company),
+        )
         texts += found.texts
         failed.update(found.failed)
     return Samples(texts, failed)
@@ -86,19 +94,25 @@ def transcripts_document(
     }
 
 
+def _encoding_of(company: Company) -> str | None:
+    profile = transcript_profile_of(company)
+    return None if profile is None else profile.encoding
+
+
 def _fetched(
     urls: Iterable[str],
     rules: SourceRules,
     credentials: Credentials | None,
     login: CsvLogin,
     environ: Mapping[str, str],
+    encoding: str | None,
 ) -> Samples:
     texts: list[str] = []
     failed = Counter[str]()
     limits = TranscriptLimits().fetch
     with (
         Stores(rules, login, environ, limits) as stores,
-        TranscriptSource(rules, credentials, limits, machine_authorities(), stores=stores) as source,
+        TranscriptSource(rules, credentials, limits, machine_authorities(), encoding=encoding, stores=stores) as source,
     ):
         for url in urls:
             try:

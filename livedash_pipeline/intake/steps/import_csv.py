@@ -365,7 +365,7 @@ class _Import:
 
     def _complete(self, counts: imports.RunCounts, download: CsvDownload | None) -> None:
         now = self.clock(self.connection)
-        imports.complete_run(
+        is_same = imports.complete_run(
             self.connection,
             self.import_run,
             self.company,
@@ -376,7 +376,8 @@ class _Import:
             size=download.size if download else 0,
             sha256=download.sha256 if download else None,
         )
-        if self.completed is not None:
+        # What was read in another way than is wanted by now is not marked as read.
+        if self.completed is not None and is_same:
             self.completed(self.connection, self.import_run, now)
 
     def _report(self, counts: imports.RunCounts, *, not_modified: bool = False, unread: int = 0) -> ImportReport:

@@ -166,8 +166,12 @@ def complete_run(
     validators: tuple[str | None, str | None] | None,
     size: int = 0,
     sha256: str | None = None,
-) -> None:
-    """Records success; `validators` are etag and last-modified of what was read, None where nothing was (not modified)."""
+) -> bool:
+    """Records success; `validators` are etag and last-modified of what was read, None where nothing was (not modified).
+
+    Returns whether the company is still read in the way in which this run has read it. If somebody has set another one meanwhile,
+    its CSV is due at once, whatever its server says.
+    """
     connection.execute(
         update(import_runs)
         .where(import_runs.c.id == run_id)
@@ -180,10 +184,21 @@ def complete_run(
             **_columns(counts),
         )
     )
+    is_same = _is_read_alike(connection, company)
     values: dict[str, Any] = {"next_import_at": next_import_at, "import_failures": 0, "updated_at": now}
-    if validators is not None:
+    if not is_same:
+        values |= {"next_import_at": now, "csv_etag": None, "csv_last_modified": None}
+    elif validators is not None:
         values |= {"csv_etag": validators[0], "csv_last_modified": validators[1]}
     connection.execute(update(companies).where(companies.c.id == company.id).values(**values))
+    return is_same
+
+
+def _is_read_alike(connection: Connection, company: Company) -> bool:
+    names = ("time_zone", "csv_profile", "transcript_profile")
+    columns = [companies.c[name] for name in names]
+    row = connection.execute(select(*columns).where(companies.c.id == company.id).with_for_update()).one()
+    return tuple(row) == tuple(getattr(company, name) for name in names)
 
 
 def fail_run(

@@ -51,6 +51,7 @@ def test_depth_is_judged_as_a_parser_would(value: Any) -> None:
     [
         (b'{"a": 1, "a": 1}', "gives a key twice"),
         (b"[NaN]", "holds NaN"),
+        (b"[1e999]", "holds a number beyond all"),
         (b"[-Infinity]", "holds -Infinity"),
         (b"[1", "is not JSON at line 1, column 3"),
         (b"\xff", "is not UTF-8 at byte 0"),

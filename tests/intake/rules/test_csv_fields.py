@@ -108,12 +108,12 @@ def test_what_is_noted_is_short() -> None:
     assert noted("x" * 61) == "x" * 59 + "…"
 
 
-@pytest.mark.parametrize("text", ["1.23457E+17", "1,23457E+17", "1E17", "1E+20"])
+@pytest.mark.parametrize("text", ["1.23457E+17", "1,23457E+17", "1E17", "1E+20", "1.23456789012346e+17"])
 def test_ids_that_a_spreadsheet_has_cut_are_told(text: str) -> None:
     assert is_ruined(text)
 
 
-@pytest.mark.parametrize("text", ["123457", "1.5", "E17", "2E3", "12.3E+17", "1.2e+17x", "0196a1b2-3c4d"])
+@pytest.mark.parametrize("text", ["123457", "1.5", "E17", "2E3", "12.3E+17", "1.2e+17x", "12e45", "0196a1b2-3c4d"])
 def test_other_ids_are_ids(text: str) -> None:
     assert not is_ruined(text)
 

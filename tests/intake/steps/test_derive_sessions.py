@@ -266,7 +266,7 @@ def test_a_company_with_a_profile_has_its_own_speakers_and_times(engine: Engine,
         (
             '{"secret": "words"}',
             1,
-            "no_messages: the transcript has no list of messages where its company's profile says (json.messages).",
+            "no_messages: the transcript has no messages with a text where its company's profile says (json).",
         ),
     ],
 )

@@ -491,3 +491,22 @@ def test_what_another_server_says_is_never_among_the_rejects(acme: Importing) ->
         assert (caught.value.reason, local.asked) == ("host_not_allowed", [])
     assert acme.rejects() == []
     assert "launchRun" not in acme.last_run().error_message
+
+
+def test_a_profile_that_is_set_during_an_import_is_not_forgotten(acme: Importing) -> None:
+    acme.site.answers["/x.csv"] = csv_site.with_etag(row("a").encode(), '"v1"')
+    profile = {"version": 1, "nothing": ["-"]}
+    looks = iter([False, True])
+
+    def clock(_: Any) -> datetime:
+        if next(looks, False):
+            with acme.engine.begin() as other:
+                update_company(other, "acme", CompanyChanges(csv_profile=profile), now=NOW)
+        return NOW
+
+    assert acme.run(clock=clock).new == 1
+    company = acme.stored_company()
+    assert (company.csv_etag, company.next_import_at, company.csv_profile) == (None, NOW, profile)
+    again = acme.run()
+    assert (again.changed, again.not_modified) == (1, False), "it is read as it is wanted"
+    assert acme.stored_company().csv_etag == '"v1"'

@@ -1,7 +1,7 @@
 """Cells of a spreadsheet as text the way a person sees them, and a parser that may fail on what it is given.
 
-Whole numbers have no `.0`, other numbers at most 15 digits; dates and times are ISO 8601, durations are hours, minutes and
-seconds, and booleans are `true` and `false`. Add the form of a type to `cell_text`.
+Whole numbers have no `.0` and all their digits up to 2**53, others at most 15 digits; dates and times are ISO 8601, durations are
+hours, minutes and seconds, and booleans are `true` and `false`. Add the form of a type to `cell_text`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from python_calamine import CalamineError
 
 Parsed = TypeVar("Parsed")
 Cell = int | float | str | bool | date | datetime | time | timedelta
-# Beyond it a float, which is all that a sheet has, does not hold every whole number, and people see an exponent.
+# People see as many digits of a number with decimals.
 _MOST_DIGITS = 15
+# Beyond it a float, which is all that a sheet has, does not hold every whole number.
+_WHOLE = 2**53
 
 
 def unless_damaged(parse: Callable[[], Parsed]) -> Parsed | None:
@@ -43,7 +45,7 @@ def cell_text(cell: Cell) -> str:
 
 
 def _number(value: float) -> str:
-    if abs(value) < 10**_MOST_DIGITS and value == int(value):
+    if abs(value) < _WHOLE and value == int(value):
         return str(int(value))
     return f"{value:.{_MOST_DIGITS}g}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from livedash_pipeline.intake.rules.csv_fields import trimmed
-from livedash_pipeline.intake.rules.detection.column_names import ranked_columns
+from livedash_pipeline.intake.rules.detection.column_names import plain_name, ranked_columns
 from livedash_pipeline.intake.rules.detection.times import DateOrder, FoundForms, find_forms
 from livedash_pipeline.intake.rules.profiles.documents import normal_word
 from livedash_pipeline.intake.rules.profiles.time_forms import UNIX, UNIX_MS
@@ -59,9 +60,14 @@ class Columns:
         texts = (" ".join(filter(None, part)) for part in parts)
         return [text for text in texts if text and normal_word(text) not in NOTHING_WORDS]
 
-    def forms(self, where: Sequence[int]) -> FoundForms:
-        """The forms of times that some columns, joined, have."""
-        return find_forms(self.joined(where), self.zone, now=self.now, order=self.order)
+    def forms(self, where: Sequence[int], order: DateOrder | None = None) -> FoundForms:
+        """The forms of times that some columns, joined, have; `order` is what other columns show."""
+        return find_forms(self.joined(where), self.zone, now=self.now, order=self.order or order)
+
+    def says_utc(self, where: Sequence[int]) -> bool:
+        """Whether the name of one of some columns says that its times are those of UTC."""
+        names = [] if self.names is None else [plain_name(self.names[place]).split() for place in where]
+        return any({"utc", "gmt"} & set(words) for words in names)
 
     def ranked(self, column: str) -> list[int]:
         """Which columns may be one of ours by their names."""
@@ -80,8 +86,12 @@ class Columns:
         """Whether a header has the name of a column once."""
         if self.names is None:
             return True
-        plain = [normal_word(name) for name in self.names]
-        return plain.count(normal_word(self.names[place])) == 1 and bool(plain[place])
+        name = normal_word(self.names[place])
+        return bool(name) and self._counted[name] == 1
+
+    @cached_property
+    def _counted(self) -> Counter[str]:
+        return Counter(map(normal_word, self.names or ()))
 
     def _times_of(self, place: int) -> FoundForms:
         values = self.values(place)

@@ -15,9 +15,11 @@ from livedash_pipeline.intake.rules.detection.column_names import COLUMN_NAMES, 
 from livedash_pipeline.intake.rules.detection.column_places import ADDRESS, find_columns
 from livedash_pipeline.intake.rules.detection.numbers import number_signs
 from livedash_pipeline.intake.rules.detection.proposals import Evidence
-from livedash_pipeline.intake.rules.detection.times import SEED_FORMS, DateOrder, find_forms
+from livedash_pipeline.intake.rules.detection.times import SEED_FORMS, DateOrder, FoundForms, find_forms, order_of
 from livedash_pipeline.intake.rules.profiles.documents import normal_word
+from livedash_pipeline.intake.rules.profiles.time_forms import ISO, UNIX, UNIX_MS
 
+_ZONED = re.compile(r":\d{2}(?:[.,]\d+)? ?(?:Z|UTC|GMT|[+-]\d{2}:?(?:\d{2})?)$")
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*")
 _NUMBERS = ("messages_sent", "avg_response_time_seconds", "tokens", "tokens_eur")
 
@@ -62,7 +64,7 @@ def guess_columns(
     if header:
         guess.fields["header"] = True
         guess.evidence.append(Evidence("header", "the first record holds names and no values"))
-    places = find_columns(table, guess.evidence)
+    places = find_columns(table, guess.evidence, guess.unclear)
     if names is None and not header and places == _seed_places(table):
         guess.evidence.append(
             Evidence("columns", "there are 16, with times in the second and third, as in the seed's file")
@@ -95,8 +97,18 @@ def _seed_places(table: Columns) -> dict[str, tuple[int, ...]] | None:
 def _add_times(
     table: Columns, places: dict[str, tuple[int, ...]], guess: Guess, *, is_sheet: bool, is_json: bool
 ) -> None:
-    found = [table.forms(places[column]) for column in ("start_time", "end_time") if column in places]
+    wheres = [places[column] for column in ("start_time", "end_time") if column in places]
+    found = _forms_of_one_order(table, wheres)
     names = tuple(dict.fromkeys(name for forms in found for name in forms.names))
+    if table.says_utc(wheres[0]) and not _tell_zones(names, table.joined(wheres[0])):
+        guess.fields["time_zone"] = "UTC"
+        told = f"{table.title(wheres[0])} says so by its name, and its times say nothing"
+        guess.evidence.append(Evidence("time_zone", told))
+    if any(forms.is_unclear for forms in found) or (is_sheet and _is_half_converted(names)):
+        guess.unclear.append(
+            f"Nothing tells for certain what comes first in {table.title(wheres[0])}: "
+            "say --date-order day, --date-order month or --date-order year."
+        )
     if set(names) <= set(SEED_FORMS):
         if is_sheet or is_json:
             guess.fields["times"] = list(names)
@@ -105,15 +117,34 @@ def _add_times(
     reason = next((forms.reason for forms in found if forms.reason), "")
     read, cells = found[0].read, len(table.joined(places["start_time"]))
     guess.evidence.append(Evidence("times", f"they read {read:,} of {cells:,} starts{'; ' + reason if reason else ''}"))
-    if all(forms.is_unclear for forms in found if forms.names):
-        guess.unclear.append(
-            f"Nothing tells whether day or month comes first in {table.title(places['start_time'])}: "
-            "say --date-order day or --date-order month."
-        )
+
+
+def _forms_of_one_order(table: Columns, wheres: Sequence[tuple[int, ...]]) -> list[FoundForms]:
+    """The forms of start and end; where one shows what comes first in a date, it does so for the other."""
+    found = [table.forms(where) for where in wheres]
+    sure = {order_of(name) for forms in found if not forms.is_unclear for name in forms.names} - {None}
+    if len(sure) != 1 or not any(forms.is_unclear for forms in found):
+        return found
+    (order,) = sure
+    return [
+        table.forms(where, order) if forms.is_unclear else forms for where, forms in zip(wheres, found, strict=True)
+    ]
+
+
+def _is_half_converted(names: Sequence[str]) -> bool:
+    """Whether some dates of a sheet are dates and others are text: Excel has read the first in the order of its own locale."""
+    return ISO in names and any(order_of(name) is not None for name in names)
+
+
+def _tell_zones(names: Sequence[str], texts: Sequence[str]) -> bool:
+    """Whether times say their zone by themselves."""
+    return any("%z" in name or name in {UNIX, UNIX_MS} for name in names) or any(map(_ZONED.search, texts))
 
 
 def _add_nothing(table: Columns, places: dict[str, tuple[int, ...]], guess: Guess) -> None:
-    cells = {cell for where in places.values() for place in where for cell in table.cells[place]}
+    # NA is Namibia where countries are named.
+    wheres = [where for column, where in places.items() if column != "country_code"]
+    cells = {cell for where in wheres for place in where for cell in table.cells[place]}
     words = sorted({cell for cell in cells if cell and normal_word(cell) in NOTHING_WORDS})
     if words:
         guess.fields["nothing"] = words

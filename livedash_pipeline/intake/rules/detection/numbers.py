@@ -9,6 +9,7 @@ from dataclasses import dataclass
 _COMMA_DECIMALS = re.compile(r"[+-]?\d+,(?:\d{1,2}|\d{4,})")
 _POINT_DECIMALS = re.compile(r"[+-]?\d+\.(?:\d{1,2}|\d{4,})")
 _BOTH = re.compile(r"[+-]?\d{1,3}(?:([.,' \u00a0\u202f\u2019])\d{3})+(?:([.,])\d+)?")
+_POINTS_AND_THREE = re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+")
 _COMMA_AND_THREE = re.compile(r"[+-]?\d{1,3},\d{3}")
 
 
@@ -30,7 +31,8 @@ def number_signs(texts: Sequence[str], *, prefers_comma: bool) -> NumberSigns:
     comma = next(filter(_COMMA_DECIMALS.fullmatch, texts), None)
     point = next(filter(_POINT_DECIMALS.fullmatch, texts), None)
     if comma is not None and point is None:
-        return NumberSigns(",", "", comma)
+        grouped = any(map(_POINTS_AND_THREE.fullmatch, texts))
+        return NumberSigns(",", "." if grouped else "", comma)
     three = next(filter(_COMMA_AND_THREE.fullmatch, texts), None)
     if three is not None:
         return NumberSigns(",", "", three) if prefers_comma and point is None else NumberSigns("", ",", three)

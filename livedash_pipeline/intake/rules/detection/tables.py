@@ -16,12 +16,14 @@ from itertools import islice
 from typing import Literal
 
 from livedash_pipeline.base.rules.json_text import JsonFault, read_json
+from livedash_pipeline.intake.rules.csv_dialect import dialect
 from livedash_pipeline.intake.rules.profiles.json_records import json_cell
 
 _DELIMITERS = (",", ";", "\t", "|")
 _MOST_ROWS = 5_000
 # Reports have a title and a few lines of parameters above their table.
 _MOST_ABOVE = 30
+_MOST_PATHS = 500
 Quote = Literal['"', "'", ""]
 
 
@@ -82,7 +84,10 @@ def json_table(text: str) -> tuple[list[str], list[list[str]]] | None:
                 return None
             continue
         records.append(dict(_flat(found, "")))
-    paths = list(dict.fromkeys(path for record in records for path in record))
+    met = Counter(path for record in records for path in record)
+    # Keys that are data of their own, one for each record, are no columns.
+    kept = {path for path, _ in met.most_common(_MOST_PATHS)}
+    paths = [path for path in met if path in kept]
     return paths, [[record.get(path, "") for path in paths] for record in records]
 
 
@@ -126,7 +131,9 @@ def _cut(text: str, delimiter: str, quote: Quote, escape: Literal["", "\\"]) -> 
 
 
 def _read(text: str, delimiter: str, quote: str, escape: str) -> tuple[list[list[str]], list[int]]:
-    lines = StringIO(text, newline="\n")
+    lines = list(StringIO(text, newline="\n"))
+    # Python's reader takes every backslash away, and a profile those before quotes alone.
+    written = dialect(delimiter=delimiter, quote=quote, escape=escape) if escape else None
     if quote:
         reader = csv.reader(lines, delimiter=delimiter, quotechar=quote, escapechar=escape or None)
     else:
@@ -135,7 +142,10 @@ def _read(text: str, delimiter: str, quote: str, escape: str) -> tuple[list[list
     ends: list[int] = []
     while len(rows) < _MOST_ROWS:
         try:
-            rows.append(next(reader))
+            row = next(reader)
+            if written is not None:
+                row = written.fields_of("".join(lines[ends[-1] if ends else 0 : reader.line_num]))
+            rows.append(row)
         except StopIteration:
             break
         except csv.Error:

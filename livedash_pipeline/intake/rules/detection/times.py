@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +13,9 @@ from zoneinfo import ZoneInfo
 from livedash_pipeline.intake.rules.detection.written_times import forms_of_cell
 from livedash_pipeline.intake.rules.profiles.time_forms import TimeForm, time_form
 
-DateOrder = Literal["day", "month"]
-# So many values tell which form a column has; the whole file is read with it afterwards.
-_TRIED = 400
+DateOrder = Literal["day", "month", "year"]
 _MOST_FORMS = 4
+_TELLING = 10
 SEED_FORMS = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M")
 
 
@@ -46,28 +46,30 @@ def find_forms(texts: Sequence[str], zone: ZoneInfo, *, now: datetime, order: Da
         order: What a person says comes first.
     """
     left, names = list(texts), list[str]()
-    first: FoundForms | None = None
+    found: list[FoundForms] = []
     while left and len(names) < _MOST_FORMS:
         best, ties = _best_form(left, zone, order)
         if best is None:
             break
         chosen = _decide(best, ties, left, zone, now)
-        first = first or chosen
+        found.append(chosen)
         names.append(chosen.names[0])
+        # One column has one order: what its surest times show holds for the others.
+        order = order or (None if chosen.is_unclear else order_of(chosen.names[0]))
         form = time_form(chosen.names[0])
         left = [text for text in left if form.read(text, zone) is None]
-    if first is None:
+    if not found:
         return FoundForms((), 0)
-    # Both orders in one column: which of them a date has that could be either, nobody knows.
-    is_mixed = any(_exchanged(name) in names and _exchanged(name) != name for name in names)
-    return FoundForms(tuple(names), len(texts) - len(left), first.reason, first.is_unclear or is_mixed)
+    orders = {order_of(name) for name in names} - {None}
+    reason = next((each.reason for each in found if each.reason), "")
+    is_unclear = len(orders) > 1 or any(each.is_unclear for each in found)
+    return FoundForms(tuple(names), len(texts) - len(left), reason, is_unclear)
 
 
 def _best_form(texts: Sequence[str], zone: ZoneInfo, order: DateOrder | None) -> tuple[TimeForm | None, list[TimeForm]]:
     """The form that reads most of some texts, and the others that read as many."""
-    tried = list(dict.fromkeys(texts))[:_TRIED]
-    sample = tried[0]
-    fitting = _forms_of(sample, order)
+    tried = list(dict.fromkeys(texts))
+    fitting = _forms_of(tried[0], order)
     if not fitting:
         fitting = next(filter(None, (_forms_of(text, order) for text in tried[:20])), [])
     counted = [(sum(form.read(text, zone) is not None for text in tried), form) for form in fitting]
@@ -81,28 +83,24 @@ def _best_form(texts: Sequence[str], zone: ZoneInfo, order: DateOrder | None) ->
 def _decide(
     best: TimeForm, ties: Sequence[TimeForm], texts: Sequence[str], zone: ZoneInfo, now: datetime
 ) -> FoundForms:
-    other = next((form for form in ties if _exchanged(form.name) == best.name), None)
-    if other is None:
-        return FoundForms((best.name,), len(texts), _why_sure(best.name))
-    day, month = (best, other) if _first_of(best.name) == "day" else (other, best)
-    moments = {form.name: [form.read(text, zone) for text in texts] for form in (day, month)}
+    first = order_of(best.name)
+    rivals = {order_of(form.name): form for form in reversed(ties) if order_of(form.name) is not None}
+    if first is None or len(rivals) < 2:
+        return FoundForms((best.name,), len(texts), _why_sure(first))
+    moments = {order: [form.read(text, zone) for text in texts] for order, form in rivals.items()}
     for judge, reason in _JUDGES:
-        said = {name: judge([each for each in found if each is not None], now) for name, found in moments.items()}
-        if said[day.name] != said[month.name]:
-            chosen = day if said[day.name] else month
-            return FoundForms((chosen.name,), len(texts), f"{_first_of(chosen.name)} first, since {reason}")
-    if all(a == b for a, b in zip(moments[day.name], moments[month.name], strict=True)):
-        return FoundForms((day.name,), len(texts))
+        good = [order for order, found in moments.items() if judge([each for each in found if each is not None], now)]
+        if len(good) == 1:
+            return FoundForms((rivals[good[0]].name,), len(texts), f"{good[0]} first, since {reason}")
+    if all(found == moments[first] for found in moments.values()):
+        return FoundForms((best.name,), len(texts))
     # Hours to twelve are written where the month comes first, and elsewhere too.
-    likely = month if "%p" in best.name else day
+    likely = rivals.get("month" if "%p" in best.name else "day", best)
     return FoundForms((likely.name,), len(texts), is_unclear=True)
 
 
-def _why_sure(name: str) -> str:
-    first = _first_of(name)
-    if first is None:
-        return ""
-    return f"{first} first, since some numbers in that place are no {'month' if first == 'day' else 'day'}"
+def _why_sure(first: DateOrder | None) -> str:
+    return "" if first is None else f"{first} first, since some dates are none in another order"
 
 
 def _is_past(moments: Sequence[datetime], now: datetime) -> bool:
@@ -110,7 +108,8 @@ def _is_past(moments: Sequence[datetime], now: datetime) -> bool:
 
 
 def _is_ordered(moments: Sequence[datetime], _now: datetime) -> bool:
-    if len(moments) < 3:
+    # Three records in disorder look ordered one time in three.
+    if len(set(moments)) < _TELLING:
         return False
     return all(a <= b for a, b in pairwise(moments)) or all(a >= b for a, b in pairwise(moments))
 
@@ -121,19 +120,16 @@ _JUDGES: tuple[tuple[Callable[[Sequence[datetime], datetime], bool], str], ...] 
 )
 
 
-def _first_of(name: str) -> DateOrder | None:
-    if "%m/" not in name and "%m-" not in name:
+def order_of(name: str) -> DateOrder | None:
+    """What comes first in a form whose day and month, or year, could be exchanged; None for other forms."""
+    match = re.search(r"%([dmy])([/-])%[dm]\2%[dmyY]|%([dy])\.%m\.%[dy]", name)
+    if match is None:
         return None
-    if name.startswith(("%d/%m", "%d-%m")):
-        return "day"
-    return "month" if name.startswith(("%m/%d", "%m-%d")) else None
-
-
-def _exchanged(name: str) -> str:
-    return name.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
+    first = match[1] or match[3]
+    return {"d": "day", "m": "month", "y": "year"}[first]  # type: ignore[return-value]
 
 
 def _forms_of(text: str, order: DateOrder | None) -> list[TimeForm]:
     """All forms that a text may have, save those with day and month in another order than a person says."""
-    names = (name for name in forms_of_cell(text) if order is None or _first_of(name) in {None, order})
+    names = (name for name in forms_of_cell(text) if order is None or order_of(name) in {None, order})
     return [form for form in map(time_form, names) if form.matches(text)]

@@ -109,10 +109,10 @@ def _date_forms(parts: Mapping[str, str | None]) -> list[str]:
     if len(first) == 4:
         return [f"{weekday}%Y{sign}%m{sign}%d"]
     year = "%Y" if len(last) == 4 else "%y"
-    if sign == ".":
-        # Nobody who writes points puts the month first.
-        return [f"{weekday}%d.%m.{year}"]
-    return [f"{weekday}%d{sign}%m{sign}{year}", f"{weekday}%m{sign}%d{sign}{year}"]
+    by_year = [] if year == "%Y" else [f"{weekday}%y{sign}%m{sign}%d"]
+    # Nobody who writes points puts the month first.
+    by_month = [] if sign == "." else [f"{weekday}%m{sign}%d{sign}{year}"]
+    return [f"{weekday}%d{sign}%m{sign}{year}", *by_month, *by_year]
 
 
 def _clock_form(parts: Mapping[str, str | None]) -> str:

@@ -35,6 +35,7 @@ def reading_of(profile: CsvProfile, zone: ZoneInfo, *, transcript_digest: str = 
     digest = " ".join(filter(None, digests))
     if profile == SEED_PROFILE:
         return Reading(zone, digest=digest)
+    zone = ZoneInfo(profile.time_zone) if profile.time_zone else zone
     said = {normal_word(word): True for word in profile.yes} | {normal_word(word): False for word in profile.no}
     return Reading(zone, _times(profile), end_is_needed=False, yes_or_no=said, digest=digest)
 
@@ -133,8 +134,15 @@ def find_places(profile: CsvProfile, first_record: Sequence[str]) -> Places:
     }
     taken = {place for places in ours.values() for place in places}
     left = [place for place in range(len(first_record)) if profile.keep_extra and place not in taken]
-    extras = tuple((place, names[place] if names and names[place] else f"column {place + 1}") for place in left)
+    extras = tuple((place, _title(names, place)) for place in left)
     return Places(len(first_record), ours, extras)
+
+
+def _title(names: Sequence[str], place: int) -> str:
+    """The name of a further column; with its position where others have the same one."""
+    if not names or not names[place]:
+        return f"column {place + 1}"
+    return names[place] if names.count(names[place]) == 1 else f"{names[place]} (column {place + 1})"
 
 
 def _place(source: Source, names: Sequence[str], width: int) -> int:
@@ -148,8 +156,8 @@ def _place(source: Source, names: Sequence[str], width: int) -> int:
         return found[0]
     if found:
         raise UnreadableFileError(f"has the column {source!r} {len(found)} times, and its profile names it")
-    shown = ", ".join(map(repr, names[:20])) + (", …" if len(names) > 20 else "")
-    raise UnreadableFileError(f"has no column {source!r}, which its profile names; it has {shown}")
+    # The first record may be one of data, so that its cells are told nobody.
+    raise UnreadableFileError(f"has no column {source!r} among its {len(names)}, and its profile names it")
 
 
 def arrange(block: Block, places: Places, rules: CellRules) -> Block:
@@ -187,7 +195,8 @@ def extra_text(values: Mapping[str, object], rules: CellRules) -> str:
     """JSON of further columns, without those that hold nothing; empty where none does."""
     found = ((name, trimmed(value) if isinstance(value, str) else value) for name, value in values.items())
     kept = {name: value for name, value in found if not _is_empty(value, rules)}
-    return json.dumps(kept, ensure_ascii=False) if kept else ""
+    # In one order, since another one is no change of the record.
+    return json.dumps(kept, ensure_ascii=False, sort_keys=True, allow_nan=False) if kept else ""
 
 
 def _is_empty(value: object, rules: CellRules) -> bool:

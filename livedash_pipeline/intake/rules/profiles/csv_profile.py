@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -17,16 +18,17 @@ from livedash_pipeline.intake.rules.profiles.documents import Profile, checked_t
 # Our columns by the names that a profile uses.
 PROFILE_COLUMNS = {column.name.removesuffix("_raw"): column.name for column in CSV_COLUMNS}
 REQUIRED = ("external_session_id", "start_time")
-# Words that programs write where there is no value.
 MOST_COLUMNS = 1000
 _MOST_JOINED = 4
+_LONGEST_NAME = 1_000
 
 Words = Annotated[tuple[str, ...], AfterValidator(checked_words)]
 Source = str | int
 """Where a value stands: the name of a column, a dotted path in JSON, or a position from 1."""
 
 
-def _checked_encoding(name: str) -> str:
+def checked_encoding(name: str) -> str:
+    """Python's own name of an encoding of text files; ValueError for what is none, as pydantic wants it."""
     try:
         found = codecs.lookup(name)
     except (LookupError, ValueError):
@@ -48,11 +50,18 @@ def _checked_sign(sign: str) -> str:
     return sign
 
 
+def _checked_zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError, LookupError):
+        raise ValueError(f"{name[:100]!r} is no time zone of the IANA database") from None
+
+
 class CsvProfile(Profile):
     """How a file of sessions is read."""
 
     format: Literal["csv", "jsonl", "xlsx"] = Field("csv", description="text with columns, JSON lines, or a workbook")
-    encoding: Annotated[str, AfterValidator(_checked_encoding)] = Field(
+    encoding: Annotated[str, AfterValidator(checked_encoding)] = Field(
         "utf-8", description="of text; any that Python knows"
     )
     delimiter: Annotated[str, AfterValidator(_checked_sign)] = Field(",", description="between the columns of a CSV")
@@ -62,13 +71,16 @@ class CsvProfile(Profile):
     skip_lines: Annotated[int, Field(ge=0, le=1000)] = Field(
         0, description="lines, or rows, before the header or first record"
     )
-    sheet: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+    sheet: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*$")] | None = Field(
         None, description="of a workbook; its first one"
     )
     columns: dict[str, Source | tuple[Source, ...]] | None = Field(
         None,
         description="where each of our columns stands: a name, a position from 1, a dotted path in JSON, or a list of them, "
         "which are joined with a blank; columns that are left out are empty",
+    )
+    time_zone: Annotated[str, AfterValidator(_checked_zone)] | None = Field(
+        None, description="of times that do not say theirs; the company's if none"
     )
     times: Annotated[tuple[str, ...], Field(max_length=20), AfterValidator(checked_times)] = Field(
         (),
@@ -86,6 +98,11 @@ class CsvProfile(Profile):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
+        if self.decimal == self.thousands:
+            raise ValueError("decimal and thousands are the same sign")
+        if self.delimiter in {self.quote, self.escape}:
+            raise ValueError("delimiter is the sign of a quote or an escape as well")
+        checked_words((*self.categories, *self.categories.values()))
         if self.columns is None:
             if self.format != "csv" or self.header:
                 raise ValueError("columns have to be named: give `columns`")
@@ -95,9 +112,6 @@ class CsvProfile(Profile):
         missing = [name for name in REQUIRED if name not in self.columns]
         if missing:
             raise ValueError(f"columns lacks {' and '.join(missing)}")
-        if self.decimal == self.thousands:
-            raise ValueError("decimal and thousands are the same sign")
-        checked_words((*self.categories, *self.categories.values()))
         return self
 
     def _check_column(self, name: str, sources: tuple[Source, ...]) -> None:
@@ -107,6 +121,8 @@ class CsvProfile(Profile):
             raise ValueError(f"columns.{name} joins {len(sources)} columns, and 1 to {_MOST_JOINED} can be")
         for source in sources:
             named = isinstance(source, str)
+            if isinstance(source, str) and ("\0" in source or not 1 <= len(source) <= _LONGEST_NAME):
+                raise ValueError(f"columns.{name} is no name of 1 to {_LONGEST_NAME} characters")
             if named and not (self.header or self.format == "jsonl"):
                 raise ValueError(f"columns.{name} is a name, and without a header columns have positions from 1")
             if not named and self.format == "jsonl":

@@ -11,9 +11,12 @@ from livedash_pipeline.base.rules.json_text import JsonFault, read_json
 from livedash_pipeline.intake.rules.csv_layout import COLUMNS
 from livedash_pipeline.intake.rules.csv_records import Block, read_again, whole_lines
 from livedash_pipeline.intake.rules.csv_rejects import MAX_RECORD_LENGTH, Reject, RejectReason, storable
-from livedash_pipeline.intake.rules.profiles.cells import CellRules, extra_text
+from livedash_pipeline.intake.rules.profiles.cells import CellRules, UnreadableFileError, extra_text
 from livedash_pipeline.intake.rules.profiles.csv_profile import CsvProfile
 from livedash_pipeline.intake.rules.profiles.transcoding import to_utf_8, without_lines
+
+# Programs leave out keys without a value: of fewer records none may have had one.
+_TELLING = 50
 
 
 class JsonRecords:
@@ -26,17 +29,27 @@ class JsonRecords:
         self._paths = {
             name: [str(source).split(".") for source in sources] for name, sources in profile.sources().items()
         }
-        self._used = {path[0] for paths in self._paths.values() for path in paths}
+        self._used = [path for paths in self._paths.values() for path in paths]
 
     def blocks(self) -> Iterator[Block]:
-        """All records in the seed's columns."""
+        """All records in the seed's columns.
+
+        Raises:
+            UnreadableFileError: A path that the profile names leads nowhere in many records: a renamed key is no empty one.
+        """
         number = self._profile.skip_lines
+        unmet, records = {tuple(path) for path in self._used}, 0
         for text in whole_lines(self._text()):
             block = Block()
             for line in StringIO(text, newline="\n"):
                 number += 1
-                self._take(line, number, block)
+                found = self._take(line, number, block)
+                unmet = {path for path in unmet if not _leads(found, path)} if found is not None and unmet else unmet
+            records += len(block.rows)
             yield block
+        if unmet and records >= _TELLING:
+            path = ".".join(min(unmet))
+            raise UnreadableFileError(f"has no {path!r} in any of its {records:,} records, and its profile names it")
 
     def again(self, wanted: Iterable[tuple[int, int]]) -> Iterator[tuple[int, str]]:
         """First line and text of records by first line and number of lines, in rising order."""
@@ -45,20 +58,21 @@ class JsonRecords:
     def _text(self) -> Iterator[bytes]:
         return without_lines(to_utf_8(self._pieces(), self._profile.encoding), self._profile.skip_lines)
 
-    def _take(self, line: str, number: int, block: Block) -> None:
+    def _take(self, line: str, number: int, block: Block) -> dict[str, Any] | None:
         if not line.strip():
             block.blank_lines += 1
-            return
+            return None
         found = _object_of(line)
         if isinstance(found, tuple):
             block.rejects.append(Reject(number, 1, storable(line), *found))
-            return
+            return None
         block.rows.append([self._rules.cell(name, self._text_of(name, found)) for name in COLUMNS])
         block.lines.append(number)
         block.line_counts.append(1)
         block.raws.append(line)
-        rest = {key: value for key, value in found.items() if key not in self._used} if self._profile.keep_extra else {}
+        rest = _without(found, self._used) if self._profile.keep_extra else {}
         block.extras.append(extra_text(rest, self._rules))
+        return found
 
     def _text_of(self, name: str, record: dict[str, Any]) -> str:
         texts = (json_cell(_value_at(record, path)) for path in self._paths.get(name, ()))
@@ -97,6 +111,29 @@ def _texts(value: object) -> Iterator[str]:
         yield from value
         for each in value.values():
             yield from _texts(each)
+
+
+def _without(record: dict[str, Any], paths: Iterable[list[str]]) -> dict[str, Any]:
+    """A record without the values at some paths; what lies beside them stays."""
+    kept = dict(record)
+    for first, *rest in paths:
+        if first not in kept:
+            continue
+        if not rest:
+            del kept[first]
+        elif isinstance(kept[first], dict):
+            kept[first] = _without(kept[first], [rest])
+            if not kept[first]:
+                del kept[first]
+    return kept
+
+
+def _leads(record: object, path: Iterable[str]) -> bool:
+    for key in path:
+        if not isinstance(record, dict) or key not in record:
+            return False
+        record = record[key]
+    return True
 
 
 def _value_at(record: object, path: list[str]) -> object:

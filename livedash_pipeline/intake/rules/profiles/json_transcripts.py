@@ -43,7 +43,8 @@ def read_json_transcript(
     if isinstance(documents, RefusedTranscript):
         return documents
     entries = _entries(documents, shape)
-    if entries is None:
+    # Texts that have moved elsewhere would leave an empty session, where the stored messages were.
+    if entries is None or (entries and not any(_has_text(entry, shape) for entry in entries)):
         return RefusedTranscript(1, "no_messages")
     reader = MessageReader()
     for entry in entries:
@@ -111,6 +112,11 @@ def _entries(documents: list[Any], shape: JsonShape) -> list[Any] | None:
                     continue
                 leads_somewhere = True
     return found if leads_somewhere else None
+
+
+def _has_text(entry: Any, shape: JsonShape) -> bool:
+    """Whether a message has a text, or nothing at all that could be one."""
+    return not isinstance(entry, dict) or not entry or first_value(entry, shape.text) is not None
 
 
 def _said(entry: Any, shape: JsonShape) -> str:

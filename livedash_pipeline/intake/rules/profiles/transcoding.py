@@ -8,13 +8,19 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Iterator
 
+from livedash_pipeline.intake.rules.profiles.cells import UnreadableFileError
+
 _UTF_8 = {"utf-8", "utf-8-sig", "ascii"}
 # No UTF-8 holds this byte.
 _BAD = b"\xff"
 
 
 def to_utf_8(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """The pieces of a file in an encoding, in UTF-8; never raises for what the bytes are."""
+    """The pieces of a file in an encoding, in UTF-8.
+
+    Raises:
+        UnreadableFileError: Bytes are none of the encoding, and it cannot go on behind them.
+    """
     if encoding in _UTF_8:
         yield from pieces
         return
@@ -22,8 +28,12 @@ def to_utf_8(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     try:
         for piece in pieces:
             yield _encoded(decoder.decode(piece))
-        yield _encoded(decoder.decode(b"", final=True))
     except UnicodeError:
+        # Some encodings have bytes that stand for nothing, and cannot be taken up again behind them.
+        raise UnreadableFileError(f"holds bytes that are no {encoding}, as its profile says") from None
+    try:
+        yield _encoded(decoder.decode(b"", final=True))
+    except UnicodeError:  # Half a character at the end.
         yield _BAD
 
 

@@ -80,6 +80,8 @@ def test_rows_have_the_number_that_a_person_sees() -> None:
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
+        (4500000000000001.0, "4500000000000001"),
+        (123456789012345678.0, "1.23456789012346e+17"),
         (" text ", " text "),
         ("", ""),
         (True, "true"),

@@ -163,8 +163,15 @@ def test_a_worksheet_without_a_table_is_told() -> None:
     [
         (["1/5/2025 12:00", "2/5/2025 12:00"], None, ("%d/%m/%Y %H:%M", True)),
         (["1/5/2025 12:00", "2/5/2025 12:00"], "month", ("%m/%d/%Y %H:%M", False)),
-        (["1/5/2025 12:00", "2/5/2025 12:00", "1/6/2025 12:00"], None, ("%d/%m/%Y %H:%M", False)),
-        (["5/1/2025 12:00", "5/2/2025 12:00", "6/1/2025 12:00"], None, ("%m/%d/%Y %H:%M", False)),
+        ([f"{day}/{month}/2025 12:00" for month in (5, 6) for day in range(1, 8)], None, ("%d/%m/%Y %H:%M", False)),
+        ([f"{month}/{day}/2025 12:00" for month in (5, 6) for day in range(1, 8)], None, ("%m/%d/%Y %H:%M", False)),
+        (["1/5/2025 12:00", "2/3/2025 12:00", "3/4/2025 12:00"], None, ("%d/%m/%Y %H:%M", True)),
+        (["2025-05-01T10:00", "3/4/2025 12:00"], None, ("iso8601", True)),
+        (["5/13/2025 12:00", "3/4/2025"], None, ("%m/%d/%Y %H:%M", False)),
+        (["25-05-01 12:00", "25-05-20 12:00"], None, ("%d-%m-%y %H:%M", True)),
+        (["25-05-01 12:00", "25-05-20 12:00"], "year", ("%y-%m-%d %H:%M", False)),
+        (["12:00 3/4/2025"], "month", ("%H:%M %m/%d/%Y", False)),
+        (["Thu 3/4/2025 12:00"], "day", ("%a %d/%m/%Y %H:%M", False)),
         (["1/12/2026 12:00", "1/11/2026 12:00"], None, ("%m/%d/%Y %H:%M", False)),
         (["1/2/2025 1:00 PM"], None, ("%m/%d/%Y %I:%M %p", True)),
         (["13/2/2025 1:00 PM"], None, ("%d/%m/%Y %I:%M %p", False)),
@@ -186,7 +193,72 @@ def test_day_and_month_are_told_apart_by_what_can_be(texts: list[str], order: An
 def test_several_forms_of_one_column_are_all_found() -> None:
     found = find_forms(["hello", "01.05.2025 10:00:00", "2025-05-01", "1 mei 2025"], AMSTERDAM, now=NOW)
     assert (set(found.names), found.read) == ({"%d.%m.%Y %H:%M:%S", "iso8601", "%d %b %Y"}, 3)
+    bound = find_forms(["5/13/2025 12:00", "3/4/2025"], AMSTERDAM, now=NOW)
+    assert bound.names == ("%m/%d/%Y %H:%M", "%m/%d/%Y"), "what comes first in one form does so in the other"
     assert find_forms(["99/05/2025"], AMSTERDAM, now=NOW).names == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (lines("Nr;Chat ID;Start", "1;a;2025-05-01 12:00", "2;a;2025-05-01 12:00", "3;a;2025-05-01 12:00"), "repeats"),
+        (lines("Lp.;Rozmowa;Start", "1;a;2025-05-01 12:00", "2;a;2025-05-01 12:00", "3;b;2025-05-01 12:00"), "counts"),
+        (lines("id,conversation_id,at", *(f"m{n},c{n // 9},2025-05-01" for n in range(20))), "repeats"),
+    ],
+)
+def test_a_column_that_may_be_no_id_of_a_session_is_unclear(content: str, said: str) -> None:
+    (sentence,) = detect(content).unclear
+    assert said in sentence
+
+
+def test_one_repeated_id_is_a_slip_and_no_reason_for_another_column() -> None:
+    rows = [f"{n};c{min(n, 18)};2025-05-01 12:00" for n in range(1, 20)]
+    proposal = detect(lines("Nr;Chat ID;Start", *rows))
+    assert (proposal.unclear, (proposal.profile.columns or {})["external_session_id"]) == ([], "Chat ID")
+
+
+def test_times_of_utc_are_read_as_such() -> None:
+    header = "Chat ID,Start Time UTC,End Time UTC"
+    content = lines(header, "a,2025-05-01 12:00:00,2025-05-01 12:01:00", "b,2025-05-02 12:00:00,")
+    proposal = detect(content)
+    assert (proposal.profile.time_zone, proposal.unclear) == ("UTC", [])
+    assert detect(content.replace("12:00:00", "12:00:00Z")).profile.time_zone is None
+    assert detect(lines("id,start time utc", "a,1746093600", "b,1746093601")).profile.time_zone is None
+
+
+def test_durations_are_no_times_of_day() -> None:
+    content = lines("Chat ID;Date;Duration", "a;13/05/2025;00:12:10", "b;14/05/2025;00:02:10")
+    assert (detect(content).profile.columns or {})["start_time"] == "Date"
+
+
+def test_an_end_with_a_slip_is_one_and_another_is_told() -> None:
+    rows = [f"{name},2025-05-02 10:00,2025-05-02 1{int(name > 'b')}:00" for name in "abcdefghijklmnopqrstuvwxy"]
+    good = detect(lines("id,at,closed", *rows, "z,2025-05-02 10:00,2025-05-01 10:00"))
+    assert (good.profile.columns or {})["end_time"] == "closed"
+    told = detect(lines("id,at,closed", "a,2025-05-02 10:00,2025-05-01 10:00", "b,2025-05-02 10:00,2025-05-03 10:00"))
+    assert "is not taken for the end" in "".join(each.reason for each in told.evidence)
+
+
+def test_half_converted_dates_of_a_sheet_are_unclear() -> None:
+    rows = [["ID", "Start"], ["a", "2025-05-04T10:00:00"], ["b", "13/05/2025 10:00"], ["c", "14/05/2025 10:00"]]
+    assert detect(b"", sheet_rows=rows).unclear
+
+
+def test_keys_that_are_data_are_no_columns() -> None:
+    content = "".join(f'{{"id": "a{n}", "at": "2025-05-01", "q{n}": 1}}\n' for n in range(2_000))
+    assert detect(content).profile.columns == {"external_session_id": "id", "start_time": "at"}
+
+
+def test_the_end_shows_what_comes_first_in_the_start() -> None:
+    content = lines("id,start,end", "a,5/1/2025 10:00,5/13/2025 10:00", "b,5/2/2025 10:00,5/14/2025 10:00")
+    proposal = detect(content)
+    assert (proposal.unclear, proposal.profile.times) == ([], ("%m/%d/%Y %H:%M",))
+
+
+def test_words_and_numbers_that_mean_something_stay() -> None:
+    content = lines("id;at;country;cost", "a;2025-05-01;NA;0,05", "b;2025-05-01;NL;1.234")
+    profile = detect(content).profile
+    assert (profile.nothing, profile.decimal, profile.thousands) == ((), ",", ".")
 
 
 def test_unclear_dates_say_which_option_decides() -> None:

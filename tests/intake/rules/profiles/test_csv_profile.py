@@ -64,6 +64,11 @@ def test_nothing_is_the_seeds_file() -> None:
         ({"format": "jsonl", "columns": {"external_session_id": 1, "start_time": "at"}}, "JSON has names"),
         ({**NAMED, "decimal": ",", "thousands": ","}, "the same sign"),
         ({"skip_lines": -1}, "skip_lines"),
+        ({"thousands": "."}, "the same sign"),
+        ({"delimiter": "\\", "escape": "\\"}, "a quote or an escape as well"),
+        ({"time_zone": "Mars/Base"}, "no time zone"),
+        ({"sheet": "a\0"}, "sheet"),
+        ({"header": True, "columns": {"external_session_id": "a\0", "start_time": "b"}}, "no name of 1 to"),
     ],
 )
 def test_what_cannot_be_is_said_with_its_field(document: Any, said: str) -> None:

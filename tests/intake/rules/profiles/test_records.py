@@ -101,6 +101,55 @@ def test_a_header_says_where_columns_stand_and_what_else_there_is() -> None:
     ]
 
 
+def test_a_stray_quote_ends_at_the_next_record_whatever_stands_before_its_time() -> None:
+    described = profile(header=True, columns={"external_session_id": "id", "start_time": "at"}, times=["iso8601"])
+    rows = [f'a{n},"Hi, ""there""",2025-05-01 12:00\n' for n in range(50)]
+    content = "".join(["id,subj,at\n", *rows[:10], 'x,"oops" bad,2025-05-01 12:00\n', *rows[10:]])
+    block = read(content.encode(), described)
+    assert (len(block.rows), [each.line_count for each in block.rejects]) == (50, [1])
+    escaped = profile(
+        escape="\\", header=True, columns={"external_session_id": "id", "start_time": "at"}, times=["iso8601"]
+    )
+    assert len(read(content.replace('""', '\\"').encode(), escaped).rows) == 50
+    bare = profile(quote="", header=True, columns={"external_session_id": "id", "start_time": "at"}, times=["iso8601"])
+    assert len(read(b"id,x,at\na,b,2025-05-01\n", bare).rows) == 1
+
+
+def test_backslashes_that_escape_nothing_stay() -> None:
+    described = profile(
+        escape="\\", nothing=["\\N"], columns={"external_session_id": 1, "start_time": 2, "category": 3}
+    )
+    content = b'DOM\\user,01.05.2025 10:00,\\N\nb,01.05.2025 10:00,"C:\\temp \\"x\\" \\\\"\n'
+    assert cells(read(content, described), "external_session_id", "category") == [
+        ("DOM\\user", ""),
+        ("b", 'C:\\temp "x" \\'),
+    ]
+
+
+def test_further_columns_of_one_name_are_all_kept_in_one_order() -> None:
+    described = profile(header=True, columns={"external_session_id": "id", "start_time": "at"})
+    first = read(b"id,at,note,note\na,b,1,2\n", described)
+    assert json.loads(first.extras[0]) == {"note (column 3)": "1", "note (column 4)": "2"}
+    assert read(b"id,at,q,p\na,b,1,2\n", described).extras == read(b"id,at,p,q\na,b,2,1\n", described).extras
+
+
+def test_what_lies_beside_a_mapped_value_of_json_is_kept_and_renamed_keys_are_refused() -> None:
+    places = {"external_session_id": "id", "start_time": "at", "country_code": "visitor.country", "language": "l.x"}
+    described = profile(format="jsonl", columns=places)
+    line = b'{"id": "a", "at": "x", "visitor": {"country": "NL", "city": "Ede"}, "l": {"x": "nl"}, "more": 1}\n'
+    assert json.loads(read(line, described).extras[0]) == {"visitor": {"city": "Ede"}, "more": 1}
+    assert len(read(line.replace(b'"country"', b'"land"') * 49, described).rows) == 49
+    with pytest.raises(UnreadableFileError, match=r"no 'visitor\.country' in any of its 50 records"):
+        read(line.replace(b'"country"', b'"land"') * 50, described)
+    assert read(line.replace(b'{"country": "NL", "city": "Ede"}', b"7"), described).rows[0][4] == ""
+    assert json.loads(read(b'{"id": "a", "at": "x"}\n', described).extras[0] or "{}") == {}
+
+
+def test_encodings_that_cannot_go_on_refuse_the_file() -> None:
+    with pytest.raises(UnreadableFileError, match="no iso2022_jp"):
+        read(b"a,b\n\x1b$B\x7f\x7f\n" + b"c,d\n" * 9, profile(encoding="iso2022_jp"))
+
+
 def test_records_are_found_once_more_by_their_lines() -> None:
     content = b"ID,At\n" + b'a,"x\ny"\nb,z\n'
     described = profile(header=True, columns={"external_session_id": "ID", "start_time": "At"})
@@ -117,7 +166,11 @@ def test_records_are_found_once_more_by_their_lines() -> None:
         ({"external_session_id": "ID", "start_time": "At"}, b"ID,Begin\na,b\n", "has no column 'At'"),
         ({"external_session_id": "ID", "start_time": "At"}, b"ID,At,at\na,b,c\n", "has the column 'At' 2 times"),
         ({"external_session_id": "ID", "start_time": "At"}, b'"ID,At\n' + b"x\n" * 600_000, "quotes are not closed"),
-        ({"external_session_id": "ID", "start_time": "At"}, b",".join(b"c%d" % n for n in range(30)) + b"\n", "…"),
+        (
+            {"external_session_id": "ID", "start_time": "At"},
+            b",".join(b"c%d" % n for n in range(30)) + b"\n",
+            "among its 30",
+        ),
         ({"external_session_id": 1, "start_time": 3}, b"a,b\n", "has 2 columns, and its profile names column 3"),
     ],
     ids=["missing", "twice", "open quote", "many", "narrow"],
@@ -260,6 +313,8 @@ def test_a_reading_is_that_of_the_profile() -> None:
     assert [said(word) for word in (" sí", "NUNCA", "known", "other")] == [True, False, True, False]
     assert reading.meaning("country_code", len) is len
     assert reading.moment("1/5/2025") == datetime(2025, 4, 30, 22, tzinfo=UTC)
+    in_utc = reading_of(profile(time_zone="UTC", times=["%d/%m/%Y"]), AMSTERDAM)
+    assert in_utc.moment("1/5/2025") == datetime(2025, 5, 1, tzinfo=UTC)
     assert reading_of(profile(format="xlsx", times=["iso8601"]), AMSTERDAM).moment("2025-05-01T00:00:00") is not None
     assert reading_of(profile(format="xlsx"), AMSTERDAM).moment("01.05.2025 10:00") is not None
     assert reading_of(profile(), AMSTERDAM).times is None

@@ -297,7 +297,11 @@ JSON = st.recursive(
 def test_no_text_in_json_is_lost(entries: list[Any], lines: bool, html: bool) -> None:
     lines = lines and len(entries) > 1 and all(isinstance(each, dict) for each in entries)
     text = "\n".join(map(json.dumps, entries)) if lines else json.dumps(entries)
-    found = parsed(text, json={"name": "n", "text": "t", "time": "at", "html": html})
+    shape = {"name": "n", "text": "t", "time": "at", "html": html}
+    if entries and all(isinstance(each, dict) and each and each.get("t") is None for each in entries):
+        assert read(text, json=shape) == RefusedTranscript(1, "no_messages"), "texts that are elsewhere"
+        return
+    found = parsed(text, json=shape)
     said = [each.get("t") if isinstance(each, dict) else each for each in entries]
     assert len(found.messages) + found.dropped == len(entries)
     kept = Counter("".join(message.content for message in found.messages))
@@ -436,3 +440,13 @@ def test_no_html_costs_more_than_its_length() -> None:
 def test_escapes_that_a_database_cannot_hold_are_replaced() -> None:
     text = r'[{"n": "a\u0000", "t": "b\ud800"}]'
     assert spoken(text, json={"name": "n", "text": "t"}) == [("unknown", "a\ufffd: b\ufffd")]
+
+
+def test_texts_that_have_moved_refuse_the_transcript() -> None:
+    profile = read_profile(TranscriptProfile, {"json": {"messages": "m", "name": "n", "text": "text"}})
+    moved = read_transcript(
+        '{"m": [{"n": "user", "txt": "hello"}]}', bot_names=(), zone=ZoneInfo("UTC"), profile=profile
+    )
+    assert moved == RefusedTranscript(1, "no_messages")
+    empty = read_transcript('{"m": [{"n": "user", "text": ""}]}', bot_names=(), zone=ZoneInfo("UTC"), profile=profile)
+    assert isinstance(empty, ParsedTranscript)
