@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.intake.rules.csv_layout import COLUMN_COUNT
-from livedash_pipeline.intake.steps.import_csv import ImportReport, ImportRules, import_company
+from livedash_pipeline.intake.steps.import_csv import import_company
+from livedash_pipeline.intake.steps.import_report import ImportReport, ImportRules
 from livedash_pipeline.sources.csv_source import CsvSource
 from tests.benchmarks.copying import Input, Rows, seconds_of_copy
 from tests.benchmarks.data import write_csv

@@ -8,7 +8,7 @@ from livedash_pipeline.analysis.steps.build_requests import RequestReport
 from livedash_pipeline.analysis.steps.import_company import ImportContext, import_whole_company
 from livedash_pipeline.intake.steps.derive_sessions import DeriveReport
 from livedash_pipeline.intake.steps.fetch_transcripts import TranscriptReport
-from livedash_pipeline.intake.steps.import_csv import ImportReport
+from livedash_pipeline.intake.steps.import_report import ImportReport
 
 
 class CompanyReports(NamedTuple):

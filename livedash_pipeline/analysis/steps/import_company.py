@@ -91,7 +91,8 @@ class ImportStep:
 
 
 def _import_csv(context: ImportContext) -> Done:
-    from livedash_pipeline.intake.steps.import_csv import ImportRules, import_company, import_document
+    from livedash_pipeline.intake.steps.import_csv import import_company
+    from livedash_pipeline.intake.steps.import_report import ImportRules, import_document
     from livedash_pipeline.sources.csv_source import CsvSource
 
     with scratch_directory("csv") as spool:

@@ -32,7 +32,8 @@ from livedash_pipeline.intake.rules.import_files import (
     plan_files,
 )
 from livedash_pipeline.intake.steps.company_profiles import profiles_of
-from livedash_pipeline.intake.steps.import_csv import ImportOne, ImportReport
+from livedash_pipeline.intake.steps.import_csv import ImportOne
+from livedash_pipeline.intake.steps.import_report import ImportReport
 from livedash_pipeline.intake.store import import_files as files
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.sources.csv_source import CsvDownload, CsvSource, NotModified

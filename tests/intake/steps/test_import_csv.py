@@ -22,7 +22,8 @@ from livedash_pipeline.base.store.tables import (
 )
 from livedash_pipeline.errors import LivedashError, RejectedImportError, SourceError, UsageError
 from livedash_pipeline.intake.rules.csv_layout import COLUMNS, CSV_COLUMNS
-from livedash_pipeline.intake.steps.import_csv import ImportReport, ImportRules, import_company
+from livedash_pipeline.intake.steps.import_csv import import_company
+from livedash_pipeline.intake.steps.import_report import ImportReport, ImportRules
 from livedash_pipeline.intake.store.imports import forget_validators, import_lock, start_run
 from livedash_pipeline.settings import make_settings
 from livedash_pipeline.sources.csv_source import CsvSource

@@ -23,7 +23,8 @@ from livedash_pipeline.base.store.tables import import_files, import_rejects, im
 from livedash_pipeline.errors import RejectedImportError, SettingsError, SourceError, UsageError
 from livedash_pipeline.intake.rules.import_files import QUIET
 from livedash_pipeline.intake.steps.detect_files import DetectionRequest, detect_files
-from livedash_pipeline.intake.steps.import_csv import ImportReport, ImportRules, import_company, import_document
+from livedash_pipeline.intake.steps.import_csv import import_company
+from livedash_pipeline.intake.steps.import_report import ImportReport, ImportRules, import_document
 from livedash_pipeline.intake.store.import_files import forget_files
 from livedash_pipeline.sources.csv_source import CsvDownload, CsvSource, NotModified
 from livedash_pipeline.sources.http import FetchLimits

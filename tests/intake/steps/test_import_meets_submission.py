@@ -17,7 +17,8 @@ from livedash_pipeline.base.store.companies import Company, add_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import in_savepoint, make_engine
 from livedash_pipeline.base.store.tables import companies, import_runs, session_imports, transcripts
-from livedash_pipeline.intake.steps.import_csv import ImportReport, ImportRules, import_company
+from livedash_pipeline.intake.steps.import_csv import import_company
+from livedash_pipeline.intake.steps.import_report import ImportReport, ImportRules
 from livedash_pipeline.sources.csv_source import CsvSource
 from livedash_pipeline.sources.http import FetchLimits
 from livedash_pipeline.submissions.rules.items import AcceptedItem, read_item

@@ -16,7 +16,8 @@ from livedash_pipeline.base.store.companies import Company, add_company, get_com
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.tables import import_runs, session_imports
 from livedash_pipeline.errors import SourceError
-from livedash_pipeline.intake.steps.import_csv import ImportReport, ImportRules, import_company
+from livedash_pipeline.intake.steps.import_csv import import_company
+from livedash_pipeline.intake.steps.import_report import ImportReport, ImportRules
 from livedash_pipeline.sources.csv_source import CsvSource
 from livedash_pipeline.sources.http import FetchLimits
 from tests.conftest import NOW

@@ -13,7 +13,8 @@ from livedash_pipeline.base.store.companies import add_company, get_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.tables import import_rejects, session_imports
 from livedash_pipeline.intake.steps.detect_files import DetectionRequest, detect_files
-from livedash_pipeline.intake.steps.import_csv import ImportRules, import_company
+from livedash_pipeline.intake.steps.import_csv import import_company
+from livedash_pipeline.intake.steps.import_report import ImportRules
 from livedash_pipeline.sources.csv_source import CsvSource
 from tests.conftest import NOW
 from tests.intake.exports.made_up import EXPORTS, IDS, UTC_ENDS, UTC_STARTS, Export

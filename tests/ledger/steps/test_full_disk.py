@@ -12,7 +12,8 @@ from livedash_pipeline.base.store.companies import Company, update_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import StorageError
-from livedash_pipeline.intake.steps.import_csv import ImportRules, import_company
+from livedash_pipeline.intake.steps.import_csv import import_company
+from livedash_pipeline.intake.steps.import_report import ImportRules
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.named_batch import ingest_again
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
