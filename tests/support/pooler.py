@@ -188,7 +188,14 @@ class Pooler:
             self._ended = True
             self._turn.notify_all()
             for end in self._open:
-                end.close()
+                # Threads that wait for an answer find its end; a socket that is closed under them could not be waited for.
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Closes what is left once nobody works with it any more."""
+        for end in self._open:
+            end.close()
 
 
 @contextmanager
@@ -222,3 +229,4 @@ def running_pooler(url: str, mode: Mode, *, size: int = 20) -> Iterator[Pooler]:
             pooler.end()
             for thread in threads:
                 thread.join(timeout=10)
+            pooler.close()
