@@ -103,7 +103,7 @@ def test_what_is_unclear_is_not_stored(acme: Run, tmp_path: Path) -> None:
     [
         (("detect", "nobody"), "'nobody'"),
         (("detect", "acme", "none.csv"), "does not exist"),
-        (("detect", "acme", "--encoding", "windows1252x"), "no encoding that Python knows"),
+        (("detect", "acme", "--encoding", "windows1252x"), "no encoding of text files"),
         (("detect", "acme", "--encoding", "rot13"), "no encoding of text files"),
         (("detect", "acme", "bad.json"), "none can be the start"),
         (("detect", "acme", "http://127.0.0.1:9/x.csv"), "127.0.0.1"),

@@ -36,7 +36,8 @@ from livedash_pipeline.intake.rules.detection.proposals import CsvProposal, NoPr
 from livedash_pipeline.intake.rules.detection.times import DateOrder
 from livedash_pipeline.intake.rules.detection.transcript_detection import TranscriptProposal
 from livedash_pipeline.intake.rules.profiles.cells import UnreadableFileError, reading_of
-from livedash_pipeline.intake.rules.profiles.csv_profile import CsvProfile, checked_encoding
+from livedash_pipeline.intake.rules.profiles.csv_profile import CsvProfile
+from livedash_pipeline.intake.rules.profiles.documents import checked_encoding
 from livedash_pipeline.intake.rules.profiles.records import open_records
 from livedash_pipeline.intake.steps.company_profiles import stored_profile
 from livedash_pipeline.intake.steps.detect_transcripts import (
@@ -180,15 +181,16 @@ def try_profile(download: CsvDownload, profile: CsvProfile, zone: ZoneInfo) -> T
         for block in gather(open_records(download.pieces, profile).blocks(), _CHUNK_RECORDS):
             typed = reader.read(block)
             rejects = [*block.rejects, *typed.rejects]
-            staged = list(typed.scratch_rows())
-            tried.records += len(staged) + len(rejects)
-            tried.fitting += len(staged)
+            columns = dict(zip(SCRATCH_COLUMNS, typed.columns, strict=True))
+            fitting = len(columns["line_number"])
+            tried.records += fitting + len(rejects)
+            tried.fitting += fitting
             tried.rejected.update(reject.reason.value for reject in rejects)
-            by_column = [dict(zip(SCRATCH_COLUMNS, row, strict=True)) for row in staged]
-            tried.unread += sum(bool(row["unread"]) for row in by_column)
-            urls = (row["full_transcript_url"] for row in by_column if row["full_transcript_url"])
+            tried.unread += sum(map(bool, columns["unread"]))
+            urls = filter(None, columns["full_transcript_url"])
             tried.transcripts += islice(urls, MOST_SAMPLES - len(tried.transcripts))
-            tried.rows += [_shown_row(row) for row in by_column[: SHOWN_ROWS - len(tried.rows)]]
+            for index in range(min(fitting, SHOWN_ROWS - len(tried.rows))):
+                tried.rows.append(_shown_row({name: column[index] for name, column in columns.items()}))
     except UnreadableFileError as error:
         raise SourceError(f"The file {error}.", reason="not_as_described", retryable=False) from None
     return tried
@@ -279,7 +281,8 @@ def _propose(
             f"{shown_url(url)} {error}.",
             reason="no_proposal",
             retryable=False,
-            remedy="Write a profile by hand (docs/profiles.md) and set it with `livedash company set SLUG --csv-profile FILE`.",
+            remedy="Write a profile by hand (docs/profiles.md) and set it with "
+            f"`livedash company set {company.slug} --csv-profile FILE`.",
         ) from None
 
 

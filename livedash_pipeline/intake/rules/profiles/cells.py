@@ -48,11 +48,12 @@ def _times(profile: CsvProfile) -> TimeForms | None:
     return TimeForms.of((profile.times or _SEED_FORMS) + of_cells)
 
 
-@dataclass(frozen=True, slots=True)
 class CellRules:
     """What a profile says of values."""
 
-    profile: CsvProfile
+    def __init__(self, profile: CsvProfile) -> None:
+        self._profile = profile
+        self._nothing = frozenset(map(normal_word, profile.nothing))
 
     def column(self, name: str, texts: Sequence[str]) -> list[str]:
         """The cells of one of our columns, each distinct text looked at once."""
@@ -60,37 +61,29 @@ class CellRules:
         known = {text: read(text) for text in set(texts)}
         return [known[text] for text in texts]
 
-    def cell(self, name: str, text: str) -> str:
-        """One cell of one of our columns."""
-        return self._reader(name)(text)
-
     def is_nothing(self, text: str) -> bool:
         """Whether a trimmed cell means no value."""
-        return not text or (bool(self.profile.nothing) and normal_word(text) in self._nothing())
-
-    def _nothing(self) -> frozenset[str]:
-        return frozenset(map(normal_word, self.profile.nothing))
+        return not text or (bool(self._nothing) and normal_word(text) in self._nothing)
 
     def _reader(self, name: str) -> Callable[[str], str]:
-        nothing = self._nothing()
         change: Callable[[str], str] = str
         if name in NUMBERS or name == "sentiment_raw":
             change = self._number
         elif name == "category":
-            words = {normal_word(word): stored for word, stored in self.profile.categories.items()}
+            words = {normal_word(word): stored for word, stored in self._profile.categories.items()}
 
             def change(text: str) -> str:
                 return words.get(normal_word(text), text)
 
         def read(text: str) -> str:
             text = trimmed(text)
-            return "" if not text or normal_word(text) in nothing else change(text)
+            return "" if self.is_nothing(text) else change(text)
 
         return read
 
     def _number(self, text: str) -> str:
         """A number with a point and without signs between thousands; what is no such number stays as it is."""
-        profile = self.profile
+        profile = self._profile
         if not profile.thousands and profile.decimal == ".":
             return text
         sign = f"[{_SPACES}]" if profile.thousands and profile.thousands in _SPACES else re.escape(profile.thousands)

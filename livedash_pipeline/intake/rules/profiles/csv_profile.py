@@ -6,14 +6,13 @@ here and to `docs/profiles.md`; what a field makes of a file is decided in `read
 
 from __future__ import annotations
 
-import codecs
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
 from livedash_pipeline.intake.rules.csv_layout import CSV_COLUMNS
-from livedash_pipeline.intake.rules.profiles.documents import Profile, checked_times, checked_words
+from livedash_pipeline.intake.rules.profiles.documents import Profile, checked_encoding, checked_times, checked_words
 
 # Our columns by the names that a profile uses.
 PROFILE_COLUMNS = {column.name.removesuffix("_raw"): column.name for column in CSV_COLUMNS}
@@ -25,23 +24,6 @@ _LONGEST_NAME = 1_000
 Words = Annotated[tuple[str, ...], AfterValidator(checked_words)]
 Source = str | int
 """Where a value stands: the name of a column, a dotted path in JSON, or a position from 1."""
-
-
-def checked_encoding(name: str) -> str:
-    """Python's own name of an encoding of text files; ValueError for what is none, as pydantic wants it."""
-    try:
-        found = codecs.lookup(name)
-    except (LookupError, ValueError):
-        raise ValueError(f"{name!r} is no encoding that Python knows") from None
-    if not found._is_text_encoding or found.name in {
-        "idna",
-        "punycode",
-        "unicode_escape",
-        "raw_unicode_escape",
-        "utf-7",
-    }:
-        raise ValueError(f"{name!r} is no encoding of text files")
-    return found.name
 
 
 def _checked_sign(sign: str) -> str:

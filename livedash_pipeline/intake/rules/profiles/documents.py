@@ -5,6 +5,7 @@ Add what holds for profiles of every kind here; their fields are in `csv_profile
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -16,6 +17,8 @@ from livedash_pipeline.intake.rules.profiles.time_forms import BadTimeFormError,
 
 LONGEST_WORD = 255
 MOST_WORDS = 500
+# Encodings of names of hosts and of source code, which read nearly anything.
+_NO_FILES = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7"}
 
 
 class BadProfileError(ValueError):
@@ -89,6 +92,18 @@ def checked_times(names: tuple[str, ...]) -> tuple[str, ...]:
         except BadTimeFormError as error:
             raise ValueError(f"{name!r} {error}") from None
     return names
+
+
+def checked_encoding(name: str) -> str:
+    """Python's own name of an encoding of text files; ValueError for what is none, as pydantic wants it."""
+    try:
+        found = codecs.lookup(name).name
+        "e".encode(found)
+    except (LookupError, ValueError):
+        found = ""
+    if not found or found in _NO_FILES:
+        raise ValueError(f"{name[:100]!r} is no encoding of text files that Python knows")
+    return found
 
 
 def checked_words(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -46,6 +46,8 @@ class JsonRecords:
                 found = self._take(line, number, block)
                 unmet = {path for path in unmet if not _leads(found, path)} if found is not None and unmet else unmet
             records += len(block.rows)
+            columns = zip(COLUMNS, zip(*block.rows, strict=True), strict=False)
+            block.rows = [list(row) for row in zip(*(self._rules.column(*each) for each in columns), strict=True)]
             yield block
         if unmet and records >= _TELLING:
             path = ".".join(min(unmet))
@@ -66,7 +68,7 @@ class JsonRecords:
         if isinstance(found, tuple):
             block.rejects.append(Reject(number, 1, storable(line), *found))
             return None
-        block.rows.append([self._rules.cell(name, self._text_of(name, found)) for name in COLUMNS])
+        block.rows.append([self._text_of(name, found) for name in COLUMNS])
         block.lines.append(number)
         block.line_counts.append(1)
         block.raws.append(line)

@@ -6,13 +6,12 @@ What is not given is as in the seed's grammar (`intake.rules.transcripts`). Add 
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from livedash_pipeline.intake.rules.profiles.documents import Profile, checked_times, checked_words
+from livedash_pipeline.intake.rules.profiles.documents import Profile, checked_encoding, checked_times, checked_words
 from livedash_pipeline.intake.rules.profiles.line_templates import BadTemplateError, check_template, normal_name
 from livedash_pipeline.intake.rules.transcript_lines import Role
 
@@ -20,19 +19,6 @@ SEED_TIMES = ("%d.%m.%Y %H:%M:%S",)
 SEED_LINES = ("[{time}] {name}: {text}", "[{time}] {text}", "{name}: {text}")
 _MOST_FORMS = 20
 _MOST_PATHS = 8
-# Encodings of names of hosts and of source code, which read nearly anything.
-_NO_FILES = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7"}
-
-
-def _checked_encoding(name: str) -> str:
-    try:
-        found = codecs.lookup(name).name
-        "e".encode(found)
-    except (LookupError, ValueError):
-        found = ""
-    if not found or found in _NO_FILES:
-        raise ValueError(f"{name[:100]!r} is no encoding of text files that Python knows")
-    return found
 
 
 def _checked_templates(templates: tuple[str, ...]) -> tuple[str, ...]:
@@ -101,7 +87,7 @@ class TranscriptProfile(Profile):
     json_shape: JsonShape | None = Field(
         None, alias="json", description="where messages stand, for transcripts in JSON"
     )
-    encoding: Annotated[str, AfterValidator(_checked_encoding)] | None = Field(
+    encoding: Annotated[str, AfterValidator(checked_encoding)] | None = Field(
         None, description="of transcripts that are no UTF-8 and whose server does not declare one"
     )
 

@@ -344,8 +344,8 @@ def test_an_end_is_not_needed_by_a_profile() -> None:
 )
 def test_numbers_are_written_with_a_point(decimal: str, thousands: str, text: str, stored: str) -> None:
     rules = CellRules(profile(decimal=decimal, thousands=thousands))
-    assert rules.cell("tokens_eur", text) == stored
-    assert rules.cell("initial_message", text) == text
+    assert rules.column("tokens_eur", [text]) == [stored]
+    assert rules.column("initial_message", [text]) == [text]
 
 
 def test_lines_are_taken_away_across_pieces() -> None:
