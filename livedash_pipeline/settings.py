@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from livedash_pipeline.base.rules.addresses import read_network
 from livedash_pipeline.errors import SettingsError
+from livedash_pipeline.money.rules.caps import CapSettings
 
 # A create call may still take effect after its deadline; the lease outlasts the deadline by this much (seconds).
 CREATE_LEASE_MARGIN = 30
@@ -51,7 +52,16 @@ class Settings(BaseModel):
         Field(description="Tokens enqueued at most: a number, or MODEL=NUMBER,... ; empty: no limit known."),
     ] = ""
     livedash_monthly_cap_eur: Decimal | None = Field(None, gt=0, description="Spending cap per company and month.")
-    livedash_usd_eur: Decimal | None = Field(None, gt=0, description="Rate used when no dated one is stored.")
+    livedash_daily_cap_eur: Decimal | None = Field(None, gt=0, description="Spending cap per company and day (UTC).")
+    livedash_total_monthly_cap_eur: Decimal | None = Field(
+        None, gt=0, description="Spending cap per month of all companies together."
+    )
+    livedash_total_daily_cap_eur: Decimal | None = Field(
+        None, gt=0, description="Spending cap per day (UTC) of all companies together."
+    )
+    livedash_usd_eur: Decimal | None = Field(
+        None, gt=0, description="Rate used before the first day with a stored one."
+    )
     livedash_stuck_after: Annotated[int, Field(ge=1)] = 3600
     livedash_vanished_after: Annotated[int, Field(ge=0)] = 86_400
     livedash_max_reject_ratio: Annotated[float, Field(ge=0, le=1)] = 0.2
@@ -121,6 +131,16 @@ class Settings(BaseModel):
                 f"LIVEDASH_VISIBILITY_LAG ({self.livedash_visibility_lag}), within which the service may not show a batch yet"
             )
         return self
+
+    @property
+    def caps(self) -> CapSettings:
+        """The spending caps; companies may have their own instead."""
+        return CapSettings(
+            self.livedash_monthly_cap_eur,
+            self.livedash_daily_cap_eur,
+            self.livedash_total_monthly_cap_eur,
+            self.livedash_total_daily_cap_eur,
+        )
 
     @property
     def home(self) -> Path:

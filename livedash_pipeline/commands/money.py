@@ -5,6 +5,7 @@ Add an option when a price gets another rate. What tokens cost is `money.rules.p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -15,6 +16,12 @@ from livedash_pipeline.commands.shell.command import Answer, CommandGroup
 from livedash_pipeline.commands.shell.context import ready_engine
 
 _DAY = click.DateTime(["%Y-%m-%d"])
+_LONG = {
+    "input": "Prompt tokens",
+    "cached-input": "Cached prompt tokens",
+    "cache-write": "Prompt tokens written to the cache",
+    "output": "Completion tokens",
+}
 
 
 def _number(text: str) -> Decimal:
@@ -46,6 +53,25 @@ def set_rate(day: datetime, usd_eur: Decimal) -> Answer:
     return Answer(document, lambda console: console.print(said))
 
 
+def _long_options(tier: str) -> Callable[[Any], Any]:
+    """The options for requests above a length, of one tier."""
+    where = " in batches" if tier else ""
+
+    def add(command: Any) -> Any:
+        for name, what in reversed(_LONG.items()):
+            command = click.option(f"--{tier}long-{name}", type=_number, help=f"{what}{where}, above that length.")(
+                command
+            )
+        return click.option(
+            f"--{tier}long-context-tokens",
+            type=click.IntRange(1),
+            metavar="TOKENS",
+            help=f"Prompt tokens{where} above which a whole request has the --{tier}long-* prices.",
+        )(command)
+
+    return add
+
+
 @click.group(
     cls=CommandGroup, example="livedash price set my-model --input 0.25 --output 2 --batch-input 0.125 --batch-output 1"
 )
@@ -67,21 +93,42 @@ def price() -> None:
 @click.option("--batch-cached-input", type=_number, help="Cached prompt tokens in batches.")
 @click.option("--batch-cache-write", type=_number, help="Prompt tokens written to the cache in batches.")
 @click.option("--batch-output", type=_number, help="Completion tokens in batches.")
+@_long_options("")
+@_long_options("batch-")
 @click.option("--from", "start", metavar="DATE", type=_DAY, help="First day (UTC); without it, from now on.")
-def set_price(model: str, start: datetime | None, **figures: Any) -> Answer:
+@click.option("--until", "end", metavar="DATE", type=_DAY, help="The day (UTC) from which on it counts no more.")
+def set_price(model: str, start: datetime | None, end: datetime | None, **figures: Any) -> Answer:
     """Store a price of MODEL, in US dollars per million tokens; it goes before those that came with the program.
 
-    Stored prices never change, since costs refer to them: a new figure is a new price from a later moment on.
+    One that you set before for the same day gives way to it. Costs that were worked out with that one stay as they are.
     """
-    from livedash_pipeline.money.rules.pricing import Price
+    from livedash_pipeline.money.rules.pricing import Price, Rates
     from livedash_pipeline.money.steps import prices
 
+    batch = {name.removeprefix("batch_"): value for name, value in figures.items() if name.startswith("batch_")}
+    standard = {name: value for name, value in figures.items() if not name.startswith("batch_")}
     with ready_engine() as (_, engine):
         document = prices.set_price(
-            engine, model, Price(**figures), effective_from=start.replace(tzinfo=UTC) if start else None
+            engine,
+            model,
+            Price(Rates(**standard), Rates(**batch)),
+            effective_from=start.replace(tzinfo=UTC) if start else None,
+            effective_until=end.replace(tzinfo=UTC) if end else None,
         )
-    lines = [f"From {document['effectiveFrom']} on, {model} costs this per million tokens:"]
-    lines += [f"  {name}: {amount} USD" for name, amount in document["price"].items() if amount is not None]
-    if figures["batch_input"] is None or figures["batch_output"] is None:
+    return Answer(document, lambda console: console.print("\n".join(_said_of(document))))
+
+
+def _said_of(document: dict[str, Any]) -> list[str]:
+    price, until = document["price"], document["effectiveUntil"]
+    span = f"From {document['effectiveFrom']} {f'until {until}' if until else 'on'}"
+    lines = [f"{span}, {document['model']} costs this per million tokens:"]
+    lines += [f"  {name}: {amount}" for name, amount in price.items() if amount is not None]
+    if document["insteadOf"] == "replaced":
+        lines.append("It replaces the price that you had set for that moment, by which nothing was worked out yet.")
+    if document["insteadOf"] == "superseded":
+        lines.append(
+            "The price that you had set for that moment counts no more; costs worked out with it stay as they are."
+        )
+    if price["batchInput"] is None or price["batchOutput"] is None:
         lines.append("Without --batch-input and --batch-output the cost of batches stays unknown.")
-    return Answer(document, lambda console: console.print("\n".join(lines)))
+    return lines

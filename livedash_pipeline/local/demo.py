@@ -30,7 +30,7 @@ from livedash_pipeline.local.demo_source import CREATED_BY, demo_changes, demo_c
 from livedash_pipeline.local.processes import StartedProcess, interrupted_by_signals, started
 from livedash_pipeline.local.sample_data.demo_set import demo_companies
 from livedash_pipeline.local.sample_data.source_server import RunningSource
-from livedash_pipeline.money.store.prices import set_rate
+from livedash_pipeline.money.store.rates import set_rate
 from livedash_pipeline.overview.store.demo import due_now
 from livedash_pipeline.runtime.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
 from livedash_pipeline.settings import Settings, isolated_settings

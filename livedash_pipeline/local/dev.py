@@ -19,7 +19,8 @@ from livedash_pipeline.local.demo_source import CREATED_BY, demo_changes, demo_c
 from livedash_pipeline.local.ports import free_port, is_free
 from livedash_pipeline.local.processes import StartedProcess, interrupted_by_signals, started
 from livedash_pipeline.local.sample_data.demo_set import demo_companies
-from livedash_pipeline.money.store.prices import price_for, rate_at
+from livedash_pipeline.money.store.prices import price_for
+from livedash_pipeline.money.store.rates import rate_at
 from livedash_pipeline.runtime.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
 from livedash_pipeline.settings import Settings, merged_environ
 
@@ -128,7 +129,7 @@ def _say_what_it_costs(environment: Environment, say: Callable[[str], None]) -> 
     price = (
         "price unknown"
         if priced is None
-        else f"USD {priced[1].batch_input} in, {priced[1].batch_output} out per million tokens in batches"
+        else f"USD {priced[1].batch.input} in, {priced[1].batch.output} out per million tokens in batches"
     )
     cap = settings.livedash_monthly_cap_eur
     say(

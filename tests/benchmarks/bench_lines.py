@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
@@ -63,7 +62,7 @@ def _claim(connection: Connection, context: BatchContext) -> Claim | None:
     return claim_batch(
         connection,
         groups[0],
-        ClaimLimits(BATCH, MAX_FILE_BYTES, None, Budget(Decimal(0), Decimal(0), None)),
+        ClaimLimits(BATCH, MAX_FILE_BYTES, None, Budget(None)),
         endpoint=context.endpoint,
         key_fingerprint=context.key_fingerprint,
         kind=SESSION_ANALYSIS,

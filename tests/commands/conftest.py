@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.cli import cli
-from livedash_pipeline.money.store.prices import set_rate
+from livedash_pipeline.money.store.rates import set_rate
 from livedash_pipeline.settings import Settings
 from tests.conftest import migrated_database
 from tests.support.prices import have_prices

@@ -24,7 +24,7 @@ from livedash_pipeline.local.batch_api.server import RunningServer, running_serv
 from livedash_pipeline.local.sample_data.files import GeneratedSource
 from livedash_pipeline.local.sample_data.generate import SampleCompany
 from livedash_pipeline.local.sample_data.source_server import RunningSource, running_source
-from livedash_pipeline.money.store.prices import set_rate
+from livedash_pipeline.money.store.rates import set_rate
 from livedash_pipeline.settings import Settings
 from tests.conftest import kept_engine
 from tests.support.prices import have_prices

@@ -31,7 +31,7 @@ from livedash_pipeline.local.ports import free_port
 from livedash_pipeline.local.sample_data.demo_set import demo_expectation, demo_sources
 from livedash_pipeline.local.sample_data.files import SampleSource
 from livedash_pipeline.local.sample_data.source_server import RunningSource, running_source
-from livedash_pipeline.money.store.prices import set_rate
+from livedash_pipeline.money.store.rates import set_rate
 from livedash_pipeline.overview.steps.stages import failed_sessions
 from livedash_pipeline.overview.store.demo import read_figures
 from livedash_pipeline.runtime.environment import borrowed_environment, opened_engine

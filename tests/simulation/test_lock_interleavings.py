@@ -27,7 +27,7 @@ from tests.support.races import until_waiting
 from tests.support.rows import CHAT, insert_company, insert_requests, insert_sessions
 
 ENDPOINT = "api.example.org/v1"
-_UNLIMITED = ClaimLimits(100, 10**9, None, Budget(0, 0, None))  # type: ignore[arg-type]
+_UNLIMITED = ClaimLimits(100, 10**9, None, Budget(None))
 
 
 @pytest.fixture

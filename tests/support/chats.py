@@ -21,7 +21,7 @@ from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
-from livedash_pipeline.money.store.prices import set_rate
+from livedash_pipeline.money.store.rates import set_rate
 from livedash_pipeline.retention.rules.retention import PruneRequest
 from livedash_pipeline.retention.steps.prune import PruneReport, prune
 from tests.sources.csv_site import Site, plain, running_site

@@ -14,7 +14,7 @@ from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
-from livedash_pipeline.money.store.prices import set_rate
+from livedash_pipeline.money.store.rates import set_rate
 from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.settings import Settings
 from tests.support.batch_round import Begin, Round

@@ -65,33 +65,34 @@ def cost_of_file(
     now = context.now(connection)
     total = Decimal(0)
     prices = {
-        tier: budget_for(
-            connection, context.settings, configuration.model, cap=None, now=now, by_call=tier is Tier.SLICES
-        )
+        tier: budget_for(connection, context.settings, configuration.model, now=now, by_call=tier is Tier.SLICES)
         for tier in Tier
     }
     fixed = size_of(context, configuration, turn_messages(configuration, ""))
     searched = _SEARCH_TOKENS if configuration.search_provider != "none" else 0
     for chat in conversations:
         budget = prices[tier_of(mode, due_at, turns=len(chat.turns), now=now)]
-        if budget is None or not budget.eur_per_output_token:
+        if budget is None or budget.most is None:
             return None
         asked = [turn.question for turn in chat.turns if not is_too_short(turn.question)]
         contexts = sum(_most_tokens(text) for turn in chat.turns for text in (turn.context, turn.url) if text)
-        total += _cost(asked, fixed.tokens + searched, configuration) * budget.eur_per_input_token
-        total += contexts * budget.eur_per_input_token
-        total += len(asked) * maximum_of(configuration.parameters) * budget.eur_per_output_token
+        turns_tokens = _input_tokens(asked, fixed.tokens + searched, configuration)
+        total += budget.most.of_many(
+            sum(turns_tokens) + contexts,
+            len(asked) * maximum_of(configuration.parameters),
+            longest=max(turns_tokens, default=0) + contexts,
+        )
     return total
 
 
-def _cost(questions: Sequence[str], fixed_tokens: int, configuration: Configuration) -> int:
-    """Input tokens of a conversation at most: each turn shows the ones before it."""
-    total = before = 0
+def _input_tokens(questions: Sequence[str], fixed_tokens: int, configuration: Configuration) -> list[int]:
+    """Input tokens of each turn of a conversation at most: it shows the ones before it."""
+    found, before = [], 0
     for question in questions:
         shown = _most_tokens(question)
-        total += fixed_tokens + before + shown
+        found.append(fixed_tokens + before + shown)
         before += shown + maximum_of(configuration.parameters)
-    return total
+    return found
 
 
 def _most_tokens(text: str) -> int:

@@ -185,7 +185,7 @@ def begin_question(
     input_hash: str,
     sources: Sequence[Source],
     size: RequestSize,
-    reserved_eur: Decimal,
+    reserved_eur: Decimal | None,
     now: datetime,
 ) -> tuple[UUID, UUID] | None:
     """Writes down that a turn is about to be asked by a call, with what it shows the model and what it may cost at most.

@@ -1,4 +1,4 @@
-"""Computes the cost of one answer from a dated price, in exact decimal arithmetic.
+"""Computes the cost of one answer from a dated price, in exact decimal arithmetic, and the most that an answer can cost.
 
 Add a rule of pricing here when the service publishes one; the figures are rows of `ai_model_pricing`. Nothing is rounded here:
 the database rounds to twelve decimals.
@@ -7,8 +7,8 @@ the database rounds to twelve decimals.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, localcontext
 
@@ -17,43 +17,54 @@ from livedash_pipeline.base.rules.token_usage import TokenUsage
 PACKAGE = "genai-prices"
 """The package that published prices come from; the `source` of its rows begins with this name."""
 
-PROVIDER = "openai"
-"""The vendor whose prices are taken from the package."""
-
 PRICE_SOURCE = "livedash"
 """The `source` of prices that came with the old system's data."""
 
+BATCH, STANDARD = "batch", "standard"
+"""The tiers that every price may have rates for; others have the service's own names, such as `flex`."""
+
+# What answers of batches, and of plain calls, say of their tier where nothing is unusual: the Batch API calls its own `default`.
+_USUAL_TIERS = frozenset({"", "auto", "default", "standard", "batch"})
 _SNAPSHOT_DATE = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")
-# 18 digits of tokens times 14 of price and 6 of factor fit; the default of 28 would round.
+# 18 digits of tokens times 14 of price and 18 of a rate fit; the default of 28 would round.
 _DIGITS = 60
 _MILLION_EXPONENT = -6
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """US dollars per million tokens; None is unknown or not listed, never free.
+class Rates:
+    """US dollars per million tokens on one tier; None is unknown or not listed, never free.
 
     Attributes:
-        input: Prompt tokens, standard processing. `batch_*` are the same rates for batches: data, never "half".
+        input: Prompt tokens.
         cached_input: Prompt tokens read from the cache.
         cache_write: Prompt tokens written to the cache.
         output: Completion tokens, reasoning included.
-        long_context_tokens: Above this many prompt tokens the factors apply to the whole request.
-        long_input_factor: For input, cached input and cache writes.
-        long_output_factor: For output.
+        long_context_tokens: Above this many prompt tokens the `long_*` rates count for the whole request, where listed.
     """
 
     input: Decimal | None = None
     cached_input: Decimal | None = None
     cache_write: Decimal | None = None
     output: Decimal | None = None
-    batch_input: Decimal | None = None
-    batch_cached_input: Decimal | None = None
-    batch_cache_write: Decimal | None = None
-    batch_output: Decimal | None = None
     long_context_tokens: int | None = None
-    long_input_factor: Decimal | None = None
-    long_output_factor: Decimal | None = None
+    long_input: Decimal | None = None
+    long_cached_input: Decimal | None = None
+    long_cache_write: Decimal | None = None
+    long_output: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A model's rates by tier; those of batches are data, never "half" of others."""
+
+    standard: Rates = Rates()
+    batch: Rates = Rates()
+    others: Mapping[str, Rates] = field(default_factory=dict)
+
+    def rates(self, tier: str) -> Rates:
+        """Returns the rates of a tier, all unknown where none are listed."""
+        return {STANDARD: self.standard, BATCH: self.batch}.get(tier) or self.others.get(tier, Rates())
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ class DatedPrice:
     model: str
     effective_from: datetime
     price: Price
+    provider: str = "openai"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,33 +87,119 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rates:
+class _Listed:
+    """The rates that count for one request, each of them known."""
+
     input: Decimal
     cached_input: Decimal
     cache_write: Decimal
     output: Decimal
 
+    @property
+    def dearest_input(self) -> Decimal:
+        return max(self.input, self.cached_input, self.cache_write)
 
-def cost_of(usage: TokenUsage, price: Price, *, batch: bool = True) -> Cost | None:
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The most that each token can cost, whatever the cache holds; above `long_context_tokens` the `long_*` figures count.
+
+    Specification of what `sql/statements/ledger/find_claimable_requests.sql` sets aside;
+    `tests/ledger/store/test_reservations.py` compares the two.
+    """
+
+    input: Decimal
+    output: Decimal
+    long_context_tokens: int | None
+    long_input: Decimal
+    long_output: Decimal
+
+    @classmethod
+    def flat(cls, input: Decimal, output: Decimal) -> Ceiling:
+        """Of tokens that cost the same however many they are."""
+        return cls(input, output, None, input, output)
+
+    def times(self, rate: Decimal) -> Ceiling:
+        """The same in another currency, at `rate` of it per unit of this one."""
+        with localcontext(prec=_DIGITS):
+            return Ceiling(
+                self.input * rate,
+                self.output * rate,
+                self.long_context_tokens,
+                self.long_input * rate,
+                self.long_output * rate,
+            )
+
+    def of_many(self, input_tokens: int, output_tokens: int, *, longest: int) -> Decimal:
+        """The most that requests with so many tokens together can cost, of which the `longest` has so many input tokens."""
+        limit = self.long_context_tokens
+        short = limit is None or longest <= limit
+        with localcontext(prec=_DIGITS):
+            given = self.input if short else max(self.input, self.long_input)
+            made = self.output if short else max(self.output, self.long_output)
+            return input_tokens * given + output_tokens * made
+
+    def of(self, input_tokens: int, output_tokens: int) -> Decimal:
+        """The most that so many tokens or fewer can cost: fewer may be dearer where long rates are the lower ones."""
+        limit = self.long_context_tokens
+        with localcontext(prec=_DIGITS):
+            if limit is None or input_tokens <= limit:
+                return input_tokens * self.input + output_tokens * self.output
+            return max(
+                limit * self.input + output_tokens * self.output,
+                input_tokens * self.long_input + output_tokens * self.long_output,
+            )
+
+
+def cost_of(usage: TokenUsage, price: Price, *, tier: str = BATCH) -> Cost | None:
     """Returns the cost of an answer, or None where its usage or the price is unknown.
 
     Cached and cache-write tokens are part of the prompt, reasoning tokens part of the completion: neither is added. Without a
     rate of their own they cost the input rate. So does a total without stated parts, which is the least that so many uncached
     tokens can have cost.
     """
-    rates = _rates(price, batch=batch)
     prompt_tokens, completion_tokens = _billed_parts(usage)
-    if rates is None or prompt_tokens is None or completion_tokens is None:
+    if prompt_tokens is None or completion_tokens is None:
+        return None
+    rates = price.rates(tier)
+    limit = rates.long_context_tokens
+    listed = _listed(rates, long=limit is not None and prompt_tokens > limit)
+    if listed is None:
         return None
     cached = min(usage.cached_tokens or 0, prompt_tokens)
     written = min(usage.cache_write_tokens or 0, prompt_tokens - cached)
     fresh = prompt_tokens - cached - written
-    input_factor, output_factor = _factors(price, prompt_tokens)
     with localcontext(prec=_DIGITS):
-        prompt = fresh * rates.input + cached * rates.cached_input + written * rates.cache_write
-        prompt_usd = (prompt * input_factor).scaleb(_MILLION_EXPONENT)
-        completion_usd = (completion_tokens * rates.output * output_factor).scaleb(_MILLION_EXPONENT)
+        prompt = fresh * listed.input + cached * listed.cached_input + written * listed.cache_write
+        prompt_usd = prompt.scaleb(_MILLION_EXPONENT)
+        completion_usd = (completion_tokens * listed.output).scaleb(_MILLION_EXPONENT)
         return Cost(prompt_usd, completion_usd, prompt_usd + completion_usd)
+
+
+def cost_of_sum(usage: TokenUsage, price: Price, *, tier: str = BATCH) -> Cost | None:
+    """`cost_of` for tokens of many requests together, whose sum says nothing about the length of a single one."""
+    rates = price.rates(tier)
+    flat = Rates(rates.input, rates.cached_input, rates.cache_write, rates.output)
+    return cost_of(usage, Price(batch=flat))
+
+
+def ceiling_of(rates: Rates) -> Ceiling | None:
+    """Returns the most that each token can cost in US dollars; None where a rate that has to be known is not."""
+    listed, long = _listed(rates, long=False), _listed(rates, long=True)
+    if listed is None or long is None:
+        return None
+    with localcontext(prec=_DIGITS):
+        figures = (listed.dearest_input, listed.output, long.dearest_input, long.output)
+        fresh, output, long_fresh, long_output = (figure.scaleb(_MILLION_EXPONENT) for figure in figures)
+    return Ceiling(fresh, output, rates.long_context_tokens, long_fresh, long_output)
+
+
+def charged_tier(service_tier: str | None, *, batch: bool) -> str:
+    """The tier by which an answer is charged, from what it says of itself; names are the service's, in lower case."""
+    said = (service_tier or "").strip().lower()
+    if said in _USUAL_TIERS:
+        return BATCH if batch else STANDARD
+    return said
 
 
 def to_eur(usd: Decimal | None, rate: Decimal | None) -> Decimal | None:
@@ -112,10 +210,19 @@ def to_eur(usd: Decimal | None, rate: Decimal | None) -> Decimal | None:
         return usd * rate
 
 
-def price_names(model: str) -> tuple[str, ...]:
-    """Returns the names under which to look up a model's price: its own, then that of the model a dated snapshot belongs to."""
-    family = _SNAPSHOT_DATE.sub("", model)
-    return (model,) if family in (model, "") else (model, family)
+def known_sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    """Adds amounts up; None where any is unknown, since a sum without it would be wrong. 0 is an amount."""
+    total = Decimal(0)
+    for amount in amounts:
+        if amount is None:
+            return None
+        total += amount
+    return total
+
+
+def family_name(model: str) -> str:
+    """Returns the name of the model that a dated snapshot belongs to; other names as they are."""
+    return _SNAPSHOT_DATE.sub("", model) or model
 
 
 def usage_exceeds(batch: TokenUsage, lines: TokenUsage) -> bool:
@@ -124,11 +231,44 @@ def usage_exceeds(batch: TokenUsage, lines: TokenUsage) -> bool:
 
 
 def usage_differs(batch: TokenUsage, lines: TokenUsage) -> bool:
-    """Whether a batch states other figures than its lines add up to.
+    """Whether a batch states other figures than its lines add up to, cached tokens included.
 
     Specification of `sql/statements/overview/check_batch_usage.sql`; `tests/overview/store/test_batch_usage.py` compares the two.
     """
-    return any(stated != counted for stated, counted in _compared(batch, lines))
+    cached = batch.cached_tokens is not None and batch.cached_tokens != (lines.cached_tokens or 0)
+    return cached or any(stated != counted for stated, counted in _compared(batch, lines))
+
+
+def unattributed_usage(batch: TokenUsage, lines: TokenUsage) -> TokenUsage | None:
+    """What a batch was charged for and no line of it states; None where there is nothing.
+
+    Parts that the lines exceed are none of it: nobody pays less for one line because another one stated too much.
+    """
+    if not usage_exceeds(batch, lines):
+        return None
+    if batch.prompt_tokens is None and batch.completion_tokens is None:
+        return TokenUsage(total_tokens=(batch.total_tokens or 0) - lines.all_tokens)
+    prompt = max((batch.prompt_tokens or 0) - (lines.prompt_tokens or 0), 0)
+    cached = max((batch.cached_tokens or 0) - (lines.cached_tokens or 0), 0)
+    return TokenUsage(
+        prompt_tokens=prompt,
+        completion_tokens=max((batch.completion_tokens or 0) - (lines.completion_tokens or 0), 0),
+        cached_tokens=min(cached, prompt),
+    )
+
+
+def rest_of_batch(batch: TokenUsage, lines: TokenUsage, *, unmeasured: int) -> TokenUsage | None:
+    """What a batch was charged for beside its lines, where that is also all that lines without figures can have cost.
+
+    Zero tokens where the lines account for all; None where that says nothing of the `unmeasured` lines, which may have been
+    charged and state no tokens: the batch states none either, or fewer than its lines, or there are no such lines.
+    """
+    extra = unattributed_usage(batch, lines)
+    if extra is not None or not unmeasured:
+        return extra
+    stated = batch.all_tokens
+    less = any(stated < counted for stated, counted in _compared(batch, lines))
+    return None if not stated or less else TokenUsage(prompt_tokens=0, completion_tokens=0, cached_tokens=0)
 
 
 def _compared(batch: TokenUsage, lines: TokenUsage) -> Iterator[tuple[int, int]]:
@@ -145,17 +285,18 @@ def _billed_parts(usage: TokenUsage) -> tuple[int | None, int | None]:
     return usage.prompt_tokens, usage.completion_tokens
 
 
-def _rates(price: Price, *, batch: bool) -> _Rates | None:
-    fresh, output = (price.batch_input, price.batch_output) if batch else (price.input, price.output)
+def _listed(rates: Rates, *, long: bool) -> _Listed | None:
+    """The rates of a request; a long one has the longs', where listed. What has no rate of its own costs the input rate."""
+    fresh, cached, written, output = rates.input, rates.cached_input, rates.cache_write, rates.output
+    if long:
+        fresh = _first(rates.long_input, fresh)
+        cached = _first(rates.long_cached_input, cached)
+        written = _first(rates.long_cache_write, written)
+        output = _first(rates.long_output, output)
     if fresh is None or output is None:
         return None
-    cached = price.batch_cached_input if batch else price.cached_input
-    written = price.batch_cache_write if batch else price.cache_write
-    return _Rates(fresh, fresh if cached is None else cached, fresh if written is None else written, output)
+    return _Listed(fresh, fresh if cached is None else cached, fresh if written is None else written, output)
 
 
-def _factors(price: Price, prompt_tokens: int) -> tuple[Decimal, Decimal]:
-    one = Decimal(1)
-    if price.long_context_tokens is None or prompt_tokens <= price.long_context_tokens:
-        return one, one
-    return price.long_input_factor or one, price.long_output_factor or one
+def _first(rate: Decimal | None, otherwise: Decimal | None) -> Decimal | None:
+    return otherwise if rate is None else rate

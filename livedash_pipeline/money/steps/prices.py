@@ -14,18 +14,7 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.base.rules.values import Document, moment, money
 from livedash_pipeline.base.store.connect import database_now, in_transaction
 from livedash_pipeline.money.rules.pricing import Price
-from livedash_pipeline.money.store import prices
-
-_FIGURES = (
-    "input",
-    "cached_input",
-    "cache_write",
-    "output",
-    "batch_input",
-    "batch_cached_input",
-    "batch_cache_write",
-    "batch_output",
-)
+from livedash_pipeline.money.store import prices, rates
 
 
 def set_rate(engine: Engine, rate_date: date, usd_eur: Decimal) -> Document:
@@ -36,32 +25,52 @@ def set_rate(engine: Engine, rate_date: date, usd_eur: Decimal) -> Document:
     """
     in_transaction(
         engine,
-        lambda connection: prices.set_rate(connection, rate_date, usd_eur, prices.OPERATOR, database_now(connection)),
+        lambda connection: rates.set_rate(connection, rate_date, usd_eur, prices.OPERATOR, database_now(connection)),
     )
     return {"ok": True, "date": rate_date.isoformat(), "usdEur": money(usd_eur), "source": prices.OPERATOR}
 
 
-def set_price(engine: Engine, model: str, price: Price, *, effective_from: datetime | None = None) -> Document:
-    """Stores a model's price from a moment on, by default from now.
+def set_price(
+    engine: Engine,
+    model: str,
+    price: Price,
+    *,
+    effective_from: datetime | None = None,
+    effective_until: datetime | None = None,
+) -> Document:
+    """Stores a model's price from a moment on, by default from now; one that a person set for the same moment gives way.
 
     Raises:
-        UsageError: A figure is not a price, or another price begins at that moment.
+        UsageError: A figure is not a price, or it ends before it begins.
     """
 
-    def work(connection: Connection) -> datetime:
+    def work(connection: Connection) -> tuple[datetime, prices.StoredPrice]:
         now = database_now(connection)
         start = effective_from or now
-        prices.set_price(connection, model, price, effective_from=start, now=now)
-        return start
+        stored = prices.set_price(
+            connection, model, price, effective_from=start, effective_until=effective_until, now=now
+        )
+        return start, stored
 
-    start = in_transaction(engine, work)
-    figures = asdict(price)
+    start, stored = in_transaction(engine, work)
     return {
         "ok": True,
         "model": model,
         "effectiveFrom": moment(start),
-        "price": {_camel(name): money(figures[name]) for name in _FIGURES},
+        "effectiveUntil": moment(stored.effective_until),
+        "insteadOf": stored.instead_of,
+        "price": price_document(price),
     }
+
+
+def price_document(price: Price) -> Document:
+    """All rates of the standard and the batch tier, in US dollars per million tokens."""
+    standard = {_camel(name): _figure(value) for name, value in asdict(price.standard).items()}
+    return standard | {_camel(f"batch_{name}"): _figure(value) for name, value in asdict(price.batch).items()}
+
+
+def _figure(value: Decimal | int | None) -> str | int | None:
+    return money(value) if isinstance(value, Decimal) else value
 
 
 def _camel(name: str) -> str:

@@ -1,11 +1,14 @@
-"""Turns the prices of OpenAI's text models in the package genai-prices, which are offline data, into our dated prices.
+"""Reads the package genai-prices, which is offline data: dated prices of text models, and the entry that a name matches.
 
-Change this module when a newer release of the package states prices differently. Nothing here touches the database;
+Change this module when a newer release of the package states prices differently, and count `_READING` of `money.store.prices` up
+when the same release is read into other figures. Nothing here touches the database;
 `money.store.prices` stores the result.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
@@ -15,26 +18,54 @@ from genai_prices.types import (
     ModelInfo,
     ModelPrice,
     PriceVariant,
+    Provider,
     StartDateConstraint,
     TieredPrices,
     TimeOfDateConstraint,
 )
 
-from livedash_pipeline.money.rules.pricing import PROVIDER, DatedPrice, Price
+from livedash_pipeline.money.rules.pricing import DatedPrice, Price, Rates
 
 # The start of a price without one: before any batch that this program can have made.
 _FIRST_DAY = date(2025, 1, 1)
 _BATCH = {"processing": "batch"}
+_FIRST_PROVIDER = "openai"
+_KINDS = ("input_mtok", "cache_read_mtok", "cache_write_mtok", "output_mtok")
 _STEP = Decimal("0.000001")
 
 
 def package_prices() -> list[DatedPrice]:
-    """Returns all dated prices of all models that read and write text, by model, oldest first."""
-    (provider,) = (provider for provider in get_snapshot().providers if provider.id == PROVIDER)
-    return [price for model in provider.models for price in dated_prices(model)]
+    """Returns all dated prices of all models that read and write text and that a provider of batches sells, oldest first.
+
+    A model that several providers sell is that of the first of them: names here have no provider.
+    """
+    found: dict[str, list[DatedPrice]] = {}
+    for provider in _providers():
+        for model in provider.models:
+            found.setdefault(model.id, dated_prices(model, provider.id))
+    return [price for prices in found.values() for price in prices]
 
 
-def dated_prices(model: ModelInfo) -> list[DatedPrice]:
+def canonical_name(model: str) -> str | None:
+    """Returns the name of the package's entry that a model's name matches, by the package's own rules; None without one."""
+    for provider in _providers():
+        entry = provider.find_model(model)
+        if entry is not None:
+            return entry.id
+    return None
+
+
+def _providers() -> Iterable[Provider]:
+    """Those that publish rates for batches: OpenAI first, then by name."""
+    selling = [provider for provider in get_snapshot().providers if any(map(_has_batches, provider.models))]
+    return sorted(selling, key=lambda provider: (provider.id != _FIRST_PROVIDER, provider.id))
+
+
+def _has_batches(model: ModelInfo) -> bool:
+    return any(variant.when == _BATCH for variant in model.price_variants or ())
+
+
+def dated_prices(model: ModelInfo, provider: str = _FIRST_PROVIDER) -> list[DatedPrice]:
     """Returns the history of one model's price; empty for models that are not sold by input and output tokens.
 
     The package dates a batch rate from the day on which somebody checked it on the price list, not from its real start (it says
@@ -46,12 +77,30 @@ def dated_prices(model: ModelInfo) -> list[DatedPrice]:
         first = min(batch)
         in_force = max((start for start in standard if start <= first), default=min(standard, default=first))
         batch[in_force] = batch.pop(first)
+    tiers = _other_tiers(model)
+    starts = {start for dated in (standard, batch, *tiers.values()) for start in dated}
     history = []
-    for start in sorted(standard.keys() | batch.keys()):
-        price = _price(_latest(standard, start), _latest(batch, start))
+    for start in sorted(starts):
+        price = _price(
+            _latest(standard, start), _latest(batch, start), {k: _latest(v, start) for k, v in tiers.items()}
+        )
         if price is not None:
-            history.append(DatedPrice(model.id, datetime.combine(start, time(), UTC), price))
+            history.append(DatedPrice(model.id, datetime.combine(start, time(), UTC), price, provider))
     return history
+
+
+def _other_tiers(model: ModelInfo) -> Mapping[str, dict[date, ModelPrice]]:
+    """The variants that an answer's `service_tier` alone selects; `default` is the standard one."""
+    names = {name for variant in model.price_variants or () if (name := _tier_name(variant)) not in (None, "default")}
+    return {
+        name: _by_start([variant for variant in model.price_variants or () if _tier_name(variant) == name])
+        for name in sorted(names)
+        if name is not None
+    }
+
+
+def _tier_name(variant: PriceVariant) -> str | None:
+    return variant.when.get("service_tier") if variant.when.keys() == {"service_tier"} else None
 
 
 def _by_start(dated: list[ConditionalPrice] | list[PriceVariant]) -> dict[date, ModelPrice]:
@@ -69,47 +118,55 @@ def _latest(prices: dict[date, ModelPrice], day: date) -> ModelPrice | None:
     return prices[max(starts)] if starts else None
 
 
-def _price(standard: ModelPrice | None, batch: ModelPrice | None) -> Price | None:
+def _price(
+    standard: ModelPrice | None, batch: ModelPrice | None, tiers: Mapping[str, ModelPrice | None]
+) -> Price | None:
     if standard is None:
         return None
-    fresh, output = _rate(standard, "input_mtok"), _rate(standard, "output_mtok")
-    if fresh is None or output is None:
+    rates = _rates(standard, None)
+    if rates is None or rates.input is None or rates.output is None:
         return None
-    threshold, input_factor = _long_context(standard, "input_mtok")
-    _, output_factor = _long_context(standard, "output_mtok")
-    return Price(
-        input=fresh,
-        cached_input=_rate(standard, "cache_read_mtok"),
-        cache_write=_rate(standard, "cache_write_mtok"),
-        output=output,
-        batch_input=_batch_rate(batch, "input_mtok", fresh),
-        batch_cached_input=_batch_rate(batch, "cache_read_mtok", None),
-        batch_cache_write=_batch_rate(batch, "cache_write_mtok", None),
-        batch_output=_batch_rate(batch, "output_mtok", output),
-        long_context_tokens=threshold,
-        long_input_factor=input_factor,
-        long_output_factor=output_factor,
+    others = {name: found for name, variant in tiers.items() if variant and (found := _rates(standard, variant))}
+    return Price(rates, (batch and _rates(standard, batch)) or Rates(), others)
+
+
+def _rates(standard: ModelPrice, variant: ModelPrice | None) -> Rates | None:
+    """The rates of a tier; what a variant does not state costs what it costs otherwise, as in the package's own sums.
+
+    None where the package prices lengths in a way that a single threshold cannot tell.
+    """
+    stated = {kind: _stated(standard, variant, kind) for kind in _KINDS}
+    tiers = [value.tiers for value in stated.values() if isinstance(value, TieredPrices) and value.tiers]
+    if any(len(each) > 1 or each[0].start != tiers[0][0].start for each in tiers):
+        return None
+    fresh, cached, written, output = (stated[kind] for kind in _KINDS)
+    rates = Rates(_base(fresh), _base(cached), _base(written), _base(output))
+    if not tiers:
+        return rates
+    return replace(
+        rates,
+        long_context_tokens=tiers[0][0].start,
+        long_input=_long(fresh),
+        long_cached_input=_long(cached),
+        long_cache_write=_long(written),
+        long_output=_long(output),
     )
 
 
-def _batch_rate(batch: ModelPrice | None, name: str, unchanged: Decimal | None) -> Decimal | None:
-    """A batch rate. The package omits rates that batches do not change; an omitted rate for cached input is not listed at all."""
-    if batch is None:
-        return None
-    rate = _rate(batch, name)
-    return unchanged if rate is None else rate
+def _stated(standard: ModelPrice, variant: ModelPrice | None, kind: str) -> Decimal | TieredPrices | None:
+    own: Decimal | TieredPrices | None = getattr(variant, kind, None) if variant is not None else None
+    usual: Decimal | TieredPrices | None = getattr(standard, kind, None)
+    return usual if own is None else own
 
 
-def _rate(price: ModelPrice, name: str) -> Decimal | None:
-    value: Decimal | TieredPrices | None = getattr(price, name, None)
-    rate = value.base if isinstance(value, TieredPrices) else value
-    # Rounded as in the column; otherwise each seeding would take a finer figure for a change.
+def _base(value: Decimal | TieredPrices | None) -> Decimal | None:
+    return _rounded(value.base if isinstance(value, TieredPrices) else value)
+
+
+def _long(value: Decimal | TieredPrices | None) -> Decimal | None:
+    return _rounded(value.tiers[0].price) if isinstance(value, TieredPrices) and value.tiers else None
+
+
+def _rounded(rate: Decimal | None) -> Decimal | None:
+    # As in the column; otherwise each seeding would take a finer figure for a change.
     return None if rate is None else rate.quantize(_STEP)
-
-
-def _long_context(price: ModelPrice, name: str) -> tuple[int | None, Decimal | None]:
-    """The threshold and the factor above it. All models have one tier, with the same factor for input and cache."""
-    value: Decimal | TieredPrices | None = getattr(price, name, None)
-    if not isinstance(value, TieredPrices) or not value.tiers or not value.base:
-        return None, None
-    return value.tiers[0].start, (value.tiers[0].price / value.base).quantize(Decimal("0.001"))

@@ -1,62 +1,66 @@
-"""Dated prices and exchange rates: seeded from a package, set by a person, looked up for a moment.
+"""Dated prices: seeded from a package, set by a person, looked up for a moment.
 
-Add a way to set or find a price here. `money.rules.pricing` computes costs. A stored price never changes: a new figure is a new
-row, because costs in the ledger name the row they were computed with.
+Add a way to set or find a price here; exchange rates stand in `money.store.rates`. `money.rules.pricing` computes costs. A price
+that costs refer to never changes: a new figure is a new row.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, case, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.base.store.properties import read_property, store_property
 from livedash_pipeline.base.store.statements import statement
-from livedash_pipeline.base.store.tables import ai_model_pricing, ai_models, exchange_rates
+from livedash_pipeline.base.store.tables import ai_model_pricing, ai_models
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.money.rules.pricing import PACKAGE, PRICE_SOURCE, PROVIDER, DatedPrice, Price, price_names
+from livedash_pipeline.money.rules.pricing import PACKAGE, PRICE_SOURCE, DatedPrice, Price, Rates, family_name
 
 OPERATOR = "operator"
+# Nobody says whose model it is that a person prices; the endpoint is OpenAI's unless it is set otherwise.
+_OPERATORS_PROVIDER = "openai"
+_LONGEST_CONTEXT = 2**31
 # The database property with the release of the package whose prices are stored.
 _SEEDED = "package_prices"
-FALLBACK_SOURCE = "LIVEDASH_USD_EUR"
 
 # Held while prices are written, so that two processes that seed at once do not both see an old row as the newest.
 _WRITING_PRICES = 7_210_431
 _SMALLEST_STEP = timedelta(microseconds=1)
-# What the columns hold: numeric(14, 6), numeric(6, 3) and numeric(18, 9).
+# Counts up when the same release is read into other figures, so that databases store them anew.
+_READING = 2
+# What the columns hold: numeric(14, 6).
 _PRICE_LIMIT, _PRICE_STEP = Decimal(10) ** 8, Decimal("0.000001")
-_FACTOR_LIMIT, _FACTOR_STEP = Decimal(10) ** 3, Decimal("0.001")
-_RATE_LIMIT, _RATE_STEP = Decimal(10) ** 9, Decimal("0.000000001")
 
-_PRICE_COLUMNS = {
-    "input": ai_model_pricing.c.input_usd,
-    "cached_input": ai_model_pricing.c.cached_input_usd,
-    "cache_write": ai_model_pricing.c.cache_write_usd,
-    "output": ai_model_pricing.c.output_usd,
-    "batch_input": ai_model_pricing.c.batch_input_usd,
-    "batch_cached_input": ai_model_pricing.c.batch_cached_input_usd,
-    "batch_cache_write": ai_model_pricing.c.batch_cache_write_usd,
-    "batch_output": ai_model_pricing.c.batch_output_usd,
-    "long_context_tokens": ai_model_pricing.c.long_context_tokens,
-    "long_input_factor": ai_model_pricing.c.long_input_factor,
-    "long_output_factor": ai_model_pricing.c.long_output_factor,
-}
+_RATE_FIELDS = tuple(each.name for each in fields(Rates))
+_BATCH_PREFIX = "batch_"
+
+
+def _column_of(name: str, prefix: str = "") -> Column[Any]:
+    """The column of a rate: amounts end with their currency, the threshold does not."""
+    return ai_model_pricing.c[prefix + name if name == "long_context_tokens" else f"{prefix}{name}_usd"]
+
+
+_STANDARD_COLUMNS = {name: _column_of(name) for name in _RATE_FIELDS}
+_BATCH_COLUMNS = {name: _column_of(name, _BATCH_PREFIX) for name in _RATE_FIELDS}
+_PRICE_COLUMNS = (*_STANDARD_COLUMNS.values(), *_BATCH_COLUMNS.values(), ai_model_pricing.c.other_tiers)
+_IN_FORCE = ai_model_pricing.c.superseded_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """Euro for one US dollar, and the source of the rate."""
+class StoredPrice:
+    """A person's price as it stands now: its row, its end, and whether one of the same moment was `replaced` or `superseded`."""
 
-    usd_eur: Decimal
-    source: str
+    id: uuid.UUID
+    effective_until: datetime | None
+    instead_of: str | None
 
 
 def seed_prices(connection: Connection, *, now: datetime) -> int:
@@ -68,12 +72,13 @@ def seed_prices(connection: Connection, *, now: datetime) -> int:
     the rest of a command.
     """
     source = f"{PACKAGE} {version(PACKAGE)}"
-    if read_property(connection, _SEEDED) == source:
+    known = f"{source}, reading {_READING}"
+    if read_property(connection, _SEEDED) == known:
         return 0
     from livedash_pipeline.money.store.package_prices import package_prices
 
     stored = store_package_prices(connection, package_prices(), source=source, now=now)
-    store_property(connection, _SEEDED, source, now=now)
+    store_property(connection, _SEEDED, known, now=now)
     return stored
 
 
@@ -85,7 +90,7 @@ def store_package_prices(connection: Connection, prices: Iterable[DatedPrice], *
     if not histories:
         return 0
     connection.execute(select(func.pg_advisory_xact_lock(_WRITING_PRICES)))
-    model_ids = _ensure_models(connection, histories, now)
+    model_ids = _ensure_models(connection, {name: each[0].provider for name, each in histories.items()}, now)
     newest = _newest_package_prices(connection)
     rows = [
         _row(model_ids[model], dated.price, dated.effective_from, source, now)
@@ -96,41 +101,90 @@ def store_package_prices(connection: Connection, prices: Iterable[DatedPrice], *
 
 
 def set_price(
-    connection: Connection, model: str, price: Price, *, effective_from: datetime, now: datetime
-) -> uuid.UUID:
-    """Stores a person's price for a model, known or not; from then on it precedes the package's prices.
+    connection: Connection,
+    model: str,
+    price: Price,
+    *,
+    effective_from: datetime,
+    effective_until: datetime | None = None,
+    now: datetime,
+) -> StoredPrice:
+    """Stores a person's price for a model, known or not; while it counts it precedes the package's prices.
+
+    A person's price that begins at the same moment was wrong: it goes, or is superseded where costs refer to it, which stay as
+    they are.
 
     Raises:
-        UsageError: A figure is missing or not a price, or the model has a price that begins at the same moment.
+        UsageError: A figure is missing or not a price, or the price ends before it begins.
     """
     _check_price(model, price)
-    connection.execute(select(func.pg_advisory_xact_lock(_WRITING_PRICES)))
-    model_id = _ensure_models(connection, [model], now)[model]
-    if not _insert(connection, [_row(model_id, price, effective_from, OPERATOR, now)], kind=OPERATOR):
+    if effective_until is not None and effective_until <= effective_from:
         raise UsageError(
-            f"{model} already has a price that begins at {effective_from.isoformat()}.",
-            remedy="Stored prices stay as they are, since costs refer to them; let the new one begin at another time.",
+            f"The price of {model} would end at {effective_until.isoformat()}, before it begins.",
+            remedy="Give an end after its beginning, or none.",
         )
-    stored: uuid.UUID = connection.execute(
-        select(ai_model_pricing.c.id).where(
-            ai_model_pricing.c.ai_model_id == model_id, ai_model_pricing.c.effective_from == effective_from
+    connection.execute(select(func.pg_advisory_xact_lock(_WRITING_PRICES)))
+    model_id = _ensure_models(connection, {model: _OPERATORS_PROVIDER}, now)[model]
+    replaced = _take_back(connection, model_id, effective_from, now)
+    row = _row(model_id, price, effective_from, OPERATOR, now) | {"effective_until": effective_until}
+    _insert(connection, [row], kind=OPERATOR)
+    stored = connection.execute(
+        select(ai_model_pricing.c.id, ai_model_pricing.c.effective_until).where(
+            _IN_FORCE,
+            ai_model_pricing.c.ai_model_id == model_id,
+            ai_model_pricing.c.effective_from == effective_from,
+            ai_model_pricing.c.source == OPERATOR,
         )
-    ).scalar_one()
-    return stored
+    ).one()
+    return StoredPrice(stored.id, stored.effective_until, replaced)
+
+
+def _take_back(connection: Connection, model_id: uuid.UUID, effective_from: datetime, now: datetime) -> str | None:
+    """Makes room for another price of the same moment; says what became of the one that stood there."""
+    table = ai_model_pricing.c
+    mine = (
+        _IN_FORCE
+        & (table.ai_model_id == model_id)
+        & (table.effective_from == effective_from)
+        & (table.source == OPERATOR)
+    )
+    found = connection.execute(select(table.id).where(mine)).scalar_one_or_none()
+    if found is None:
+        return None
+    if connection.execute(statement("money/find_uses_of_price"), {"pricing_id": found}).scalar_one():
+        connection.execute(update(ai_model_pricing).where(table.id == found).values(superseded_at=now))
+        return "superseded"
+    connection.execute(delete(ai_model_pricing).where(table.id == found))
+    return "replaced"
 
 
 def price_for(connection: Connection, model: str, at: datetime) -> tuple[uuid.UUID, Price] | None:
     """Returns the price of a model at a moment, with its row's id; None where none is known.
 
-    The model's own name precedes that of the model it is a snapshot of, and a person's price the package's. Prices that were
-    taken over from LiveDash come last, since they have no batch rates.
+    The model's own name precedes the name under which the package knows it, and that the model it is a snapshot of; a person's
+    price precedes the package's. Prices that were taken over from LiveDash come last, since they have no batch rates.
     """
-    names = price_names(model)
+    own = _find_price(connection, (model,), at, or_other=ai_model_pricing.c.source != PRICE_SOURCE)
+    return own or _find_price(connection, _names_of(model), at)
+
+
+@lru_cache(maxsize=256)
+def _names_of(model: str) -> tuple[str, ...]:
+    """All names under which a model's price may stand. The package is loaded only for a name that has no price of its own."""
+    from livedash_pipeline.money.store.package_prices import canonical_name
+
+    return tuple(dict.fromkeys((model, canonical_name(model) or model, family_name(model))))
+
+
+def _find_price(
+    connection: Connection, names: Sequence[str], at: datetime, *, or_other: ColumnElement[bool] | None = None
+) -> tuple[uuid.UUID, Price] | None:
     by_name = case({name: place for place, name in enumerate(names)}, value=ai_models.c.name)
     query = (
-        select(ai_model_pricing.c.id, *_PRICE_COLUMNS.values())
+        select(ai_model_pricing.c.id, *_PRICE_COLUMNS)
         .join(ai_models, ai_models.c.id == ai_model_pricing.c.ai_model_id)
         .where(
+            _IN_FORCE,
             ai_models.c.name.in_(names),
             ai_model_pricing.c.effective_from <= at,
             or_(ai_model_pricing.c.effective_until.is_(None), ai_model_pricing.c.effective_until > at),
@@ -143,72 +197,55 @@ def price_for(connection: Connection, model: str, at: datetime) -> tuple[uuid.UU
         )
         .limit(1)
     )
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(query if or_other is None else query.where(or_other)).one_or_none()
     return None if row is None else (row.id, _price_of(row))
-
-
-def set_rate(connection: Connection, rate_date: date, usd_eur: Decimal, source: str, now: datetime) -> None:
-    """Stores a day's rate and replaces an earlier one of the same day; it counts until a later day's rate.
-
-    Raises:
-        UsageError: The figure is not a rate.
-    """
-    if not usd_eur.is_finite() or not _RATE_STEP <= usd_eur < _RATE_LIMIT:
-        raise UsageError(
-            f"{usd_eur} is no exchange rate.", remedy="Give the euro that one US dollar buys, such as 0.92."
-        )
-    values = {"usd_eur": usd_eur, "source": source, "recorded_at": now}
-    connection.execute(
-        insert(exchange_rates)
-        .values(rate_date=rate_date, **values)
-        .on_conflict_do_update(index_elements=["rate_date"], set_=values)
-    )
-
-
-def rate_at(connection: Connection, at: datetime, fallback: Decimal | None) -> Rate | None:
-    """Returns the rate of the newest day up to that of `at` (in UTC), else the fallback setting's, else None."""
-    row = connection.execute(
-        select(exchange_rates.c.usd_eur, exchange_rates.c.source)
-        .where(exchange_rates.c.rate_date <= at.astimezone(UTC).date())
-        .order_by(exchange_rates.c.rate_date.desc())
-        .limit(1)
-    ).one_or_none()
-    if row is not None:
-        return Rate(row.usd_eur, row.source)
-    return None if fallback is None else Rate(fallback, FALLBACK_SOURCE)
 
 
 def _check_price(model: str, price: Price) -> None:
     for name in ("input", "output"):
-        if getattr(price, name) is None:
+        if getattr(price.standard, name) is None:
             raise UsageError(f"The price of {model} has no rate for {name}.", remedy="Give both input and output.")
-    for name in _PRICE_COLUMNS:
-        value = getattr(price, name)
-        factor = name.endswith("_factor")
-        limit, step = (_FACTOR_LIMIT, _FACTOR_STEP) if factor else (_PRICE_LIMIT, _PRICE_STEP)
-        if isinstance(value, Decimal) and not (
-            value.is_finite() and 0 <= value < limit and value == value.quantize(step)
-        ):
-            raise UsageError(
-                f"{value} as {name} of {model} is no price.",
-                remedy="Give US dollars per million tokens with six decimals at most, factors with three.",
-            )
+    for rates in (price.standard, price.batch):
+        for name, value in asdict(rates).items():
+            if isinstance(value, Decimal):
+                _check_rate(model, name, value)
+        _check_threshold(model, rates)
 
 
-def _ensure_models(connection: Connection, names: Iterable[str], now: datetime) -> dict[str, uuid.UUID]:
-    wanted = list(names)
-    connection.execute(
-        insert(ai_models)
-        .values([{"name": name, "provider": PROVIDER, "created_at": now} for name in wanted])
-        .on_conflict_do_nothing(index_elements=["name"])
+def _check_rate(model: str, name: str, value: Decimal) -> None:
+    if value.is_finite() and 0 <= value < _PRICE_LIMIT and value == value.quantize(_PRICE_STEP):
+        return
+    raise UsageError(
+        f"{value} as {name} of {model} is no price.",
+        remedy="Give US dollars per million tokens with six decimals at most.",
     )
-    found = connection.execute(select(ai_models.c.name, ai_models.c.id).where(ai_models.c.name.in_(wanted)))
+
+
+def _check_threshold(model: str, rates: Rates) -> None:
+    long = (rates.long_input, rates.long_cached_input, rates.long_cache_write, rates.long_output)
+    if rates.long_context_tokens is None and any(rate is not None for rate in long):
+        raise UsageError(
+            f"The price of {model} has rates for long requests, and nothing says from which length on they count.",
+            remedy="Give the number of prompt tokens above which they do.",
+        )
+    if rates.long_context_tokens is not None and not 0 < rates.long_context_tokens < _LONGEST_CONTEXT:
+        raise UsageError(
+            f"{rates.long_context_tokens} is no length from which on the price of {model} is another one.",
+            remedy="Give a number of prompt tokens above 0, such as 272000.",
+        )
+
+
+def _ensure_models(connection: Connection, providers: Mapping[str, str], now: datetime) -> dict[str, uuid.UUID]:
+    """Ids of models by name; those that are new get their provider."""
+    rows = [{"name": name, "provider": provider, "created_at": now} for name, provider in providers.items()]
+    connection.execute(insert(ai_models).values(rows).on_conflict_do_nothing(index_elements=["name"]))
+    found = connection.execute(select(ai_models.c.name, ai_models.c.id).where(ai_models.c.name.in_(list(providers))))
     return {row.name: row.id for row in found}
 
 
 def _newest_package_prices(connection: Connection) -> dict[uuid.UUID, tuple[datetime, Price]]:
     rows = connection.execute(
-        select(ai_model_pricing.c.ai_model_id, ai_model_pricing.c.effective_from, *_PRICE_COLUMNS.values())
+        select(ai_model_pricing.c.ai_model_id, ai_model_pricing.c.effective_from, *_PRICE_COLUMNS)
         .where(func.split_part(ai_model_pricing.c.source, " ", 1) == PACKAGE)
         .order_by(ai_model_pricing.c.ai_model_id, ai_model_pricing.c.effective_from)
     )
@@ -231,14 +268,30 @@ def _unknown(
 
 
 def _row(model_id: uuid.UUID, price: Price, effective_from: datetime, source: str, now: datetime) -> dict[str, Any]:
-    figures = {column.name: getattr(price, field) for field, column in _PRICE_COLUMNS.items()}
+    figures = {column.name: getattr(price.standard, name) for name, column in _STANDARD_COLUMNS.items()}
+    figures |= {column.name: getattr(price.batch, name) for name, column in _BATCH_COLUMNS.items()}
     return {
         "ai_model_id": model_id,
         "effective_from": effective_from,
         "source": source,
         "created_at": now,
+        "other_tiers": {tier: _written(rates) for tier, rates in price.others.items()},
         **figures,
     }
+
+
+def _written(rates: Rates) -> dict[str, str]:
+    """Rates as JSON holds them; decimals stay exact as text."""
+    return {name: str(value) for name, value in asdict(rates).items() if value is not None}
+
+
+def _read(written: Mapping[str, str]) -> Rates:
+    figures: dict[str, Any] = dict(written)
+    limit = figures.pop("long_context_tokens", None)
+    return Rates(
+        **{name: Decimal(text) for name, text in figures.items()},
+        long_context_tokens=None if limit is None else int(limit),
+    )
 
 
 def _insert(connection: Connection, rows: list[dict[str, Any]], *, kind: str) -> int:
@@ -247,7 +300,10 @@ def _insert(connection: Connection, rows: list[dict[str, Any]], *, kind: str) ->
     inserted = connection.execute(
         insert(ai_model_pricing)
         .values(rows)
-        .on_conflict_do_nothing(index_elements=["ai_model_id", "effective_from"])
+        .on_conflict_do_nothing(
+            index_elements=["ai_model_id", "effective_from", "source"],
+            index_where=ai_model_pricing.c.superseded_at.is_(None),
+        )
         .returning(ai_model_pricing.c.id)
     )
     count = len(inserted.all())
@@ -256,4 +312,9 @@ def _insert(connection: Connection, rows: list[dict[str, Any]], *, kind: str) ->
 
 
 def _price_of(row: Row[Any]) -> Price:
-    return Price(**{field: row._mapping[column] for field, column in _PRICE_COLUMNS.items()})
+    figures = row._mapping
+    return Price(
+        Rates(**{name: figures[column] for name, column in _STANDARD_COLUMNS.items()}),
+        Rates(**{name: figures[column] for name, column in _BATCH_COLUMNS.items()}),
+        {tier: _read(written) for tier, written in row.other_tiers.items()},
+    )

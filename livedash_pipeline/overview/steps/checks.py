@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from livedash_pipeline.base.rules.values import money
 from livedash_pipeline.base.store.connect import database_now
-from livedash_pipeline.ledger.rules.results.judgement import month_of
+from livedash_pipeline.money.rules.caps import Period
 from livedash_pipeline.overview.rules import health as rules
 from livedash_pipeline.overview.rules.alerts import Remedy
 from livedash_pipeline.overview.rules.health import Level, worst
@@ -112,7 +112,7 @@ def _high_spending(connection: Connection, settings: Settings) -> Finding:
     if cap is None:
         reason = "LIVEDASH_MONTHLY_CAP_EUR is not set, so there is nothing to compare with."
         return Finding([], shown={"skipped": reason})
-    rows = spending(connection, month_start=month_of(database_now(connection)))
+    rows = spending(connection, since=Period.MONTH.start(database_now(connection)))
     wrong, level = _judged(
         [(rules.spending_level(spent=row["spent_eur"], one_more=row["one_more_eur"], cap=cap), row) for row in rows]
     )

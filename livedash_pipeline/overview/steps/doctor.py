@@ -27,7 +27,7 @@ from livedash_pipeline.ledger.rules.service.gateway import ModelCheck
 from livedash_pipeline.ledger.steps.batches.context import configured_endpoint, require_api_key
 from livedash_pipeline.ledger.store.recovery import traits
 from livedash_pipeline.ledger.store.recovery.traits import Traits
-from livedash_pipeline.money.store import prices
+from livedash_pipeline.money.store import prices, rates
 from livedash_pipeline.overview.steps.doctor_checks import (
     Check,
     CheckStatus,
@@ -169,7 +169,7 @@ def _examine_money(connection: Connection, settings: Settings, findings: _Findin
     findings.models = (settings.openai_model, *sorted(own - {settings.openai_model}))
     now = database_now(connection)
     findings.checks.append(_check_prices(connection, findings.models, now))
-    rate = prices.rate_at(connection, now, settings.livedash_usd_eur)
+    rate = rates.rate_at(connection, now, settings.livedash_usd_eur)
     if rate is None:
         findings.checks.append(
             Check(
@@ -237,7 +237,7 @@ def _check_prices(connection: Connection, models: Iterable[str], now: datetime) 
     missing = []
     for model in models:
         priced = prices.price_for(connection, model, now)
-        if priced is None or priced[1].batch_input is None or priced[1].batch_output is None:
+        if priced is None or priced[1].batch.input is None or priced[1].batch.output is None:
             missing.append(model)
     if missing:
         return Check(

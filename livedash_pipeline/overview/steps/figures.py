@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 
 from livedash_pipeline.base.rules.states import BatchStatus, RequestStatus
 from livedash_pipeline.base.store.connect import database_now
-from livedash_pipeline.ledger.rules.results.judgement import month_of
 from livedash_pipeline.ledger.store.batches import listing, requests
+from livedash_pipeline.money.rules.caps import Period
 from livedash_pipeline.overview.store import checks
 
 
@@ -48,7 +48,7 @@ def read_figures(engine: Engine) -> PipelineFigures:
     with engine.connect() as connection:
         now = database_now(connection)
         oldest = requests.oldest_pending(connection)
-        spending = checks.spending(connection, month_start=month_of(now))
+        spending = checks.spending(connection, since=Period.MONTH.start(now))
         return PipelineFigures(
             requests.count_by_status(connection),
             listing.count_by_status(connection),

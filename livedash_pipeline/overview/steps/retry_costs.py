@@ -6,6 +6,7 @@ Add nothing that changes rows. A claim reserves by the same rule: input as estim
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 
 from sqlalchemy import Connection
@@ -27,23 +28,33 @@ def estimate_retries(connection: Connection, settings: Settings, count_tokens: C
     total = Decimal(0)
     for estimate in retry_estimates(connection):
         model = get_company(connection, estimate.company).model or settings.openai_model
-        # With any cap, a model without a known price has no budget.
-        budget = budget_for(connection, settings, model, cap=Decimal(0), now=now)
-        if budget is None:
+        budget = budget_for(connection, settings, model, now=now)
+        if budget is None or budget.most is None:
             return None
         sizer = RequestSizer.for_model(model, count_tokens, model_parameters.parameters_for(connection, model))
-        tokens = estimate.token_estimate + _measured(connection, estimate, sizer)
-        total += tokens * budget.eur_per_input_token
-        total += estimate.sessions * sizer.max_output_tokens * budget.eur_per_output_token
+        measured = _measured(connection, estimate, sizer)
+        total += budget.most.of_many(
+            estimate.token_estimate + measured.tokens,
+            estimate.sessions * sizer.max_output_tokens,
+            longest=max(estimate.longest, measured.longest),
+        )
     return total
 
 
-def _measured(connection: Connection, estimate: RetryEstimate, sizer: RequestSizer) -> int:
+@dataclass
+class _Measured:
+    tokens: int = 0
+    longest: int = 0
+
+
+def _measured(connection: Connection, estimate: RetryEstimate, sizer: RequestSizer) -> _Measured:
     """Input tokens of sessions that were never asked about here, such as those that were taken over."""
+    found = _Measured()
     if not estimate.unknown:
-        return 0
-    tokens = 0
+        return found
     for chunk in unmeasured_sessions(connection, estimate.company):
         for session_id, messages in messages_by_session(connection, chunk).items():
-            tokens += sizer.measure(transcript_data(session_id, messages)).token_estimate
-    return tokens
+            tokens = sizer.measure(transcript_data(session_id, messages)).token_estimate
+            found.tokens += tokens
+            found.longest = max(found.longest, tokens)
+    return found

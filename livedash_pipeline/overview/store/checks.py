@@ -22,6 +22,6 @@ def look_up(connection: Connection, name: str, **values: object) -> Sequence[Row
     return connection.execute(statement(name), values).mappings().all()
 
 
-def spending(connection: Connection, *, month_start: datetime) -> Sequence[RowMapping]:
-    """Returns per company the money spent and in flight since the beginning of a month, and what one request reserves."""
-    return look_up(connection, "overview/check_spending", month_start=month_start)
+def spending(connection: Connection, *, since: datetime) -> Sequence[RowMapping]:
+    """Returns per company the money spent and in flight since a moment, and what one request reserves."""
+    return look_up(connection, "overview/check_spending", since=since)

@@ -30,11 +30,12 @@ class RetryCounts:
 
 @dataclass(frozen=True)
 class RetryEstimate:
-    """Input tokens of one company's analyses to buy again; for `unknown` of its sessions the input was never measured."""
+    """Input tokens of one company's analyses to buy again, and of the longest; of `unknown` sessions nobody measured them."""
 
     company: str
     sessions: int
     token_estimate: int
+    longest: int
     unknown: int
 
 

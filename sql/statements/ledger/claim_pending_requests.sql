@@ -64,5 +64,6 @@ SELECT
     count(*) AS requests,
     coalesce(sum(body_bytes), 0) AS body_bytes,
     coalesce(sum(token_estimate), 0) AS token_estimate,
-    coalesce(sum(reserved_eur), 0) AS reserved_eur
+    -- Null where the price is unknown.
+    sum(reserved_eur) AS reserved_eur
 FROM chosen

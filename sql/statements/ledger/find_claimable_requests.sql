@@ -5,11 +5,26 @@ SELECT
     requests.body_bytes,
     requests.token_estimate,
     requests.transcript_hash,
-    requests.token_estimate * CAST(:eur_per_input_token AS numeric)
-    -- What the lines of a batch ask for may be more than what the requests were built with.
-    + greatest(requests.max_output_tokens, CAST(:max_output_tokens AS integer))
-    * CAST(:eur_per_output_token AS numeric) AS reserved_eur
+    -- `Ceiling.of`; null where the price is unknown.
+    CASE
+        WHEN sizes.input_tokens > CAST(:long_context_tokens AS bigint)
+            THEN greatest(
+                CAST(:long_context_tokens AS bigint) * CAST(:eur_per_input_token AS numeric)
+                + sizes.output_tokens * CAST(:eur_per_output_token AS numeric),
+                sizes.input_tokens * CAST(:long_eur_per_input_token AS numeric)
+                + sizes.output_tokens * CAST(:long_eur_per_output_token AS numeric)
+            )
+        ELSE
+            sizes.input_tokens * CAST(:eur_per_input_token AS numeric)
+            + sizes.output_tokens * CAST(:eur_per_output_token AS numeric)
+    END AS reserved_eur
 FROM ai_processing_requests AS requests
+CROSS JOIN LATERAL (
+    SELECT
+        requests.token_estimate AS input_tokens,
+        -- What the lines of a batch ask for may be more than what the requests were built with.
+        greatest(requests.max_output_tokens, CAST(:max_output_tokens AS integer)) AS output_tokens
+) AS sizes
 CROSS JOIN LATERAL request_subject(requests.processing_type, requests.subject_id) AS subject
 WHERE
     requests.company_id = :company_id

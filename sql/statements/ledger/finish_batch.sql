@@ -9,13 +9,15 @@ SET
     lines_succeeded = totals.succeeded,
     lines_failed = totals.failed,
     lines_input_tokens = totals.input_tokens,
-    lines_output_tokens = totals.output_tokens
+    lines_output_tokens = totals.output_tokens,
+    lines_cached_tokens = totals.cached_tokens
 FROM (
     SELECT
         count(*) FILTER (WHERE is_success) AS succeeded,
         count(line_order) FILTER (WHERE NOT is_success) AS failed,
         coalesce(sum(prompt_tokens), 0) AS input_tokens,
-        coalesce(sum(completion_tokens), 0) AS output_tokens
+        coalesce(sum(completion_tokens), 0) AS output_tokens,
+        coalesce(sum(cached_tokens), 0) AS cached_tokens
     FROM scratch_results
 ) AS totals
 WHERE ai_batch_requests.id = :batch_id AND ai_batch_requests.processed_at IS NULL

@@ -27,7 +27,8 @@ SELECT
     count(*) AS requests,
     coalesce(sum(body_bytes), 0) AS body_bytes,
     coalesce(sum(token_estimate), 0) AS token_estimate,
-    coalesce(sum(reserved_eur), 0) AS reserved_eur
+    -- Null where the price is unknown.
+    sum(reserved_eur) AS reserved_eur
 FROM summed
 WHERE
     (CAST(:max_tokens AS bigint) IS NULL OR tokens_so_far <= :max_tokens)

@@ -6,7 +6,7 @@ WITH stored AS (
         finish_reason, openai_request_id, model, service_tier, system_fingerprint, prompt_tokens, completion_tokens, total_tokens,
         cached_tokens, cache_write_tokens, audio_tokens_prompt, reasoning_tokens, audio_tokens_completion,
         accepted_prediction_tokens, rejected_prediction_tokens, pricing_id, prompt_cost_usd, completion_cost_usd, total_cost_usd,
-        usd_eur, total_cost_eur
+        usd_eur, total_cost_eur, reserved_eur
     )
     SELECT
         staged.request_id,
@@ -39,14 +39,15 @@ WITH stored AS (
         staged.completion_cost_usd,
         staged.total_cost_usd,
         CASE WHEN staged.total_cost_eur IS NOT null THEN CAST(:usd_eur AS numeric) END,
-        staged.total_cost_eur
+        staged.total_cost_eur,
+        settled.reserved_eur
     FROM scratch_results AS staged
     JOIN ai_request_attempts AS settled
         ON settled.request_id = staged.request_id AND settled.batch_id = :batch_id AND NOT settled.is_late
     WHERE staged.outcome = ANY(:paid_outcomes)
     ORDER BY staged.request_id
     ON CONFLICT (request_id, batch_id, is_late) DO NOTHING
-    RETURNING request_id, outcome, prompt_tokens, completion_tokens, total_cost_eur
+    RETURNING request_id, outcome, prompt_tokens, completion_tokens, cached_tokens, total_cost_eur
 ),
 
 totals AS (
@@ -56,7 +57,8 @@ totals AS (
         -- Their lines were there, and counted as failed since nobody could read them.
         count(*) FILTER (WHERE settled.error_code = 'unreadable_line') AS were_unreadable,
         coalesce(sum(stored.prompt_tokens), 0) AS input_tokens,
-        coalesce(sum(stored.completion_tokens), 0) AS output_tokens
+        coalesce(sum(stored.completion_tokens), 0) AS output_tokens,
+        coalesce(sum(stored.cached_tokens), 0) AS cached_tokens
     FROM stored
     JOIN scratch_results AS staged ON staged.request_id = stored.request_id
     JOIN ai_request_attempts AS settled
@@ -71,7 +73,8 @@ counted AS (
             coalesce(batches.lines_failed, 0) + totals.answers - totals.succeeded - totals.were_unreadable, 0
         ),
         lines_input_tokens = coalesce(batches.lines_input_tokens, 0) + totals.input_tokens,
-        lines_output_tokens = coalesce(batches.lines_output_tokens, 0) + totals.output_tokens
+        lines_output_tokens = coalesce(batches.lines_output_tokens, 0) + totals.output_tokens,
+        lines_cached_tokens = coalesce(batches.lines_cached_tokens, 0) + totals.cached_tokens
     FROM totals
     WHERE batches.id = :batch_id AND totals.answers > 0
 )

@@ -6,7 +6,7 @@ FROM (
         id,
         lead(effective_from) OVER (PARTITION BY ai_model_id ORDER BY effective_from) AS next_from
     FROM ai_model_pricing
-    WHERE split_part(source, ' ', 1) = :kind
+    WHERE split_part(source, ' ', 1) = :kind AND superseded_at IS NULL
 ) AS succession
 WHERE
     succession.id = price.id

@@ -3,7 +3,14 @@
 -- whatever it says of tokens.
 SELECT
     batches.id AS batch_id,
-    'tokens differ from batch.usage' AS problem
+    CASE
+        WHEN
+            (batches.usage ->> 'cached_tokens')::bigint <> batches.lines_cached_tokens
+            AND (batches.usage ->> 'input_tokens')::bigint = batches.lines_input_tokens
+            AND (batches.usage ->> 'output_tokens')::bigint = batches.lines_output_tokens
+            THEN 'cached tokens differ from batch.usage'
+        ELSE 'tokens differ from batch.usage'
+    END AS problem
 FROM ai_batch_requests AS batches
 WHERE
     batches.processed_at IS NOT NULL
@@ -11,6 +18,7 @@ WHERE
     AND (
         (batches.usage ->> 'input_tokens')::bigint <> batches.lines_input_tokens
         OR (batches.usage ->> 'output_tokens')::bigint <> batches.lines_output_tokens
+        OR (batches.usage ->> 'cached_tokens')::bigint <> batches.lines_cached_tokens
         OR (
             batches.usage ->> 'input_tokens' IS NULL
             AND batches.usage ->> 'output_tokens' IS NULL

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from livedash_pipeline.base.rules.token_usage import NO_USAGE, TokenUsage, read_usage
 from livedash_pipeline.ledger.rules.service.remote import RemoteUsage, read_remote_batch
-from livedash_pipeline.money.rules.pricing import Price, cost_of, usage_exceeds
+from livedash_pipeline.money.rules.pricing import Price, Rates, cost_of, usage_exceeds
 
-PRICE = Price(batch_input=Decimal(2), batch_cached_input=Decimal(1), batch_output=Decimal(8))
+PRICE = Price(batch=Rates(input=Decimal(2), cached_input=Decimal(1), output=Decimal(8)))
 
 
 def cached(count: object) -> dict[str, object]:

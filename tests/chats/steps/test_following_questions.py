@@ -117,7 +117,7 @@ def test_a_cap_that_is_reached_puts_the_next_question_back(engine: Engine, compa
     batch_id = make_batch(context, company.slug, 3)
     report = process_for_duration(context, batch_id, seconds=300, workers=1)
     assert (report.processed, report.stop) == (1, StopReason.HELD)
-    assert "spending cap are left" in str(report.reason)
+    assert "of its monthly spending cap" in str(report.reason)
     assert states(engine, batch_id) == {"COMPLETED": 1, "PENDING": 2}
     assert column(engine, batch_id, "attempts", "chats")[1:] == [0, 0]
 

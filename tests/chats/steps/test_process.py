@@ -241,7 +241,7 @@ def test_a_cap_is_kept(engine: Engine, company: Company) -> None:
     report = process_for_duration(context, batch_id, seconds=30)
     assert (report.stop, len(chats.sent)) == (StopReason.HELD, 0)
     assert report.reason is not None
-    assert "cap" in report.reason
+    assert "spending cap" in report.reason
 
 
 def test_calls_that_fail_one_after_the_other_pause_the_slice(engine: Engine, company: Company) -> None:

@@ -24,10 +24,13 @@ from livedash_pipeline.ledger.rules.admission.admission import (
     hold_until,
     is_due,
     learned_limit,
+    said_of_cap,
     take_turns,
     unpriced_reason,
 )
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.money.rules.caps import Cap, Period, Room, Scope
+from livedash_pipeline.money.rules.pricing import Ceiling, Rates
 from tests.conftest import NOW
 
 LIMIT_REACHED = (
@@ -110,28 +113,30 @@ def test_a_hold_has_the_scope_of_its_cause(kind: FailureKind, scope: HoldScope, 
     assert hold_rule(kind) == HoldRule(scope, timed)
 
 
-def test_a_budget_is_what_is_left_of_the_cap_at_batch_rates() -> None:
-    found = budget(
-        cap=Decimal(10),
-        committed=Decimal("7.5"),
-        input_usd=Decimal(2),
-        output_usd=Decimal(8),
-        usd_eur=Decimal("0.5"),
-    )
-    assert found == Budget(Decimal("0.000001"), Decimal("0.000004"), Decimal("2.5"))
+MONTH = Cap(Scope.COMPANY, Period.MONTH, Decimal(10), "LIVEDASH_MONTHLY_CAP_EUR")
+RATES = Rates(input=Decimal(2), output=Decimal(8))
+
+
+def test_a_budget_is_what_is_left_of_the_cap_and_the_most_that_tokens_cost_in_euro() -> None:
+    room = Room(MONTH, Decimal("7.5"))
+    found = budget(room=room, rates=RATES, usd_eur=Decimal("0.5"))
+    assert found == Budget(Ceiling.flat(Decimal("0.000001"), Decimal("0.000004")), room)
+    assert found.left == Decimal("2.5")
 
 
 def test_an_overdrawn_cap_leaves_nothing() -> None:
-    one = Decimal(1)
-    found = budget(cap=one, committed=Decimal(5), input_usd=one, output_usd=one, usd_eur=one)
+    found = budget(room=Room(MONTH, Decimal(15)), rates=RATES, usd_eur=Decimal(1))
     assert found is not None and found.left == 0
 
 
-@pytest.mark.parametrize("unknown", ["input_usd", "output_usd", "usd_eur"])
-def test_with_a_cap_and_an_unknown_price_or_rate_there_is_no_budget(unknown: str) -> None:
-    known = dict.fromkeys(("input_usd", "output_usd", "usd_eur"), Decimal(1)) | {unknown: None}
-    assert budget(cap=Decimal(10), committed=Decimal(0), **known) is None
-    assert budget(cap=None, committed=Decimal(0), **known) == Budget(Decimal(0), Decimal(0), None)
+@pytest.mark.parametrize(
+    ("rates", "usd_eur"),
+    [(Rates(output=Decimal(1)), Decimal(1)), (Rates(input=Decimal(1)), Decimal(1)), (RATES, None)],
+)
+def test_with_a_cap_and_an_unknown_price_or_rate_there_is_no_budget(rates: Rates, usd_eur: Decimal | None) -> None:
+    assert budget(room=Room(MONTH, Decimal(0)), rates=rates, usd_eur=usd_eur) is None
+    without = budget(room=None, rates=rates, usd_eur=usd_eur)
+    assert without == Budget(None) and without.left is None
 
 
 def test_groups_can_be_told_apart_by_company_and_model() -> None:
@@ -153,9 +158,15 @@ def test_groups_can_be_told_apart_by_company_and_model() -> None:
     ],
 )
 def test_a_cap_says_why_requests_wait(requests: CappedRequests, said: list[str]) -> None:
-    reasons = cap_reasons(group(requests=3), Decimal("10.0"), Decimal("1.00"), requests)
+    reasons = cap_reasons(group(requests=3), Room(MONTH, Decimal("9.00")), MONTH, requests)
     assert len(reasons) == len(said)
     assert all(words in reason for words, reason in zip(said, reasons, strict=True))
+
+
+def test_a_cap_of_all_companies_names_none_of_them() -> None:
+    room = Room(Cap(Scope.TOTAL, Period.DAY, Decimal(3), "LIVEDASH_TOTAL_DAILY_CAP_EUR"), Decimal(1))
+    said = said_of_cap("acme", room)
+    assert said == "All companies together have 2 EUR of their daily spending cap of 3 left"
 
 
 def test_a_group_without_a_price_is_named_with_its_model() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from livedash_pipeline.ledger.rules.results.judgement import (
     is_success,
     judge_line,
     judge_unanswered,
-    month_of,
     validation_verdict,
 )
 from livedash_pipeline.ledger.rules.results.result_lines import UNREADABLE_LINE, ResultLine
@@ -141,7 +139,3 @@ def test_the_reason_of_a_failed_batch_is_kept_with_its_requests() -> None:
 )
 def test_the_gravest_entry_decides(codes: list[str], verdict: ValidationClass) -> None:
     assert validation_verdict([error(code, line=1) for code in codes]) is verdict
-
-
-def test_a_month_begins_at_its_first_moment() -> None:
-    assert month_of(datetime(2025, 5, 17, 13, 5, 9, 12, tzinfo=UTC)) == datetime(2025, 5, 1, tzinfo=UTC)

@@ -237,7 +237,7 @@ def test_many_short_requests_of_a_surplus_batch_are_no_long_one(
     engine: Engine, scripted: BatchContext, service: BatchService
 ) -> None:
     with engine.begin() as connection:
-        connection.execute(update(ai_model_pricing).values(long_context_tokens=500, long_input_factor=2))
+        connection.execute(update(ai_model_pricing).values(batch_long_context_tokens=500, batch_long_input_usd=99))
     submit(scripted)
     plant(service, "batch_late", row(engine).id, file="file-in-0", status="completed", usage=USAGE)
     reconcile_batches(scripted)

@@ -114,7 +114,7 @@ def accepted(going: Round) -> None:
 def committed(going: Round) -> Any:
     with going.engine.begin() as connection:
         start = database_now(connection) - timedelta(days=40)
-        return committed_eur(connection, batch_row(going.engine).company_id, month_start=start)
+        return committed_eur(connection, batch_row(going.engine).company_id, since=start)
 
 
 @pytest.mark.parametrize("settle", [believed, accepted])
@@ -135,7 +135,7 @@ def test_a_line_that_can_be_read_later_is_taken_in_then(begin: Begin, settle: Ca
     row = batch_row(going.engine)
     assert (row.lines_succeeded, row.lines_failed) == (2, 0)
     with going.engine.connect() as connection:
-        month = {"month_start": database_now(connection) - timedelta(days=40)}
+        month = {"since": database_now(connection) - timedelta(days=40)}
         (company,) = connection.execute(statement("overview/check_spending"), month)
         assert (company.spent_eur, company.in_flight_eur) == (committed(going), 0)
         assert rows_against(connection, "every_submitted_request_has_one_outcome") == []

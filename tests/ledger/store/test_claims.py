@@ -22,17 +22,19 @@ from livedash_pipeline.base.store.tables import (
     model_parameters,
     sessions,
 )
-from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup, budget, free_tokens
+from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup, free_tokens
 from livedash_pipeline.ledger.store.admission import holds
-from livedash_pipeline.ledger.store.admission.committed import committed_eur
+from livedash_pipeline.ledger.store.admission.committed import committed_eur, lock_spending, rooms_under
 from livedash_pipeline.ledger.store.batches import claims
 from livedash_pipeline.ledger.store.batches.claims import Claim, ClaimLimits
 from livedash_pipeline.ledger.store.recovery import recovery
+from livedash_pipeline.money.rules.caps import Cap, Period, Room, Scope, tightest
+from livedash_pipeline.money.rules.pricing import Ceiling
 from tests.conftest import NOW
 from tests.ledger.store.test_states_in_database import HERE, insert_batch
 from tests.support.rows import insert_company, insert_requests, rows_of, stage_counts
 
-FREE = Budget(Decimal(0), Decimal(0), None)
+FREE = Budget(None)
 OPEN = ClaimLimits(50_000, 10**9, None, FREE)
 MODEL = "gpt-5-mini"
 
@@ -80,6 +82,12 @@ def test_a_claim_takes_requests_in_id_order_with_their_attempts_and_stages(engin
         assert stage_counts(connection, "AI_ANALYSIS") == {"IN_PROGRESS": 3, "PENDING": 2}
 
 
+def priced(given: Decimal, made: Decimal, left: Decimal | None = None) -> Budget:
+    """A budget at so many euro for a token in and a token out."""
+    cap = Cap(Scope.COMPANY, Period.MONTH, left or Decimal(0), "a cap")
+    return Budget(Ceiling.flat(given, made), None if left is None else Room(cap, Decimal(0)))
+
+
 LIMITS: list[tuple[ClaimLimits, int | None]] = [
     (replace(OPEN, max_lines=2), 2),
     (replace(OPEN, max_bytes=2999), 2),
@@ -87,14 +95,14 @@ LIMITS: list[tuple[ClaimLimits, int | None]] = [
     (replace(OPEN, max_tokens=399), 3),
     (replace(OPEN, max_tokens=400), 4),
     # 100 tokens in and 4,000 out at one cent each make 41 euro a request.
-    (replace(OPEN, budget=Budget(Decimal("0.01"), Decimal("0.01"), Decimal(82))), 2),
-    (replace(OPEN, budget=Budget(Decimal("0.01"), Decimal("0.01"), Decimal("81.99"))), 1),
+    (replace(OPEN, budget=priced(Decimal("0.01"), Decimal("0.01"), Decimal(82))), 2),
+    (replace(OPEN, budget=priced(Decimal("0.01"), Decimal("0.01"), Decimal("81.99"))), 1),
     # Nothing enqueued: a learned limit that no request fits into is tried with one.
     (replace(OPEN, max_tokens=50, max_first_tokens=1000), 1),
     (replace(OPEN, max_tokens=50, max_first_tokens=99), None),
     (replace(OPEN, max_tokens=0), None),
     (replace(OPEN, max_bytes=999), None),
-    (replace(OPEN, budget=Budget(Decimal(1), Decimal(1), Decimal(0))), None),
+    (replace(OPEN, budget=priced(Decimal(1), Decimal(1), Decimal(0))), None),
 ]
 
 
@@ -110,13 +118,13 @@ def test_a_batch_stays_within_every_limit(engine: Engine, company: Company) -> N
 def test_what_is_set_aside_is_the_input_and_the_most_output(engine: Engine, company: Company) -> None:
     with engine.begin() as connection:
         insert_requests(connection, company, 2, token_estimate=100, max_output_tokens=4000)
-        made = claim(connection, company, replace(OPEN, budget=Budget(Decimal("0.001"), Decimal("0.01"), None)))
+        made = claim(connection, company, replace(OPEN, budget=priced(Decimal("0.001"), Decimal("0.01"))))
     assert made is not None and made.reserved_eur == Decimal("80.2")
     assert {row.reserved_eur for row in rows_of(engine, ai_request_attempts)} == {Decimal("40.1")}
 
 
 def test_what_is_set_aside_is_what_the_lines_ask_for(engine: Engine, company: Company) -> None:
-    budget = Budget(Decimal("0.001"), Decimal("0.01"), None)
+    budget = priced(Decimal("0.001"), Decimal("0.01"))
     with engine.begin() as connection:
         insert_requests(connection, company, 1, token_estimate=100, max_output_tokens=4000)
         parameters = {"max_completion_tokens": 16000}
@@ -290,21 +298,22 @@ def test_the_cap_counts_what_was_spent_this_month_and_what_is_in_flight(engine: 
             ],
         )
         other = insert_company(connection, "other")
-        assert committed_eur(connection, company.id, month_start=month) == 1000 + 1 + 300 + 4000
-        assert committed_eur(connection, other.id, month_start=month) == 0
+        assert committed_eur(connection, company.id, since=month) == 1000 + 1 + 300 + 4000
+        assert committed_eur(connection, other.id, since=month) == 0
 
 
-def test_concurrent_claimers_of_a_company_share_its_cap(engine: Engine, company: Company) -> None:
+@pytest.mark.parametrize("scope", Scope)
+def test_concurrent_claimers_share_a_cap(engine: Engine, company: Company, scope: Scope) -> None:
     with engine.begin() as connection:
         for model in ("one", "two"):
             insert_requests(connection, company, 10, model=model, token_estimate=0, max_output_tokens=1_000_000)
 
     def submit(model: str) -> None:
         with engine.begin() as connection:
-            committed = committed_eur(connection, company.id, month_start=NOW)
-            one = Decimal(1)
-            left = budget(cap=Decimal(7), committed=committed, input_usd=one, output_usd=one, usd_eur=one)
-            assert left is not None
+            caps = (Cap(scope, Period.MONTH, Decimal(7), "a cap"),)
+            lock_spending(connection, company.id, caps)
+            room = tightest(rooms_under(connection, company.id, caps, now=NOW))
+            left = Budget(Ceiling.flat(Decimal("0.000001"), Decimal("0.000001")), room)
             claim(connection, company, replace(OPEN, max_lines=4, budget=left), model)
 
     claimers = [Thread(target=submit, args=(model,)) for model in ("one", "two") * 2]
@@ -313,7 +322,7 @@ def test_concurrent_claimers_of_a_company_share_its_cap(engine: Engine, company:
     for claimer in claimers:
         claimer.join()
     with engine.begin() as connection:
-        assert committed_eur(connection, company.id, month_start=NOW) == 7
+        assert committed_eur(connection, company.id, since=NOW) == 7
 
 
 def test_a_lease_is_renewed_only_by_its_holder_before_create_and_in_time(engine: Engine, company: Company) -> None:

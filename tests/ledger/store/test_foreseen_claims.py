@@ -17,6 +17,8 @@ from livedash_pipeline.base.store.tables import companies, model_parameters
 from livedash_pipeline.ledger.rules.admission.admission import Budget, CappedRequests
 from livedash_pipeline.ledger.store.batches import claims, previews
 from livedash_pipeline.ledger.store.batches.claims import ClaimLimits
+from livedash_pipeline.money.rules.caps import Cap, Period, Room, Scope
+from livedash_pipeline.money.rules.pricing import Ceiling
 from tests.conftest import NOW
 from tests.ledger.store.test_claims import MODEL, claim, group_of
 from tests.support.rows import insert_company, insert_requests
@@ -34,7 +36,7 @@ _STAGES = text("""
 """)
 SIZES = list(product((100, 900), (10, 50), (4_000, 8_000)))
 PRICES = (Decimal(1), Decimal("0.01"))
-UNLIMITED = Budget(*PRICES, None)
+UNLIMITED = Budget(Ceiling.flat(*PRICES))
 LONGEST = {"max_bytes": 899, "max_tokens": 49}
 
 
@@ -44,13 +46,17 @@ def company(engine: Engine) -> Company:
         return insert_company(connection)
 
 
+def _room(left: Decimal) -> Room:
+    return Room(Cap(Scope.COMPANY, Period.MONTH, left, "a cap"), Decimal(0))
+
+
 def _claimed(connection: Connection, company: Company, limits: ClaimLimits) -> tuple[int, int, Decimal]:
     """Requests, tokens and euro of all batches that are claimed one after the other."""
     requests, tokens, euro = 0, 0, Decimal(0)
     while made := claim(connection, company, limits):
-        requests, tokens, euro = requests + made.requests, tokens + made.token_estimate, euro + made.reserved_eur
+        requests, tokens, euro = requests + made.requests, tokens + made.token_estimate, euro + (made.reserved_eur or 0)
         left, free = limits.budget.left, limits.max_tokens
-        budget = replace(limits.budget, left=None if left is None else left - made.reserved_eur)
+        budget = replace(limits.budget, room=None if left is None else _room(left - (made.reserved_eur or 0)))
         limits = replace(limits, budget=budget, max_tokens=None if free is None else free - made.token_estimate)
     return requests, tokens, euro
 
@@ -87,7 +93,7 @@ def test_claims_take_what_the_preview_foresees(engine: Engine, company: Company)
     found = set()
     for fails, free, left, cap in product((False, True), (None, 0, 60, 130), (None, 0, 120, 400), (None, 60, 100)):
         longest = LONGEST if fails else {"max_bytes": 10**9, "max_tokens": 10**9}
-        budget = Budget(*PRICES, None if left is None else Decimal(left))
+        budget = Budget(Ceiling.flat(*PRICES), None if left is None else _room(Decimal(left)))
         most = None if cap is None else Decimal(cap)
         with engine.connect() as connection:
             foreseen = previews.foresee_claim(
@@ -146,7 +152,7 @@ def test_claims_previews_and_caps_look_at_a_subject_alike(engine: Engine, compan
             connection.execute(_STAGES, of_request)
             if not stale and is_ready((fetched, created)):
                 expected.append(number)
-    budget = Budget(Decimal(1), Decimal(0), None)
+    budget = Budget(Ceiling.flat(Decimal(1), Decimal(0)))
     with engine.connect() as connection:
         foreseen = _foreseen(connection, company, budget)
         capped = _capped(connection, company, budget)

@@ -238,7 +238,7 @@ def test_each_statement_moves_requests_only_from_the_states_that_the_table_names
             connection.rollback()
         return RequestStatus(found)
 
-    limits = ClaimLimits(10, 10**9, None, Budget(ZERO, ZERO, None))
+    limits = ClaimLimits(10, 10**9, None, Budget(None))
     group = PendingGroup(company.id, "acme", "m", "session_analysis", 1, 1, 1, NOW)
 
     def claim(connection: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal, localcontext
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,38 +12,53 @@ from hypothesis import strategies as st
 
 from livedash_pipeline.base.rules.token_usage import TokenUsage
 from livedash_pipeline.money.rules.pricing import (
+    BATCH,
+    STANDARD,
     Price,
+    Rates,
+    ceiling_of,
+    charged_tier,
     cost_of,
-    price_names,
+    cost_of_sum,
+    family_name,
+    known_sum,
+    rest_of_batch,
     to_eur,
+    unattributed_usage,
     usage_differs,
     usage_exceeds,
 )
 
 D = Decimal
 GPT_4O_MINI = Price(
-    input=D("0.15"), cached_input=D("0.075"), output=D("0.6"), batch_input=D("0.075"), batch_output=D("0.3")
+    Rates(input=D("0.15"), cached_input=D("0.075"), output=D("0.6")),
+    Rates(input=D("0.075"), cached_input=D("0.075"), output=D("0.3")),
 )
 GPT_6_LUNA = Price(
-    *(D("0.1"), D("0.01"), D("0.125"), D("0.5")),
-    *(D("0.05"), D("0.005"), D("0.0625"), D("0.25")),
-    *(272_000, D("2"), D("1.5")),
+    Rates(D("0.1"), D("0.01"), D("0.125"), D("0.5"), 272_000, D("0.2"), D("0.02"), D("0.25"), D("0.75")),
+    Rates(D("0.05"), D("0.005"), D("0.0625"), D("0.25"), 272_000, D("0.1"), D("0.01"), D("0.125"), D("0.375")),
 )
+
+
+def with_batch(price: Price, **rates: Any) -> Price:
+    return replace(price, batch=replace(price.batch, **rates))
+
+
 # One million input of which 200,000 cached, 100,000 output: openai-batch-api.md A9, computed with genai-prices.
 CHECKED_USAGE = TokenUsage(prompt_tokens=1_000_000, completion_tokens=100_000, cached_tokens=200_000)
 
 
 @pytest.mark.parametrize(
-    ("price", "batch", "total"),
+    ("price", "tier", "total"),
     [
-        (GPT_6_LUNA, False, "0.239"),
-        (GPT_6_LUNA, True, "0.1195"),
-        (GPT_4O_MINI, False, "0.195"),
-        (GPT_4O_MINI, True, "0.105"),
+        (GPT_6_LUNA, STANDARD, "0.239"),
+        (GPT_6_LUNA, BATCH, "0.1195"),
+        (GPT_4O_MINI, STANDARD, "0.195"),
+        (GPT_4O_MINI, BATCH, "0.105"),
     ],
 )
-def test_cost_is_the_one_that_another_program_computed(price: Price, batch: bool, total: str) -> None:
-    cost = cost_of(CHECKED_USAGE, price, batch=batch)
+def test_cost_is_the_one_that_another_program_computed(price: Price, tier: str, total: str) -> None:
+    cost = cost_of(CHECKED_USAGE, price, tier=tier)
     assert cost is not None
     assert cost.total_usd == D(total)
 
@@ -58,7 +74,7 @@ def test_long_context_begins_above_the_threshold() -> None:
 def test_cache_writes_have_their_own_rate_or_that_of_input() -> None:
     usage = TokenUsage(prompt_tokens=1000, completion_tokens=0, cached_tokens=100, cache_write_tokens=400)
     written = cost_of(usage, GPT_6_LUNA)
-    unlisted = cost_of(usage, replace(GPT_6_LUNA, batch_cache_write=None))
+    unlisted = cost_of(usage, with_batch(GPT_6_LUNA, cache_write=None))
     assert written is not None and unlisted is not None
     assert written.prompt_usd == (500 * D("0.05") + 100 * D("0.005") + 400 * D("0.0625")) / 10**6
     assert unlisted.prompt_usd == (900 * D("0.05") + 100 * D("0.005")) / 10**6
@@ -81,8 +97,8 @@ def test_more_cached_than_prompt_tokens_cost_no_more_than_the_prompt() -> None:
         (TokenUsage(prompt_tokens=1), GPT_6_LUNA),
         (TokenUsage(completion_tokens=1), GPT_6_LUNA),
         (CHECKED_USAGE, Price()),
-        (CHECKED_USAGE, replace(GPT_6_LUNA, batch_input=None)),
-        (CHECKED_USAGE, replace(GPT_6_LUNA, batch_output=None)),
+        (CHECKED_USAGE, with_batch(GPT_4O_MINI, input=None)),
+        (CHECKED_USAGE, with_batch(GPT_4O_MINI, output=None)),
     ],
 )
 def test_cost_is_unknown_where_usage_or_batch_price_is(usage: TokenUsage, price: Price) -> None:
@@ -91,7 +107,7 @@ def test_cost_is_unknown_where_usage_or_batch_price_is(usage: TokenUsage, price:
 
 def test_nothing_is_rounded_whatever_the_callers_decimal_context() -> None:
     usage = TokenUsage(prompt_tokens=123_456_789_012, completion_tokens=1)
-    price = Price(batch_input=D("1234.567891"), batch_output=D("0.000001"))
+    price = Price(batch=Rates(input=D("1234.567891"), output=D("0.000001")))
     with localcontext(prec=3):
         cost = cost_of(usage, price)
         euro = to_eur(D("0.123456789"), D("0.987654321"))
@@ -107,18 +123,18 @@ def test_euro_are_unknown_without_a_rate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "names"),
+    ("model", "family"),
     [
-        ("gpt-5-mini", ("gpt-5-mini",)),
-        ("gpt-5-mini-2025-08-07", ("gpt-5-mini-2025-08-07", "gpt-5-mini")),
-        ("gpt-4-0613", ("gpt-4-0613",)),
-        ("gpt-4o-2024-05-13-x", ("gpt-4o-2024-05-13-x",)),
-        ("-2024-05-13", ("-2024-05-13",)),
-        ("", ("",)),
+        ("gpt-5-mini", "gpt-5-mini"),
+        ("gpt-5-mini-2025-08-07", "gpt-5-mini"),
+        ("gpt-4-0613", "gpt-4-0613"),
+        ("gpt-4o-2024-05-13-x", "gpt-4o-2024-05-13-x"),
+        ("-2024-05-13", "-2024-05-13"),
+        ("", ""),
     ],
 )
-def test_snapshot_is_looked_up_by_its_model_too(model: str, names: tuple[str, ...]) -> None:
-    assert price_names(model) == names
+def test_snapshot_belongs_to_its_model(model: str, family: str) -> None:
+    assert family_name(model) == family
 
 
 def test_batch_that_was_charged_for_more_than_its_lines_is_noticed() -> None:
@@ -131,16 +147,23 @@ def test_batch_that_was_charged_for_more_than_its_lines_is_noticed() -> None:
     assert not usage_differs(TokenUsage(100, 10), lines)
 
 
-RATES = st.decimals(0, 1000, places=6)
-PRICES = st.builds(
-    Price,
-    batch_input=RATES,
-    batch_cached_input=st.none() | RATES,
-    batch_cache_write=st.none() | RATES,
-    batch_output=RATES,
-    long_context_tokens=st.none() | st.integers(0, 500_000),
-    long_input_factor=st.none() | st.decimals(1, 9, places=3),
-    long_output_factor=st.none() | st.decimals(1, 9, places=3),
+AMOUNTS = st.decimals(0, 1000, places=6)
+MAYBE = st.none() | AMOUNTS
+ANY_RATES = st.builds(
+    Rates, AMOUNTS, MAYBE, MAYBE, AMOUNTS, st.none() | st.integers(1, 500_000), MAYBE, MAYBE, MAYBE, MAYBE
+)
+PRICES = st.builds(Price, batch=ANY_RATES)
+# As every published price is: longer requests never have lower rates.
+RISING = st.builds(
+    lambda rates, more: replace(
+        rates,
+        **{
+            f"long_{name}": None if getattr(rates, name) is None else getattr(rates, name) + more
+            for name in ("input", "cached_input", "cache_write", "output")
+        },
+    ),
+    ANY_RATES,
+    AMOUNTS,
 )
 COUNTS = st.integers(0, 10**6)
 USAGES = st.builds(TokenUsage, COUNTS, COUNTS, cached_tokens=COUNTS, cache_write_tokens=COUNTS, reasoning_tokens=COUNTS)
@@ -155,7 +178,7 @@ def test_cost_is_never_negative_and_the_sum_of_its_parts(usage: TokenUsage, pric
         assert cost.prompt_usd + cost.completion_usd == cost.total_usd
 
 
-@given(COUNTS, COUNTS, COUNTS, COUNTS, PRICES)
+@given(COUNTS, COUNTS, COUNTS, COUNTS, st.builds(Price, batch=RISING))
 def test_more_tokens_never_cost_less(prompt: int, completion: int, more: int, longer: int, price: Price) -> None:
     fewer = cost_of(TokenUsage(prompt, completion), price)
     greater = cost_of(TokenUsage(prompt + more, completion + longer), price)
@@ -165,7 +188,102 @@ def test_more_tokens_never_cost_less(prompt: int, completion: int, more: int, lo
 
 @given(USAGES, PRICES)
 def test_cheaper_cache_never_makes_a_request_dearer(usage: TokenUsage, price: Price) -> None:
-    cheaper = replace(price, batch_cached_input=D(0))
+    cheaper = with_batch(price, cached_input=D(0), long_cached_input=D(0))
     before, after = cost_of(usage, price), cost_of(usage, cheaper)
     assert before is not None and after is not None
     assert after.total_usd <= before.total_usd
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**5), st.data(), ANY_RATES)
+def test_no_usage_within_the_stated_tokens_costs_more_than_the_ceiling(
+    given_most: int, made_most: int, data: st.DataObject, rates: Rates
+) -> None:
+    ceiling = ceiling_of(rates)
+    assert ceiling is not None
+    prompt, completion = data.draw(st.integers(0, given_most)), data.draw(st.integers(0, made_most))
+    usage = TokenUsage(prompt, completion, cached_tokens=data.draw(COUNTS), cache_write_tokens=data.draw(COUNTS))
+    cost = cost_of(usage, Price(batch=rates))
+    assert cost is not None
+    assert cost.total_usd <= ceiling.of(given_most, made_most)
+    assert cost.total_usd * D("0.9") <= ceiling.times(D("0.9")).of(given_most, made_most)
+    assert ceiling.of(given_most, made_most) <= ceiling.of_many(given_most, made_most, longest=given_most)
+
+
+def test_there_is_no_ceiling_without_a_price() -> None:
+    assert ceiling_of(Rates()) is None
+    assert ceiling_of(Rates(input=D(1))) is None
+    assert ceiling_of(Rates(input=D(0), output=D(0))) is not None
+
+
+def test_long_requests_have_the_rates_that_are_listed_for_them_and_others_the_usual_ones() -> None:
+    rates = Rates(D(1), D("0.1"), None, D(2), 100, long_input=D(3), long_output=D(4))
+    cost = cost_of(TokenUsage(101, 10, cached_tokens=50, cache_write_tokens=1), Price(batch=rates))
+    assert cost is not None
+    assert cost.total_usd == (50 * 3 + 50 * D("0.1") + 1 * 3 + 10 * 4) / D(10**6)
+
+
+def test_a_sum_over_many_requests_says_nothing_of_their_length() -> None:
+    usage = TokenUsage(300_000, 1000)
+    summed, single = cost_of_sum(usage, GPT_6_LUNA), cost_of(usage, GPT_6_LUNA)
+    assert summed is not None and single is not None
+    assert (summed.total_usd, single.total_usd) == (D("0.01525"), D("0.030375"))
+    assert cost_of_sum(usage, GPT_6_LUNA, tier=STANDARD) == cost_of(
+        usage, Price(Rates(D("0.1"), output=D("0.5"))), tier=STANDARD
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "batch", "tier"),
+    [
+        (None, True, BATCH),
+        ("default", True, BATCH),
+        ("Auto", True, BATCH),
+        ("batch", True, BATCH),
+        (" priority ", True, "priority"),
+        ("FLEX", True, "flex"),
+        (None, False, STANDARD),
+        ("default", False, STANDARD),
+        ("standard", False, STANDARD),
+        ("flex", False, "flex"),
+    ],
+)
+def test_an_answer_is_charged_by_the_tier_that_it_names(said: str | None, batch: bool, tier: str) -> None:
+    assert charged_tier(said, batch=batch) == tier
+
+
+def test_a_tier_without_rates_has_no_cost_and_one_with_rates_has_its_own() -> None:
+    price = replace(GPT_4O_MINI, others={"flex": Rates(input=D("0.05"), output=D("0.2"))})
+    usage = TokenUsage(1_000_000, 0)
+    assert cost_of(usage, price, tier="priority") is None
+    flex = cost_of(usage, price, tier="flex")
+    assert flex is not None and flex.total_usd == D("0.05")
+
+
+def test_sum_is_unknown_where_a_part_is_and_zero_is_an_amount() -> None:
+    assert known_sum([D(0), D("1.5")]) == D("1.5")
+    assert known_sum([D(0)]) == 0
+    assert known_sum([]) == 0
+    assert known_sum([D(1), None]) is None
+
+
+def test_what_no_line_states_is_what_the_batch_states_beyond_them() -> None:
+    lines = TokenUsage(100, 10, cached_tokens=5)
+    assert unattributed_usage(TokenUsage(130, 12, cached_tokens=15), lines) == TokenUsage(30, 2, cached_tokens=10)
+    # More is cached, yet no more was read: nothing is charged beyond the lines.
+    assert unattributed_usage(TokenUsage(100, 10, cached_tokens=50), lines) is None
+    assert unattributed_usage(TokenUsage(90, 12), lines) == TokenUsage(0, 2, cached_tokens=0)
+    assert unattributed_usage(TokenUsage(total_tokens=150), lines) == TokenUsage(total_tokens=40)
+    assert usage_differs(TokenUsage(100, 10, cached_tokens=6), lines)
+    assert not usage_differs(TokenUsage(100, 10, cached_tokens=5), lines)
+
+
+def test_a_batch_that_states_what_its_lines_do_covers_those_without_figures() -> None:
+    lines = TokenUsage(100, 10, total_tokens=110)
+    nothing = TokenUsage(0, 0, cached_tokens=0)
+    assert rest_of_batch(TokenUsage(100, 10), lines, unmeasured=1) == nothing
+    assert rest_of_batch(TokenUsage(100, 10), lines, unmeasured=0) is None
+    assert rest_of_batch(TokenUsage(101, 10), lines, unmeasured=1) == TokenUsage(1, 0, cached_tokens=0)
+    # Contradicted by its own lines, or silent itself.
+    assert rest_of_batch(TokenUsage(99, 10), lines, unmeasured=1) is None
+    assert rest_of_batch(TokenUsage(0, 0), TokenUsage(0, 0), unmeasured=1) is None
+    assert rest_of_batch(TokenUsage(), lines, unmeasured=1) is None

@@ -1,34 +1,45 @@
-"""Stored prices and rates: seeding twice, a release with other figures, a person's price, and look-ups by moment."""
+"""Stored prices: seeding twice, a release with other figures, a person's price, and look-ups by moment."""
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, insert, select, text
 from sqlalchemy.exc import OperationalError
 
 from livedash_pipeline.base.rules.token_usage import TokenUsage
-from livedash_pipeline.base.store.tables import ai_model_pricing
+from livedash_pipeline.base.store.companies import add_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_model_pricing, ai_surplus_batches
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.money.rules.pricing import DatedPrice, Price, cost_of
+from livedash_pipeline.money.rules.pricing import BATCH, STANDARD, DatedPrice, Price, Rates, cost_of
 from livedash_pipeline.money.store.package_prices import package_prices
 from livedash_pipeline.money.store.prices import (
-    Rate,
     price_for,
-    rate_at,
     seed_prices,
     set_price,
-    set_rate,
     store_package_prices,
 )
 
 D = Decimal
 NOW = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
 FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
-CHEAP = Price(input=D(2), cached_input=D("0.2"), output=D(8), batch_input=D(1), batch_output=D(4))
+CHEAP = Price(Rates(input=D(2), cached_input=D("0.2"), output=D(8)), Rates(input=D(1), output=D(4)))
+
+
+def with_standard(**figures: Any) -> Price:
+    return replace(CHEAP, standard=replace(CHEAP.standard, **figures))
+
+
+def with_batch(**figures: Any) -> Price:
+    return replace(CHEAP, batch=replace(CHEAP.batch, **figures))
+
+
 CHECKED_USAGE = TokenUsage(prompt_tokens=1_000_000, completion_tokens=100_000, cached_tokens=200_000)
 
 
@@ -62,34 +73,39 @@ def test_seeding_twice_stores_the_prices_once(engine: Engine) -> None:
 
 def test_seeded_prices_give_the_costs_that_another_program_computed(engine: Engine) -> None:
     checked = [
-        ("gpt-6-luna", False, D("0.239")),
-        ("gpt-6-luna", True, D("0.1195")),
-        ("gpt-4o-mini", False, D("0.195")),
-        ("gpt-4o-mini", True, D("0.105")),
-        ("gpt-4o-mini-2024-07-18", True, D("0.105")),
+        ("gpt-6-luna", STANDARD, D("0.239")),
+        ("gpt-6-luna", BATCH, D("0.1195")),
+        ("gpt-4o-mini", STANDARD, D("0.195")),
+        ("gpt-4o-mini", BATCH, D("0.105")),
+        ("gpt-4o-mini-2024-07-18", BATCH, D("0.105")),
     ]
     with engine.begin() as connection:
         seed_prices(connection, now=NOW)
-        for model, batch, total in checked:
+        for model, tier, total in checked:
             price = found(connection, model)
             assert price is not None
-            cost = cost_of(CHECKED_USAGE, price, batch=batch)
+            cost = cost_of(CHECKED_USAGE, price, tier=tier)
             assert cost is not None
-            assert (model, batch, cost.total_usd) == (model, batch, total)
+            assert (model, tier, cost.total_usd) == (model, tier, total)
 
 
 def test_seeded_figures_are_those_of_the_price_list() -> None:
     latest = {dated.model: dated.price for dated in package_prices()}
-    assert latest["gpt-5.4"] == Price(
-        *(D("2.5"), D("0.25"), None, D(15), D("1.25"), D("0.13"), None, D("7.5"), 272_000, D(2), D("1.5"))
-    )
-    assert latest["gpt-5-mini"] == Price(
-        D("0.25"), D("0.025"), None, D(2), D("0.125"), D("0.0125"), None, D(1), None, None, None
-    )
-    assert latest["gpt-4.1"].batch_cached_input is None
+    gpt54 = latest["gpt-5.4"]
+    assert gpt54.standard == Rates(D("2.5"), D("0.25"), None, D(15), 272_000, D(5), D("0.5"), None, D("22.5"))
+    # Its long cached rate in batches is no multiple of the short one.
+    assert gpt54.batch == Rates(D("1.25"), D("0.13"), None, D("7.5"), 272_000, D("2.5"), D("0.25"), None, D("11.25"))
+    mini = latest["gpt-5-mini"]
+    assert mini.standard == Rates(D("0.25"), D("0.025"), None, D(2))
+    assert mini.batch == Rates(D("0.125"), D("0.0125"), None, D(1))
+    assert mini.others["flex"] == Rates(D("0.125"), D("0.0125"), None, D(1))
+    assert mini.others["priority"].output == D("3.6")
+    # What batches do not change costs what it costs otherwise.
+    assert latest["gpt-4.1"].batch.cached_input == latest["gpt-4.1"].standard.cached_input == D("0.5")
+    assert latest["gpt-5.5-pro"].batch.long_context_tokens is None
     # The one listed model whose batch rates are its standard rates.
     same = latest["gpt-3.5-turbo-1106"]
-    assert (same.batch_input, same.batch_output) == (same.input, same.output)
+    assert same.batch == same.standard
     assert "whisper-1" not in latest
     assert "text-embedding-3-small" not in latest
 
@@ -101,13 +117,13 @@ def test_price_that_changed_has_one_row_per_period(engine: Engine) -> None:
         before = found(connection, "gpt-5.6-luna", change - timedelta(seconds=1))
         after = found(connection, "gpt-5.6-luna", change)
     assert before is not None and after is not None
-    assert (before.input, after.input, after.batch_input) == (D(1), D("0.2"), D("0.1"))
+    assert (before.standard.input, after.standard.input, after.batch.input) == (D(1), D("0.2"), D("0.1"))
     # What batches cost before the cut is not known, and is not guessed.
-    assert before.batch_input is None
+    assert before.batch.input is None
 
 
 def test_newer_release_ends_the_old_price_and_begins_a_new_one(engine: Engine) -> None:
-    dearer = replace(CHEAP, batch_output=D(5))
+    dearer = with_batch(output=D(5))
     with engine.begin() as connection:
         assert store(connection, CHEAP, release="1", now=FIRST_DAY) == 1
         assert store(connection, CHEAP, release="2", now=NOW) == 0
@@ -122,7 +138,7 @@ def test_price_announced_for_later_begins_then(engine: Engine) -> None:
     later = NOW + timedelta(days=10)
     with engine.begin() as connection:
         store(connection, CHEAP, release="1", now=FIRST_DAY)
-        assert store(connection, replace(CHEAP, input=D(3)), release="2", now=NOW, start=later) == 1
+        assert store(connection, with_standard(input=D(3)), release="2", now=NOW, start=later) == 1
         assert history(connection)[1][1] == later
         # Corrected before it began: the newest figures follow it all the same.
         assert store(connection, CHEAP, release="3", now=NOW, start=later) == 1
@@ -131,19 +147,19 @@ def test_price_announced_for_later_begins_then(engine: Engine) -> None:
 
 
 def test_price_of_a_person_stands_whatever_the_package_says(engine: Engine) -> None:
-    mine = replace(CHEAP, batch_input=D("0.9"))
+    mine = with_batch(input=D("0.9"))
     with engine.begin() as connection:
         store(connection, CHEAP, release="1", now=FIRST_DAY)
         set_price(connection, "m", mine, effective_from=NOW, now=NOW)
         later = NOW + timedelta(days=5)
-        assert store(connection, replace(CHEAP, input=D(3)), release="2", now=later) == 1
+        assert store(connection, with_standard(input=D(3)), release="2", now=later) == 1
         assert found(connection, "m", NOW - timedelta(seconds=1)) == CHEAP
         assert found(connection, "m", later + timedelta(days=1)) == mine
 
 
 def test_prices_of_a_person_follow_each_other_in_whatever_order_they_come(engine: Engine) -> None:
     later, middle = NOW + timedelta(days=2), NOW + timedelta(days=1)
-    prices = [replace(CHEAP, batch_input=D(n)) for n in (1, 2, 3)]
+    prices = [with_batch(input=D(n)) for n in (1, 2, 3)]
     with engine.begin() as connection:
         for price, start in zip(prices, (NOW, later, middle), strict=True):
             set_price(connection, "m", price, effective_from=start, now=NOW)
@@ -155,12 +171,13 @@ def test_set_price_names_its_row_and_makes_an_unknown_model_known(engine: Engine
     with engine.begin() as connection:
         assert price_for(connection, "my-model", NOW) is None
         stored = set_price(connection, "my-model", CHEAP, effective_from=NOW, now=NOW)
-        assert price_for(connection, "my-model-2026-01-01", NOW) == (stored, CHEAP)
+        assert stored.instead_of is None
+        assert price_for(connection, "my-model-2026-01-01", NOW) == (stored.id, CHEAP)
         assert price_for(connection, "my-model", NOW - timedelta(seconds=1)) is None
 
 
 def test_snapshots_own_price_goes_before_that_of_its_model(engine: Engine) -> None:
-    own = replace(CHEAP, batch_input=D(7))
+    own = with_batch(input=D(7))
     with engine.begin() as connection:
         set_price(connection, "m", CHEAP, effective_from=NOW, now=NOW)
         set_price(connection, "m-2026-01-01", own, effective_from=NOW, now=NOW)
@@ -171,12 +188,13 @@ def test_snapshots_own_price_goes_before_that_of_its_model(engine: Engine) -> No
 def test_figure_that_is_no_price_is_refused(engine: Engine) -> None:
     wrong = [
         Price(),
-        replace(CHEAP, output=None),
-        replace(CHEAP, batch_input=D("-1")),
-        replace(CHEAP, cached_input=D("NaN")),
-        replace(CHEAP, input=D("1e8")),
-        replace(CHEAP, input=D("0.0000001")),
-        replace(CHEAP, long_input_factor=D("1e3")),
+        with_standard(output=None),
+        with_batch(input=D("-1")),
+        with_standard(cached_input=D("NaN")),
+        with_standard(input=D("1e8")),
+        with_standard(input=D("0.0000001")),
+        with_standard(long_input=D(3)),
+        with_standard(long_context_tokens=0),
     ]
     with engine.begin() as connection:
         for price in wrong:
@@ -185,51 +203,77 @@ def test_figure_that_is_no_price_is_refused(engine: Engine) -> None:
         assert connection.execute(select(func.count()).select_from(ai_model_pricing)).scalar_one() == 0
 
 
-def test_stored_price_is_not_replaced(engine: Engine) -> None:
+def test_wrong_price_is_replaced_while_no_cost_refers_to_it(engine: Engine) -> None:
+    right = with_standard(input=D(9))
     with engine.begin() as connection:
-        set_price(connection, "m", CHEAP, effective_from=NOW, now=NOW)
-        with pytest.raises(UsageError, match="already has a price"):
-            set_price(connection, "m", replace(CHEAP, input=D(9)), effective_from=NOW, now=NOW)
-        assert found(connection, "m") == CHEAP
+        wrong = set_price(connection, "m", CHEAP, effective_from=NOW, now=NOW)
+        stored = set_price(connection, "m", right, effective_from=NOW, now=NOW)
+        assert stored.instead_of == "replaced"
+        assert price_for(connection, "m", NOW) == (stored.id, right)
+        assert connection.execute(select(ai_model_pricing.c.id)).scalars().all() == [stored.id] != [wrong.id]
+
+
+def test_wrong_price_that_costs_refer_to_is_superseded_and_stays(engine: Engine) -> None:
+    right = with_standard(input=D(9))
+    with engine.begin() as connection:
+        wrong = set_price(connection, "m", CHEAP, effective_from=NOW, now=NOW)
+        refer_to(connection, wrong.id)
+        stored = set_price(connection, "m", right, effective_from=NOW, now=NOW)
+        again = set_price(connection, "m", CHEAP, effective_from=NOW, now=NOW)
+        kept = set(connection.execute(select(ai_model_pricing.c.id)).scalars())
+    assert (stored.instead_of, again.instead_of) == ("superseded", "replaced")
+    assert kept == {wrong.id, again.id}
+
+
+def refer_to(connection: Connection, pricing_id: uuid.UUID) -> None:
+    """A cost in the ledger that was worked out with a price."""
+    company = add_company(connection, "acme", CompanyChanges(csv_url="https://acme.example/a.csv"), now=NOW)
+    batch_id = connection.execute(
+        insert(ai_batch_requests)
+        .values(
+            company_id=company.id, model="m", endpoint="e", key_fingerprint="k", created_at=NOW, status_changed_at=NOW,
+            request_count=0, body_bytes=0, token_estimate=0,
+        )
+        .returning(ai_batch_requests.c.id)
+    ).scalar_one()  # fmt: skip
+    connection.execute(
+        insert(ai_surplus_batches).values(
+            remote_batch_id="b",
+            batch_id=batch_id,
+            endpoint="e",
+            remote_status="completed",
+            found_at=NOW,
+            pricing_id=pricing_id,
+        )
+    )
+
+
+def test_a_price_of_a_person_ends_where_they_say(engine: Engine) -> None:
+    end = NOW + timedelta(days=3)
+    mine = with_batch(input=D("0.9"))
+    with engine.begin() as connection:
+        store(connection, CHEAP, release="1", now=FIRST_DAY)
+        stored = set_price(connection, "m", mine, effective_from=NOW, effective_until=end, now=NOW)
+        assert stored.effective_until == end
+        assert found(connection, "m", end - timedelta(seconds=1)) == mine
+        assert found(connection, "m", end) == CHEAP
+        with pytest.raises(UsageError, match="before it begins"):
+            set_price(connection, "m", mine, effective_from=NOW, effective_until=NOW, now=NOW)
+
+
+def test_a_price_of_a_person_may_begin_with_one_of_the_package(engine: Engine) -> None:
+    mine = with_batch(input=D("0.9"))
+    with engine.begin() as connection:
+        store(connection, CHEAP, release="1", now=FIRST_DAY)
+        set_price(connection, "m", mine, effective_from=FIRST_DAY, now=NOW)
+        assert found(connection, "m", FIRST_DAY) == mine
 
 
 def test_two_processes_that_seed_at_once_store_one_change(engine: Engine) -> None:
     with engine.begin() as connection:
         store(connection, CHEAP, release="1", now=FIRST_DAY)
     with engine.begin() as first, engine.connect() as second:
-        store(first, replace(CHEAP, input=D(3)), release="2", now=NOW)
+        store(first, with_standard(input=D(3)), release="2", now=NOW)
         second.execute(text("SET lock_timeout = '100ms'"))
         with pytest.raises(OperationalError, match="lock timeout"):
-            store(second, replace(CHEAP, input=D(3)), release="2", now=NOW + timedelta(seconds=1))
-
-
-def test_rate_is_the_newest_up_to_that_day(engine: Engine) -> None:
-    with engine.begin() as connection:
-        set_rate(connection, date(2026, 10, 30), D("0.91"), "ecb", NOW)
-        set_rate(connection, date(2026, 11, 2), D("0.93"), "ecb", NOW)
-        assert rate_at(connection, NOW, D("0.5")) == Rate(D("0.91"), "ecb")
-        assert rate_at(connection, datetime(2026, 11, 2, tzinfo=UTC), None) == Rate(D("0.93"), "ecb")
-        # Half past midnight in Amsterdam is still the day before in UTC.
-        amsterdam = timezone(timedelta(hours=1))
-        assert rate_at(connection, datetime(2026, 11, 2, 0, 30, tzinfo=amsterdam), None) == Rate(D("0.91"), "ecb")
-
-
-def test_without_a_stored_rate_the_setting_counts_or_nothing(engine: Engine) -> None:
-    with engine.begin() as connection:
-        set_rate(connection, date(2026, 12, 1), D("0.91"), "ecb", NOW)
-        assert rate_at(connection, NOW, D("0.9")) == Rate(D("0.9"), "LIVEDASH_USD_EUR")
-        assert rate_at(connection, NOW, None) is None
-
-
-def test_rate_of_a_day_can_be_corrected(engine: Engine) -> None:
-    with engine.begin() as connection:
-        set_rate(connection, NOW.date(), D("9.2"), "operator", NOW)
-        set_rate(connection, NOW.date(), D("0.92"), "operator", NOW)
-        assert rate_at(connection, NOW, None) == Rate(D("0.92"), "operator")
-
-
-def test_figure_that_is_no_rate_is_refused(engine: Engine) -> None:
-    with engine.begin() as connection:
-        for rate in ("0", "-1", "NaN", "Infinity", "1e-10", "1e9"):
-            with pytest.raises(UsageError, match="no exchange rate"):
-                set_rate(connection, NOW.date(), D(rate), "operator", NOW)
+            store(second, with_standard(input=D(3)), release="2", now=NOW + timedelta(seconds=1))

@@ -63,10 +63,8 @@ def test_the_check_counts_what_the_claims_count(engine: Engine) -> None:
             (companies, owners), (ai_batch_requests, batches), (ai_request_attempts, attempts), (ai_surplus_batches, surplus),
         ):  # fmt: skip
             connection.execute(insert(table), rows)
-        found = {
-            row["company"]: row["spent_eur"] + row["in_flight_eur"] for row in spending(connection, month_start=NOW)
-        }
+        found = {row["company"]: row["spent_eur"] + row["in_flight_eur"] for row in spending(connection, since=NOW)}
         for owner, case in zip(owners, TRIES, strict=True):
-            committed = committed_eur(connection, uuid.UUID(str(owner["id"])), month_start=NOW)
+            committed = committed_eur(connection, uuid.UUID(str(owner["id"])), since=NOW)
             assert found.get(owner["slug"], 0) == committed, case
     assert len(set(found.values())) > 3

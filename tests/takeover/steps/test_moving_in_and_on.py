@@ -250,7 +250,7 @@ def test_prices_of_the_old_system_never_hide_those_that_know_batches(engine: Eng
     with engine.connect() as connection:
         found: Any = price_for(connection, "gpt-4o", NOW.replace(year=2026, month=7))
     assert found is not None
-    assert found[1].batch_input is not None
+    assert found[1].batch.input is not None
 
 
 def test_checks_and_sums_of_the_ledger_cope_with_tries_without_a_batch(engine: Engine, old: OldSystem) -> None:
@@ -263,7 +263,7 @@ def test_checks_and_sums_of_the_ledger_cope_with_tries_without_a_batch(engine: E
             assert connection.execute(statement(f"overview/{check}")).all() == []
         assert read_figures(connection).cost_eur == 0
         company = get_company(connection, "acme-bv")
-        assert committed_eur(connection, company.id, month_start=NOW.replace(year=2020)) == 0
+        assert committed_eur(connection, company.id, since=NOW.replace(year=2020)) == 0
 
 
 def test_of_failed_requests_the_newest_is_the_newest_whatever_ids_the_old_ones_have(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 from sqlalchemy import Connection, Engine, select
 
@@ -80,7 +78,7 @@ def test_moving_in_waits_for_a_claim_that_is_being_made_and_leaves_what_it_bough
 
 def claim(connection: Connection, group: PendingGroup) -> Claim | None:
     return claims.claim_batch(
-        connection, group, ClaimLimits(100, 10**9, None, Budget(Decimal(0), Decimal(0), None)),
+        connection, group, ClaimLimits(100, 10**9, None, Budget(None)),
         endpoint="e", key_fingerprint="k", kind=SESSION_ANALYSIS, lease=900, now=NOW, dagster_run_id=None,
     )  # fmt: skip
 

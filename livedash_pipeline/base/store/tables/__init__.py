@@ -28,7 +28,14 @@ from livedash_pipeline.base.store.tables.chats import (
     chats,
 )
 from livedash_pipeline.base.store.tables.imports import import_files
-from livedash_pipeline.base.store.tables.money import ai_model_pricing, ai_models, company_ai_models, exchange_rates
+from livedash_pipeline.base.store.tables.money import (
+    ai_cost_adjustments,
+    ai_model_pricing,
+    ai_models,
+    company_ai_models,
+    exchange_rates,
+    reporting_rates,
+)
 from livedash_pipeline.base.store.tables.retention import prune_runs
 from livedash_pipeline.base.store.tables.sessions import (
     companies,
@@ -47,6 +54,7 @@ from livedash_pipeline.base.store.tables.sessions import (
 __all__ = [
     "ai_admissions",
     "ai_batch_requests",
+    "ai_cost_adjustments",
     "ai_endpoint_pauses",
     "ai_holds",
     "ai_model_pricing",
@@ -77,6 +85,7 @@ __all__ = [
     "processing_stages",
     "prune_runs",
     "questions",
+    "reporting_rates",
     "session_imports",
     "session_processing_status",
     "session_questions",

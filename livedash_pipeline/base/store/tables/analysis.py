@@ -106,6 +106,7 @@ ai_batch_requests = Table(
     Column("lines_failed", Integer),
     Column("lines_input_tokens", BigInteger),
     Column("lines_output_tokens", BigInteger),
+    Column("lines_cached_tokens", BigInteger),
     # How often results were asked for, and equal short downloads in a row, of which three are believed.
     Column("ingest_asks", Integer, nullable=False, server_default=text("0")),
     Column("short_downloads", Integer, nullable=False, server_default=text("0")),
@@ -266,6 +267,8 @@ ai_surplus_batches = Table(
     Column("endpoint", Text, nullable=False),
     Column("input_file_id", Text),
     Column("openai_status", Text, key="remote_status", nullable=False),
+    # When it was made, as the service says within what can be; its price is the one of then.
+    moment("submitted_at"),
     moment("found_at", nullable=False),
     moment("cancel_requested_at"),
     moment("not_found_since"),

@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from livedash_pipeline.base.rules.states import CompanyStatus, StageStatus
 from livedash_pipeline.base.rules.text import LANGUAGE_FORM
 from livedash_pipeline.base.store.tables.base import (
+    MONEY,
     id_column,
     metadata,
     moment,
@@ -63,6 +64,11 @@ companies = Table(
     Column("csv_last_modified", Text),
     moment("next_import_at"),
     Column("import_failures", Integer, nullable=False, server_default=text("0")),
+    # What it may spend in a month or a day (UTC) in euro, and the month's budget by whose shares people are told; null: as the
+    # settings say.
+    Column("monthly_cap_eur", MONEY),
+    Column("daily_cap_eur", MONEY),
+    Column("monthly_budget_eur", MONEY),
     # Days after the end of a chat for which its texts are kept; null: for good.
     Column("transcript_retention_days", Integer),
     Column("message_retention_days", Integer),
@@ -74,6 +80,7 @@ companies = Table(
     CheckConstraint("slug ~ '^[a-z0-9-]{1,63}$'", name="slug_form"),
     one_of("status", CompanyStatus),
     *not_negative("import_failures"),
+    *not_negative("monthly_cap_eur", "daily_cap_eur", "monthly_budget_eur"),
     *not_negative("transcript_retention_days", "message_retention_days", "answer_retention_days"),
 )
 

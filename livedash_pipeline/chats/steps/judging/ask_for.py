@@ -50,6 +50,7 @@ class _Asked:
     pairs: int = 0
     new: int = 0
     input_tokens: int = 0
+    longest: int = 0
 
 
 def ask_for_judgements(
@@ -141,6 +142,7 @@ def _ask_chunk(
     asked.pairs += len(chunk)
     asked.new += len(new)
     asked.input_tokens += sum(pair.tokens for pair in new)
+    asked.longest = max([asked.longest, *(pair.tokens for pair in new)])
     if new and not dry_run:
         now = context.now(connection)
         maximum = maximum_of(parameters)
@@ -153,8 +155,7 @@ def _cost(
     """What the new requests cost at most, at the rates of batches; None where price or exchange rate is unknown."""
     if not asked.new:
         return Decimal(0)
-    budget = budget_for(connection, context.settings, model, cap=None, now=context.now(connection))
-    if budget is None or not budget.eur_per_output_token:
+    budget = budget_for(connection, context.settings, model, now=context.now(connection))
+    if budget is None or budget.most is None:
         return None
-    output = asked.new * max_output_tokens * budget.eur_per_output_token
-    return asked.input_tokens * budget.eur_per_input_token + output
+    return budget.most.of_many(asked.input_tokens, asked.new * max_output_tokens, longest=asked.longest)

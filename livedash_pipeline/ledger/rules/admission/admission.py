@@ -15,12 +15,12 @@ from enum import StrEnum
 from uuid import UUID
 
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
+from livedash_pipeline.money.rules.caps import Cap, Room, Scope
+from livedash_pipeline.money.rules.pricing import Ceiling, Rates, ceiling_of
 
 # Timed holds start at a quarter of an hour and double up to six hours.
 FIRST_HOLD = timedelta(minutes=15)
 LONGEST_HOLD = timedelta(hours=6)
-
-_MILLION = Decimal(1_000_000)
 
 
 @dataclass(frozen=True)
@@ -106,34 +106,29 @@ def learned_limit(message: str, refused_tokens: int) -> int:
 
 @dataclass(frozen=True)
 class Budget:
-    """Euro per token at batch rates, and what may still be spent; `left` is None without a cap."""
+    """The most that tokens cost in euro, None where it is unknown, and the caps; what they leave is None without any."""
 
-    eur_per_input_token: Decimal
-    eur_per_output_token: Decimal
-    left: Decimal | None
+    most: Ceiling | None
+    room: Room | None = None
+
+    @property
+    def left(self) -> Decimal | None:
+        """Euro that may still be set aside; None without a cap."""
+        return None if self.room is None else self.room.left
 
 
-def budget(
-    *,
-    cap: Decimal | None,
-    committed: Decimal,
-    input_usd: Decimal | None,
-    output_usd: Decimal | None,
-    usd_eur: Decimal | None,
-) -> Budget | None:
-    """Returns what a claim may reserve; None where a cap is set but the price or the rate is unknown: then nothing is claimed.
+def budget(*, room: Room | None, rates: Rates, usd_eur: Decimal | None) -> Budget | None:
+    """Returns what a claim may reserve; None where there is a cap and the price or the rate is unknown: then nothing is claimed.
 
     Args:
-        cap: Monthly cap of a company in euro.
-        committed: Spent this month and in flight at most.
-        input_usd: Batch price per million input tokens.
-        output_usd: Batch price per million output tokens.
+        room: The cap that leaves least.
+        rates: Those of the tier that is bought, in US dollars.
         usd_eur: Exchange rate.
     """
-    if input_usd is None or output_usd is None or usd_eur is None:
-        return None if cap is not None else Budget(Decimal(0), Decimal(0), None)
-    left = None if cap is None else max(cap - committed, Decimal(0))
-    return Budget(input_usd * usd_eur / _MILLION, output_usd * usd_eur / _MILLION, left)
+    usd = ceiling_of(rates)
+    if usd is None or usd_eur is None:
+        return None if room is not None else Budget(None)
+    return Budget(usd.times(usd_eur), room)
 
 
 @dataclass(frozen=True)
@@ -156,20 +151,33 @@ def unpriced_reason(group: PendingGroup) -> str:
     return f"{group.company} has a spending cap, and the price of {group.model} or the exchange rate is unknown"
 
 
-def cap_reasons(group: PendingGroup, cap: Decimal, left: Decimal, requests: CappedRequests) -> list[str]:
-    """Says why a spending cap keeps requests of a group waiting; empty if it does not."""
+def cap_reasons(group: PendingGroup, room: Room, lowest: Cap, requests: CappedRequests) -> list[str]:
+    """Says why caps keep requests of a group waiting; empty if they do not.
+
+    Args:
+        group: The group.
+        room: The cap that leaves least.
+        lowest: The cap that a single request must not cost more than in all days and months to come.
+        requests: The group's requests, compared with the lowest cap.
+    """
     reasons = []
     if requests.above_cap:
         reasons.append(
             f"{requests.above_cap} of {group.requests} requests of {group.company} for {group.model} can never be sent: one "
-            f"may cost {_shown(requests.most_expensive)} EUR, and LIVEDASH_MONTHLY_CAP_EUR is {_shown(cap)}"
+            f"may cost {_shown(requests.most_expensive)} EUR, and {lowest.name} is {_shown(lowest.eur)}"
         )
-    if requests.next_price is not None and requests.next_price > left:
-        reasons.append(
-            f"{group.company} has {_shown(left)} EUR of its monthly spending cap of {_shown(cap)} left, and the next request "
-            f"for {group.model} may cost {_shown(requests.next_price)}"
-        )
+    if requests.next_price is not None and requests.next_price > room.left:
+        said = said_of_cap(group.company, room)
+        reasons.append(f"{said}, and the next request for {group.model} may cost {_shown(requests.next_price)}")
     return reasons
+
+
+def said_of_cap(company: str, room: Room) -> str:
+    """What a cap leaves, in words; of all companies together it names none, so that any company may read it."""
+    whose = f"{company} has" if room.cap.scope is Scope.COMPANY else "All companies together have"
+    its = "its" if room.cap.scope is Scope.COMPANY else "their"
+    cap = f"{room.cap.period.adjective} spending cap of {_shown(room.cap.eur)}"
+    return f"{whose} {_shown(room.left)} EUR of {its} {cap} left"
 
 
 def _shown(amount: Decimal | None) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from livedash_pipeline.base.rules.json_lines import objects_on
 from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Outcome
@@ -171,8 +170,3 @@ def _judge_validation(end: BatchEnd) -> Unanswered:
         return Unanswered(Outcome.TRANSIENT, code, message)
     counted = verdict is ValidationClass.INPUT_FILE_MISSING
     return Unanswered(Outcome.NOT_RUN, code, message, counted_release=counted)
-
-
-def month_of(moment: datetime) -> datetime:
-    """Returns the first moment of the month over which a spending cap is counted."""
-    return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)

@@ -13,6 +13,7 @@ from livedash_pipeline.base.store.connect import in_transaction
 from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.costs.unattributed import book_unattributed
 from livedash_pipeline.ledger.steps.results.ingest import CUT, IngestReport, ingest_batch, note_waiting, tariff_of
 from livedash_pipeline.ledger.steps.results.result_files import LineCounts, ResultFiles, fetch_files, result_rows
 from livedash_pipeline.ledger.store.results import finished, late_results, settlement
@@ -139,7 +140,7 @@ def _take_in(context: BatchContext, connection: Connection, batch: BatchToIngest
     kind = context.kinds[batch.processing_type]
     wanted = late_results.lock_candidates(connection, batch.id, kind)
     now = context.now(connection)
-    tariff = tariff_of(context, connection, batch, now)
+    tariff = tariff_of(context, connection, batch)
     settlement.open_scratch(connection)
     settlement.copy_results(
         connection, result_rows(files, wanted, tariff, LineCounts(), kind.read_answer, unreadable=False)
@@ -149,4 +150,5 @@ def _take_in(context: BatchContext, connection: Connection, batch: BatchToIngest
         connection, batch.id, kind=kind, now=now, pricing_id=tariff.pricing_id, usd_eur=tariff.usd_eur
     )
     settlement.drop_scratch(connection)
+    book_unattributed(connection, batch, tariff, now=now)
     return late

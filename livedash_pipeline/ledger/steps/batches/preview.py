@@ -20,12 +20,20 @@ from livedash_pipeline.ledger.rules.admission import admission
 from livedash_pipeline.ledger.rules.admission.admission import PendingGroup
 from livedash_pipeline.ledger.rules.admission.limits import MAX_FILE_BYTES, MAX_LINES, MAX_REQUEST_TOKENS
 from livedash_pipeline.ledger.rules.admission.nothing_sent import Standing, why_nothing_is_sent
-from livedash_pipeline.ledger.steps.admission.spending import cap_reasons, group_budget, models_to_pay, require_payable
+from livedash_pipeline.ledger.steps.admission.spending import (
+    binding_caps,
+    cap_reasons,
+    foreseen_budget,
+    models_to_pay,
+    require_payable,
+)
 from livedash_pipeline.ledger.steps.recovery.standing import read_standing
 from livedash_pipeline.ledger.store.admission import holds
 from livedash_pipeline.ledger.store.batches import claims
 from livedash_pipeline.ledger.store.batches.previews import ForeseenClaim, foresee_claim, learned_token_limit
 from livedash_pipeline.ledger.store.batches.request_kind import Kinds
+from livedash_pipeline.money.rules.caps import largest_purchase
+from livedash_pipeline.money.rules.pricing import known_sum
 from livedash_pipeline.settings import Settings
 
 
@@ -94,8 +102,9 @@ def _free_of(in_force: Iterable[holds.Hold], groups: Iterable[PendingGroup]) -> 
 
 
 def _foresee(preview: _Preview, group: PendingGroup) -> None:
-    settings, foreseen = preview.settings, preview.spent.get(group.company_id, Decimal(0))
-    budget = group_budget(preview.connection, settings, group, now=preview.now, foreseen=foreseen)
+    settings = preview.settings
+    caps = binding_caps(preview.connection, settings, group.company_id)
+    budget = foreseen_budget(preview.connection, settings, group, now=preview.now, caps=caps, taken=preview.spent)
     if budget is None:
         preview.held.append(admission.unpriced_reason(group))
         return
@@ -108,10 +117,10 @@ def _foresee(preview: _Preview, group: PendingGroup) -> None:
         max_bytes=MAX_FILE_BYTES,
         max_request_tokens=min(MAX_REQUEST_TOKENS, longest),
         max_tokens=free,
-        max_request_eur=settings.livedash_monthly_cap_eur,
+        max_request_eur=largest_purchase(caps),
         budget=budget,
     )
-    preview.held += cap_reasons(preview.connection, settings, preview.kinds[group.processing_type], group, budget)
+    preview.held += cap_reasons(preview.connection, preview.kinds[group.processing_type], group, budget, caps)
     if claim.requests < group.requests:
         preview.held.append(
             f"{group.requests - claim.requests} of {group.requests} requests of {group.company} for {group.model} stay: "
@@ -120,7 +129,8 @@ def _foresee(preview: _Preview, group: PendingGroup) -> None:
     if claim.requests:
         preview.claims.append(claim)
         preview.free[group.model] = None if free is None else free - claim.token_estimate
-        preview.spent[group.company_id] = foreseen + claim.reserved_eur
+        taken = preview.spent.get(group.company_id, Decimal(0))
+        preview.spent[group.company_id] = taken + (claim.reserved_eur or Decimal(0))
 
 
 def _free_tokens(preview: _Preview, model: str) -> int | None:
@@ -139,8 +149,7 @@ def _document(preview: _Preview, standing: Standing, awaiting: tuple[int, dateti
         "ok": True,
         "batches": sum(map(_batches_of, preview.claims)),
         "requests": sum(claim.requests for claim in preview.claims),
-        # As in a submit: a claim that reserves nothing has no known price, and a sum without it would be wrong.
-        "estimatedCostEur": money(sum(reserved, Decimal(0)) if all(reserved) else None),
+        "estimatedCostEur": money(known_sum(reserved)),
         "recovered": 0,
         "awaitingRecovery": awaiting[0],
         "nextRecoveryAt": moment(awaiting[1]),

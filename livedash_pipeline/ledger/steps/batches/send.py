@@ -47,7 +47,7 @@ class SubmittedBatch:
     model: str
     requests: int
     token_estimate: int
-    reserved_eur: Decimal
+    reserved_eur: Decimal | None
     remote_batch_id: str | None
 
 

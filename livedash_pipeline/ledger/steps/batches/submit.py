@@ -26,7 +26,13 @@ from livedash_pipeline.ledger.rules.admission.limits import MAX_FILE_BYTES, MAX_
 from livedash_pipeline.ledger.rules.admission.nothing_sent import why_nothing_is_sent
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from livedash_pipeline.ledger.steps.admission.pauses import describe_pause, paused_until, unpaused
-from livedash_pipeline.ledger.steps.admission.spending import cap_reasons, group_budget, models_to_pay, require_payable
+from livedash_pipeline.ledger.steps.admission.spending import (
+    binding_caps,
+    cap_reasons,
+    group_budget,
+    models_to_pay,
+    require_payable,
+)
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.send import InputChangedError, SubmittedBatch, log_claim, release, send
 from livedash_pipeline.ledger.steps.batches.unclaimed import bring_up_to_date, drop_lost_inputs, use_kept_answers
@@ -38,6 +44,8 @@ from livedash_pipeline.ledger.store.batches.claims import Claim, ClaimLimits
 from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
 from livedash_pipeline.ledger.store.recovery.recovery import TakenOver
 from livedash_pipeline.logs import get_logger
+from livedash_pipeline.money.rules.caps import Cap, largest_purchase
+from livedash_pipeline.money.rules.pricing import known_sum
 from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.storage import storage_error
 
@@ -100,9 +108,7 @@ def submit_pending(
         report.awaiting_recovery, report.next_recovery_at = claims.awaiting_recovery(connection, context.endpoint)
     if not (report.submitted or report.held):
         report.why = why_nothing_is_sent(standing)
-    reserved = [batch.reserved_eur for batch in report.submitted]
-    # A batch that reserves nothing has no known price, and a sum without it would be wrong.
-    report.estimated_cost_eur = sum(reserved, Decimal(0)) if all(reserved) else None
+    report.estimated_cost_eur = known_sum(batch.reserved_eur for batch in report.submitted)
     if faults:
         raise faults[0]
     return report
@@ -277,7 +283,8 @@ def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> 
         if not claims.may_claim(connection, group.company_id):
             report.held.append(f"{group.company} is being taken over from LiveDash")
             return None
-        limits = _limits(context, connection, group, now)
+        caps = binding_caps(connection, context.settings, group.company_id)
+        limits = _limits(context, connection, group, caps, now)
         if limits is None:
             report.held.append(admission.unpriced_reason(group))
             return None
@@ -297,7 +304,7 @@ def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> 
             if claim is None:
                 savepoint.rollback()
         if claim is None:
-            report.held += _cap_reasons(context, connection, group, limits)
+            report.held += _cap_reasons(context, connection, group, limits, caps)
         return claim
 
     claim = in_transaction(context.engine, work)
@@ -306,10 +313,12 @@ def _claim(context: BatchContext, group: PendingGroup, report: SubmitReport) -> 
     return claim
 
 
-def _limits(context: BatchContext, connection: Connection, group: PendingGroup, now: datetime) -> ClaimLimits | None:
+def _limits(
+    context: BatchContext, connection: Connection, group: PendingGroup, caps: tuple[Cap, ...], now: datetime
+) -> ClaimLimits | None:
     settings = context.settings
     learned = holds.lock_admission(connection, context.endpoint, group.model, now=now)
-    budget = group_budget(connection, settings, group, now=now)
+    budget = group_budget(connection, settings, group, now=now, caps=caps)
     if budget is None:
         return None
     enqueued = claims.enqueued_tokens(connection, context.endpoint, group.model)
@@ -320,14 +329,20 @@ def _limits(context: BatchContext, connection: Connection, group: PendingGroup, 
         free,
         budget,
         max_first_tokens=0 if enqueued else _longest_request(context, group),
-        max_request_eur=settings.livedash_monthly_cap_eur,
+        max_request_eur=largest_purchase(caps),
     )
 
 
-def _cap_reasons(context: BatchContext, connection: Connection, group: PendingGroup, limits: ClaimLimits) -> list[str]:
-    """Why the spending cap keeps the rest of a group waiting; also logged, where a command shows it."""
+def _cap_reasons(
+    context: BatchContext,
+    connection: Connection,
+    group: PendingGroup,
+    limits: ClaimLimits,
+    caps: tuple[Cap, ...],
+) -> list[str]:
+    """Why a spending cap keeps the rest of a group waiting; also logged, where a command shows it."""
     kind = context.kinds[group.processing_type]
-    reasons = cap_reasons(connection, context.settings, kind, group, limits.budget)
+    reasons = cap_reasons(connection, kind, group, limits.budget, caps)
     for reason in reasons:
         log.warning("held back", company=group.company, model=group.model, reason=reason)
     return reasons

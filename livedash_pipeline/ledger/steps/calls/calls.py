@@ -16,13 +16,14 @@ from sqlalchemy import Connection
 from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES
 from livedash_pipeline.ledger.rules.admission import admission
 from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd
-from livedash_pipeline.ledger.rules.results.judgement import month_of
+from livedash_pipeline.ledger.steps.admission.spending import binding_caps
 from livedash_pipeline.ledger.store.admission import holds
-from livedash_pipeline.ledger.store.admission.committed import committed_eur
+from livedash_pipeline.ledger.store.admission.committed import lock_spending, rooms_under
 from livedash_pipeline.ledger.store.calls import calls
 from livedash_pipeline.ledger.store.calls.calls import CallCost, RequestEnd
-from livedash_pipeline.money.rules.pricing import Price, cost_of, to_eur
-from livedash_pipeline.money.store import prices
+from livedash_pipeline.money.rules.caps import tightest
+from livedash_pipeline.money.rules.pricing import Price, Rates, charged_tier, cost_of, to_eur
+from livedash_pipeline.money.store import prices, rates
 from livedash_pipeline.settings import Settings
 
 
@@ -37,9 +38,9 @@ class CallTarget:
 
 @dataclass(frozen=True)
 class Reserved:
-    """The reserved price of a call, or the reason, in words, why it may not be made now."""
+    """The reserved price of a call, None where it is unknown; or the reason, in words, why it may not be made now."""
 
-    eur: Decimal = Decimal(0)
+    eur: Decimal | None = None
     refusal: str | None = None
 
 
@@ -64,7 +65,7 @@ class CallTariff:
 def read_tariff(connection: Connection, settings: Settings, target: CallTarget, *, now: datetime) -> CallTariff:
     """Reads the price and the rate of a moment; a caller with many calls within minutes reads them once."""
     priced = prices.price_for(connection, target.model, now)
-    rate = prices.rate_at(connection, now, settings.livedash_usd_eur)
+    rate = rates.rate_at(connection, now, settings.livedash_usd_eur)
     return CallTariff(priced[0] if priced else None, priced[1] if priced else None, rate.usd_eur if rate else None)
 
 
@@ -79,26 +80,22 @@ def reserve(
     max_output_tokens: int,
     now: datetime,
 ) -> Reserved:
-    """Reserves the most that a call may cost, if the company's cap leaves so much; under a cap, its other calls wait."""
-    cap = settings.livedash_monthly_cap_eur
-    committed = Decimal(0) if cap is None else committed_eur(connection, company_id, month_start=month_of(now))
-    budget = admission.budget(
-        cap=cap,
-        committed=committed,
-        input_usd=tariff.price.input if tariff.price else None,
-        output_usd=tariff.price.output if tariff.price else None,
-        usd_eur=tariff.usd_eur,
-    )
+    """Reserves the most that a call may cost, if caps leave so much; other purchases under the same caps wait."""
+    caps = binding_caps(connection, settings, company_id)
+    lock_spending(connection, company_id, caps)
+    room = tightest(rooms_under(connection, company_id, caps, now=now))
+    standard = tariff.price.standard if tariff.price else Rates()
+    budget = admission.budget(room=room, rates=standard, usd_eur=tariff.usd_eur)
     if budget is None:
         return Reserved(
             refusal=f"There is a spending cap, and the price of {target.model} or the exchange rate is unknown."
         )
-    eur = tokens * budget.eur_per_input_token + max_output_tokens * budget.eur_per_output_token
-    if budget.left is not None and eur > budget.left:
-        return Reserved(
-            refusal=f"{budget.left.normalize():f} EUR of the company's monthly spending cap are left, and a call to "
-            f"{target.model} may cost {eur.normalize():f}."
-        )
+    if budget.most is None:
+        return Reserved()
+    eur = budget.most.of(tokens, max_output_tokens)
+    if budget.room is not None and eur > budget.room.left:
+        said = admission.said_of_cap("The company", budget.room)
+        return Reserved(refusal=f"{said}, and a call to {target.model} may cost {eur.normalize():f}.")
     return Reserved(eur)
 
 
@@ -136,6 +133,6 @@ def settle(
 def _cost(tariff: CallTariff, end: CallEnd) -> CallCost:
     if end.outcome not in PAID_OUTCOMES or tariff.price is None:
         return CallCost()
-    cost = cost_of(end.usage, tariff.price, batch=False)
+    cost = cost_of(end.usage, tariff.price, tier=charged_tier(end.service_tier, batch=False))
     eur = to_eur(cost.total_usd, tariff.usd_eur) if cost else None
     return CallCost(cost, tariff.pricing_id, tariff.usd_eur, eur)

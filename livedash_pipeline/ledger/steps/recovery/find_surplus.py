@@ -157,7 +157,7 @@ def _act(context: BatchContext, remote: RemoteBatch, seen: NamedRow, verdict: Ve
             # It was mistaken for the tracked batch under another id.
             surplus.note_alias(connection, row, None)
         found = SurplusBatch(remote.id, row.id, remote.status_word, remote.input_file_id)
-        return surplus.record_surplus(connection, found, endpoint=context.endpoint, now=now)
+        return surplus.record_surplus(connection, found, endpoint=context.endpoint, made_at=remote.created_at, now=now)
 
     written = in_transaction(context.engine, write)
     if written:

@@ -7,7 +7,6 @@ They arise when the answer to a create is lost or comes late, or when a proxy re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -23,8 +22,8 @@ from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.store.recovery import surplus as ledger
 from livedash_pipeline.ledger.store.recovery.surplus import SurplusBatch
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.money.rules.pricing import cost_of, to_eur
-from livedash_pipeline.money.store import prices
+from livedash_pipeline.money.rules.pricing import cost_of_sum, to_eur
+from livedash_pipeline.money.store import prices, rates
 from livedash_pipeline.services.errors import ServiceError
 
 log = get_logger(__name__)
@@ -127,13 +126,13 @@ def _cost(
     """Price row, dollars and rate of an ended surplus batch; unknown unless it states its usage or ran nothing."""
     if not _has_ended(remote):
         return None, None, None
-    now = context.now(connection)
-    rate = prices.rate_at(connection, now, context.settings.livedash_usd_eur)
+    made = ledger.surplus_submitted_at(connection, surplus.remote_batch_id)
+    rate = rates.rate_at(connection, made, context.settings.livedash_usd_eur)
     usd_eur = rate.usd_eur if rate else None
     if remote.usage is None:
         return None, Decimal(0) if _ran_nothing(remote) else None, usd_eur
     row = ledger.named_rows(connection, [surplus.batch_id])[surplus.batch_id]
-    priced = prices.price_for(connection, row.model, now)
+    priced = prices.price_for(connection, row.model, made)
     if priced is None:
         return None, None, usd_eur
     tokens = TokenUsage(
@@ -142,6 +141,5 @@ def _cost(
         total_tokens=remote.usage.total_tokens,
         cached_tokens=remote.usage.cached_tokens,
     )
-    # The sum over all requests says nothing about the length of a single one.
-    cost = cost_of(tokens, replace(priced[1], long_context_tokens=None), batch=True)
+    cost = cost_of_sum(tokens, priced[1])
     return priced[0], None if cost is None else cost.total_usd, usd_eur

@@ -32,6 +32,7 @@ from livedash_pipeline.ledger.steps.admission.pauses import describe_pause, paus
 from livedash_pipeline.ledger.steps.admission.result_holds import hold_after, hold_refused_model, release_shared_refusal
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.send import allowances
+from livedash_pipeline.ledger.steps.costs.unattributed import book_unattributed
 from livedash_pipeline.ledger.steps.results.result_files import (
     LineCounts,
     ResultFiles,
@@ -46,7 +47,7 @@ from livedash_pipeline.ledger.store.results.finished import BatchToIngest
 from livedash_pipeline.ledger.store.results.settlement import ScratchAnswers
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.money.rules.pricing import usage_exceeds
-from livedash_pipeline.money.store import prices
+from livedash_pipeline.money.store import prices, rates
 from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.storage import writing
 
@@ -227,7 +228,7 @@ def _take_in(
     if locked is None:
         return None
     now = context.now(connection)
-    tariff = tariff_of(context, connection, batch, now)
+    tariff = tariff_of(context, connection, batch)
     counts, read_answer = LineCounts(), locked.kind.read_answer
     settlement.open_scratch(connection)
     lines = result_rows(files, settlement.submitted_subjects(connection, batch.id), tariff, counts, read_answer)
@@ -249,6 +250,7 @@ def _take_in(
         usd_eur=tariff.usd_eur,
         missing_is_failure=_may_be_paid(connection, batch, answers),
     )
+    book_unattributed(connection, batch, tariff, now=now)
     if counts.succeeded:
         holds.raise_learned_limit(connection, context.endpoint, batch.model, now=now)
     hold_after(context, connection, batch, counts.hold_codes, now=now)
@@ -293,10 +295,10 @@ def _may_be_paid(connection: Connection, batch: BatchToIngest, answers: ScratchA
     return batch.usage is not None and usage_exceeds(batch.usage, finished.scratch_usage(connection))
 
 
-def tariff_of(context: BatchContext, connection: Connection, batch: BatchToIngest, now: datetime) -> Tariff:
-    """Returns the tariff of a batch's answers: the price at the time of its submit, the exchange rate of now."""
+def tariff_of(context: BatchContext, connection: Connection, batch: BatchToIngest) -> Tariff:
+    """Returns the tariff of a batch's answers: price and exchange rate at the time of its submit, by which it was reserved."""
     priced = prices.price_for(connection, batch.model, batch.submitted_at)
-    rate = prices.rate_at(connection, now, context.settings.livedash_usd_eur)
+    rate = rates.rate_at(connection, batch.submitted_at, context.settings.livedash_usd_eur)
     return Tariff(priced[0] if priced else None, priced[1] if priced else None, rate.usd_eur if rate else None)
 
 

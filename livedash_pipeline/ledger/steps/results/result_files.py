@@ -30,10 +30,14 @@ from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.results.short_downloads import may_still_show
 from livedash_pipeline.ledger.store.results.finished import BatchToIngest
-from livedash_pipeline.money.rules.pricing import Cost, Price, cost_of, to_eur
+from livedash_pipeline.money.rules.pricing import BATCH, Cost, Price, charged_tier, cost_of, to_eur
 from livedash_pipeline.services.errors import ServiceError
 
 _CHUNK = 1024 * 1024
+
+
+OTHER_TIER = "other_tier"
+"""The flag of an answer that the service charged by another tier than that of batches."""
 
 
 @dataclass
@@ -177,7 +181,7 @@ class Tariff:
         """Returns the cost of a line in dollars and euro; None where nothing was charged or a price is unknown."""
         if self.price is None or line.outcome not in PAID_OUTCOMES:
             return None, None
-        cost = cost_of(line.usage, self.price, batch=True)
+        cost = cost_of(line.usage, self.price, tier=charged_tier(line.service_tier, batch=True))
         return cost, None if cost is None else to_eur(cost.total_usd, self.usd_eur)
 
 
@@ -224,6 +228,11 @@ def _request_id(custom_id: str | None) -> UUID | None:
         return UUID(custom_id) if custom_id else None
     except ValueError:
         return None
+
+
+def _tier_flags(line: ResultLine) -> tuple[str, ...]:
+    """A line that was not answered as a batch's lines are costs what its tier costs, and people are told."""
+    return () if charged_tier(line.service_tier, batch=True) == BATCH else (OTHER_TIER,)
 
 
 def _row(
@@ -277,6 +286,6 @@ def _row(
         None if cost is None else cost.total_usd,
         eur,
         judged.raw_answer,
-        list(judged.flags),
+        [*judged.flags, *_tier_flags(line)],
         judged.parsed_answer,
     )

@@ -1,84 +1,52 @@
-"""Sums what a company has spent this month and what it has in flight at most; the spending cap is compared with this figure.
+"""Sums what is spent and what is in flight at most; spending caps are compared with this figure.
 
-Add every further kind of purchase here. `ledger.rules.admission.admission` has the rules of the cap.
+What costs money is listed once, in the view `cost_entries`. `money.rules.caps` has the rules of caps.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select
+from sqlalchemy import Connection, select, text
 
-from livedash_pipeline.base.rules.outcomes import CHARGED_OUTCOMES
-from livedash_pipeline.base.store.tables import (
-    ai_batch_requests,
-    ai_processing_requests,
-    ai_request_attempts,
-    ai_surplus_batches,
-    companies,
-)
+from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.base.store.tables import companies
+from livedash_pipeline.money.rules.caps import Cap, Room, Scope
 
-_attempts = ai_request_attempts.c
-_batches = ai_batch_requests.c
-_requests = ai_processing_requests.c
+# Held while anything is claimed under a cap of all companies together.
+_LOCK_TOTAL = text("SELECT pg_advisory_xact_lock(hashtextextended('livedash spending of all companies', 0))")
 
 
-def committed_eur(connection: Connection, company_id: UUID, *, month_start: datetime) -> Decimal:
-    """Returns euro spent this month, surplus included, plus the most that may be in flight; other claims for it wait.
+def committed_eur(connection: Connection, company_id: UUID | None, *, since: datetime) -> Decimal:
+    """Returns euro spent since a moment plus the most that may be in flight, of one company or of all.
 
-    A try of unknown cost that may have been charged counts with the amount that was reserved for it.
+    Surplus and what no line states are included. What may have been charged and has no known cost counts with the amount that
+    was reserved for it.
     """
-    connection.execute(select(companies.c.id).where(companies.c.id == company_id).with_for_update(key_share=True))
-    bought = (
-        _in_batches(company_id, month_start),
-        _by_calls(company_id, month_start),
-        _surplus(company_id, month_start),
-    )
-    return sum((Decimal(connection.execute(query).scalar_one()) for query in bought), Decimal(0))
+    names = {"company_id": company_id, "since": since}
+    return Decimal(connection.execute(statement("ledger/sum_committed"), names).scalar_one())
 
 
-def _in_batches(company_id: UUID, month_start: datetime) -> Select[Any]:
-    late = ai_request_attempts.alias("late")
-    # An answer that showed late has a row of its own, which is counted.
-    shown = (
-        select(late.c.id)
-        .where(late.c.request_id == _attempts.request_id, late.c.batch_id == _attempts.batch_id, late.c.is_late)
-        .where(late.c.total_cost_eur.is_not(None))
-        .exists()
-    )
-    return (
-        _sum(and_(_attempts.outcome.in_(CHARGED_OUTCOMES), ~shown))
-        .join(ai_batch_requests, _batches.id == _attempts.batch_id)
-        .where(_batches.company_id == company_id, _counts(month_start))
-    )
+def lock_spending(connection: Connection, company_id: UUID, caps: tuple[Cap, ...]) -> None:
+    """Makes other claims under the same caps wait until this transaction ends.
+
+    The company comes before all companies, in every transaction, so that two never wait for each other.
+    """
+    scopes = {cap.scope for cap in caps}
+    if Scope.COMPANY in scopes:
+        connection.execute(select(companies.c.id).where(companies.c.id == company_id).with_for_update(key_share=True))
+    if Scope.TOTAL in scopes:
+        connection.execute(_LOCK_TOTAL)
 
 
-def _by_calls(company_id: UUID, month_start: datetime) -> Select[Any]:
-    return (
-        _sum(_attempts.outcome.in_(CHARGED_OUTCOMES))
-        .join(ai_processing_requests, _requests.id == _attempts.request_id)
-        .where(_attempts.is_call, _requests.company_id == company_id, _counts(month_start))
-    )
-
-
-def _surplus(company_id: UUID, month_start: datetime) -> Select[Any]:
-    surplus = ai_surplus_batches.c
-    return (
-        select(func.coalesce(func.sum(surplus.total_cost_eur), 0))
-        .join(ai_batch_requests, _batches.id == surplus.batch_id)
-        .where(_batches.company_id == company_id, surplus.ended_at >= month_start)
-    )
-
-
-def _sum(charged: ColumnElement[bool]) -> Select[Any]:
-    reserved = case((_attempts.outcome.is_(None) | charged, _attempts.reserved_eur))
-    return select(func.coalesce(func.sum(func.coalesce(_attempts.total_cost_eur, reserved, 0)), 0)).select_from(
-        ai_request_attempts
-    )
-
-
-def _counts(month_start: datetime) -> ColumnElement[bool]:
-    return _attempts.outcome.is_(None) | (_attempts.settled_at >= month_start)
+def rooms_under(connection: Connection, company_id: UUID, caps: tuple[Cap, ...], *, now: datetime) -> list[Room]:
+    """Returns what is committed under each of a company's caps."""
+    return [
+        Room(
+            cap,
+            committed_eur(connection, company_id if cap.scope is Scope.COMPANY else None, since=cap.period.start(now)),
+        )
+        for cap in caps
+    ]

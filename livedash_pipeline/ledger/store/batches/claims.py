@@ -29,7 +29,7 @@ _batches = ai_batch_requests.c
 
 @dataclass(frozen=True)
 class Claim:
-    """A batch row that a submitter holds, with the sums of its claimed requests."""
+    """A batch row that a submitter holds, with the sums of its claimed requests; euro are None where a price is unknown."""
 
     batch_id: UUID
     fence: int
@@ -40,7 +40,7 @@ class Claim:
     requests: int
     body_bytes: int
     token_estimate: int
-    reserved_eur: Decimal
+    reserved_eur: Decimal | None
 
     @property
     def filename(self) -> str:
@@ -63,7 +63,7 @@ def claim_of(row: Row[Any], *, reserved_eur: Decimal | None = None) -> Claim:
         requests=row.request_count,
         body_bytes=row.body_bytes,
         token_estimate=row.token_estimate,
-        reserved_eur=reserved_eur or Decimal(0),
+        reserved_eur=reserved_eur,
     )
 
 
@@ -82,6 +82,18 @@ class ClaimLimits:
     budget: Budget
     max_first_tokens: int = 0
     max_request_eur: Decimal | None = None
+
+
+def reservation(budget: Budget) -> dict[str, Any]:
+    """What `find_claimable_requests` prices requests with; all null where the price is unknown."""
+    most = budget.most
+    return {
+        "eur_per_input_token": most and most.input,
+        "eur_per_output_token": most and most.output,
+        "long_context_tokens": most and most.long_context_tokens,
+        "long_eur_per_input_token": most and most.long_input,
+        "long_eur_per_output_token": most and most.long_output,
+    }
 
 
 def pending_groups(connection: Connection, company_id: UUID | None = None) -> list[PendingGroup]:
@@ -151,8 +163,7 @@ def claim_batch(
             "max_first_tokens": limits.max_first_tokens,
             "max_eur": limits.budget.left,
             "max_request_eur": limits.max_request_eur,
-            "eur_per_input_token": limits.budget.eur_per_input_token,
-            "eur_per_output_token": limits.budget.eur_per_output_token,
+            **reservation(limits.budget),
             "now": now,
         },
     ).one()
@@ -175,7 +186,7 @@ def claim_batch(
         claimed.requests,
         int(claimed.body_bytes),
         int(claimed.token_estimate),
-        Decimal(claimed.reserved_eur),
+        claimed.reserved_eur,
     )
 
 

@@ -14,16 +14,17 @@ from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import ai_admissions
 from livedash_pipeline.ledger.rules.admission.admission import Budget, CappedRequests, PendingGroup
 from livedash_pipeline.ledger.store.admission.model_parameters import output_maximum
+from livedash_pipeline.ledger.store.batches.claims import reservation
 
 
 @dataclass(frozen=True)
 class ForeseenClaim:
-    """The sums of what would be claimed of one company and model, over as many batches as needed."""
+    """The sums of what would be claimed of one company and model, over as many batches as needed; euro None where unknown."""
 
     requests: int
     body_bytes: int
     token_estimate: int
-    reserved_eur: Decimal
+    reserved_eur: Decimal | None
 
 
 def learned_token_limit(connection: Connection, endpoint: str, model: str) -> int | None:
@@ -58,11 +59,12 @@ def foresee_claim(
             "max_tokens": max_tokens,
             "max_eur": budget.left,
             "max_request_eur": max_request_eur,
-            "eur_per_input_token": budget.eur_per_input_token,
-            "eur_per_output_token": budget.eur_per_output_token,
+            **reservation(budget),
         },
     ).one()
-    return ForeseenClaim(row.requests, int(row.body_bytes), int(row.token_estimate), Decimal(row.reserved_eur))
+    return ForeseenClaim(
+        row.requests, int(row.body_bytes), int(row.token_estimate), row.reserved_eur if row.requests else Decimal(0)
+    )
 
 
 def capped_requests(
@@ -77,8 +79,7 @@ def capped_requests(
             "processing_type": group.processing_type,
             "prompt_version": prompt_version,
             "max_output_tokens": output_maximum(connection, group.model),
-            "eur_per_input_token": budget.eur_per_input_token,
-            "eur_per_output_token": budget.eur_per_output_token,
+            **reservation(budget),
             "cap": cap,
         },
     ).one()

@@ -91,7 +91,7 @@ class RequestEnd:
 
 
 def begin_call(
-    connection: Connection, request_id: UUID, *, transcript_hash: str, reserved_eur: Decimal, now: datetime
+    connection: Connection, request_id: UUID, *, transcript_hash: str, reserved_eur: Decimal | None, now: datetime
 ) -> UUID:
     """Writes down, before a call is made, its request and what it may cost at most; returns its try."""
     values = {

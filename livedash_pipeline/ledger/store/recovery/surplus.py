@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.base.rules.states import ENDED_BATCHES
@@ -110,8 +110,14 @@ class SurplusBatch:
     input_file_id: str | None
 
 
-def record_surplus(connection: Connection, found: SurplusBatch, *, endpoint: str, now: datetime) -> bool:
-    """Writes a surplus batch into the ledger; True if it is new there."""
+def record_surplus(
+    connection: Connection, found: SurplusBatch, *, endpoint: str, made_at: datetime | None = None, now: datetime
+) -> bool:
+    """Writes a surplus batch into the ledger; True if it is new there.
+
+    `made_at` is when the service says that it was made: no earlier than the row that it belongs to, and not in the future.
+    """
+    claimed = select(_batches.created_at).where(_batches.id == found.batch_id).scalar_subquery()
     inserted = connection.execute(
         insert(ai_surplus_batches)
         .values(
@@ -120,6 +126,7 @@ def record_surplus(connection: Connection, found: SurplusBatch, *, endpoint: str
             endpoint=endpoint,
             input_file_id=found.input_file_id,
             remote_status=found.remote_status,
+            submitted_at=func.greatest(claimed, func.least(made_at or now, now)),
             found_at=now,
             cancel_requested_at=now,
         )
@@ -128,6 +135,13 @@ def record_surplus(connection: Connection, found: SurplusBatch, *, endpoint: str
         .returning(_surplus.id)
     )
     return inserted.first() is not None
+
+
+def surplus_submitted_at(connection: Connection, remote_batch_id: str) -> datetime:
+    """Returns when a surplus batch was made, as far as is known: its price is the one of then."""
+    made = func.coalesce(_surplus.submitted_at, _surplus.found_at)
+    at: datetime = connection.execute(select(made).where(_surplus.remote_batch_id == remote_batch_id)).scalar_one()
+    return at
 
 
 def recorded_ids(connection: Connection, remote_batch_ids: Iterable[str]) -> frozenset[str]:

@@ -1,0 +1,89 @@
+"""Books what a batch was charged for and no line of it states, so that the ledger adds up to the service's bill.
+
+`money.rules.pricing.rest_of_batch` decides how much that is. The booking follows the lines: an answer that shows late takes back
+what was booked for want of it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection
+
+from livedash_pipeline.base.rules.token_usage import TokenUsage
+from livedash_pipeline.ledger.steps.results.result_files import Tariff
+from livedash_pipeline.ledger.store.costs import adjustments
+from livedash_pipeline.ledger.store.costs.adjustments import Booked
+from livedash_pipeline.ledger.store.results.finished import BatchToIngest
+from livedash_pipeline.logs import get_logger
+from livedash_pipeline.money.rules.pricing import cost_of_sum, rest_of_batch, to_eur
+
+log = get_logger(__name__)
+
+_CHARGED = "The service states more tokens for the batch than its lines add up to."
+_COVERED = "The service states for the batch what its lines add up to: lines without figures cost nothing."
+_SHOWN = "Answers showed later, and their tokens are those of their own rows."
+
+
+def book_unattributed(connection: Connection, batch: BatchToIngest, tariff: Tariff, *, now: datetime) -> None:
+    """Books the difference between what a settled batch states and what its lines and earlier bookings add up to."""
+    if batch.usage is None:
+        return
+    lines = adjustments.sum_lines(connection, batch.id)
+    before = adjustments.booked(connection, batch.id)
+    rest = rest_of_batch(batch.usage, lines.usage, unmeasured=lines.unmeasured)
+    if rest is None and not before.rows:
+        return
+    more = _beyond(rest or TokenUsage(prompt_tokens=0, completion_tokens=0, cached_tokens=0), before)
+    if before.rows and not any((more.prompt_tokens, more.completion_tokens, more.cached_tokens, more.total_tokens)):
+        return
+    _add(connection, batch, tariff, rest, more, before, now=now)
+    log.info("unattributed tokens booked", batch_id=str(batch.id), tokens=more.all_tokens)
+
+
+def _beyond(rest: TokenUsage, before: Booked) -> TokenUsage:
+    """What is to be booked beside what is booked already; a total stands where no parts are stated."""
+    return TokenUsage(
+        prompt_tokens=(rest.prompt_tokens or 0) - before.prompt_tokens,
+        cached_tokens=(rest.cached_tokens or 0) - before.cached_tokens,
+        completion_tokens=(rest.completion_tokens or 0) - before.completion_tokens,
+        total_tokens=(rest.total_tokens or 0) - before.total_tokens,
+    )
+
+
+def _add(
+    connection: Connection,
+    batch: BatchToIngest,
+    tariff: Tariff,
+    rest: TokenUsage | None,
+    more: TokenUsage,
+    before: Booked,
+    *,
+    now: datetime,
+) -> None:
+    whole = _cost_usd(rest, tariff)
+    cost_usd = None if whole is None or before.cost_usd is None else whole - before.cost_usd
+    whole_eur = to_eur(whole, tariff.usd_eur)
+    cost_eur = None if whole_eur is None or before.cost_eur is None else whole_eur - before.cost_eur
+    added = rest is not None and not before.rows
+    adjustments.add_unattributed(
+        connection,
+        batch.id,
+        batch.company_id,
+        more,
+        cost_usd=cost_usd,
+        cost_eur=cost_eur,
+        pricing_id=tariff.pricing_id if cost_usd is not None else None,
+        usd_eur=tariff.usd_eur if cost_eur is not None else None,
+        reason=_SHOWN if not added else (_CHARGED if more.all_tokens else _COVERED),
+        now=now,
+    )
+
+
+def _cost_usd(rest: TokenUsage | None, tariff: Tariff) -> Decimal | None:
+    """What is charged beside the lines in all: nothing, where nothing is, whatever the price."""
+    if rest is None or not rest.all_tokens:
+        return Decimal(0)
+    cost = None if tariff.price is None else cost_of_sum(rest, tariff.price)
+    return None if cost is None else cost.total_usd

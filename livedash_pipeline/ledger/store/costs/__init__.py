@@ -1,0 +1,1 @@
+"""Rows beside the ledger: what is added to costs later."""
