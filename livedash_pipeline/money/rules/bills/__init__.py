@@ -1,0 +1,1 @@
+"""Bills: what OpenAI says it charged, read from its exports, and compared with what our ledger says."""
