@@ -32,6 +32,7 @@ class Settings(BaseModel):
 
     database_url: str | None = Field(None, description="Postgres for our tables; unset: the embedded server.")
     openai_api_key: str | None = Field(None, repr=False, description="Key for the Batch API.")
+    openai_admin_key: str | None = Field(None, repr=False, description="Key that may read costs and usage.")
     openai_base_url: str = Field("https://api.openai.com/v1", description="Any server with the same API.")
     openai_model: str = Field("gpt-5-mini", min_length=1, description="Model of companies without their own.")
     batch_creation_enabled: bool = Field(True, description="Lets `pending_request_sensor` submit batches.")

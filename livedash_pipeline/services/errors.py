@@ -17,21 +17,25 @@ class ServiceError(LivedashError):
         operation: What was attempted, as the subject of a sentence ("Looking up batch 'batch_1'").
         failure: The classified failure; callers decide by it and never by the message.
         model: The model in question, for the remedy.
+        advice: The remedy, where the one that goes with the kind of failure does not fit the call.
     """
 
-    def __init__(self, operation: str, failure: ApiFailure, model: str | None = None) -> None:
+    def __init__(
+        self, operation: str, failure: ApiFailure, model: str | None = None, advice: str | None = None
+    ) -> None:
         status = f" with HTTP {failure.status}" if failure.status is not None else ""
         code = f" ({failure.code})" if failure.code else ""
         message = failure.message if failure.message.endswith((".", "!", "?", "…")) else f"{failure.message}."
         super().__init__(
             f"{operation} failed{status}{code}: {message}",
-            remedy=remedy(failure.kind, model),
+            remedy=advice or remedy(failure.kind, model),
             code=failure.kind.value,
         )
         self.operation = operation
         self.failure = failure
         self.model = model
+        self.advice = advice
 
-    def __reduce__(self) -> tuple[type[ServiceError], tuple[str, ApiFailure, str | None]]:
+    def __reduce__(self) -> tuple[type[ServiceError], tuple[str, ApiFailure, str | None, str | None]]:
         # Errors cross process boundaries in Dagster; the inherited form would be rebuilt from the message alone.
-        return type(self), (self.operation, self.failure, self.model)
+        return type(self), (self.operation, self.failure, self.model, self.advice)
