@@ -76,7 +76,7 @@ def batch_api(
     names a chat server that is. With --json, the document is printed as soon as it listens.
     """
     from livedash_pipeline.errors import UsageError
-    from livedash_pipeline.local.batch_api.options import caller_keys, open_upstream, read_faults
+    from livedash_pipeline.local.batch_api.options import caller_keys, open_upstream, read_faults, report_keys
     from livedash_pipeline.local.batch_api.server import serve
     from livedash_pipeline.local.batch_api.store import StateInUseError
     from livedash_pipeline.storage import storage_error
@@ -84,12 +84,24 @@ def batch_api(
     settings = start()
     script = read_faults(faults)
     keys = caller_keys(upstream, settings.openai_api_key)
+    admin_keys = report_keys(upstream, settings.openai_admin_key)
     chat = open_upstream(upstream, key_env=upstream_key_env, environ=os.environ, concurrency=upstream_concurrency)
     state = (state_dir or settings.home / "batch-api").absolute()
     announce = _announce_document if ctx.meta[AS_JSON] else click.echo
     try:
         models = [settings.openai_model]
-        serve(_HOST, port, state, speed, models=models, api_keys=keys, announce=announce, faults=script, upstream=chat)
+        serve(
+            _HOST,
+            port,
+            state,
+            speed,
+            models=models,
+            api_keys=keys,
+            admin_keys=admin_keys,
+            announce=announce,
+            faults=script,
+            upstream=chat,
+        )
     except KeyboardInterrupt:
         # How it always ends; the one document has been printed already.
         ctx.exit(INTERRUPTED)

@@ -62,11 +62,14 @@ def create_app(service: BatchService, *, gate: Gate = pass_through) -> FastAPI:
     for kind in (OSError, sqlite3.OperationalError):
         app.add_exception_handler(kind, _cannot_write)
     app.add_exception_handler(Exception, _broken)
-    router = APIRouter(prefix="/v1", route_class=_route_class(service, gate), default_response_class=Json)
+    router = APIRouter(
+        prefix="/v1", route_class=_route_class(service, gate, service.check_key), default_response_class=Json
+    )
     _add_file_routes(router, service)
     _add_batch_routes(router, service)
     _add_model_routes(router, service)
     app.include_router(router)
+    app.include_router(_report_routes(service, gate))
     app.include_router(admin_routes(service, Json))
 
     @app.get("/", response_class=Json)
@@ -157,7 +160,23 @@ def _add_model_routes(router: APIRouter, service: BatchService) -> None:
         return Json(service.chat_completion(body))
 
 
-def _route_class(service: BatchService, gate: Gate) -> type[APIRoute]:
+def _report_routes(service: BatchService, gate: Gate) -> APIRouter:
+    """Returns the routes of the organization's reports, which only admin keys may read."""
+    guarded = _route_class(service, gate, service.reports.check_key)
+    router = APIRouter(prefix="/v1/organization", route_class=guarded, default_response_class=Json)
+
+    @router.get("/costs", name="get_costs")
+    def get_costs(request: Request) -> Json:
+        return Json(service.reports.costs(request.query_params))
+
+    @router.get("/usage/completions", name="get_usage")
+    def get_usage(request: Request) -> Json:
+        return Json(service.reports.usage(request.query_params))
+
+    return router
+
+
+def _route_class(service: BatchService, gate: Gate, check_key: Callable[[str | None], None]) -> type[APIRoute]:
     """Returns a route that sends its operation through the gate and the faults, and there first looks at the key."""
     faults = FaultGate(service)
 
@@ -167,7 +186,7 @@ def _route_class(service: BatchService, gate: Gate) -> type[APIRoute]:
 
             async def gated(request: Request) -> Response:
                 async def proceed() -> Response:
-                    service.check_key(request.headers.get("authorization"))
+                    check_key(request.headers.get("authorization"))
                     return await handle(request)
 
                 return await gate(self.name, request, lambda: faults(self.name, request, proceed))

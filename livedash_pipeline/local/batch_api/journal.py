@@ -10,7 +10,7 @@ of, so that it is still right after the server was killed; it holds ids, numbers
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -23,11 +23,26 @@ _SCHEMA = """
     CREATE TABLE IF NOT EXISTS direct_bill (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, completion_id TEXT NOT NULL, body_sha256 TEXT NOT NULL,
         input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-        reasoning_tokens INTEGER NOT NULL);
+        reasoning_tokens INTEGER NOT NULL, model TEXT);
     CREATE TABLE IF NOT EXISTS bill (
         batch_id TEXT NOT NULL, custom_id TEXT NOT NULL, input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
-        output_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL, PRIMARY KEY (batch_id, custom_id)) WITHOUT ROWID;
+        output_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL, at REAL, model TEXT,
+        PRIMARY KEY (batch_id, custom_id)) WITHOUT ROWID;
 """
+# What a state directory of an earlier version lacks. The model of its direct calls is not known any more.
+_LATER_COLUMNS = {
+    ("direct_bill", "model"): "ALTER TABLE direct_bill ADD COLUMN model TEXT",
+    ("bill", "at"): "ALTER TABLE bill ADD COLUMN at REAL",
+    ("bill", "model"): "ALTER TABLE bill ADD COLUMN model TEXT",
+}
+_HAS_COLUMN = "SELECT 1 FROM pragma_table_info(:table) WHERE name = :column"
+_FILL = """
+    UPDATE bill SET
+        at = (SELECT COALESCE(json_extract(record, '$.finalizing_at'), json_extract(record, '$.cancelled_at'),
+            json_extract(record, '$.expired_at'), json_extract(record, '$.in_progress_at'), json_extract(record, '$.created_at'))
+            FROM batches WHERE batches.id = bill.batch_id),
+        model = (SELECT json_extract(record, '$.model') FROM batches WHERE batches.id = bill.batch_id)
+    WHERE at IS NULL"""
 _ADD = """
     INSERT INTO journal (at, operation, batch_id, file_id, acted, status, delivered, fault, detail)
     VALUES (:at, :operation, :batch_id, :file_id, :acted, :status, :delivered, :fault, :detail)"""
@@ -35,11 +50,12 @@ _ENTRIES = """
     SELECT seq, at, operation, batch_id, file_id, acted, status, delivered, fault, detail FROM journal
     WHERE seq > :after AND (:batch_id IS NULL OR batch_id = :batch_id) ORDER BY seq"""
 _CHARGE = """
-    INSERT INTO bill (batch_id, custom_id, input_tokens, cached_tokens, output_tokens, reasoning_tokens)
-    VALUES (?, ?, ?, ?, ?, ?)"""
+    INSERT INTO bill (batch_id, custom_id, input_tokens, cached_tokens, output_tokens, reasoning_tokens, at, model)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _CHARGE_CALL = """
-    INSERT INTO direct_bill (at, completion_id, body_sha256, input_tokens, cached_tokens, output_tokens, reasoning_tokens)
-    VALUES (:at, :completion_id, :body_sha256, :input_tokens, :cached_tokens, :output_tokens, :reasoning_tokens)"""
+    INSERT INTO direct_bill
+        (at, completion_id, body_sha256, input_tokens, cached_tokens, output_tokens, reasoning_tokens, model)
+    VALUES (:at, :completion_id, :body_sha256, :input_tokens, :cached_tokens, :output_tokens, :reasoning_tokens, :model)"""
 _DIRECT_BILL = """
     SELECT NULL AS batch_id, NULL AS custom_id, at, completion_id, body_sha256, input_tokens, cached_tokens, output_tokens,
         reasoning_tokens
@@ -47,6 +63,11 @@ _DIRECT_BILL = """
 _BILL = """
     SELECT batch_id, custom_id, input_tokens, cached_tokens, output_tokens, reasoning_tokens FROM bill
     WHERE :batch_id IS NULL OR batch_id = :batch_id ORDER BY batch_id, custom_id"""
+
+_CHARGES = """
+    SELECT at, model, 1 AS batch, input_tokens, cached_tokens, output_tokens FROM bill WHERE at >= :start AND at < :end
+    UNION ALL
+    SELECT at, model, 0, input_tokens, cached_tokens, output_tokens FROM direct_bill WHERE at >= :start AND at < :end"""
 
 
 @dataclass(frozen=True)
@@ -85,26 +106,46 @@ class BilledLine(NamedTuple):
     reasoning_tokens: int
 
 
+class Charge(NamedTuple):
+    """One billed request: when it ran, its model (None where it is not known), whether in a batch, and its tokens."""
+
+    at: float
+    model: str | None
+    batch: bool
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+
+
 class Journal:
     """The journal in a store; safe to share between threads."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         store.add_tables(_SCHEMA)
+        with store.transaction():
+            for (table, column), add in _LATER_COLUMNS.items():
+                if not store.execute(_HAS_COLUMN, {"table": table, "column": column}):
+                    store.execute(add, {})
+            store.execute(_FILL, {})
 
     def add(self, entry: Entry, at: float) -> None:
         """Writes an entry."""
         values = {name: _storable(value) for name, value in asdict(entry).items()}
         self._store.execute(_ADD, {**values, "at": at})
 
-    def bill(self, batch_id: str, lines: Sequence[BilledLine]) -> None:
-        """Writes what lines were billed; a line is billed once."""
-        self._store.execute_many(_CHARGE, ((batch_id, _storable(line.custom_id), *line[1:]) for line in lines))
+    def bill(self, batch_id: str, lines: Sequence[BilledLine], *, model: str | None, at: float) -> None:
+        """Writes what lines of a batch were billed at a time; a line is billed once."""
+        self._store.execute_many(
+            _CHARGE, ((batch_id, _storable(line.custom_id), *line[1:], at, model) for line in lines)
+        )
 
-    def bill_call(self, completion_id: str, body: Mapping[str, Any], usage: dict[str, Any], at: float) -> None:
-        """Writes what a direct chat completion was billed."""
-        tokens = billed_line("", usage)._asdict()
-        values = {**tokens, "at": at, "completion_id": completion_id, "body_sha256": body_digest(body)}
+    def bill_call(self, completion: Mapping[str, Any], body: Mapping[str, Any], at: float) -> None:
+        """Writes what a direct chat completion, which answers a request's body, was billed."""
+        usage, model = completion.get("usage"), completion.get("model")
+        tokens = billed_line("", usage if isinstance(usage, dict) else {})._asdict()
+        made = {"completion_id": str(completion.get("id")), "model": model if isinstance(model, str) else None}
+        values = {**tokens, **made, "at": at, "body_sha256": body_digest(body)}
         self._store.execute(_CHARGE_CALL, {name: _storable(value) for name, value in values.items()})
 
     def document(self, *, after: int = 0, batch_id: str | None = None) -> dict[str, Any]:
@@ -116,6 +157,12 @@ class Journal:
         entries = self._store.execute(_ENTRIES, {"after": after, "batch_id": batch_id})
         bill = [row for part in (_BILL, _DIRECT_BILL) for row in self._store.execute(part, {"batch_id": batch_id})]
         return {"entries": [_entry(row) for row in entries], "bill": [dict(row) for row in bill]}
+
+    def charges(self, start: float, end: float) -> Iterator[Charge]:
+        """Yields what was billed from `start` to before `end`, in seconds since 1970."""
+        for row in self._store.execute(_CHARGES, {"start": start, "end": end}):
+            cached = min(row["cached_tokens"], row["input_tokens"])
+            yield Charge(row["at"], row["model"], bool(row["batch"]), row["input_tokens"], cached, row["output_tokens"])
 
 
 def body_digest(body: Mapping[str, Any]) -> str:

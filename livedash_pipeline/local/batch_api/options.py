@@ -43,6 +43,13 @@ def caller_keys(upstream: str | None, api_key: str | None) -> list[str] | None:
     return [api_key]
 
 
+def report_keys(upstream: str | None, admin_key: str | None) -> list[str] | None:
+    """Returns the keys that may read costs and usage: with an upstream only `OPENAI_ADMIN_KEY`, None for any admin key."""
+    if upstream is None:
+        return None
+    return [admin_key] if admin_key else []
+
+
 def open_upstream(
     url: str | None, *, key_env: str | None, environ: Mapping[str, str], concurrency: int = DEFAULT_CONCURRENCY
 ) -> Upstream | None:

@@ -47,6 +47,7 @@ def serve(
     *,
     models: Collection[str] | None = None,
     api_keys: Collection[str] | None = None,
+    admin_keys: Collection[str] | None = None,
     gate: Gate = pass_through,
     faults: FaultScript | None = None,
     upstream: Upstream | None = None,
@@ -61,6 +62,7 @@ def serve(
         speed: simulated seconds a second; 0 for at once.
         models: further models to know.
         api_keys: keys to accept; None for any.
+        admin_keys: keys that may read costs and usage, as for `BatchService`.
         gate: see `create_app`.
         faults: what is to go wrong.
         upstream: a server that answers in place of the rules; closed at the end.
@@ -77,6 +79,7 @@ def serve(
             speed=speed,
             models=models,
             api_keys=api_keys,
+            admin_keys=admin_keys,
             lines_per_look=_LINES_PER_LOOK,
             faults=faults,
             upstream=upstream,
@@ -103,6 +106,7 @@ def running_server(
     new_id: Callable[[str], str] = random_id,
     models: Collection[str] | None = None,
     api_keys: Collection[str] | None = None,
+    admin_keys: Collection[str] | None = None,
     pace: Pace | None = None,
     gate: Gate = pass_through,
     faults: FaultScript | None = None,
@@ -120,6 +124,7 @@ def running_server(
             new_id=new_id,
             models=models,
             api_keys=api_keys,
+            admin_keys=admin_keys,
             pace=pace,
             lines_per_look=_LINES_PER_LOOK,
             faults=faults,

@@ -37,6 +37,7 @@ from livedash_pipeline.local.batch_api.refusals import (
     model_not_found,
     wrong_type,
 )
+from livedash_pipeline.local.batch_api.spending.reports import SpendingReports
 from livedash_pipeline.local.batch_api.store import Store
 from livedash_pipeline.local.private_files import open_private
 from livedash_pipeline.services.openai.tokens import load_encoding
@@ -57,6 +58,8 @@ class BatchService:
         new_id: makes an id from its prefix, such as `batch_`.
         models: names of models known besides those of the catalogue.
         api_keys: the keys that are accepted; None accepts any key that is not empty.
+        admin_keys: the keys that may read costs and usage; None accepts any that begins with sk-admin-, and none at all where
+            `api_keys` are given.
         pace: durations of a batch's states; its speed is replaced by `speed`.
         lines_per_look: how many lines an operation may process before it answers; None for all that are due. With a
             number, somebody has to call `advance()` for large batches.
@@ -74,6 +77,7 @@ class BatchService:
         new_id: Callable[[str], str] = random_id,
         models: Collection[str] | None = None,
         api_keys: Collection[str] | None = None,
+        admin_keys: Collection[str] | None = None,
         pace: Pace | None = None,
         lines_per_look: int | None = None,
         faults: FaultScript | None = None,
@@ -91,6 +95,8 @@ class BatchService:
         pace = replace(pace or Pace(), speed=speed)
         self._store = Store(state_dir)
         self._journal = Journal(self._store)
+        reading = () if admin_keys is None and api_keys is not None else admin_keys
+        self.reports = SpendingReports(self._journal, clock, self._look, reading)
         late = {
             "create_batch": self._create,
             REPEAT: self._repeat,
@@ -286,8 +292,7 @@ class BatchService:
             raise wrong_type("body", "an object", body)
         at = self._clock()
         completion = self._answering.answer(body, self._new_id("chatcmpl-"), int(at))
-        usage = completion.get("usage")
-        self._journal.bill_call(str(completion.get("id")), body, usage if isinstance(usage, dict) else {}, at)
+        self._journal.bill_call(completion, body, at)
         return completion
 
     # Faults and journal

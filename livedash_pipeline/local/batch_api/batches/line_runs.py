@@ -61,8 +61,8 @@ class LineRuns:
         self._journal = journal
         self.answering = answering
 
-    def answer(self, batch: BatchRecord, count: int) -> None:
-        """Runs the next `count` lines of the batch's order."""
+    def answer(self, batch: BatchRecord, count: int, at: float) -> None:
+        """Runs the next `count` lines of the batch's order, which are billed at a time."""
         faults, created = faults_of(batch), int(batch.in_progress_at or 0)
 
         def run(placed: _Place) -> LineResult:
@@ -76,13 +76,15 @@ class LineRuns:
             fault = faults.of_line(batch.id, read_request(line)["custom_id"])
             return properly() if fault is None else run_faulty(line, place, fault, properly)
 
-        self._write(batch, count, lambda placed: self.answering.run_lines(run, placed))
+        self._write(batch, count, lambda placed: self.answering.run_lines(run, placed), at)
 
     def skip(self, batch: BatchRecord, count: int, code: str) -> None:
         """Reports the next `count` lines of the batch's order as never run; `code` says why."""
-        self._write(batch, count, lambda placed: (skip_line(line, place, code) for line, place in placed))
+        self._write(batch, count, lambda placed: (skip_line(line, place, code) for line, place in placed), 0.0)
 
-    def _write(self, batch: BatchRecord, count: int, run: Callable[[Iterable[_Place]], Iterable[LineResult]]) -> None:
+    def _write(
+        self, batch: BatchRecord, count: int, run: Callable[[Iterable[_Place]], Iterable[LineResult]], at: float
+    ) -> None:
         """Appends the results of the next lines, and records how far it got and what it costs."""
         billed: list[BilledLine] = []
         with ExitStack() as opened:
@@ -100,7 +102,7 @@ class LineRuns:
         changes: dict[str, Any] = {name: getattr(batch, name) for name in (*_PROGRESS, *_TOKENS)}
         with self._store.transaction():
             self._store.change_batch(batch.id, changes)
-            self._journal.bill(batch.id, billed)
+            self._journal.bill(batch.id, billed, model=batch.model, at=at)
 
     def _append(self, file_id: str, length: int) -> BinaryIO:
         """Opens a result file for appending behind its recorded length."""

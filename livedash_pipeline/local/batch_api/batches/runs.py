@@ -168,7 +168,9 @@ class BatchRuns:
     def _run(self, batch: BatchRecord, now: float, budget: _Budget) -> bool:
         due, end, expiry = self._timetable(batch, now)
         if batch.position < due:
-            return self._answer(batch, due, budget)
+            # What is looked at late ran while the batch did.
+            ran = now if self._lines.answering.takes_time else min(now, end, expiry)
+            return self._answer(batch, due, budget, ran)
         if batch.position == batch.total and end <= min(now, expiry):
             at = now if self._lines.answering.takes_time else end
             self._move(batch, status="finalizing", finalizing_at=at)
@@ -208,10 +210,10 @@ class BatchRuns:
         self._finish(batch, due, "cancelled", cancelled_at=due)
         return True
 
-    def _answer(self, batch: BatchRecord, due: int, budget: _Budget) -> bool:
+    def _answer(self, batch: BatchRecord, due: int, budget: _Budget, at: float) -> bool:
         count = budget.take(min(due - batch.position, self._lines.answering.at_once))
         if count:
-            self._lines.answer(batch, count)
+            self._lines.answer(batch, count, at)
         return count > 0
 
     def _skip(self, batch: BatchRecord, code: str, budget: _Budget) -> bool:

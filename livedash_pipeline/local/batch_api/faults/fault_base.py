@@ -20,6 +20,8 @@ Operation = Literal[
     "list_models",
     "get_model",
     "chat_completion",
+    "get_costs",
+    "get_usage",
 ]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
