@@ -190,6 +190,18 @@ JOIN ai_batch_requests AS batches ON batches.id = surplus.batch_id
 LEFT JOIN ai_cost_adjustments AS mended ON mended.surplus_id = surplus.id
 """
 
+ADJUSTMENTS_STAY = """
+CREATE FUNCTION livedash_keep_adjustment() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'adjustment % is written, and a written adjustment never changes', old.id;
+END
+$$
+"""
+ADJUSTMENTS_TRIGGER = """
+CREATE TRIGGER keep_adjustment BEFORE UPDATE OR DELETE ON ai_cost_adjustments FOR EACH ROW
+EXECUTE FUNCTION livedash_keep_adjustment()
+"""
+
 # The cost of a session is null where any part of it is unknown: a sum without it would be wrong.
 SESSION_COST = """
 LEFT JOIN LATERAL (
@@ -267,6 +279,7 @@ def downgrade() -> None:
     for name in CAPS:
         op.drop_column("companies", name)
     op.drop_table("ai_cost_adjustments")
+    op.execute("DROP FUNCTION livedash_keep_adjustment()")
     _old_prices()
 
 
@@ -359,6 +372,8 @@ def _adjustments() -> None:
         op.create_index(f"uq_ai_cost_adjustments_{name}", "ai_cost_adjustments", [name], unique=True)
     for name in ("batch_id", "incurred_at"):
         op.create_index(f"ix_ai_cost_adjustments_{name}", "ai_cost_adjustments", [name])
+    op.execute(ADJUSTMENTS_STAY)
+    op.execute(ADJUSTMENTS_TRIGGER)
 
 
 def _rates() -> None:

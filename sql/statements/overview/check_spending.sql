@@ -14,6 +14,6 @@ SELECT
     coalesce(avg(entries.reserved_eur) FILTER (WHERE entries.request_id IS NOT NULL), 0) AS one_more_eur
 FROM cost_entries AS entries
 JOIN companies ON companies.id = entries.company_id
-WHERE entries.is_in_flight OR entries.incurred_at >= :since
+WHERE entries.entry <> 'taken_over' AND (entries.is_in_flight OR entries.incurred_at >= :since)
 GROUP BY companies.slug
 ORDER BY companies.slug

@@ -18,7 +18,7 @@ from livedash_pipeline.local.batch_api.spending.rates import NOTHING, cost_of
 from livedash_pipeline.money.rules.bills.billed_days import BilledDay, sum_days
 from livedash_pipeline.money.rules.bills.comparison import Why, compare_bill
 from livedash_pipeline.money.rules.bills.reading import read_bill
-from livedash_pipeline.money.rules.pricing import price_names
+from livedash_pipeline.money.rules.pricing import family_name
 from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.services.openai.costs import OpenAICosts, connect_costs
 from tests.local.batch_api.conftest import Clock, Requests
@@ -81,9 +81,9 @@ def test_costs_and_usage_of_batches_agree_with_the_journal(
     given, made = (sum(row[name] for row in billed(server)) for name in ("input_tokens", "output_tokens"))
     assert usage.rows == (BilledDay(day, MINI, None, given, 0, made, 5),)
     theirs = [*costs.rows, *usage.rows]
-    assert compare_bill(ours, theirs, names=lambda model: price_names(model)[-1]) == []
+    assert compare_bill(ours, theirs, names=lambda model: family_name(model)) == []
     dearer = as_ledger(billed(server), day + timedelta(days=1), rates=("0.125", "1"))
-    found = compare_bill(dearer, theirs, names=lambda model: price_names(model)[-1])
+    found = compare_bill(dearer, theirs, names=lambda model: family_name(model))
     assert [each.why for each in found] == [Why.DAY_EDGE] * 2
 
 

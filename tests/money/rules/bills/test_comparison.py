@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from livedash_pipeline.money.rules.bills.billed_days import BilledDay, sum_days
 from livedash_pipeline.money.rules.bills.comparison import Difference, Scope, Why, compare_bill
-from livedash_pipeline.money.rules.pricing import price_names
+from livedash_pipeline.money.rules.pricing import family_name
 
 D = Decimal
 DAY = date(2026, 6, 14)
@@ -24,7 +24,7 @@ def row(day: int, usd: str | None = None, tokens: int | None = None, model: str 
 
 
 def family(model: str) -> str:
-    return price_names(model)[-1]
+    return family_name(model)
 
 
 def told(found: list[Difference]) -> list[tuple[str, int | None, str | None, Decimal | None, int | None, str]]:
