@@ -16,6 +16,10 @@ from livedash_pipeline.analysis.rules.prompt import ENDPOINT, request_body, tran
 from livedash_pipeline.base.rules.json_lines import line_json
 from livedash_pipeline.intake.rules.transcripts import Message
 from livedash_pipeline.ledger.rules.admission.model_parameters import PLACE, Parameters, default_parameters, maximum_of
+from livedash_pipeline.money.rules.request_framing import framing_tokens, parameter_text
+
+# Instructions and transcript.
+_MESSAGES = 2
 
 
 @dataclass(frozen=True)
@@ -97,11 +101,12 @@ class RequestSizer:
     def for_model(
         cls, model: str, count_tokens: Callable[[str], int], parameters: Parameters | None = None
     ) -> RequestSizer:
-        """The instructions and the schema go with every request, the latter unless parameters replace it."""
+        """Instructions, schema and parameters go with every request, the schema unless parameters replace it."""
         sent = default_parameters(model) if parameters is None else parameters
         # The schema is counted even where it is replaced: an estimate may be too high and not too low.
         body = request_body(model, "")
-        fixed = (body["messages"][0]["content"], json.dumps(body["response_format"]))
+        schema = {"response_format": body["response_format"]}
+        fixed = (body["messages"][0]["content"], parameter_text(schema), parameter_text(sent))
         return cls(line_frame(model, sent), fixed, maximum_of(sent), count_tokens)
 
     @cached_property
@@ -112,6 +117,5 @@ class RequestSizer:
     def measure(self, data: str) -> RequestSize:
         """Sizes of the request about one session's transcript data."""
         size = self.frame.fixed_bytes + len(line_json(data).encode())
-        # Three tokens frame each of the two messages and three start the answer (OpenAI's cookbook on counting tokens).
-        tokens = self.fixed_tokens + self.count_tokens(data) + 9
+        tokens = self.fixed_tokens + self.count_tokens(data) + framing_tokens(_MESSAGES)
         return RequestSize(size, tokens, self.max_output_tokens)

@@ -12,6 +12,7 @@ from livedash_pipeline.analysis.rules.prompt import ENDPOINT, request_body, tran
 from livedash_pipeline.analysis.rules.request_lines import RequestSizer, build_line
 from livedash_pipeline.intake.rules.transcripts import Message
 from livedash_pipeline.ledger.rules.admission.model_parameters import default_parameters, maximum_of
+from livedash_pipeline.money.rules.request_framing import framing_tokens, parameter_text
 
 # Where `str.splitlines` ends a line: some servers read files with it.
 LINE_ENDS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
@@ -51,8 +52,10 @@ def test_a_text_without_line_ends_of_other_readers_is_not_escaped() -> None:
     assert "naïve 日本" in line.decode()
 
 
-def test_the_estimate_counts_instructions_schema_and_transcript() -> None:
-    sizer = RequestSizer.for_model("gpt-5-mini", words)
+def test_the_estimate_counts_instructions_schema_parameters_and_transcript() -> None:
+    parameters = {"max_tokens": 10, "tools": [{"type": "function"}]}
+    sizer = RequestSizer.for_model("gpt-5-mini", words, parameters)
     body = request_body("gpt-5-mini", "")
-    fixed = words(body["messages"][0]["content"]) + words(json.dumps(body["response_format"]))
-    assert sizer.measure("three short words").token_estimate == fixed + 3 + 9
+    shown = (parameter_text({"response_format": body["response_format"]}), parameter_text(parameters))
+    fixed = words(body["messages"][0]["content"]) + sum(map(words, shown))
+    assert sizer.measure("three short words").token_estimate == fixed + 3 + framing_tokens(2)

@@ -35,12 +35,13 @@ from livedash_pipeline.ledger.rules.admission.model_parameters import maximum_of
 from livedash_pipeline.ledger.steps.admission.spending import budget_for
 from livedash_pipeline.ledger.store.admission.model_parameters import parameters_for
 from livedash_pipeline.logs import get_logger
+from livedash_pipeline.money.rules.request_framing import framing_tokens, parameter_text
 
 log = get_logger(__name__)
 
 _CHUNK = 500
-# Three tokens frame each of two messages and three start the answer (OpenAI's cookbook on counting tokens).
-_FRAME_TOKENS = 9
+# Instructions and the pair.
+_MESSAGES = 2
 
 
 @dataclass
@@ -103,7 +104,8 @@ def ask_for_judgements(
 def _pairs(context: ChatContext, rows: Iterable[Row[Any]], model: str, parameters: dict[str, Any]) -> Iterator[Pair]:
     """The pairs that rules call changed."""
     body = judge_body(model, "", parameters)
-    fixed = context.count_tokens(INSTRUCTIONS) + context.count_tokens(str(body.get("response_format"))) + _FRAME_TOKENS
+    shown = {name: value for name, value in body.items() if name not in ("model", "messages")}
+    fixed = sum(map(context.count_tokens, (INSTRUCTIONS, parameter_text(shown)))) + framing_tokens(_MESSAGES)
     for row in rows:
         if compare_answers(row.answer_a, row.answer_b).verdict is not Verdict.CHANGED:
             continue
