@@ -27,6 +27,8 @@ from livedash_pipeline.ledger.steps.admission.spending import budget_for
 
 # Passages that a search may add to each question: five of at most two thousand characters.
 _SEARCH_TOKENS = 5 * 700
+# Questions count a token a byte already, which is more than there are; answers have some bytes a token.
+_BYTES_OF_A_TOKEN = 4
 
 
 @dataclass(frozen=True)
@@ -72,16 +74,18 @@ def cost_of_file(
     searched = _SEARCH_TOKENS if configuration.search_provider != "none" else 0
     for chat in conversations:
         budget = prices[tier_of(mode, due_at, turns=len(chat.turns), now=now)]
-        if budget is None or budget.most is None:
-            return None
         asked = [turn.question for turn in chat.turns if not is_too_short(turn.question)]
         contexts = sum(_most_tokens(text) for turn in chat.turns for text in (turn.context, turn.url) if text)
         turns_tokens = _input_tokens(asked, fixed.tokens + searched, configuration)
-        total += budget.most.of_many(
-            sum(turns_tokens) + contexts,
-            len(asked) * maximum_of(configuration.parameters),
-            longest=max(turns_tokens, default=0) + contexts,
-        )
+        tokens = sum(turns_tokens) + contexts
+        output = len(asked) * maximum_of(configuration.parameters)
+        longest = max(turns_tokens, default=0) + contexts
+        if budget is None:
+            return None
+        cost = budget.of_many(len(asked), tokens, _BYTES_OF_A_TOKEN * tokens, output, longest=longest)
+        if cost is None:
+            return None
+        total += cost
     return total
 
 

@@ -102,11 +102,7 @@ class _Listed:
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """The most that each token can cost, whatever the cache holds; above `long_context_tokens` the `long_*` figures count.
-
-    Specification of what `sql/statements/ledger/find_claimable_requests.sql` sets aside;
-    `tests/ledger/store/test_reservations.py` compares the two.
-    """
+    """The most that each token can cost, whatever the cache holds; above `long_context_tokens` the `long_*` figures count."""
 
     input: Decimal
     output: Decimal

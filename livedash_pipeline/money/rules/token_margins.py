@@ -46,6 +46,10 @@ class TokenMargin:
     fixed: int
 
 
+EXACT = TokenMargin(Decimal(1), Decimal(0), 0)
+"""For figures that are the count itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Family:
     """Matches names of models in lower case, and holds the margin that they need."""
@@ -67,7 +71,8 @@ _NORMALISED = TokenMargin(Decimal(3), Decimal(1), 1024)
 _UNKNOWN = TokenMargin(Decimal(6), Decimal(1), 1024)
 
 # The first that matches decides. Other vendors stand before OpenAI, so that a model of theirs that borrows such a name gets more.
-# What OpenAI publishes next is unknown until it was measured.
+# What OpenAI publishes next is unknown until it was measured, save that all of its vocabularies so far are of bytes and normalise
+# nothing.
 _FAMILIES = tuple(
     _Family(re.compile(pattern), margin)
     for pattern, margin in (
@@ -79,6 +84,7 @@ _FAMILIES = tuple(
         (r"(?<![a-z0-9])(?:chat)?gpt[-_ ]?(?:4o|4[.-]?[15]|5(?:[.-]?\d+)?)(?![a-z0-9.])", _OWN),
         (r"^(?:(?:openai|azure)/)?o[134](?![a-z0-9.])", _OWN),
         (r"(?<![a-z0-9])gpt[-_ ]?(?:4|3[.-]?5)(?![a-z0-9.])", _OLD),
+        (r"^(?:(?:openai|azure)/)?(?:gpt-\d+(?:\.\d+)?|o\d+)(?![a-z0-9.])", _BYTES),
     )
 )
 
@@ -91,6 +97,12 @@ def token_margin(model: str) -> TokenMargin:
         name = name.split(":")[1]
     family = next((each for each in _FAMILIES if each.pattern.search(name)), None)
     return _UNKNOWN if family is None else family.margin
+
+
+def stated_input_sum(requests: int, token_estimate: int, body_bytes: int, margin: TokenMargin) -> int:
+    """Returns the most input tokens of several requests with so many estimated tokens and bytes together."""
+    # Each is rounded up by itself.
+    return stated_input_tokens(token_estimate, body_bytes, margin) + max(requests - 1, 0) * (margin.fixed + 1)
 
 
 def stated_input_tokens(token_estimate: int, body_bytes: int, margin: TokenMargin) -> int:

@@ -29,21 +29,27 @@ def estimate_retries(connection: Connection, settings: Settings, count_tokens: C
     for estimate in retry_estimates(connection):
         model = get_company(connection, estimate.company).model or settings.openai_model
         budget = budget_for(connection, settings, model, now=now)
-        if budget is None or budget.most is None:
+        if budget is None:
             return None
         sizer = RequestSizer.for_model(model, count_tokens, model_parameters.parameters_for(connection, model))
         measured = _measured(connection, estimate, sizer)
-        total += budget.most.of_many(
+        cost = budget.of_many(
+            estimate.sessions,
             estimate.token_estimate + measured.tokens,
+            estimate.body_bytes + measured.body_bytes,
             estimate.sessions * sizer.max_output_tokens,
             longest=max(estimate.longest, measured.longest),
         )
+        if cost is None:
+            return None
+        total += cost
     return total
 
 
 @dataclass
 class _Measured:
     tokens: int = 0
+    body_bytes: int = 0
     longest: int = 0
 
 
@@ -54,7 +60,8 @@ def _measured(connection: Connection, estimate: RetryEstimate, sizer: RequestSiz
         return found
     for chunk in unmeasured_sessions(connection, estimate.company):
         for session_id, messages in messages_by_session(connection, chunk).items():
-            tokens = sizer.measure(transcript_data(session_id, messages)).token_estimate
-            found.tokens += tokens
-            found.longest = max(found.longest, tokens)
+            size = sizer.measure(transcript_data(session_id, messages))
+            found.tokens += size.token_estimate
+            found.body_bytes += size.body_bytes
+            found.longest = max(found.longest, size.token_estimate)
     return found

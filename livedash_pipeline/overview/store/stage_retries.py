@@ -35,6 +35,7 @@ class RetryEstimate:
     company: str
     sessions: int
     token_estimate: int
+    body_bytes: int
     longest: int
     unknown: int
 

@@ -5,7 +5,7 @@ SELECT
     requests.body_bytes,
     requests.token_estimate,
     requests.transcript_hash,
-    -- `Ceiling.of`; null where the price is unknown.
+    -- `Budget.of`; null where the price is unknown.
     CASE
         WHEN sizes.input_tokens > CAST(:long_context_tokens AS bigint)
             THEN greatest(
@@ -21,7 +21,10 @@ SELECT
 FROM ai_processing_requests AS requests
 CROSS JOIN LATERAL (
     SELECT
-        requests.token_estimate AS input_tokens,
+        -- `stated_input_tokens`: the most that the service may count.
+        ceil(
+            requests.token_estimate * CAST(:stated_per_token AS numeric) + requests.body_bytes * CAST(:stated_per_byte AS numeric)
+        )::bigint + CAST(:stated_fixed AS integer) AS input_tokens,
         -- What the lines of a batch ask for may be more than what the requests were built with.
         greatest(requests.max_output_tokens, CAST(:max_output_tokens AS integer)) AS output_tokens
 ) AS sizes

@@ -19,6 +19,7 @@ SELECT
     CASE
         WHEN newest.transcript_hash = sessions.transcript_hash THEN nullif(newest.token_estimate, 0)
     END AS token_estimate,
+    newest.body_bytes,
     NOT EXISTS (
         SELECT 1
         FROM processing_stages AS own
@@ -37,7 +38,8 @@ LEFT JOIN LATERAL (
         requests.id,
         requests.processing_status,
         requests.transcript_hash,
-        requests.token_estimate
+        requests.token_estimate,
+        requests.body_bytes
     FROM ai_processing_requests AS requests
     WHERE requests.session_id = staged.session_id AND requests.processing_type = 'session_analysis'
     -- Not by id alone: see find_sessions_to_request.

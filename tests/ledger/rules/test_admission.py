@@ -31,6 +31,7 @@ from livedash_pipeline.ledger.rules.admission.admission import (
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from livedash_pipeline.money.rules.caps import Cap, Period, Room, Scope
 from livedash_pipeline.money.rules.pricing import Ceiling, Rates
+from livedash_pipeline.money.rules.token_margins import token_margin
 from tests.conftest import NOW
 
 LIMIT_REACHED = (
@@ -119,13 +120,13 @@ RATES = Rates(input=Decimal(2), output=Decimal(8))
 
 def test_a_budget_is_what_is_left_of_the_cap_and_the_most_that_tokens_cost_in_euro() -> None:
     room = Room(MONTH, Decimal("7.5"))
-    found = budget(room=room, rates=RATES, usd_eur=Decimal("0.5"))
-    assert found == Budget(Ceiling.flat(Decimal("0.000001"), Decimal("0.000004")), room)
+    found = budget(model="m", room=room, rates=RATES, usd_eur=Decimal("0.5"))
+    assert found == Budget(Ceiling.flat(Decimal("0.000001"), Decimal("0.000004")), room, token_margin("m"))
     assert found.left == Decimal("2.5")
 
 
 def test_an_overdrawn_cap_leaves_nothing() -> None:
-    found = budget(room=Room(MONTH, Decimal(15)), rates=RATES, usd_eur=Decimal(1))
+    found = budget(model="m", room=Room(MONTH, Decimal(15)), rates=RATES, usd_eur=Decimal(1))
     assert found is not None and found.left == 0
 
 
@@ -134,8 +135,8 @@ def test_an_overdrawn_cap_leaves_nothing() -> None:
     [(Rates(output=Decimal(1)), Decimal(1)), (Rates(input=Decimal(1)), Decimal(1)), (RATES, None)],
 )
 def test_with_a_cap_and_an_unknown_price_or_rate_there_is_no_budget(rates: Rates, usd_eur: Decimal | None) -> None:
-    assert budget(room=Room(MONTH, Decimal(0)), rates=rates, usd_eur=usd_eur) is None
-    without = budget(room=None, rates=rates, usd_eur=usd_eur)
+    assert budget(model="m", room=Room(MONTH, Decimal(0)), rates=rates, usd_eur=usd_eur) is None
+    without = budget(model="m", room=None, rates=rates, usd_eur=usd_eur)
     assert without == Budget(None) and without.left is None
 
 

@@ -20,8 +20,8 @@ from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_p
 from tests.support.batch_service import BatchService
 from tests.support.rows import insert_requests, rows_of
 
-# 100 tokens in at 0.125 and 4,000 out at 1.00 dollars per million, at 0.9 euro.
-EACH = Decimal("0.00361125")
+# 109 tokens in at most at 0.125 and 4,000 out at 1.00 dollars per million, at 0.9 euro.
+EACH = Decimal("0.0036122625")
 
 
 def capped(context: BatchContext, cap: Decimal) -> BatchContext:
@@ -74,7 +74,7 @@ def test_a_request_that_a_whole_months_cap_cannot_pay_is_said_by_submit_and_its_
         insert_requests(connection, company, 2, max_output_tokens=5000)
     context = capped(scripted, Decimal("0.004"))
     said = [
-        "2 of 2 requests of acme for gpt-5-mini can never be sent: one may cost 0.00451125 EUR, "
+        "2 of 2 requests of acme for gpt-5-mini can never be sent: one may cost 0.0045122625 EUR, "
         "and LIVEDASH_MONTHLY_CAP_EUR is 0.004"
     ]
     assert preview(context)["held"][: len(said)] == said
@@ -95,7 +95,7 @@ def test_a_request_above_the_cap_keeps_no_other_waiting(
     report = submit(context)
     assert [batch.requests for batch in report.submitted] == [2]
     assert report.held[0].startswith(
-        "1 of 3 requests of acme for gpt-5-mini can never be sent: one may cost 0.09001125 EUR"
+        "1 of 3 requests of acme for gpt-5-mini can never be sent: one may cost 0.0900122625 EUR"
     )
     assert statuses(engine) == ["PENDING_BATCHING", "BATCHING_IN_PROGRESS", "BATCHING_IN_PROGRESS"]
 
@@ -108,8 +108,8 @@ def test_a_cap_that_is_used_up_this_month_says_what_is_left(
     report = submit(capped(scripted, EACH * 2))
     assert [batch.requests for batch in report.submitted] == [2]
     assert report.held == [
-        "acme has 0 EUR of its monthly spending cap of 0.0072225 left, and the next request for gpt-5-mini may cost "
-        "0.00361125"
+        "acme has 0 EUR of its monthly spending cap of 0.007224525 left, and the next request for gpt-5-mini may cost "
+        "0.0036122625"
     ]
 
 

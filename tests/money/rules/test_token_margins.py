@@ -203,7 +203,7 @@ def test_measured_counts_of_other_vocabularies_are_covered_by_the_text_alone(mod
         (
             BYTES,
             "gemini-2.5-flash google/gemma-3-27b-it deepseek-chat llama-3.3-70b-versatile meta-llama/Llama-3.1-8B-Instruct "
-            "llama3.1 mistral-small-latest open-mixtral-8x7b codestral-latest llama-2-gpt-4o",
+            "llama3.1 mistral-small-latest open-mixtral-8x7b codestral-latest llama-2-gpt-4o gpt-6-luna gpt-6.1-sol gpt-7 o5",
         ),
         (
             NORMALISED,
@@ -212,8 +212,8 @@ def test_measured_counts_of_other_vocabularies_are_covered_by_the_text_alone(mod
         ),
         (
             UNKNOWN,
-            "grok-4 claude-2.1 claude-v2 claude-instant-1 gpt-6 gpt-5b cerebras-gpt-13b gpt-neo gpt4all minigpt-4o "
-            "skywork-o1-preview marco-o1 o5 command-r-plus text-davinci-003 ft: a",
+            "grok-4 claude-2.1 claude-v2 claude-instant-1 gpt-5b cerebras-gpt-13b gpt-neo gpt4all minigpt-4o "
+            "skywork-o1-preview marco-o1 command-r-plus text-davinci-003 ft: a",
         ),
     ],
 )

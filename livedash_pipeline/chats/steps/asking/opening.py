@@ -90,6 +90,7 @@ class Opening:
             self._tariff,
             batch.company_id,
             tokens=question.size.tokens,
+            body_bytes=question.size.body_bytes,
             max_output_tokens=question.size.max_output_tokens,
             now=now,
         )

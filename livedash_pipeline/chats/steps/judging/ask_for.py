@@ -51,6 +51,7 @@ class _Asked:
     pairs: int = 0
     new: int = 0
     input_tokens: int = 0
+    body_bytes: int = 0
     longest: int = 0
 
 
@@ -144,6 +145,7 @@ def _ask_chunk(
     asked.pairs += len(chunk)
     asked.new += len(new)
     asked.input_tokens += sum(pair.tokens for pair in new)
+    asked.body_bytes += sum(pair.body_bytes for pair in new)
     asked.longest = max([asked.longest, *(pair.tokens for pair in new)])
     if new and not dry_run:
         now = context.now(connection)
@@ -158,6 +160,7 @@ def _cost(
     if not asked.new:
         return Decimal(0)
     budget = budget_for(connection, context.settings, model, now=context.now(connection))
-    if budget is None or budget.most is None:
+    if budget is None:
         return None
-    return budget.most.of_many(asked.input_tokens, asked.new * max_output_tokens, longest=asked.longest)
+    output = asked.new * max_output_tokens
+    return budget.of_many(asked.new, asked.input_tokens, asked.body_bytes, output, longest=asked.longest)

@@ -17,6 +17,13 @@ from uuid import UUID
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from livedash_pipeline.money.rules.caps import Cap, Room, Scope
 from livedash_pipeline.money.rules.pricing import Ceiling, Rates, ceiling_of
+from livedash_pipeline.money.rules.token_margins import (
+    EXACT,
+    TokenMargin,
+    stated_input_sum,
+    stated_input_tokens,
+    token_margin,
+)
 
 # Timed holds start at a quarter of an hour and double up to six hours.
 FIRST_HOLD = timedelta(minutes=15)
@@ -106,21 +113,47 @@ def learned_limit(message: str, refused_tokens: int) -> int:
 
 @dataclass(frozen=True)
 class Budget:
-    """The most that tokens cost in euro, None where it is unknown, and the caps; what they leave is None without any."""
+    """The most that a token costs in euro, None where unknown; the cap that leaves least; and what bounds a request's input."""
 
     most: Ceiling | None
     room: Room | None = None
+    margin: TokenMargin = EXACT
 
     @property
     def left(self) -> Decimal | None:
         """Euro that may still be set aside; None without a cap."""
         return None if self.room is None else self.room.left
 
+    def of(self, token_estimate: int, body_bytes: int, output_tokens: int) -> Decimal | None:
+        """Euro that a request of this size can cost; None where the price is unknown.
 
-def budget(*, room: Room | None, rates: Rates, usd_eur: Decimal | None) -> Budget | None:
+        Specification of what `sql/statements/ledger/find_claimable_requests.sql` sets aside;
+        `tests/ledger/store/test_reservations.py` compares the two.
+        """
+        if self.most is None:
+            return None
+        return self.most.of(stated_input_tokens(token_estimate, body_bytes, self.margin), output_tokens)
+
+    def of_many(
+        self, requests: int, token_estimate: int, body_bytes: int, output_tokens: int, *, longest: int
+    ) -> Decimal | None:
+        """Euro that requests can cost that have so many tokens and bytes together, the longest so many tokens by estimate.
+
+        None where the price is unknown.
+        """
+        if self.most is None:
+            return None
+        stated = stated_input_sum(requests, token_estimate, body_bytes, self.margin)
+        # The bytes of the longest one are not known; all of them together are at least as many.
+        most = stated_input_tokens(longest, body_bytes, self.margin)
+        return self.most.of_many(stated, output_tokens, longest=most)
+
+
+def budget(*, model: str, room: Room | None, rates: Rates, usd_eur: Decimal | None) -> Budget | None:
     """Returns what a claim may reserve; None where there is a cap and the price or the rate is unknown: then nothing is claimed.
 
     Args:
+        model: Its name says how many input tokens an estimate can come to.
         room: The cap that leaves least.
         rates: Those of the tier that is bought, in US dollars.
         usd_eur: Exchange rate.
@@ -128,7 +161,7 @@ def budget(*, room: Room | None, rates: Rates, usd_eur: Decimal | None) -> Budge
     usd = ceiling_of(rates)
     if usd is None or usd_eur is None:
         return None if room is not None else Budget(None)
-    return Budget(usd.times(usd_eur), room)
+    return Budget(usd.times(usd_eur), room, token_margin(model))
 
 
 @dataclass(frozen=True)

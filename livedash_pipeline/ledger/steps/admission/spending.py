@@ -90,7 +90,10 @@ def budget_for(
     price = found[1] if found else Price()
     rate = rates.rate_at(connection, now, settings.livedash_usd_eur)
     return admission.budget(
-        room=room, rates=price.rates(STANDARD if by_call else BATCH), usd_eur=rate.usd_eur if rate else None
+        model=model,
+        room=room,
+        rates=price.rates(STANDARD if by_call else BATCH),
+        usd_eur=rate.usd_eur if rate else None,
     )
 
 
@@ -145,6 +148,4 @@ def cap_reasons(
 def _least_eur(connection: Connection, settings: Settings, model: str, now: datetime) -> Decimal | None:
     """The least price of any request to a model: the longest answer, without its question."""
     budget = budget_for(connection, settings, model, now=now)
-    if budget is None or budget.most is None:
-        return None
-    return budget.most.of(0, model_parameters.output_maximum(connection, model))
+    return None if budget is None else budget.of(0, 0, model_parameters.output_maximum(connection, model))

@@ -77,6 +77,7 @@ def reserve(
     company_id: UUID,
     *,
     tokens: int,
+    body_bytes: int,
     max_output_tokens: int,
     now: datetime,
 ) -> Reserved:
@@ -85,15 +86,13 @@ def reserve(
     lock_spending(connection, company_id, caps)
     room = tightest(rooms_under(connection, company_id, caps, now=now))
     standard = tariff.price.standard if tariff.price else Rates()
-    budget = admission.budget(room=room, rates=standard, usd_eur=tariff.usd_eur)
+    budget = admission.budget(model=target.model, room=room, rates=standard, usd_eur=tariff.usd_eur)
     if budget is None:
         return Reserved(
             refusal=f"There is a spending cap, and the price of {target.model} or the exchange rate is unknown."
         )
-    if budget.most is None:
-        return Reserved()
-    eur = budget.most.of(tokens, max_output_tokens)
-    if budget.room is not None and eur > budget.room.left:
+    eur = budget.of(tokens, body_bytes, max_output_tokens)
+    if budget.room is not None and eur is not None and eur > budget.room.left:
         said = admission.said_of_cap("The company", budget.room)
         return Reserved(refusal=f"{said}, and a call to {target.model} may cost {eur.normalize():f}.")
     return Reserved(eur)

@@ -93,6 +93,9 @@ def reservation(budget: Budget) -> dict[str, Any]:
         "long_context_tokens": most and most.long_context_tokens,
         "long_eur_per_input_token": most and most.long_input,
         "long_eur_per_output_token": most and most.long_output,
+        "stated_per_token": budget.margin.per_token,
+        "stated_per_byte": budget.margin.per_byte,
+        "stated_fixed": budget.margin.fixed,
     }
 
 
