@@ -6,11 +6,14 @@ A cost that is known stays as it is: what is filled in is only what was missing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
 from livedash_pipeline.base.rules.token_usage import TokenUsage
 from livedash_pipeline.money.rules.pricing import Price, charged_tier, cost_of, cost_of_sum, to_eur
+
+SMALLEST_AMOUNT = Decimal("1e-12")
+"""The last digit of an amount in the ledger."""
 
 
 class Missing(StrEnum):
@@ -39,6 +42,12 @@ class OpenCost:
     is_sum: bool = False
     cost_usd: Decimal | None = None
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether it states no tokens at all, so that its batch's own figures say what it cost."""
+        usage = self.usage
+        return usage.prompt_tokens is None and usage.completion_tokens is None and usage.total_tokens is None
+
 
 @dataclass(frozen=True, slots=True)
 class FilledCost:
@@ -61,12 +70,20 @@ def fill(cost: OpenCost, price: Price | None, usd_eur: Decimal | None) -> Filled
     eur = to_eur(usd, usd_eur)
     if eur is None:
         return Missing.RATE
-    return FilledCost(usd if cost.cost_usd is None else Decimal(0), eur)
+    return FilledCost(usd if cost.cost_usd is None else Decimal(0), in_ledger(eur))
+
+
+def in_ledger(amount: Decimal) -> Decimal:
+    """An amount as the database stores it."""
+    return amount.quantize(SMALLEST_AMOUNT, ROUND_HALF_UP)
 
 
 def shares(amount: Decimal, count: int) -> list[Decimal]:
-    """Divides an amount that is known in all among entries of which none states its own; the shares add up to it."""
-    share = (amount / count).quantize(Decimal("1e-12"))
+    """Divides an amount that is known in all among entries of which none states its own; the shares add up to it.
+
+    None of them is below zero, however small the amount: what does not divide is the last one's.
+    """
+    share = (amount / count).quantize(SMALLEST_AMOUNT, ROUND_DOWN)
     return [*[share] * (count - 1), amount - share * (count - 1)]
 
 

@@ -28,6 +28,8 @@ _USUAL_TIERS = frozenset({"", "auto", "default", "standard", "batch"})
 _SNAPSHOT_DATE = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")
 # 18 digits of tokens times 14 of price and 18 of a rate fit; the default of 28 would round.
 _DIGITS = 60
+# What the columns of amounts hold. No bill comes near it: whoever states so many tokens says nothing that could be added up.
+_LARGEST_AMOUNT = Decimal("99999999.99")
 _MILLION_EXPONENT = -6
 
 
@@ -148,7 +150,7 @@ class Ceiling:
 
 
 def cost_of(usage: TokenUsage, price: Price, *, tier: str = BATCH) -> Cost | None:
-    """Returns the cost of an answer, or None where its usage or the price is unknown.
+    """Returns the cost of an answer, or None where its usage or the price is unknown, or the usage is one that nobody can have.
 
     Cached and cache-write tokens are part of the prompt, reasoning tokens part of the completion: neither is added. Without a
     rate of their own they cost the input rate. So does a total without stated parts, which is the least that so many uncached
@@ -164,19 +166,21 @@ def cost_of(usage: TokenUsage, price: Price, *, tier: str = BATCH) -> Cost | Non
         return None
     cached = min(usage.cached_tokens or 0, prompt_tokens)
     written = min(usage.cache_write_tokens or 0, prompt_tokens - cached)
-    fresh = prompt_tokens - cached - written
-    with localcontext(prec=_DIGITS):
-        prompt = fresh * listed.input + cached * listed.cached_input + written * listed.cache_write
-        prompt_usd = prompt.scaleb(_MILLION_EXPONENT)
-        completion_usd = (completion_tokens * listed.output).scaleb(_MILLION_EXPONENT)
-        return Cost(prompt_usd, completion_usd, prompt_usd + completion_usd)
+    return _cost(prompt_tokens - cached - written, cached, written, completion_tokens, listed)
 
 
 def cost_of_sum(usage: TokenUsage, price: Price, *, tier: str = BATCH) -> Cost | None:
-    """`cost_of` for tokens of many requests together, whose sum says nothing about the length of a single one."""
-    rates = price.rates(tier)
-    flat = Rates(rates.input, rates.cached_input, rates.cache_write, rates.output)
-    return cost_of(usage, Price(batch=flat))
+    """`cost_of` for tokens of many requests together, whose sum says nothing about the length of a single one.
+
+    Tokens below zero take back what others cost: what two sums cost together is what their sum costs.
+    """
+    prompt_tokens, completion_tokens = _billed_parts(usage)
+    listed = _listed(price.rates(tier), long=False)
+    if prompt_tokens is None or completion_tokens is None or listed is None:
+        return None
+    stated = usage.cached_tokens or 0
+    cached = stated if prompt_tokens < 0 else min(stated, prompt_tokens)
+    return _cost(prompt_tokens - cached, cached, 0, completion_tokens, listed)
 
 
 def ceiling_of(rates: Rates) -> Ceiling | None:
@@ -199,11 +203,14 @@ def charged_tier(service_tier: str | None, *, batch: bool) -> str:
 
 
 def to_eur(usd: Decimal | None, rate: Decimal | None) -> Decimal | None:
-    """Converts dollars to euro at `rate` euro per dollar; None where either is unknown."""
+    """Converts dollars to euro at `rate` euro per dollar; None where either is unknown. No dollars are no euro at any rate."""
+    if usd is not None and not usd:
+        return Decimal(0)
     if usd is None or rate is None:
         return None
     with localcontext(prec=_DIGITS):
-        return usd * rate
+        eur = usd * rate
+        return eur if abs(eur) <= _LARGEST_AMOUNT else None
 
 
 def known_sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
@@ -238,18 +245,19 @@ def usage_differs(batch: TokenUsage, lines: TokenUsage) -> bool:
 def unattributed_usage(batch: TokenUsage, lines: TokenUsage) -> TokenUsage | None:
     """What a batch was charged for and no line of it states; None where there is nothing.
 
-    Parts that the lines exceed are none of it: nobody pays less for one line because another one stated too much.
+    Parts that the lines exceed are none of it: nobody pays less for one line because another one stated too much. A part that
+    the batch does not state stays unknown.
     """
     if not usage_exceeds(batch, lines):
         return None
     if batch.prompt_tokens is None and batch.completion_tokens is None:
         return TokenUsage(total_tokens=(batch.total_tokens or 0) - lines.all_tokens)
-    prompt = max((batch.prompt_tokens or 0) - (lines.prompt_tokens or 0), 0)
-    cached = max((batch.cached_tokens or 0) - (lines.cached_tokens or 0), 0)
+    prompt = _above(batch.prompt_tokens, lines.prompt_tokens)
+    cached = _above(batch.cached_tokens, lines.cached_tokens)
     return TokenUsage(
         prompt_tokens=prompt,
-        completion_tokens=max((batch.completion_tokens or 0) - (lines.completion_tokens or 0), 0),
-        cached_tokens=min(cached, prompt),
+        completion_tokens=_above(batch.completion_tokens, lines.completion_tokens),
+        cached_tokens=min(cached or 0, prompt or 0),
     )
 
 
@@ -257,14 +265,20 @@ def rest_of_batch(batch: TokenUsage, lines: TokenUsage, *, unmeasured: int) -> T
     """What a batch was charged for beside its lines, where that is also all that lines without figures can have cost.
 
     Zero tokens where the lines account for all; None where that says nothing of the `unmeasured` lines, which may have been
-    charged and state no tokens: the batch states none either, or fewer than its lines, or there are no such lines.
+    charged and state no tokens: the batch states none either, or one part alone, or fewer than its lines, or there are no such
+    lines.
     """
     extra = unattributed_usage(batch, lines)
     if extra is not None or not unmeasured:
         return extra
-    stated = batch.all_tokens
     less = any(stated < counted for stated, counted in _compared(batch, lines))
-    return None if not stated or less else TokenUsage(prompt_tokens=0, completion_tokens=0, cached_tokens=0)
+    half = (batch.prompt_tokens is None) != (batch.completion_tokens is None)
+    said = batch.all_tokens and not less and not half
+    return TokenUsage(prompt_tokens=0, completion_tokens=0, cached_tokens=0) if said else None
+
+
+def _above(stated: int | None, counted: int | None) -> int | None:
+    return None if stated is None else max(stated - (counted or 0), 0)
 
 
 def _compared(batch: TokenUsage, lines: TokenUsage) -> Iterator[tuple[int, int]]:
@@ -279,6 +293,15 @@ def _billed_parts(usage: TokenUsage) -> tuple[int | None, int | None]:
     if usage.prompt_tokens is None and usage.completion_tokens is None and usage.total_tokens is not None:
         return usage.total_tokens, 0
     return usage.prompt_tokens, usage.completion_tokens
+
+
+def _cost(fresh: int, cached: int, written: int, completion: int, listed: _Listed) -> Cost | None:
+    with localcontext(prec=_DIGITS):
+        prompt = fresh * listed.input + cached * listed.cached_input + written * listed.cache_write
+        prompt_usd = prompt.scaleb(_MILLION_EXPONENT)
+        completion_usd = (completion * listed.output).scaleb(_MILLION_EXPONENT)
+        total = prompt_usd + completion_usd
+        return Cost(prompt_usd, completion_usd, total) if abs(total) <= _LARGEST_AMOUNT else None
 
 
 def _listed(rates: Rates, *, long: bool) -> _Listed | None:

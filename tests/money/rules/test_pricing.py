@@ -107,12 +107,12 @@ def test_cost_is_unknown_where_usage_or_batch_price_is(usage: TokenUsage, price:
 
 def test_nothing_is_rounded_whatever_the_callers_decimal_context() -> None:
     usage = TokenUsage(prompt_tokens=123_456_789_012, completion_tokens=1)
-    price = Price(batch=Rates(input=D("1234.567891"), output=D("0.000001")))
+    price = Price(batch=Rates(input=D("123.456789"), output=D("0.000001")))
     with localcontext(prec=3):
         cost = cost_of(usage, price)
         euro = to_eur(D("0.123456789"), D("0.987654321"))
     assert cost is not None
-    assert cost.total_usd == D(123_456_789_012 * 1_234_567_891 + 1).scaleb(-12)
+    assert cost.total_usd == D(123_456_789_012 * 123_456_789 + 1).scaleb(-12)
     assert euro == D("0.121932631112635269")
 
 
@@ -120,6 +120,16 @@ def test_euro_are_unknown_without_a_rate() -> None:
     assert to_eur(D("2"), D("0.9")) == D("1.8")
     assert to_eur(D("2"), None) is None
     assert to_eur(None, D("0.9")) is None
+    # Nothing is nothing at any rate.
+    assert to_eur(D(0), None) == 0
+
+
+def test_an_amount_that_no_column_holds_is_unknown() -> None:
+    hostile = TokenUsage(10**12, 10**12)
+    dear = Price(batch=Rates(input=D("75"), output=D("300")))
+    assert cost_of(hostile, dear) is None
+    assert cost_of_sum(hostile, dear) is None
+    assert to_eur(D("99999999"), D(2)) is None
 
 
 @pytest.mark.parametrize(
@@ -259,6 +269,32 @@ def test_a_tier_without_rates_has_no_cost_and_one_with_rates_has_its_own() -> No
     assert flex is not None and flex.total_usd == D("0.05")
 
 
+_TOKENS = st.tuples(st.integers(0, 10**9), st.integers(0, 10**9), st.integers(0, 10**9))
+
+
+@given(first=_TOKENS, second=_TOKENS)
+def test_what_is_taken_back_costs_what_it_cost(first: tuple[int, int, int], second: tuple[int, int, int]) -> None:
+    before, after = (TokenUsage(p, c, cached_tokens=min(k, p)) for p, c, k in (max(first, second), min(first, second)))
+    # An answer that shows takes back parts; what is left never has more of the cache than of the prompt.
+    more = TokenUsage(
+        -(before.prompt_tokens or 0), -(before.completion_tokens or 0), cached_tokens=-(before.cached_tokens or 0)
+    )
+    booked, back, rest = (cost_of_sum(usage, GPT_4O_MINI) for usage in (before, more, after))
+    assert booked is not None and back is not None and rest is not None
+    assert booked.total_usd + back.total_usd == 0
+    less = TokenUsage(
+        (after.prompt_tokens or 0) - (before.prompt_tokens or 0),
+        (after.completion_tokens or 0) - (before.completion_tokens or 0),
+        cached_tokens=(after.cached_tokens or 0) - (before.cached_tokens or 0),
+    )
+    taken = cost_of_sum(less, GPT_6_LUNA)
+    assert taken is not None
+    whole, left = cost_of_sum(before, GPT_6_LUNA), cost_of_sum(after, GPT_6_LUNA)
+    assert whole is not None and left is not None
+    if (less.prompt_tokens or 0) < 0:
+        assert whole.total_usd + taken.total_usd == left.total_usd
+
+
 def test_sum_is_unknown_where_a_part_is_and_zero_is_an_amount() -> None:
     assert known_sum([D(0), D("1.5")]) == D("1.5")
     assert known_sum([D(0)]) == 0
@@ -273,6 +309,9 @@ def test_what_no_line_states_is_what_the_batch_states_beyond_them() -> None:
     assert unattributed_usage(TokenUsage(100, 10, cached_tokens=50), lines) is None
     assert unattributed_usage(TokenUsage(90, 12), lines) == TokenUsage(0, 2, cached_tokens=0)
     assert unattributed_usage(TokenUsage(total_tokens=150), lines) == TokenUsage(total_tokens=40)
+    # A part that the batch does not state stays unknown, and with it the cost.
+    assert unattributed_usage(TokenUsage(130), lines) == TokenUsage(30, None, cached_tokens=0)
+    assert unattributed_usage(TokenUsage(None, 30), lines) == TokenUsage(None, 20, cached_tokens=0)
     assert usage_differs(TokenUsage(100, 10, cached_tokens=6), lines)
     assert not usage_differs(TokenUsage(100, 10, cached_tokens=5), lines)
 
@@ -287,3 +326,7 @@ def test_a_batch_that_states_what_its_lines_do_covers_those_without_figures() ->
     assert rest_of_batch(TokenUsage(99, 10), lines, unmeasured=1) is None
     assert rest_of_batch(TokenUsage(0, 0), TokenUsage(0, 0), unmeasured=1) is None
     assert rest_of_batch(TokenUsage(), lines, unmeasured=1) is None
+    # One part says nothing of the other one.
+    assert rest_of_batch(TokenUsage(100), lines, unmeasured=1) is None
+    assert rest_of_batch(TokenUsage(None, 10), lines, unmeasured=1) is None
+    assert rest_of_batch(TokenUsage(total_tokens=110), lines, unmeasured=1) == nothing

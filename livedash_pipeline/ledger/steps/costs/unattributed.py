@@ -35,20 +35,25 @@ def book_unattributed(connection: Connection, batch: BatchToIngest, tariff: Tari
     rest = rest_of_batch(batch.usage, lines.usage, unmeasured=lines.unmeasured)
     if rest is None and not before.rows:
         return
-    more = _beyond(rest or TokenUsage(prompt_tokens=0, completion_tokens=0, cached_tokens=0), before)
+    more = _beyond(batch.usage, rest or TokenUsage(), before)
     if before.rows and not any((more.prompt_tokens, more.completion_tokens, more.cached_tokens, more.total_tokens)):
         return
     _add(connection, batch, tariff, rest, more, before, now=now)
-    log.info("unattributed tokens booked", batch_id=str(batch.id), tokens=more.all_tokens)
+    log.info("unattributed tokens booked", batch_id=str(batch.id), tokens=more.total_tokens)
 
 
-def _beyond(rest: TokenUsage, before: Booked) -> TokenUsage:
-    """What is to be booked beside what is booked already; a total stands where no parts are stated."""
+def _beyond(stated: TokenUsage, rest: TokenUsage, before: Booked) -> TokenUsage:
+    """What is to be booked beside what is booked already, in the figures that the batch states: by part, or a total alone."""
+    total = rest.all_tokens - before.total_tokens
+    if stated.prompt_tokens is None and stated.completion_tokens is None:
+        return TokenUsage(total_tokens=total)
+    prompt = None if stated.prompt_tokens is None else (rest.prompt_tokens or 0) - before.prompt_tokens
+    completion = None if stated.completion_tokens is None else (rest.completion_tokens or 0) - before.completion_tokens
     return TokenUsage(
-        prompt_tokens=(rest.prompt_tokens or 0) - before.prompt_tokens,
+        prompt_tokens=prompt,
+        completion_tokens=completion,
         cached_tokens=(rest.cached_tokens or 0) - before.cached_tokens,
-        completion_tokens=(rest.completion_tokens or 0) - before.completion_tokens,
-        total_tokens=(rest.total_tokens or 0) - before.total_tokens,
+        total_tokens=total,
     )
 
 
@@ -76,7 +81,7 @@ def _add(
         cost_eur=cost_eur,
         pricing_id=tariff.pricing_id if cost_usd is not None else None,
         usd_eur=tariff.usd_eur if cost_eur is not None else None,
-        reason=_SHOWN if not added else (_CHARGED if more.all_tokens else _COVERED),
+        reason=_SHOWN if not added else (_CHARGED if more.total_tokens else _COVERED),
         now=now,
     )
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, case, func, insert, select
 
 from livedash_pipeline.base.rules.outcomes import CHARGED_OUTCOMES
 from livedash_pipeline.base.rules.token_usage import TokenUsage
@@ -55,17 +55,21 @@ def sum_lines(connection: Connection, batch_id: UUID) -> LineSums:
 
 
 def booked(connection: Connection, batch_id: UUID) -> Booked:
-    """Adds up what is booked of a batch; a cost is None where that of any row is unknown."""
+    """Adds up what is booked of a batch, with what was filled in since; a cost is None where that of any row is unknown."""
     tokens = (_rows.prompt_tokens, _rows.cached_tokens, _rows.completion_tokens, _rows.total_tokens)
+    mended = ai_cost_adjustments.alias("mended")
+    costs = [
+        case((mended.c.id.is_(None), own), else_=func.coalesce(own, 0) + more)
+        for own, more in ((_rows.cost_usd, mended.c.cost_usd), (_rows.cost_eur, mended.c.cost_eur))
+    ]
     row = connection.execute(
         select(
-            func.count(),
+            func.count(_rows.id),
             *(func.coalesce(func.sum(column), 0) for column in tokens),
-            func.count(_rows.cost_usd),
-            func.coalesce(func.sum(_rows.cost_usd), 0),
-            func.count(_rows.cost_eur),
-            func.coalesce(func.sum(_rows.cost_eur), 0),
-        ).where(_rows.batch_id == batch_id)
+            *(aggregate for cost in costs for aggregate in (func.count(cost), func.coalesce(func.sum(cost), 0))),
+        )
+        .select_from(ai_cost_adjustments.outerjoin(mended, mended.c.adjustment_id == _rows.id))
+        .where(_rows.batch_id == batch_id)
     ).one()
     rows, prompt, cached, completion, total, with_usd, usd, with_eur, eur = row
     return Booked(
