@@ -256,6 +256,21 @@ ai_request_attempts = Table(
     Index("ix_ai_request_attempts_batch_id", "batch_id"),
     Index("ix_ai_request_attempts_settled_at", "settled_at"),
     Index("ix_ai_request_attempts_calls", "request_id", postgresql_where=text("is_call")),
+    # What the view `cost_entries` looks through for open costs.
+    Index(
+        "ix_ai_request_attempts_open_cost",
+        "batch_id",
+        postgresql_where=text(
+            "total_cost_eur IS NULL AND outcome IN ('parsed', 'refused', 'truncated', 'invalid_output', 'artifact_unavailable')"
+        ),
+    ),
+    Index(
+        "ix_ai_request_attempts_other_tier",
+        "settled_at",
+        postgresql_where=text(
+            "batch_id IS NOT NULL AND lower(btrim(service_tier)) NOT IN ('', 'auto', 'default', 'standard', 'batch')"
+        ),
+    ),
 )
 
 ai_surplus_batches = Table(
