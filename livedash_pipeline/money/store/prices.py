@@ -50,8 +50,9 @@ def _column_of(name: str, prefix: str = "") -> Column[Any]:
 
 _STANDARD_COLUMNS = {name: _column_of(name) for name in _RATE_FIELDS}
 _BATCH_COLUMNS = {name: _column_of(name, _BATCH_PREFIX) for name in _RATE_FIELDS}
-_PRICE_COLUMNS = (*_STANDARD_COLUMNS.values(), *_BATCH_COLUMNS.values(), ai_model_pricing.c.other_tiers)
-_IN_FORCE = ai_model_pricing.c.superseded_at.is_(None)
+PRICE_COLUMNS = (*_STANDARD_COLUMNS.values(), *_BATCH_COLUMNS.values(), ai_model_pricing.c.other_tiers)
+IN_FORCE = ai_model_pricing.c.superseded_at.is_(None)
+"""Not entered wrongly; whether it counts at a moment is said by its beginning and end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def set_price(
     _insert(connection, [row], kind=OPERATOR)
     stored = connection.execute(
         select(ai_model_pricing.c.id, ai_model_pricing.c.effective_until).where(
-            _IN_FORCE,
+            IN_FORCE,
             ai_model_pricing.c.ai_model_id == model_id,
             ai_model_pricing.c.effective_from == effective_from,
             ai_model_pricing.c.source == OPERATOR,
@@ -143,7 +144,7 @@ def _take_back(connection: Connection, model_id: uuid.UUID, effective_from: date
     """Makes room for another price of the same moment; says what became of the one that stood there."""
     table = ai_model_pricing.c
     mine = (
-        _IN_FORCE
+        IN_FORCE
         & (table.ai_model_id == model_id)
         & (table.effective_from == effective_from)
         & (table.source == OPERATOR)
@@ -165,11 +166,11 @@ def price_for(connection: Connection, model: str, at: datetime) -> tuple[uuid.UU
     price precedes the package's. Prices that were taken over from LiveDash come last, since they have no batch rates.
     """
     own = _find_price(connection, (model,), at, or_other=ai_model_pricing.c.source != PRICE_SOURCE)
-    return own or _find_price(connection, _names_of(model), at)
+    return own or _find_price(connection, names_of(model), at)
 
 
 @lru_cache(maxsize=256)
-def _names_of(model: str) -> tuple[str, ...]:
+def names_of(model: str) -> tuple[str, ...]:
     """All names under which a model's price may stand. The package is loaded only for a name that has no price of its own."""
     from livedash_pipeline.money.store.package_prices import canonical_name
 
@@ -181,10 +182,10 @@ def _find_price(
 ) -> tuple[uuid.UUID, Price] | None:
     by_name = case({name: place for place, name in enumerate(names)}, value=ai_models.c.name)
     query = (
-        select(ai_model_pricing.c.id, *_PRICE_COLUMNS)
+        select(ai_model_pricing.c.id, *PRICE_COLUMNS)
         .join(ai_models, ai_models.c.id == ai_model_pricing.c.ai_model_id)
         .where(
-            _IN_FORCE,
+            IN_FORCE,
             ai_models.c.name.in_(names),
             ai_model_pricing.c.effective_from <= at,
             or_(ai_model_pricing.c.effective_until.is_(None), ai_model_pricing.c.effective_until > at),
@@ -198,7 +199,7 @@ def _find_price(
         .limit(1)
     )
     row = connection.execute(query if or_other is None else query.where(or_other)).one_or_none()
-    return None if row is None else (row.id, _price_of(row))
+    return None if row is None else (row.id, price_of(row))
 
 
 def _check_price(model: str, price: Price) -> None:
@@ -245,11 +246,11 @@ def _ensure_models(connection: Connection, providers: Mapping[str, str], now: da
 
 def _newest_package_prices(connection: Connection) -> dict[uuid.UUID, tuple[datetime, Price]]:
     rows = connection.execute(
-        select(ai_model_pricing.c.ai_model_id, ai_model_pricing.c.effective_from, *_PRICE_COLUMNS)
+        select(ai_model_pricing.c.ai_model_id, ai_model_pricing.c.effective_from, *PRICE_COLUMNS)
         .where(func.split_part(ai_model_pricing.c.source, " ", 1) == PACKAGE)
         .order_by(ai_model_pricing.c.ai_model_id, ai_model_pricing.c.effective_from)
     )
-    return {row.ai_model_id: (row.effective_from, _price_of(row)) for row in rows}
+    return {row.ai_model_id: (row.effective_from, price_of(row)) for row in rows}
 
 
 def _unknown(
@@ -311,7 +312,8 @@ def _insert(connection: Connection, rows: list[dict[str, Any]], *, kind: str) ->
     return count
 
 
-def _price_of(row: Row[Any]) -> Price:
+def price_of(row: Row[Any]) -> Price:
+    """The price in a row with `PRICE_COLUMNS`."""
     figures = row._mapping
     return Price(
         Rates(**{name: figures[column] for name, column in _STANDARD_COLUMNS.items()}),

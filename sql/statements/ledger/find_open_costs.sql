@@ -1,9 +1,10 @@
--- Entries whose cost is unknown, after one of them, of one company, model or batch or of all; with when their price was the one that
--- counts.
+-- Entries whose cost is unknown, of one company, model, batch or surplus batch or of all; with when their price was the one that
+-- counts. What no line states comes first: once its cost is known, lines without figures of the same batch are not open.
 SELECT
     entries.entry,
     entries.entry_id,
     entries.company_id,
+    entries.batch_id,
     entries.model,
     entries.priced_at,
     entries.incurred_at,
@@ -18,9 +19,8 @@ SELECT
 FROM cost_entries AS entries
 WHERE
     entries.is_open
-    AND entries.entry_id > :after_id
     AND (CAST(:company_id AS uuid) IS NULL OR entries.company_id = :company_id)
     AND (CAST(:model AS text) IS NULL OR entries.model = :model)
     AND (CAST(:batch_id AS uuid) IS NULL OR entries.batch_id = :batch_id)
-ORDER BY entries.entry_id
-LIMIT :chunk_size
+    AND (CAST(:surplus_id AS uuid) IS NULL OR entries.entry_id = :surplus_id)
+ORDER BY entries.entry <> 'unattributed', entries.entry_id

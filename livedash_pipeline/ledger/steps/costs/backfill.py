@@ -8,31 +8,50 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.rules.values import Document, money
+from livedash_pipeline.base.store.companies import optional_company_id
 from livedash_pipeline.base.store.connect import database_now, in_transaction
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.ledger.store.costs import backfill as store
 from livedash_pipeline.ledger.store.costs.backfill import Choice, Filling, OpenEntry
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.money.rules.backfill import FilledCost, Missing, fill, shares
-from livedash_pipeline.money.rules.pricing import Price, to_eur
-from livedash_pipeline.money.store import prices, rates
+from livedash_pipeline.money.rules.backfill import SMALLEST_AMOUNT, FilledCost, Missing, fill, in_ledger, shares
+from livedash_pipeline.money.rules.pricing import to_eur
+from livedash_pipeline.money.steps.tariffs import Tariffs
 from livedash_pipeline.settings import Settings
 
 log = get_logger(__name__)
 
+_BILL = "Give what the bill says, such as 0.42."
 _WORKED_OUT = "Worked out later, from price and exchange rate of its time."
 _STATED = "Stated by an operator: its share of what the batch was charged for without figures."
 
 
+@dataclass(frozen=True)
+class BackfillRequest:
+    """Which open costs are filled in; None: all of them.
+
+    Attributes:
+        company: Slug of one company.
+        model: Name of one model, as requests name it.
+        batch: One batch, by our id or the service's, with surplus beside it; or one surplus batch, by the service's id.
+        usd: What the service charged for those of the batch whose tokens or price nobody knows, all together.
+    """
+
+    company: str | None = None
+    model: str | None = None
+    batch: str | None = None
+    usd: Decimal | None = None
+
+
 @dataclass
-class Backfilled:
+class _Backfilled:
     """What was, or in a dry run would be, filled in, and what stays open: how many by reason, model and day of the price."""
 
     filled: int = 0
@@ -40,149 +59,173 @@ class Backfilled:
     cost_eur: Decimal = Decimal(0)
     open: Counter[tuple[Missing, str, date]] = field(default_factory=Counter)
 
+    def leave(self, entry: OpenEntry, reason: Missing) -> None:
+        """Counts an entry that stays open."""
+        self.open[reason, entry.model, entry.priced_at.astimezone(UTC).date()] += 1
 
-def backfill_costs(
-    engine: Engine,
-    settings: Settings,
-    *,
-    company_id: UUID | None = None,
-    model: str | None = None,
-    batch: str | None = None,
-    usd: Decimal | None = None,
-    dry_run: bool,
-) -> Document:
-    """Fills in open costs, of one company, model or batch or all.
 
-    Args:
-        engine: Our database.
-        settings: The fallback exchange rate.
-        company_id: Only this company's.
-        model: Only this model's.
-        batch: Only this batch's, surplus beside it included: our id or the service's.
-        usd: What the service charged for those of the batch that state no tokens, all together; goes with `batch`.
-        dry_run: Say what would be filled in, and add nothing.
+def read_charge(text: str | None) -> Decimal | None:
+    """Reads an amount in US dollars from a configuration or a body, where figures are text so that they stay exact.
 
     Raises:
-        UsageError: There is no such batch, or an amount is no charge or has no batch.
+        UsageError: It is no number.
     """
-    _check_amount(usd, batch)
+    if text is None:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise UsageError(f"{text[:40]!r} US dollars are no charge.", remedy=_BILL) from None
 
-    def work(connection: Connection) -> Backfilled:
-        store.lock_filling(connection)
-        batch_id = None if batch is None else _batch_id(connection, batch)
-        choice = Choice(company_id, model, batch_id)
-        return _fill(connection, settings, choice, usd, dry_run=dry_run, now=database_now(connection))
+
+def backfill_costs(engine: Engine, settings: Settings, request: BackfillRequest, *, dry_run: bool) -> Document:
+    """Fills in open costs, of one company, model or batch or of all, in one transaction.
+
+    Raises:
+        UsageError: There is no such company or batch, or an amount is no charge, has no batch, or nothing to be charged for.
+    """
+    _check_amount(request)
+
+    def work(connection: Connection) -> _Backfilled:
+        if not dry_run:
+            store.lock_filling(connection)
+        filler = _Filler(
+            connection, Tariffs(connection, settings.livedash_usd_eur), dry_run, database_now(connection), request.usd
+        )
+        return filler.run(_choice(connection, request))
 
     done = in_transaction(engine, work)
     log.info("costs filled in", filled=done.filled, dry_run=dry_run, still_open=done.open.total())
-    return _document(done, dry_run)
+    return _document(done, dry_run=dry_run)
 
 
-def _check_amount(usd: Decimal | None, batch: str | None) -> None:
+def _check_amount(request: BackfillRequest) -> None:
+    usd = request.usd
     if usd is None:
         return
-    if batch is None:
+    if request.batch is None:
         raise UsageError(
             "An amount is of one batch, and none is named.", remedy="Name it: `--batch BATCH --usd AMOUNT`."
         )
-    if not usd.is_finite() or not 0 <= usd < 10**8:
-        raise UsageError(f"{usd} US dollars are no charge.", remedy="Give what the bill says, such as 0.42.")
+    if not usd.is_finite() or not 0 <= usd < 10**8 or usd != usd.quantize(SMALLEST_AMOUNT):
+        raise UsageError(f"{usd} US dollars are no charge.", remedy=_BILL)
 
 
-def _batch_id(connection: Connection, name: str) -> UUID:
-    found = store.batch_named(connection, name)
+def _choice(connection: Connection, request: BackfillRequest) -> Choice:
+    company_id = optional_company_id(connection, request.company)
+    if request.batch is None:
+        return Choice(company_id, request.model)
+    found = store.batch_named(connection, request.batch)
     if found is None:
-        raise UsageError(f"There is no batch {name!r}.", remedy="Give an id that `livedash batches` shows.")
-    return found
-
-
-def _fill(
-    connection: Connection, settings: Settings, choice: Choice, usd: Decimal | None, *, dry_run: bool, now: datetime
-) -> Backfilled:
-    done, tariffs = Backfilled(), _Tariffs(connection, settings)
-    silent: list[OpenEntry] = []
-    for entries in store.open_entries(connection, choice):
-        fillings = []
-        for entry in entries:
-            pricing_id, price, usd_eur = tariffs.of(entry.model, entry.priced_at)
-            found = fill(entry.cost, price, usd_eur)
-            if isinstance(found, FilledCost):
-                fillings.append(Filling(entry, found, pricing_id, usd_eur, _WORKED_OUT))
-            elif found is Missing.USAGE and usd is not None:
-                silent.append(entry)
-            else:
-                done.open[found, entry.model, entry.priced_at.date()] += 1
-        _add(connection, fillings, done, dry_run=dry_run, now=now)
-    _add(connection, _stated(silent, usd, tariffs, done), done, dry_run=dry_run, now=now)
-    return done
-
-
-def _stated(silent: Sequence[OpenEntry], usd: Decimal | None, tariffs: _Tariffs, done: Backfilled) -> list[Filling]:
-    """An amount that a person knows, divided among the entries that state no tokens."""
-    if usd is None or not silent:
-        return []
-    fillings = []
-    for entry, share in zip(silent, shares(usd, len(silent)), strict=True):
-        _, _, usd_eur = tariffs.of(entry.model, entry.priced_at)
-        eur = to_eur(share, usd_eur)
-        if eur is None:
-            done.open[Missing.RATE, entry.model, entry.priced_at.date()] += 1
-        else:
-            fillings.append(Filling(entry, FilledCost(share, eur), None, usd_eur, _STATED))
-    return fillings
-
-
-def _add(
-    connection: Connection, fillings: Sequence[Filling], done: Backfilled, *, dry_run: bool, now: datetime
-) -> None:
-    if not dry_run:
-        store.add_backfills(connection, fillings, now=now)
-    done.filled += len(fillings)
-    done.cost_usd += sum((filling.cost.usd for filling in fillings), Decimal(0))
-    done.cost_eur += sum((filling.cost.eur for filling in fillings), Decimal(0))
+        raise UsageError(f"There is no batch {request.batch!r}.", remedy="Give an id that `livedash batches` shows.")
+    return Choice(company_id, request.model, found.id, found.surplus_id)
 
 
 @dataclass
-class _Tariffs:
-    """Prices and rates of moments, each looked up once."""
+class _Filler:
+    """One backfill, on one transaction.
+
+    Attributes:
+        connection: Our database.
+        tariffs: Prices and rates.
+        dry_run: Add nothing.
+        now: The moment of the backfill.
+        usd: The amount that is stated for what cannot be worked out; None for none.
+    """
 
     connection: Connection
-    settings: Settings
-    known: dict[tuple[str, datetime], tuple[UUID | None, Price | None, Decimal | None]] = field(default_factory=dict)
+    tariffs: Tariffs
+    dry_run: bool
+    now: datetime
+    usd: Decimal | None
+    done: _Backfilled = field(default_factory=_Backfilled)
+    # Batches whose charge beside their lines is known from now on, and with it that their lines without figures cost nothing.
+    covered: set[UUID | None] = field(default_factory=set)
+    silent: list[OpenEntry] = field(default_factory=list)
 
-    def of(self, model: str, at: datetime) -> tuple[UUID | None, Price | None, Decimal | None]:
-        """The price row, the price and the exchange rate of a model at a moment; None where unknown."""
-        if (model, at) not in self.known:
-            pricing_id, price = prices.price_for(self.connection, model, at) or (None, None)
-            rate = rates.rate_at(self.connection, at, self.settings.livedash_usd_eur)
-            self.known[model, at] = pricing_id, price, rate.usd_eur if rate else None
-        return self.known[model, at]
+    def run(self, choice: Choice) -> _Backfilled:
+        """Fills in what is chosen and can be worked out, and divides the stated amount among the rest."""
+        for entries in store.open_entries(self.connection, choice):
+            self._add([filling for entry in entries if (filling := self._worked_out(entry, choice)) is not None])
+        if self.usd is not None:
+            if not self.silent:
+                raise UsageError(
+                    f"Nothing of this batch is without figures, so nothing of it costs {self.usd} US dollars more.",
+                    remedy="Leave `--usd` out; `livedash price backfill --batch BATCH` says what is open.",
+                )
+            self._add(self._stated(self.usd))
+        return self.done
+
+    def _worked_out(self, entry: OpenEntry, choice: Choice) -> Filling | None:
+        """An entry's cost from its tokens, price and rate; what cannot be worked out is counted or set apart."""
+        if entry.entry == "line" and entry.batch_id in self.covered and entry.cost.is_silent:
+            return None
+        pricing_id, price = self.tariffs.price(entry.model, entry.priced_at)
+        usd_eur = self.tariffs.rate(entry.priced_at)
+        found = fill(entry.cost, price, usd_eur)
+        if isinstance(found, FilledCost):
+            if entry.entry == "unattributed":
+                self.covered.add(entry.batch_id)
+            # Dollars that were known came from the price that the entry itself names.
+            return Filling(entry, found, pricing_id if entry.cost.cost_usd is None else None, usd_eur, _WORKED_OUT)
+        # What a surplus batch was charged is a bill of its own, and stated for it by its own id.
+        of_this_bill = entry.entry != "surplus" or choice.surplus_id is not None
+        if self.usd is not None and found is not Missing.RATE and of_this_bill:
+            self.silent.append(entry)
+        else:
+            self.done.leave(entry, found)
+        return None
+
+    def _stated(self, usd: Decimal) -> list[Filling]:
+        """An amount that a person knows, divided among the entries that cannot be worked out."""
+        fillings = []
+        for entry, share in zip(self.silent, shares(usd, len(self.silent)), strict=True):
+            usd_eur = self.tariffs.rate(entry.priced_at)
+            eur = to_eur(share, usd_eur)
+            if eur is None:
+                self.done.leave(entry, Missing.RATE)
+            else:
+                fillings.append(Filling(entry, FilledCost(share, in_ledger(eur)), None, usd_eur, _STATED))
+        return fillings
+
+    def _add(self, fillings: Sequence[Filling]) -> None:
+        if not self.dry_run:
+            store.add_backfills(self.connection, fillings, now=self.now)
+        self.done.filled += len(fillings)
+        self.done.cost_usd += sum((filling.cost.usd for filling in fillings), Decimal(0))
+        self.done.cost_eur += sum((filling.cost.eur for filling in fillings), Decimal(0))
 
 
-def _document(done: Backfilled, dry_run: bool) -> Document:
-    return {
+def _document(done: _Backfilled, *, dry_run: bool) -> Document:
+    open_costs = [
+        {
+            "reason": reason.value,
+            "model": model,
+            "date": day.isoformat(),
+            "entries": count,
+            "remedy": _remedy(reason, model, day),
+        }
+        for (reason, model, day), count in sorted(done.open.items())
+    ]
+    document = {
         "ok": True,
         "filledCount": done.filled,
         "costUsd": money(done.cost_usd),
         "costEur": money(done.cost_eur),
         "stillOpenCount": done.open.total(),
-        "stillOpen": [
-            {
-                "reason": str(reason),
-                "model": model,
-                "date": day.isoformat(),
-                "entries": count,
-                "remedy": _remedy(reason, model, day),
-            }
-            for (reason, model, day), count in sorted(done.open.items())
-        ],
-        "dryRun": dry_run,
+        "stillOpen": open_costs,
     }
+    return document | {"dryRun": True} if dry_run else document
 
 
 def _remedy(reason: Missing, model: str, day: date) -> str:
     return {
-        Missing.PRICE: f"Set a price that counts then: `livedash price set {model} … --from {day}`.",
+        Missing.PRICE: (
+            f"Set a price that counts then: `livedash price set {model} … --from {day}`. For another tier than batch, or figures "
+            "that nobody can believe, say what the bill says: `livedash price backfill --batch BATCH --usd USD`."
+        ),
         Missing.RATE: f"Set a rate that counts then: `livedash rate set {day} USD_EUR`.",
-        Missing.USAGE: "The service stated no tokens; say what its bill says: `livedash price backfill --batch BATCH --usd USD`.",
+        Missing.USAGE: (
+            "The service stated no tokens; say what its bill says: `livedash price backfill --batch BATCH --usd USD`."
+        ),
     }[reason]

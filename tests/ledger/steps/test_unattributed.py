@@ -1,0 +1,251 @@
+"""What a batch was charged for beside its lines: the ledger comes to the service's own figures, to the last digit."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.tables import ai_cost_adjustments, ai_surplus_batches
+from livedash_pipeline.ledger.steps.costs.backfill import BackfillRequest, backfill_costs
+from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
+from livedash_pipeline.ledger.store.admission.committed import committed_eur
+from livedash_pipeline.money.store.rates import set_rate
+from livedash_pipeline.settings import Settings
+from tests.support.batch_round import Begin, Round
+from tests.support.bills import (
+    entries,
+    lost,
+    priced,
+    priced_again,
+    show_late,
+    total,
+    unpriced,
+    usage,
+    with_rate,
+    without_rate,
+)
+from tests.support.broken_rules import rows_against
+from tests.support.rows import rows_of
+
+
+def bookings(engine: Engine) -> list[Any]:
+    return [row for row in rows_of(engine, ai_cost_adjustments) if row.kind == "unattributed"]
+
+
+def problems(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        rows = rows_against(connection, "cost_agrees_with_batch_usage", "no_cost_is_unknown")
+    return [row.get("problem") or row["reason"] for row in rows]
+
+
+def settled(going: Round, stated: Any, lines: int | None = None) -> Round:
+    answers = [going.answer(each) for each in going.ids[:lines]]
+    going.end(output=answers, usage=stated)
+    going.ingest()
+    return going
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [usage(3001, 250), usage(3500, 200, cached=400), usage(2000, 201), usage(2_500_000, 900_000, cached=2_000_000)],
+)
+def test_usage_above_the_lines_is_booked_beside_them(begin: Begin, engine: Engine, stated: dict[str, Any]) -> None:
+    settled(begin(2), stated)
+    assert total(engine) == priced(engine, stated)
+    (booked,) = bookings(engine)
+    assert booked.total_tokens == stated["total_tokens"] - 2200
+    assert (booked.pricing_id is None, booked.usd_eur) == (False, Decimal("0.9"))
+    assert problems(engine) == ["tokens differ from batch.usage"]
+
+
+def test_usage_of_which_only_the_total_is_stated_is_booked_as_a_total(begin: Begin, engine: Engine) -> None:
+    going = begin(2)
+    lines = [going.answer(each) for each in going.ids]
+    for line in lines:
+        line["response"]["body"]["usage"] = {"total_tokens": 100}
+    going.end(output=lines, usage={"total_tokens": 350})
+    going.ingest()
+    assert total(engine) == priced(engine, {"total_tokens": 350})
+    (booked,) = bookings(engine)
+    assert (booked.prompt_tokens, booked.completion_tokens, booked.total_tokens) == (None, None, 150)
+
+
+def test_a_total_without_a_price_is_filled_in_as_it_would_have_been_booked(begin: Begin, engine: Engine) -> None:
+    going = begin(1)
+    unpriced(engine)
+    line = going.answer(going.ids[0])
+    line["response"]["body"]["usage"] = {"total_tokens": 100}
+    going.end(output=[line], usage={"total_tokens": 350})
+    going.ingest()
+    assert total(engine) == (None, None)
+    priced_again(engine)
+    assert backfill_costs(engine, Settings(), BackfillRequest(), dry_run=False)["filledCount"] == 2
+    assert total(engine) == priced(engine, {"total_tokens": 350})
+
+
+def test_usage_that_the_lines_account_for_says_that_missing_lines_cost_nothing(begin: Begin, engine: Engine) -> None:
+    stated = usage(1000, 100)
+    _with_silent_line(begin(2), stated)
+    (booked,) = bookings(engine)
+    assert (booked.total_tokens, booked.cost_usd, booked.cost_eur) == (0, 0, 0)
+    assert total(engine) == priced(engine, stated)
+    assert problems(engine) == []
+
+
+def _with_silent_line(going: Round, stated: Any) -> Round:
+    lines = [going.answer(each) for each in going.ids]
+    lines[1]["response"]["body"]["usage"] = None
+    going.end(output=lines, usage=stated)
+    going.ingest()
+    return going
+
+
+def test_a_batch_without_a_rate_that_charged_nothing_more_has_no_open_booking(begin: Begin, engine: Engine) -> None:
+    going = begin(2)
+    without_rate(engine)
+    _with_silent_line(going, usage(1000, 100))
+    (booked,) = bookings(engine)
+    assert (booked.cost_usd, booked.cost_eur) == (0, 0)
+    assert problems(engine) == ["no_rate"]
+
+
+def test_usage_below_the_lines_books_nothing_and_is_red(begin: Begin, engine: Engine) -> None:
+    settled(begin(2), usage(1900, 150))
+    assert bookings(engine) == []
+    assert total(engine) == priced(engine, usage(2000, 200))
+    assert problems(engine) == ["tokens differ from batch.usage"]
+
+
+def test_a_silent_line_of_a_batch_that_states_less_than_the_others_stays_open(begin: Begin, engine: Engine) -> None:
+    _with_silent_line(begin(2), usage(900, 100))
+    assert bookings(engine) == []
+    assert problems(engine) == ["tokens differ from batch.usage", "no_usage"]
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_silent_line_of_a_batch_without_usage_is_open_and_red(begin: Begin, engine: Engine, silent: bool) -> None:
+    going = begin(2)
+    _with_silent_line(going, None) if silent else settled(going, None)
+    assert problems(engine) == ["no_usage"] * silent
+    assert (total(engine)[0] is None) is silent
+
+
+def test_late_answers_take_back_exactly_what_was_booked_for_them(begin: Begin, engine: Engine) -> None:
+    going, stated = begin(3), usage(3000, 300, cached=700)
+    lost(going, [going.answer(going.ids[0])], stated)
+    assert total(engine) == priced(engine, stated)
+    shown = [going.answer(each) for each in going.ids]
+    shown[1]["response"]["body"]["usage"]["prompt_tokens_details"] = {"cached_tokens": 600}
+    for _ in range(2):
+        # A late answer twice: the second time nothing is added.
+        show_late(going, shown[:2])
+        assert total(engine) == priced(engine, stated)
+        assert [row.total_tokens for row in bookings(engine)] == [2200, -1100]
+    shown[2]["response"]["body"]["usage"]["prompt_tokens_details"] = {"cached_tokens": 100}
+    show_late(going, shown)
+    assert total(engine) == priced(engine, stated)
+    assert sum(row.total_tokens for row in bookings(engine)) == 0
+    assert sum(row.cost_eur for row in bookings(engine)) == 0
+    assert problems(engine) == []
+
+
+@pytest.mark.parametrize(("missing", "back"), [(unpriced, priced_again), (without_rate, with_rate)])
+@pytest.mark.parametrize("filled_first", [True, False])
+def test_bookings_without_a_price_or_a_rate_are_filled_in_later(
+    begin: Begin, engine: Engine, missing: Any, back: Any, filled_first: bool
+) -> None:
+    going, stated = begin(2), usage(2000, 200, cached=900)
+    missing(engine)
+    lost(going, [going.answer(going.ids[0])], stated)
+    assert total(engine) == (None, None)
+    if filled_first:
+        back(engine)
+        backfill_costs(engine, Settings(), BackfillRequest(), dry_run=False)
+        assert total(engine) == priced(engine, stated)
+    shown = going.answer(going.ids[1])
+    shown["response"]["body"]["usage"]["prompt_tokens_details"] = {"cached_tokens": 900}
+    show_late(going, [going.answer(going.ids[0]), shown])
+    back(engine)
+    backfill_costs(engine, Settings(), BackfillRequest(), dry_run=False)
+    assert total(engine) == priced(engine, stated)
+    assert problems(engine) == []
+
+
+def test_hostile_usage_is_booked_or_open_and_never_ends_a_settlement(begin: Begin, engine: Engine) -> None:
+    settled(begin(1), usage(10**12, 10**12))
+    assert total(engine) == priced(engine, usage(10**12, 10**12))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE ai_model_pricing SET batch_input_usd = 99999999, batch_output_usd = 99999999"))
+    going = begin(1)
+    line = going.answer(going.ids[0])
+    line["response"]["body"]["usage"] = {"prompt_tokens": 10**12, "completion_tokens": 0, "total_tokens": 10**12}
+    going.end(output=[line], usage=usage(10**12, 10**12))
+    assert going.ingest().outcomes == {"parsed": 1}
+    assert "no_price" in problems(engine)
+
+
+def with_surplus(going: Round, **more: Any) -> None:
+    """A batch beside this one, which shows at the service and is followed."""
+    own = going.service.batches[going.name]
+    going.service.batches["batch_beside"] = own | {"id": "batch_beside", "status": "in_progress"} | more
+    reconcile_batches(going.context)
+
+
+def test_surplus_counts_while_it_runs_with_what_its_batch_set_aside(begin: Begin, engine: Engine) -> None:
+    going = begin(2)
+    with engine.connect() as connection:
+        alone = committed_eur(connection, None, since=database_now(connection))
+    with_surplus(going)
+    (running,) = [entry for entry in entries(engine) if entry.entry == "surplus"]
+    assert (running.is_in_flight, running.is_open, running.reserved_eur) == (True, False, alone)
+    with engine.connect() as connection:
+        assert committed_eur(connection, None, since=database_now(connection)) == 2 * alone > 0
+
+
+def test_surplus_costs_what_the_service_states_for_it(begin: Begin, engine: Engine) -> None:
+    going, beside, own = begin(2), usage(2000, 150, cached=100), usage(2500, 250)
+    with_surplus(going)
+    going.service.end("batch_beside", "cancelled", usage=beside)
+    reconcile_batches(going.context)
+    settled(going, own)
+    both = usage(4500, 400, cached=100)
+    assert total(engine) == priced(engine, both)
+
+
+@pytest.mark.parametrize(("made", "rate"), [(1_000, "0.9"), (4_000_000_000, "0.8")])
+def test_surplus_is_priced_at_its_own_time_within_what_can_be(
+    begin: Begin, engine: Engine, made: int, rate: str
+) -> None:
+    going = begin(1)
+    with engine.begin() as connection:
+        now = database_now(connection)
+        # The batch was claimed two days ago, at yesterday's rate before the present one.
+        connection.execute(
+            text("UPDATE ai_batch_requests SET created_at = :then, submitted_at = :then"),
+            {"then": now - timedelta(days=2)},
+        )
+        set_rate(connection, now.date() - timedelta(days=2), Decimal("0.9"), "test", now)
+        set_rate(connection, now.date(), Decimal("0.8"), "test", now)
+    with_surplus(going, created_at=made)
+    going.service.end("batch_beside", "cancelled", usage=usage(1000, 100))
+    reconcile_batches(going.context)
+    (ended,) = rows_of(engine, ai_surplus_batches)
+    assert (ended.usd_eur, ended.total_cost_eur) == (Decimal(rate), ended.total_cost_usd * Decimal(rate))
+
+
+def test_surplus_that_ends_without_usage_is_open_until_somebody_states_it(begin: Begin, engine: Engine) -> None:
+    going = begin(1)
+    with_surplus(going)
+    going.service.end("batch_beside", "cancelled", request_counts={"total": 1, "completed": 1, "failed": 0})
+    reconcile_batches(going.context)
+    settled(going, None)
+    assert problems(engine) == ["no_usage"]
+    stated = BackfillRequest(batch="batch_beside", usd=Decimal("0.25"))
+    assert backfill_costs(engine, Settings(), stated, dry_run=False)["filledCount"] == 1
+    own = priced(engine, usage(1000, 100))
+    assert total(engine) == (own[0] + Decimal("0.25"), own[1] + Decimal("0.225"))
