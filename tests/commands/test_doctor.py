@@ -107,6 +107,18 @@ def test_without_key_price_and_rate_each_says_what_to_do(livedash: Run) -> None:
     assert checks["service_clock"]["status"] == "not_checked"
 
 
+def test_a_rate_of_long_ago_is_a_warning(livedash: Run, engine: Engine) -> None:
+    livedash("rate", "set", "2025-05-01", "0.9")
+    checks = _checks(livedash("doctor", "--json"))
+    found = checks["exchange_rate"]
+    assert (found["status"], found["ok"]) == ("warning", True)
+    assert "(operator), of 2025-05-01, " in found["message"] and "livedash rate set" in found["remedy"]
+    with engine.connect() as connection:
+        today = database_now(connection).date()
+    livedash("rate", "set", f"{today}", "0.9")
+    assert _checks(livedash("doctor", "--json"))["exchange_rate"]["status"] == "ok"
+
+
 def test_the_webhook_of_alerts_is_looked_up_and_nothing_is_posted(livedash: Run) -> None:
     with alert_receiver() as receiver:
         by_name = {"LIVEDASH_ALERT_URL": receiver.url.replace("127.0.0.1", "localhost")}

@@ -88,13 +88,13 @@ def test_counts_that_differ_from_the_services_are_red(analysed: World) -> None:
 def test_tokens_that_differ_from_the_batchs_usage_are_red(analysed: World) -> None:
     change = "UPDATE ai_batch_requests SET lines_output_tokens = lines_output_tokens {} 1"
     with broken(analysed, change.format("+"), change.format("-")):
-        assert_only_red(analysed, "cost_agrees_with_batch_usage", "tokens differ", "livedash doctor")
+        assert_only_red(analysed, "cost_agrees_with_batch_usage", "tokens differ", "the service's own bill")
 
 
 def test_an_answer_without_a_cost_is_red(world: World) -> None:
     world.sql("DELETE FROM exchange_rates")
     world.flow()
-    assert_only_red(world, "cost_agrees_with_batch_usage", "no price or exchange rate", "livedash rate set")
+    assert_only_red(world, "no_cost_is_unknown", "no_rate", "livedash price backfill")
 
 
 def test_a_stage_that_began_long_ago_is_red_unless_a_request_is_open(world: World) -> None:

@@ -184,6 +184,7 @@ def test_ingest_results_takes_in_what_has_finished(world: World) -> None:
         "every_submitted_request_has_one_outcome": True,
         "service_counts_agree": True,
         "cost_agrees_with_batch_usage": True,
+        "no_cost_is_unknown": True,
     }
 
 

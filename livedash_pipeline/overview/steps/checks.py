@@ -19,6 +19,7 @@ from livedash_pipeline.overview.rules import health as rules
 from livedash_pipeline.overview.rules.alerts import Remedy
 from livedash_pipeline.overview.rules.health import Level, worst
 from livedash_pipeline.overview.steps.check import Finding, HealthCheck, Row
+from livedash_pipeline.overview.steps.cost_checks import disagreeing_costs, open_costs
 from livedash_pipeline.overview.store.checks import SAMPLE, look_up, spending
 from livedash_pipeline.settings import Settings
 
@@ -179,11 +180,25 @@ CHECKS = (
     HealthCheck(
         "cost_agrees_with_batch_usage",
         "ingested_results",
-        "The cost of the lines agrees with the batch's usage.",
-        _rows_of("overview/check_batch_usage"),
+        "The cost of the lines agrees with the batch's usage, and no line of seven days was answered on another tier.",
+        disagreeing_costs,
         Remedy(
-            "Set what is missing with `livedash price set` or `livedash rate set`; `livedash doctor` says which.",
-            "livedash doctor",
+            "Compare the batch with the service's own bill; what it states beyond its lines is booked beside them. A line on "
+            "another tier costs what that tier costs: ask the service why.",
+            "livedash batches",
+        ),
+        after_its_asset=True,
+    ),
+    HealthCheck(
+        "no_cost_is_unknown",
+        "ingested_results",
+        "Everything that was charged, or may have been, has a known cost.",
+        open_costs,
+        Remedy(
+            "Set what is missing with `livedash price set` or `livedash rate set`, and then fill the costs in with "
+            "`livedash price backfill --no-dry-run`. Where the service stated no tokens, say what its bill says: "
+            "`livedash price backfill --batch BATCH --usd USD --no-dry-run`.",
+            "livedash price backfill",
         ),
         after_its_asset=True,
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -27,6 +27,7 @@ from livedash_pipeline.ledger.rules.service.gateway import ModelCheck
 from livedash_pipeline.ledger.steps.batches.context import configured_endpoint, require_api_key
 from livedash_pipeline.ledger.store.recovery import traits
 from livedash_pipeline.ledger.store.recovery.traits import Traits
+from livedash_pipeline.money.rules.rates import days_old, is_old
 from livedash_pipeline.money.store import prices, rates
 from livedash_pipeline.overview.steps.doctor_checks import (
     Check,
@@ -169,19 +170,21 @@ def _examine_money(connection: Connection, settings: Settings, findings: _Findin
     findings.models = (settings.openai_model, *sorted(own - {settings.openai_model}))
     now = database_now(connection)
     findings.checks.append(_check_prices(connection, findings.models, now))
+    findings.checks.append(_check_rate(connection, settings, now))
+
+
+def _check_rate(connection: Connection, settings: Settings, now: datetime) -> Check:
     rate = rates.rate_at(connection, now, settings.livedash_usd_eur)
+    cure = f"Run `livedash rate set {now.astimezone(UTC):%Y-%m-%d} USD_EUR`"
     if rate is None:
-        findings.checks.append(
-            Check(
-                "exchange_rate",
-                CheckStatus.FAILED,
-                "No exchange rate is known, so that costs in euro stay unknown.",
-                f"Run `livedash rate set {now:%Y-%m-%d} USD_EUR`, or set LIVEDASH_USD_EUR.",
-            )
-        )
-    else:
-        said = f"One US dollar is {rate.usd_eur.normalize():f} euro ({rate.source})."
-        findings.checks.append(Check("exchange_rate", CheckStatus.OK, said))
+        unknown = "No exchange rate is known, so that costs in euro stay unknown."
+        return Check("exchange_rate", CheckStatus.FAILED, unknown, f"{cure}, or set LIVEDASH_USD_EUR.")
+    said = f"One US dollar is {rate.usd_eur.normalize():f} euro ({rate.source})."
+    day = rates.rate_day(connection, now)
+    if day is not None and is_old(day, now):
+        said = f"{said[:-1]}, of {day.isoformat()}, {days_old(day, now)} days ago."
+        return Check("exchange_rate", CheckStatus.WARNING, said, f"{cure}.")
+    return Check("exchange_rate", CheckStatus.OK, said)
 
 
 def _examine_traits(connection: Connection, settings: Settings) -> list[Check]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.rules.states import BatchStatus, RequestStatus
 from livedash_pipeline.base.store.connect import database_now
@@ -48,10 +49,15 @@ def read_figures(engine: Engine) -> PipelineFigures:
     with engine.connect() as connection:
         now = database_now(connection)
         oldest = requests.oldest_pending(connection)
-        spending = checks.spending(connection, since=Period.MONTH.start(now))
         return PipelineFigures(
             requests.count_by_status(connection),
             listing.count_by_status(connection),
             0.0 if oldest is None else max(0.0, (now - oldest).total_seconds()),
-            {row["company"]: Money(Decimal(row["spent_eur"]), Decimal(row["in_flight_eur"])) for row in spending},
+            money_of_month(connection, now),
         )
+
+
+def money_of_month(connection: Connection, now: datetime) -> Mapping[str, Money]:
+    """Returns the money of each company in the month (UTC) of a moment; companies without any are absent."""
+    spending = checks.spending(connection, since=Period.MONTH.start(now))
+    return {row["company"]: Money(Decimal(row["spent_eur"]), Decimal(row["in_flight_eur"])) for row in spending}

@@ -1,6 +1,4 @@
--- Batches whose lines do not add up to the tokens that the service reports (`usage_differs`), and answers whose cost is unknown;
--- those of a system that was taken over have no batch, and nobody can price them any more. What was not paid has no cost,
--- whatever it says of tokens.
+-- Batches whose lines do not add up to the tokens that the service reports (`usage_differs`).
 SELECT
     batches.id AS batch_id,
     CASE
@@ -33,14 +31,4 @@ WHERE
             )
         )
     )
-UNION ALL
-SELECT DISTINCT
-    attempts.batch_id,
-    'no price or exchange rate'
-FROM ai_request_attempts AS attempts
-WHERE
-    attempts.batch_id IS NOT NULL
-    AND attempts.outcome = ANY(:paid_outcomes)
-    AND (attempts.prompt_tokens IS NOT NULL OR attempts.total_tokens IS NOT NULL)
-    AND attempts.total_cost_eur IS NULL
 LIMIT 1000
