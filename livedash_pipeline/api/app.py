@@ -28,7 +28,7 @@ from livedash_pipeline.api.middleware import Surroundings
 from livedash_pipeline.api.openapi import describe
 from livedash_pipeline.api.problems import Problem, internal, problem_of
 from livedash_pipeline.api.routes import health, webhooks
-from livedash_pipeline.api.routes.admin import batches, companies
+from livedash_pipeline.api.routes.admin import batches, companies, prices
 from livedash_pipeline.api.routes.admin import requests as admin_requests
 from livedash_pipeline.api.routes.chats import batches as chats
 from livedash_pipeline.api.routes.companies import submissions
@@ -52,6 +52,7 @@ def routers() -> list[APIRouter]:
         admin_requests.router(),
         batches.router(),
         companies.router(),
+        prices.router(),
         submissions.router(),
         chats.router(),
         webhooks.router(),

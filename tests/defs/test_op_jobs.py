@@ -12,7 +12,16 @@ from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.errors import LivedashError, UsageError
 from tests.defs.world import SESSIONS, SLUG, World
 
-OP_JOBS = ["poll_batches", "summary", "list_requests", "requeue", "reread", "pipeline_status", "import_companies"]
+OP_JOBS = [
+    "poll_batches",
+    "summary",
+    "list_requests",
+    "requeue",
+    "reread",
+    "price_backfill",
+    "pipeline_status",
+    "import_companies",
+]
 
 
 @pytest.mark.parametrize("job", OP_JOBS)
@@ -86,6 +95,8 @@ def test_listed_requests_are_a_table_in_the_ui(analysed: World) -> None:
         ("requeue", {"older_than_hours": -1.0}, "older_than_hours is -1"),
         ("requeue", {"request_ids": ["x"], "error_code": "rejected"}, "Both ids and a filter"),
         ("reread", {"outcome": "parsed"}, "parsed"),
+        ("price_backfill", {"batch": "batch_none"}, "batch_none"),
+        ("price_backfill", {"batch": "b", "usd": "much"}, "much"),
     ],
 )
 def test_a_wrong_argument_fails_the_run_in_one_sentence(
@@ -128,6 +139,22 @@ def test_requeue_puts_failed_requests_back_and_counts_the_others(world: World) -
     assert world.answer("requeue", **filtered)["dryRun"] is True, "a filter only counts unless told otherwise"
     assert world.answer("requeue", request_ids=ids) == counted
     assert world.answer("summary")["summary"]["pending_batching"] == SESSIONS
+
+
+def test_price_backfill_counts_first_and_then_fills_costs_in(world: World) -> None:
+    ((day, rate),) = world.sql("DELETE FROM exchange_rates RETURNING rate_date, usd_eur")
+    world.flow()
+    ((answers,),) = world.sql("SELECT count(*) FROM ai_request_attempts WHERE total_cost_eur IS NULL")
+    assert world.answer("price_backfill")["stillOpenCount"] == answers > 0
+    world.sql(
+        "INSERT INTO exchange_rates (rate_date, usd_eur, source, recorded_at) VALUES (:day, :rate, 'test', now())",
+        day=day,
+        rate=rate,
+    )
+    counted = world.answer("price_backfill", company=SLUG)
+    assert (counted["filledCount"], counted["dryRun"]) == (answers, True)
+    assert world.answer("price_backfill", dry_run=False)["filledCount"] == answers
+    assert world.answer("price_backfill", dry_run=False)["filledCount"] == 0
 
 
 def test_reread_counts_first_and_then_completes_requests(analysed: World) -> None:

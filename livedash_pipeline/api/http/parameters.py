@@ -5,10 +5,12 @@ Add a model for a new combination. Names are those that callers know; what value
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from livedash_pipeline.base.rules.states import RequestStatus
@@ -19,6 +21,17 @@ _CURSOR = r"^[A-Za-z0-9_-]{1,64}$"
 _LONGEST_HOURS = 1_000_000
 MAX_IDS = 10_000
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _written_as_a_day(text: object) -> object:
+    """Refuses what is read as a day otherwise: seconds since 1970, and moments at midnight."""
+    if isinstance(text, str) and not _DAY.fullmatch(text):
+        raise ValueError("a day is written as 2025-05-01")
+    return text
+
+
+Day = Annotated[date, BeforeValidator(_written_as_a_day)]
 Company = Annotated[str, Field(pattern=SLUG, description="Slug of one company.", examples=["acme"])]
 
 
@@ -88,6 +101,63 @@ class RereadBody(Body):
     company: Company | None = None
     outcome: Literal["refused", "truncated", "invalid_output"] | None = Field(
         None, description="Only requests that failed so.", examples=["invalid_output"]
+    )
+    dry_run: bool = Field(True, description="Only count.", examples=[False])
+
+
+class WhichPrices(BaseModel):
+    """Prices of all models or of one, at a moment or at all times."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="One model, by any name that requests use.",
+        examples=["gpt-5-mini"],
+    )
+    at: Day | None = Field(
+        None, description="Those that count on this day (UTC); left out: now.", examples=["2025-05-01"]
+    )
+    every: bool = Field(
+        False, alias="all", description="Past and future prices, and those that were entered wrongly, too."
+    )
+
+
+class WhichRates(BaseModel):
+    """Rates of all currencies or of one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    currency: str | None = Field(
+        None, pattern=r"^[A-Za-z]{3}$", description="One currency, by its code.", examples=["CHF"]
+    )
+
+
+class BackfillBody(Body):
+    """Which open costs are filled in; a dry run unless it says otherwise."""
+
+    company: Company | None = None
+    model: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Only one model's, by the name that requests use.",
+        examples=["gpt-5-mini"],
+    )
+    batch: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Only one batch's: our id or the service's, or that of a surplus batch.",
+        examples=["batch_6812f0c2"],
+    )
+    usd: str | None = Field(
+        None,
+        pattern=r"^[0-9]{1,8}(\.[0-9]{1,12})?$",
+        description="What that batch was charged for what nobody can work out, in US dollars.",
+        examples=["0.42"],
     )
     dry_run: bool = Field(True, description="Only count.", examples=[False])
 

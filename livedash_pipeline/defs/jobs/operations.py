@@ -24,6 +24,7 @@ from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches import requests as operations
 from livedash_pipeline.ledger.steps.batches.cancel import cancel_batches as cancel
 from livedash_pipeline.ledger.steps.batches.cancel import cancel_document
+from livedash_pipeline.ledger.steps.costs.backfill import BackfillRequest, backfill_costs, read_charge
 from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches as reconcile
 from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_document
 from livedash_pipeline.ledger.steps.results.poll import poll_batches as poll
@@ -155,6 +156,31 @@ def reread(
         return answer(context, document)
 
 
+class PriceBackfillConfig(dg.Config):
+    """Which open costs are filled in."""
+
+    company: str | None = Field(None, description="Slug of one company; left out: all.")
+    model: str | None = Field(None, description="One model, by the name that requests use; left out: all.")
+    batch: str | None = Field(None, description="One batch: our id or the service's, or that of a surplus batch.")
+    usd: str | None = Field(
+        None, description="What that batch was charged for what nobody can work out, in US dollars, such as 0.42."
+    )
+    dry_run: bool = Field(True, description="Only count.")
+
+
+@dg.op(description="Works out costs that were unknown when they were written; what was written stays as it is.")
+def price_backfill(
+    context: dg.OpExecutionContext,
+    config: PriceBackfillConfig,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+) -> dict[str, Any]:
+    """A dry run unless it says otherwise."""
+    request = BackfillRequest(config.company, config.model, config.batch, read_charge(config.usd))
+    with identified_run(context), postgres.engine() as engine:
+        return answer(context, backfill_costs(engine, openai_batch.settings, request, dry_run=config.dry_run))
+
+
 @dg.op(description="Counts sessions per stage and status, and says what stands in the way.")
 def pipeline_status(
     context: dg.OpExecutionContext,
@@ -229,7 +255,17 @@ def op_job(op: dg.OpDefinition, **options: Any) -> dg.JobDefinition:
     return graph.to_job(name=op.name, description=op.description, **options)
 
 
-_OPS = (poll_batches, cancel_batches, reconcile_batches, summary, list_requests, requeue, reread, pipeline_status)
+_OPS = (
+    poll_batches,
+    cancel_batches,
+    reconcile_batches,
+    summary,
+    list_requests,
+    requeue,
+    reread,
+    price_backfill,
+    pipeline_status,
+)
 op_jobs = [op_job(op) for op in _OPS]
 
 # Once a day at a quiet hour; polling finds everything that is urgent.

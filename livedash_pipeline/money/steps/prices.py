@@ -13,21 +13,50 @@ from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.rules.values import Document, moment, money
 from livedash_pipeline.base.store.connect import database_now, in_transaction
-from livedash_pipeline.money.rules.pricing import Price
+from livedash_pipeline.errors import UsageError
+from livedash_pipeline.money.rules.pricing import Price, Rates
+from livedash_pipeline.money.rules.rates import currency_code
 from livedash_pipeline.money.store import prices, rates
 
 
-def set_rate(engine: Engine, rate_date: date, usd_eur: Decimal) -> Document:
-    """Stores the worth of a US dollar in euro from a day on.
+def set_rate(engine: Engine, rate_date: date, rate: Decimal, *, currency: str = rates.EUR) -> Document:
+    """Stores what a US dollar is worth from a day on: in euro, or in a currency that reports are made in.
+
+    Where it takes the place of another rate of that day, the answer says how many entries of the ledger keep that one.
 
     Raises:
-        UsageError: The figure is not a rate.
+        UsageError: The figure is not a rate, or the currency's code is none.
     """
-    in_transaction(
-        engine,
-        lambda connection: rates.set_rate(connection, rate_date, usd_eur, prices.OPERATOR, database_now(connection)),
-    )
-    return {"ok": True, "date": rate_date.isoformat(), "usdEur": money(usd_eur), "source": prices.OPERATOR}
+    code = read_currency(currency)
+
+    def work(connection: Connection) -> rates.ReplacedRate | None:
+        now = database_now(connection)
+        if code == rates.EUR:
+            return rates.set_rate(connection, rate_date, rate, prices.OPERATOR, now)
+        return rates.set_reporting_rate(connection, code, rate_date, rate, prices.OPERATOR, now)
+
+    replaced = in_transaction(engine, work)
+    document: Document = {"ok": True, "date": rate_date.isoformat()}
+    document |= {"usdEur": money(rate)} if code == rates.EUR else {"currency": code, "usdRate": money(rate)}
+    document["source"] = prices.OPERATOR
+    if replaced is not None:
+        document["replaced"] = {"usdRate": money(replaced.usd_rate), "keptByCount": replaced.kept_by}
+    return document
+
+
+def read_currency(text: str) -> str:
+    """Returns a currency's code.
+
+    Raises:
+        UsageError: It is none, or the dollar's.
+    """
+    code = currency_code(text)
+    if code is None:
+        raise UsageError(
+            f"{text[:20]!r} is no currency that a US dollar can be changed into.",
+            remedy="Give a code of ISO 4217, such as CHF.",
+        )
+    return code
 
 
 def set_price(
@@ -65,8 +94,12 @@ def set_price(
 
 def price_document(price: Price) -> Document:
     """All rates of the standard and the batch tier, in US dollars per million tokens."""
-    standard = {_camel(name): _figure(value) for name, value in asdict(price.standard).items()}
-    return standard | {_camel(f"batch_{name}"): _figure(value) for name, value in asdict(price.batch).items()}
+    return rates_document(price.standard) | rates_document(price.batch, "batch_")
+
+
+def rates_document(of_tier: Rates, prefix: str = "") -> Document:
+    """All rates of a tier, in US dollars per million tokens, and the length from which on the long ones count."""
+    return {_camel(f"{prefix}{name}"): _figure(value) for name, value in asdict(of_tier).items()}
 
 
 def _figure(value: Decimal | int | None) -> str | int | None:

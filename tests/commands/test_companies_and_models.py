@@ -1,4 +1,4 @@
-"""Companies, rates and prices from the command line."""
+"""Companies and parameters of models from the command line."""
 
 from __future__ import annotations
 
@@ -53,12 +53,6 @@ def test_adding_a_company_twice_changes_nothing_and_says_so(livedash: Run) -> No
         ((*ADD, "--allow-address", "10.1.2.3/8"), "'10.1.2.3/8'"),
         (("company", "set", "nobody", "--name", "x"), "'nobody'"),
         (("company", "set", "nobody"), "Nothing is to be changed"),
-        (("rate", "set", "01.05.2025", "0.9"), "01.05.2025"),
-        (("rate", "set", "2025-05-01", "much"), "'much'"),
-        (("rate", "set", "2025-05-01", "NaN"), "'NaN'"),
-        (("rate", "set", "2025-05-01", "0"), "0 is no exchange rate"),
-        (("price", "set", "m", "--input", "1"), "--output"),
-        (("price", "set", "m", "--input", "-1", "--output", "1"), "-1"),
         (("model", "set", "m"), "--parameters"),
         (("model", "set", "m", "--default", "--parameters", "{}"), "--parameters"),
         (("model", "set", "m", "--parameters", '{"temperature": 0}'), "max_completion_tokens"),
@@ -83,11 +77,6 @@ def test_an_empty_list_says_what_to_do_next(refused: Run) -> None:
     assert "livedash summary" in refused("requests", "--status", "PROCESSING_FAILED").stdout
 
 
-def test_a_rate_is_stored(livedash: Run) -> None:
-    result = livedash("rate", "set", "2025-05-01", "0.9200", "--json")
-    assert document_of(result) == {"ok": True, "date": "2025-05-01", "usdEur": "0.92", "source": "operator"}
-
-
 def test_parameters_of_a_model_are_stored_listed_and_forgotten(livedash: Run) -> None:
     parameters = '{"max_tokens": 77, "stop": ["[b]"]}'
     stored = document_of(livedash("model", "set", "prod-x", "--parameters", parameters, "--json"))
@@ -98,41 +87,3 @@ def test_parameters_of_a_model_are_stored_listed_and_forgotten(livedash: Run) ->
     assert "by its name" in livedash("model", "list").stdout
     forgotten = document_of(livedash("model", "set", "prod-x", "--default", "--json"))
     assert (forgotten["stored"], forgotten["maxOutputTokens"]) == (False, 1000)
-
-
-def test_a_price_without_batch_rates_says_that_costs_stay_unknown(livedash: Run) -> None:
-    result = livedash("price", "set", "my-model", "--input", "0.25", "--output", "2", "--from", "2025-05-01")
-    assert result.exit_code == 0, result.stderr
-    assert "2025-05-01T00:00:00+00:00" in result.stdout
-    assert "--batch-input" in result.stdout
-
-
-def test_a_price_is_stored_once_per_moment(livedash: Run) -> None:
-    line = (
-        "price",
-        "set",
-        "my-model",
-        "--input",
-        "0.25",
-        "--output",
-        "2",
-        "--batch-input",
-        "0.125",
-        "--batch-output",
-        "1",
-    )
-    stored = livedash(*line, "--from", "2025-05-01", "--json")
-    assert document_of(stored)["price"] == {
-        "input": "0.25",
-        "cachedInput": None,
-        "cacheWrite": None,
-        "output": "2",
-        "batchInput": "0.125",
-        "batchCachedInput": None,
-        "batchCacheWrite": None,
-        "batchOutput": "1",
-    }
-    again = livedash(*line, "--from", "2025-05-01")
-    assert again.exit_code == 2
-    assert "already has a price" in again.stderr
-    assert livedash(*line).exit_code == 0
