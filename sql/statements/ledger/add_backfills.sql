@@ -1,6 +1,17 @@
 -- Fills in open costs, each once: whoever comes second adds nothing.
 INSERT INTO ai_cost_adjustments (
-    kind, company_id, attempt_id, surplus_id, adjustment_id, pricing_id, cost_usd, usd_eur, cost_eur, reason, incurred_at, created_at
+    kind,
+    company_id,
+    attempt_id,
+    surplus_id,
+    adjustment_id,
+    pricing_id,
+    cost_usd,
+    usd_eur,
+    cost_eur,
+    reason,
+    incurred_at,
+    created_at
 )
 SELECT
     'backfill',

@@ -1,5 +1,5 @@
--- The tokens of all tries of a batch, late answers included, and how many tries may have been charged and state none. The total is
--- `TokenUsage.all_tokens` of every line.
+-- The tokens of all tries of a batch, late answers included, and how many tries may have been charged and state none. The total
+-- is `TokenUsage.all_tokens` of every line.
 SELECT
     coalesce(sum(tries.prompt_tokens), 0)::bigint AS prompt_tokens,
     coalesce(sum(tries.completion_tokens), 0)::bigint AS completion_tokens,

@@ -1,5 +1,5 @@
--- How many entries of the time that a day's rate counts for were worked out with it: tries in batches, calls, surplus, and what no
--- line states.
+-- How many entries of the time that a day's rate counts for were worked out with it: tries in batches, calls, surplus, and what
+-- no line states.
 WITH batches AS (
     SELECT id FROM ai_batch_requests
     WHERE

@@ -1,5 +1,5 @@
--- What was charged, or may have been, at a cost that nobody knows, by what is missing: how many entries, and what was set aside for
--- them, which is the most that they cost.
+-- What was charged, or may have been, at a cost that nobody knows, by what is missing: how many entries, and what was set aside
+-- for them, which is the most that they cost.
 WITH open_entries AS (
     SELECT
         entries.company_id,
