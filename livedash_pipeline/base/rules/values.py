@@ -14,10 +14,12 @@ Document = dict[str, Any]
 
 
 def money(amount: Decimal | None) -> str | None:
-    """Euro as a decimal string without trailing zeros and without an exponent; None where it is unknown."""
+    """An amount as a decimal string without trailing zeros and without an exponent, never rounded; None where it is unknown."""
     if amount is None:
         return None
-    return f"{amount.normalize():f}" if amount else "0"
+    # `Decimal.normalize` would round to 28 digits, which sums in a converted currency exceed.
+    written = f"{amount:f}" if amount else "0"
+    return written.rstrip("0").rstrip(".") if "." in written else written
 
 
 def moment(value: datetime | None) -> str | None:
