@@ -63,10 +63,16 @@ class _Pipeline(Collector):
         for batch_status, count in figures.batches.items():
             batches.add_metric([batch_status.lower()], count)
         spent = GaugeMetricFamily("livedash_spent_eur", "Euro spent since the month began (UTC).", labels=["company"])
+        unknown = GaugeMetricFamily(
+            "livedash_open_eur",
+            "Euro set aside for what was charged this month at an unknown cost.",
+            labels=["company"],
+        )
         in_flight = GaugeMetricFamily("livedash_in_flight_eur", "Euro set aside at most.", labels=["company"])
         for company, money in figures.money.items():
             spent.add_metric([company], float(money.spent))
+            unknown.add_metric([company], float(money.unknown))
             in_flight.add_metric([company], float(money.in_flight))
         oldest = GaugeMetricFamily("livedash_oldest_pending_seconds", "Age of the request that waits longest; 0: none.")
         oldest.add_metric([], figures.oldest_pending_seconds)
-        return [requests, batches, oldest, spent, in_flight]
+        return [requests, batches, oldest, spent, unknown, in_flight]

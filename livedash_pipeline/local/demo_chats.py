@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 
 from sqlalchemy import Connection, Engine, func, select
 
@@ -17,6 +18,7 @@ from livedash_pipeline.chats.steps.context import ChatContext
 from livedash_pipeline.chats.steps.create import create_batch
 from livedash_pipeline.chats.steps.new_batch import NewBatch
 from livedash_pipeline.chats.steps.process import record_intent
+from livedash_pipeline.chats.store.costs import chat_costs
 from livedash_pipeline.settings import Settings
 
 _QUESTIONS = (
@@ -60,8 +62,9 @@ def chats_document(connection: Connection) -> Document:
     table = chat_batches.c
     names = ("total_items", "processed_items", "failed_items", "skipped_items")
     sums = [func.coalesce(func.sum(table[name]), 0) for name in names]
-    query = select(func.count(), *sums, func.coalesce(func.sum(table.cost_eur), 0))
-    batches, total, processed, failed, skipped, cost = connection.execute(query).one()
+    batches, total, processed, failed, skipped = connection.execute(select(func.count(), *sums)).one()
+    costs = chat_costs(connection, list(connection.execute(select(table.id)).scalars()))
+    cost = sum((each.eur for each in costs.values()), Decimal(0))
     return {
         "batches": batches,
         "totalItems": total,

@@ -24,11 +24,12 @@ from livedash_pipeline.chats.steps.preview import Preview
 from livedash_pipeline.chats.steps.process import SliceReport
 from livedash_pipeline.chats.store import batches
 from livedash_pipeline.chats.store.batches import ChatBatch
+from livedash_pipeline.chats.store.costs import ChatCost, chat_costs
 from livedash_pipeline.errors import UsageError
 
 
-def batch_document(batch: ChatBatch, *, now: datetime) -> Document:
-    """A batch as people read it in a list."""
+def batch_document(batch: ChatBatch, cost: ChatCost, *, now: datetime) -> Document:
+    """A batch as people read it in a list, with what its questions have cost."""
     progress = _progress(batch, now)
     return {
         "id": str(batch.id),
@@ -56,7 +57,7 @@ def batch_document(batch: ChatBatch, *, now: datetime) -> Document:
         "percent": progress.percent,
         "itemsPerMinute": progress.per_minute,
         "estimatedEndAt": moment(progress.estimated_end_at),
-        "costEur": None if batch.unpriced_calls else money(batch.cost_eur),
+        "costEur": None if cost.open_tries else money(cost.eur),
         "dueAt": moment(batch.due_at),
         "createdAt": moment(batch.created_at),
         "startedAt": moment(batch.started_at),
@@ -112,8 +113,10 @@ def list_document(
             token_id=viewer.token_id,
         )
         now = database_now(connection)
-    page, following = cut_page(found, limit, lambda batch: make_cursor(batch.id, filters))
-    return {"ok": True, "batches": [batch_document(batch, now=now) for batch in page], "nextCursor": following}
+        page, following = cut_page(found, limit, lambda batch: make_cursor(batch.id, filters))
+        costs = chat_costs(connection, [batch.id for batch in page])
+    listed = [batch_document(batch, costs.get(batch.id, ChatCost()), now=now) for batch in page]
+    return {"ok": True, "batches": listed, "nextCursor": following}
 
 
 def show_document(engine: Engine, batch_id: UUID, *, viewer: Viewer = EVERYBODY) -> Document:
@@ -125,6 +128,7 @@ def show_document(engine: Engine, batch_id: UUID, *, viewer: Viewer = EVERYBODY)
     with engine.connect() as connection:
         batch = required_batch(connection, batch_id, viewer=viewer)
         now = database_now(connection)
+        cost = chat_costs(connection, [batch.id]).get(batch.id, ChatCost())
     configuration = batch.configuration
     shown = {
         "endpoint": configuration.endpoint,
@@ -137,7 +141,7 @@ def show_document(engine: Engine, batch_id: UUID, *, viewer: Viewer = EVERYBODY)
     }
     return {
         "ok": True,
-        "batch": batch_document(batch, now=now) | {"configuration": shown, "columns": list(batch.columns)},
+        "batch": batch_document(batch, cost, now=now) | {"configuration": shown, "columns": list(batch.columns)},
     }
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from livedash_pipeline.base.rules.chat_states import ChatBatchStatus
 from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.chats.store.costs import company_chat_cost
 from livedash_pipeline.chats.store.fall_back import batches_in_haste
 
 
@@ -43,7 +44,8 @@ class BatchWithWork:
 def company_figures(connection: Connection, company_id: UUID) -> CompanyFigures:
     """A company's chat batches in numbers."""
     row = connection.execute(statement("chats/sum_company_chats"), {"company_id": company_id}).mappings().one()
-    return CompanyFigures(**row)
+    cost = company_chat_cost(connection, company_id)
+    return CompanyFigures(**row, cost_eur=cost.eur, unpriced_calls=cost.open_tries)
 
 
 def batches_with_work(connection: Connection, *, now: datetime) -> list[BatchWithWork]:

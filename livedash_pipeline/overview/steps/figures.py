@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, RowMapping
 
 from livedash_pipeline.base.rules.states import BatchStatus, RequestStatus
 from livedash_pipeline.base.store.connect import database_now
@@ -21,9 +21,10 @@ from livedash_pipeline.overview.store import checks
 
 @dataclass(frozen=True)
 class Money:
-    """Euro of a company: spent since the month began (UTC), and reserved for what is under way."""
+    """Euro of a company: spent since the month began (UTC), reserved for what has an unknown cost, and for what is under way."""
 
     spent: Decimal
+    unknown: Decimal
     in_flight: Decimal
 
 
@@ -60,4 +61,10 @@ def read_figures(engine: Engine) -> PipelineFigures:
 def money_of_month(connection: Connection, now: datetime) -> Mapping[str, Money]:
     """Returns the money of each company in the month (UTC) of a moment; companies without any are absent."""
     spending = checks.spending(connection, since=Period.MONTH.start(now))
-    return {row["company"]: Money(Decimal(row["spent_eur"]), Decimal(row["in_flight_eur"])) for row in spending}
+    return {row["company"]: _money(row) for row in spending}
+
+
+def _money(row: RowMapping) -> Money:
+    # A cap counts what has an unknown cost as spent; here it has a figure of its own.
+    unknown = Decimal(row["open_eur"])
+    return Money(Decimal(row["spent_eur"]) - unknown, unknown, Decimal(row["in_flight_eur"]))

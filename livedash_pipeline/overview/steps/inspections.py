@@ -13,13 +13,14 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.base.rules.cursors import make_cursor, read_cursor
 from livedash_pipeline.base.rules.ids import read_id
 from livedash_pipeline.base.rules.outcomes import Outcome
-from livedash_pipeline.base.rules.values import Document, moment, money
+from livedash_pipeline.base.rules.values import Document, moment
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, cut_page, page_start
 from livedash_pipeline.base.store.companies import optional_company_id
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.ledger.steps.batches.listing import batch_document
 from livedash_pipeline.ledger.steps.batches.request_documents import attempt_document, whole_request_document
 from livedash_pipeline.ledger.store.batches import listing, request_history
+from livedash_pipeline.ledger.store.costs.entries import BatchCost, batch_costs
 from livedash_pipeline.ledger.store.results.finished import batch_id_of
 from livedash_pipeline.overview.store import inspections
 
@@ -69,14 +70,14 @@ def describe_batch(engine: Engine, name: str, *, endpoint: str | None = None) ->
         if row is None or batch_id is None:
             return None
         (listed,) = listing.list_batches(connection, limit=1, batch_id=batch_id)
-        document = batch_document(listed, endpoint, database_now(connection))
-        return {"ok": True, "batch": document | _batch_details(connection, row)}
+        cost = batch_costs(connection, [batch_id]).get(batch_id, BatchCost())
+        document = batch_document(listed, cost, endpoint, database_now(connection))
+        return {"ok": True, "batch": document | _batch_details(connection, row) | {"totalCostEur": document["costEur"]}}
 
 
 def _batch_details(connection: Connection, row: Any) -> Document:
     outcomes = inspections.read_batch_outcomes(connection, row["id"])
     counted = {one["outcome"]: one["attempts"] for one in outcomes}
-    costs = [one["eur"] for one in outcomes if one["eur"] is not None]
     return {
         "endpoint": row["endpoint"],
         "inputFileId": row["input_file_id"],
@@ -90,7 +91,6 @@ def _batch_details(connection: Connection, row: Any) -> Document:
         "reported": {word: row[f"reported_{word}"] for word in ("total", "completed", "failed")},
         "lines": {word: row[f"lines_{word}"] for word in ("succeeded", "failed")},
         "outcomes": {outcome.value: counted.get(outcome.value, 0) for outcome in Outcome},
-        "totalCostEur": money(sum(costs)) if costs else None,
     }
 
 

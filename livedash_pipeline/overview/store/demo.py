@@ -14,7 +14,6 @@ from sqlalchemy import Connection, Table, func, select, update
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
-    ai_request_attempts,
     chat_batches,
     companies,
     import_rejects,
@@ -22,6 +21,8 @@ from livedash_pipeline.base.store.tables import (
     messages,
     sessions,
 )
+from livedash_pipeline.chats.store.costs import ChatCost, chat_costs
+from livedash_pipeline.ledger.store.costs.entries import BatchCost, batch_costs
 
 
 def due_now(connection: Connection, *, now: datetime) -> None:
@@ -50,18 +51,12 @@ class Figures:
 
 def read_figures(connection: Connection) -> Figures:
     """Messages, rejected rows of each company's newest reading of its CSV, batches about sessions and what their answers cost."""
-    batches, attempts = ai_batch_requests.c, ai_request_attempts.c
-    about_sessions = batches.processing_type == "session_analysis"
-    spent = (
-        select(func.coalesce(func.sum(attempts.total_cost_eur), 0))
-        .join(ai_batch_requests, batches.id == attempts.batch_id)
-        .where(about_sessions)
-    )
+    about_sessions = ai_batch_requests.c.processing_type == "session_analysis"
     return Figures(
         messages=_count(connection, messages),
         rejects=int(connection.execute(statement("overview/count_latest_rejects")).scalar_one()),
         batches=int(connection.execute(select(func.count()).where(about_sessions)).scalar_one()),
-        cost_eur=Decimal(connection.execute(spent).scalar_one()),
+        cost_eur=Decimal(connection.execute(statement("overview/sum_session_costs")).scalar_one()),
     )
 
 
@@ -92,28 +87,27 @@ def rejects_by_reason(connection: Connection) -> list[tuple[str, str, int, int]]
 def batch_rows(connection: Connection) -> list[tuple[str, str, str, int, Decimal | None]]:
     """Company, model, status, requests and cost in euro of every batch, oldest first."""
     batches = ai_batch_requests.c
-    cost = (
-        select(func.sum(ai_request_attempts.c.total_cost_eur))
-        .where(ai_request_attempts.c.batch_id == batches.id)
-        .scalar_subquery()
-    )
     query = (
-        select(companies.c.slug, batches.model, batches.status, batches.request_count, cost)
+        select(companies.c.slug, batches.model, batches.status, batches.request_count, batches.id)
         .join(companies, companies.c.id == batches.company_id)
         .order_by(batches.id)
     )
-    return [tuple(row) for row in connection.execute(query)]
+    rows = connection.execute(query).all()
+    costs = batch_costs(connection, [row.id for row in rows])
+    return [(*shown, costs.get(batch_id, BatchCost()).cost_eur) for *shown, batch_id in rows]
 
 
 def chat_rows(connection: Connection) -> list[tuple[str, str, str, int, int, Decimal]]:
     """Company, name, status, conversations, answered ones and cost in euro of every chat batch, oldest first."""
     table = chat_batches.c
     query = (
-        select(companies.c.slug, table.name, table.status, table.total_items, table.processed_items, table.cost_eur)
+        select(companies.c.slug, table.name, table.status, table.total_items, table.processed_items, table.id)
         .join(companies, companies.c.id == table.company_id)
         .order_by(table.id)
     )
-    return [tuple(row) for row in connection.execute(query)]
+    rows = connection.execute(query).all()
+    costs = chat_costs(connection, [row.id for row in rows])
+    return [(*shown, costs.get(batch_id, ChatCost()).eur) for *shown, batch_id in rows]
 
 
 def _count(connection: Connection, table: Table) -> int:

@@ -32,9 +32,9 @@ def read_batch(connection: Connection, batch_id: UUID) -> RowMapping | None:
 
 
 def read_batch_outcomes(connection: Connection, batch_id: UUID) -> Sequence[RowMapping]:
-    """Returns number and cost of a batch's tries per outcome; null stands for tries that have not ended."""
+    """Returns the number of a batch's tries per outcome; null stands for tries that have not ended."""
     query = (
-        select(_attempts.outcome, func.count().label("attempts"), func.sum(_attempts.total_cost_eur).label("eur"))
+        select(_attempts.outcome, func.count().label("attempts"))
         .where(_attempts.batch_id == batch_id)
         .group_by(_attempts.outcome)
         .order_by(_attempts.outcome)

@@ -17,8 +17,8 @@ SELECT
     turns.applied_overrides,
     turns.input_tokens,
     turns.output_tokens,
-    turns.cost_usd,
-    turns.cost_eur,
+    paid.cost_usd,
+    paid.cost_eur,
     turns.started_at,
     turns.completed_at,
     chats.erased_at IS NOT NULL AS is_erased,
@@ -27,5 +27,23 @@ SELECT
 FROM chat_interactions AS turns
 JOIN chats ON chats.id = turns.chat_id
 JOIN chat_batches AS batches ON batches.id = turns.batch_id
+-- All tries of the question; null while a part is unknown.
+CROSS JOIN
+    LATERAL (
+        SELECT
+            CASE WHEN NOT bool_or(tried.is_open) THEN sum(tried.cost_usd) END AS cost_usd,
+            CASE WHEN NOT bool_or(tried.is_open) THEN sum(tried.cost_eur) END AS cost_eur
+        FROM ai_processing_requests AS requests
+        CROSS JOIN
+            LATERAL (
+                SELECT
+                    bool_or(entries.is_open) AS is_open,
+                    sum(entries.cost_usd) AS cost_usd,
+                    sum(entries.cost_eur) AS cost_eur
+                FROM cost_entries AS entries
+                WHERE entries.request_id = requests.id
+            ) AS tried
+        WHERE requests.subject_id = turns.id AND requests.processing_type = 'chat_turn'
+    ) AS paid
 WHERE turns.batch_id = :batch_id
 ORDER BY turns.row_index

@@ -8,8 +8,6 @@ SELECT
     coalesce(sum(batches.processed_items), 0) AS processed_items,
     coalesce(sum(batches.failed_items), 0) AS failed_items,
     coalesce(sum(batches.skipped_items), 0) AS skipped_items,
-    coalesce(sum(batches.cancelled_items), 0) AS cancelled_items,
-    coalesce(sum(batches.cost_eur), 0) AS cost_eur,
-    coalesce(sum(batches.unpriced_calls), 0) AS unpriced_calls
+    coalesce(sum(batches.cancelled_items), 0) AS cancelled_items
 FROM chat_batches AS batches
 WHERE batches.company_id = :company_id

@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from livedash_pipeline.base.rules.cursors import make_cursor, read_cursor
-from livedash_pipeline.base.rules.values import Document, moment
+from livedash_pipeline.base.rules.values import Document, moment, money
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, cut_page, page_start
 from livedash_pipeline.base.store.companies import optional_company_id
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.ledger.rules.admission.standstill import why_it_stands_still
 from livedash_pipeline.ledger.store.batches import listing
 from livedash_pipeline.ledger.store.batches.listing import ListedBatch
+from livedash_pipeline.ledger.store.costs.entries import BatchCost, batch_costs
 
 
 def list_batches(
@@ -45,16 +46,17 @@ def list_batches(
         company_id = optional_company_id(connection, company)
         now = database_now(connection)
         found = listing.list_batches(connection, limit=limit + 1, after_id=after, company_id=company_id)
-    page, following = cut_page(found, limit, lambda row: make_cursor(row.id, filters))
+        page, following = cut_page(found, limit, lambda row: make_cursor(row.id, filters))
+        costs = batch_costs(connection, [batch.id for batch in page])
     return {
         "ok": True,
-        "batches": [batch_document(batch, endpoint, now) for batch in page],
+        "batches": [batch_document(batch, costs.get(batch.id, BatchCost()), endpoint, now) for batch in page],
         "nextCursor": following,
     }
 
 
-def batch_document(batch: ListedBatch, endpoint: str | None, now: datetime) -> Document:
-    """Returns the document of a listed batch."""
+def batch_document(batch: ListedBatch, cost: BatchCost, endpoint: str | None, now: datetime) -> Document:
+    """Returns the document of a listed batch with what it costs."""
     changed = batch.situation.status_changed_at
     return {
         "id": str(batch.id),
@@ -74,6 +76,12 @@ def batch_document(batch: ListedBatch, endpoint: str | None, now: datetime) -> D
         "statusChangedAt": moment(changed),
         "secondsInStatus": _seconds(now - changed),
         "purchaseGuard": batch.purchase_guard,
+        "estimatedCostEur": money(cost.estimated_eur),
+        "costUsd": money(cost.cost_usd),
+        "costEur": money(cost.cost_eur),
+        "unattributedEur": money(cost.unattributed_eur),
+        "surplusEur": money(cost.surplus_eur),
+        "openEntries": cost.open_entries,
         "standsStillBecause": why_it_stands_still(batch.situation, endpoint=endpoint, now=now),
     }
 

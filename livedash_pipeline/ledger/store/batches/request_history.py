@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Select, literal, select, tuple_
 
 from livedash_pipeline.base.rules.states import RequestStatus
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
+from livedash_pipeline.ledger.store.costs.entries import try_costs
 
 _requests = ai_processing_requests.c
 _attempts = ai_request_attempts.c
@@ -123,14 +124,16 @@ def _from_place(query: Select[Any], status: RequestStatus | None, after_id: UUID
 
 
 def read_attempts(connection: Connection, request_ids: Sequence[UUID]) -> list[AttemptRow]:
-    """All tries of some requests, oldest first."""
+    """All tries of some requests, oldest first, each with its cost as it is known by now."""
+    costs = try_costs(connection, request_ids)
     query = (
         select(*_ATTEMPT_COLUMNS)
         .outerjoin(ai_batch_requests, ai_batch_requests.c.id == _attempts.batch_id)
         .where(_attempts.request_id.in_(request_ids))
         .order_by(_attempts.created_at, _attempts.id)
     )
-    return [AttemptRow(**row) for row in connection.execute(query).mappings()]
+    rows = connection.execute(query).mappings()
+    return [AttemptRow(**(row | {"total_cost_eur": costs.get(row["id"])})) for row in map(dict, rows)]
 
 
 def read_kept_texts(connection: Connection, request_id: UUID) -> tuple[str | None, dict[str, Any] | None] | None:

@@ -13,14 +13,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, select, text
 
-from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES, Outcome
+from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.rules.states import BatchStatus
 from livedash_pipeline.base.store.copying import copy_rows
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import ai_processing_requests, ai_request_attempts
 from livedash_pipeline.ledger.store.batches.request_kind import Kinds, RequestKind
+from livedash_pipeline.ledger.store.costs.entries import batch_costs
 
 
 @dataclass(frozen=True)
@@ -162,9 +163,5 @@ def drop_scratch(connection: Connection) -> None:
 
 
 def batch_cost(connection: Connection, batch_id: UUID) -> Decimal | None:
-    """Returns the cost of a batch's answers in euro; None where the cost of any answer is unknown."""
-    attempts = ai_request_attempts.c
-    unknown = func.count().filter(attempts.outcome.in_(PAID_OUTCOMES), attempts.total_cost_eur.is_(None))
-    query = select(unknown, func.coalesce(func.sum(attempts.total_cost_eur), 0)).where(attempts.batch_id == batch_id)
-    missing, total = connection.execute(query).one()
-    return None if missing else Decimal(total)
+    """Returns what a batch costs in euro, what no line states included; None where any of it is unknown."""
+    return batch_costs(connection, [batch_id])[batch_id].cost_eur
