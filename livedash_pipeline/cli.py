@@ -29,6 +29,7 @@ SECTIONS = {
         "status": "reports:status",
     },
     "What happened, and trying again": {
+        "spend": "spend:spend",
         "summary": "reports:summary",
         "requests": "requests:requests",
         "request": "requests:request",

@@ -63,6 +63,9 @@ class Settings(BaseModel):
     livedash_usd_eur: Decimal | None = Field(
         None, gt=0, description="Rate used before the first day with a stored one."
     )
+    livedash_currency: Annotated[
+        str, Field(pattern=r"^[A-Z]{3}$", description="Currency of reports of spending beside dollars and euro.")
+    ] = "EUR"
     livedash_stuck_after: Annotated[int, Field(ge=1)] = 3600
     livedash_vanished_after: Annotated[int, Field(ge=0)] = 86_400
     livedash_max_reject_ratio: Annotated[float, Field(ge=0, le=1)] = 0.2

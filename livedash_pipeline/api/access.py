@@ -24,6 +24,7 @@ class Access:
     Attributes:
         role: The role whose tokens may call it; None for anybody, without a token.
         also: Further roles that may call it; the route decides what they see.
+        also_scope: The right that tokens of those roles need, where it is another one.
         scope: The right that the token needs.
         action: The word for the audit log; every route that changes something has one.
         body: `json` is read and parsed before the route is called, `optional json` may be missing; with `stream` the route reads.
@@ -40,11 +41,16 @@ class Access:
     max_body: int = MAX_JSON_BODY
     body_seconds: float = BODY_SECONDS
     also: tuple[Role, ...] = ()
+    also_scope: Scope | None = None
 
     @property
     def roles(self) -> tuple[Role, ...]:
         """All roles whose tokens may call it."""
         return self.also if self.role is None else (self.role, *self.also)
+
+    def scope_of(self, role: Role) -> Scope | None:
+        """The right that a token of a role needs."""
+        return self.scope if role is self.role else self.also_scope or self.scope
 
     def __post_init__(self) -> None:
         if (self.role is None) != (self.scope is None):

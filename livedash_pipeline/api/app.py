@@ -29,6 +29,7 @@ from livedash_pipeline.api.openapi import describe
 from livedash_pipeline.api.problems import Problem, internal, problem_of
 from livedash_pipeline.api.routes import health, webhooks
 from livedash_pipeline.api.routes.admin import batches, companies, prices
+from livedash_pipeline.api.routes.admin import batches, companies, spend
 from livedash_pipeline.api.routes.admin import requests as admin_requests
 from livedash_pipeline.api.routes.chats import batches as chats
 from livedash_pipeline.api.routes.companies import submissions
@@ -53,6 +54,7 @@ def routers() -> list[APIRouter]:
         batches.router(),
         companies.router(),
         prices.router(),
+        spend.router(),
         submissions.router(),
         chats.router(),
         webhooks.router(),

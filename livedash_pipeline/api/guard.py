@@ -164,10 +164,11 @@ class _Call:
                 f"This needs a token of the role {wanted}, and this one is of the role {caller.role}.",
                 remedy="Use another token; `livedash token create` makes them.",
             )
-        if access.scope not in caller.scopes:
+        scope = access.scope_of(caller.role)
+        if scope not in caller.scopes:
             raise Problem(
                 "forbidden",
-                f"The token does not have the scope {access.scope}.",
+                f"The token does not have the scope {scope}.",
                 remedy="Use another token; `livedash token create --scope` makes them.",
             )
 

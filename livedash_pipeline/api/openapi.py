@@ -68,8 +68,8 @@ def _complete(operation: dict[str, Any], access: Access, route: APIRoute) -> Non
         responses[str(status)] = _problem_response(status)
     if access.role is not None:
         operation["security"] = [{TOKEN_SCHEME: []}]
-        roles = " or ".join(f"`{role}`" for role in access.roles)
-        right = f"Needs a token of the role {roles} with the scope `{access.scope}`."
+        rights = " or ".join(f"`{role}` with the scope `{access.scope_of(role)}`" for role in access.roles)
+        right = f"Needs a token of the role {rights}."
         operation["description"] = f"{operation.get('description', '')}\n\n{right}".strip()
 
 

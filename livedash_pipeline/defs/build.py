@@ -15,6 +15,7 @@ from livedash_pipeline.defs.assets.analysis import (
 )
 from livedash_pipeline.defs.assets.chats import chats
 from livedash_pipeline.defs.assets.imports import company_csv, import_assets
+from livedash_pipeline.defs.assets.spend import spend_of_company
 from livedash_pipeline.defs.checks.alerts import build_alert_sensors
 from livedash_pipeline.defs.checks.health import build_checks, health_checks, health_checks_schedule, with_freshness
 from livedash_pipeline.defs.jobs.chats import chat_jobs, process_chat_batch
@@ -43,6 +44,7 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     submitted_batches,
     openai_batches,
     ingested_results_and_questions,
+    spend_of_company,
     chats,
 ]
 

@@ -39,6 +39,7 @@ def test_a_token_is_shown_once_and_listed_by_its_beginning(livedash: Run, engine
         "sessions:write",
         "sessions:erase",
         "results:read",
+        "spend:read",
         "chats:read",
         "chats:write",
     ]

@@ -165,7 +165,7 @@ def test_ingest_results_takes_in_what_has_finished(world: World) -> None:
     assert world.answer("poll_batches") == {"ok": True, "open": 0, "changed": 1, "finished": 1, "pausedUntil": None}
     result = world.run("ingest_results", SLUG)
     found = _metadata(result)
-    assert list(found) == ["ingested_results", "session_questions"]
+    assert list(found) == ["ingested_results", "session_questions", "spend"]
     metadata = found["ingested_results"]
     assert metadata["report"] == {
         "ok": True,
@@ -177,7 +177,15 @@ def test_ingest_results_takes_in_what_has_finished(world: World) -> None:
         "pausedUntil": None,
     }
     assert metadata["dagster/row_count"] == SESSIONS
-    assert float(str(metadata["cost_eur"])) > 0
+    numbers = {
+        *("cost_usd", "cost_eur", "saved_usd", "wasted_usd", "retried_usd", "surplus_usd", "unattributed_usd"),
+        *("paid_requests", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "open_entries"),
+    }
+    # The batch is all that the company has spent.
+    assert found["spend"] == {name: metadata[name] for name in numbers}
+    assert all(isinstance(value, int | float) for value in found["spend"].values())
+    assert found["spend"]["paid_requests"] == SESSIONS
+    assert float(str(metadata["saved_usd"])) == pytest.approx(float(str(metadata["cost_usd"]))), "batches cost half"
     ((questions,),) = world.sql("SELECT count(*) FROM session_questions")
     assert found["session_questions"]["dagster/row_count"] == questions > 0
     assert _checks(result) == {
@@ -191,7 +199,7 @@ def test_ingest_results_takes_in_what_has_finished(world: World) -> None:
 def test_nothing_to_ingest_is_a_run_with_zeros(world: World) -> None:
     found = _metadata(world.run("ingest_results", SLUG))
     assert found["ingested_results"]["dagster/row_count"] == 0
-    assert found["ingested_results"]["cost_eur"] == "0"
+    assert found["ingested_results"]["cost_eur"] == 0
 
 
 def test_single_assets_materialize_by_themselves(world: World) -> None:

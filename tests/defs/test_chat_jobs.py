@@ -61,7 +61,7 @@ def test_a_batch_goes_from_its_file_to_its_answers(world: World, questions: str)
     numbers = _numbers(world, "chat_results")
     assert (numbers["dagster/row_count"], numbers["skipped_items"], numbers["failed_items"]) == (2, 1, 0)
     assert isinstance(numbers["cost_eur"], float)
-    assert numbers["cost_eur"] > 0
+    assert _numbers(world, "spend")["cost_eur"] == numbers["cost_eur"] > 0
     assert world.run("health_checks").success
 
 

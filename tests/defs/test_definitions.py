@@ -29,13 +29,14 @@ ASSETS = {
     "openai_batches",
     "ingested_results",
     "session_questions",
+    "spend",
     "chat_batches",
     "chat_results",
 }
 ASSET_JOBS = {
     "import_sessions": {"session_imports", "transcripts", "sessions", "messages", "pending_ai_requests"},
     "submit_batches": {"submitted_batches"},
-    "ingest_results": {"ingested_results", "session_questions"},
+    "ingest_results": {"ingested_results", "session_questions", "spend"},
     "take_submissions": {"sessions", "messages", "pending_ai_requests"},
 }
 OP_JOBS = {
@@ -49,6 +50,7 @@ OP_JOBS = {
     "cancel_batches",
     "reconcile_batches",
     "pipeline_status",
+    "spend",
     "failed_sessions",
     "retry_stage",
     "prune",
@@ -131,6 +133,7 @@ def test_assets_follow_each_other_in_the_order_of_the_flow(defs: dg.Definitions)
         "openai_batches": {"submitted_batches"},
         "ingested_results": {"openai_batches"},
         "session_questions": {"openai_batches"},
+        "spend": {"ingested_results"},
     }
 
 
@@ -251,6 +254,10 @@ def test_every_field_of_a_form_has_a_description_and_a_default(jobs: dict[str, d
         "price_backfill.dry_run",
         "summary.company",
         "pipeline_status.company",
+        "spend.by",
+        "spend.start",
+        "spend.end",
+        "spend.company",
         "import_companies.all_companies",
         "submit_batches.company",
     } <= fields.keys()

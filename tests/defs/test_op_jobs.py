@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from decimal import Decimal
 
 import dagster as dg
 import pytest
@@ -20,6 +21,8 @@ OP_JOBS = [
     "reread",
     "price_backfill",
     "pipeline_status",
+    "pipeline_status",
+    "spend",
     "import_companies",
 ]
 
@@ -58,6 +61,15 @@ def test_pipeline_status_counts_every_status_of_every_stage(analysed: World) -> 
     assert list(document["stages"]) == stages
     done = {"pending": 0, "in_progress": 0, "completed": SESSIONS, "failed": 0, "skipped": 0}
     assert all(document["stages"][stage] == done for stage in stages)
+
+
+def test_spend_sums_what_the_answers_cost(analysed: World) -> None:
+    document = analysed.answer("spend", by=["company", "outcome"], company=SLUG)
+    ((usd, eur),) = analysed.sql("SELECT sum(total_cost_usd)::text, sum(total_cost_eur)::text FROM ai_request_attempts")
+    (row,) = document["rows"]
+    assert (row["company"], row["outcome"], row["requests"]) == (SLUG, "parsed", SESSIONS)
+    assert (Decimal(row["costUsd"]), Decimal(row["costEur"])) == (Decimal(usd), Decimal(eur))
+    assert analysed.answer("spend", by=[], start="2000-01-01", end="2000-01-31")["total"]["entries"] == 0
 
 
 def test_list_requests_pages_through_all_of_them(analysed: World) -> None:

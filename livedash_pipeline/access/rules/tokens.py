@@ -34,6 +34,7 @@ class Scope(StrEnum):
     SESSIONS_WRITE = "sessions:write"
     SESSIONS_ERASE = "sessions:erase"
     RESULTS_READ = "results:read"
+    SPEND_READ = "spend:read"
     CHATS_READ = "chats:read"
     CHATS_WRITE = "chats:write"
     CHATS_ALL = "chats:all"
@@ -54,6 +55,7 @@ SCOPES: dict[Role, tuple[Scope, ...]] = {
         Scope.SESSIONS_WRITE,
         Scope.SESSIONS_ERASE,
         Scope.RESULTS_READ,
+        Scope.SPEND_READ,
         Scope.CHATS_READ,
         Scope.CHATS_WRITE,
     ),

@@ -20,6 +20,7 @@ from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.named_batch import accept_files, ingest_again, named_batch
 from livedash_pipeline.ledger.steps.batches.submit import submit_document, submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_document, ingest_finished
+from livedash_pipeline.overview.steps.spend import numbers, spend_of_batches
 
 
 class SubmitConfig(dg.Config):
@@ -153,12 +154,13 @@ def ingested_results_and_questions(
         with batch_context.engine.connect() as connection:
             company = get_company(connection, context.partition_key)
         report = _ingest(batch_context, config, company)
+        spent = spend_of_batches(batch_context.engine, report.batches)
     metadata = document_metadata(ingest_document(report), row_count=sum(report.outcomes.values()))
     yield dg.MaterializeResult(
         asset_key="ingested_results",
         metadata=metadata
         | {
-            "cost_eur": money(report.cost_eur) or "unknown: a price or an exchange rate is missing",
+            **numbers(spent),
             "batches": table(("batch",), ([batch_id] for batch_id in report.batches)),
             "lines": counts(
                 {"of strangers": report.unknown_lines, "repeated": report.repeated, "unreadable": report.unreadable}

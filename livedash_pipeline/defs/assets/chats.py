@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.chats.store.figures import CompanyFigures, company_figures
+from livedash_pipeline.defs.assets.spend import log_spend_event
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import GROUP_CHATS, OWNERS
 from livedash_pipeline.defs.partitions import company_partitions
@@ -49,10 +50,11 @@ def result_numbers(figures: CompanyFigures) -> dict[str, int | float]:
 
 
 def log_chat_events(context: dg.OpExecutionContext, engine: Engine, slug: str) -> None:
-    """Reports where a company's chat batches stand, as materializations of both assets."""
+    """Reports where a company's chat batches stand, as materializations of both assets, and what it has spent by now."""
     _, figures = _figures(engine, slug)
     for asset, numbers in ((CHAT_BATCHES, batch_numbers(figures)), (CHAT_RESULTS, result_numbers(figures))):
         context.log_event(dg.AssetMaterialization(asset, metadata=numbers, partition=slug))
+    log_spend_event(context, engine, slug)
 
 
 @dg.multi_asset(

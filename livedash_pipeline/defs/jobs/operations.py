@@ -15,6 +15,7 @@ from livedash_pipeline.defs.assets.analysis import (
     submitted_batches,
 )
 from livedash_pipeline.defs.assets.imports import import_assets
+from livedash_pipeline.defs.assets.spend import spend_of_company
 from livedash_pipeline.defs.checks.health import clock_check_keys
 from livedash_pipeline.defs.identity import identified_run, report_dead_runs
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, POOL_OPENAI, TAG_MAX_RUNTIME
@@ -30,6 +31,7 @@ from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_document
 from livedash_pipeline.ledger.steps.results.poll import poll_batches as poll
 from livedash_pipeline.ledger.steps.results.poll import poll_document
 from livedash_pipeline.overview.steps.pipeline_report import report_status
+from livedash_pipeline.overview.steps.spend import BY_DEFAULT, report_spend
 
 
 def _with_own_checks(*assets: dg.AssetsDefinition) -> dg.AssetSelection:
@@ -50,8 +52,8 @@ submit_batches = dg.define_asset_job(
 )
 ingest_results = dg.define_asset_job(
     "ingest_results",
-    selection=_with_own_checks(ingested_results_and_questions),
-    description="Takes one company's finished batches in.",
+    selection=_with_own_checks(ingested_results_and_questions, spend_of_company),
+    description="Takes one company's finished batches in, and sums what it has spent this month.",
 )
 
 
@@ -193,6 +195,38 @@ def pipeline_status(
         return answer(context, report_status(engine, openai_batch.settings, KINDS, config.company))
 
 
+class SpendConfig(CompanyConfig):
+    """Which days are summed, and what they are grouped by."""
+
+    by: list[str] = Field(
+        list(BY_DEFAULT), description="Any of day, month, company, model, kind and outcome; empty: one sum."
+    )
+    start: str | None = Field(
+        None, description="First day (UTC), such as 2025-05-01; left out: the first of the month."
+    )
+    end: str | None = Field(None, description="Last day (UTC), included; left out: today.")
+
+
+@dg.op(description="Sums what was spent: for whom, on what, what was wasted and what batches saved.")
+def spend(
+    context: dg.OpExecutionContext,
+    config: SpendConfig,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+) -> dict[str, Any]:
+    """Costs of the ledger per group."""
+    with identified_run(context), postgres.engine() as engine:
+        document = report_spend(
+            engine,
+            currency=openai_batch.settings.livedash_currency,
+            by=config.by,
+            start=config.start,
+            end=config.end,
+            company=config.company,
+        )
+        return answer(context, document)
+
+
 class CancelBatchesConfig(dg.Config):
     """Which batches are cancelled, and what becomes of requests that the service did not finish."""
 
@@ -265,6 +299,8 @@ _OPS = (
     reread,
     price_backfill,
     pipeline_status,
+    *(poll_batches, cancel_batches, reconcile_batches, summary, list_requests, requeue, reread, pipeline_status),
+    spend,
 )
 op_jobs = [op_job(op) for op in _OPS]
 

@@ -69,6 +69,7 @@ JOB_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             "What was accepted stays, and a repeated run takes the rest; nothing was bought.", "livedash reread"
         ),
         "pipeline_status": Remedy("See whether database and settings are in order.", "livedash doctor"),
+        "spend": Remedy("See whether database and settings are in order.", "livedash doctor"),
         "failed_sessions": Remedy("See whether database and settings are in order.", "livedash doctor"),
         "retry_stage": Remedy("Nothing was set back; see which sessions failed.", "livedash failed"),
         "prune": Remedy(

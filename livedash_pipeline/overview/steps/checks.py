@@ -21,6 +21,7 @@ from livedash_pipeline.overview.rules.health import Level, worst
 from livedash_pipeline.overview.steps.check import Finding, HealthCheck, Row
 from livedash_pipeline.overview.steps.cost_checks import disagreeing_costs, open_costs
 from livedash_pipeline.overview.store.checks import SAMPLE, look_up, spending
+from livedash_pipeline.overview.store.spend import differing_sums
 from livedash_pipeline.settings import Settings
 
 
@@ -126,6 +127,10 @@ def _high_spending(connection: Connection, settings: Settings) -> Finding:
         for row in rows
     ]
     return Finding(wrong, level, shown={"cap_eur": str(cap), "spending": spent})
+
+
+def _differing_sums(connection: Connection, _: Settings) -> Finding:
+    return Finding(differing_sums(connection, now=database_now(connection)))
 
 
 def _judged(rows: Sequence[tuple[Level, Row]]) -> tuple[list[Row], Level]:
@@ -286,6 +291,16 @@ CHECKS = (
         Remedy(
             "Read why they failed; once the cause is gone, ask again with `livedash requeue --error-code CODE --no-dry-run`.",
             "livedash requests --status processing_failed --company {company}",
+        ),
+    ),
+    HealthCheck(
+        "spend_sums_to_the_ledger",
+        "spend",
+        "What is reported as spent is what the tables of the ledger hold, in dollars and euro, to the last digit.",
+        _differing_sums,
+        Remedy(
+            "Keep the database as it is and report it: the view `cost_entries` leaves out money or counts it twice.",
+            "livedash spend",
         ),
     ),
     HealthCheck(

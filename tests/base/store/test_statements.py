@@ -16,8 +16,11 @@ INCLUDING = sorted(
 )
 
 
-def test_claims_previews_and_caps_share_the_query_of_what_may_be_claimed() -> None:
-    assert INCLUDING == ["ledger/claim_pending_requests", "ledger/find_capped_requests", "ledger/preview_claim"]
+def test_claims_previews_and_caps_share_one_query_and_sums_of_spending_another() -> None:
+    assert [
+        *("ledger/claim_pending_requests", "ledger/find_capped_requests", "ledger/preview_claim"),
+        *("overview/check_spend_sums", "overview/sum_billed_days", "overview/sum_spend"),
+    ] == INCLUDING
 
 
 @pytest.mark.parametrize("name", INCLUDING)

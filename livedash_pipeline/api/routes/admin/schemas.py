@@ -152,6 +152,12 @@ class ListedBatch(Shape):
     purchase_guard: str | None = Field(
         None, description="How sure it is that it is not bought twice: `tag_fence` or `tag`."
     )
+    estimated_cost_eur: str | None = Field(description="Set aside when it was claimed.", examples=["0.42"])
+    cost_usd: str | None
+    cost_eur: str | None = Field(description="All that it costs; null while a part is unknown.", examples=["0.31"])
+    unattributed_eur: str = Field(description="What of it no line states.", examples=["0"])
+    surplus_eur: str = Field(description="What of it surplus batches cost.", examples=["0"])
+    open_entries: int = Field(ge=0, description="Its parts of unknown cost.", examples=[0])
 
 
 class Batches(Page):
@@ -227,6 +233,65 @@ class Reconciled(Answered):
     files_removed: int
     vanished: int
     error: dict[str, str] | None = None
+
+
+class Amounts(Shape):
+    """A sum of costs, and what they were spent on; what is only estimated has names of its own."""
+
+    entries: int = Field(ge=0, examples=[120])
+    requests: int = Field(ge=0, description="Tries that the service ran and charges for.", examples=[118])
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    cost_usd: str = Field(examples=["0.0531"])
+    cost_eur: str = Field(examples=["0.04779"])
+    cost: str | None = Field(description="In `currency`; null where a rate is unknown.", examples=["0.04779"])
+    useful_usd: str
+    useful_eur: str
+    retried_usd: str
+    retried_eur: str
+    wasted_usd: str
+    wasted_eur: str
+    surplus_usd: str
+    surplus_eur: str
+    unattributed_usd: str
+    unattributed_eur: str
+    synchronous_usd: str = Field(description="What paid lines of batches would have cost as single calls.")
+    saved_usd: str
+    without_synchronous_price: int = Field(ge=0)
+    open_entries: int = Field(ge=0, description="Charged, or perhaps charged, at an unknown cost.")
+    open_eur_at_most: str | None
+    in_flight_entries: int = Field(ge=0)
+    in_flight_eur_at_most: str | None
+    unpriced_entries: int = Field(ge=0)
+    complete: bool = Field(description="Whether the cost of everything that was charged is known.")
+
+
+class SpendGroup(Amounts):
+    """A group; it has the columns that it was asked to be grouped by."""
+
+    day: str | None = Field(None, examples=["2025-05-01"])
+    month: str | None = Field(None, examples=["2025-05"])
+    company: str | None = Field(None, examples=["acme"])
+    model: str | None = Field(None, examples=["gpt-5-mini"])
+    kind: str | None = Field(None, examples=["session_analysis"])
+    purchase: str | None = Field(None, description="`batch`, `call` or `taken_over`; with `kind`.", examples=["batch"])
+    outcome: str | None = Field(None, examples=["parsed"])
+
+
+class Spending(Answered):
+    """What was spent in some UTC days, the last one included."""
+
+    from_: str = Field(alias="from", examples=["2025-05-01"])
+    to: str = Field(examples=["2025-05-31"])
+    company: str | None
+    by: list[str] = Field(examples=[["company"]])
+    currency: str = Field(examples=["EUR"])
+    complete: bool
+    rows: list[SpendGroup]
+    total: Amounts
+    notes: list[str] = Field(description="A sentence for everything that the sums do not include.")
 
 
 class Health(Shape):
