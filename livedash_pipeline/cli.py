@@ -30,6 +30,7 @@ SECTIONS = {
     },
     "What happened, and trying again": {
         "spend": "spend:spend",
+        "caps": "companies.caps:caps",
         "summary": "reports:summary",
         "requests": "requests:requests",
         "request": "requests:request",

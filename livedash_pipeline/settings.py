@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from livedash_pipeline.base.rules.addresses import read_network
 from livedash_pipeline.errors import SettingsError
+from livedash_pipeline.money.rules.budgets import parse_shares
 from livedash_pipeline.money.rules.caps import CapSettings
 
 # A create call may still take effect after its deadline; the lease outlasts the deadline by this much (seconds).
@@ -60,6 +61,15 @@ class Settings(BaseModel):
     livedash_total_daily_cap_eur: Decimal | None = Field(
         None, gt=0, description="Spending cap per day (UTC) of all companies together."
     )
+    livedash_monthly_budget_eur: Decimal | None = Field(
+        None, gt=0, description="Budget per company and month: warns and keeps nothing back."
+    )
+    livedash_total_monthly_budget_eur: Decimal | None = Field(
+        None, gt=0, description="Budget per month of all companies together."
+    )
+    livedash_warn_shares: Annotated[
+        str, Field(description="Per cent of a month's budget, or of its cap, at which somebody is told.")
+    ] = "50,80,100"
     livedash_usd_eur: Decimal | None = Field(
         None, gt=0, description="Rate used before the first day with a stored one."
     )
@@ -94,6 +104,12 @@ class Settings(BaseModel):
     @classmethod
     def _readable_limits(cls, value: str) -> str:
         parse_enqueued_tokens(value)
+        return value
+
+    @field_validator("livedash_warn_shares")
+    @classmethod
+    def _readable_shares(cls, value: str) -> str:
+        parse_shares(value)
         return value
 
     @field_validator("livedash_alert_allow_address")
@@ -138,13 +154,20 @@ class Settings(BaseModel):
 
     @property
     def caps(self) -> CapSettings:
-        """The spending caps; companies may have their own instead."""
+        """The spending caps and budgets; companies may have their own instead."""
         return CapSettings(
             self.livedash_monthly_cap_eur,
             self.livedash_daily_cap_eur,
             self.livedash_total_monthly_cap_eur,
             self.livedash_total_daily_cap_eur,
+            self.livedash_monthly_budget_eur,
+            self.livedash_total_monthly_budget_eur,
         )
+
+    @property
+    def warn_shares(self) -> tuple[int, ...]:
+        """`LIVEDASH_WARN_SHARES` as numbers, the lowest first."""
+        return parse_shares(self.livedash_warn_shares)
 
     @property
     def home(self) -> Path:

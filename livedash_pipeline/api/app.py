@@ -30,8 +30,10 @@ from livedash_pipeline.api.problems import Problem, internal, problem_of
 from livedash_pipeline.api.routes import health, webhooks
 from livedash_pipeline.api.routes.admin import batches, companies, prices
 from livedash_pipeline.api.routes.admin import batches, companies, spend
+from livedash_pipeline.api.routes.admin import batches, caps, companies
 from livedash_pipeline.api.routes.admin import requests as admin_requests
 from livedash_pipeline.api.routes.chats import batches as chats
+from livedash_pipeline.api.routes.companies import caps as own_caps
 from livedash_pipeline.api.routes.companies import submissions
 from livedash_pipeline.api.services import make_services
 from livedash_pipeline.base.store.connect import make_engine
@@ -55,7 +57,9 @@ def routers() -> list[APIRouter]:
         companies.router(),
         prices.router(),
         spend.router(),
+        caps.router(),
         submissions.router(),
+        own_caps.router(),
         chats.router(),
         webhooks.router(),
         health.router(),

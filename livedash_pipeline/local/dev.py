@@ -19,6 +19,8 @@ from livedash_pipeline.local.demo_source import CREATED_BY, demo_changes, demo_c
 from livedash_pipeline.local.ports import free_port, is_free
 from livedash_pipeline.local.processes import StartedProcess, interrupted_by_signals, started
 from livedash_pipeline.local.sample_data.demo_set import demo_companies
+from livedash_pipeline.money.rules.budgets import say_limits
+from livedash_pipeline.money.store.company_caps import own_caps
 from livedash_pipeline.money.store.prices import price_for
 from livedash_pipeline.money.store.rates import rate_at
 from livedash_pipeline.runtime.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
@@ -120,23 +122,23 @@ def _sample_source(environment: Environment, say: Callable[[str], None]) -> Iter
 
 
 def _say_what_it_costs(environment: Environment, say: Callable[[str], None]) -> None:
-    """Model, prices and cap, before anything can be bought."""
+    """Model, prices, caps and budgets, before anything can be bought."""
     settings = environment.settings
     with opened_engine(environment) as engine, engine.connect() as connection:
         now = database_now(connection)
         priced = price_for(connection, settings.openai_model, now)
         rate = rate_at(connection, now, settings.livedash_usd_eur)
+        limits = say_limits(settings.caps, own_caps(connection))
     price = (
         "price unknown"
         if priced is None
         else f"USD {priced[1].batch.input} in, {priced[1].batch.output} out per million tokens in batches"
     )
-    cap = settings.livedash_monthly_cap_eur
     say(
         f"Requests go to {settings.openai_base_url}, model {settings.openai_model} ({price}); "
-        f"exchange rate {rate.usd_eur if rate else 'unknown'}; "
-        f"cap per company and month: {'none' if cap is None else f'EUR {cap}'}."
+        f"exchange rate {rate.usd_eur if rate else 'unknown'}."
     )
+    say(limits)
 
 
 @contextmanager

@@ -34,6 +34,21 @@ def test_a_company_is_added_changed_and_listed(livedash: Run) -> None:
     assert "Café Acme" in livedash("company", "list").stdout
 
 
+def test_caps_and_budget_of_a_company_are_set_shown_and_taken_away(livedash: Run) -> None:
+    added = document_of(livedash(*ADD, "--monthly-cap", "50.00", "--json"))["company"]
+    assert (added["monthlyCapEur"], added["dailyCapEur"], added["monthlyBudgetEur"]) == ("50", None, None)
+    line = ("company", "set", "acme", "--daily-cap", "0", "--monthly-budget", "40.5", "--json")
+    changed = document_of(livedash(*line))["company"]
+    assert (changed["monthlyCapEur"], changed["dailyCapEur"], changed["monthlyBudgetEur"]) == ("50", "0", "40.5")
+    assert "month 50, day 0, budget 40.5" in livedash("company", "list").stdout
+    assert "monthly budget eur: 40.5" in livedash("company", "show", "acme").stdout
+    cleared = document_of(livedash("company", "set", "acme", "--monthly-cap", "none", "--daily-cap", "None", "--json"))
+    assert (cleared["company"]["monthlyCapEur"], cleared["company"]["dailyCapEur"]) == (None, None)
+    assert cleared["company"]["monthlyBudgetEur"] == "40.5"
+    refused = livedash("company", "set", "acme", "--monthly-cap", "much")
+    assert (refused.exit_code, "or none" in refused.stderr) == (2, True)
+
+
 def test_adding_a_company_twice_changes_nothing_and_says_so(livedash: Run) -> None:
     assert livedash(*ADD).exit_code == 0
     again = livedash(*ADD, "--name", "Other")
@@ -51,6 +66,11 @@ def test_adding_a_company_twice_changes_nothing_and_says_so(livedash: Run) -> No
         ((*ADD, "--csv-password-env", "hunter 2"), "environment variable"),
         ((*ADD, "--transcript-host", "http://x"), "'http://x'"),
         ((*ADD, "--allow-address", "10.1.2.3/8"), "'10.1.2.3/8'"),
+        ((*ADD, "--monthly-cap", "12,50"), "'12,50' is no amount in euro"),
+        ((*ADD, "--daily-cap", "-1"), "'-1' is no amount in euro"),
+        ((*ADD, "--monthly-budget", ""), "'' is no amount in euro"),
+        (("company", "set", "nobody", "--monthly-cap", "5"), "'nobody'"),
+        (("caps", "--company", "nobody"), "'nobody'"),
         (("company", "set", "nobody", "--name", "x"), "'nobody'"),
         (("company", "set", "nobody"), "Nothing is to be changed"),
         (("model", "set", "m"), "--parameters"),

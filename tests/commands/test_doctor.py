@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from livedash_pipeline.base.rules.endpoints import key_fingerprint
 from livedash_pipeline.base.store.connect import database_now
@@ -22,6 +22,7 @@ from livedash_pipeline.overview.steps.doctor import NAMES, Patient, examine
 from livedash_pipeline.settings import Settings
 from tests.commands.conftest import Run, document_of
 from tests.sources.alert_receiver import alert_receiver
+from tests.support.rows import insert_company
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +118,17 @@ def test_a_rate_of_long_ago_is_a_warning(livedash: Run, engine: Engine) -> None:
         today = database_now(connection).date()
     livedash("rate", "set", f"{today}", "0.9")
     assert _checks(livedash("doctor", "--json"))["exchange_rate"]["status"] == "ok"
+
+
+def test_all_caps_and_budgets_are_named(livedash: Run, engine: Engine) -> None:
+    assert _checks(livedash("doctor", "--json"))["caps"]["message"] == "No spending cap and no budget is set."
+    with engine.begin() as connection:
+        insert_company(connection)
+        connection.execute(text("UPDATE companies SET daily_cap_eur = 2"))
+    env = {"LIVEDASH_MONTHLY_CAP_EUR": "25", "LIVEDASH_TOTAL_MONTHLY_BUDGET_EUR": "90"}
+    assert _checks(livedash("doctor", "--json", **env))["caps"]["message"] == (
+        "Limits in euro: LIVEDASH_MONTHLY_CAP_EUR 25, LIVEDASH_TOTAL_MONTHLY_BUDGET_EUR 90, acme's own daily cap 2."
+    )
 
 
 def test_the_webhook_of_alerts_is_looked_up_and_nothing_is_posted(livedash: Run) -> None:

@@ -51,6 +51,7 @@ OP_JOBS = {
     "reconcile_batches",
     "pipeline_status",
     "spend",
+    "caps",
     "failed_sessions",
     "retry_stage",
     "prune",

@@ -23,6 +23,8 @@ OP_JOBS = [
     "pipeline_status",
     "pipeline_status",
     "spend",
+    "pipeline_status",
+    "caps",
     "import_companies",
 ]
 
@@ -99,6 +101,7 @@ def test_listed_requests_are_a_table_in_the_ui(analysed: World) -> None:
     [
         ("summary", {"company": "initech"}, "initech"),
         ("pipeline_status", {"company": "initech"}, "initech"),
+        ("caps", {"company": "initech"}, "initech"),
         ("list_requests", {"company": "initech"}, "initech"),
         ("list_requests", {"status": "finished"}, "'finished' is not a status"),
         ("list_requests", {"cursor": "page-2"}, "'page-2' is not a cursor"),

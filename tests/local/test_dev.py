@@ -64,13 +64,14 @@ def test_with_a_key_it_says_what_requests_cost_before_it_starts_anything(
         )
         with pytest.raises(KeyboardInterrupt):
             run_dev(settings, DevOptions(port=0), say=say, wait=_interrupt)
-    cost, address, logs = said
+    cost, limits, address, logs = said
     assert cost.startswith("Requests go to https://api.openai.com/v1, model gpt-5-mini (USD ")
     assert "out per million tokens in batches" in cost
-    assert "exchange rate 0.9" in cost and "cap per company and month: EUR 25" in cost
+    assert "exchange rate 0.9" in cost
+    assert limits == "Limits in euro: LIVEDASH_MONTHLY_CAP_EUR 25."
     assert "sk-of-somebody" not in "".join(said)
     assert running_when_said[0] == set(), "nothing runs yet that could buy"
-    assert len(running_when_said[1]) == 2, "the daemon and the webserver"
+    assert len(running_when_said[2]) == 2, "the daemon and the webserver"
     assert "The Dagster UI is at http://127.0.0.1:" in address and ":0 " not in address
     assert str(tmp_path / "logs") in logs
     assert _children() == before, "everything is stopped"

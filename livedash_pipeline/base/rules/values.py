@@ -1,4 +1,4 @@
-"""Values in the documents that commands, jobs and HTTP answer with: money and times as text.
+"""Values in the documents that commands, jobs and HTTP answer with: money and times as text; and amounts as people write them.
 
 Keys are camelCase, those of the seed come first and in its order; counts are 0 and never absent. Each document is made
 beside the report that it shows. Add a form of a value here, never in a shell, so that all shells answer alike.
@@ -6,11 +6,18 @@ beside the report that it shows. Add a form of a value here, never in a shell, s
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 Document = dict[str, Any]
+
+NO_LIMIT = "none"
+"""What people write to take a limit in euro away."""
+
+# What `numeric(20, 12)` holds.
+_AMOUNT = re.compile(r"[0-9]{1,8}(?:\.[0-9]{1,12})?")
 
 
 def money(amount: Decimal | None) -> str | None:
@@ -25,3 +32,11 @@ def money(amount: Decimal | None) -> str | None:
 def moment(value: datetime | None) -> str | None:
     """ISO 8601."""
     return None if value is None else value.isoformat()
+
+
+def read_limit(text: str) -> Decimal | str | None:
+    """Reads euro from 0 on, such as `25` or `12.50`, or `NO_LIMIT` in either case; None for anything else."""
+    word = text.strip()
+    if word.lower() == NO_LIMIT:
+        return NO_LIMIT
+    return Decimal(word) if _AMOUNT.fullmatch(word) else None

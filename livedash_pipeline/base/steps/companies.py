@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from livedash_pipeline.base.rules.values import Document, moment
+from livedash_pipeline.base.rules.values import Document, moment, money
 from livedash_pipeline.base.store import companies
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.company_values import CompanyChanges
@@ -16,7 +16,10 @@ from livedash_pipeline.errors import UsageError
 
 
 def company_values(company: Company) -> Document:
-    """A company as JSON: credentials are names of variables; `model` is null for OPENAI_MODEL, days are null for ever."""
+    """A company as JSON: credentials are names of variables; `model` is null for OPENAI_MODEL, days are null for ever.
+
+    Caps and budget are null where the settings count.
+    """
     return {
         "id": str(company.id),
         "slug": company.slug,
@@ -40,6 +43,15 @@ def company_values(company: Company) -> Document:
         "keepTranscriptsDays": company.transcript_retention_days,
         "keepMessagesDays": company.message_retention_days,
         "keepAnswersDays": company.answer_retention_days,
+    } | limit_values(company)
+
+
+def limit_values(company: Company) -> Document:
+    """A company's own caps and budget in euro, null where the settings count."""
+    return {
+        "monthlyCapEur": money(company.monthly_cap_eur),
+        "dailyCapEur": money(company.daily_cap_eur),
+        "monthlyBudgetEur": money(company.monthly_budget_eur),
     }
 
 

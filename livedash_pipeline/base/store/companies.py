@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -60,6 +61,9 @@ class Company:
     transcript_retention_days: int | None
     message_retention_days: int | None
     answer_retention_days: int | None
+    monthly_cap_eur: Decimal | None
+    daily_cap_eur: Decimal | None
+    monthly_budget_eur: Decimal | None
 
     @property
     def retention(self) -> Retention:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from livedash_pipeline.base.rules.places.stores import (
 from livedash_pipeline.base.rules.retention_periods import FOREVER, LONGEST_DAYS, read_days
 from livedash_pipeline.base.rules.states import CompanyStatus
 from livedash_pipeline.base.rules.text import storable_text
+from livedash_pipeline.base.rules.values import NO_LIMIT, read_limit
 from livedash_pipeline.errors import UsageError
 
 LONGEST_OVERRIDE = 20_000
@@ -38,7 +40,8 @@ _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-
 class CompanyChanges:
     """What is to be set; None leaves a value as it is. An empty string clears a variable's name or the model.
 
-    Days for which texts are kept are text as well: a number, or `forever`. `no_csv` takes the address of the CSV away.
+    Days for which texts are kept are text as well: a number, or `forever`; so are caps and budget: euro, or `none`. A cap of 0
+    lets nothing be sent. `no_csv` takes the address of the CSV away.
     Profiles are documents that `intake.rules.profiles` has checked; an empty one means the seed's files.
     """
 
@@ -61,6 +64,9 @@ class CompanyChanges:
     keep_transcripts: str | None = None
     keep_messages: str | None = None
     keep_answers: str | None = None
+    monthly_cap: str | None = None
+    daily_cap: str | None = None
+    monthly_budget: str | None = None
 
 
 def checked_values(changes: CompanyChanges) -> dict[str, Any]:
@@ -92,7 +98,7 @@ def checked_values(changes: CompanyChanges) -> dict[str, Any]:
     values |= {column: dict(document) or None for column, document in profiles.items() if document is not None}
     if changes.chat_override is not None:
         values["chat_override"] = _checked_override(changes.chat_override)
-    return values | _checked_retention(changes)
+    return values | _checked_retention(changes) | _checked_limits(changes)
 
 
 _VARIABLES = ("csv_username_env", "csv_password_env", "csv_bearer_env")
@@ -101,6 +107,28 @@ _RETENTION_COLUMNS = {
     "keep_messages": "message_retention_days",
     "keep_answers": "answer_retention_days",
 }
+
+
+_LIMIT_COLUMNS = {
+    "monthly_cap": "monthly_cap_eur",
+    "daily_cap": "daily_cap_eur",
+    "monthly_budget": "monthly_budget_eur",
+}
+
+
+def _checked_limits(changes: CompanyChanges) -> dict[str, Decimal | None]:
+    given = {column: getattr(changes, option) for option, column in _LIMIT_COLUMNS.items()}
+    return {column: _checked_limit(text) for column, text in given.items() if text is not None}
+
+
+def _checked_limit(text: str) -> Decimal | None:
+    limit = read_limit(text)
+    if limit is None:
+        raise UsageError(
+            f"{text!r} is no amount in euro.",
+            remedy=f"Use a number such as 25 or 12.50, 0 to let nothing be sent, or {NO_LIMIT} to have the settings count.",
+        )
+    return limit if isinstance(limit, Decimal) else None
 
 
 def _checked_retention(changes: CompanyChanges) -> dict[str, int | None]:

@@ -78,6 +78,14 @@ _OPTIONS = (
         )
         for what in ("transcripts", "messages", "answers")
     ),
+    *(
+        click.option(f"--{name}", metavar="EUR|none", help=f"{what}; none: that of the settings.")
+        for name, what in (
+            ("monthly-cap", "What it may spend in a calendar month (UTC), 0 for nothing"),
+            ("daily-cap", "What it may spend in a day (UTC), 0 for nothing"),
+            ("monthly-budget", "Monthly spending of whose shares somebody is told; keeps nothing back"),
+        )
+    ),
 )
 
 
@@ -124,7 +132,13 @@ def add(slug: str, **given: Any) -> Answer:
     return Answer(document, lambda console: _draw_one(console, document, f"Added. Next: livedash {following}"))
 
 
-@company.command("set", example="livedash company set acme --status suspended")
+@company.command(
+    "set",
+    example=(
+        "livedash company set acme --status suspended",
+        "livedash company set acme --monthly-cap 50 --daily-cap none",
+    ),
+)
 @click.argument("slug")
 @click.option("--status", help="active, trial, suspended or archived; only the first two are worked for.")
 @_values
@@ -217,7 +231,7 @@ def _draw_one(console: Console, document: Document, last: str) -> None:
 def _draw_list(console: Console, document: Document) -> None:
     draw_table(
         console,
-        ("slug", "name", "status", "model", "time zone", "next import (UTC)", "failures", "keeps (days)", "CSV"),
+        ("slug", "name", "status", "model", "time zone", "next import (UTC)", "failures", "keeps (days)", "EUR", "CSV"),
         [
             (
                 row["slug"],
@@ -228,6 +242,7 @@ def _draw_list(console: Console, document: Document) -> None:
                 show_moment(row["nextImportAt"]),
                 row["importFailures"],
                 _shown_retention(row),
+                _shown_limits(row),
                 row["csvUrl"],
             )
             for row in document["companies"]
@@ -241,3 +256,9 @@ def _shown_retention(row: Document) -> str:
     kept = {"transcripts": "keepTranscriptsDays", "messages": "keepMessagesDays", "answers": "keepAnswersDays"}
     limited = [f"{what} {row[key]:,}" for what, key in kept.items() if row[key] is not None]
     return ", ".join(limited) or "forever"
+
+
+def _shown_limits(row: Document) -> str:
+    """`month 50, budget 40`: what differs from the settings."""
+    limits = {"month": "monthlyCapEur", "day": "dailyCapEur", "budget": "monthlyBudgetEur"}
+    return ", ".join(f"{what} {row[key]}" for what, key in limits.items() if row[key] is not None)

@@ -30,6 +30,7 @@ from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches 
 from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_document
 from livedash_pipeline.ledger.steps.results.poll import poll_batches as poll
 from livedash_pipeline.ledger.steps.results.poll import poll_document
+from livedash_pipeline.overview.steps.caps import report_caps
 from livedash_pipeline.overview.steps.pipeline_report import report_status
 from livedash_pipeline.overview.steps.spend import BY_DEFAULT, report_spend
 
@@ -225,6 +226,16 @@ def spend(
             company=config.company,
         )
         return answer(context, document)
+@dg.op(description="Shows caps and budgets, with what is spent, in flight, left and foreseen.")
+def caps(
+    context: dg.OpExecutionContext,
+    config: CompanyConfig,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+) -> dict[str, Any]:
+    """Of all companies and all together, or of one."""
+    with identified_run(context), postgres.engine() as engine:
+        return answer(context, report_caps(engine, openai_batch.settings, config.company))
 
 
 class CancelBatchesConfig(dg.Config):
@@ -302,6 +313,7 @@ _OPS = (
     *(poll_batches, cancel_batches, reconcile_batches, summary, list_requests, requeue, reread, pipeline_status),
     spend,
 )
+_OPS = (poll_batches, cancel_batches, reconcile_batches, summary, list_requests, requeue, reread, pipeline_status, caps)
 op_jobs = [op_job(op) for op in _OPS]
 
 # Once a day at a quiet hour; polling finds everything that is urgent.

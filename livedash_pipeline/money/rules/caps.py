@@ -1,6 +1,7 @@
 """Spending caps: which of them bind a purchase, over which time each is counted, and what they leave.
 
-Add a kind of cap here, with where it is set. What has been spent is summed by `ledger.store.admission.committed`.
+Add a kind of cap here, with where it is set; budgets, which bind nothing, are in `money.rules.budgets`. What has been spent is
+summed by `ledger.store.admission.committed`.
 """
 
 from __future__ import annotations
@@ -55,20 +56,23 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class CompanyCaps:
-    """What a company has of its own, in euro; None: as the settings say."""
+    """What a company has of its own, in euro; None: as the settings say. A cap of 0 lets nothing be sent."""
 
     monthly: Decimal | None = None
     daily: Decimal | None = None
+    monthly_budget: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CapSettings:
-    """What the settings say, in euro; None: no such cap. Those without `total` count for each company by itself."""
+    """What the settings say, in euro; None: no such limit. Those without `total` count for each company by itself."""
 
     monthly: Decimal | None = None
     daily: Decimal | None = None
     total_monthly: Decimal | None = None
     total_daily: Decimal | None = None
+    monthly_budget: Decimal | None = None
+    total_monthly_budget: Decimal | None = None
 
 
 def caps_of(settings: CapSettings, own: CompanyCaps) -> tuple[Cap, ...]:

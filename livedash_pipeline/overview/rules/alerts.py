@@ -70,6 +70,7 @@ JOB_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
         ),
         "pipeline_status": Remedy("See whether database and settings are in order.", "livedash doctor"),
         "spend": Remedy("See whether database and settings are in order.", "livedash doctor"),
+        "caps": Remedy("See whether database and settings are in order.", "livedash doctor"),
         "failed_sessions": Remedy("See whether database and settings are in order.", "livedash doctor"),
         "retry_stage": Remedy("Nothing was set back; see which sessions failed.", "livedash failed"),
         "prune": Remedy(

@@ -27,8 +27,10 @@ from livedash_pipeline.ledger.rules.service.gateway import ModelCheck
 from livedash_pipeline.ledger.steps.batches.context import configured_endpoint, require_api_key
 from livedash_pipeline.ledger.store.recovery import traits
 from livedash_pipeline.ledger.store.recovery.traits import Traits
+from livedash_pipeline.money.rules.budgets import say_limits
 from livedash_pipeline.money.rules.rates import days_old, is_old
 from livedash_pipeline.money.store import prices, rates
+from livedash_pipeline.money.store.company_caps import own_caps
 from livedash_pipeline.overview.steps.doctor_checks import (
     Check,
     CheckStatus,
@@ -54,6 +56,7 @@ NAMES = (
     "migration",
     "price",
     "exchange_rate",
+    "caps",
     "database_clock",
     "dagster_database",
     "api_key",
@@ -171,6 +174,7 @@ def _examine_money(connection: Connection, settings: Settings, findings: _Findin
     now = database_now(connection)
     findings.checks.append(_check_prices(connection, findings.models, now))
     findings.checks.append(_check_rate(connection, settings, now))
+    findings.checks.append(_check_caps(connection, settings))
 
 
 def _check_rate(connection: Connection, settings: Settings, now: datetime) -> Check:
@@ -185,6 +189,10 @@ def _check_rate(connection: Connection, settings: Settings, now: datetime) -> Ch
         said = f"{said[:-1]}, of {day.isoformat()}, {days_old(day, now)} days ago."
         return Check("exchange_rate", CheckStatus.WARNING, said, f"{cure}.")
     return Check("exchange_rate", CheckStatus.OK, said)
+
+
+def _check_caps(connection: Connection, settings: Settings) -> Check:
+    return Check("caps", CheckStatus.OK, say_limits(settings.caps, own_caps(connection)))
 
 
 def _examine_traits(connection: Connection, settings: Settings) -> list[Check]:

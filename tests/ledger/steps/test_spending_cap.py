@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert
 
-from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.companies import Company, update_company
+from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import ai_processing_requests, ai_surplus_batches
 from livedash_pipeline.errors import SettingsError
@@ -18,7 +19,7 @@ from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.preview import preview_submit
 from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
 from tests.support.batch_service import BatchService
-from tests.support.rows import insert_requests, rows_of
+from tests.support.rows import insert_company, insert_requests, rows_of
 
 # 109 tokens in at most at 0.125 and 4,000 out at 1.00 dollars per million, at 0.9 euro.
 EACH = Decimal("0.0036122625")
@@ -121,6 +122,25 @@ def test_a_cap_that_is_far_away_is_not_spoken_of(
         insert_requests(connection, company, 2)
     report = submit(capped(scripted, cap) if cap else scripted)
     assert (len(report.submitted), report.held) == (1, [])
+
+
+def test_a_company_with_a_cap_of_0_of_its_own_sends_nothing_and_others_do(
+    engine: Engine, scripted: BatchContext, company: Company
+) -> None:
+    with engine.begin() as connection:
+        stopped = insert_company(connection, "stopped")
+        update_company(connection, "stopped", CompanyChanges(monthly_cap="0"), now=database_now(connection))
+        for each in (company, stopped):
+            insert_requests(connection, each, 2)
+    report = submit(scripted)
+    assert [batch.company for batch in report.submitted] == ["acme"]
+    assert report.held == [
+        "2 of 2 requests of stopped for gpt-5-mini can never be sent: one may cost 0.0036122625 EUR, and the company's own "
+        "monthly cap is 0"
+    ]
+    with engine.begin() as connection:
+        update_company(connection, "stopped", CompanyChanges(monthly_cap="none"), now=database_now(connection))
+    assert [batch.company for batch in submit(scripted).submitted] == ["stopped"]
 
 
 def test_what_surplus_batches_cost_counts_as_spent(

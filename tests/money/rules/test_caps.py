@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from livedash_pipeline.money.rules.caps import (
@@ -42,6 +42,7 @@ def test_months_and_days_begin_in_utc_wherever_the_server_is(zone: timezone) -> 
 
 
 @given(st.integers(0, 4 * 10**9).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)), st.sampled_from(Period))
+@example(datetime(2025, 5, 31, 23, tzinfo=UTC), Period.DAY)
 def test_every_moment_lies_in_its_period_and_the_next_begins_where_it_ends(moment: datetime, period: Period) -> None:
     start, end = period.start(moment), period.end(moment)
     assert start <= moment < end

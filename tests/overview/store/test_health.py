@@ -14,6 +14,8 @@ PLANS = {
     "check_waiting_requests": "ix_ai_processing_requests_pending",
     "check_open_batches": "ix_ai_batch_requests_unprocessed",
     "check_failed_requests": "ix_ai_request_attempts_settled_at",
+    "sum_spending": "ix_ai_request_attempts_settled_at",
+    "sum_waiting": "ix_ai_processing_requests_pending",
     "check_spending": "ix_ai_request_attempts_settled_at",
     "check_rejected_rows": "ix_import_runs_company_id_started_at",
     "check_speakers": "ix_sessions_company_id_start_time",
@@ -39,7 +41,7 @@ def _fill_attempts(connection: Connection) -> None:
 def test_an_index_fits_the_look_up(engine: Engine, name: str, index: str) -> None:
     query = statement(f"overview/{name}")
     values: dict[str, Any] = {key: given or NOW for key, given in query.compile().params.items()}
-    values |= {"sample": 10, "newest": 10, "failures": 3, "batch_window": NOW - NOW}
+    values |= {"sample": 10, "newest": 10, "failures": 3, "batch_window": NOW - NOW, "company_id": None}
     with engine.begin() as connection:
         _fill_attempts(connection)
     with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""The check of spending against what the claims count: the same money, whatever became of a try."""
+"""What is said of spending against what the claims count: the same money, whatever became of a try."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from sqlalchemy import Engine, insert, text
 from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_request_attempts, ai_surplus_batches, companies
 from livedash_pipeline.ledger.store.admission.committed import committed_eur
+from livedash_pipeline.money.rules.caps import Period
 from livedash_pipeline.overview.store.checks import spending
+from livedash_pipeline.overview.store.spending import company_spending
 from tests.conftest import NOW
 
+# The day before, which is the month before as well.
 BEFORE = NOW - timedelta(days=1)
+MONTH = Period.MONTH.start(NOW)
 # A try's outcome, its cost, what was set aside, when it was settled, and whether it showed late once more, at which cost.
 SETTLED = product(Outcome, (None, 5), (None, 7), (BEFORE, NOW), ((), (None,), (3,)))
 TRIES = [(None, None, reserved, None, ()) for reserved in (None, 7)] + list(SETTLED)
@@ -67,4 +71,13 @@ def test_the_check_counts_what_the_claims_count(engine: Engine) -> None:
         for owner, case in zip(owners, TRIES, strict=True):
             committed = committed_eur(connection, uuid.UUID(str(owner["id"])), since=NOW)
             assert found.get(owner["slug"], 0) == committed, case
+        standings = company_spending(connection, now=NOW, company_id=None)
+        assert len(standings) == len(TRIES), "those that have spent nothing as well"
+        for each in standings:
+            for spent, period in ((each.day, Period.DAY), (each.month, Period.MONTH)):
+                committed = committed_eur(connection, each.company_id, since=period.start(NOW))
+                assert spent.committed == committed, each
+            assert company_spending(connection, now=NOW, company_id=each.company_id) == [each]
+        everything = sum(each.month.committed for each in standings)
+        assert everything == committed_eur(connection, None, since=MONTH) > 0
     assert len(set(found.values())) > 3

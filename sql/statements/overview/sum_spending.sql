@@ -1,0 +1,52 @@
+-- Per company, the money of a month and of a day that is part of it, and what is in flight at most, as the claims count it
+-- (`sum_committed`); what one more request sets aside; and of tries with a known cost what was set aside and what was charged.
+WITH entries AS (
+    SELECT
+        company_id,
+        request_id,
+        is_in_flight,
+        is_open,
+        reserved_eur,
+        cost_eur,
+        incurred_at,
+        NOT is_in_flight AND NOT is_open AS is_known
+    FROM cost_entries
+    WHERE
+        (is_in_flight OR incurred_at >= :month)
+        AND (CAST(:company_id AS uuid) IS NULL OR company_id = :company_id)
+),
+
+sums AS (
+    SELECT
+        company_id,
+        sum(cost_eur) FILTER (WHERE is_known) AS month_known_eur,
+        sum(reserved_eur) FILTER (WHERE is_open) AS month_open_eur,
+        sum(cost_eur) FILTER (WHERE is_known AND incurred_at >= :day) AS day_known_eur,
+        sum(reserved_eur) FILTER (WHERE is_open AND incurred_at >= :day) AS day_open_eur,
+        sum(reserved_eur) FILTER (WHERE is_in_flight) AS in_flight_eur,
+        avg(reserved_eur) FILTER (WHERE request_id IS NOT NULL) AS one_more_eur,
+        sum(reserved_eur) FILTER (WHERE is_known AND cost_eur > 0) AS set_aside_eur,
+        sum(cost_eur) FILTER (WHERE is_known AND reserved_eur IS NOT NULL) AS charged_eur
+    FROM entries
+    GROUP BY company_id
+)
+
+SELECT
+    companies.id AS company_id,
+    companies.slug AS company,
+    companies.created_at,
+    companies.monthly_cap_eur,
+    companies.daily_cap_eur,
+    companies.monthly_budget_eur,
+    coalesce(sums.month_known_eur, 0) AS month_known_eur,
+    coalesce(sums.month_open_eur, 0) AS month_open_eur,
+    coalesce(sums.day_known_eur, 0) AS day_known_eur,
+    coalesce(sums.day_open_eur, 0) AS day_open_eur,
+    coalesce(sums.in_flight_eur, 0) AS in_flight_eur,
+    coalesce(sums.one_more_eur, 0) AS one_more_eur,
+    coalesce(sums.set_aside_eur, 0) AS set_aside_eur,
+    coalesce(sums.charged_eur, 0) AS charged_eur
+FROM companies
+LEFT JOIN sums ON sums.company_id = companies.id
+WHERE CAST(:company_id AS uuid) IS NULL OR companies.id = :company_id
+ORDER BY companies.slug
