@@ -28,9 +28,7 @@ from livedash_pipeline.api.middleware import Surroundings
 from livedash_pipeline.api.openapi import describe
 from livedash_pipeline.api.problems import Problem, internal, problem_of
 from livedash_pipeline.api.routes import health, webhooks
-from livedash_pipeline.api.routes.admin import batches, companies, prices
-from livedash_pipeline.api.routes.admin import batches, companies, spend
-from livedash_pipeline.api.routes.admin import batches, caps, companies
+from livedash_pipeline.api.routes.admin import batches, caps, companies, prices, spend
 from livedash_pipeline.api.routes.admin import requests as admin_requests
 from livedash_pipeline.api.routes.chats import batches as chats
 from livedash_pipeline.api.routes.companies import caps as own_caps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.defs.ailing import Health
 from tests.sources.alert_receiver import AlertReceiver, alert_receiver
 
 RED = "no_request_waits_too_long"
+SPENDING = "spending_stays_below_the_cap"
 BATCH = "no_batch_outlives_its_window"
 ALL = len(CHECKS_BY_NAME)
 
@@ -147,6 +149,57 @@ def test_yellow_warns_and_red_after_it_is_told_as_well(health: Health, receiver:
         told.append([(line["event"], line["log_level"]) for line in lines])
     assert told == [[("check is yellow", "warning")], [("check is red", "error")], []], "a little better is no news"
     assert [document["severity"] for document in receiver.posted] == ["warn", "error"]
+
+
+def test_each_share_of_a_budget_is_told_once_a_month_whatever_is_released(
+    health: Health, receiver: AlertReceiver
+) -> None:
+    health.settings |= {"livedash_monthly_budget_eur": Decimal(1), "livedash_total_monthly_budget_eur": Decimal(10)}
+    health.settle(health.requests(1), failed=0, age="0 minutes", eur="0.01")
+    told, cursor = [], None
+    for eur in ("0.49", "0.50", "0.79", "0.85", "0.30", "0.85", "1.00", "7.00", "0"):
+        set_cost(health, eur)
+        health.check(SPENDING)
+        for _ in range(2):
+            cursor, lines, _ = look(health, cursor)
+            told += [(eur, line["event"], line["share"], line.get("companies")) for line in lines if "share" in line]
+    assert told == [
+        ("0.50", "share reached", 50, ["acme"]),
+        ("0.85", "share reached", 80, ["acme"]),
+        ("1.00", "share reached", 100, ["acme"]),
+        ("7.00", "share reached", 50, None),
+    ]
+    assert [(document["event"], document["severity"], document["what"]) for document in receiver.posted] == [
+        ("share_reached", "warn", SPENDING)
+    ] * 4
+    assert receiver.posted[0]["text"].startswith(
+        f"{SPENDING} (acme) warns: acme has reached 50 % of its monthly budget"
+    )
+    assert "0.50 EUR spent" in receiver.posted[0]["message"] and "at most 0.00 EUR" in receiver.posted[0]["message"]
+    set_cost(health, "7.00")
+    health.check(SPENDING)
+    following = json.dumps({"told": {"2001-01": json.loads(cursor or "")["told"].popitem()[1]}})
+    assert [line["share"] for line in look(health, following)[1]] == [100, 50], "another month begins anew"
+    assert [line["share"] for line in look(health, None)[1]] == [100, 50], "a lost cursor tells once more"
+
+
+def test_a_full_cap_is_a_red_check_beside_its_share(health: Health, receiver: AlertReceiver) -> None:
+    health.settings["livedash_monthly_cap_eur"] = Decimal(1)
+    health.settle(health.requests(1), failed=0, age="0 minutes", eur="1")
+    health.check(SPENDING)
+    _, lines, _ = look(health)
+    assert [(line["event"], line["log_level"]) for line in lines] == [
+        ("share reached", "error"),
+        ("check is red", "error"),
+    ]
+
+
+def set_cost(health: Health, eur: str) -> None:
+    """Of the one try, whose row never changes but here."""
+    health.sql(
+        "ALTER TABLE ai_request_attempts DISABLE TRIGGER USER; UPDATE ai_request_attempts SET total_cost_eur = " + eur
+    )
+    health.sql("ALTER TABLE ai_request_attempts ENABLE TRIGGER USER")
 
 
 def test_a_check_that_could_not_run_stays_as_it_was_and_its_run_is_told_of(

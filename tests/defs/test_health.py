@@ -213,21 +213,60 @@ def test_a_quiet_company_whose_imports_bring_nothing_is_healthy(health: Health) 
         assert_green(health.check(name))
 
 
-def test_spending_is_yellow_from_four_fifths_of_the_cap_on_and_red_where_nothing_more_fits(health: Health) -> None:
+def test_spending_is_yellow_from_the_first_share_on_and_red_where_nothing_more_fits(health: Health) -> None:
     name = "spending_stays_below_the_cap"
     health.settle(health.requests(4), failed=1, age="0 minutes", eur="0.2")
     without = health.check(name)
     assert_green(without)
-    assert "LIVEDASH_MONTHLY_CAP_EUR is not set" in str(without.metadata["skipped"].value)
+    assert str(without.metadata["skipped"].value).startswith("Neither a cap nor a budget is set")
     levels = {}
-    for cap in ("1.01", "1", "0.83", "0.81", "0.8", "0.5"):
+    for cap in ("1.61", "1.6", "1", "0.83", "0.81", "0.8", "0.5"):
         found = health.check(name, livedash_monthly_cap_eur=Decimal(cap))
         levels[cap] = None if found.passed else found.severity
     # Each request sets 0.02 aside: with 0.8 spent of 0.81, none can be sent.
-    assert levels == {"1.01": None, "1": WARN, "0.83": WARN, "0.81": ERROR, "0.8": ERROR, "0.5": ERROR}
+    assert levels == {"1.61": None, "1.6": WARN, "1": WARN, "0.83": WARN, "0.81": ERROR, "0.8": ERROR, "0.5": ERROR}
     found = health.check(name, livedash_monthly_cap_eur=Decimal("0.5"))
     assert_red(found, count=1, ids=[])
-    assert "| acme | 0.8 | 0 |" in str(found.metadata["spending"].value)
+    assert "| acme | monthly cap (LIVEDASH_MONTHLY_CAP_EUR) | 0.5 | 0.80 | 0.00 | 160.0 |" in str(
+        found.metadata["spending"].value
+    )
+
+
+def test_a_budget_warns_instead_of_the_cap_and_never_turns_red(health: Health) -> None:
+    name = "spending_stays_below_the_cap"
+    health.settle(health.requests(4), failed=1, age="0 minutes", eur="0.2")
+    over = health.check(name, livedash_monthly_budget_eur=Decimal("0.1"))
+    assert_red(over, count=1, ids=[], severity=WARN)
+    both = {"livedash_monthly_cap_eur": Decimal(1), "livedash_monthly_budget_eur": Decimal(100)}
+    assert_green(health.check(name, **both))
+    assert_green(health.check(name, livedash_warn_shares="81,90", livedash_monthly_budget_eur=Decimal(1)))
+    health.sql("UPDATE companies SET monthly_budget_eur = 0.9")
+    assert_red(health.check(name), count=1, ids=[], severity=WARN)
+
+
+def test_what_is_in_flight_counts_at_most_and_daily_and_total_caps_are_looked_at(health: Health) -> None:
+    name = "spending_stays_below_the_cap"
+    batch_id = health.batch()
+    (request_id,) = health.requests()
+    health.sql(
+        "INSERT INTO ai_request_attempts (request_id, batch_id, created_at, reserved_eur) VALUES (:id, :batch, now(), 0.4)",
+        id=request_id,
+        batch=batch_id,
+    )
+    warned = health.check(name, livedash_total_monthly_cap_eur=Decimal(1), livedash_warn_shares="40")
+    assert (warned.passed, warned.severity) == (False, WARN)
+    assert warned.metadata["companies"].value == []
+    share = warned.metadata["shares"].value
+    assert isinstance(share, dict)
+    (reached,) = share["reached"]
+    assert (reached["company"], reached["share"]) == ("", 40)
+    assert "0.00 EUR spent" in reached["message"] and "at most 0.40 EUR in flight" in reached["message"]
+    # One more request, which sets aside as much as the first, would pass it.
+    full = health.check(name, livedash_daily_cap_eur=Decimal("0.7"))
+    assert_red(full, count=1, ids=[])
+    assert full.metadata["shares"].value == {"month": share["month"], "reached": []}, "shares are those of months"
+    health.sql("UPDATE companies SET monthly_cap_eur = 0")
+    assert_green(health.check(name))
 
 
 def test_spending_counts_surplus_and_this_month_only(health: Health) -> None:

@@ -19,7 +19,9 @@ from livedash_pipeline.errors import SourceError
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.overview.rules.alerts import Alert, explain_error, remedy_for_run, turned_worse
 from livedash_pipeline.overview.rules.health import Level
+from livedash_pipeline.overview.rules.shares import ReachedShare, news, now_told, read_reached, read_told
 from livedash_pipeline.overview.steps.checks import CHECKS, CHECKS_BY_NAME
+from livedash_pipeline.overview.steps.spending_check import SHARES
 from livedash_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -117,16 +119,20 @@ def _red_check_sensor(alerts: _Alerts) -> dg.SensorDefinition:
         name="red_check_sensor",
         minimum_interval_seconds=RED_CHECK_INTERVAL,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells of every check that turns red or yellow, once, and when it is green again.",
+        description="Tells of every check that turns red or yellow, once, and when it is green again; of each share of a budget.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         before = read_levels(context.cursor)
         now = dict(before)
         newest = _newest_evaluations(context.instance, keys)
+        told = read_cursor(context.cursor).get(_TOLD)
         for found in newest:
             name, level = found.key.name, found.level
             was = before.get(name, Level.GREEN)
-            if turned_worse(was, level):
+            if SHARES in found.metadata:
+                told = _tell_shares(alerts, found, told)
+            # Shares tell of yellow by themselves, once a month: what is in flight comes and goes.
+            if turned_worse(was, level) and not (SHARES in found.metadata and level is Level.WARN):
                 alert = _alert_of_check(found)
                 alerts.send(alert, f"check is {_COLOURS[level]}", check=name, run_id=alert.run_id)
             elif level is Level.GREEN and was is not Level.GREEN:
@@ -136,24 +142,42 @@ def _red_check_sensor(alerts: _Alerts) -> dg.SensorDefinition:
         changed = sum(level is not before.get(name, Level.GREEN) for name, level in now.items())
         return dg.SensorResult(
             skip_reason=f"{len(keys)} checks, {len(newest)} evaluated: {counted}; {changed} changed",
-            cursor=json.dumps(now, sort_keys=True),
+            cursor=json.dumps(now | ({_TOLD: told} if told else {}), sort_keys=True),
         )
 
     return sensor
 
 
+def _tell_shares(alerts: _Alerts, found: _Evaluation, told: Any) -> Any:
+    """Tells of each share of a budget or cap that nobody was told of this month; returns what was told by then."""
+    month, reached = read_reached(_value(found.metadata, SHARES))
+    if not month:
+        return told
+    before = read_told(told, month)
+    for share in news(before, reached):
+        alerts.send(_alert_of_share(found, share), "share reached", share=share.share, run_id=found.run_id)
+    return {month: now_told(before, reached)}
+
+
 _COLOURS = {Level.GREEN: "green", Level.WARN: "yellow", Level.ERROR: "red"}
 
 
-def read_levels(cursor: str | None) -> dict[str, Level]:
-    """Reads the previous levels of checks by name; after a lost or malformed cursor every red check is alerted once more."""
+# Beside the levels of checks, whose names are statements: which shares were told of, by month and company.
+_TOLD = "told"
+
+
+def read_cursor(cursor: str | None) -> dict[str, Any]:
+    """Reads a cursor; empty where it is lost or malformed, and then every red check and share is told of once more."""
     try:
         kept = json.loads(cursor or "{}")
     except ValueError:
         return {}
-    if not isinstance(kept, dict):
-        return {}
-    return {name: Level(level) for name, level in kept.items() if level in list(Level)}
+    return kept if isinstance(kept, dict) else {}
+
+
+def read_levels(cursor: str | None) -> dict[str, Level]:
+    """Reads the previous levels of checks by name."""
+    return {name: Level(level) for name, level in read_cursor(cursor).items() if level in list(Level)}
 
 
 @dataclass(frozen=True)
@@ -204,6 +228,21 @@ def _alert_of_check(found: _Evaluation) -> Alert:
         at=found.at,
         count=count if isinstance(count, int) else None,
         sample_ids=tuple(map(str, _value(found.metadata, "sample_ids") or ())),
+    )
+
+
+def _alert_of_share(found: _Evaluation, share: ReachedShare) -> Alert:
+    check = CHECKS_BY_NAME[found.key.name]
+    return Alert(
+        kind="share_reached",
+        level=Level.ERROR if share.is_full else Level.WARN,
+        what=check.name,
+        where=check.asset,
+        companies=(share.company,) if share.company else (),
+        run_id=found.run_id,
+        message=share.message,
+        remedy=check.remedy,
+        at=found.at,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from livedash_pipeline.overview.rules.health import Level
 
-AlertKind = Literal["run_failed", "check_red"]
+AlertKind = Literal["run_failed", "check_red", "share_reached"]
 # The only placeholder in a command: an alert about a company fills in its slug.
 _COMPANY = "{company}"
 
@@ -111,10 +111,10 @@ UNKNOWN_REMEDY = Remedy("Open the run in the Dagster UI.", "livedash doctor")
 
 @dataclass(frozen=True)
 class Alert:
-    """A failed run or a red check that a person should know of.
+    """A failed run, a red check, or a share of a budget that a person should know of.
 
     Attributes:
-        kind: A run that failed, or a check that turned red.
+        kind: A run that failed, a check that turned red, or a share of a budget or cap that is reached.
         level: How bad it is.
         what: Name of the job or the check.
         where: Its failed steps, or the asset of the check; empty where that is unknown.
@@ -149,7 +149,7 @@ class Alert:
         """The whole alert as one text, for a chat window."""
         about = f" ({', '.join(self.companies)})" if self.companies else ""
         colour = "yellow" if self.level is Level.WARN else "red"
-        verb = "failed" if self.kind == "run_failed" else f"is {colour}"
+        verb = {"run_failed": "failed", "share_reached": "warns"}.get(self.kind, f"is {colour}")
         return f"{self.what}{about} {verb}: {self.message} {self.remedy.advice} Begin with: {self.command}"
 
     def as_document(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from livedash_pipeline.intake.rules.csv_rejects import too_many_rejects
+from livedash_pipeline.money.rules.budgets import Limit, LimitKind, reached_share
 
 # Failed requests count for so long; by then somebody has seen them.
 FAILURE_WINDOW = timedelta(days=7)
@@ -24,7 +25,6 @@ BATCH_GRACE = timedelta(hours=1)
 IMPORT_FAILURES = 3
 # The longest that an import may run (`dagster/max_runtime` of the import jobs).
 LONGEST_IMPORT = timedelta(hours=6)
-SPENDING_WARNING = Decimal("0.8")
 # Only a company's newest sessions count, so that older ones do not hide a new form of transcripts.
 NEWEST_SESSIONS = 200
 # A few chats in a hundred name bystanders; a bot with an unknown name writes every second message.
@@ -103,14 +103,16 @@ def speaker_level(*, sessions: int, without_user: int, without_speaker: int, mes
     return Level.WARN if nobody or without_speaker > sessions or unknown > messages * UNKNOWN_SPEAKERS else Level.GREEN
 
 
-def spending_level(*, spent: Decimal, one_more: Decimal, cap: Decimal) -> Level:
-    """Returns WARN from 80 % of a monthly cap on; ERROR when it is reached, or when one more request would pass it.
+def spending_level(limit: Limit, *, committed: Decimal, one_more: Decimal, first_share: int | None) -> Level:
+    """Returns ERROR where a cap is reached or one more request would pass it; WARN from the first share on that is told of.
 
     Args:
-        spent: Euro of this month, surplus included; tries of unknown cost count with the amount reserved for them.
-        one_more: The average amount that a request of the company reserves.
-        cap: LIVEDASH_MONTHLY_CAP_EUR.
+        limit: A cap or a budget; a cap of 0 is set to stop a company and is always green.
+        committed: Euro that count against it: spent and in flight at most.
+        one_more: The average amount that a request sets aside.
+        first_share: The lowest share, in per cent, that is told of; None for a limit whose shares nobody is told of.
     """
-    if spent >= cap or spent + one_more > cap:
+    if limit.kind is LimitKind.CAP and limit.eur and (committed >= limit.eur or committed + one_more > limit.eur):
         return Level.ERROR
-    return Level.WARN if spent >= cap * SPENDING_WARNING else Level.GREEN
+    reached = first_share is not None and reached_share([first_share], committed, limit.eur) is not None
+    return Level.WARN if reached else Level.GREEN

@@ -12,15 +12,14 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection
 
-from livedash_pipeline.base.rules.values import money
 from livedash_pipeline.base.store.connect import database_now
-from livedash_pipeline.money.rules.caps import Period
 from livedash_pipeline.overview.rules import health as rules
 from livedash_pipeline.overview.rules.alerts import Remedy
 from livedash_pipeline.overview.rules.health import Level, worst
 from livedash_pipeline.overview.steps.check import Finding, HealthCheck, Row
 from livedash_pipeline.overview.steps.cost_checks import disagreeing_costs, open_costs
-from livedash_pipeline.overview.store.checks import SAMPLE, look_up, spending
+from livedash_pipeline.overview.steps.spending_check import high_spending
+from livedash_pipeline.overview.store.checks import SAMPLE, look_up
 from livedash_pipeline.overview.store.spend import differing_sums
 from livedash_pipeline.settings import Settings
 
@@ -107,26 +106,6 @@ def _failed_requests(connection: Connection, settings: Settings) -> Finding:
     wrong, _ = _judged([(rules.failure_level(row["settled"], row["failed"], limit), row) for row in rows])
     shown = {"max_ratio": limit, "since": since.isoformat()}
     return Finding(wrong, count=sum(row["failed"] for row in wrong), shown=shown)
-
-
-def _high_spending(connection: Connection, settings: Settings) -> Finding:
-    cap = settings.livedash_monthly_cap_eur
-    if cap is None:
-        reason = "LIVEDASH_MONTHLY_CAP_EUR is not set, so there is nothing to compare with."
-        return Finding([], shown={"skipped": reason})
-    rows = spending(connection, since=Period.MONTH.start(database_now(connection)))
-    wrong, level = _judged(
-        [(rules.spending_level(spent=row["spent_eur"], one_more=row["one_more_eur"], cap=cap), row) for row in rows]
-    )
-    spent = [
-        {
-            "company": row["company"],
-            "spent EUR": money(row["spent_eur"]),
-            "in flight EUR at most": money(row["in_flight_eur"]),
-        }
-        for row in rows
-    ]
-    return Finding(wrong, level, shown={"cap_eur": str(cap), "spending": spent})
 
 
 def _differing_sums(connection: Connection, _: Settings) -> Finding:
@@ -306,12 +285,13 @@ CHECKS = (
     HealthCheck(
         "spending_stays_below_the_cap",
         "submitted_batches",
-        "No company has spent 80 % of LIVEDASH_MONTHLY_CAP_EUR this month (UTC); red where no further request fits into it.",
-        _high_spending,
+        "Nothing has reached the first of LIVEDASH_WARN_SHARES of a monthly budget (or cap, where there is none), and a further "
+        "request fits into every cap.",
+        high_spending,
         Remedy(
-            "Raise LIVEDASH_MONTHLY_CAP_EUR and restart the daemon, or wait for the next month; open batches are ingested "
-            "all the same.",
-            "livedash submit --dry-run",
+            "See what is spent, in flight and foreseen. Raise the cap or budget (`livedash company set`, or the setting and then "
+            "restart the daemon), or wait for the next day or month (UTC); open batches are ingested all the same.",
+            "livedash caps",
         ),
     ),
     HealthCheck(

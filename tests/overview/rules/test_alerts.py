@@ -65,6 +65,8 @@ def test_a_red_check_says_so_with_its_number_and_ids() -> None:
     assert (document["count"], document["sampleIds"]) == (7, ["1"])
     assert document["text"].startswith("few_requests_fail (acme, globex) is red: ")
     assert replace(red, level=Level.WARN).sentence.startswith("few_requests_fail (acme, globex) is yellow: ")
+    share = replace(RUN, kind="share_reached", what="spending_stays_below_the_cap", level=Level.WARN)
+    assert share.sentence.startswith("spending_stays_below_the_cap (acme) warns: ")
 
 
 @pytest.mark.parametrize("companies", [(), ("acme", "globex")])

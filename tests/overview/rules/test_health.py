@@ -9,6 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from livedash_pipeline.money.rules.budgets import Limit, LimitKind
+from livedash_pipeline.money.rules.caps import Period, Scope
 from livedash_pipeline.overview.rules.health import (
     Level,
     failure_level,
@@ -79,20 +81,36 @@ def test_speakers_that_nobody_knows_are_worth_a_look(
     assert found == level
 
 
+def limit(kind: LimitKind, eur: str) -> Limit:
+    return Limit(kind, Scope.COMPANY, Period.MONTH, Decimal(eur), None)
+
+
 @pytest.mark.parametrize(
-    ("spent", "level"),
+    ("committed", "of_cap", "of_budget"),
     [
-        ("0", "green"),
-        ("7.99", "green"),
-        ("8", "warn"),
-        ("9.5", "warn"),
-        ("9.51", "error"),
-        ("10", "error"),
-        ("11", "error"),
+        ("0", "green", "green"),
+        ("4.99", "green", "green"),
+        ("5", "warn", "warn"),
+        ("9.5", "warn", "warn"),
+        ("9.51", "error", "warn"),
+        ("10", "error", "warn"),
+        ("11", "error", "warn"),
     ],
 )
-def test_spending_is_an_error_once_no_request_fits_any_more(spent: str, level: str) -> None:
-    assert spending_level(spent=Decimal(spent), one_more=Decimal("0.5"), cap=Decimal(10)) == level
+def test_a_cap_is_an_error_once_no_request_fits_and_a_budget_only_warns(
+    committed: str, of_cap: str, of_budget: str
+) -> None:
+    given = {"committed": Decimal(committed), "one_more": Decimal("0.5")}
+    cap, budget = limit(LimitKind.CAP, "10"), limit(LimitKind.BUDGET, "10")
+    assert spending_level(cap, **given, first_share=50) == of_cap
+    assert spending_level(budget, **given, first_share=50) == of_budget
+    assert spending_level(cap, **given, first_share=None) == ("error" if of_cap == "error" else "green")
+
+
+def test_a_cap_of_0_stops_a_company_and_is_no_fault() -> None:
+    given = {"committed": Decimal(5), "one_more": Decimal(1)}
+    assert spending_level(limit(LimitKind.CAP, "0"), **given, first_share=None) == "green"
+    assert spending_level(limit(LimitKind.BUDGET, "0"), **given, first_share=50) == "warn"
 
 
 def test_the_worst_level_counts() -> None:
