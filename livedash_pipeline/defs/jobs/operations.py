@@ -226,6 +226,8 @@ def spend(
             company=config.company,
         )
         return answer(context, document)
+
+
 @dg.op(description="Shows caps and budgets, with what is spent, in flight, left and foreseen.")
 def caps(
     context: dg.OpExecutionContext,
@@ -301,19 +303,10 @@ def op_job(op: dg.OpDefinition, **options: Any) -> dg.JobDefinition:
 
 
 _OPS = (
-    poll_batches,
-    cancel_batches,
-    reconcile_batches,
-    summary,
-    list_requests,
-    requeue,
-    reread,
-    price_backfill,
-    pipeline_status,
-    *(poll_batches, cancel_batches, reconcile_batches, summary, list_requests, requeue, reread, pipeline_status),
-    spend,
+    *(poll_batches, cancel_batches, reconcile_batches),
+    *(summary, list_requests, requeue, reread, pipeline_status),
+    *(spend, caps, price_backfill),
 )
-_OPS = (poll_batches, cancel_batches, reconcile_batches, summary, list_requests, requeue, reread, pipeline_status, caps)
 op_jobs = [op_job(op) for op in _OPS]
 
 # Once a day at a quiet hour; polling finds everything that is urgent.

@@ -63,24 +63,22 @@ SELECT
     coalesce(batches.submitted_at, batches.created_at) AS priced_at,
     tries.settled_at AS incurred_at,
     tries.settled_at IS NULL AS is_in_flight,
-    CASE
-        WHEN tries.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output', 'artifact_unavailable')
-            AND tries.total_cost_eur IS NULL AND mended.id IS NULL
-            THEN
-                NOT EXISTS (
-                    SELECT 1 FROM ai_request_attempts AS late
-                    WHERE late.request_id = tries.request_id AND late.batch_id = tries.batch_id AND late.is_late AND NOT tries.is_late
-                )
-                AND NOT (
-                    tries.prompt_tokens IS NULL AND tries.completion_tokens IS NULL AND tries.total_tokens IS NULL
-                    AND EXISTS (
-                        SELECT 1 FROM ai_cost_adjustments AS rest
-                        LEFT JOIN ai_cost_adjustments AS filled ON filled.adjustment_id = rest.id
-                        WHERE rest.batch_id = tries.batch_id AND (rest.cost_eur IS NOT NULL OR filled.id IS NOT NULL)
-                    )
-                )
-        ELSE FALSE
-    END AS is_open,
+    tries.outcome IS NOT NULL
+    AND tries.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output', 'artifact_unavailable')
+    AND tries.total_cost_eur IS NULL
+    AND mended.id IS NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM ai_request_attempts AS late
+        WHERE late.request_id = tries.request_id AND late.batch_id = tries.batch_id AND late.is_late AND NOT tries.is_late
+    )
+    AND (
+        tries.prompt_tokens IS NOT NULL OR tries.completion_tokens IS NOT NULL OR tries.total_tokens IS NOT NULL
+        OR NOT EXISTS (
+            SELECT 1 FROM ai_cost_adjustments AS rest
+            LEFT JOIN ai_cost_adjustments AS filled ON filled.adjustment_id = rest.id
+            WHERE rest.batch_id = tries.batch_id AND (rest.cost_eur IS NOT NULL OR filled.id IS NOT NULL)
+        )
+    ) AS is_open,
     tries.reserved_eur,
     tries.prompt_tokens,
     tries.cached_tokens,
@@ -89,8 +87,20 @@ SELECT
     tries.reasoning_tokens,
     tries.total_tokens,
     tries.pricing_id,
-    CASE WHEN mended.id IS NULL THEN tries.total_cost_usd ELSE coalesce(tries.total_cost_usd, 0) + mended.cost_usd END AS cost_usd,
-    CASE WHEN mended.id IS NULL THEN tries.total_cost_eur ELSE coalesce(tries.total_cost_eur, 0) + mended.cost_eur END AS cost_eur
+    CASE
+        WHEN mended.id IS NULL OR EXISTS (
+            SELECT 1 FROM ai_request_attempts AS late
+            WHERE late.request_id = tries.request_id AND late.batch_id = tries.batch_id AND late.is_late AND NOT tries.is_late
+        ) THEN tries.total_cost_usd
+        ELSE coalesce(tries.total_cost_usd, 0) + mended.cost_usd
+    END AS cost_usd,
+    CASE
+        WHEN mended.id IS NULL OR EXISTS (
+            SELECT 1 FROM ai_request_attempts AS late
+            WHERE late.request_id = tries.request_id AND late.batch_id = tries.batch_id AND late.is_late AND NOT tries.is_late
+        ) THEN tries.total_cost_eur
+        ELSE coalesce(tries.total_cost_eur, 0) + mended.cost_eur
+    END AS cost_eur
 FROM ai_request_attempts AS tries
 JOIN ai_batch_requests AS batches ON batches.id = tries.batch_id
 LEFT JOIN ai_cost_adjustments AS mended ON mended.attempt_id = tries.id
@@ -111,8 +121,11 @@ SELECT
     tries.settled_at,
     tries.settled_at IS NULL,
     -- What the old system did not price, nobody can price any more.
-    tries.is_call AND tries.total_cost_eur IS NULL AND mended.id IS NULL
-    AND coalesce(tries.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output', 'artifact_unavailable'), FALSE),
+    tries.is_call
+    AND tries.outcome IS NOT NULL
+    AND tries.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output', 'artifact_unavailable')
+    AND tries.total_cost_eur IS NULL
+    AND mended.id IS NULL,
     tries.reserved_eur,
     tries.prompt_tokens,
     tries.cached_tokens,
@@ -202,12 +215,17 @@ CREATE TRIGGER keep_adjustment BEFORE UPDATE OR DELETE ON ai_cost_adjustments FO
 EXECUTE FUNCTION livedash_keep_adjustment()
 """
 
+# The sum stands within the inner query, so that the condition on the request reaches the tables below `cost_entries`.
 # The cost of a session is null where any part of it is unknown: a sum without it would be wrong.
 SESSION_COST = """
 LEFT JOIN LATERAL (
-    SELECT CASE WHEN NOT bool_or(entries.is_open) THEN sum(entries.cost_eur) END AS total_cost_eur
+    SELECT CASE WHEN NOT bool_or(paid.is_open) THEN sum(paid.cost_eur) END AS total_cost_eur
     FROM ai_processing_requests
-    JOIN cost_entries AS entries ON entries.request_id = ai_processing_requests.id
+    CROSS JOIN LATERAL (
+        SELECT bool_or(entries.is_open) AS is_open, sum(entries.cost_eur) AS cost_eur
+        FROM cost_entries AS entries
+        WHERE entries.request_id = ai_processing_requests.id
+    ) AS paid
     WHERE ai_processing_requests.session_id = sessions.id
 ) AS cost ON true
 """
