@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from livedash_pipeline.commands.bills import compare_bills
 from livedash_pipeline.commands.shell.command import AS_JSON, Answer, Document, command, company_option
 from livedash_pipeline.commands.shell.context import ready_engine
 from livedash_pipeline.commands.shell.output import draw_table, show
@@ -30,6 +31,8 @@ _PARTS = ("useful", "retried", "wasted", "surplus", "unattributed")
         "livedash spend --by day,model --company acme",
         "livedash spend --by month --from 2025-01-01 --to 2025-12-31 --csv > 2025.csv",
         "livedash spend --by kind,outcome --json",
+        "livedash spend --compare costs.csv --compare completions_usage.csv",
+        "livedash spend --compare openai --from 2025-05-01 --to 2025-05-31",
     ),
 )
 @click.option(
@@ -43,8 +46,28 @@ _PARTS = ("useful", "retried", "wasted", "surplus", "unattributed")
 @click.option("--to", "end", metavar="DAY", help="Last day (UTC), included; without it today.")
 @company_option()
 @click.option("--csv", "as_csv", is_flag=True, help="Write the rows as CSV to stdout.")
+@click.option(
+    "--compare",
+    "bills",
+    multiple=True,
+    metavar="FILE",
+    help="List differences from a bill: an export of costs or usage (CSV or JSON; may be given again), or `openai`, which asks "
+    "OPENAI_BASE_URL with OPENAI_ADMIN_KEY.",
+)
+@click.option(
+    "--project", "projects", multiple=True, metavar="ID", help="With `--compare openai`: only this project's costs."
+)
 @click.pass_context
-def spend(ctx: click.Context, by: str, start: str | None, end: str | None, company: str | None, as_csv: bool) -> Answer:
+def spend(
+    ctx: click.Context,
+    by: str,
+    start: str | None,
+    end: str | None,
+    company: str | None,
+    as_csv: bool,
+    bills: tuple[str, ...],
+    projects: tuple[str, ...],
+) -> Answer:
     """Sum what was spent, for whom and on what.
 
     Days are those of UTC on which results were ingested or calls answered. What is in flight or of unknown cost is named beside
@@ -54,6 +77,10 @@ def spend(ctx: click.Context, by: str, start: str | None, end: str | None, compa
 
     if as_csv and ctx.meta[AS_JSON]:
         raise click.UsageError("--csv and --json exclude each other.")
+    if bills:
+        if as_csv or company is not None:
+            raise click.UsageError("--compare is about all companies, and has no CSV.")
+        return compare_bills(bills, projects, start, end)
     with ready_engine() as (settings, engine):
         document = report_spend(
             engine, currency=settings.livedash_currency, by=by.split(","), start=start, end=end, company=company

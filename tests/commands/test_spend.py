@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, insert, text
@@ -19,6 +20,7 @@ from livedash_pipeline.base.store.tables import (
     ai_request_attempts,
     reporting_rates,
 )
+from livedash_pipeline.local.batch_api.server import running_server
 from tests.commands.conftest import Run, document_of
 from tests.support.rows import insert_company, insert_requests
 
@@ -155,3 +157,64 @@ def test_what_is_open_is_said_and_not_added(livedash: Run, spent: Engine) -> Non
         connection.execute(text("UPDATE ai_request_attempts SET total_cost_usd = NULL, total_cost_eur = NULL"))
     shown = livedash("spend").stdout
     assert "The sum is not complete: of 4 entries the cost is unknown, at most 1.0000 EUR." in shown
+
+
+def test_a_bill_that_says_the_same_agrees(livedash: Run, spent: Engine, tmp_path: Path) -> None:
+    bill = tmp_path / "costs.csv"
+    bill.write_text(_cost_export("0.008"))
+    document = document_of(livedash("spend", "--compare", str(bill), "--json"))
+    assert (document["agrees"], document["oursUsd"], document["theirsUsd"]) == (True, "0.008", "0.008")
+    assert livedash("spend", "--compare", str(bill)).stdout.splitlines()[0] == "Bill and ledger agree."
+
+
+def test_a_bill_that_says_more_is_told_by_day_and_model(livedash: Run, spent: Engine, tmp_path: Path) -> None:
+    bill = tmp_path / "costs.csv"
+    bill.write_text(_cost_export("0.0095"))
+    document = document_of(livedash("spend", "--compare", str(bill), "--json"))
+    assert [each["scope"] for each in document["differences"]] == ["day", "model", "range"]
+    assert {(each["model"], each["differenceUsd"], each["why"]) for each in document["differences"][:2]} == {
+        ("gpt-5-mini", "0.0015", "amounts_differ")
+    }
+    shown = livedash("spend", "--compare", str(bill)).stdout
+    assert "amounts differ" in shown and "0.0080 USD in the ledger, 0.0095 USD on the bill." in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nowhere.csv",), "nowhere.csv cannot be read"),
+        (("openai",), "OPENAI_ADMIN_KEY is not set"),
+        (("{bill}", "--company", "acme"), "about all companies"),
+        (("{bill}", "--from", "May"), "'May' is no day"),
+        (("{bill}", "--to", "2020-01-01"), "none of the days that were asked for"),
+        (("{notes}",), "The file begins with 'name, remark'"),
+    ],
+)
+def test_what_is_no_bill_is_said_in_a_sentence(
+    livedash: Run, engine: Engine, tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    names = {"bill": str(tmp_path / "costs.csv"), "notes": str(tmp_path / "notes.csv")}
+    Path(names["bill"]).write_text(_cost_export("1"))
+    Path(names["notes"]).write_text("name,remark\nacme,none\n")
+    ended = livedash("spend", "--compare", *(argument.format(**names) for argument in arguments))
+    assert ended.exit_code == 2
+    assert said in ended.stderr
+
+
+def test_the_service_is_asked_for_its_own_bill(livedash: Run, spent: Engine, tmp_path: Path) -> None:
+    with running_server(tmp_path / "service") as server:
+        env = {"OPENAI_ADMIN_KEY": "sk-admin-test", "OPENAI_BASE_URL": server.base_url}
+        document = document_of(livedash("spend", "--compare", "openai", "--json", **env))
+    # The server has billed nothing: all of it is only ours.
+    assert {each["why"] for each in document["differences"]} == {"only_ours"}
+    assert (document["source"], document["oursUsd"]) == ("openai", "0.008")
+
+
+def _cost_export(amount: str) -> str:
+    """The dashboard's export of costs, of one day and line item."""
+    start = datetime.combine(datetime.now(UTC).date(), time(), UTC)
+    seconds = int(start.timestamp())
+    header = "start_time,end_time,start_time_iso,end_time_iso,amount_value,amount_currency,line_item,project_id"
+    day = f"{seconds},{seconds + 86_400},{start:%FT%TZ},{start + timedelta(days=1):%FT%TZ}"
+    row = f'{day},{amount},usd,"gpt-5-mini-2025-08-07, batch input",proj_1'
+    return f"{header}\n{row}\n"

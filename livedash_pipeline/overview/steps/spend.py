@@ -46,7 +46,7 @@ def report_spend(
         UsageError: Unknown company or group, no day, or days in the wrong order.
     """
     dimensions = _dimensions(by)
-    first, last = _day(start), _day(end)
+    first, last = read_day(start), read_day(end)
     with engine.connect() as connection:
         now = database_now(connection)
         days = rules.choose_days(first, last, today=now.astimezone(UTC).date())
@@ -153,7 +153,12 @@ def _dimensions(words: Sequence[str]) -> tuple[Dimension, ...]:
     return read
 
 
-def _day(written: str | None) -> date | None:
+def read_day(written: str | None) -> date | None:
+    """Returns a day as somebody wrote it; None where they wrote none.
+
+    Raises:
+        UsageError: It is no day.
+    """
     if written is None:
         return None
     found = rules.read_day(written)
