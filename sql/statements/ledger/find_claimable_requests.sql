@@ -19,15 +19,17 @@ SELECT
             + sizes.output_tokens * CAST(:eur_per_output_token AS numeric)
     END AS reserved_eur
 FROM ai_processing_requests AS requests
-CROSS JOIN LATERAL (
-    SELECT
-        -- `stated_input_tokens`: the most that the service may count.
-        ceil(
-            requests.token_estimate * CAST(:stated_per_token AS numeric) + requests.body_bytes * CAST(:stated_per_byte AS numeric)
-        )::bigint + CAST(:stated_fixed AS integer) AS input_tokens,
-        -- What the lines of a batch ask for may be more than what the requests were built with.
-        greatest(requests.max_output_tokens, CAST(:max_output_tokens AS integer)) AS output_tokens
-) AS sizes
+CROSS JOIN
+    LATERAL (
+        SELECT
+            -- `stated_input_tokens`: the most that the service may count.
+            ceil(
+                requests.token_estimate * CAST(:stated_per_token AS numeric)
+                + requests.body_bytes * CAST(:stated_per_byte AS numeric)
+            )::bigint + CAST(:stated_fixed AS integer) AS input_tokens,
+            -- What the lines of a batch ask for may be more than what the requests were built with.
+            greatest(requests.max_output_tokens, CAST(:max_output_tokens AS integer)) AS output_tokens
+    ) AS sizes
 CROSS JOIN LATERAL request_subject(requests.processing_type, requests.subject_id) AS subject
 WHERE
     requests.company_id = :company_id

@@ -1,6 +1,6 @@
--- Per company, the money of a time that began at a moment: spent, of which at an unknown cost, in flight at most, and what one more
--- request sets aside. As the claims count it (`sum_committed`): what may have been charged and has no known cost counts as what was
--- set aside for it.
+-- Per company, the money of a time that began at a moment: spent, of which at an unknown cost, in flight at most, and what one
+-- more request sets aside. As the claims count it (`sum_committed`): what may have been charged and has no known cost counts as
+-- what was set aside for it.
 SELECT
     companies.slug AS company,
     coalesce(

@@ -140,6 +140,16 @@ def test_with_a_cap_and_an_unknown_price_or_rate_there_is_no_budget(rates: Rates
     assert without == Budget(None) and without.left is None
 
 
+def test_a_request_is_priced_at_the_most_that_it_can_state() -> None:
+    found = budget(model="gpt-4", room=None, rates=RATES, usd_eur=Decimal("0.5"))
+    assert found is not None
+    # A byte may be a token of this model, and eight more stand around them.
+    assert found.of(10, 92, 1000) == Decimal("0.0041")
+    assert found.of_many(2, 20, 92, 1000, longest=10) == Decimal("0.004109")
+    assert Budget(None).of(1, 1, 1) is None
+    assert Budget(None).of_many(1, 1, 1, 1, longest=1) is None
+
+
 def test_groups_can_be_told_apart_by_company_and_model() -> None:
     same = UUID(int=1)
     assert len({PendingGroup(same, "acme", model, "session_analysis", 1, 1, 1, NOW) for model in ("m", "n", "m")}) == 2

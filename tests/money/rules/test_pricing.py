@@ -219,6 +219,16 @@ def test_no_usage_within_the_stated_tokens_costs_more_than_the_ceiling(
     assert ceiling.of(given_most, made_most) <= ceiling.of_many(given_most, made_most, longest=given_most)
 
 
+def test_a_long_request_is_bounded_by_the_dearer_of_both_lengths() -> None:
+    dearer = ceiling_of(Rates(D(1), output=D(1), long_context_tokens=100, long_input=D(2), long_output=D(3)))
+    cheaper = ceiling_of(Rates(D(2), output=D(3), long_context_tokens=100, long_input=D(1), long_output=D(1)))
+    assert dearer is not None and cheaper is not None
+    assert dearer.of(100, 10) == D(110) / 10**6
+    assert dearer.of(101, 10) == D(232) / 10**6
+    # A request of a hundred tokens, which is within the bound, costs more than the longest one.
+    assert cheaper.of(101, 10) == D(230) / 10**6
+
+
 def test_there_is_no_ceiling_without_a_price() -> None:
     assert ceiling_of(Rates()) is None
     assert ceiling_of(Rates(input=D(1))) is None
