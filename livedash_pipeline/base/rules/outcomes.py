@@ -89,6 +89,8 @@ RELEASED_OUTCOMES = frozenset(
 PAID_OUTCOMES = frozenset({Outcome.PARSED, Outcome.REFUSED, Outcome.TRUNCATED, Outcome.INVALID_OUTPUT})
 # What is gone may have been charged as well: money that was set aside for it stays spent.
 CHARGED_OUTCOMES = PAID_OUTCOMES | {Outcome.ARTIFACT_UNAVAILABLE}
+# A line in neither file may have been charged too: only the usage of its batch can show that it was not.
+UNPROVEN_OUTCOMES = CHARGED_OUTCOMES | {Outcome.MISSING}
 
 
 def settle(

@@ -13,7 +13,7 @@ from functools import cache
 
 from sqlalchemy import TextClause, text
 
-from livedash_pipeline.base.rules.outcomes import CHARGED_OUTCOMES, PAID_OUTCOMES, RELEASED_OUTCOMES
+from livedash_pipeline.base.rules.outcomes import CHARGED_OUTCOMES, PAID_OUTCOMES, RELEASED_OUTCOMES, UNPROVEN_OUTCOMES
 from livedash_pipeline.base.rules.states import ENDED_BATCHES, LIVE_BATCHES, WORKING_COMPANIES
 from livedash_pipeline.paths import shipped
 
@@ -25,6 +25,7 @@ _LISTS: Mapping[str, Collection[str]] = {
     "live_batches": LIVE_BATCHES,
     "paid_outcomes": PAID_OUTCOMES,
     "released_outcomes": RELEASED_OUTCOMES,
+    "unproven_outcomes": UNPROVEN_OUTCOMES,
     "working_companies": WORKING_COMPANIES,
 }
 _INCLUDED = re.compile(r"\bincluded\.(\w+)\.(\w+)")

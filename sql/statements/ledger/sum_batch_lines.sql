@@ -8,7 +8,7 @@ SELECT
         sum(greatest(coalesce(tries.prompt_tokens, 0) + coalesce(tries.completion_tokens, 0), tries.total_tokens)), 0
     )::bigint AS total_tokens,
     count(*) FILTER (
-        WHERE tries.outcome = ANY(:charged_outcomes)
+        WHERE tries.outcome = ANY(:unproven_outcomes)
         AND tries.prompt_tokens IS NULL AND tries.completion_tokens IS NULL AND tries.total_tokens IS NULL
         AND NOT EXISTS (
             SELECT 1 FROM ai_request_attempts AS late

@@ -233,15 +233,22 @@ def test_surplus_that_has_ended_is_recorded_with_its_cost_and_not_cancelled(
     assert surplus(engine) == found
 
 
-def test_many_short_requests_of_a_surplus_batch_are_no_long_one(
-    engine: Engine, scripted: BatchContext, service: BatchService
+@pytest.mark.parametrize(
+    ("more", "cost"),
+    # The sum of several says nothing about their lengths; a single one is as long as it is.
+    [(1, COST_EUR), (0, Decimal("0.0003150"))],
+)
+def test_only_a_single_request_of_a_surplus_batch_is_long_by_its_usage(
+    engine: Engine, company: Company, scripted: BatchContext, service: BatchService, more: int, cost: Decimal
 ) -> None:
     with engine.begin() as connection:
-        connection.execute(update(ai_model_pricing).values(batch_long_context_tokens=500, batch_long_input_usd=99))
+        insert_requests(connection, company, more)
+        long = {"batch_long_context_tokens": 500, "batch_long_input_usd": Decimal("0.25")}
+        connection.execute(update(ai_model_pricing).values(**long))
     submit(scripted)
     plant(service, "batch_late", row(engine).id, file="file-in-0", status="completed", usage=USAGE)
     reconcile_batches(scripted)
-    assert surplus(engine).total_cost_eur == COST_EUR
+    assert surplus(engine).total_cost_eur == cost
 
 
 @pytest.mark.parametrize("answer", [refusal(503), refusal(404), LOST])

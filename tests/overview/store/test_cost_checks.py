@@ -60,10 +60,10 @@ def test_open_costs_are_counted_by_company_model_and_what_is_missing(engine: Eng
                 {},
                 {"prompt_tokens": 1},
                 {"outcome": "artifact_unavailable"},
+                {"outcome": "missing"},
                 # Known, or never charged.
                 parts | {"total_cost_usd": 1, "total_cost_eur": 1},
                 {"outcome": "rejected"},
-                {"outcome": "missing"},
                 {"outcome": None, "settled_at": None},
             ],
         )
@@ -73,10 +73,10 @@ def test_open_costs_are_counted_by_company_model_and_what_is_missing(engine: Eng
     assert shown == [
         ("acme", "m", "no_price", 3, "0.75"),
         ("acme", "m", "no_rate", 1, "0.25"),
-        ("acme", "m", "no_usage", 3, "0.75"),
+        ("acme", "m", "no_usage", 4, "1"),
         ("initech", "other", "no_price", 1, "0.25"),
     ]
-    assert (found.level, found.count, found.rows[0]["sample_ids"]) == (Level.ERROR, 8, [batch])
+    assert (found.level, found.count, found.rows[0]["sample_ids"]) == (Level.ERROR, 9, [batch])
     assert "livedash price backfill" in CHECKS_BY_NAME["no_cost_is_unknown"].remedy.advice
 
 

@@ -261,7 +261,8 @@ ai_request_attempts = Table(
         "ix_ai_request_attempts_open_cost",
         "batch_id",
         postgresql_where=text(
-            "total_cost_eur IS NULL AND outcome IN ('parsed', 'refused', 'truncated', 'invalid_output', 'artifact_unavailable')"
+            "total_cost_eur IS NULL AND outcome IN"
+            " ('parsed', 'refused', 'truncated', 'invalid_output', 'artifact_unavailable', 'missing')"
         ),
     ),
     Index(

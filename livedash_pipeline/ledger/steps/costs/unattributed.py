@@ -17,7 +17,7 @@ from livedash_pipeline.ledger.store.costs import adjustments
 from livedash_pipeline.ledger.store.costs.adjustments import Booked
 from livedash_pipeline.ledger.store.results.finished import BatchToIngest
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.money.rules.pricing import cost_of_sum, rest_of_batch, to_eur
+from livedash_pipeline.money.rules.pricing import cost_of, cost_of_sum, rest_of_batch, to_eur
 
 log = get_logger(__name__)
 
@@ -38,7 +38,9 @@ def book_unattributed(connection: Connection, batch: BatchToIngest, tariff: Tari
     more = _beyond(batch.usage, rest or TokenUsage(), before)
     if before.rows and not any((more.prompt_tokens, more.completion_tokens, more.cached_tokens, more.total_tokens)):
         return
-    _add(connection, batch, tariff, rest, more, before, now=now)
+    # What is left for one line is that line's own: its length, on which its rates may depend, is known.
+    of_one = lines.unmeasured == 1
+    _add(connection, batch, tariff, rest, more, before, of_one=of_one, now=now)
     log.info("unattributed tokens booked", batch_id=str(batch.id), tokens=more.total_tokens)
 
 
@@ -65,9 +67,10 @@ def _add(
     more: TokenUsage,
     before: Booked,
     *,
+    of_one: bool,
     now: datetime,
 ) -> None:
-    whole = _cost_usd(rest, tariff)
+    whole = _cost_usd(rest, tariff, of_one=of_one)
     cost_usd = None if whole is None or before.cost_usd is None else whole - before.cost_usd
     whole_eur = to_eur(whole, tariff.usd_eur)
     cost_eur = None if whole_eur is None or before.cost_eur is None else whole_eur - before.cost_eur
@@ -86,9 +89,11 @@ def _add(
     )
 
 
-def _cost_usd(rest: TokenUsage | None, tariff: Tariff) -> Decimal | None:
+def _cost_usd(rest: TokenUsage | None, tariff: Tariff, *, of_one: bool) -> Decimal | None:
     """What is charged beside the lines in all: nothing, where nothing is, whatever the price."""
     if rest is None or not rest.all_tokens:
         return Decimal(0)
-    cost = None if tariff.price is None else cost_of_sum(rest, tariff.price)
+    if tariff.price is None:
+        return None
+    cost = cost_of(rest, tariff.price) if of_one else cost_of_sum(rest, tariff.price)
     return None if cost is None else cost.total_usd

@@ -22,7 +22,7 @@ from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.store.recovery import surplus as ledger
 from livedash_pipeline.ledger.store.recovery.surplus import SurplusBatch
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.money.rules.pricing import cost_of_sum, to_eur
+from livedash_pipeline.money.rules.pricing import cost_of, cost_of_sum, to_eur
 from livedash_pipeline.money.store import prices, rates
 from livedash_pipeline.services.errors import ServiceError
 
@@ -126,13 +126,12 @@ def _cost(
     """Price row, dollars and rate of an ended surplus batch; unknown unless it states its usage or ran nothing."""
     if not _has_ended(remote):
         return None, None, None
-    made = ledger.surplus_submitted_at(connection, surplus.remote_batch_id)
-    rate = rates.rate_at(connection, made, context.settings.livedash_usd_eur)
+    terms = ledger.surplus_terms(connection, surplus.remote_batch_id)
+    rate = rates.rate_at(connection, terms.made_at, context.settings.livedash_usd_eur)
     usd_eur = rate.usd_eur if rate else None
     if remote.usage is None:
         return None, Decimal(0) if _ran_nothing(remote) else None, usd_eur
-    row = ledger.named_rows(connection, [surplus.batch_id])[surplus.batch_id]
-    priced = prices.price_for(connection, row.model, made)
+    priced = prices.price_for(connection, terms.model, terms.made_at)
     if priced is None:
         return None, None, usd_eur
     tokens = TokenUsage(
@@ -141,5 +140,6 @@ def _cost(
         total_tokens=remote.usage.total_tokens,
         cached_tokens=remote.usage.cached_tokens,
     )
-    cost = cost_of_sum(tokens, priced[1])
+    # The length of a single request, on which its rates may depend, is known.
+    cost = cost_of(tokens, priced[1]) if terms.requests == 1 else cost_of_sum(tokens, priced[1])
     return priced[0], None if cost is None else cost.total_usd, usd_eur

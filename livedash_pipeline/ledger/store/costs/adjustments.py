@@ -12,7 +12,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection, case, func, insert, select
 
-from livedash_pipeline.base.rules.outcomes import CHARGED_OUTCOMES
 from livedash_pipeline.base.rules.token_usage import TokenUsage
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import ai_cost_adjustments
@@ -43,8 +42,7 @@ class Booked:
 
 def sum_lines(connection: Connection, batch_id: UUID) -> LineSums:
     """Adds up what the lines of a settled batch state."""
-    names = {"batch_id": batch_id, "charged_outcomes": sorted(CHARGED_OUTCOMES)}
-    row = connection.execute(statement("ledger/sum_batch_lines"), names).one()
+    row = connection.execute(statement("ledger/sum_batch_lines"), {"batch_id": batch_id}).one()
     usage = TokenUsage(
         prompt_tokens=row.prompt_tokens,
         completion_tokens=row.completion_tokens,

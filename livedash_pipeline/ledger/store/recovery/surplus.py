@@ -137,11 +137,24 @@ def record_surplus(
     return inserted.first() is not None
 
 
-def surplus_submitted_at(connection: Connection, remote_batch_id: str) -> datetime:
-    """Returns when a surplus batch was made, as far as is known: its price is the one of then."""
+@dataclass(frozen=True)
+class SurplusTerms:
+    """What a surplus batch is priced by: its model, how many requests it has, and when it was made, as far as is known."""
+
+    model: str
+    requests: int
+    made_at: datetime
+
+
+def surplus_terms(connection: Connection, remote_batch_id: str) -> SurplusTerms:
+    """Returns by what a surplus batch is priced: it asks what the batch of its row asks."""
     made = func.coalesce(_surplus.submitted_at, _surplus.found_at)
-    at: datetime = connection.execute(select(made).where(_surplus.remote_batch_id == remote_batch_id)).scalar_one()
-    return at
+    query = (
+        select(_batches.model, _batches.request_count, made)
+        .join(ai_batch_requests, _batches.id == _surplus.batch_id)
+        .where(_surplus.remote_batch_id == remote_batch_id)
+    )
+    return SurplusTerms(*connection.execute(query).one())
 
 
 def recorded_ids(connection: Connection, remote_batch_ids: Iterable[str]) -> frozenset[str]:
