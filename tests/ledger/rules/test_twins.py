@@ -84,6 +84,10 @@ LATE = remote("R", "earlier", "earlier")
         (R, R, None, True, V.UNCLEAR),
         (R, None, None, False, V.UNCLEAR),
         (LATE, LATE, None, False, V.UNCLEAR),
+        # No look-up knows the tracked id, which the listing shows beside a batch of another create.
+        (LATE, LATE, None, True, V.SURPLUS),
+        (LATE, remote("U", "earlier", "earlier"), None, True, V.UNCLEAR),
+        (LATE, remote("R", "another"), None, True, V.UNCLEAR),
         (LATE, None, T, True, V.UNCLEAR),
         # A listing without marks: what is made of the row's input file is of that row.
         (remote("R", None, mark=""), R, T, True, V.SURPLUS),

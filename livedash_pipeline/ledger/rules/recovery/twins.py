@@ -103,7 +103,7 @@ def judge_twin(looks: Looks, row: NamedRow, tracked: Collection[str]) -> Verdict
     if row.remote_batch_id is None:
         return _without_rival(looks, row, tracked)
     if looks.tracked is None:
-        return _judge_successor(looks, row)
+        return _judge_successor(looks, row, tracked)
     if looks.tracked.id == looks.listed.id:
         return Verdict.ALIAS
     itself = looks.itself
@@ -116,11 +116,19 @@ def judge_twin(looks: Looks, row: NamedRow, tracked: Collection[str]) -> Verdict
     return Verdict.SURPLUS if itself is not None and _agree(looks.listed, itself) else Verdict.UNCLEAR
 
 
-def _judge_successor(looks: Looks, row: NamedRow) -> Verdict:
-    """Judges for a row whose id the service no longer knows: a batch that carries the name of its create is the tracked one."""
+def _judge_successor(looks: Looks, row: NamedRow, tracked: Collection[str]) -> Verdict:
+    """Judges for a row whose id no look-up knows: a batch that carries the name of its create is the tracked one.
+
+    One that carries the name of another create is not, where the listing shows the tracked id beside it: some services list
+    batches under ids that they do not look up.
+    """
     itself = looks.itself
-    named = itself is not None and row.tag.nonce is not None and itself.our_nonce == row.tag.nonce
-    return Verdict.MOVED if named and not looks.both_listed else Verdict.UNCLEAR
+    if itself is None or row.tag.nonce is None or itself.our_nonce is None:
+        return Verdict.UNCLEAR
+    if itself.our_nonce == row.tag.nonce:
+        return Verdict.UNCLEAR if looks.both_listed else Verdict.MOVED
+    is_another = looks.both_listed and itself.id not in tracked and _agree(looks.listed, itself)
+    return Verdict.SURPLUS if is_another else Verdict.UNCLEAR
 
 
 def _without_rival(looks: Looks, row: NamedRow, tracked: Collection[str]) -> Verdict:
