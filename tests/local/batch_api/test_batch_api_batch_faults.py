@@ -208,6 +208,13 @@ def test_counts_are_wrong_as_the_script_says(scripted: Callable[..., BatchServic
     ]
 
 
+def test_a_batch_may_state_no_usage(scripted: Callable[..., BatchService], requests: Requests) -> None:
+    service = scripted({"kind": "unstated_usage", "match": {"nth": 1}}, speed=0)
+    shown = [service.get_batch(requests.create(service, requests.file(2)))["usage"] for _ in range(2)]
+    assert shown[0] is None
+    assert shown[1]["total_tokens"] > 0
+
+
 def test_queue_takes_no_more_tokens_than_its_limit(
     open_service: Callable[..., BatchService], clock: Clock, requests: Requests
 ) -> None:

@@ -8,7 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from livedash_pipeline.local.batch_api.faults.batch_faults import BatchFaults, faults_of
-from livedash_pipeline.local.batch_api.faults.fault_kinds import Dialect, LateOutputFile, UnknownState, WrongCounts
+from livedash_pipeline.local.batch_api.faults.fault_kinds import (
+    Dialect,
+    LateOutputFile,
+    UnknownState,
+    UnstatedUsage,
+    WrongCounts,
+)
 from livedash_pipeline.local.batch_api.faults.shown_kinds import (
     ChangedMetadata,
     EndWord,
@@ -36,6 +42,8 @@ def show_batch(batch: BatchRecord, now: float, by: ShownBy) -> dict[str, Any]:
         _rename_end(document, word)
     for wrong in faults.all(WrongCounts):
         document["request_counts"] = _wrong_counts(document["request_counts"], wrong)
+    if faults.all(UnstatedUsage):
+        document["usage"] = None
     ended = batch.completed_at or batch.expired_at or batch.cancelled_at
     if any(late.seconds is None or now < (ended or now) + late.seconds for late in faults.all(LateOutputFile)):
         document["output_file_id"] = None

@@ -63,6 +63,12 @@ class WrongCounts(Base):
     failed_by: int = 0
 
 
+class UnstatedUsage(Base):
+    """The batch object states no `usage`, as those of many services and of older batches."""
+
+    kind: Literal["unstated_usage"]
+
+
 class TokenLimit(Base):
     """Validation fails with `token_limit_exceeded` if the model's prompt tokens in all batches not ended exceed `limit`."""
 
@@ -320,6 +326,7 @@ BatchFault = (
     | Expire
     | Stuck
     | WrongCounts
+    | UnstatedUsage
     | TokenLimit
     | FailValidation
     | SplitLines
