@@ -24,6 +24,8 @@ from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.money.store.prices import seed_prices
 from tests.ledger.kinds.parcels import ask_about_parcels
 from tests.simulation.clock import START
+from tests.simulation.money_world import FORGET_PRICES, store_money
+from tests.simulation.schedule import World
 from tests.simulation.second_kind import (
     BOTH_KINDS,
     change_parcel,
@@ -85,16 +87,17 @@ class SimulationDatabase:
             deletes = "".join(f"DELETE FROM {name};" for name in self._emptied)
             emptied = f"SET LOCAL session_replication_role = replica; {deletes}"
         with self.engine.begin() as connection:
-            connection.exec_driver_sql(f"{emptied} SELECT setval('simulation_ids', 1, false);")
+            connection.exec_driver_sql(f"{emptied} {FORGET_PRICES} SELECT setval('simulation_ids', 1, false);")
 
-    def store_world(self, sessions: tuple[int, ...]) -> list[UUID]:
+    def store_world(self, world: World) -> list[UUID]:
         """Companies with so many sessions each, whose transcripts have been fetched; returns the imports' ids."""
         with self.engine.begin() as connection:
             imports = [
                 import_id
-                for place, count in enumerate(sessions)
+                for place, count in enumerate(world.sessions)
                 for import_id in _store_company(connection, f"company-{place}", count)
             ]
+            store_money(connection, world)
             if self._has_parcels:
                 store_parcels(connection)
         return imports

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from tests.simulation.fault_draws import draw_fault
+from tests.simulation.money_draws import with_money
 from tests.simulation.plots import PLOTS
 from tests.simulation.scenes import PLACES, SCENES
 from tests.simulation.schedule import MOST_REQUESTS, WORKERS, Schedule, Step, World
@@ -31,7 +32,7 @@ def draw_schedule(seed: int) -> Schedule:
     if random.random() < _PLOTTED:
         needed, played = random.choice(PLOTS)(random)
         faults, steps = (*needed, *faults), [*steps, *played]
-    return Schedule(seed, world, _followable(faults), (*steps, *_draw_steps(random)))
+    return with_money(Schedule(seed, world, _followable(faults), (*steps, *_draw_steps(random))))
 
 
 def _followable(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:

@@ -27,6 +27,7 @@ class WatchedEngine:
         engine: The real one.
         worker: Whose view this is.
         keep_commit: Whether a commit, named after the function that makes it, is made; else it is silently rolled back.
+        before_commit: Called with the name of every commit that is about to be made, in its transaction.
         on_commit: Called after every commit, before anybody can be stopped or die.
     """
 
@@ -36,11 +37,13 @@ class WatchedEngine:
         worker: Worker,
         keep_commit: KeepCommit = lambda _name: True,
         on_commit: Callable[[], None] = lambda: None,
+        before_commit: Callable[[str], None] = lambda _name: None,
     ) -> None:
         self._engine = engine
         self._worker = worker
         self._keep_commit = keep_commit
         self._on_commit = on_commit
+        self._before_commit = before_commit
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -62,6 +65,7 @@ class WatchedEngine:
             except BaseException:
                 transaction.rollback()
                 raise
+            self._before_commit(name)
             if self._keep_commit(name):
                 transaction.commit()
             else:

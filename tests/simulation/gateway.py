@@ -50,13 +50,15 @@ class RecordingService(BatchService):
     def __init__(self, state_dir: Path, **options: Any) -> None:
         super().__init__(state_dir, **options)
         self.inputs: dict[str, dict[str, str]] = {}
+        self.most_output: dict[str, dict[str, int]] = {}
 
     def upload_file(self, stream: Any, **options: Any) -> dict[str, Any]:
-        """As the service does; what each line asks is kept as a digest."""
+        """As the service does; what each line asks is kept as a digest, with the most tokens that its answer may have."""
         content = stream.read()
         document = super().upload_file(io.BytesIO(content), **options)
         lines = [json.loads(line) for line in content.splitlines()]
         self.inputs[document["id"]] = {line["custom_id"]: _digest(line["body"]) for line in lines}
+        self.most_output[document["id"]] = {line["custom_id"]: _most_output(line["body"]) for line in lines}
         return document
 
     def records(self) -> list[BatchRecord]:
@@ -65,6 +67,10 @@ class RecordingService(BatchService):
         rows = self._store.execute("SELECT id FROM batches ORDER BY seq", {})
         found = [self._store.batch(row["id"]) for row in rows]
         return [record for record in found if record is not None]
+
+
+def _most_output(body: Mapping[str, Any]) -> int:
+    return max((body[name] for name in ("max_completion_tokens", "max_tokens") if name in body), default=0)
 
 
 def _digest(body: object) -> str:

@@ -14,7 +14,7 @@ really ended, and which fault struck a line. From these follows what every attem
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
@@ -73,6 +73,8 @@ class Observed:
 
     requeues: Counter[UUID] = field(default_factory=Counter)
     taken_in: Counter[UUID] = field(default_factory=Counter)
+    accepted: set[UUID] = field(default_factory=set)
+    """Batches whose files an operator accepted as all there is."""
     unfenced: bool = False
     """The service was told not to delete files, or to run batches on deleted ones."""
     limited: bool = False
@@ -82,11 +84,13 @@ class Observed:
 
 
 @dataclass(frozen=True)
-class _Books:
+class Books:
     """Both sides' books."""
 
     requests: list[Any]
     attempts: list[Any]
+    late: list[Any]
+    """Answers that showed after their batch was settled, each beside the attempt that had none."""
     batches: list[Any]
     surplus: list[Any]
     sessions: list[Any]
@@ -99,6 +103,8 @@ class _Books:
     """Batches that nobody could prevent: made by a gateway that sent a create again, or beyond the reach of a cut listing."""
     cancelled: frozenset[str]
     """Batches that somebody cancelled."""
+    accepted: Set[UUID]
+    """Batches of ours whose files an operator accepted as all there is."""
     unfenced: bool
     """A deleted input file did not stop a create here: a twin is found and cancelled, and what it ran by then is paid."""
     limited: bool
@@ -129,7 +135,7 @@ class _Books:
         ran_nothing = record.in_progress_at is None
         beside = ran_nothing or self.extras(_mark(record)) > 0
         unmarked = ran_nothing and '"changed_metadata"' in record.faults
-        return UUID(_mark(record)) in self.doubtful or (beside and _cannot_be_asked_for(record)) or unmarked
+        return UUID(_mark(record)) in self.doubtful or (beside and cannot_be_asked_for(record)) or unmarked
 
     def waits_for_a_person(self, request: Any) -> bool:
         """Whether a request is in a batch that waits for one, or waits for the tokens that such a batch reserves."""
@@ -143,7 +149,11 @@ class _Books:
 
 def find_violations(engine: Engine, service: ServiceBooks, observed: Observed) -> list[str]:
     """Everything that does not hold, one sentence each."""
-    books = _read(engine, service, observed)
+    return violations_of(read_books(engine, service, observed), observed)
+
+
+def violations_of(books: Books, observed: Observed) -> list[str]:
+    """`find_violations` for books that have been read."""
     checks: tuple[Iterable[str], ...] = (
         _stuck(books),
         _sessions(books),
@@ -160,15 +170,18 @@ def find_violations(engine: Engine, service: ServiceBooks, observed: Observed) -
     return [violation for check in checks for violation in check]
 
 
-def _read(engine: Engine, service: ServiceBooks, observed: Observed) -> _Books:
+def read_books(engine: Engine, service: ServiceBooks, observed: Observed) -> Books:
+    """Reads both sides' books, without what nobody can know of."""
     with engine.connect() as connection:
 
         def rows(table: Table) -> list[Any]:
             return list(connection.execute(select(table).order_by(*table.primary_key)))
 
+        tries = rows(ai_request_attempts)
         tables = {
             "requests": rows(ai_processing_requests),
-            "attempts": rows(ai_request_attempts),
+            "attempts": [row for row in tries if not row.is_late],
+            "late": [row for row in tries if row.is_late],
             "batches": rows(ai_batch_requests),
             "surplus": rows(ai_surplus_batches),
             "sessions": rows(sessions),
@@ -206,7 +219,7 @@ def _read(engine: Engine, service: ServiceBooks, observed: Observed) -> _Books:
         ids = (each["batch_id"] for each in journal["entries"] if each["operation"] in operations and each["acted"])
         return frozenset(own_ids.get(each, each) for each in ids) & records.keys()
 
-    return _Books(
+    return Books(
         **tables,
         records=records,
         bill=bill,
@@ -214,6 +227,7 @@ def _read(engine: Engine, service: ServiceBooks, observed: Observed) -> _Books:
         inputs=service.inputs,
         unpreventable=acted_on("repeat_create", "delayed_repeat_create") | beyond_reach,
         cancelled=acted_on("cancel_batch", "delayed_cancel_batch"),
+        accepted=observed.accepted,
         unfenced=observed.unfenced,
         limited=observed.limited,
         unprovable=any(kind in each.faults for each in everything for kind in _UNPROVABLE),
@@ -239,14 +253,14 @@ def _is_probe(record: BatchRecord) -> bool:
     return METADATA_PROBE in (record.metadata or {})
 
 
-def _cannot_be_asked_for(record: BatchRecord) -> bool:
+def cannot_be_asked_for(record: BatchRecord) -> bool:
     """Listed under an id that a look-up does not take."""
     return any(
         fault.accepts == ("own" if "list" in fault.by else "renamed") for fault in faults_of(record).all(RenamedId)
     )
 
 
-def _stuck(books: _Books) -> Iterator[str]:
+def _stuck(books: Books) -> Iterator[str]:
     for request in books.requests:
         if books.waits_for_a_person(request):
             continue
@@ -264,7 +278,7 @@ def _stuck(books: _Books) -> Iterator[str]:
             yield f"remote batch {record.id} is still {record.status}"
 
 
-def _stuck_batches(books: _Books) -> Iterator[str]:
+def _stuck_batches(books: Books) -> Iterator[str]:
     for batch in books.batches:
         if batch.id in books.doubtful:
             continue
@@ -276,7 +290,7 @@ def _stuck_batches(books: _Books) -> Iterator[str]:
             yield f"batch {_short(batch.id)} is settled in status {batch.status}"
 
 
-def _sessions(books: _Books) -> Iterator[str]:
+def _sessions(books: Books) -> Iterator[str]:
     stages = {(stage.import_id, stage.stage): stage.status for stage in books.stages}
     newest = {request.session_id: request for request in books.requests}
     for session in books.sessions:
@@ -303,7 +317,7 @@ def _sessions(books: _Books) -> Iterator[str]:
             yield f"session {_short(session.id)} has FAILED and its newest request is {request.processing_status}"
 
 
-def _outcomes(books: _Books) -> Iterator[str]:
+def _outcomes(books: Books) -> Iterator[str]:
     """Each request has one outcome, each attempt the outcome that the service's own records imply."""
     attempts = defaultdict(list)
     for attempt in books.attempts:
@@ -314,10 +328,14 @@ def _outcomes(books: _Books) -> Iterator[str]:
                 f"request {_short(attempt.request_id)} in batch {_short(attempt.batch_id)} ended {attempt.outcome}"
                 f" ({attempt.error_code}), expected {'/'.join(sorted(expected))}"
             )
+    late = Counter(attempt.request_id for attempt in books.late if attempt.outcome == "parsed")
     for request in books.requests:
         tried = attempts[request.id]
         parsed = sum(attempt.outcome == "parsed" for attempt in tried)
-        if parsed != (request.processing_status == "PROCESSING_COMPLETE"):
+        complete = request.processing_status == "PROCESSING_COMPLETE"
+        # A late answer completes a request unless that was bought again meanwhile, which may have ended otherwise.
+        holds = parsed <= complete <= parsed + late[request.id] if late[request.id] else parsed == complete
+        if not holds:
             yield f"request {_short(request.id)} is {request.processing_status} with {parsed} parsed attempts"
         if request.batch_id in books.doubtful:
             continue
@@ -326,7 +344,7 @@ def _outcomes(books: _Books) -> Iterator[str]:
             yield f"request {_short(request.id)} counts {request.attempts} attempts, its ledger {counted}"
 
 
-def _expected(books: _Books, attempt: Any) -> set[str]:
+def _expected(books: Books, attempt: Any) -> set[str]:
     remote = books.remote_of[attempt.batch_id]
     record = books.records.get(remote) if remote else None
     if record is None:
@@ -334,16 +352,7 @@ def _expected(books: _Books, attempt: Any) -> set[str]:
     charged = (record.id, str(attempt.request_id)) in books.bill
     fault = faults_of(record).of_line(record.id, str(attempt.request_id))
     kind = fault.kind if fault else ""
-    found: set[str] = set()
-    if '"vanish_' in record.faults or _cannot_be_asked_for(record):
-        # Nobody can fetch what it holds, and a person says so.
-        found.add("artifact_unavailable")
-    if any(books.short[name or ""] >= _BELIEVED_AFTER for name in (record.output_file_id, record.error_file_id)):
-        # The line at which it ends may be cut in two; that one was answered.
-        found |= {"missing", "invalid_output"}
-    if '"wrong_counts"' in record.faults and not (record.output_file_id or record.error_file_id):
-        # It says that it has answers, and shows none.
-        found.add("missing")
+    found = _hidden(books, attempt, record)
     if charged:
         doubtful = isinstance(fault, LineShape | AnswerShape) and fault.shape in UNREADABLE
         return found | {"invalid_output" if doubtful else _ANSWER_OF.get(kind, "parsed")}
@@ -356,7 +365,28 @@ def _expected(books: _Books, attempt: Any) -> set[str]:
     return found | {"not_run"}
 
 
-def _ledger(books: _Books) -> Iterator[str]:
+def _hidden(books: Books, attempt: Any, record: BatchRecord) -> set[str]:
+    """How an attempt may end because what became of it shows nowhere, or not in time."""
+    found: set[str] = set()
+    if attempt.batch_id in books.accepted:
+        # Whatever stands in no file, or in half a line, is given up with it.
+        found |= {"artifact_unavailable", "invalid_output"}
+    if '"vanish_' in record.faults or cannot_be_asked_for(record):
+        # Nobody can fetch what it holds, and a person says so.
+        found.add("artifact_unavailable")
+    if any(books.short[name or ""] >= _BELIEVED_AFTER for name in (record.output_file_id, record.error_file_id)):
+        # The line at which it ends may be cut in two; that one was answered.
+        found |= {"missing", "invalid_output"}
+    if '"late_output_file"' in record.faults:
+        # It may name its answers only after nobody waits for them any more.
+        found.add("missing")
+    if '"wrong_counts"' in record.faults and not (record.output_file_id or record.error_file_id):
+        # It says that it has answers, and shows none.
+        found.add("missing")
+    return found
+
+
+def _ledger(books: Books) -> Iterator[str]:
     """Tokens of every attempt are those of the bill; every charge is in the ledger."""
     owners = {remote: batch for batch, remote in books.remote_of.items() if remote}
     attempts = {(attempt.batch_id, str(attempt.request_id)): attempt for attempt in books.attempts}
@@ -371,7 +401,7 @@ def _ledger(books: _Books) -> Iterator[str]:
             continue
         elif attempt.outcome in PAID_OUTCOMES and (attempt.prompt_tokens, attempt.completion_tokens) != tokens:
             yield f"{remote} was charged {tokens} for {custom_id[-4:]}, the ledger says {attempt.prompt_tokens}"
-    for attempt in books.attempts:
+    for attempt in (*books.attempts, *books.late):
         paid = attempt.outcome in PAID_OUTCOMES
         if paid and (books.remote_of[attempt.batch_id], str(attempt.request_id)) not in books.bill:
             yield f"request {_short(attempt.request_id)} is in the ledger as paid, and was not charged"
@@ -379,7 +409,7 @@ def _ledger(books: _Books) -> Iterator[str]:
             yield f"request {_short(attempt.request_id)} was paid, and its cost is unknown"
 
 
-def _surplus(books: _Books) -> Iterator[str]:
+def _surplus(books: Books) -> Iterator[str]:
     for surplus in books.surplus:
         own_id = books.own_id(surplus.openai_batch_id)
         charged = [tokens for (remote, _), tokens in books.bill.items() if remote == own_id]
@@ -394,10 +424,11 @@ def _surplus(books: _Books) -> Iterator[str]:
             yield f"surplus batch {surplus.openai_batch_id} was charged {charged}, the ledger says {told}"
 
 
-def _charges(books: _Books, observed: Observed) -> Iterator[str]:
+def _charges(books: Books, observed: Observed) -> Iterator[str]:
     """A request is charged once and once per requeue; one input is answered once."""
     charges = Counter(custom_id for _, custom_id in books.bill)
-    again = Counter(asked for each in books.unpreventable for asked in books.inputs[books.records[each].input_file_id])
+    allowed = books.unpreventable | {each.id for each in books.records.values() if _hides_answers(each)}
+    again = Counter(asked for each in allowed for asked in books.inputs[books.records[each].input_file_id])
     twins = Counter(
         custom_id
         for each in books.surplus
@@ -417,7 +448,12 @@ def _charges(books: _Books, observed: Observed) -> Iterator[str]:
             yield f"the same input {asked} was answered {times} times"
 
 
-def _doubles(books: _Books) -> Iterator[str]:
+def _hides_answers(record: BatchRecord) -> bool:
+    """Whether neither its counts nor its usage tell of a line that stands in no file: nobody can know that it was paid."""
+    return '"wrong_counts"' in record.faults and '"unstated_usage"' in record.faults
+
+
+def _doubles(books: Books) -> Iterator[str]:
     """No two remote batches ran for one batch of ours, and what is marked as ours is known to be."""
     ran: dict[str, list[str]] = defaultdict(list)
     known = set(books.remote_of.values()) | {books.own_id(each.openai_batch_id) for each in books.surplus}
@@ -432,7 +468,7 @@ def _doubles(books: _Books) -> Iterator[str]:
             yield f"batch {mark[-4:]} ran {len(remotes)} times at the service: {', '.join(remotes)}"
 
 
-def _cancelled(books: _Books) -> Iterator[str]:
+def _cancelled(books: Books) -> Iterator[str]:
     """Nothing is cancelled that a row of ours follows, unless somebody wished it."""
     for batch in books.batches:
         if batch.cancel_requested_at is None and books.own_id(batch.openai_batch_id or "") in books.cancelled:
@@ -449,7 +485,7 @@ def _create(record: BatchRecord) -> str:
     return (record.metadata or {}).get(METADATA_NONCE, "")
 
 
-def _unbought(books: _Books) -> Iterator[str]:
+def _unbought(books: Books) -> Iterator[str]:
     """Nothing is bought for a batch that somebody wished to be cancelled before."""
     for batch in books.batches:
         wished, begun = batch.cancel_requested_at, batch.create_started_at
@@ -457,7 +493,7 @@ def _unbought(books: _Books) -> Iterator[str]:
             yield f"batch {_short(batch.id)} was created after somebody wished it to be cancelled"
 
 
-def _unwanted(books: _Books, observed: Observed) -> Iterator[str]:
+def _unwanted(books: Books, observed: Observed) -> Iterator[str]:
     """Requests that were to fail with their cancelled batch do, until somebody requeues them."""
     unwanted = {
         batch.id

@@ -6,7 +6,7 @@ Each mutation is a context that holds while schedules run. What lies at the edge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -14,8 +14,6 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from livedash_pipeline.analysis.store import requests as analysis_requests
-from livedash_pipeline.base.store import statements
 from livedash_pipeline.base.store.tables import ai_batch_requests
 from livedash_pipeline.ledger.rules.recovery import recovery as rules
 from livedash_pipeline.ledger.rules.recovery.evidence import Absence, Proof, Witnesses
@@ -26,55 +24,17 @@ from livedash_pipeline.ledger.steps.recovery import find_surplus, proof
 from livedash_pipeline.ledger.steps.results import ingest, result_files
 from livedash_pipeline.ledger.store.batches import claims
 from livedash_pipeline.ledger.store.recovery import recovery
-from livedash_pipeline.ledger.store.results import finished as finished_store
-from livedash_pipeline.ledger.store.results import settlement
 from livedash_pipeline.ledger.store.results.finished import BatchToIngest
+from tests.simulation.money_mutations import MONEY_MUTATIONS
 from tests.simulation.runner import Sabotage
-
-Mutation = Callable[[Engine], AbstractContextManager[Sabotage]]
+from tests.simulation.tampering import Mutation, replaced, rewritten
 
 _batches = ai_batch_requests.c
 
 
 @contextmanager
-def _replaced(target: object, name: str, value: Any) -> Iterator[Sabotage]:
-    original = getattr(target, name)
-    setattr(target, name, value)
-    try:
-        yield Sabotage()
-    finally:
-        setattr(target, name, original)
-
-
-@contextmanager
 def _given(sabotage: Sabotage) -> Iterator[Sabotage]:
     yield sabotage
-
-
-@contextmanager
-def _rewritten(name: str, *changes: tuple[str, str]) -> Iterator[Sabotage]:
-    """A statement with passages replaced in all modules that use it."""
-    original = statements.statement
-    changed = str(original(name))
-    for old, new in changes:
-        if old not in changed:
-            raise AssertionError(f"{name}.sql does not hold {old!r} any more: the mutation has to follow it")
-        changed = changed.replace(old, new)
-    changed_statement = statements.with_lists(changed)
-    users = [
-        module for module in (analysis_requests, claims, finished_store, settlement) if hasattr(module, "statement")
-    ]
-
-    def load(asked: str) -> Any:
-        return changed_statement if asked == name else original(asked)
-
-    for module in users:
-        module.statement = load  # type: ignore[attr-defined]
-    try:
-        yield Sabotage()
-    finally:
-        for module in users:
-            module.statement = original  # type: ignore[attr-defined]
 
 
 def _retried_create(_engine: Engine) -> AbstractContextManager[Sabotage]:
@@ -99,8 +59,8 @@ def _no_fence(_engine: Engine) -> Iterator[Sabotage]:
         return bool(connection.execute(changed).rowcount == 1)
 
     with (
-        _replaced(claims, "_held", lambda claim: _batches.id == claim.batch_id),
-        _replaced(recovery, "_write", unfenced),
+        replaced(claims, "_held", lambda claim: _batches.id == claim.batch_id),
+        replaced(recovery, "_write", unfenced),
     ):
         yield Sabotage()
 
@@ -112,15 +72,15 @@ def _no_error_file(_engine: Engine) -> AbstractContextManager[Sabotage]:
         if name == "output":
             fetch(context, batch, name, *file)
 
-    return _replaced(result_files, "_fetch", only_output)
+    return replaced(result_files, "_fetch", only_output)
 
 
 def _no_adoption(_engine: Engine) -> AbstractContextManager[Sabotage]:
-    return _replaced(rules, "choose_ours", lambda _listed, _tag: [])
+    return replaced(rules, "choose_ours", lambda _listed, _tag: [])
 
 
 def _settled_again(_engine: Engine) -> AbstractContextManager[Sabotage]:
-    return _rewritten(
+    return rewritten(
         "ledger/lock_batch_to_settle",
         ("AND processed_at IS NULL AND status = ANY(:ended_batches)", "AND status <> ALL(:live_batches)"),
     )
@@ -138,7 +98,7 @@ def _no_open_index(engine: Engine) -> Iterator[Sabotage]:
         " WHERE processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')\nDO NOTHING"
     )
     try:
-        with _rewritten("analysis/insert_requests", (conflict, "")):
+        with rewritten("analysis/insert_requests", (conflict, "")):
             yield Sabotage()
     finally:
         with engine.begin() as connection:
@@ -160,7 +120,7 @@ def _no_waiting(_engine: Engine) -> Iterator[Sabotage]:
     def without_lag(connection: Any, claim: Any, *, lag: timedelta, now: Any) -> bool:
         return record(connection, claim, lag=timedelta(0), now=now)
 
-    with _replaced(rules, "next_step", at_once), _replaced(recovery, "record_input_deleted", without_lag):
+    with replaced(rules, "next_step", at_once), replaced(recovery, "record_input_deleted", without_lag):
         yield Sabotage()
 
 
@@ -178,7 +138,7 @@ def _no_wish_check(_engine: Engine) -> AbstractContextManager[Sabotage]:
             lease_until=now + timedelta(seconds=lease),
         )
 
-    return _replaced(claims, "start_create", start)
+    return replaced(claims, "start_create", start)
 
 
 @contextmanager
@@ -187,16 +147,16 @@ def _short_believed(_engine: Engine) -> Iterator[Sabotage]:
         return replace(after_look(before, same=same, believable=believable, now=now), believed=believable)
 
     after_look = short_results.after_look
-    with _replaced(short_results, "after_look", at_once), _replaced(result_files, "transfer_fault", lambda _file: None):
+    with replaced(short_results, "after_look", at_once), replaced(result_files, "transfer_fault", lambda _file: None):
         yield Sabotage()
 
 
 def _missing_bought_again(_engine: Engine) -> AbstractContextManager[Sabotage]:
-    return _replaced(ingest, "_may_be_paid", lambda _connection, _batch, _counts: False)
+    return replaced(ingest, "_may_be_paid", lambda _connection, _batch, _counts: False)
 
 
 def _surplus_ignored(_engine: Engine) -> AbstractContextManager[Sabotage]:
-    return _replaced(find_surplus, "judge_twin", lambda *_looks: Verdict.UNCLEAR)
+    return replaced(find_surplus, "judge_twin", lambda *_looks: Verdict.UNCLEAR)
 
 
 def _no_witness(_engine: Engine) -> AbstractContextManager[Sabotage]:
@@ -205,7 +165,7 @@ def _no_witness(_engine: Engine) -> AbstractContextManager[Sabotage]:
     def judge(listing: Listing, _witnesses: Witnesses, **_known: Any) -> Absence:
         return Absence(Proof.ABSENT) if listing.flaw is None else Absence(Proof.CONTRADICTED, listing.flaw)
 
-    return _replaced(proof, "judge_absence", judge)
+    return replaced(proof, "judge_absence", judge)
 
 
 def _no_nonce(_engine: Engine) -> AbstractContextManager[Sabotage]:
@@ -214,7 +174,7 @@ def _no_nonce(_engine: Engine) -> AbstractContextManager[Sabotage]:
 
 def _no_look_before_cancel(_engine: Engine) -> AbstractContextManager[Sabotage]:
     """What a listing shows beside the id that its row tracks is surplus at once."""
-    return _replaced(find_surplus, "_look", lambda *_looked: Verdict.SURPLUS)
+    return replaced(find_surplus, "_look", lambda *_looked: Verdict.SURPLUS)
 
 
 def _expired_forgotten(_engine: Engine) -> AbstractContextManager[Sabotage]:
@@ -227,7 +187,7 @@ def _expired_forgotten(_engine: Engine) -> AbstractContextManager[Sabotage]:
             files.paths.clear()
         return files
 
-    return _replaced(ingest, "fetch_files", nothing)
+    return replaced(ingest, "fetch_files", nothing)
 
 
 MUTATIONS: dict[str, Mutation] = {
@@ -249,4 +209,5 @@ MUTATIONS: dict[str, Mutation] = {
     "absence is believed without a witness": _no_witness,
     "no create carries a name": _no_nonce,
     "surplus is cancelled without a look at what its row tracks": _no_look_before_cancel,
+    **MONEY_MUTATIONS,
 }

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from sqlalchemy import Engine, select
 
 from livedash_pipeline.analysis.steps.build_requests import build_requests
 from livedash_pipeline.base.rules.endpoints import endpoint_of
-from livedash_pipeline.base.rules.states import LIVE_BATCHES, RequestStatus
+from livedash_pipeline.base.rules.states import RequestStatus
 from livedash_pipeline.base.store.companies import list_companies
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests
 from livedash_pipeline.errors import LivedashError
@@ -36,8 +37,9 @@ from livedash_pipeline.local.batch_api.faults.faulty_service import FaultyServic
 from livedash_pipeline.local.batch_api.faults.script import FaultScript
 from livedash_pipeline.local.batch_api.records import ENDED
 from livedash_pipeline.services.openai.tokens import count_tokens
-from livedash_pipeline.settings import Settings
-from tests.simulation.clock import Clock
+from tests.simulation.bills import BillRates
+from tests.simulation.cap_watch import CapWatch
+from tests.simulation.clock import START, Clock
 from tests.simulation.database import (
     SimulationDatabase,
     change_transcript,
@@ -45,8 +47,12 @@ from tests.simulation.database import (
 )
 from tests.simulation.engine import KeepCommit, WatchedEngine
 from tests.simulation.gateway import RecordingService, SimulatedGateway
-from tests.simulation.invariants import Observed, find_violations
-from tests.simulation.schedule import ACCEPTS_VANISHED, WORKERS, Schedule, Step
+from tests.simulation.invariants import Observed, read_books, violations_of
+from tests.simulation.ledger_money import money_violations
+from tests.simulation.money_world import USD_EUR, lift_own_caps, settings_of
+from tests.simulation.operators import Operator
+from tests.simulation.rivals import Rivals
+from tests.simulation.schedule import ACCEPTS_VANISHED, NO_CAPS, WORKERS, Schedule, Step
 from tests.simulation.workers import Tally, Unhurried, Worker
 
 _BASE_URL = "https://simulation.test/v1"
@@ -55,6 +61,8 @@ _ROUNDS = (60.0, 1000.0, 1000.0, 4000.0, 8000.0, 30_000.0, 60_000.0, 90_000.0, 9
 _BELIEVES_VANISHED_FROM = 7
 # A probe that came to nothing has been replaced by then, so that what still waits for a proof waits for a person.
 _WAITS_FOR_A_PERSON_FROM = 6
+_CAPS_LIFTED_AT = 2
+"""The round of the fault-free end in which somebody raises the caps, since what they keep waiting would wait for ever."""
 _LONGEST_DELAY = 200_000.0
 # What a late call makes is retrieved at most so often until it has ended and is settled.
 _LATE_ROUNDS = 4
@@ -131,7 +139,9 @@ class _Run:
             limited=bool(schedule.world.token_limit),
             cut_off=any(fault["kind"] in ("cut_listing", "recent_only") for fault in schedule.faults),
         )
-        self._settings = _settings(schedule)
+        self._operator = Operator(database.engine, self._observed)
+        self._settings = settings_of(schedule.world, _BASE_URL, schedule.world.caps)
+        self._caps = CapWatch(database.engine, schedule.world.caps)
         self._service = _service(schedule, place, self._clock)
         self._connection = FaultyService(self._service)
         deadly = set(schedule.dies_at)
@@ -139,21 +149,37 @@ class _Run:
             Worker(f"worker {number}", self._outcome.tally, self._note, deadly) for number in range(WORKERS)
         ]
         self._last = Unhurried("end", self._outcome.tally, self._note)
+        rival = Unhurried("rival", self._outcome.tally, self._note)
+        self._rivals = Rivals(database.engine, lambda: self._context(rival))
 
     def result(self) -> Result:
         """Run it."""
         try:
-            self._imports = self._database.store_world(self._schedule.world.sessions)
+            self._imports = self._database.store_world(self._schedule.world)
             for step in self._schedule.steps:
                 self._take(step)
             for worker in self._workers:
                 worker.kill()
             self._carry_to_the_end()
-            self._outcome.violations += find_violations(self._database.engine, self._service, self._observed)
-            self._outcome.violations += self._database.subject_violations()
+            self._find_violations()
         finally:
             self._service.close()
         return self._outcome
+
+    def _find_violations(self) -> None:
+        engine = self._database.engine
+        books = read_books(engine, self._service, self._observed)
+        rates = BillRates(START, self._schedule.world.long_context)
+        self._outcome.violations += [
+            *violations_of(books, self._observed),
+            *money_violations(engine, books, rates, usd_eur=Decimal(USD_EUR), most_output=self._service.most_output),
+            *dict.fromkeys(self._caps.violations),
+            *self._database.subject_violations(),
+        ]
+
+    def _after_commit(self) -> None:
+        self._rivals.on_commit()
+        self._caps.look(self._clock.now())
 
     def _note(self, text: str) -> None:
         self._outcome.trace.append(f"{self._clock.passed:10.1f} {text}")
@@ -169,6 +195,8 @@ class _Run:
                 worker.go(step.number, place=step.place, then_die=step.kind == "die")
             case "wait":
                 self._clock.advance(step.seconds)
+            case "rival":
+                self._rivals.call()
             case _:
                 self._happen(step)
 
@@ -220,12 +248,21 @@ class _Run:
             "ingest": lambda _number: self._ingest(context),
             "reconcile": lambda number: reconcile_batches(context, accept_vanished=number == ACCEPTS_VANISHED),
             "cancel": lambda number: cancel_batches(
-                context, self._named(number), unfinished="failed" if number % 2 else "pending"
+                context, self._operator.live(number), unfinished="failed" if number % 2 else "pending"
             ),
+            "accept": lambda number: self._operator.accept(context, number),
+            "again": lambda number: self._operator.ask_again(context, number),
         }
 
     def _context(self, worker: Worker) -> BatchContext:
-        engine = cast(Engine, WatchedEngine(self._database.engine, worker, self._sabotage.keep_commit))
+        watched = WatchedEngine(
+            self._database.engine,
+            worker,
+            self._sabotage.keep_commit,
+            on_commit=self._after_commit,
+            before_commit=self._rivals.before_commit,
+        )
+        engine = cast(Engine, watched)
         endpoint = endpoint_of(_BASE_URL)
         gateway = SimulatedGateway(
             self._connection,
@@ -278,13 +315,6 @@ class _Run:
         self._observed.taken_in.update(report.batches)
         return dict(report.outcomes)
 
-    def _named(self, number: int) -> list[str]:
-        batches = ai_batch_requests.c
-        with self._database.engine.connect() as connection:
-            query = select(batches.id).where(batches.status.in_(LIVE_BATCHES)).order_by(batches.id)
-            live = list(connection.execute(query).scalars())
-        return [str(live[number % len(live)])] if live else []
-
     def _carry_to_the_end(self) -> None:
         """Nothing goes wrong any more, and time passes until there is nothing left to do."""
         self._service.install_faults(FaultScript(), replace=True)
@@ -295,6 +325,8 @@ class _Run:
         life = world.validating + world.running + world.finalizing + world.cancelling + 1
         for turn, pause in enumerate(_ROUNDS):
             self._clock.advance(pause)
+            if turn == _CAPS_LIFTED_AT:
+                self._lift_caps()
             for action in ("build", "submit"):
                 self._act(self._last, action, 0)
             self._clock.advance(life)
@@ -309,6 +341,15 @@ class _Run:
                 self._act(self._last, "reconcile", ACCEPTS_VANISHED if turn >= _BELIEVES_VANISHED_FROM else 0)
         self._let_late_calls_come(life)
         self._act(self._last, "reconcile", 0)
+        if world.asks_again:
+            for number in range(self._operator.count_given_up()):
+                self._act(self._last, "again", number)
+
+    def _lift_caps(self) -> None:
+        self._settings = settings_of(self._schedule.world, _BASE_URL, NO_CAPS)
+        with self._database.engine.begin() as connection:
+            lift_own_caps(connection)
+        self._caps.lift()
 
     def _let_late_calls_come(self, life: float) -> None:
         """Calls that were still on their way take effect after everything is over, and may make nothing of it undone."""
@@ -345,16 +386,6 @@ class _Run:
 def _breaks_the_fence(fault: Mapping[str, Any]) -> bool:
     is_of_deletion = fault.get("operation") == "delete_file" and fault["kind"] in ("pretend", "status")
     return is_of_deletion or fault["kind"] == "surviving_input"
-
-
-def _settings(schedule: Schedule) -> Settings:
-    limit = schedule.world.token_limit
-    return Settings(
-        openai_base_url=_BASE_URL,
-        openai_api_key="simulation",
-        livedash_usd_eur="0.9",
-        livedash_enqueued_tokens=str(limit) if limit else "",
-    )
 
 
 def _service(schedule: Schedule, place: Path, clock: Clock) -> RecordingService:

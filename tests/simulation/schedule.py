@@ -18,6 +18,30 @@ ACCEPTS_VANISHED = 8
 
 
 @dataclass(frozen=True)
+class Caps:
+    """Spending caps in euro, written as settings are; None where there is none.
+
+    Attributes:
+        monthly: Of each company.
+        daily: Of each company.
+        total_monthly: Of all companies together.
+        total_daily: Of all companies together.
+        own_monthly: The first company's own, which counts for it instead.
+        own_daily: The first company's own, which counts for it instead.
+    """
+
+    monthly: str | None = None
+    daily: str | None = None
+    total_monthly: str | None = None
+    total_daily: str | None = None
+    own_monthly: str | None = None
+    own_daily: str | None = None
+
+
+NO_CAPS = Caps()
+
+
+@dataclass(frozen=True)
 class World:
     """What a schedule begins with.
 
@@ -29,6 +53,10 @@ class World:
         finalizing: Seconds that it takes to write its files.
         cancelling: Seconds that it takes to cancel one.
         token_limit: Tokens that our settings allow in the service's queue; 0 for no limit.
+        caps: What may be spent, until somebody raises all caps in the end.
+        models: The model of each company; those that have none here take the usual one.
+        long_context: Above so many prompt tokens a request has long-context rates; 0 for prices without such rates.
+        asks_again: Whether an operator asks in the end for answers that were given up.
     """
 
     sessions: tuple[int, ...] = (2,)
@@ -38,6 +66,10 @@ class World:
     finalizing: float = 1.0
     cancelling: float = 2.0
     token_limit: int = 0
+    caps: Caps = NO_CAPS
+    models: tuple[str, ...] = ()
+    long_context: int = 0
+    asks_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,8 +77,9 @@ class Step:
     """One thing that happens.
 
     `start` gives a worker an action, `go` lets it pass `number` boundaries, `die` lets it pass them and die at the last one;
-    with a `place` both end at the next boundary whose name begins with it. `wait` lets time pass. `change`, `suspend`, `resume`
-    and `requeue` are what people and sources do meanwhile.
+    with a `place` both end at the next boundary whose name begins with it. `wait` lets time pass. `rival` has the next claim meet
+    one for another company in the middle of its transaction. `change`, `suspend`, `resume` and `requeue` are what people and
+    sources do meanwhile.
     """
 
     kind: str

@@ -75,7 +75,8 @@ def without_faults(schedule: _Plan, fails: Callable[[_Plan], bool]) -> _Plan:
 def _plainer(schedule: Schedule, fails: Fails) -> Schedule:
     """Each quality of the world as it is usually, and as few sessions as will do."""
     usual = World()
-    for name in ("skew", "validating", "running", "finalizing", "cancelling", "token_limit"):
+    qualities = ("skew", "validating", "running", "finalizing", "cancelling", "token_limit")
+    for name in (*qualities, "caps", "models", "long_context", "asks_again"):
         candidate = replace(schedule, world=replace(schedule.world, **{name: getattr(usual, name)}))
         if candidate != schedule and fails(candidate):
             schedule = candidate

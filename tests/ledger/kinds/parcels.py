@@ -62,7 +62,7 @@ _REWRITE = text("""
 _ASK = text("""
     INSERT INTO ai_processing_requests (parcel_id, company_id, processing_type, model, prompt_version, transcript_hash,
         input_hash, body_bytes, token_estimate, max_output_tokens, requested_at, updated_at)
-    SELECT id, company_id, 'parcel_weight', :model, '1', md5(contents), md5(contents), 2000, 500, 4000, :now, :now
+    SELECT id, company_id, 'parcel_weight', :model, '1', md5(contents), md5(contents), 2000, 1000, 4000, :now, :now
     FROM parcels WHERE company_id = :company_id AND answered IS DISTINCT FROM md5(contents)
         AND failed IS DISTINCT FROM md5(contents)
     ON CONFLICT (subject_id, processing_type) WHERE processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
