@@ -64,7 +64,8 @@ SELECT
     tries.settled_at AS incurred_at,
     tries.settled_at IS NULL AS is_in_flight,
     tries.outcome IS NOT NULL
-    AND tries.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output', 'artifact_unavailable')
+    -- A line in neither file may have been charged too.
+    AND tries.outcome IN ('parsed', 'refused', 'truncated', 'invalid_output', 'artifact_unavailable', 'missing')
     AND tries.total_cost_eur IS NULL
     AND mended.id IS NULL
     AND NOT EXISTS (

@@ -15,7 +15,8 @@ INDEXES = (
     (
         "ix_ai_request_attempts_open_cost",
         "batch_id",
-        "total_cost_eur IS NULL AND outcome IN ('parsed', 'refused', 'truncated', 'invalid_output', 'artifact_unavailable')",
+        "total_cost_eur IS NULL AND outcome IN"
+        " ('parsed', 'refused', 'truncated', 'invalid_output', 'artifact_unavailable', 'missing')",
     ),
     (
         "ix_ai_request_attempts_other_tier",
