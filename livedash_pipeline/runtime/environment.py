@@ -29,7 +29,7 @@ from livedash_pipeline.embedded_postgres.server import (
 )
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.money.store.prices import seed_prices
+from livedash_pipeline.money.store.seeding import seed_prices
 from livedash_pipeline.paths import shipped
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.storage import writing

@@ -22,8 +22,8 @@ from livedash_pipeline.base.store.connect import database_now, make_engine
 from livedash_pipeline.base.store.migrate import upgrade
 from livedash_pipeline.base.store.tables import metadata
 from livedash_pipeline.embedded_postgres.server import ensure_database, start_postgres
-from livedash_pipeline.money.store.prices import seed_prices
 from livedash_pipeline.money.store.rates import set_rate
+from livedash_pipeline.money.store.seeding import seed_prices
 
 _NOWHERE = "http://127.0.0.1:9/x.csv"
 

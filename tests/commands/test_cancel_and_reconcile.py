@@ -19,7 +19,7 @@ from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.local.batch_api.server import running_server
-from livedash_pipeline.money.store.prices import seed_prices
+from livedash_pipeline.money.store.seeding import seed_prices
 from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.settings import Settings
 from tests.commands.conftest import Run, document_of

@@ -16,8 +16,8 @@ from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
 from livedash_pipeline.ledger.store.recovery.traits import note_habit
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
-from livedash_pipeline.money.store.prices import seed_prices
 from livedash_pipeline.money.store.rates import set_rate
+from livedash_pipeline.money.store.seeding import seed_prices
 from livedash_pipeline.overview.steps.doctor import NAMES, Patient, examine
 from livedash_pipeline.settings import Settings
 from tests.commands.conftest import Run, document_of

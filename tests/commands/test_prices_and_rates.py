@@ -140,7 +140,32 @@ def test_a_price_takes_the_place_of_the_one_of_the_same_moment(livedash: Run) ->
     }  # fmt: skip
     assert "It replaces the price" in livedash(*line).stdout
     listed = document_of(livedash("price", "list", "my-model", "--all", "--json"))["prices"]
-    assert [(row["setBy"], row["counts"], row["supersededAt"]) for row in listed] == [("operator", True, None)]
+    assert [(row["setBy"], row["counts"], row["supersededAt"] is None) for row in listed] == [
+        ("operator", True, True),
+        ("operator", False, False),
+    ]
+
+
+def test_a_price_says_which_other_one_it_interrupts_and_may_begin_at_a_moment(livedash: Run) -> None:
+    line = ("price", "set", "my-model", *PRICE, *BATCH)
+    began = document_of(livedash(*line, "--json"))["effectiveFrom"]
+    said = " ".join(livedash(*line, "--from", "2125-05-01", "--until", "2125-06-01").stdout.split())
+    assert f"Your price that began at {began} counts up to 2125-05-01T00:00:00+00:00, and again from 2125-06-01" in said
+    # A correction from the same moment on leaves nothing of the wrong one.
+    corrected = document_of(livedash(*line, "--from", began, "--json"))
+    assert (corrected["insteadOf"], corrected["interrupts"]) == ("replaced", None)
+    # One that begins later leaves the other in force for the time before.
+    assert "counts up to 2125-07-01T00:00:00+00:00 and no longer." in " ".join(
+        livedash(*line, "--from", "2125-07-01").stdout.split()
+    )
+
+
+@pytest.mark.parametrize("name", ["", "a\tb", "m ", "x" * 5000])
+def test_a_price_needs_the_name_of_a_model(livedash: Run, name: str) -> None:
+    refused = livedash("price", "set", name, *PRICE)
+    assert refused.exit_code == 2
+    assert "is no name of a model" in refused.stderr
+    assert "1 to 200 printable characters without blanks at the ends" in " ".join(refused.stderr.split())
 
 
 def test_rates_of_long_requests_are_stored_for_each_tier(livedash: Run) -> None:

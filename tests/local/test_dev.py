@@ -14,7 +14,7 @@ from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.local.dev import DevOptions, dev_environ, run_dev
 from livedash_pipeline.local.ports import HOST, free_port, is_free
-from livedash_pipeline.money.store.prices import seed_prices
+from livedash_pipeline.money.store.seeding import seed_prices
 from livedash_pipeline.runtime.environment import QUICK_SENSORS, Environment
 from livedash_pipeline.settings import Settings, isolated_settings
 

@@ -21,7 +21,7 @@ from livedash_pipeline.base.store.tables import (
     transcripts,
 )
 from livedash_pipeline.kinds import KINDS
-from livedash_pipeline.money.store.prices import seed_prices
+from livedash_pipeline.money.store.seeding import seed_prices
 from tests.ledger.kinds.parcels import ask_about_parcels
 from tests.simulation.clock import START
 from tests.simulation.money_world import FORGET_PRICES, store_money

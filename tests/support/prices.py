@@ -12,7 +12,7 @@ import psycopg
 from sqlalchemy import Connection, text
 
 from livedash_pipeline.base.store.tables import ai_model_pricing, ai_models, database_properties
-from livedash_pipeline.money.store.prices import seed_prices
+from livedash_pipeline.money.store.seeding import seed_prices
 
 _TABLES = (ai_models.name, ai_model_pricing.name, database_properties.name)
 _IS_FRESH = text(" UNION ALL ".join(f"(SELECT 1 FROM {table} LIMIT 1)" for table in _TABLES))

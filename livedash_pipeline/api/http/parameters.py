@@ -121,7 +121,7 @@ class WhichPrices(BaseModel):
         None, description="Those that count on this day (UTC); left out: now.", examples=["2025-05-01"]
     )
     every: bool = Field(
-        False, alias="all", description="Past and future prices, and those that were entered wrongly, too."
+        False, alias="all", description="Past and future prices, and those that another one took the place of, too."
     )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from livedash_pipeline.base.rules.wording import plural
-from livedash_pipeline.commands.prices.arguments import DAY, number
+from livedash_pipeline.commands.prices.arguments import DAY, MOMENT, in_utc, number
 from livedash_pipeline.commands.shell.command import Answer, CommandGroup, Document, LivedashCommand, company_option
 from livedash_pipeline.commands.shell.context import ready_engine
 from livedash_pipeline.commands.shell.output import draw_table, show, show_moment
@@ -70,12 +70,23 @@ def price() -> None:
 @click.option("--batch-output", type=number, help="Completion tokens in batches.")
 @_long_options("")
 @_long_options("batch-")
-@click.option("--from", "start", metavar="DATE", type=DAY, help="First day (UTC); without it, from now on.")
-@click.option("--until", "end", metavar="DATE", type=DAY, help="The day (UTC) from which on it counts no more.")
+@click.option(
+    "--from",
+    "start",
+    metavar="DATE",
+    type=MOMENT,
+    help="First day (UTC), or a moment of ISO 8601; without it, from now on.",
+)
+@click.option(
+    "--until", "end", metavar="DATE", type=MOMENT, help="The day (UTC) or the moment from which on it counts no more."
+)
 def set_price(model: str, start: datetime | None, end: datetime | None, **figures: Any) -> Answer:
     """Store a price of MODEL, in US dollars per million tokens; it goes before those that came with the program.
 
-    One that you set before for the same day gives way to it. Costs that were worked out with that one stay as they are.
+    Of several that you set, the one that began last counts; when one ends at its --until, the one before it counts again. To
+    correct one, give its own beginning as --from, as `livedash price list MODEL --all --json` shows it: the wrong one then never
+    counts again, and costs that were worked out with it stay as they are. A correction without --from begins now, and the wrong
+    price stays in force for the time before.
     """
     from livedash_pipeline.money.rules.pricing import Price, Rates
     from livedash_pipeline.money.steps import prices
@@ -88,8 +99,8 @@ def set_price(model: str, start: datetime | None, end: datetime | None, **figure
             engine,
             model,
             Price(Rates(**standard), Rates(**batch)),
-            effective_from=start.replace(tzinfo=UTC) if start else None,
-            effective_until=end.replace(tzinfo=UTC) if end else None,
+            effective_from=in_utc(start),
+            effective_until=in_utc(end),
         )
     return Answer(document, lambda console: console.print("\n".join(_said_of(document))))
 
@@ -114,6 +125,12 @@ def _said_of(document: Document) -> list[str]:
         lines.append(
             "The price that you had set for that moment counts no more; costs worked out with it stay as they are."
         )
+    if (interrupted := document["interrupts"]) is not None:
+        again = interrupted["againFrom"]
+        lines.append(
+            f"Your price that began at {interrupted['effectiveFrom']} counts up to {document['effectiveFrom']}"
+            + (f", and again from {again} on." if again else " and no longer.")
+        )
     if price["batchInput"] is None or price["batchOutput"] is None:
         lines.append("Without --batch-input and --batch-output the cost of batches stays unknown.")
     return lines
@@ -122,7 +139,9 @@ def _said_of(document: Document) -> list[str]:
 @price.command("list", example=("livedash price list gpt-5-mini", "livedash price list gpt-5-mini --all"))
 @click.argument("model", required=False)
 @click.option("--at", "at", metavar="DATE", type=DAY, help="Those that count on this day (UTC); without it, now.")
-@click.option("--all", "every", is_flag=True, help="Also past and future prices, and those that were entered wrongly.")
+@click.option(
+    "--all", "every", is_flag=True, help="Also past and future prices, and those that another one took the place of."
+)
 def list_prices(model: str | None, at: datetime | None, every: bool) -> Answer:
     """List prices with their sources, in US dollars per million tokens: of MODEL, or of all models.
 

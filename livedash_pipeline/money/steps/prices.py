@@ -17,6 +17,7 @@ from livedash_pipeline.errors import UsageError
 from livedash_pipeline.money.rules.pricing import Price, Rates
 from livedash_pipeline.money.rules.rates import currency_code
 from livedash_pipeline.money.store import prices, rates
+from livedash_pipeline.money.store.price_rows import OPERATOR
 
 
 def set_rate(engine: Engine, rate_date: date, rate: Decimal, *, currency: str = rates.EUR) -> Document:
@@ -32,13 +33,13 @@ def set_rate(engine: Engine, rate_date: date, rate: Decimal, *, currency: str = 
     def work(connection: Connection) -> rates.ReplacedRate | None:
         now = database_now(connection)
         if code == rates.EUR:
-            return rates.set_rate(connection, rate_date, rate, prices.OPERATOR, now)
-        return rates.set_reporting_rate(connection, code, rate_date, rate, prices.OPERATOR, now)
+            return rates.set_rate(connection, rate_date, rate, OPERATOR, now)
+        return rates.set_reporting_rate(connection, code, rate_date, rate, OPERATOR, now)
 
     replaced = in_transaction(engine, work)
     document: Document = {"ok": True, "date": rate_date.isoformat()}
     document |= {"usdEur": money(rate)} if code == rates.EUR else {"currency": code, "usdRate": money(rate)}
-    document["source"] = prices.OPERATOR
+    document["source"] = OPERATOR
     if replaced is not None:
         document["replaced"] = {"usdRate": money(replaced.usd_rate), "keptByCount": replaced.kept_by}
     return document
@@ -69,8 +70,10 @@ def set_price(
 ) -> Document:
     """Stores a model's price from a moment on, by default from now; one that a person set for the same moment gives way.
 
+    `interrupts` says which price of a person counted up to now at the first moment of this one, and when it counts again.
+
     Raises:
-        UsageError: A figure is not a price, or it ends before it begins.
+        UsageError: The model's name is none, a figure is not a price, or it ends before it begins.
     """
 
     def work(connection: Connection) -> tuple[datetime, prices.StoredPrice]:
@@ -88,8 +91,15 @@ def set_price(
         "effectiveFrom": moment(start),
         "effectiveUntil": moment(stored.effective_until),
         "insteadOf": stored.instead_of,
+        "interrupts": _interrupted(stored.interrupted),
         "price": price_document(price),
     }
+
+
+def _interrupted(price: prices.Interrupted | None) -> Document | None:
+    if price is None:
+        return None
+    return {"effectiveFrom": moment(price.effective_from), "againFrom": moment(price.again_from)}
 
 
 def price_document(price: Price) -> Document:

@@ -15,7 +15,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from livedash_pipeline.base.store.tables import ai_model_pricing, ai_models
 from livedash_pipeline.money.rules.pricing import PRICE_SOURCE, Price
-from livedash_pipeline.money.store.prices import IN_FORCE, OPERATOR, PRICE_COLUMNS, names_of, price_of
+from livedash_pipeline.money.store.price_rows import IN_FORCE, OPERATOR, PRICE_COLUMNS, price_of
+from livedash_pipeline.money.store.prices import COUNTS_UNTIL, names_of
 
 _price = ai_model_pricing.c
 
@@ -26,7 +27,8 @@ class ListedPrice:
 
     Attributes:
         source: `operator`, `livedash`, or the package with its release.
-        superseded_at: When another row took its place since it was entered wrongly; None where it stands.
+        effective_until: When it counts no more; None: it goes on.
+        superseded_at: When another row took its place since it was wrong; None where it stands.
     """
 
     id: UUID
@@ -52,7 +54,7 @@ def list_prices(connection: Connection, names: Sequence[str] | None, *, at: date
             ai_models.c.name,
             _price.source,
             _price.effective_from,
-            _price.effective_until,
+            COUNTS_UNTIL.label("effective_until"),
             _price.superseded_at,
             *PRICE_COLUMNS,
         )
@@ -68,7 +70,7 @@ def list_prices(connection: Connection, names: Sequence[str] | None, *, at: date
     if names is not None:
         query = query.where(ai_models.c.name.in_(names))
     if at is not None:
-        still = or_(_price.effective_until.is_(None), _price.effective_until > at)
+        still = or_(COUNTS_UNTIL.is_(None), at < COUNTS_UNTIL)
         query = query.where(IN_FORCE, _price.effective_from <= at, still)
     return [
         ListedPrice(

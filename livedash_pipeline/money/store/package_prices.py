@@ -1,8 +1,7 @@
 """Reads the package genai-prices, which is offline data: dated prices of text models, and the entry that a name matches.
 
-Change this module when a newer release of the package states prices differently, and count `_READING` of `money.store.prices` up
-when the same release is read into other figures. Nothing here touches the database;
-`money.store.prices` stores the result.
+Change this module when a newer release of the package states prices differently, and count `_READING` of `money.store.seeding`
+up when the same release is read into other figures. Nothing here touches the database; `money.store.seeding` stores the result.
 """
 
 from __future__ import annotations

@@ -1,104 +1,86 @@
-"""Dated prices: seeded from a package, set by a person, looked up for a moment.
+"""Dated prices: set by a person, looked up for a moment.
 
-Add a way to set or find a price here; exchange rates stand in `money.store.rates`. `money.rules.pricing` computes costs. A price
-that costs refer to never changes: a new figure is a new row.
+Add a way to set or find a price here; the package's prices are stored by `money.store.seeding`, and exchange rates stand in
+`money.store.rates`. `money.rules.pricing` computes costs. A price never changes and is never deleted, since whoever looked it up
+a moment ago writes costs that refer to it: a new figure is a new row.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from importlib.metadata import version
-from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, case, delete, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
 
-from livedash_pipeline.base.store.properties import read_property, store_property
-from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.base.rules.model_names import MODEL_NAME_FORM, is_model_name
 from livedash_pipeline.base.store.tables import ai_model_pricing, ai_models
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.money.rules.pricing import PACKAGE, PRICE_SOURCE, DatedPrice, Price, Rates, family_name
+from livedash_pipeline.money.rules.pricing import PRICE_SOURCE, Price, Rates, family_name
+from livedash_pipeline.money.store.price_rows import (
+    IN_FORCE,
+    OPERATOR,
+    PRICE_COLUMNS,
+    ensure_models,
+    insert_prices,
+    price_of,
+    price_row,
+    used_prices,
+    write_alone,
+)
 
-OPERATOR = "operator"
 # Nobody says whose model it is that a person prices; the endpoint is OpenAI's unless it is set otherwise.
 _OPERATORS_PROVIDER = "openai"
 _LONGEST_CONTEXT = 2**31
-# The database property with the release of the package whose prices are stored.
-_SEEDED = "package_prices"
-
-# Held while prices are written, so that two processes that seed at once do not both see an old row as the newest.
-_WRITING_PRICES = 7_210_431
-_SMALLEST_STEP = timedelta(microseconds=1)
-# Counts up when the same release is read into other figures, so that databases store them anew.
-_READING = 2
 # What the columns hold: numeric(14, 6).
 _PRICE_LIMIT, _PRICE_STEP = Decimal(10) ** 8, Decimal("0.000001")
 
-_RATE_FIELDS = tuple(each.name for each in fields(Rates))
-_BATCH_PREFIX = "batch_"
+
+_table = ai_model_pricing.c
+_later = ai_model_pricing.alias("later")
+
+COUNTS_UNTIL = func.least(
+    _table.effective_until,
+    select(func.min(_later.c.effective_from))
+    .where(
+        _table.source == OPERATOR,
+        _later.c.source == OPERATOR,
+        _later.c.ai_model_id == _table.ai_model_id,
+        _later.c.effective_from > _table.effective_from,
+        _later.c.effective_until.is_(None),
+        _later.c.superseded_at.is_(None),
+    )
+    .scalar_subquery(),
+)
+"""When a price counts no more for good: it ends, or a person's later price without an end begins. One with an end interrupts."""
 
 
-def _column_of(name: str, prefix: str = "") -> Column[Any]:
-    """The column of a rate: amounts end with their currency, the threshold does not."""
-    return ai_model_pricing.c[prefix + name if name == "long_context_tokens" else f"{prefix}{name}_usd"]
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A person's price that counted before: its beginning, and the moment from which on it counts again; None: never."""
 
-
-_STANDARD_COLUMNS = {name: _column_of(name) for name in _RATE_FIELDS}
-_BATCH_COLUMNS = {name: _column_of(name, _BATCH_PREFIX) for name in _RATE_FIELDS}
-PRICE_COLUMNS = (*_STANDARD_COLUMNS.values(), *_BATCH_COLUMNS.values(), ai_model_pricing.c.other_tiers)
-IN_FORCE = ai_model_pricing.c.superseded_at.is_(None)
-"""Not entered wrongly; whether it counts at a moment is said by its beginning and end."""
+    effective_from: datetime
+    again_from: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPrice:
-    """A person's price as it stands now: its row, its end, and whether one of the same moment was `replaced` or `superseded`."""
+    """A person's price as it stands now.
+
+    Attributes:
+        id: Its row.
+        effective_until: When it counts no more.
+        instead_of: Whether one of the same moment was `replaced`, or `superseded` since costs refer to it.
+        interrupted: The price of a person that counted up to now at the moment from which on this one does.
+    """
 
     id: uuid.UUID
     effective_until: datetime | None
     instead_of: str | None
-
-
-def seed_prices(connection: Connection, *, now: datetime) -> int:
-    """Stores prices of the installed package that the database lacks, and returns how many are new.
-
-    A model without rows of the package gets its whole history. Where the package's last figures differ from the newest
-    stored ones, the old row ends and a new one begins at `now`, or later where the package says so. Rows that a person set stay
-    as they are. A stored release is not read again, since every command calls this, and the package takes as long to load as
-    the rest of a command.
-    """
-    source = f"{PACKAGE} {version(PACKAGE)}"
-    known = f"{source}, reading {_READING}"
-    if read_property(connection, _SEEDED) == known:
-        return 0
-    from livedash_pipeline.money.store.package_prices import package_prices
-
-    stored = store_package_prices(connection, package_prices(), source=source, now=now)
-    store_property(connection, _SEEDED, known, now=now)
-    return stored
-
-
-def store_package_prices(connection: Connection, prices: Iterable[DatedPrice], *, source: str, now: datetime) -> int:
-    """`seed_prices` for given prices; `source` begins with the package's name."""
-    histories: dict[str, list[DatedPrice]] = {}
-    for dated in prices:
-        histories.setdefault(dated.model, []).append(dated)
-    if not histories:
-        return 0
-    connection.execute(select(func.pg_advisory_xact_lock(_WRITING_PRICES)))
-    model_ids = _ensure_models(connection, {name: each[0].provider for name, each in histories.items()}, now)
-    newest = _newest_package_prices(connection)
-    rows = [
-        _row(model_ids[model], dated.price, dated.effective_from, source, now)
-        for model, history in histories.items()
-        for dated in _unknown(history, newest.get(model_ids[model]), now)
-    ]
-    return _insert(connection, rows, kind=PACKAGE)
+    interrupted: Interrupted | None
 
 
 def set_price(
@@ -112,51 +94,71 @@ def set_price(
 ) -> StoredPrice:
     """Stores a person's price for a model, known or not; while it counts it precedes the package's prices.
 
-    A person's price that begins at the same moment was wrong: it goes, or is superseded where costs refer to it, which stay as
-    they are.
+    Of several that a person set the one that began last counts, and an earlier one again when that ends. One that begins at the
+    same moment was wrong: it counts no more, and costs that refer to it stay as they are.
 
     Raises:
-        UsageError: A figure is missing or not a price, or the price ends before it begins.
+        UsageError: The model's name is none, a figure is missing or not a price, or the price ends before it begins.
     """
+    _check_name(model)
     _check_price(model, price)
     if effective_until is not None and effective_until <= effective_from:
         raise UsageError(
             f"The price of {model} would end at {effective_until.isoformat()}, before it begins.",
             remedy="Give an end after its beginning, or none.",
         )
-    connection.execute(select(func.pg_advisory_xact_lock(_WRITING_PRICES)))
-    model_id = _ensure_models(connection, {model: _OPERATORS_PROVIDER}, now)[model]
+    write_alone(connection)
+    model_id = ensure_models(connection, {model: _OPERATORS_PROVIDER}, now)[model]
     replaced = _take_back(connection, model_id, effective_from, now)
-    row = _row(model_id, price, effective_from, OPERATOR, now) | {"effective_until": effective_until}
-    _insert(connection, [row], kind=OPERATOR)
+    interrupted = _interrupted(connection, model_id, effective_from, effective_until)
+    row = price_row(model_id, price, effective_from, OPERATOR, now) | {"effective_until": effective_until}
+    insert_prices(connection, [row])
     stored = connection.execute(
-        select(ai_model_pricing.c.id, ai_model_pricing.c.effective_until).where(
-            IN_FORCE,
-            ai_model_pricing.c.ai_model_id == model_id,
-            ai_model_pricing.c.effective_from == effective_from,
-            ai_model_pricing.c.source == OPERATOR,
+        select(_table.id, COUNTS_UNTIL.label("counts_until")).where(
+            _of_person(model_id), _table.effective_from == effective_from
         )
     ).one()
-    return StoredPrice(stored.id, stored.effective_until, replaced)
+    return StoredPrice(stored.id, stored.counts_until, replaced, interrupted)
+
+
+def _of_person(model_id: uuid.UUID) -> ColumnElement[bool]:
+    return IN_FORCE & (_table.ai_model_id == model_id) & (_table.source == OPERATOR)
 
 
 def _take_back(connection: Connection, model_id: uuid.UUID, effective_from: datetime, now: datetime) -> str | None:
-    """Makes room for another price of the same moment; says what became of the one that stood there."""
-    table = ai_model_pricing.c
-    mine = (
-        IN_FORCE
-        & (table.ai_model_id == model_id)
-        & (table.effective_from == effective_from)
-        & (table.source == OPERATOR)
-    )
-    found = connection.execute(select(table.id).where(mine)).scalar_one_or_none()
+    """Makes room for another price of the same moment; says what became of the one that stood there.
+
+    Its row stays even where no cost refers to it: a call or an ingest may be about to write one that does.
+    """
+    found = connection.execute(
+        update(ai_model_pricing)
+        .where(_of_person(model_id), _table.effective_from == effective_from)
+        .values(superseded_at=now)
+        .returning(_table.id)
+    ).scalar_one_or_none()
     if found is None:
         return None
-    if connection.execute(statement("money/find_uses_of_price"), {"pricing_id": found}).scalar_one():
-        connection.execute(update(ai_model_pricing).where(table.id == found).values(superseded_at=now))
-        return "superseded"
-    connection.execute(delete(ai_model_pricing).where(table.id == found))
-    return "replaced"
+    return "superseded" if used_prices(connection, [found]) else "replaced"
+
+
+def _interrupted(
+    connection: Connection, model_id: uuid.UUID, start: datetime, end: datetime | None
+) -> Interrupted | None:
+    """The price of a person that counts at a moment at which another one is about to begin."""
+    before = connection.execute(
+        select(_table.effective_from, COUNTS_UNTIL.label("counts_until"))
+        .where(
+            _of_person(model_id),
+            _table.effective_from < start,
+            or_(_table.effective_until.is_(None), _table.effective_until > start),
+        )
+        .order_by(_table.effective_from.desc())
+        .limit(1)
+    ).one_or_none()
+    if before is None:
+        return None
+    goes_on = end is not None and (before.counts_until is None or before.counts_until > end)
+    return Interrupted(before.effective_from, end if goes_on else None)
 
 
 def price_for(connection: Connection, model: str, at: datetime) -> tuple[uuid.UUID, Price] | None:
@@ -202,6 +204,11 @@ def _find_price(
     return None if row is None else (row.id, price_of(row))
 
 
+def _check_name(model: str) -> None:
+    if not is_model_name(model):
+        raise UsageError(f"{model[:50]!r} is no name of a model.", remedy=f"Give {MODEL_NAME_FORM}.")
+
+
 def _check_price(model: str, price: Price) -> None:
     for name in ("input", "output"):
         if getattr(price.standard, name) is None:
@@ -234,89 +241,3 @@ def _check_threshold(model: str, rates: Rates) -> None:
             f"{rates.long_context_tokens} is no length from which on the price of {model} is another one.",
             remedy="Give a number of prompt tokens above 0, such as 272000.",
         )
-
-
-def _ensure_models(connection: Connection, providers: Mapping[str, str], now: datetime) -> dict[str, uuid.UUID]:
-    """Ids of models by name; those that are new get their provider."""
-    rows = [{"name": name, "provider": provider, "created_at": now} for name, provider in providers.items()]
-    connection.execute(insert(ai_models).values(rows).on_conflict_do_nothing(index_elements=["name"]))
-    found = connection.execute(select(ai_models.c.name, ai_models.c.id).where(ai_models.c.name.in_(list(providers))))
-    return {row.name: row.id for row in found}
-
-
-def _newest_package_prices(connection: Connection) -> dict[uuid.UUID, tuple[datetime, Price]]:
-    rows = connection.execute(
-        select(ai_model_pricing.c.ai_model_id, ai_model_pricing.c.effective_from, *PRICE_COLUMNS)
-        .where(func.split_part(ai_model_pricing.c.source, " ", 1) == PACKAGE)
-        .order_by(ai_model_pricing.c.ai_model_id, ai_model_pricing.c.effective_from)
-    )
-    return {row.ai_model_id: (row.effective_from, price_of(row)) for row in rows}
-
-
-def _unknown(
-    history: Sequence[DatedPrice], newest: tuple[datetime, Price] | None, now: datetime
-) -> Sequence[DatedPrice]:
-    """The prices of a model's history to store: all of them at first, later only a change."""
-    if newest is None:
-        return history
-    newest_from, newest_price = newest
-    last = history[-1]
-    if last.price == newest_price:
-        return ()
-    # Past costs stay: a corrected figure of the package counts from now on, and always after the row it replaces.
-    start = max(now, last.effective_from, newest_from + _SMALLEST_STEP)
-    return (DatedPrice(last.model, start, last.price),)
-
-
-def _row(model_id: uuid.UUID, price: Price, effective_from: datetime, source: str, now: datetime) -> dict[str, Any]:
-    figures = {column.name: getattr(price.standard, name) for name, column in _STANDARD_COLUMNS.items()}
-    figures |= {column.name: getattr(price.batch, name) for name, column in _BATCH_COLUMNS.items()}
-    return {
-        "ai_model_id": model_id,
-        "effective_from": effective_from,
-        "source": source,
-        "created_at": now,
-        "other_tiers": {tier: _written(rates) for tier, rates in price.others.items()},
-        **figures,
-    }
-
-
-def _written(rates: Rates) -> dict[str, str]:
-    """Rates as JSON holds them; decimals stay exact as text."""
-    return {name: str(value) for name, value in asdict(rates).items() if value is not None}
-
-
-def _read(written: Mapping[str, str]) -> Rates:
-    figures: dict[str, Any] = dict(written)
-    limit = figures.pop("long_context_tokens", None)
-    return Rates(
-        **{name: Decimal(text) for name, text in figures.items()},
-        long_context_tokens=None if limit is None else int(limit),
-    )
-
-
-def _insert(connection: Connection, rows: list[dict[str, Any]], *, kind: str) -> int:
-    if not rows:
-        return 0
-    inserted = connection.execute(
-        insert(ai_model_pricing)
-        .values(rows)
-        .on_conflict_do_nothing(
-            index_elements=["ai_model_id", "effective_from", "source"],
-            index_where=ai_model_pricing.c.superseded_at.is_(None),
-        )
-        .returning(ai_model_pricing.c.id)
-    )
-    count = len(inserted.all())
-    connection.execute(statement("money/close_superseded_prices"), {"kind": kind})
-    return count
-
-
-def price_of(row: Row[Any]) -> Price:
-    """The price in a row with `PRICE_COLUMNS`."""
-    figures = row._mapping
-    return Price(
-        Rates(**{name: figures[column] for name, column in _STANDARD_COLUMNS.items()}),
-        Rates(**{name: figures[column] for name, column in _BATCH_COLUMNS.items()}),
-        {tier: _read(written) for tier, written in row.other_tiers.items()},
-    )

@@ -18,13 +18,10 @@ from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_model_pricing, ai_surplus_batches
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.money.rules.pricing import BATCH, STANDARD, DatedPrice, Price, Rates, cost_of
+from livedash_pipeline.money.store.listed_prices import list_prices
 from livedash_pipeline.money.store.package_prices import package_prices
-from livedash_pipeline.money.store.prices import (
-    price_for,
-    seed_prices,
-    set_price,
-    store_package_prices,
-)
+from livedash_pipeline.money.store.prices import Interrupted, price_for, set_price
+from livedash_pipeline.money.store.seeding import seed_prices, store_package_prices
 
 D = Decimal
 NOW = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
@@ -163,8 +160,46 @@ def test_prices_of_a_person_follow_each_other_in_whatever_order_they_come(engine
     with engine.begin() as connection:
         for price, start in zip(prices, (NOW, later, middle), strict=True):
             set_price(connection, "m", price, effective_from=start, now=NOW)
-        assert [row[1:] for row in history(connection)] == [(NOW, middle), (middle, later), (later, None)]
+        listed = list_prices(connection, ["m"], at=None)
+        assert [(each.effective_from, each.effective_until) for each in reversed(listed)] == [
+            (NOW, middle),
+            (middle, later),
+            (later, None),
+        ]
         assert found(connection, "m", middle) == prices[2]
+
+
+def test_a_price_with_an_end_interrupts_an_earlier_one_that_counts_again_afterwards(engine: Engine) -> None:
+    start, end = NOW + timedelta(days=1), NOW + timedelta(days=3)
+    usual, special, last = (with_batch(input=D(n)) for n in (1, 2, 3))
+    with engine.begin() as connection:
+        store(connection, CHEAP, release="1", now=FIRST_DAY)
+        assert set_price(connection, "m", usual, effective_from=NOW, now=NOW).interrupted is None
+        stored = set_price(connection, "m", special, effective_from=start, effective_until=end, now=NOW)
+        assert stored.interrupted == Interrupted(NOW, end)
+        moments = (NOW, start, end - timedelta(seconds=1), end, end + timedelta(days=9))
+        assert [found(connection, "m", at) for at in moments] == [usual, special, special, usual, usual]
+        # It goes on without an end, which ends the first one for good.
+        again = set_price(connection, "m", last, effective_from=start, now=NOW)
+        assert again.interrupted == Interrupted(NOW, None)
+        assert [found(connection, "m", at) for at in moments] == [usual, last, last, last, last]
+        standing = [each.effective_until for each in list_prices(connection, ["m"], at=NOW)]
+        assert standing == [start, None]
+
+
+def test_a_price_that_ended_by_itself_is_not_interrupted_for_longer(engine: Engine) -> None:
+    first_end, start = NOW + timedelta(days=2), NOW + timedelta(days=1)
+    with engine.begin() as connection:
+        set_price(connection, "m", CHEAP, effective_from=NOW, effective_until=first_end, now=NOW)
+        stored = set_price(connection, "m", CHEAP, effective_from=start, effective_until=first_end, now=NOW)
+        assert stored.interrupted == Interrupted(NOW, None)
+        assert set_price(connection, "m", CHEAP, effective_from=first_end, now=NOW).interrupted is None
+
+
+@pytest.mark.parametrize("name", ["", " m", "m ", "a\tb", "a\0b", "x" * 201])
+def test_a_name_that_is_none_is_refused(engine: Engine, name: str) -> None:
+    with engine.begin() as connection, pytest.raises(UsageError, match="no name of a model"):
+        set_price(connection, name, CHEAP, effective_from=NOW, now=NOW)
 
 
 def test_set_price_names_its_row_and_makes_an_unknown_model_known(engine: Engine) -> None:
@@ -210,7 +245,8 @@ def test_wrong_price_is_replaced_while_no_cost_refers_to_it(engine: Engine) -> N
         stored = set_price(connection, "m", right, effective_from=NOW, now=NOW)
         assert stored.instead_of == "replaced"
         assert price_for(connection, "m", NOW) == (stored.id, right)
-        assert connection.execute(select(ai_model_pricing.c.id)).scalars().all() == [stored.id] != [wrong.id]
+        # Who looked it up a moment ago may still write a cost that refers to it.
+        refer_to(connection, wrong.id)
 
 
 def test_wrong_price_that_costs_refer_to_is_superseded_and_stays(engine: Engine) -> None:
@@ -222,7 +258,7 @@ def test_wrong_price_that_costs_refer_to_is_superseded_and_stays(engine: Engine)
         again = set_price(connection, "m", CHEAP, effective_from=NOW, now=NOW)
         kept = set(connection.execute(select(ai_model_pricing.c.id)).scalars())
     assert (stored.instead_of, again.instead_of) == ("superseded", "replaced")
-    assert kept == {wrong.id, again.id}
+    assert kept == {wrong.id, stored.id, again.id}
 
 
 def refer_to(connection: Connection, pricing_id: uuid.UUID) -> None:
@@ -277,3 +313,52 @@ def test_two_processes_that_seed_at_once_store_one_change(engine: Engine) -> Non
         second.execute(text("SET lock_timeout = '100ms'"))
         with pytest.raises(OperationalError, match="lock timeout"):
             store(second, with_standard(input=D(3)), release="2", now=NOW + timedelta(seconds=1))
+
+
+def test_prices_of_an_earlier_reading_that_nothing_refers_to_are_stored_anew(engine: Engine) -> None:
+    cut = NOW - timedelta(days=30)
+    dear, cheap = with_standard(input=D(3)), CHEAP
+    read = [DatedPrice("m", FIRST_DAY, dear), DatedPrice("m", cut, cheap), DatedPrice("used", FIRST_DAY, cheap)]
+    misread = [replace(each, price=without_long_rates(each.price)) for each in read]
+    read = [replace(each, price=with_long_rates(each.price)) for each in read]
+    with engine.begin() as connection:
+        store_package_prices(connection, misread, source="genai-prices 1", now=FIRST_DAY)
+        used = price_for(connection, "used", NOW)
+        assert used is not None
+        refer_to(connection, used[0])
+        assert store_package_prices(connection, read, source="genai-prices 1", now=NOW) == 3
+        assert store_package_prices(connection, read, source="genai-prices 1", now=NOW) == 0
+        moments = (FIRST_DAY, cut - timedelta(seconds=1), cut, NOW)
+        assert [found(connection, "m", at) for at in moments] == [read[n].price for n in (0, 0, 1, 1)]
+        # What a cost refers to stays for its time, and ends now.
+        assert price_for(connection, "used", NOW - timedelta(seconds=1)) == used
+        assert found(connection, "used") == read[2].price
+        superseded = select(func.count()).where(ai_model_pricing.c.superseded_at == NOW)
+        assert connection.execute(superseded).scalar_one() == 2
+
+
+def test_an_upgraded_database_prices_the_past_as_a_fresh_one_does(engine: Engine) -> None:
+    first = FIRST_DAY + timedelta(days=1)
+    misread = [replace(each, price=without_long_rates(each.price)) for each in package_prices()]
+    with engine.begin() as connection:
+        store_package_prices(connection, misread, source="genai-prices 0.0.1", now=first)
+        seed_prices(connection, now=NOW)
+        listed = list_prices(connection, None, at=None)
+    standing = sorted((each.model, each.effective_from) for each in listed if each.superseded_at is None)
+    fresh = package_prices()
+    assert standing == sorted((each.model, each.effective_from) for each in fresh)
+    prices = {(each.model, each.effective_from): each.price for each in fresh}
+    stood = [each for each in listed if each.superseded_at is None]
+    assert [each.price for each in stood] == [prices[each.model, each.effective_from] for each in stood]
+
+
+def without_long_rates(price: Price) -> Price:
+    """As an earlier reading of the package had it: no further tiers, and one factor for all long rates of a tier."""
+    batch = price.batch
+    if batch.long_cached_input is not None and batch.cached_input is not None:
+        batch = replace(batch, long_cached_input=batch.cached_input * 2)
+    return replace(price, batch=batch, others={})
+
+
+def with_long_rates(price: Price) -> Price:
+    return replace(price, others={"flex": Rates(input=D(1), output=D(4))})

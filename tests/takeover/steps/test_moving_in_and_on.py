@@ -18,7 +18,8 @@ from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from livedash_pipeline.ledger.store.admission.committed import committed_eur
 from livedash_pipeline.local.sample_data.files import GeneratedSource
 from livedash_pipeline.local.sample_data.generate import SampleCompany
-from livedash_pipeline.money.store.prices import price_for, seed_prices
+from livedash_pipeline.money.store.prices import price_for
+from livedash_pipeline.money.store.seeding import seed_prices
 from livedash_pipeline.overview.store.demo import read_figures
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.takeover.steps.run import import_livedash

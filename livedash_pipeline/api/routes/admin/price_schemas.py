@@ -30,7 +30,7 @@ class ListedPrice(Shape):
     set_by: Literal["package", "operator", "livedash"]
     effective_from: datetime
     effective_until: datetime | None
-    superseded_at: datetime | None = Field(description="When another one took its place, since it was entered wrongly.")
+    superseded_at: datetime | None = Field(description="When another one took its place, since it was wrong.")
     counts: bool = Field(description="Costs at the moment of the answer are worked out with it.")
     price: dict[str, str | int | None] = Field(examples=[_RATES])
     other_tiers: dict[str, dict[str, str | int | None]] = Field(examples=[{"flex": _RATES}])

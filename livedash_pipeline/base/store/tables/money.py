@@ -66,7 +66,7 @@ ai_model_pricing = Table(
     # The service's further tiers (`flex`, `priority`), each with the same rates as decimal strings.
     Column("other_tiers", JSONB, nullable=False, server_default=text("'{}'")),
     Column("source", Text, nullable=False),
-    # A row that was entered wrongly, and that costs refer to: another one stands in its place.
+    # When another row took its place, since it was wrong. It stays: costs may refer to it, or be about to.
     moment("superseded_at"),
     Column("legacy_id", Text, unique=True),
     moment("created_at", nullable=False),

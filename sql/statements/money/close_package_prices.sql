@@ -1,4 +1,4 @@
--- Ends each price at the moment the next one of its model and kind begins; the kind is the first word of the source.
+-- Ends each price of the package at the moment the next one of its model begins.
 UPDATE ai_model_pricing AS price
 SET effective_until = succession.next_from
 FROM (
@@ -6,7 +6,7 @@ FROM (
         id,
         lead(effective_from) OVER (PARTITION BY ai_model_id ORDER BY effective_from) AS next_from
     FROM ai_model_pricing
-    WHERE split_part(source, ' ', 1) = :kind AND superseded_at IS NULL
+    WHERE split_part(source, ' ', 1) = :package AND superseded_at IS NULL
 ) AS succession
 WHERE
     succession.id = price.id
