@@ -34,12 +34,80 @@ SET
     batch_long_output_usd = batch_output_usd * long_output_factor
 WHERE long_context_tokens IS NOT NULL
 """
+# A factor that its column cannot hold is left out: a long request then costs what it costs otherwise.
 RATES_TO_FACTORS = """
-UPDATE ai_model_pricing
+UPDATE ai_model_pricing AS price
 SET
-    long_input_factor = long_input_usd / nullif(input_usd, 0),
-    long_output_factor = long_output_usd / nullif(output_usd, 0)
-WHERE long_context_tokens IS NOT NULL
+    long_input_factor = CASE WHEN factors.of_input < 999.9995 THEN factors.of_input END,
+    long_output_factor = CASE WHEN factors.of_output < 999.9995 THEN factors.of_output END
+FROM (
+    SELECT
+        id,
+        long_input_usd / nullif(input_usd, 0) AS of_input,
+        long_output_usd / nullif(output_usd, 0) AS of_output
+    FROM ai_model_pricing
+) AS factors
+WHERE factors.id = price.id AND price.long_context_tokens IS NOT NULL
+"""
+# What came before holds one row of a moment: a person's, then the package's. The others go like those that were wrong.
+ONE_OF_A_MOMENT = """
+UPDATE ai_model_pricing AS price
+SET superseded_at = price.created_at
+FROM (
+    SELECT
+        id,
+        row_number() OVER (
+            PARTITION BY ai_model_id, effective_from
+            ORDER BY source = 'operator' DESC, source = 'livedash', created_at DESC, id
+        ) AS place
+    FROM ai_model_pricing
+    WHERE superseded_at IS NULL
+) AS rivals
+WHERE rivals.id = price.id AND rivals.place > 1
+"""
+
+# Requests that were measured before count too few tokens: from now on the role of each message (2 more of 2 messages), the
+# schema as it is indented, and parameters that a model is shown are counted, and a reservation rests on the count. Growth was
+# measured with the default parameters of all families: at most 92 tokens of a session's analysis and 19 of a judgement; a turn
+# has one token more for each message, of which its n-th (from 0) has 2n + 2. Parameters that somebody set never make more tokens
+# than bytes, and the headings of a schema are shorter than 64. A turn's bytes left out the frame of its messages and parameters.
+# What is in flight or failed may wait again. Counted too high, a request sets a little more aside; taken back and applied
+# again, this adds once more.
+OLDER_ESTIMATES = """
+WITH of_models AS MATERIALIZED (
+    SELECT model, octet_length(jsonb_pretty(parameters)) + 64 AS size FROM model_parameters
+),
+
+of_batches AS MATERIALIZED (
+    SELECT id, octet_length(jsonb_pretty(configuration -> 'parameters')) + 64 AS size FROM chat_batches
+),
+
+grown AS (
+    SELECT
+        requests.id,
+        CASE requests.processing_type
+            WHEN 'session_analysis' THEN 100 + coalesce(of_models.size, 0)
+            WHEN 'chat_judgement' THEN 25 + coalesce(of_models.size, 0)
+            WHEN 'chat_turn' THEN 2 * turns.turn + 2 + coalesce(of_batches.size, 0)
+        END AS tokens,
+        CASE requests.processing_type
+            WHEN 'chat_turn' THEN 40 * (2 * turns.turn + 2) + coalesce(of_batches.size, 0)
+            ELSE 0
+        END AS bytes
+    FROM ai_processing_requests AS requests
+    LEFT JOIN of_models ON of_models.model = requests.model
+    LEFT JOIN chat_interactions AS turns ON turns.id = requests.chat_interaction_id
+    LEFT JOIN of_batches ON of_batches.id = turns.batch_id
+    -- An estimate of 0 is none.
+    WHERE requests.processing_status <> 'PROCESSING_COMPLETE' AND requests.token_estimate > 0
+)
+
+UPDATE ai_processing_requests AS requests
+SET
+    token_estimate = least(requests.token_estimate::bigint + grown.tokens, 2147483647),
+    body_bytes = least(requests.body_bytes::bigint + grown.bytes, 2147483647)
+FROM grown
+WHERE grown.id = requests.id
 """
 
 # All that costs money, in one place: each try of a request, what a batch was charged for without a line, and surplus batches;
@@ -284,6 +352,7 @@ def upgrade() -> None:
     op.add_column("ai_batch_requests", sa.Column("lines_cached_tokens", sa.BigInteger()))
     op.add_column("ai_surplus_batches", sa.Column("submitted_at", _MOMENT))
     _rates()
+    op.execute(OLDER_ESTIMATES)
     op.execute(COST_ENTRIES)
     op.execute(SESSION_ANALYSIS + SESSION_COST)
 
@@ -327,11 +396,14 @@ def _prices() -> None:
 
 def _old_prices() -> None:
     op.drop_index("uq_ai_model_pricing_start", PRICING)
-    # Two rows of one moment: costs that refer to the one that goes keep their figures.
+    op.execute(ONE_OF_A_MOMENT)
+    # Costs that refer to a row that goes keep their figures; nothing else of a settled try changes.
+    op.execute("ALTER TABLE ai_request_attempts DISABLE TRIGGER keep_outcome")
     op.execute(
         "UPDATE ai_request_attempts SET pricing_id = NULL WHERE pricing_id IN"
         " (SELECT id FROM ai_model_pricing WHERE superseded_at IS NOT NULL)"
     )
+    op.execute("ALTER TABLE ai_request_attempts ENABLE TRIGGER keep_outcome")
     op.execute(
         "UPDATE ai_surplus_batches SET pricing_id = NULL WHERE pricing_id IN"
         " (SELECT id FROM ai_model_pricing WHERE superseded_at IS NOT NULL)"
@@ -345,6 +417,8 @@ def _old_prices() -> None:
     op.execute(RATES_TO_FACTORS)
     for name in (*_long_columns(), "batch_long_context_tokens", "other_tiers", "superseded_at"):
         op.drop_column(PRICING, name)
+    # The package's prices are read anew by whichever version comes next.
+    op.execute("DELETE FROM database_properties WHERE name = 'package_prices'")
 
 
 def _adjustments() -> None:
