@@ -17,9 +17,12 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from livedash_pipeline.base.rules.addresses import read_network
+from livedash_pipeline.base.rules.model_names import MODEL_NAME_FORM, is_model_name
+from livedash_pipeline.base.rules.values import AMOUNT_FORM, is_amount
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.money.rules.budgets import parse_shares
 from livedash_pipeline.money.rules.caps import CapSettings
+from livedash_pipeline.money.rules.rates import is_rate
 
 # A create call may still take effect after its deadline; the lease outlasts the deadline by this much (seconds).
 CREATE_LEASE_MARGIN = 30
@@ -104,6 +107,34 @@ class Settings(BaseModel):
     @classmethod
     def _readable_limits(cls, value: str) -> str:
         parse_enqueued_tokens(value)
+        return value
+
+    @field_validator(
+        "livedash_monthly_cap_eur",
+        "livedash_daily_cap_eur",
+        "livedash_total_monthly_cap_eur",
+        "livedash_total_daily_cap_eur",
+        "livedash_monthly_budget_eur",
+        "livedash_total_monthly_budget_eur",
+    )
+    @classmethod
+    def _storable_euro(cls, value: Decimal | None) -> Decimal | None:
+        if value is not None and not is_amount(value):
+            raise ValueError(f"must be euro with {AMOUNT_FORM}")
+        return value
+
+    @field_validator("livedash_usd_eur")
+    @classmethod
+    def _storable_rate(cls, value: Decimal | None) -> Decimal | None:
+        if value is not None and not is_rate(value):
+            raise ValueError("must be the euro that one US dollar buys, with nine decimals at most")
+        return value
+
+    @field_validator("openai_model")
+    @classmethod
+    def _model_name(cls, value: str) -> str:
+        if not is_model_name(value):
+            raise ValueError(f"must have {MODEL_NAME_FORM}")
         return value
 
     @field_validator("livedash_warn_shares")

@@ -196,7 +196,10 @@ def _shown(value: object) -> str:
 
 
 def test_every_setting_is_listed_with_its_default() -> None:
-    rows = _rows(_section(OPERATIONS, "## Settings"))
+    section = _section(OPERATIONS, "## Settings")
+    rows = _rows(section)
+    names = re.findall(r"^\| `([A-Z_]+)` \|", section, flags=re.MULTILINE)
+    assert [name for name in rows if names.count(name) > 1] == [], "a setting is listed twice"
     defaults = {name.upper(): _shown(field.default) for name, field in Settings.model_fields.items()}
     assert {name: cells[0] for name, cells in rows.items()} == defaults
 

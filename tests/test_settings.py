@@ -15,7 +15,9 @@ EXAMPLE = Path(__file__).parent.parent / ".env.example"
 
 
 def test_the_example_file_names_every_setting_with_its_default() -> None:
-    given = dict(re.findall(r"^([A-Z_]+)=(.*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE))
+    listed = re.findall(r"^([A-Z_]+)=(.*)$", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
+    given = dict(listed)
+    assert len(listed) == len(given), "a setting is listed twice"
     defaults = Settings()
     wanted = {}
     for name in Settings.model_fields:
@@ -51,6 +53,14 @@ def test_isolated_settings_take_nothing_but_the_home_from_the_environment(tmp_pa
         ("LIVEDASH_MONTHLY_CAP_EUR", "-1"),
         ("LIVEDASH_MONTHLY_CAP_EUR", "0"),
         ("LIVEDASH_MONTHLY_BUDGET_EUR", "0"),
+        ("LIVEDASH_MONTHLY_BUDGET_EUR", "1e-30"),
+        ("LIVEDASH_TOTAL_DAILY_CAP_EUR", "1e400"),
+        ("LIVEDASH_DAILY_CAP_EUR", "100000000"),
+        ("LIVEDASH_TOTAL_MONTHLY_CAP_EUR", "NaN"),
+        ("LIVEDASH_USD_EUR", "1e-30"),
+        ("LIVEDASH_USD_EUR", "0.1234567891"),
+        ("OPENAI_MODEL", "a\tb"),
+        ("OPENAI_MODEL", "x" * 201),
         ("LIVEDASH_WARN_SHARES", "50,"),
         ("LIVEDASH_WARN_SHARES", "fifty"),
         ("LIVEDASH_LOG_FORMAT", "xml"),

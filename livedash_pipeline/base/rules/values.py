@@ -18,6 +18,9 @@ NO_LIMIT = "none"
 
 # What `numeric(20, 12)` holds.
 _AMOUNT = re.compile(r"[0-9]{1,8}(?:\.[0-9]{1,12})?")
+_AMOUNT_LIMIT, _AMOUNT_STEP = Decimal(10) ** 8, Decimal("1e-12")
+AMOUNT_FORM = "8 digits before the point and 12 after it at most"
+"""For messages about `is_amount` and `read_limit`."""
 
 
 def money(amount: Decimal | None) -> str | None:
@@ -32,6 +35,11 @@ def money(amount: Decimal | None) -> str | None:
 def moment(value: datetime | None) -> str | None:
     """ISO 8601."""
     return None if value is None else value.isoformat()
+
+
+def is_amount(amount: Decimal) -> bool:
+    """Whether an amount in euro from 0 on can be stored as it is."""
+    return amount.is_finite() and 0 <= amount < _AMOUNT_LIMIT and amount == amount.quantize(_AMOUNT_STEP)
 
 
 def read_limit(text: str) -> Decimal | str | None:

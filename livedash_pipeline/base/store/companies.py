@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from livedash_pipeline.base.rules.model_names import MODEL_NAME_FORM, is_model_name
 from livedash_pipeline.base.rules.places.logins import CsvLogin
 from livedash_pipeline.base.rules.places.stores import Place, Span, place_of
 from livedash_pipeline.base.rules.retention_periods import Retention
@@ -258,6 +259,8 @@ def _set_model(connection: Connection, company_id: UUID, model: str | None, now:
     name = model.strip()
     if not name:
         return
+    if not is_model_name(name):
+        raise UsageError(f"{name[:50]!r} is no name of a model.", remedy=f"Give {MODEL_NAME_FORM}.")
     known = insert(ai_models).values(name=name, created_at=now)
     # Writing the name over itself makes the statement return the id of a model that exists.
     model_id = connection.execute(

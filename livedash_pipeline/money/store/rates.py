@@ -15,15 +15,13 @@ from sqlalchemy.dialects.postgresql import insert
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import exchange_rates, reporting_rates
 from livedash_pipeline.errors import UsageError
+from livedash_pipeline.money.rules.rates import is_rate
 
 EUR = "EUR"
 """The currency that costs are worked out in."""
 
 FALLBACK_SOURCE = "LIVEDASH_USD_EUR"
 """The source of a rate that the setting states."""
-
-# What the column holds: numeric(18, 9).
-_RATE_LIMIT, _RATE_STEP = Decimal(10) ** 9, Decimal("0.000000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,7 @@ def rate_day(connection: Connection, at: datetime) -> date | None:
 
 
 def _check(rate: Decimal, currency: str, example: str) -> None:
-    if not rate.is_finite() or not _RATE_STEP <= rate < _RATE_LIMIT or rate != rate.quantize(_RATE_STEP):
+    if not is_rate(rate):
         raise UsageError(
             f"{rate} is no exchange rate.",
             remedy=f"Give the {currency} that one US dollar buys, such as {example}, with nine decimals at most.",

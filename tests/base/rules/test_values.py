@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from livedash_pipeline.base.rules.values import NO_LIMIT, moment, money, read_limit
+from livedash_pipeline.base.rules.values import NO_LIMIT, is_amount, moment, money, read_limit
 from tests.conftest import NOW
 
 
@@ -54,6 +54,16 @@ def test_a_time_is_iso_8601() -> None:
 )
 def test_a_limit_is_a_plain_amount_or_none(text: str, limit: Decimal | str | None) -> None:
     assert read_limit(text) == limit
+
+
+@given(st.decimals() | st.decimals(0, Decimal("99999999.999999999999"), places=12))
+@example(Decimal("1e400"))
+@example(Decimal("1e-30"))
+@example(Decimal("1.5"))
+def test_an_amount_that_can_be_stored_is_one_that_people_may_write(amount: Decimal) -> None:
+    written = money(amount) if amount.is_finite() and abs(amount.adjusted()) < 50 else "none of it"
+    assert written is not None
+    assert is_amount(amount) == isinstance(read_limit(written), Decimal)
 
 
 @given(st.text(max_size=20))

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from livedash_pipeline.base.rules.model_names import MODEL_NAME_FORM, is_model_name
 from livedash_pipeline.base.rules.values import Document, moment
 from livedash_pipeline.base.store.connect import database_now, in_transaction
 from livedash_pipeline.errors import UsageError
@@ -31,8 +32,11 @@ def set_parameters(engine: Engine, kinds: Kinds, model: str, text: str | None) -
         UsageError: The model has no name, or its parameters cannot be used.
     """
     name = model.strip()
-    if not name:
-        raise UsageError("The model has no name.", remedy="Name it as OPENAI_MODEL or the company does.")
+    if not is_model_name(name):
+        raise UsageError(
+            f"{name[:50]!r} is no name of a model.",
+            remedy=f"Name it as OPENAI_MODEL or the company does, in {MODEL_NAME_FORM}.",
+        )
     try:
         check_text(name)
     except ValueError as error:
