@@ -17,7 +17,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from livedash_pipeline.base.rules.addresses import read_network
-from livedash_pipeline.base.rules.model_names import MODEL_NAME_FORM, is_model_name
+from livedash_pipeline.base.rules.ids import MODEL_NAME_FORM, is_model_name
 from livedash_pipeline.base.rules.values import AMOUNT_FORM, is_amount
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.money.rules.budgets import parse_shares

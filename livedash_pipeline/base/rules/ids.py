@@ -1,12 +1,19 @@
-"""Ids as people type and paste them.
+"""Ids, and names of models, as people type and paste them.
 
-Add a way to read ids here. Whether something has an id is asked of the database, never here.
+Add a way to read ids here. Whether something has an id is asked of the database, never here; what else a model's name may be is
+its vendor's business.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from uuid import UUID
+
+LONGEST_MODEL_NAME = 200
+"""Characters."""
+
+MODEL_NAME_FORM = f"1 to {LONGEST_MODEL_NAME} printable characters without blanks at the ends"
+"""For remedies and help texts."""
 
 
 def read_id(text: str) -> UUID | None:
@@ -28,3 +35,8 @@ def read_ids(texts: Iterable[str]) -> tuple[list[UUID], int]:
         else:
             ids[found] = None
     return list(ids), len(unreadable)
+
+
+def is_model_name(text: str) -> bool:
+    """Whether a text has the form that every command takes for a model's name."""
+    return 0 < len(text) <= LONGEST_MODEL_NAME and text.isprintable() and text == text.strip()

@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from livedash_pipeline.base.rules.model_names import MODEL_NAME_FORM, is_model_name
+from livedash_pipeline.base.rules.ids import MODEL_NAME_FORM, is_model_name
 from livedash_pipeline.base.rules.places.logins import CsvLogin
 from livedash_pipeline.base.rules.places.stores import Place, Span, place_of
 from livedash_pipeline.base.rules.retention_periods import Retention

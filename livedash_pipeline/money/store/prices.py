@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
 
-from livedash_pipeline.base.rules.model_names import MODEL_NAME_FORM, is_model_name
+from livedash_pipeline.base.rules.ids import MODEL_NAME_FORM, is_model_name
 from livedash_pipeline.base.store.tables import ai_model_pricing, ai_models
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.money.rules.pricing import PRICE_SOURCE, Price, Rates, family_name

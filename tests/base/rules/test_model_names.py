@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from livedash_pipeline.base.rules.model_names import LONGEST_MODEL_NAME, is_model_name
+from livedash_pipeline.base.rules.ids import LONGEST_MODEL_NAME, is_model_name
 
 
 @pytest.mark.parametrize("name", ["m", "ft:gpt-4o-mini:acme::x", "my model", "modèle", "x" * LONGEST_MODEL_NAME])

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from livedash_pipeline.base.rules.model_names import MODEL_NAME_FORM, is_model_name
+from livedash_pipeline.base.rules.ids import MODEL_NAME_FORM, is_model_name
 from livedash_pipeline.base.rules.values import Document, moment
 from livedash_pipeline.base.store.connect import database_now, in_transaction
 from livedash_pipeline.errors import UsageError
