@@ -93,6 +93,8 @@ def judge_kept(text: str, subject_id: str, read_answer: AnswerReader) -> UsableA
 
 # Our word for a batch that the service no longer has; nobody can tell whether it bought anything.
 VANISHED = "batch_vanished"
+# Our word for a surplus batch whose window has passed without anybody seeing its end.
+UNFOLLOWED = "unfollowed"
 
 
 @dataclass(frozen=True)

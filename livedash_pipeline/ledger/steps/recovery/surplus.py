@@ -28,6 +28,9 @@ from livedash_pipeline.services.errors import ServiceError
 
 log = get_logger(__name__)
 
+# The service ends every batch within its window.
+_WINDOW = timedelta(hours=24)
+
 
 def follow_surplus(
     context: BatchContext,
@@ -38,8 +41,10 @@ def follow_surplus(
 ) -> int:
     """Cancels surplus batches that still live, and writes the cost of those that have ended; returns how many live.
 
-    Asks once per batch. A later call takes those whose cancel failed, or for which no time was left.
+    Asks once per batch. A later call takes those whose cancel failed, or for which no time was left. One whose window is over for
+    LIVEDASH_VANISHED_AFTER, and that cannot be seen, ends at an unknown cost; one at another endpoint, too.
     """
+    _give_up(context, apart_from=context.endpoint)
     with context.engine.connect() as connection:
         waiting = ledger.open_surplus(connection, context.endpoint)
     seen = {remote.id: remote for remote in listed}
@@ -70,6 +75,7 @@ def _cancelled(context: BatchContext, surplus: SurplusBatch, timeout: float | No
             _note_not_found(context, surplus)
         else:
             log.warning("surplus not cancelled yet", remote_batch_id=surplus.remote_batch_id)
+        _give_up(context, only=surplus.remote_batch_id)
         return None
 
 
@@ -85,6 +91,17 @@ def _note_not_found(context: BatchContext, surplus: SurplusBatch) -> None:
 
     if in_transaction(context.engine, write):
         log.error("surplus batch vanished", remote_batch_id=surplus.remote_batch_id, batch_id=str(surplus.batch_id))
+
+
+def _give_up(context: BatchContext, *, only: str | None = None, apart_from: str | None = None) -> None:
+    waited = _WINDOW + timedelta(seconds=context.settings.livedash_vanished_after)
+
+    def write(connection: Connection) -> list[str]:
+        now = context.now(connection)
+        return ledger.give_up_following(connection, made_before=now - waited, now=now, only=only, apart_from=apart_from)
+
+    for remote_batch_id in in_transaction(context.engine, write):
+        log.error("surplus batch unfollowed, its cost is unknown", remote_batch_id=remote_batch_id)
 
 
 def _write(context: BatchContext, connection: Connection, surplus: SurplusBatch, remote: RemoteBatch) -> None:

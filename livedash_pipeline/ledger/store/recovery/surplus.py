@@ -11,14 +11,14 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.base.rules.states import ENDED_BATCHES
-from livedash_pipeline.base.store.tables import ai_batch_requests, ai_surplus_batches
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_cost_adjustments, ai_surplus_batches
 from livedash_pipeline.ledger.rules.recovery.evidence import Tag
 from livedash_pipeline.ledger.rules.recovery.twins import NamedRow
-from livedash_pipeline.ledger.rules.results.judgement import VANISHED
+from livedash_pipeline.ledger.rules.results.judgement import UNFOLLOWED, VANISHED
 
 _batches = ai_batch_requests.c
 _surplus = ai_surplus_batches.c
@@ -164,16 +164,57 @@ def recorded_ids(connection: Connection, remote_batch_ids: Iterable[str]) -> fro
 
 
 def open_surplus(connection: Connection, endpoint: str) -> list[SurplusBatch]:
-    """Returns surplus batches that have not ended and that no row tracks; those not yet `cancelling` first."""
-    tracked = select(_batches.id).where(
-        (_batches.remote_batch_id == _surplus.remote_batch_id) | (_batches.listed_batch_id == _surplus.remote_batch_id)
-    )
+    """Returns surplus batches that have not ended and that no row tracks; those not yet `cancelling` first.
+
+    One that was given up as unfollowed is among them until somebody has stated its cost.
+    """
     query = (
         select(_surplus.remote_batch_id, _surplus.batch_id, _surplus.remote_status, _surplus.input_file_id)
-        .where(_surplus.endpoint == endpoint, _surplus.ended_at.is_(None), ~tracked.exists())
+        .where(_surplus.endpoint == endpoint, _surplus.ended_at.is_(None) | _is_given_up(), ~_is_tracked())
         .order_by(_surplus.remote_status == "cancelling", _surplus.id)
     )
     return [SurplusBatch(*row) for row in connection.execute(query)]
+
+
+def give_up_following(
+    connection: Connection,
+    *,
+    made_before: datetime,
+    now: datetime,
+    only: str | None = None,
+    apart_from: str | None = None,
+) -> list[str]:
+    """Ends surplus batches that were made before a moment and have no known end, at an unknown cost; returns the service's ids.
+
+    `only` is one by the service's id; `apart_from` the endpoint whose batches are followed and stay.
+    """
+    given_up = update(ai_surplus_batches).where(
+        _surplus.ended_at.is_(None),
+        func.coalesce(_surplus.submitted_at, _surplus.found_at) <= made_before,
+        ~_is_tracked(),
+    )
+    if only is not None:
+        given_up = given_up.where(_surplus.remote_batch_id == only)
+    if apart_from is not None:
+        given_up = given_up.where(_surplus.endpoint != apart_from)
+    ended = given_up.values(remote_status=UNFOLLOWED, ended_at=now).returning(_surplus.remote_batch_id)
+    return list(connection.execute(ended).scalars())
+
+
+def _is_tracked() -> ColumnElement[bool]:
+    return (
+        select(_batches.id)
+        .where(
+            (_batches.remote_batch_id == _surplus.remote_batch_id)
+            | (_batches.listed_batch_id == _surplus.remote_batch_id)
+        )
+        .exists()
+    )
+
+
+def _is_given_up() -> ColumnElement[bool]:
+    stated = select(ai_cost_adjustments.c.id).where(ai_cost_adjustments.c.surplus_id == _surplus.id).exists()
+    return (_surplus.remote_status == UNFOLLOWED) & ~stated
 
 
 def note_surplus_not_found(
@@ -210,10 +251,10 @@ def follow_surplus(
     usd_eur: Decimal | None,
     cost_eur: Decimal | None,
 ) -> None:
-    """Writes the state of a surplus batch, and its cost once it has ended."""
+    """Writes the state of a surplus batch, and its cost once it has ended; one that was given up is followed again."""
     connection.execute(
         update(ai_surplus_batches)
-        .where(_surplus.remote_batch_id == remote_batch_id, _surplus.ended_at.is_(None))
+        .where(_surplus.remote_batch_id == remote_batch_id, _surplus.ended_at.is_(None) | _is_given_up())
         .values(
             remote_status=remote_status,
             not_found_since=None,
