@@ -73,10 +73,13 @@ def test_open_costs_are_filled_in_and_audited(priced: Api) -> None:
     assert lines == [("price backfill", "done", count) for count in (1, 1, 0)]
     stated = priced.post(BACKFILL, {"batch": str(batch), "usd": "0.25"})
     assert stated.status_code == 400 and "Nothing of this batch" in stated.json()["detail"]
+    asked = priced.post(BACKFILL, {"request": str(request), "usd": "0.25"})
+    assert asked.status_code == 400 and "Nothing of this request" in asked.json()["detail"]
 
 
 @pytest.mark.parametrize(
-    "body", [{"usd": 0.25}, {"usd": "-1"}, {"usd": "1e3"}, {"which": 1}, {"dryRun": "no"}, {"usd": "1"}]
+    "body",
+    [{"usd": 0.25}, {"usd": "-1"}, {"usd": "1e3"}, {"which": 1}, {"dryRun": "no"}, {"usd": "1"}, {"request": "r"}],
 )
 def test_a_body_that_cannot_be_is_refused(api: Api, body: dict[str, object]) -> None:
     assert api.post(BACKFILL, body).status_code in (400, 422)

@@ -54,6 +54,7 @@ UNLISTED |= {"longContextTokens": None, "batchLongContextTokens": None}
         (("price", "backfill", "--batch", "b", "--usd", "x"), "'x'"),
         (("price", "backfill", "--batch", "b"), "no batch 'b'"),
         (("price", "backfill", "--company", ""), "''"),
+        (("price", "backfill", "--request", "r", "--usd", "1"), "no request or try 'r'"),
     ],
 )
 def test_a_value_that_cannot_be_ends_with_2_and_one_sentence(

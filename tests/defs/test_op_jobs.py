@@ -112,6 +112,7 @@ def test_listed_requests_are_a_table_in_the_ui(analysed: World) -> None:
         ("reread", {"outcome": "parsed"}, "parsed"),
         ("price_backfill", {"batch": "batch_none"}, "batch_none"),
         ("price_backfill", {"batch": "b", "usd": "much"}, "much"),
+        ("price_backfill", {"request": "nobody's"}, "nobody's"),
     ],
 )
 def test_a_wrong_argument_fails_the_run_in_one_sentence(

@@ -153,10 +153,16 @@ class BackfillBody(Body):
         description="Only one batch's: our id or the service's, or that of a surplus batch.",
         examples=["batch_6812f0c2"],
     )
+    request: str | None = Field(
+        None,
+        pattern=r"^[0-9A-Fa-f-]{32,36}$",
+        description="Only one request's: its id, or that of one of its tries, such as a call.",
+        examples=["0197a3c2-5b1e-7d44-9c3a-2f8e61d0b7a4"],
+    )
     usd: str | None = Field(
         None,
         pattern=r"^[0-9]{1,8}(\.[0-9]{1,12})?$",
-        description="What that batch was charged for what nobody can work out, in US dollars.",
+        description="What that batch or request was charged for what nobody can work out, in US dollars.",
         examples=["0.42"],
     )
     dry_run: bool = Field(True, description="Only count.", examples=[False])

@@ -207,9 +207,16 @@ def _lines(tier: str, rates: Document) -> list[tuple[str | None, ...]]:
 @company_option("Only this company's costs.")
 @click.option("--model", help="Only this model's, by the name that requests use.")
 @click.option("--batch", metavar="BATCH", help="Only one batch's: our id or the service's, or that of a surplus batch.")
-@click.option("--usd", type=number, help="What that batch was charged for what nobody can work out, in US dollars.")
+@click.option(
+    "--request", metavar="REQUEST", help="Only one request's: its id, or that of one of its tries, such as a call."
+)
+@click.option(
+    "--usd", type=number, help="What that batch or request was charged for what nobody can work out, in US dollars."
+)
 @click.option("--dry-run/--no-dry-run", default=True, show_default=True, help="Only count.")
-def backfill(company: str | None, model: str | None, batch: str | None, usd: Decimal | None, dry_run: bool) -> Answer:
+def backfill(
+    company: str | None, model: str | None, batch: str | None, request: str | None, usd: Decimal | None, dry_run: bool
+) -> Answer:
     """Work out costs that were unknown when they were written, by the price and the rate of their time.
 
     Nothing that was written changes: what is filled in stands beside it, once.
@@ -217,7 +224,8 @@ def backfill(company: str | None, model: str | None, batch: str | None, usd: Dec
     from livedash_pipeline.ledger.steps.costs.backfill import BackfillRequest, backfill_costs
 
     with ready_engine() as (settings, engine):
-        document = backfill_costs(engine, settings, BackfillRequest(company, model, batch, usd), dry_run=dry_run)
+        which = BackfillRequest(company, model, batch, usd, request)
+        document = backfill_costs(engine, settings, which, dry_run=dry_run)
     return Answer(document, lambda console: _draw_backfill(console, document))
 
 

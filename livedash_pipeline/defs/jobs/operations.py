@@ -165,8 +165,10 @@ class PriceBackfillConfig(dg.Config):
     company: str | None = Field(None, description="Slug of one company; left out: all.")
     model: str | None = Field(None, description="One model, by the name that requests use; left out: all.")
     batch: str | None = Field(None, description="One batch: our id or the service's, or that of a surplus batch.")
+    request: str | None = Field(None, description="One request: its id, or that of one of its tries, such as a call.")
     usd: str | None = Field(
-        None, description="What that batch was charged for what nobody can work out, in US dollars, such as 0.42."
+        None,
+        description="What that batch or request was charged for what nobody can work out, in US dollars, such as 0.42.",
     )
     dry_run: bool = Field(True, description="Only count.")
 
@@ -179,7 +181,7 @@ def price_backfill(
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dict[str, Any]:
     """A dry run unless it says otherwise."""
-    request = BackfillRequest(config.company, config.model, config.batch, read_charge(config.usd))
+    request = BackfillRequest(config.company, config.model, config.batch, read_charge(config.usd), config.request)
     with identified_run(context), postgres.engine() as engine:
         return answer(context, backfill_costs(engine, openai_batch.settings, request, dry_run=config.dry_run))
 

@@ -5,7 +5,7 @@ A cost that is known stays as it is: what is filled in is only what was missing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
@@ -34,6 +34,7 @@ class OpenCost:
         service_tier: The tier that its answer names.
         is_sum: The tokens are those of many requests together.
         cost_usd: Its cost in dollars where that is known and only the rate was not.
+        rest_is_booked: A line of a batch beside whose lines everything is booked that they do not state.
     """
 
     usage: TokenUsage
@@ -41,12 +42,7 @@ class OpenCost:
     service_tier: str | None = None
     is_sum: bool = False
     cost_usd: Decimal | None = None
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether it states no tokens at all, so that its batch's own figures say what it cost."""
-        usage = self.usage
-        return usage.prompt_tokens is None and usage.completion_tokens is None and usage.total_tokens is None
+    rest_is_booked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +57,10 @@ def fill(cost: OpenCost, price: Price | None, usd_eur: Decimal | None) -> Filled
     """Returns what an open cost comes to with a price and a rate, or what is still missing."""
     usd = cost.cost_usd
     if usd is None:
-        if not _is_stated(cost.usage):
+        usage = _own_part(cost.usage) if cost.rest_is_booked else cost.usage
+        if not _is_stated(usage):
             return Missing.USAGE
-        found = _worked_out(cost, price)
+        found = _worked_out(replace(cost, usage=usage), price)
         if found is None:
             return Missing.PRICE
         usd = found
@@ -85,6 +82,15 @@ def shares(amount: Decimal, count: int) -> list[Decimal]:
     """
     share = (amount / count).quantize(SMALLEST_AMOUNT, ROUND_DOWN)
     return [*[share] * (count - 1), amount - share * (count - 1)]
+
+
+def _own_part(usage: TokenUsage) -> TokenUsage:
+    """What a line states itself: of a line that states one part alone, the other one is none of its own."""
+    if (usage.prompt_tokens is None) == (usage.completion_tokens is None):
+        return usage
+    return replace(
+        usage, prompt_tokens=usage.prompt_tokens or 0, completion_tokens=usage.completion_tokens or 0, total_tokens=None
+    )
 
 
 def _is_stated(usage: TokenUsage) -> bool:

@@ -234,7 +234,7 @@ def usage_exceeds(batch: TokenUsage, lines: TokenUsage) -> bool:
 
 
 def usage_differs(batch: TokenUsage, lines: TokenUsage) -> bool:
-    """Whether a batch states other figures than its lines add up to, cached tokens included.
+    """Whether a batch states other figures than its lines (and what is booked beside them) add up to, cached tokens included.
 
     Specification of `sql/statements/overview/check_batch_usage.sql`; `tests/overview/store/test_batch_usage.py` compares the two.
     """
@@ -265,8 +265,8 @@ def rest_of_batch(batch: TokenUsage, lines: TokenUsage, *, unmeasured: int) -> T
     """What a batch was charged for beside its lines, where that is also all that lines without figures can have cost.
 
     Zero tokens where the lines account for all; None where that says nothing of the `unmeasured` lines, which may have been
-    charged and state no tokens: the batch states none either, or one part alone, or fewer than its lines, or there are no such
-    lines.
+    charged and state no tokens, or one part alone: the batch states none either, or one part alone, or fewer than its lines, or
+    there are no such lines.
     """
     extra = unattributed_usage(batch, lines)
     if extra is not None or not unmeasured:

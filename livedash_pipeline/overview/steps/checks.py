@@ -167,8 +167,8 @@ CHECKS = (
         "The cost of the lines agrees with the batch's usage, and no line of seven days was answered on another tier.",
         disagreeing_costs,
         Remedy(
-            "Compare the batch with the service's own bill; what it states beyond its lines is booked beside them. A line on "
-            "another tier costs what that tier costs: ask the service why.",
+            "Compare the batch with the service's own bill: it states less than its lines, or more that is not booked beside "
+            "them. A line on another tier costs what that tier costs: ask the service why.",
             "livedash batches",
         ),
         after_its_asset=True,
@@ -180,8 +180,9 @@ CHECKS = (
         open_costs,
         Remedy(
             "Set what is missing with `livedash price set` or `livedash rate set`, and then fill the costs in with "
-            "`livedash price backfill --no-dry-run`. Where the service stated no tokens, say what its bill says: "
-            "`livedash price backfill --batch BATCH --usd USD --no-dry-run`.",
+            "`livedash price backfill --no-dry-run`. Where the service did not state all tokens, say what its bill says: "
+            "`livedash price backfill --batch BATCH --usd USD --no-dry-run` of a batch or surplus batch, and with "
+            "`--request REQUEST` of a call; the sample has their ids.",
             "livedash price backfill",
         ),
         after_its_asset=True,

@@ -16,14 +16,17 @@ from livedash_pipeline.settings import Settings
 
 
 def open_costs(connection: Connection, _: Settings) -> Finding:
-    """Finds entries whose cost is unknown, by company, model and what is missing."""
+    """Finds entries whose cost is unknown, by company, model, what is missing and whose bill says it."""
     rows = look_up(connection, "overview/check_open_costs", sample=SAMPLE)
     shown = [dict(row) | {"reserved_eur": money(row["reserved_eur"])} for row in rows]
     return Finding(shown, count=sum(row["entries"] for row in rows))
 
 
 def disagreeing_costs(connection: Connection, _: Settings) -> Finding:
-    """Finds batches whose usage is not that of their lines; yellow are those with lines on another tier, within seven days."""
+    """Finds batches whose usage is not that of their lines and of what is booked beside them; yellow are other tiers.
+
+    Lines on another tier are those of seven days.
+    """
     wrong = look_up(connection, "overview/check_batch_usage")
     since = database_now(connection) - FAILURE_WINDOW
     tiers = look_up(connection, "overview/check_other_tiers", since=since)

@@ -110,10 +110,12 @@ FROM grown
 WHERE grown.id = requests.id
 """
 
-# All that costs money, in one place: each try of a request, what a batch was charged for without a line, and surplus batches;
-# amounts include what was filled in later. Every sum that anybody is shown comes from here.
+# All that costs money, in one place: each try of a request, what was filled in for a try and is taken back since its answer showed
+# late, what a batch was charged for without a line, and surplus batches; amounts include what was filled in later. Every sum that
+# anybody is shown comes from here.
 # `is_open`: charged or perhaps charged, and nobody knows how much; such an entry, and one in flight, counts against a cap with
-# `reserved_eur`. A try whose batch states what all its lines cost together is not open: what its line does not say is unattributed.
+# `reserved_eur`. A line that states no tokens is not open where its batch's booking stands for it, which is open itself until it
+# is priced, and then counts with what was set aside for such lines (for all lines, where all state theirs).
 COST_ENTRIES = """
 CREATE VIEW cost_entries AS
 SELECT
@@ -142,11 +144,7 @@ SELECT
     )
     AND (
         tries.prompt_tokens IS NOT NULL OR tries.completion_tokens IS NOT NULL OR tries.total_tokens IS NOT NULL
-        OR NOT EXISTS (
-            SELECT 1 FROM ai_cost_adjustments AS rest
-            LEFT JOIN ai_cost_adjustments AS filled ON filled.adjustment_id = rest.id
-            WHERE rest.batch_id = tries.batch_id AND (rest.cost_eur IS NOT NULL OR filled.id IS NOT NULL)
-        )
+        OR NOT EXISTS (SELECT 1 FROM ai_cost_adjustments AS rest WHERE rest.batch_id = tries.batch_id)
     ) AS is_open,
     tries.reserved_eur,
     tries.prompt_tokens,
@@ -156,23 +154,42 @@ SELECT
     tries.reasoning_tokens,
     tries.total_tokens,
     tries.pricing_id,
-    CASE
-        WHEN mended.id IS NULL OR EXISTS (
-            SELECT 1 FROM ai_request_attempts AS late
-            WHERE late.request_id = tries.request_id AND late.batch_id = tries.batch_id AND late.is_late AND NOT tries.is_late
-        ) THEN tries.total_cost_usd
-        ELSE coalesce(tries.total_cost_usd, 0) + mended.cost_usd
-    END AS cost_usd,
-    CASE
-        WHEN mended.id IS NULL OR EXISTS (
-            SELECT 1 FROM ai_request_attempts AS late
-            WHERE late.request_id = tries.request_id AND late.batch_id = tries.batch_id AND late.is_late AND NOT tries.is_late
-        ) THEN tries.total_cost_eur
-        ELSE coalesce(tries.total_cost_eur, 0) + mended.cost_eur
-    END AS cost_eur
+    CASE WHEN mended.id IS NULL THEN tries.total_cost_usd ELSE coalesce(tries.total_cost_usd, 0) + mended.cost_usd END AS cost_usd,
+    CASE WHEN mended.id IS NULL THEN tries.total_cost_eur ELSE coalesce(tries.total_cost_eur, 0) + mended.cost_eur END AS cost_eur
 FROM ai_request_attempts AS tries
 JOIN ai_batch_requests AS batches ON batches.id = tries.batch_id
 LEFT JOIN ai_cost_adjustments AS mended ON mended.attempt_id = tries.id
+UNION ALL
+SELECT
+    'taken_back',
+    tries.id,
+    batches.company_id,
+    tries.batch_id,
+    tries.request_id,
+    batches.model,
+    batches.processing_type,
+    tries.outcome,
+    FALSE,
+    FALSE,
+    NULL,
+    coalesce(batches.submitted_at, batches.created_at),
+    back.incurred_at,
+    FALSE,
+    FALSE,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    back.cost_usd,
+    back.cost_eur
+FROM ai_cost_adjustments AS back
+JOIN ai_cost_adjustments AS mended ON mended.id = back.adjustment_id
+JOIN ai_request_attempts AS tries ON tries.id = mended.attempt_id
+JOIN ai_batch_requests AS batches ON batches.id = tries.batch_id
 UNION ALL
 SELECT
     CASE WHEN tries.is_call THEN 'call' ELSE 'taken_over' END,
@@ -226,7 +243,30 @@ SELECT
     rest.incurred_at,
     FALSE,
     rest.cost_eur IS NULL AND mended.id IS NULL,
-    NULL,
+    CASE
+        -- Once: a further row of the batch takes back, or adds to, what the first one is the bound of.
+        WHEN rest.cost_eur IS NULL AND mended.id IS NULL
+        AND NOT EXISTS (
+            SELECT 1 FROM ai_cost_adjustments AS earlier WHERE earlier.batch_id = rest.batch_id AND earlier.id < rest.id
+        ) THEN (
+            SELECT
+                coalesce(
+                    sum(tries.reserved_eur) FILTER (
+                        WHERE tries.outcome IN (
+                            'parsed', 'refused', 'truncated', 'invalid_output', 'artifact_unavailable', 'missing'
+                        )
+                        AND tries.prompt_tokens IS NULL AND tries.completion_tokens IS NULL AND tries.total_tokens IS NULL
+                        AND NOT EXISTS (
+                            SELECT 1 FROM ai_request_attempts AS late
+                            WHERE late.request_id = tries.request_id AND late.batch_id = tries.batch_id AND late.is_late
+                        )
+                    ),
+                    sum(tries.reserved_eur)
+                )
+            FROM ai_request_attempts AS tries
+            WHERE tries.batch_id = rest.batch_id AND NOT tries.is_late
+        )
+    END,
     rest.prompt_tokens,
     rest.cached_tokens,
     NULL,
@@ -270,6 +310,14 @@ SELECT
 FROM ai_surplus_batches AS surplus
 JOIN ai_batch_requests AS batches ON batches.id = surplus.batch_id
 LEFT JOIN ai_cost_adjustments AS mended ON mended.surplus_id = surplus.id
+-- One that a row follows after all costs what its lines cost.
+WHERE
+    surplus.total_cost_usd IS NOT NULL
+    OR mended.id IS NOT NULL
+    OR NOT EXISTS (
+        SELECT 1 FROM ai_batch_requests AS tracking
+        WHERE tracking.openai_batch_id = surplus.openai_batch_id OR tracking.listed_batch_id = surplus.openai_batch_id
+    )
 """
 
 ADJUSTMENTS_STAY = """
@@ -449,7 +497,9 @@ def _adjustments() -> None:
             sa.ForeignKeyConstraint([name], [f"{table}.id"], name=op.f(f"fk_ai_cost_adjustments_{name}"))
             for name, table in others.items()
         ),
-        sa.CheckConstraint("kind IN ('backfill', 'unattributed')", name=op.f("ck_ai_cost_adjustments_kind_known")),
+        sa.CheckConstraint(
+            "kind IN ('backfill', 'taken_back', 'unattributed')", name=op.f("ck_ai_cost_adjustments_kind_known")
+        ),
         sa.CheckConstraint(
             f"num_nonnulls({', '.join(about)}) = 1", name=op.f("ck_ai_cost_adjustments_about_one_thing")
         ),
@@ -458,7 +508,11 @@ def _adjustments() -> None:
             name=op.f("ck_ai_cost_adjustments_batches_are_unattributed"),
         ),
         sa.CheckConstraint(
-            "kind <> 'backfill' OR cost_eur IS NOT NULL", name=op.f("ck_ai_cost_adjustments_backfill_has_a_cost")
+            "kind = 'unattributed' OR cost_eur IS NOT NULL", name=op.f("ck_ai_cost_adjustments_backfill_has_a_cost")
+        ),
+        sa.CheckConstraint(
+            "kind <> 'taken_back' OR adjustment_id IS NOT NULL",
+            name=op.f("ck_ai_cost_adjustments_backfills_are_taken_back"),
         ),
     )
     for name in ("attempt_id", "surplus_id", "adjustment_id"):

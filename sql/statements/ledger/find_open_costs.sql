@@ -1,5 +1,5 @@
--- Entries whose cost is unknown, of one company, model, batch or surplus batch or of all; with when their price was the one that
--- counts. What no line states comes first: once its cost is known, lines without figures of the same batch are not open.
+-- Entries whose cost is unknown, of one company, model, batch, surplus batch, request or try or of all; with when their price was
+-- the one that counts, and whether what a line does not state is booked beside the lines of its batch.
 SELECT
     entries.entry,
     entries.entry_id,
@@ -15,7 +15,13 @@ SELECT
     entries.cache_write_tokens,
     entries.completion_tokens,
     entries.total_tokens,
-    entries.cost_usd
+    entries.cost_usd,
+    entries.entry = 'line'
+    AND EXISTS (
+        SELECT 1
+        FROM ai_cost_adjustments AS rest
+        WHERE rest.batch_id = entries.batch_id
+    ) AS rest_is_booked
 FROM cost_entries AS entries
 WHERE
     entries.is_open
@@ -23,4 +29,6 @@ WHERE
     AND (CAST(:model AS text) IS NULL OR entries.model = :model)
     AND (CAST(:batch_id AS uuid) IS NULL OR entries.batch_id = :batch_id)
     AND (CAST(:surplus_id AS uuid) IS NULL OR entries.entry_id = :surplus_id)
-ORDER BY entries.entry <> 'unattributed', entries.entry_id
+    AND (CAST(:request_id AS uuid) IS NULL OR entries.request_id = :request_id)
+    AND (CAST(:try_id AS uuid) IS NULL OR entries.entry_id = :try_id)
+ORDER BY entries.entry_id

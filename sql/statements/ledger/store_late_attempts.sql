@@ -74,7 +74,11 @@ counted AS (
         ),
         lines_input_tokens = coalesce(batches.lines_input_tokens, 0) + totals.input_tokens,
         lines_output_tokens = coalesce(batches.lines_output_tokens, 0) + totals.output_tokens,
-        lines_cached_tokens = coalesce(batches.lines_cached_tokens, 0) + totals.cached_tokens
+        -- Unknown where its lines were counted before there was this count; where none were counted there are none.
+        lines_cached_tokens = CASE
+            WHEN batches.lines_input_tokens IS null THEN totals.cached_tokens
+            ELSE batches.lines_cached_tokens + totals.cached_tokens
+        END
     FROM totals
     WHERE batches.id = :batch_id AND totals.answers > 0
 )

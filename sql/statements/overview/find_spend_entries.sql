@@ -80,7 +80,8 @@ CROSS JOIN
     LATERAL (
         SELECT
             entries.entry IN ('surplus', 'unattributed')
-            OR coalesce(entries.outcome = ANY(:charged_outcomes), FALSE) AS is_charged
+            -- What is taken back is no purchase of its own.
+            OR (entries.entry <> 'taken_back' AND coalesce(entries.outcome = ANY(:charged_outcomes), FALSE)) AS is_charged
     ) AS charged
 CROSS JOIN
     LATERAL (

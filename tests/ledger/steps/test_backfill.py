@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import ai_cost_adjustments, ai_request_attempts
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.ledger.steps.costs.backfill import BackfillRequest, backfill_costs, read_charge
-from livedash_pipeline.ledger.store.costs.backfill import Choice, lock_filling, open_entries
+from livedash_pipeline.ledger.store.costs.backfill import Choice, Filling, add_backfills, lock_filling, open_entries
+from livedash_pipeline.ledger.store.costs.entries import try_costs
+from livedash_pipeline.money.rules.backfill import FilledCost
+from livedash_pipeline.overview.steps.cost_checks import open_costs
+from livedash_pipeline.overview.store.spend import differing_sums
 from livedash_pipeline.settings import Settings
 from tests.support.batch_round import Begin, Round
 from tests.support.bills import (
@@ -32,6 +38,7 @@ from tests.support.rows import insert_company, rows_of
 
 ALL = BackfillRequest()
 D = Decimal
+NOBODY = UUID(int=1)
 
 
 def filled(engine: Engine, request: BackfillRequest = ALL, *, dry_run: bool = False, **settings: Any) -> dict[str, Any]:
@@ -202,8 +209,77 @@ def test_an_answer_that_shows_late_takes_the_place_of_a_stated_amount(begin: Beg
     lost(going, [lines[0]], None)
     filled(engine, BackfillRequest(batch=going.name, usd=D("0.5")))
     assert total(engine)[0] == priced(engine, usage(1000, 100))[0] + D("0.5")
+    with engine.begin() as connection:
+        before = summed(connection)
     show_late(going, lines)
     assert total(engine) == priced(engine, usage(2000, 200))
+    with engine.connect() as connection:
+        now = database_now(connection)
+        assert differing_sums(connection, now=now) == []
+        after = summed(connection)
+    assert after[: len(before)] == before, "what was told of the time before stays"
+    (back,) = [row for row in rows_of(engine, ai_cost_adjustments) if row.kind == "taken_back"]
+    assert (back.cost_usd, back.cost_eur, back.usd_eur) == (D("-0.5"), D("-0.45"), D("0.9"))
+    assert after[-1][0] == back.incurred_at
+    show_late(going, lines)
+    assert len(rows_of(engine, ai_cost_adjustments)) == 2, "once"
+    (name,) = [entry.entry_id for entry in entries(engine) if entry.entry == "taken_back"]
+    with engine.connect() as connection:
+        costs = try_costs(connection, [entry.request_id for entry in entries(engine) if entry.request_id])
+    assert costs[name] == 0
+
+
+def summed(connection: Connection) -> list[Any]:
+    return list(
+        connection.execute(
+            text("SELECT incurred_at, sum(cost_usd) FROM cost_entries WHERE NOT is_late GROUP BY 1 ORDER BY 1")
+        )
+    )
+
+
+def test_an_answer_that_shows_late_waits_for_a_backfill_of_its_share(begin: Begin, engine: Engine) -> None:
+    going = begin(2)
+    lines = [going.answer(each) for each in going.ids]
+    lost(going, [lines[0]], None)
+    with race(engine) as racing, engine.begin() as connection:
+        lock_filling(connection)
+        waiting = racing.begin(lambda: show_late(going, lines))
+        (entry,) = [each for part in open_entries(connection, Choice()) for each in part]
+        add_backfills(connection, [Filling(entry, FilledCost(D(1), D(1)), None, None, "r")], now=entry.incurred_at)
+        connection.commit()
+        waiting.result()
+    assert total(engine) == priced(engine, usage(2000, 200))
+
+
+def lost_call(engine: Engine) -> Any:
+    """A call whose worker died, of a request that was in a batch before."""
+    with engine.begin() as connection:
+        connection.execute(
+            text("""
+                INSERT INTO ai_request_attempts (request_id, is_call, created_at, settled_at, outcome, error_code, reserved_eur)
+                SELECT id, true, now(), now(), 'artifact_unavailable', 'worker_lost', 0.01
+                FROM ai_processing_requests ORDER BY id LIMIT 1
+            """)
+        )
+        return connection.execute(text("SELECT id, request_id FROM ai_request_attempts WHERE is_call")).one()
+
+
+@pytest.mark.parametrize("named", ["id", "request_id"])
+def test_a_lost_call_is_stated_by_hand(begin: Begin, engine: Engine, named: str) -> None:
+    settled(begin(2))
+    call = lost_call(engine)
+    (row,) = filled(engine)["stillOpen"]
+    assert row["reason"] == "no_usage" and "--request REQUEST --usd USD" in row["remedy"]
+    with engine.connect() as connection:
+        (found,) = open_costs(connection, Settings()).rows
+    assert (found["bill"], found["sample_ids"]) == ("call", [str(call.request_id)])
+    which = BackfillRequest(request=str(getattr(call, named)), usd=D("0.02"))
+    assert filled(engine, which)["filledCount"] == 1
+    own = priced(engine, usage(2000, 200))
+    assert total(engine) == (own[0] + D("0.02"), own[1] + D("0.018"))
+    with pytest.raises(UsageError, match="Nothing of this request") as raised:
+        filled(engine, which)
+    assert raised.value.remedy is not None and "--request REQUEST" in raised.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -215,6 +291,9 @@ def test_an_answer_that_shows_late_takes_the_place_of_a_stated_amount(begin: Beg
         (BackfillRequest(batch="b", usd=D("1e-13")), "1E-13 US dollars"),
         (BackfillRequest(batch="b", usd=D(10**8)), "100000000 US dollars"),
         (BackfillRequest(batch="b"), "no batch 'b'"),
+        (BackfillRequest(request="r"), "no request or try 'r'"),
+        (BackfillRequest(request=str(NOBODY)), f"no request or try '{NOBODY}'"),
+        (BackfillRequest(batch="b", request="r"), "Both the batch 'b' and the request 'r'"),
         (BackfillRequest(company="nobody"), "'nobody'"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from livedash_pipeline.base.store.connect import database_now
-from livedash_pipeline.base.store.tables import ai_cost_adjustments, ai_surplus_batches
+from livedash_pipeline.base.store.tables import ai_batch_requests, ai_cost_adjustments, ai_surplus_batches
 from livedash_pipeline.ledger.steps.costs.backfill import BackfillRequest, backfill_costs
 from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
 from livedash_pipeline.ledger.store.admission.committed import committed_eur
@@ -60,7 +60,100 @@ def test_usage_above_the_lines_is_booked_beside_them(begin: Begin, engine: Engin
     (booked,) = bookings(engine)
     assert booked.total_tokens == stated["total_tokens"] - 2200
     assert (booked.pricing_id is None, booked.usd_eur) == (False, Decimal("0.9"))
+    assert problems(engine) == [], "booked, and so it agrees"
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE ai_batch_requests SET lines_output_tokens = lines_output_tokens + 1"))
     assert problems(engine) == ["tokens differ from batch.usage"]
+
+
+def committed(engine: Engine) -> Decimal:
+    with engine.connect() as connection:
+        month = database_now(connection) - timedelta(days=30)
+        return committed_eur(connection, None, since=month)
+
+
+@pytest.mark.parametrize(("missing", "back"), [(unpriced, priced_again), (without_rate, with_rate)])
+def test_an_open_booking_counts_with_what_was_set_aside_for_the_lines_that_it_stands_for(
+    begin: Begin, engine: Engine, missing: Any, back: Any
+) -> None:
+    going = begin(3)
+    missing(engine)
+    before = committed(engine)
+    lost(going, [going.answer(going.ids[0])], usage(3000, 300))
+    assert committed(engine) == before > 0
+    show_late(going, [going.answer(each) for each in going.ids[:2]])
+    assert [entry.reserved_eur is None for entry in entries(engine) if entry.entry == "unattributed"] == [False, True]
+    back(engine)
+    backfill_costs(engine, Settings(), BackfillRequest(), dry_run=False)
+    assert committed(engine) == total(engine)[1] == priced(engine, usage(3000, 300))[1]
+
+
+def test_an_open_booking_beside_lines_that_all_state_their_tokens_has_a_bound(begin: Begin, engine: Engine) -> None:
+    going = begin(2)
+    before = committed(engine)
+    unpriced(engine)
+    settled(going, usage(3000, 300))
+    (booking,) = [entry for entry in entries(engine) if entry.entry == "unattributed"]
+    assert (booking.is_open, booking.reserved_eur) == (True, before)
+
+
+HALVES = [{"prompt_tokens": 1000}, {"completion_tokens": 100}]
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_a_line_that_states_half_its_tokens_costs_that_half_beside_what_is_booked(
+    begin: Begin, engine: Engine, half: dict[str, int]
+) -> None:
+    with_half(begin(3), half, usage(3000, 300))
+    assert total(engine) == priced(engine, usage(3000, 300))
+    assert problems(engine) == []
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize(("missing", "back"), [(unpriced, priced_again), (without_rate, with_rate)])
+def test_half_a_line_is_filled_in_as_it_would_have_been_written(
+    begin: Begin, engine: Engine, half: dict[str, int], missing: Any, back: Any
+) -> None:
+    going = begin(3)
+    missing(engine)
+    with_half(going, half, usage(3000, 300))
+    assert total(engine) == (None, None) and "no_usage" not in problems(engine)
+    back(engine)
+    backfill_costs(engine, Settings(), BackfillRequest(), dry_run=False)
+    assert total(engine) == priced(engine, usage(3000, 300))
+
+
+def test_half_a_line_of_a_batch_without_usage_is_stated_by_hand(begin: Begin, engine: Engine) -> None:
+    going = with_half(begin(2), HALVES[0], None)
+    done = backfill_costs(engine, Settings(), BackfillRequest(), dry_run=True)
+    assert "did not state all tokens" in done["stillOpen"][0]["remedy"]
+    stated = BackfillRequest(batch=going.name, usd=Decimal("0.25"))
+    assert backfill_costs(engine, Settings(), stated, dry_run=False)["filledCount"] == 1
+    assert total(engine)[0] == priced(engine, usage(1000, 100))[0] + Decimal("0.25")
+
+
+def with_half(going: Round, half: dict[str, int], stated: Any) -> Round:
+    lines = [going.answer(each) for each in going.ids]
+    lines[0]["response"]["body"]["usage"] = half
+    going.end(output=lines, usage=stated)
+    going.ingest()
+    return going
+
+
+def test_late_answers_of_a_batch_whose_cached_tokens_were_never_counted_leave_them_unknown(
+    begin: Begin, engine: Engine
+) -> None:
+    going = begin(2)
+    lines = [going.answer(each) for each in going.ids]
+    for line in lines:
+        line["response"]["body"]["usage"]["prompt_tokens_details"] = {"cached_tokens": 100}
+    lost(going, lines[:1], usage(2000, 200, 200))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE ai_batch_requests SET lines_cached_tokens = NULL"))
+    show_late(going, lines)
+    (batch,) = rows_of(engine, ai_batch_requests)
+    assert (batch.lines_input_tokens, batch.lines_cached_tokens) == (2000, None)
+    assert problems(engine) == []
 
 
 def test_usage_of_which_only_the_total_is_stated_is_booked_as_a_total(begin: Begin, engine: Engine) -> None:

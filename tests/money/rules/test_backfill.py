@@ -38,9 +38,18 @@ def test_what_states_no_tokens_stays_unknown_at_any_price(usage: TokenUsage) -> 
     assert fill(OpenCost(usage), PRICE, D("0.9")) is Missing.USAGE
 
 
-def test_only_a_usage_without_any_figure_is_silent() -> None:
-    assert OpenCost(TokenUsage(cached_tokens=3)).is_silent
-    assert not any(OpenCost(usage).is_silent for usage in (*STATED, *SILENT[1:]))
+@pytest.mark.parametrize(
+    ("usage", "usd"),
+    [
+        (TokenUsage(80), "0.00001"),
+        (TokenUsage(80, total_tokens=90), "0.00001"),
+        (TokenUsage(completion_tokens=10), "0.00001"),
+        (TokenUsage(80, 10), "0.00002"),
+    ],
+)
+def test_a_line_costs_its_own_part_where_the_other_one_is_booked_beside_it(usage: TokenUsage, usd: str) -> None:
+    assert fill(OpenCost(usage, rest_is_booked=True), PRICE, D("0.9")) == FilledCost(D(usd), D(usd) * D("0.9"))
+    assert fill(OpenCost(usage, rest_is_booked=True), None, D("0.9")) is Missing.PRICE
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def test_dimensions_are_read_in_either_case_and_each_once() -> None:
         ("call", Outcome.TRUNCATED, True, True, True, Part.RETRIED),
         ("line", Outcome.PARSED, True, False, False, Part.USEFUL),
         ("line", Outcome.INVALID_OUTPUT, True, False, True, Part.USEFUL),
+        ("taken_back", Outcome.MISSING, True, True, True, Part.RETRIED),
         ("taken_over", Outcome.REFUSED, True, False, False, Part.WASTED),
     ],
 )

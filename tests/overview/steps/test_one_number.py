@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, insert, text
+from sqlalchemy import Connection, Engine, insert, select, text
 
 from livedash_pipeline.api.metrics import Metrics
 from livedash_pipeline.base.rules.values import money
@@ -135,6 +135,22 @@ class Writer:
         row |= {"company_id": self.ledger.company.id, "incurred_at": self._now, "created_at": self._now}
         self._connection.execute(insert(ai_cost_adjustments), row | about)
 
+    def take_back(self, name: str) -> None:
+        """What was filled in is taken back, so that there is nothing of it any more."""
+        connection, usd = self._connection, self.ledger.usd.pop(name)
+        filled = connection.execute(
+            select(ai_cost_adjustments.c.id).where(ai_cost_adjustments.c.cost_usd == usd)
+        ).scalar_one()
+        row = {
+            "cost_usd": -usd,
+            "cost_eur": -usd * RATE,
+            "kind": "taken_back",
+            "reason": "test",
+            "adjustment_id": filled,
+        }
+        row |= {"company_id": self.ledger.company.id, "incurred_at": self._now, "created_at": self._now}
+        connection.execute(insert(ai_cost_adjustments), row)
+
     def surplus(self, name: str, batch: uuid.UUID, **values: Any) -> None:
         """A surplus batch beside one of ours."""
         row = {"batch_id": batch, "remote_batch_id": name, "endpoint": "e", "remote_status": "x", "found_at": self._now}
@@ -192,6 +208,9 @@ def ledger(engine: Engine) -> Iterator[Ledger]:
         write.adjust("unattributed", "unattributed", batch_id=main)
         filled = write.entry(write.request("backfilled"), main, "parsed", prompt_tokens=1, completion_tokens=1)
         write.adjust("backfilled", "backfill", attempt_id=filled)
+        given = write.entry(write.request("shown"), main, "artifact_unavailable")
+        write.adjust("stated", "backfill", attempt_id=given)
+        write.take_back("stated")
         write.surplus("surplus", main, ended_at=write._now, **write.cost("surplus"))
         write.entry(write.request("open"), write.batch("open"), "parsed", prompt_tokens=3, completion_tokens=1)
         write.entry(write.request("in flight"), write.batch("in flight"), None)
@@ -267,7 +286,7 @@ def test_batches_cost_what_their_entries_cost(ledger: Ledger) -> None:
         assert demo_figures(connection).cost_eur == Decimal(str(ledger.eur(*IN_MAIN, "retried")))
     main = listed[str(ledger.batches["main"])]
     assert (main["unattributedEur"], main["surplusEur"]) == (ledger.eur("unattributed"), ledger.eur("surplus"))
-    assert (main["estimatedCostEur"], listed[str(ledger.batches["open"])]["openEntries"]) == ("3", 1)
+    assert (main["estimatedCostEur"], listed[str(ledger.batches["open"])]["openEntries"]) == ("3.5", 1)
     spent = spend_of_batches(ledger.engine, [ledger.batches["main"]])
     assert money(spent.eur) == ledger.eur(*IN_MAIN)
     assert spend_of_batches(ledger.engine, []).entries == 0

@@ -76,7 +76,7 @@ def test_open_costs_are_counted_by_company_model_and_what_is_missing(engine: Eng
         ("acme", "m", "no_usage", 4, "1"),
         ("initech", "other", "no_price", 1, "0.25"),
     ]
-    assert (found.level, found.count, found.rows[0]["sample_ids"]) == (Level.ERROR, 9, [batch])
+    assert (found.level, found.count, found.rows[0]["sample_ids"]) == (Level.ERROR, 9, [str(batch)])
     assert "livedash price backfill" in CHECKS_BY_NAME["no_cost_is_unknown"].remedy.advice
 
 

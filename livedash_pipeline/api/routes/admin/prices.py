@@ -60,7 +60,7 @@ def _add_backfill(routes: APIRouter) -> None:
     def backfill(request: Request, body: BackfillBody) -> Response:
         """Only counts, unless `dryRun` is false. By the price and the rate of their time; what was written stays as it is."""
         services = services_of(request)
-        which = BackfillRequest(body.company, body.model, body.batch, read_charge(body.usd))
+        which = BackfillRequest(body.company, body.model, body.batch, read_charge(body.usd), body.request)
         document = backfill_costs(services.engine, services.settings, which, dry_run=body.dry_run)
         note(request, **{name: value for name, value in document.items() if name not in ("ok", "stillOpen")})
         return answer(document)

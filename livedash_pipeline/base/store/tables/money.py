@@ -96,12 +96,13 @@ company_ai_models = Table(
 ai_cost_adjustments = Table(
     "ai_cost_adjustments",
     metadata,
-    # What is added to the ledger beside it, whose rows never change: the cost of an entry that had none (`backfill`), and what a
-    # batch was charged for without a line that says so (`unattributed`, taken back where an answer shows late).
+    # What is added to the ledger beside it, whose rows never change: the cost of an entry that had none (`backfill`; `taken_back`
+    # where an answer that showed late states its own), and what a batch was charged for without a line that says so
+    # (`unattributed`, with figures below zero where an answer shows late).
     id_column(),
     Column("kind", Text, nullable=False),
     reference("company_id", "companies.id"),
-    # What it is about, exactly one of them; for a backfill the entry whose cost it fills in.
+    # What it is about, exactly one of them; for a backfill the entry whose cost it fills in, which may be taken back once.
     reference("attempt_id", "ai_request_attempts.id", nullable=True),
     reference("batch_id", "ai_batch_requests.id", nullable=True),
     reference("surplus_id", "ai_surplus_batches.id", nullable=True),
@@ -120,10 +121,11 @@ ai_cost_adjustments = Table(
     # Which month and day it counts in: that of what it is about.
     moment("incurred_at", nullable=False),
     moment("created_at", nullable=False),
-    CheckConstraint("kind IN ('backfill', 'unattributed')", name="kind_known"),
+    CheckConstraint("kind IN ('backfill', 'taken_back', 'unattributed')", name="kind_known"),
     CheckConstraint("num_nonnulls(attempt_id, batch_id, surplus_id, adjustment_id) = 1", name="about_one_thing"),
     CheckConstraint("(kind = 'unattributed') = (batch_id IS NOT NULL)", name="batches_are_unattributed"),
-    CheckConstraint("kind <> 'backfill' OR cost_eur IS NOT NULL", name="backfill_has_a_cost"),
+    CheckConstraint("kind = 'unattributed' OR cost_eur IS NOT NULL", name="backfill_has_a_cost"),
+    CheckConstraint("kind <> 'taken_back' OR adjustment_id IS NOT NULL", name="backfills_are_taken_back"),
     Index("uq_ai_cost_adjustments_attempt_id", "attempt_id", unique=True),
     Index("uq_ai_cost_adjustments_surplus_id", "surplus_id", unique=True),
     Index("uq_ai_cost_adjustments_adjustment_id", "adjustment_id", unique=True),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from uuid import UUID
+from enum import StrEnum
 
 from sqlalchemy import Connection, Engine
 
@@ -29,8 +29,17 @@ from livedash_pipeline.settings import Settings
 log = get_logger(__name__)
 
 _BILL = "Give what the bill says, such as 0.42."
+_ONE = "Name one: `--batch BATCH --usd AMOUNT`, or `--request REQUEST --usd AMOUNT`."
 _WORKED_OUT = "Worked out later, from price and exchange rate of its time."
-_STATED = "Stated by an operator: its share of what the batch was charged for without figures."
+_STATED = "Stated by an operator: its share of what the batch or request was charged for without figures."
+
+
+class Bill(StrEnum):
+    """What the service's bill says the charge of, where no figures of ours do."""
+
+    BATCH = "batch"
+    CALL = "call"
+    SURPLUS = "surplus"
 
 
 @dataclass(frozen=True)
@@ -41,13 +50,15 @@ class BackfillRequest:
         company: Slug of one company.
         model: Name of one model, as requests name it.
         batch: One batch, by our id or the service's, with surplus beside it; or one surplus batch, by the service's id.
-        usd: What the service charged for those of the batch whose tokens or price nobody knows, all together.
+        usd: What the service charged for those of the batch or request whose tokens or price nobody knows, all together.
+        request: One request, by its id, with all its tries; or one try, by the try's id.
     """
 
     company: str | None = None
     model: str | None = None
     batch: str | None = None
     usd: Decimal | None = None
+    request: str | None = None
 
 
 @dataclass
@@ -57,11 +68,12 @@ class _Backfilled:
     filled: int = 0
     cost_usd: Decimal = Decimal(0)
     cost_eur: Decimal = Decimal(0)
-    open: Counter[tuple[Missing, str, date]] = field(default_factory=Counter)
+    open: Counter[tuple[Missing, str, date, Bill]] = field(default_factory=Counter)
 
     def leave(self, entry: OpenEntry, reason: Missing) -> None:
         """Counts an entry that stays open."""
-        self.open[reason, entry.model, entry.priced_at.astimezone(UTC).date()] += 1
+        bill = Bill(entry.entry) if entry.entry in ("call", "surplus") else Bill.BATCH
+        self.open[reason, entry.model, entry.priced_at.astimezone(UTC).date(), bill] += 1
 
 
 def read_charge(text: str | None) -> Decimal | None:
@@ -82,15 +94,21 @@ def backfill_costs(engine: Engine, settings: Settings, request: BackfillRequest,
     """Fills in open costs, of one company, model or batch or of all, in one transaction.
 
     Raises:
-        UsageError: There is no such company or batch, or an amount is no charge, has no batch, or nothing to be charged for.
+        UsageError: There is no such company, batch or request, or an amount is no charge, has no batch or request, or nothing to
+            be charged for.
     """
-    _check_amount(request)
+    _check(request)
 
     def work(connection: Connection) -> _Backfilled:
         if not dry_run:
             store.lock_filling(connection)
         filler = _Filler(
-            connection, Tariffs(connection, settings.livedash_usd_eur), dry_run, database_now(connection), request.usd
+            connection,
+            Tariffs(connection, settings.livedash_usd_eur),
+            dry_run,
+            database_now(connection),
+            request.usd,
+            named="batch" if request.request is None else "request",
         )
         return filler.run(_choice(connection, request))
 
@@ -99,20 +117,30 @@ def backfill_costs(engine: Engine, settings: Settings, request: BackfillRequest,
     return _document(done, dry_run=dry_run)
 
 
-def _check_amount(request: BackfillRequest) -> None:
+def _check(request: BackfillRequest) -> None:
     usd = request.usd
+    if request.batch is not None and request.request is not None:
+        raise UsageError(
+            f"Both the batch {request.batch!r} and the request {request.request!r} are named.", remedy=_ONE
+        )
     if usd is None:
         return
-    if request.batch is None:
-        raise UsageError(
-            "An amount is of one batch, and none is named.", remedy="Name it: `--batch BATCH --usd AMOUNT`."
-        )
+    if request.batch is None and request.request is None:
+        raise UsageError("An amount is of one batch or request, and none is named.", remedy=_ONE)
     if not usd.is_finite() or not 0 <= usd < 10**8 or usd != usd.quantize(SMALLEST_AMOUNT):
         raise UsageError(f"{usd} US dollars are no charge.", remedy=_BILL)
 
 
 def _choice(connection: Connection, request: BackfillRequest) -> Choice:
     company_id = optional_company_id(connection, request.company)
+    if request.request is not None:
+        asked = store.request_named(connection, request.request)
+        if asked is None:
+            raise UsageError(
+                f"There is no request or try {request.request!r}.",
+                remedy="Give an id that `livedash requests` or the check `no_cost_is_unknown` shows.",
+            )
+        return Choice(company_id, request.model, request_id=asked.id, try_id=asked.try_id)
     if request.batch is None:
         return Choice(company_id, request.model)
     found = store.batch_named(connection, request.batch)
@@ -131,6 +159,7 @@ class _Filler:
         dry_run: Add nothing.
         now: The moment of the backfill.
         usd: The amount that is stated for what cannot be worked out; None for none.
+        named: Whether a batch or a request is what was named.
     """
 
     connection: Connection
@@ -138,9 +167,8 @@ class _Filler:
     dry_run: bool
     now: datetime
     usd: Decimal | None
+    named: str
     done: _Backfilled = field(default_factory=_Backfilled)
-    # Batches whose charge beside their lines is known from now on, and with it that their lines without figures cost nothing.
-    covered: set[UUID | None] = field(default_factory=set)
     silent: list[OpenEntry] = field(default_factory=list)
 
     def run(self, choice: Choice) -> _Backfilled:
@@ -150,22 +178,18 @@ class _Filler:
         if self.usd is not None:
             if not self.silent:
                 raise UsageError(
-                    f"Nothing of this batch is without figures, so nothing of it costs {self.usd} US dollars more.",
-                    remedy="Leave `--usd` out; `livedash price backfill --batch BATCH` says what is open.",
+                    f"Nothing of this {self.named} is without figures, so nothing of it costs {self.usd} US dollars more.",
+                    remedy=f"Leave `--usd` out; `livedash price backfill --{self.named} {self.named.upper()}` says what is open.",
                 )
             self._add(self._stated(self.usd))
         return self.done
 
     def _worked_out(self, entry: OpenEntry, choice: Choice) -> Filling | None:
         """An entry's cost from its tokens, price and rate; what cannot be worked out is counted or set apart."""
-        if entry.entry == "line" and entry.batch_id in self.covered and entry.cost.is_silent:
-            return None
         pricing_id, price = self.tariffs.price(entry.model, entry.priced_at)
         usd_eur = self.tariffs.rate(entry.priced_at)
         found = fill(entry.cost, price, usd_eur)
         if isinstance(found, FilledCost):
-            if entry.entry == "unattributed":
-                self.covered.add(entry.batch_id)
             # Dollars that were known came from the price that the entry itself names.
             return Filling(entry, found, pricing_id if entry.cost.cost_usd is None else None, usd_eur, _WORKED_OUT)
         # What a surplus batch was charged is a bill of its own, and stated for it by its own id.
@@ -203,9 +227,9 @@ def _document(done: _Backfilled, *, dry_run: bool) -> Document:
             "model": model,
             "date": day.isoformat(),
             "entries": count,
-            "remedy": _remedy(reason, model, day),
+            "remedy": _remedy(reason, model, day, bill),
         }
-        for (reason, model, day), count in sorted(done.open.items())
+        for (reason, model, day, bill), count in sorted(done.open.items())
     ]
     document = {
         "ok": True,
@@ -218,14 +242,16 @@ def _document(done: _Backfilled, *, dry_run: bool) -> Document:
     return document | {"dryRun": True} if dry_run else document
 
 
-def _remedy(reason: Missing, model: str, day: date) -> str:
+def _remedy(reason: Missing, model: str, day: date, bill: Bill) -> str:
+    say = f"say what the bill says: `livedash price backfill {_NAMES[bill]} --usd USD`"
     return {
         Missing.PRICE: (
-            f"Set a price that counts then: `livedash price set {model} … --from {day}`. For another tier than batch, or figures "
-            "that nobody can believe, say what the bill says: `livedash price backfill --batch BATCH --usd USD`."
+            f"Set a price that counts then: `livedash price set {model} … --from {day}`. For another tier than "
+            f"{'standard' if bill is Bill.CALL else 'batch'}, or figures that nobody can believe, {say}."
         ),
         Missing.RATE: f"Set a rate that counts then: `livedash rate set {day} USD_EUR`.",
-        Missing.USAGE: (
-            "The service stated no tokens; say what its bill says: `livedash price backfill --batch BATCH --usd USD`."
-        ),
+        Missing.USAGE: f"The service did not state all tokens; {say}.",
     }[reason]
+
+
+_NAMES = {Bill.BATCH: "--batch BATCH", Bill.CALL: "--request REQUEST", Bill.SURPLUS: "--batch SURPLUS_BATCH"}

@@ -15,14 +15,17 @@ from livedash_pipeline.base.rules.token_usage import TokenUsage
 from livedash_pipeline.ledger.steps.results.result_files import Tariff
 from livedash_pipeline.ledger.store.costs import adjustments
 from livedash_pipeline.ledger.store.costs.adjustments import Booked
+from livedash_pipeline.ledger.store.costs.backfill import Choice, Filling, add_backfills, open_entries
 from livedash_pipeline.ledger.store.results.finished import BatchToIngest
 from livedash_pipeline.logs import get_logger
+from livedash_pipeline.money.rules.backfill import FilledCost, fill
 from livedash_pipeline.money.rules.pricing import cost_of, cost_of_sum, rest_of_batch, to_eur
 
 log = get_logger(__name__)
 
 _CHARGED = "The service states more tokens for the batch than its lines add up to."
 _COVERED = "The service states for the batch what its lines add up to: lines without figures cost nothing."
+_HALF = "The part that the line states; the other one is booked with what no line of its batch states."
 _SHOWN = "Answers showed later, and their tokens are those of their own rows."
 
 
@@ -32,15 +35,17 @@ def book_unattributed(connection: Connection, batch: BatchToIngest, tariff: Tari
         return
     lines = adjustments.sum_lines(connection, batch.id)
     before = adjustments.booked(connection, batch.id)
-    rest = rest_of_batch(batch.usage, lines.usage, unmeasured=lines.unmeasured)
+    rest = rest_of_batch(batch.usage, lines.usage, unmeasured=lines.silent + lines.half_stated)
     if rest is None and not before.rows:
         return
     more = _beyond(batch.usage, rest or TokenUsage(), before)
     if before.rows and not any((more.prompt_tokens, more.completion_tokens, more.cached_tokens, more.total_tokens)):
         return
     # What is left for one line is that line's own: its length, on which its rates may depend, is known.
-    of_one = lines.unmeasured == 1
+    of_one = lines.silent == 1 and not lines.half_stated
     _add(connection, batch, tariff, rest, more, before, of_one=of_one, now=now)
+    if lines.half_stated:
+        _add_halves(connection, batch, tariff, now=now)
     log.info("unattributed tokens booked", batch_id=str(batch.id), tokens=more.total_tokens)
 
 
@@ -87,6 +92,17 @@ def _add(
         reason=_SHOWN if not added else (_CHARGED if more.total_tokens else _COVERED),
         now=now,
     )
+
+
+def _add_halves(connection: Connection, batch: BatchToIngest, tariff: Tariff, *, now: datetime) -> None:
+    """Adds the cost of the part that lines state which state one alone; the other part is what was booked."""
+    fillings = []
+    for entries in open_entries(connection, Choice(batch_id=batch.id)):
+        for entry in entries:
+            found = fill(entry.cost, tariff.price, tariff.usd_eur) if entry.cost.rest_is_booked else None
+            if isinstance(found, FilledCost):
+                fillings.append(Filling(entry, found, tariff.pricing_id, tariff.usd_eur, _HALF))
+    add_backfills(connection, fillings, now=now)
 
 
 def _cost_usd(rest: TokenUsage | None, tariff: Tariff, *, of_one: bool) -> Decimal | None:

@@ -21,10 +21,11 @@ _rows = ai_cost_adjustments.c
 
 @dataclass(frozen=True)
 class LineSums:
-    """The tokens of all tries of a batch together, and how many may have been charged and state none."""
+    """The tokens of all tries of a batch together, and how many may have been charged and state none, or one part alone."""
 
     usage: TokenUsage
-    unmeasured: int
+    silent: int
+    half_stated: int
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def sum_lines(connection: Connection, batch_id: UUID) -> LineSums:
         total_tokens=row.total_tokens,
         cached_tokens=row.cached_tokens,
     )
-    return LineSums(usage, row.unmeasured)
+    return LineSums(usage, row.silent, row.half_stated)
 
 
 def booked(connection: Connection, batch_id: UUID) -> Booked:

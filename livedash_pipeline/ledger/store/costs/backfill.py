@@ -15,12 +15,18 @@ from sqlalchemy import Connection, Row, func, select
 
 from livedash_pipeline.base.rules.token_usage import TokenUsage
 from livedash_pipeline.base.store.statements import statement
-from livedash_pipeline.base.store.tables import ai_batch_requests, ai_surplus_batches
+from livedash_pipeline.base.store.tables import (
+    ai_batch_requests,
+    ai_processing_requests,
+    ai_request_attempts,
+    ai_surplus_batches,
+)
 from livedash_pipeline.money.rules.backfill import FilledCost, OpenCost
 
 _CHUNK = 5000
 # Held by one backfill after another, so that none finds what the other is about to fill in.
 _FILLING = 7_210_432
+_SHOWN = "The answer showed later, and its own row says what it cost."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Choice:
     model: str | None = None
     batch_id: UUID | None = None
     surplus_id: UUID | None = None
+    request_id: UUID | None = None
+    try_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,14 @@ class NamedBatch:
     surplus_id: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NamedRequest:
+    """A request, and the try of it where that is what was named."""
+
+    id: UUID
+    try_id: UUID | None = None
+
+
 def lock_filling(connection: Connection) -> None:
     """Makes other backfills wait until this transaction ends."""
     connection.execute(select(func.pg_advisory_xact_lock(_FILLING)))
@@ -81,6 +97,8 @@ def open_entries(connection: Connection, choice: Choice) -> Iterator[list[OpenEn
         "model": choice.model,
         "batch_id": choice.batch_id,
         "surplus_id": choice.surplus_id,
+        "request_id": choice.request_id,
+        "try_id": choice.try_id,
     }
     found = connection.execute(
         statement("ledger/find_open_costs"), names, execution_options={"yield_per": _CHUNK, "stream_results": True}
@@ -107,6 +125,25 @@ def add_backfills(connection: Connection, fillings: Sequence[Filling], *, now: d
         "incurred": [filling.entry.incurred_at for filling in fillings],
     }
     return connection.execute(statement("ledger/add_backfills"), names).rowcount
+
+
+def take_back(connection: Connection, batch_id: UUID, *, now: datetime) -> int:
+    """Takes back what was filled in for tries of a batch whose answers have shown since; returns for how many."""
+    names = {"batch_id": batch_id, "reason": _SHOWN, "now": now}
+    return connection.execute(statement("ledger/take_back_backfills"), names).rowcount
+
+
+def request_named(connection: Connection, name: str) -> NamedRequest | None:
+    """Returns the request that is named by its id or by that of one of its tries."""
+    try:
+        named = UUID(name)
+    except ValueError:
+        return None
+    requests, tries = ai_processing_requests.c, ai_request_attempts.c
+    if connection.execute(select(requests.id).where(requests.id == named)).scalar_one_or_none() is not None:
+        return NamedRequest(named)
+    found = connection.execute(select(tries.request_id).where(tries.id == named)).scalar_one_or_none()
+    return None if found is None else NamedRequest(found, named)
 
 
 def batch_named(connection: Connection, name: str) -> NamedBatch | None:
@@ -139,6 +176,7 @@ def _entry(row: Row[tuple[object, ...]]) -> OpenEntry:
         service_tier=row.service_tier,
         is_sum=row.entry in ("surplus", "unattributed"),
         cost_usd=row.cost_usd,
+        rest_is_booked=row.rest_is_booked,
     )
     return OpenEntry(
         row.entry, row.entry_id, row.company_id, row.batch_id, row.model, row.priced_at, row.incurred_at, cost

@@ -17,6 +17,7 @@ from livedash_pipeline.base.rules.states import RequestStatus
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import ai_batch_requests, companies
 from livedash_pipeline.ledger.store.batches.request_kind import RequestKind
+from livedash_pipeline.ledger.store.costs.backfill import lock_filling, take_back
 
 _batches = ai_batch_requests.c
 
@@ -82,12 +83,17 @@ def apply(
     pricing_id: UUID | None,
     usd_eur: Decimal | None,
 ) -> Late:
-    """Writes staged answers into the ledger, and to those requests and subjects that they still answer."""
+    """Writes staged answers into the ledger, and to those requests and subjects that they still answer.
+
+    What was filled in for want of them is taken back, after a backfill that is about to.
+    """
+    lock_filling(connection)
     connection.execute(statement("ledger/erase_scratch_results"))
     stored = connection.execute(
         statement("ledger/store_late_attempts"),
         {"batch_id": batch_id, "now": now, "pricing_id": pricing_id, "usd_eur": usd_eur},
     ).all()
+    take_back(connection, batch_id, now=now)
     outcomes = {row.outcome: row.answers for row in stored}
     applied = connection.execute(statement("ledger/apply_late_results"), {"batch_id": batch_id, "now": now}).all()
     complete = [row.id for row in applied if row.processing_status == RequestStatus.PROCESSING_COMPLETE]
