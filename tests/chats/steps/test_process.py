@@ -14,6 +14,7 @@ from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.chats.rules.slices import StopReason
 from livedash_pipeline.chats.steps.cancel import cancel, resume
+from livedash_pipeline.chats.steps.documents import slice_document
 from livedash_pipeline.chats.steps.process import process_for_duration
 from livedash_pipeline.chats.store.figures import batches_with_work
 from livedash_pipeline.chats.store.moves import count_moves, lock_batch
@@ -21,6 +22,7 @@ from livedash_pipeline.errors import UsageError
 from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd, end_of_failure
 from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind
 from tests.support.chat_rounds import ScriptedChats, answered, chat_context, column, make_batch, states
+from tests.support.rows import insert_company
 
 pytest_plugins = ["tests.support.fixtures"]
 
@@ -242,6 +244,20 @@ def test_a_cap_is_kept(engine: Engine, company: Company) -> None:
     assert (report.stop, len(chats.sent)) == (StopReason.HELD, 0)
     assert report.reason is not None
     assert "spending cap" in report.reason
+
+
+def test_a_cap_of_all_companies_is_kept_and_tells_no_company_its_figures(engine: Engine, company: Company) -> None:
+    chats = ScriptedChats()
+    context = chat_context(engine, chats, livedash_total_monthly_cap_eur="0.000777")
+    with engine.begin() as connection:
+        other = insert_company(connection, "globex")
+    make_batch(context, other.slug, 1)
+    batch_id = make_batch(context, company.slug, 2)
+    report = process_for_duration(context, batch_id, seconds=30)
+    assert (report.stop, len(chats.sent)) == (StopReason.HELD, 0)
+    reason = str(slice_document(report)["reason"])
+    assert reason.startswith("The monthly spending cap of all companies together leaves less, and a call to ")
+    assert "777" not in reason
 
 
 def test_calls_that_fail_one_after_the_other_pause_the_slice(engine: Engine, company: Company) -> None:

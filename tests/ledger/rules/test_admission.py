@@ -24,6 +24,7 @@ from livedash_pipeline.ledger.rules.admission.admission import (
     hold_until,
     is_due,
     learned_limit,
+    refused_call,
     said_of_cap,
     take_turns,
     unpriced_reason,
@@ -178,6 +179,16 @@ def test_a_cap_of_all_companies_names_none_of_them() -> None:
     room = Room(Cap(Scope.TOTAL, Period.DAY, Decimal(3), "LIVEDASH_TOTAL_DAILY_CAP_EUR"), Decimal(1))
     said = said_of_cap("acme", room)
     assert said == "All companies together have 2 EUR of their daily spending cap of 3 left"
+
+
+def test_a_company_reads_its_own_figures_in_a_refusal_and_none_of_all_together() -> None:
+    total = Room(Cap(Scope.TOTAL, Period.DAY, Decimal(7), "LIVEDASH_TOTAL_DAILY_CAP_EUR"), Decimal(5))
+    assert refused_call("m", Decimal("3.10"), total) == (
+        "The daily spending cap of all companies together leaves less, and a call to m may cost 3.1 EUR."
+    )
+    assert refused_call("m", Decimal(3), Room(MONTH, Decimal(8))) == (
+        "The company has 2 EUR of its monthly spending cap of 10 left, and a call to m may cost 3."
+    )
 
 
 def test_a_group_without_a_price_is_named_with_its_model() -> None:

@@ -206,11 +206,19 @@ def cap_reasons(group: PendingGroup, room: Room, lowest: Cap, requests: CappedRe
 
 
 def said_of_cap(company: str, room: Room) -> str:
-    """What a cap leaves, in words; of all companies together it names none, so that any company may read it."""
+    """What a cap leaves, in words for operators: of all companies together it names the figures."""
     whose = f"{company} has" if room.cap.scope is Scope.COMPANY else "All companies together have"
     its = "its" if room.cap.scope is Scope.COMPANY else "their"
     cap = f"{room.cap.period.adjective} spending cap of {_shown(room.cap.eur)}"
     return f"{whose} {_shown(room.left)} EUR of {its} {cap} left"
+
+
+def refused_call(model: str, eur: Decimal, room: Room) -> str:
+    """Says that a call costs more than a cap leaves, in words that the company itself may read: no figures of all together."""
+    cost = f"a call to {model} may cost {_shown(eur)}"
+    if room.cap.scope is Scope.COMPANY:
+        return f"{said_of_cap('The company', room)}, and {cost}."
+    return f"The {room.cap.period.adjective} spending cap of all companies together leaves less, and {cost} EUR."
 
 
 def _shown(amount: Decimal | None) -> str:

@@ -38,7 +38,7 @@ class CallTarget:
 
 @dataclass(frozen=True)
 class Reserved:
-    """The reserved price of a call, None where it is unknown; or the reason, in words, why it may not be made now."""
+    """The reserved price of a call, None where it is unknown; or, for its company to read, why it may not be made now."""
 
     eur: Decimal | None = None
     refusal: str | None = None
@@ -93,8 +93,7 @@ def reserve(
         )
     eur = budget.of(tokens, body_bytes, max_output_tokens)
     if budget.room is not None and eur is not None and eur > budget.room.left:
-        said = admission.said_of_cap("The company", budget.room)
-        return Reserved(refusal=f"{said}, and a call to {target.model} may cost {eur.normalize():f}.")
+        return Reserved(refusal=admission.refused_call(target.model, eur, budget.room))
     return Reserved(eur)
 
 
