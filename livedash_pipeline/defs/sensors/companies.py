@@ -21,7 +21,7 @@ from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
 from livedash_pipeline.intake.steps.freeing import free_abandoned
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.rules.admission import admission
-from livedash_pipeline.ledger.steps.admission.spending import models_to_pay, require_payable
+from livedash_pipeline.ledger.steps.admission.spending import purchases_to_come, require_payable
 from livedash_pipeline.ledger.steps.batches.context import require_api_key
 from livedash_pipeline.ledger.store.admission import holds
 from livedash_pipeline.ledger.store.batches import claims
@@ -137,7 +137,7 @@ def _pending_request_sensor(settings: Settings) -> dg.SensorDefinition:
             if not groups and not settings.openai_api_key:
                 return dg.SensorResult(skip_reason="0 requests wait, and OPENAI_API_KEY is not set")
             fingerprint = key_fingerprint(require_api_key(settings))
-            require_payable(connection, settings, models_to_pay(connection, settings, KINDS, groups), now=now)
+            require_payable(connection, settings, purchases_to_come(connection, settings, KINDS, groups), now=now)
             held = holds.holds_in_force(connection, openai_batch.endpoint, key_fingerprint=fingerprint, now=now)
             abandoned = recovery.count_without_owner(connection, openai_batch.endpoint, now=now)
         models_held = {hold.model for hold in held}

@@ -53,6 +53,11 @@ class Cap:
     eur: Decimal
     name: str
 
+    @property
+    def is_of_settings(self) -> bool:
+        """The settings say it, and not the company itself."""
+        return self.name.startswith("LIVEDASH_")
+
 
 @dataclass(frozen=True, slots=True)
 class CompanyCaps:

@@ -68,6 +68,33 @@ def test_a_cap_is_measured_by_the_cheapest_model_that_waits_and_by_the_default_w
     assert preview(context)["requests"] == 1
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_companys_own_cap_counts_instead_of_one_that_pays_for_nothing(
+    engine: Engine, scripted: BatchContext, company: Company, waits: bool
+) -> None:
+    with engine.begin() as connection:
+        update_company(connection, company.slug, CompanyChanges(monthly_cap="50"), now=database_now(connection))
+        insert_requests(connection, company, int(waits))
+    context = capped(scripted, Decimal("0.000001"))
+    assert preview(context)["requests"] == int(waits)
+    assert sum(batch.requests for batch in submit(context).submitted) == int(waits)
+
+
+def test_a_company_that_is_stopped_by_its_own_cap_ends_no_submit(
+    engine: Engine, scripted: BatchContext, company: Company
+) -> None:
+    with engine.begin() as connection:
+        update_company(connection, company.slug, CompanyChanges(monthly_cap="0"), now=database_now(connection))
+        insert_requests(connection, company, 1)
+        other = insert_company(connection, "globex")
+    context = capped(scripted, Decimal("0.003"))
+    assert "1 of 1 requests of acme" in submit(context).held[0]
+    with engine.begin() as connection:
+        insert_requests(connection, other, 1)
+    with pytest.raises(SettingsError, match=r"LIVEDASH_MONTHLY_CAP_EUR is 0\.003"):
+        submit(context)
+
+
 def test_a_request_that_a_whole_months_cap_cannot_pay_is_said_by_submit_and_its_preview(
     engine: Engine, scripted: BatchContext, company: Company, service: BatchService
 ) -> None:

@@ -6,7 +6,7 @@ from day to day and from month to month.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -23,54 +23,82 @@ from livedash_pipeline.ledger.store.batches.request_kind import Kinds, RequestKi
 from livedash_pipeline.money.rules.caps import Cap, CompanyCaps, Room, Scope, caps_of, lowest, tightest
 from livedash_pipeline.money.rules.pricing import BATCH, STANDARD, Price
 from livedash_pipeline.money.store import prices, rates
-from livedash_pipeline.money.store.company_caps import company_caps
+from livedash_pipeline.money.store.company_caps import company_caps, own_caps
 from livedash_pipeline.settings import Settings
 
+Purchase = tuple[UUID, str]
+"""A company and the model that it buys from."""
 
-def models_to_pay(
+
+def purchases_to_come(
     connection: Connection,
     settings: Settings,
     kinds: Kinds,
     groups: Iterable[PendingGroup],
     company_id: UUID | None = None,
-) -> set[str]:
-    """Returns the models of waiting requests, and those that a submit takes instead where a company's model has changed since."""
-    waiting = {group.model for group in groups}
+) -> set[Purchase]:
+    """Returns who waits for which model, and those that a submit takes instead where a company's model has changed since."""
+    waiting = {(group.company_id, group.model) for group in groups}
     if not caps_of(settings.caps, CompanyCaps()):
         return waiting
     default_model = settings.openai_model
     return waiting | {
-        company.model or default_model
+        (company.id, company.model or default_model)
         for kind in kinds.values()
         for company in kind.outdated_companies(connection, default_model=default_model, company_id=company_id)
     }
 
 
-def require_payable(connection: Connection, settings: Settings, models: Iterable[str], *, now: datetime) -> None:
-    """Refuses a cap of the settings that is below what one request may cost, whichever of the models it goes to.
+def require_payable(
+    connection: Connection, settings: Settings, purchases: Iterable[Purchase], *, now: datetime
+) -> None:
+    """Refuses a cap of the settings that is below what one request may cost, whoever it is for.
+
+    A company's own cap is no reason to refuse, since it stops that company alone.
 
     Args:
-        connection: Our database, for prices and rate; a model whose price is unknown is no reason to refuse.
-        settings: The caps, and the model that counts where none is given.
-        models: Models that requests wait for.
-        now: When they would be sent.
+        connection: Our database, for caps, prices and rate; a model whose price is unknown is no reason to refuse.
+        settings: The caps, and the model that counts where nothing waits.
+        purchases: Who waits for which model.
+        now: When requests would be sent.
 
     Raises:
         SettingsError: The cap, the model and what one request may cost.
     """
-    cap = lowest(caps_of(settings.caps, CompanyCaps()))
-    if cap is None:
+    if not caps_of(settings.caps, CompanyCaps()):
         return
-    least = {model: _least_eur(connection, settings, model, now) for model in set(models) or {settings.openai_model}}
-    known = [(cost, model) for model, cost in least.items() if cost is not None]
-    if len(known) < len(least) or min(known)[0] <= cap.eur:
+    least: dict[str, Decimal | None] = {}
+    refused = []
+    for cap, model in _lowest_caps(connection, settings, purchases):
+        if model not in least:
+            least[model] = _least_eur(connection, settings, model, now)
+        cost = least[model]
+        if cost is None or cost <= cap.eur:
+            return
+        if cap.is_of_settings:
+            refused.append((cost, model, cap))
+    if not refused:
         return
-    cost, model = min(known)
+    cost, model, cap = min(refused, key=lambda found: found[:2])
     raise SettingsError(
         f"{cap.name} is {cap.eur.normalize():f}, and one request to {model} may cost {cost.normalize():f} EUR:"
         " nothing could ever be sent.",
         remedy="Raise the cap, unset it, or choose a cheaper model.",
     )
+
+
+def _lowest_caps(
+    connection: Connection, settings: Settings, purchases: Iterable[Purchase]
+) -> Iterator[tuple[Cap, str]]:
+    """The lowest cap and the model of each purchase; where nothing waits, of every company that may buy."""
+    found = [(binding_caps(connection, settings, company_id), model) for company_id, model in sorted(set(purchases))]
+    if not found:
+        everybody = [CompanyCaps(), *own_caps(connection).values()]
+        found = [(caps_of(settings.caps, own), settings.openai_model) for own in everybody]
+    for caps, model in found:
+        cap = lowest(caps)
+        if cap is not None:
+            yield cap, model
 
 
 def budget_for(

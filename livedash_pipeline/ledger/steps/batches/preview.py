@@ -24,7 +24,7 @@ from livedash_pipeline.ledger.steps.admission.spending import (
     binding_caps,
     cap_reasons,
     foreseen_budget,
-    models_to_pay,
+    purchases_to_come,
     require_payable,
 )
 from livedash_pipeline.ledger.steps.recovery.standing import read_standing
@@ -80,7 +80,7 @@ def preview_submit(
         preview = _Preview(connection, settings, kinds, endpoint, database_now(connection))
         groups = claims.pending_groups(connection, company_id)
         require_payable(
-            connection, settings, models_to_pay(connection, settings, kinds, groups, company_id), now=preview.now
+            connection, settings, purchases_to_come(connection, settings, kinds, groups, company_id), now=preview.now
         )
         in_force = [] if unhold else _holds(preview, key_fingerprint or "")
         preview.held += map(str, in_force)

@@ -30,7 +30,7 @@ from livedash_pipeline.ledger.steps.admission.spending import (
     binding_caps,
     cap_reasons,
     group_budget,
-    models_to_pay,
+    purchases_to_come,
     require_payable,
 )
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
@@ -91,7 +91,7 @@ def submit_pending(
             holds.lift_holds(connection, context.endpoint)
         report.held, held_models = _holds(context, connection)
         groups = claims.pending_groups(connection, company_id)
-        to_pay = models_to_pay(connection, context.settings, context.kinds, groups, company_id)
+        to_pay = purchases_to_come(connection, context.settings, context.kinds, groups, company_id)
         require_payable(connection, context.settings, to_pay, now=context.now(connection))
     models = _Models(context)
     go_on = unpaused(context)
