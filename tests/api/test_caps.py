@@ -74,3 +74,9 @@ def test_a_companys_token_sees_its_own_limits_and_never_all_together(api: Api) -
     for path in (CAPS, OWN):
         assert api.get(path, token=token).status_code == 403
     assert api.call("PUT", OWN, token=token, json=BODY).status_code == 403
+
+
+def test_a_companys_limits_are_for_tokens_that_may_read_its_spending(api: Api) -> None:
+    refused = api.get("/api/v1/caps", token=api.token(company="acme", scopes=["results:read"]))
+    assert (refused.status_code, "spend:read" in refused.json()["detail"]) == (403, True)
+    assert api.get("/api/v1/caps", token=api.token(company="acme", scopes=["spend:read"])).status_code == 200

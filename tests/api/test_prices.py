@@ -91,3 +91,9 @@ def test_prices_are_an_administrators_business(api: Api) -> None:
     company = api.token(company="acme")
     assert {api.get(path, token=company).status_code for path in (PRICES, RATES)} == {403}
     assert api.post(BACKFILL, {}, token=company).status_code == 403
+
+
+@pytest.mark.parametrize("field", ["batch", "model", "company", "usd"])
+def test_a_name_with_a_nul_is_refused_at_its_field(api: Api, field: str) -> None:
+    answered = api.post(BACKFILL, {field: "a\0b"})
+    assert (answered.status_code, answered.json()["errors"][0]["pointer"]) == (422, f"/{field}")

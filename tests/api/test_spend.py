@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine
+from starlette.requests import Request
 
+from livedash_pipeline.access.rules.tokens import Caller, Role
+from livedash_pipeline.api.problems import Problem
+from livedash_pipeline.api.routes.admin.spend import _company
 from livedash_pipeline.overview.steps.spend import report_spend
 from tests.api.world import Api, add_requests, api_settings, running_api
 from tests.support.rows import insert_company
@@ -42,6 +47,14 @@ def test_a_company_sees_its_own_spending_alone(api: Api) -> None:
     assert api.get(SPEND).json()["company"] is None
 
 
+def test_a_companys_token_without_a_company_sees_nothing() -> None:
+    request = Request({"type": "http", "state": {}})
+    request.state.caller = Caller(uuid4(), "t", Role.COMPANY, frozenset(), None, None)
+    with pytest.raises(Problem) as refused:
+        _company(request, None)
+    assert refused.value.status_code == 500
+
+
 def test_the_right_to_it_is_one_of_its_own(api: Api) -> None:
     without = api.token(company="acme", scopes=["results:read"])
     refused = api.get(SPEND, token=without)
@@ -52,7 +65,14 @@ def test_the_right_to_it_is_one_of_its_own(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"by": "weather"}, {"from": "today"}, {"from": "2025-02-30"}, {"company": "initech"}, {"month": "2025-05"}],
+    [
+        {"by": "weather"},
+        {"from": "today"},
+        {"from": "2025-02-30"},
+        {"company": "initech"},
+        {"month": "2025-05"},
+        {"to": "9999-12-31"},
+    ],
 )
 def test_a_wrong_question_is_refused(api: Api, wrong: dict[str, str]) -> None:
     assert api.get(SPEND, params=wrong).status_code == 400

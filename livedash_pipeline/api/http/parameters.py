@@ -10,7 +10,7 @@ from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from livedash_pipeline.base.rules.states import RequestStatus
@@ -65,6 +65,15 @@ class Body(BaseModel):
     """A JSON object with keys in camelCase, read strictly: a number is no text and a text is no number."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
+
+    @field_validator("*")
+    @classmethod
+    def _without_nul(cls, value: object) -> object:
+        """Refuses U+0000, which Postgres takes in no text."""
+        texts = value if isinstance(value, list) else [value]
+        if any(isinstance(text, str) and "\0" in text for text in texts):
+            raise ValueError("U+0000 is in no name")
+        return value
 
 
 class RequeueBody(Body):

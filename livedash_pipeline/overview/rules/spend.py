@@ -21,6 +21,8 @@ from livedash_pipeline.base.rules.wording import plural, verb
 _DIGITS = 60
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 EUR, USD = "EUR", "USD"
+LAST_DAY = date(9999, 12, 30)
+"""The last day that can be asked about: the moment after it is one, too."""
 
 
 class Dimension(StrEnum):

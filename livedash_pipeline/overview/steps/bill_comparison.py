@@ -19,6 +19,7 @@ from livedash_pipeline.money.rules.bills.billed_days import Bill, BilledDay
 from livedash_pipeline.money.rules.bills.comparison import Difference, compare_bill
 from livedash_pipeline.money.rules.pricing import family_name, known_sum
 from livedash_pipeline.money.store.package_prices import canonical_name
+from livedash_pipeline.overview.rules.spend import LAST_DAY
 from livedash_pipeline.overview.store.spend import OurDay, billed_days
 
 
@@ -38,7 +39,7 @@ def bill_range(bill: Bill, first: date | None, last: date | None) -> BillRange:
     """
     if bill.first is None or bill.last is None:
         raise UsageError("The bill covers no day.", remedy="Export some days of costs or usage, and give that file.")
-    days = BillRange(max(bill.first, first or bill.first), min(bill.last, last or bill.last))
+    days = BillRange(max(bill.first, first or bill.first), min(bill.last, last or bill.last, LAST_DAY))
     if days.first > days.last:
         raise UsageError(
             f"The bill covers {bill.first} to {bill.last}, and none of the days that were asked for.",

@@ -157,11 +157,15 @@ def read_day(written: str | None) -> date | None:
     """Returns a day as somebody wrote it; None where they wrote none.
 
     Raises:
-        UsageError: It is no day.
+        UsageError: It is no day, or the calendar ends with it.
     """
     if written is None:
         return None
     found = rules.read_day(written)
     if found is None:
         raise UsageError(f"{written!r} is no day.", remedy="Give it as in 2025-05-01; days are those of UTC.")
+    if found > rules.LAST_DAY:
+        raise UsageError(
+            f"{written} is later than any day that can be summed.", remedy="Leave it out, or give an earlier day."
+        )
     return found

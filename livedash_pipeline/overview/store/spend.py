@@ -16,11 +16,20 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, RowMapping
 
 from livedash_pipeline.base.store.statements import statement
-from livedash_pipeline.overview.rules.spend import COLUMNS, SPEND_FIELDS, Days, Dimension, Spend, SpendRow, sum_of
+from livedash_pipeline.overview.rules.spend import (
+    COLUMNS,
+    LAST_DAY,
+    SPEND_FIELDS,
+    Days,
+    Dimension,
+    Spend,
+    SpendRow,
+    sum_of,
+)
 
 _COUNTS = frozenset(each.name for each in fields(Spend) if isinstance(each.default, int))
 _COLUMN_NAMES = {"day": "spend_day", "month": "spend_month"}
-_ALWAYS = Days(date(1, 1, 1), date(9999, 12, 30))
+_ALWAYS = Days(date.min, LAST_DAY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from livedash_pipeline.access.rules.tokens import Role, Scope
 from livedash_pipeline.api.access import Access
 from livedash_pipeline.api.guard import allow, caller_of, guarded_router
 from livedash_pipeline.api.http.parameters import OfCompany
-from livedash_pipeline.api.problems import not_found
+from livedash_pipeline.api.problems import internal, not_found
 from livedash_pipeline.api.routes.admin.requests import counted, wants_fresh
 from livedash_pipeline.api.routes.admin.schemas import Spending, answers
 from livedash_pipeline.api.services import services_of
@@ -82,6 +82,9 @@ def _company(request: Request, named: str | None) -> str | None:
     caller = caller_of(request)
     if caller.role is not Role.COMPANY:
         return named
+    if caller.company is None:
+        # Without a company it would read as all of them.
+        raise internal()
     if named not in (None, caller.company):
         raise not_found(f"company {named!r}")
     return caller.company

@@ -18,7 +18,7 @@ from livedash_pipeline.api.routes.admin.schemas import answers
 from livedash_pipeline.api.services import services_of
 from livedash_pipeline.overview.steps.caps import report_caps
 
-_READ = Access(Role.COMPANY, Scope.RESULTS_READ)
+_READ = Access(Role.COMPANY, Scope.SPEND_READ)
 
 
 def router() -> APIRouter:
