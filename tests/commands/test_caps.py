@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, text, update
 
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
@@ -50,7 +50,7 @@ def test_caps_are_shown_in_80_columns(livedash: Run, spent: str) -> None:
     assert re.fullmatch(r"  month's end   (nothing can be said yet|[\d,.]+ expected, 600\.00 to [\d,.]+)", foreseen)
     assert acme[:5] == [
         "  spent         600.00, in flight at most 0.50",
-        "  unknown       at most 0.25 was charged at an unknown cost",
+        "  unknown       charged at an unknown cost, at most 0.25",
         "  waiting       2 requests, at most 0.0072",
         "  month cap     1,000.00 (LIVEDASH_MONTHLY_CAP_EUR)",
         "                60.0 %, 399.25 left",
@@ -66,6 +66,16 @@ def test_caps_of_one_company_are_one_document(livedash: Run, spent: str) -> None
     assert acme["limits"][0]["sharePercent"] == 60.0
     assert (acme["spentEur"], acme["openAtMostEur"], acme["inFlightAtMostEur"]) == ("600", "0.25", "0.5")
     assert "All companies" not in livedash("caps", "--company", "acme").stdout
+
+
+def test_what_has_no_known_limit_is_named_in_words(livedash: Run, spent: str, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(update(ai_request_attempts).values(reserved_eur=None))
+    lines = livedash("caps", "--company", "acme", **SETTINGS).stdout.splitlines()
+    assert "  spent         600.00, in flight without a known limit" in lines
+    assert "  unknown       charged at an unknown cost, without a known limit" in lines
+    assert "                60.0 %, at most 400.00 left" in lines
 
 
 def test_without_limits_and_companies_it_says_so(refused: Run) -> None:

@@ -47,9 +47,9 @@ def _draw_standing(console: Console, title: str, standing: Document) -> None:
     """A paragraph of lines that fit into 80 columns."""
     console.print()
     console.print(title)
-    _line(console, "spent", f"{_euro(standing['spentEur'])}, in flight at most {_euro(standing['inFlightAtMostEur'])}")
+    _line(console, "spent", f"{_euro(standing['spentEur'])}, in flight {_at_most(standing['inFlightAtMostEur'])}")
     if standing["openAtMostEur"] != "0":
-        _line(console, "unknown", f"at most {_euro(standing['openAtMostEur'])} was charged at an unknown cost")
+        _line(console, "unknown", f"charged at an unknown cost, {_at_most(standing['openAtMostEur'])}")
     most = standing["waitingAtMostEur"]
     priced = "no price or rate is known" if most is None else f"at most {_euro(most)}"
     _line(console, "waiting", f"{standing['waitingRequests']:,} requests, {priced}")
@@ -65,7 +65,9 @@ def _draw_limit(console: Console, limit: Document) -> None:
     source = limit["setting"] or "of its own"
     _line(console, f"{limit['period']} {limit['kind']}", f"{_euro(limit['eur'])} ({source})")
     reached = f", reached on {limit['reachedOn']}" if limit["reachedOn"] else ""
-    _line(console, "", f"{share}{_euro(limit['leftEur'])} left{reached}")
+    # What has no known limit counts nothing, so that less may be left.
+    most = "at most " if limit["withoutLimit"] else ""
+    _line(console, "", f"{share}{most}{_euro(limit['leftEur'])} left{reached}")
 
 
 def _foreseen(forecast: Document | None) -> str:
@@ -77,6 +79,10 @@ def _foreseen(forecast: Document | None) -> str:
 
 def _line(console: Console, name: str, said: str) -> None:
     console.print(f"{_INDENT}{name:<13} {said}")
+
+
+def _at_most(text: str | None) -> str:
+    return "without a known limit" if text is None else f"at most {_euro(text)}"
 
 
 def _euro(text: str) -> str:

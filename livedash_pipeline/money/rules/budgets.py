@@ -63,11 +63,15 @@ class Spent:
         known: Spent, at a known cost.
         open: The most that was charged, or perhaps charged, at a cost that nobody knows yet.
         in_flight: The most that requests at the service cost.
+        open_unlimited: Entries at an unknown cost without a known limit, which are in no sum.
+        in_flight_unlimited: Those in flight.
     """
 
     known: Decimal = Decimal(0)
     open: Decimal = Decimal(0)
     in_flight: Decimal = Decimal(0)
+    open_unlimited: int = 0
+    in_flight_unlimited: int = 0
 
     @property
     def spent(self) -> Decimal:
@@ -75,12 +79,33 @@ class Spent:
         return self.known + self.open
 
     @property
+    def open_at_most(self) -> Decimal | None:
+        """The most that is open; None where no limit is known."""
+        return None if self.open_unlimited else self.open
+
+    @property
+    def in_flight_at_most(self) -> Decimal | None:
+        """The most that is in flight; None where no limit is known."""
+        return None if self.in_flight_unlimited else self.in_flight
+
+    @property
+    def unlimited(self) -> int:
+        """Entries without a known limit, which count nothing against caps."""
+        return self.open_unlimited + self.in_flight_unlimited
+
+    @property
     def committed(self) -> Decimal:
         """What claims count against caps: spent, open and in flight at most."""
         return self.spent + self.in_flight
 
     def __add__(self, other: Spent) -> Spent:
-        return Spent(self.known + other.known, self.open + other.open, self.in_flight + other.in_flight)
+        return Spent(
+            self.known + other.known,
+            self.open + other.open,
+            self.in_flight + other.in_flight,
+            self.open_unlimited + other.open_unlimited,
+            self.in_flight_unlimited + other.in_flight_unlimited,
+        )
 
 
 def company_limits(settings: CapSettings, own: CompanyCaps) -> tuple[Limit, ...]:
@@ -95,7 +120,7 @@ def total_limits(settings: CapSettings) -> tuple[Limit, ...]:
 
 def _limits(settings: CapSettings, own: CompanyCaps, scope: Scope) -> tuple[Limit, ...]:
     caps = tuple(
-        Limit(LimitKind.CAP, scope, cap.period, cap.eur, cap.name if cap.name.startswith("LIVEDASH_") else None)
+        Limit(LimitKind.CAP, scope, cap.period, cap.eur, cap.name if cap.is_of_settings else None)
         for cap in caps_of(settings, own)
         if cap.scope is scope
     )
@@ -120,13 +145,24 @@ def _total_budget(settings: CapSettings) -> Limit | None:
 
 
 def yardstick(limits: Sequence[Limit]) -> Limit | None:
-    """Returns the limit whose shares are told of: the monthly budget, or the monthly cap where there is no budget.
+    """Returns the limit by which a month is judged: the monthly budget, or the monthly cap where there is no budget.
 
     None without either, and for a cap of 0, which somebody has set to stop a company.
     """
     monthly = {limit.kind: limit for limit in limits if limit.period is Period.MONTH}
     found = monthly.get(LimitKind.BUDGET) or monthly.get(LimitKind.CAP)
-    return None if found is None or (found.kind is LimitKind.CAP and not found.eur) else found
+    return None if found is None or _stops(found) else found
+
+
+def watched(limits: Sequence[Limit]) -> list[Limit]:
+    """Returns the limits whose shares are told of: the month's yardstick, and the daily cap unless it is 0."""
+    month = yardstick(limits)
+    daily = [limit for limit in limits if limit.period is Period.DAY and not _stops(limit)]
+    return [*([] if month is None else [month]), *daily]
+
+
+def _stops(limit: Limit) -> bool:
+    return limit.kind is LimitKind.CAP and not limit.eur
 
 
 def reached_share(shares: Sequence[int], committed: Decimal, limit: Decimal) -> int | None:

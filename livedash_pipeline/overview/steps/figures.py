@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.rules.states import BatchStatus, RequestStatus
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.ledger.store.batches import listing, requests
-from livedash_pipeline.money.rules.caps import Period
-from livedash_pipeline.overview.store import checks
+from livedash_pipeline.overview.store.spending import company_spending
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,9 @@ def read_figures(engine: Engine) -> PipelineFigures:
 
 def money_of_month(connection: Connection, now: datetime) -> Mapping[str, Money]:
     """Returns the money of each company in the month (UTC) of a moment; companies without any are absent."""
-    spending = checks.spending(connection, since=Period.MONTH.start(now))
-    return {row["company"]: _money(row) for row in spending}
-
-
-def _money(row: RowMapping) -> Money:
-    # A cap counts what has an unknown cost as spent; here it has a figure of its own.
-    unknown = Decimal(row["open_eur"])
-    return Money(Decimal(row["spent_eur"]) - unknown, unknown, Decimal(row["in_flight_eur"]))
+    found = company_spending(connection, now=now, company_id=None)
+    return {
+        each.company: Money(each.month.known, each.month.open, each.month.in_flight)
+        for each in found
+        if each.has_entries
+    }

@@ -7,7 +7,6 @@ over a million requests.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping
 
@@ -20,8 +19,3 @@ SAMPLE = 10
 def look_up(connection: Connection, name: str, **values: object) -> Sequence[RowMapping]:
     """Returns the rows of a check's statement."""
     return connection.execute(statement(name), values).mappings().all()
-
-
-def spending(connection: Connection, *, since: datetime) -> Sequence[RowMapping]:
-    """Returns per company the money spent and in flight since a moment, and what one request reserves."""
-    return look_up(connection, "overview/check_spending", since=since)

@@ -34,6 +34,7 @@ class CompanySpending:
         one_more: What one of its requests sets aside on average; 0 where none is known.
         set_aside: What was set aside this month for tries whose cost is known.
         charged: What those cost.
+        has_entries: Something was spent or is in flight.
     """
 
     company_id: UUID
@@ -45,11 +46,12 @@ class CompanySpending:
     one_more: Decimal
     set_aside: Decimal
     charged: Decimal
+    has_entries: bool = True
 
 
 def company_spending(connection: Connection, *, now: datetime, company_id: UUID | None) -> list[CompanySpending]:
     """Returns the money of one company or of all, also of those that have spent nothing, by slug."""
-    names = {"month": Period.MONTH.start(now), "day": Period.DAY.start(now), "company_id": company_id}
+    names = {"since": Period.MONTH.start(now), "day": Period.DAY.start(now), "company_id": company_id}
     rows = connection.execute(statement("overview/sum_spending"), names).mappings()
     return [_spending(row) for row in rows]
 
@@ -59,7 +61,13 @@ def _spending(row: RowMapping) -> CompanySpending:
         return Decimal(row[name])
 
     def spent(period: str) -> Spent:
-        return Spent(euro(f"{period}_known_eur"), euro(f"{period}_open_eur"), euro("in_flight_eur"))
+        return Spent(
+            euro(f"{period}_known_eur"),
+            euro(f"{period}_open_eur"),
+            euro("in_flight_eur"),
+            int(row[f"{period}_open_unlimited"]),
+            int(row["in_flight_unlimited"]),
+        )
 
     return CompanySpending(
         row["company_id"],
@@ -71,6 +79,7 @@ def _spending(row: RowMapping) -> CompanySpending:
         euro("one_more_eur"),
         euro("set_aside_eur"),
         euro("charged_eur"),
+        row["has_entries"],
     )
 
 

@@ -1,11 +1,23 @@
--- Euro spent since a moment and the most that may be in flight, of one company or of all (null). What the old system spent before
--- its data came here is none of it.
+-- Euro spent and the most that may be in flight, in one scan: of a company and of all (0 unless they are asked for), since a
+-- moment and since a later one (0 unless it is later).
 SELECT
+    coalesce(sum(entries.committed_eur) FILTER (WHERE entries.company_id = :company_id), 0) AS company_eur,
     coalesce(
-        sum(CASE WHEN entries.is_in_flight OR entries.is_open THEN entries.reserved_eur ELSE entries.cost_eur END), 0
-    ) AS committed_eur
-FROM cost_entries AS entries
-WHERE
-    (CAST(:company_id AS uuid) IS NULL OR entries.company_id = :company_id)
-    AND entries.entry <> 'taken_over'
-    AND (entries.is_in_flight OR entries.incurred_at >= :since)
+        sum(entries.committed_eur) FILTER (
+            WHERE entries.company_id = :company_id
+            AND CAST(:later AS timestamptz) > CAST(:since AS timestamptz)
+            AND (entries.is_in_flight OR entries.incurred_at >= :later)
+        ),
+        0
+    ) AS company_later_eur,
+    coalesce(sum(entries.committed_eur) FILTER (WHERE CAST(:of_all AS boolean)), 0) AS total_eur,
+    coalesce(
+        sum(entries.committed_eur) FILTER (
+            WHERE CAST(:of_all AS boolean)
+            AND CAST(:later AS timestamptz) > CAST(:since AS timestamptz)
+            AND (entries.is_in_flight OR entries.incurred_at >= :later)
+        ),
+        0
+    ) AS total_later_eur
+FROM included.ledger.find_committed_entries AS entries
+WHERE CAST(:of_all AS boolean) OR entries.company_id = :company_id

@@ -1,32 +1,34 @@
--- Per company, the money of a month and of a day that is part of it, and what is in flight at most, as the claims count it
--- (`sum_committed`); what one more request sets aside; and of tries with a known cost what was set aside and what was charged.
+-- Per company, the money of a month (from `since` on) and of a day that is part of it, and what is in flight at most, as the
+-- claims count it; how many entries have no known limit; what one more request sets aside; and of tries with a known cost what
+-- was set aside and what was charged.
 WITH entries AS (
     SELECT
-        company_id,
-        request_id,
-        is_in_flight,
-        is_open,
-        reserved_eur,
-        cost_eur,
-        incurred_at,
-        NOT is_in_flight AND NOT is_open AS is_known
-    FROM cost_entries
-    WHERE
-        (is_in_flight OR incurred_at >= :month)
-        AND (CAST(:company_id AS uuid) IS NULL OR company_id = :company_id)
+        counted.company_id,
+        counted.request_id,
+        counted.is_in_flight,
+        counted.is_open,
+        counted.reserved_eur,
+        counted.committed_eur,
+        counted.incurred_at,
+        NOT counted.is_in_flight AND NOT counted.is_open AS is_known
+    FROM included.ledger.find_committed_entries AS counted
+    WHERE CAST(:company_id AS uuid) IS NULL OR counted.company_id = :company_id
 ),
 
 sums AS (
     SELECT
         company_id,
-        sum(cost_eur) FILTER (WHERE is_known) AS month_known_eur,
-        sum(reserved_eur) FILTER (WHERE is_open) AS month_open_eur,
-        sum(cost_eur) FILTER (WHERE is_known AND incurred_at >= :day) AS day_known_eur,
-        sum(reserved_eur) FILTER (WHERE is_open AND incurred_at >= :day) AS day_open_eur,
-        sum(reserved_eur) FILTER (WHERE is_in_flight) AS in_flight_eur,
+        sum(committed_eur) FILTER (WHERE is_known) AS month_known_eur,
+        sum(committed_eur) FILTER (WHERE is_open) AS month_open_eur,
+        count(*) FILTER (WHERE is_open AND reserved_eur IS NULL) AS month_open_unlimited,
+        sum(committed_eur) FILTER (WHERE is_known AND incurred_at >= :day) AS day_known_eur,
+        sum(committed_eur) FILTER (WHERE is_open AND incurred_at >= :day) AS day_open_eur,
+        count(*) FILTER (WHERE is_open AND reserved_eur IS NULL AND incurred_at >= :day) AS day_open_unlimited,
+        sum(committed_eur) FILTER (WHERE is_in_flight) AS in_flight_eur,
+        count(*) FILTER (WHERE is_in_flight AND reserved_eur IS NULL) AS in_flight_unlimited,
         avg(reserved_eur) FILTER (WHERE request_id IS NOT NULL) AS one_more_eur,
-        sum(reserved_eur) FILTER (WHERE is_known AND cost_eur > 0) AS set_aside_eur,
-        sum(cost_eur) FILTER (WHERE is_known AND reserved_eur IS NOT NULL) AS charged_eur
+        sum(reserved_eur) FILTER (WHERE is_known AND committed_eur > 0) AS set_aside_eur,
+        sum(committed_eur) FILTER (WHERE is_known AND reserved_eur IS NOT NULL) AS charged_eur
     FROM entries
     GROUP BY company_id
 )
@@ -40,12 +42,16 @@ SELECT
     companies.monthly_budget_eur,
     coalesce(sums.month_known_eur, 0) AS month_known_eur,
     coalesce(sums.month_open_eur, 0) AS month_open_eur,
+    coalesce(sums.month_open_unlimited, 0) AS month_open_unlimited,
     coalesce(sums.day_known_eur, 0) AS day_known_eur,
     coalesce(sums.day_open_eur, 0) AS day_open_eur,
+    coalesce(sums.day_open_unlimited, 0) AS day_open_unlimited,
     coalesce(sums.in_flight_eur, 0) AS in_flight_eur,
+    coalesce(sums.in_flight_unlimited, 0) AS in_flight_unlimited,
     coalesce(sums.one_more_eur, 0) AS one_more_eur,
     coalesce(sums.set_aside_eur, 0) AS set_aside_eur,
-    coalesce(sums.charged_eur, 0) AS charged_eur
+    coalesce(sums.charged_eur, 0) AS charged_eur,
+    sums.company_id IS NOT NULL AS has_entries
 FROM companies
 LEFT JOIN sums ON sums.company_id = companies.id
 WHERE CAST(:company_id AS uuid) IS NULL OR companies.id = :company_id

@@ -16,10 +16,11 @@ INCLUDING = sorted(
 )
 
 
-def test_claims_previews_and_caps_share_one_query_and_sums_of_spending_another() -> None:
+def test_claims_and_previews_share_one_query_and_sums_of_spending_others() -> None:
     assert [
         *("ledger/claim_pending_requests", "ledger/find_capped_requests", "ledger/preview_claim"),
-        *("overview/check_spend_sums", "overview/sum_billed_days", "overview/sum_spend"),
+        *("ledger/sum_committed", "overview/check_spend_sums", "overview/sum_billed_days", "overview/sum_spend"),
+        "overview/sum_spending",
     ] == INCLUDING
 
 

@@ -45,7 +45,7 @@ _WATCH = """
                 PERFORM pg_sleep(0.1);
             END IF;
             PERFORM pg_advisory_xact_lock(1);
-            INSERT INTO watched VALUES (pg_current_xact_id(), (SELECT committed_eur FROM ({total}) AS total));
+            INSERT INTO watched VALUES (pg_current_xact_id(), (SELECT total_eur FROM ({total}) AS total));
         END IF;
         RETURN NULL;
     END $$;
@@ -56,10 +56,12 @@ _WATCH = """
 
 def watch(engine: Engine) -> None:
     """Has every transaction that changes tries write down what is committed under the cap."""
-    total = statement("ledger/sum_committed").text.replace(":company_id", "NULL")
+    total = statement("ledger/sum_committed").text.replace(":company_id", "NULL").replace(":of_all", "TRUE")
     month = "(date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')"
     with engine.begin() as connection:
-        connection.execute(text(_WATCH.format(total=total.replace(":since", month)).replace(":", "\\:")))
+        connection.execute(
+            text(_WATCH.format(total=total.replace(":since", month).replace(":later", month)).replace(":", "\\:"))
+        )
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from livedash_pipeline.base.store.connect import database_now
-from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import ai_request_attempts
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.kinds import KINDS
@@ -19,6 +18,7 @@ from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import IngestReport
 from livedash_pipeline.ledger.store.admission.committed import committed_eur
+from livedash_pipeline.overview.store.spending import company_spending
 from tests.support.batch_round import Begin, Round, at, batch_row
 from tests.support.batch_service import refusal, refused
 from tests.support.broken_rules import rows_against
@@ -135,9 +135,8 @@ def test_a_line_that_can_be_read_later_is_taken_in_then(begin: Begin, settle: Ca
     row = batch_row(going.engine)
     assert (row.lines_succeeded, row.lines_failed) == (2, 0)
     with going.engine.connect() as connection:
-        month = {"since": database_now(connection) - timedelta(days=40)}
-        (company,) = connection.execute(statement("overview/check_spending"), month)
-        assert (company.spent_eur, company.in_flight_eur) == (committed(going), 0)
+        (company,) = company_spending(connection, now=database_now(connection), company_id=None)
+        assert company.month.spent == committed(going) and not company.month.in_flight
         assert rows_against(connection, "every_submitted_request_has_one_outcome") == []
         assert rows_against(connection, "cost_agrees_with_batch_usage") == []
 

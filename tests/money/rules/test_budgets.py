@@ -18,6 +18,7 @@ from livedash_pipeline.money.rules.budgets import (
     reached_share,
     say_limits,
     total_limits,
+    watched,
     yardstick,
 )
 from livedash_pipeline.money.rules.caps import CapSettings, CompanyCaps, Period, Scope
@@ -53,7 +54,10 @@ def test_shares_are_those_of_the_budget_or_of_the_monthly_cap() -> None:
     assert yardstick([cap, day, budget]) == budget
     assert yardstick([day, cap]) == cap
     assert yardstick([day]) is None
-    assert yardstick([own(LimitKind.CAP, Period.MONTH, 0)]) is None, "somebody has stopped the company"
+    stopped = own(LimitKind.CAP, Period.MONTH, 0)
+    assert yardstick([stopped]) is None, "somebody has stopped the company"
+    assert watched([cap, day, budget]) == [budget, day]
+    assert watched([stopped, own(LimitKind.CAP, Period.DAY, 0)]) == []
     assert (cap.noun, cap.source, day.noun, budget.noun) == ("monthly cap", "own", "daily cap", "monthly budget")
     assert total_limits(CapSettings(total_daily=D(1)))[0].source == "LIVEDASH_TOTAL_DAILY_CAP_EUR"
 
@@ -119,3 +123,11 @@ def test_all_limits_are_named_in_one_sentence() -> None:
         "monthly cap 0 and monthly budget 1.5, globex's own daily cap 2."
     )
     assert say_limits(CapSettings(), {}) == "No spending cap and no budget is set."
+
+
+def test_a_sum_with_parts_without_a_known_limit_says_so() -> None:
+    known = Spent(D(1), D(2), D(3))
+    assert (known.open_at_most, known.in_flight_at_most, known.unlimited) == (D(2), D(3), 0)
+    both = known + Spent(open_unlimited=1, in_flight_unlimited=2)
+    assert (both.open_at_most, both.in_flight_at_most, both.unlimited) == (None, None, 3)
+    assert both.committed == known.committed

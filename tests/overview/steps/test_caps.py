@@ -21,6 +21,7 @@ from livedash_pipeline.ledger.store.admission.committed import committed_eur, ro
 from livedash_pipeline.money.rules.budgets import Spent
 from livedash_pipeline.money.rules.caps import Cap, Period, Scope
 from livedash_pipeline.overview.steps.caps import Standing, read_standings, report_caps
+from livedash_pipeline.overview.steps.checks import CHECKS_BY_NAME
 from livedash_pipeline.settings import Settings
 from tests.conftest import NOW
 from tests.ledger.store.test_states_in_database import insert_batch
@@ -32,9 +33,13 @@ EACH = D("0.0036122625")
 
 
 def settled(
-    connection: Connection, engine: Engine, company: Company, *tries: tuple[datetime | None, str | None]
+    connection: Connection,
+    engine: Engine,
+    company: Company,
+    *tries: tuple[datetime | None, str | None],
+    reserved: str | None = "1",
 ) -> None:
-    """Tries that set 1 euro aside, each with when it was settled and what it cost; without a time it is in flight."""
+    """Tries that set so much aside, each with when it was settled and what it cost; without a time it is in flight."""
     batch_id = insert_batch(engine, company, None)
     ids = insert_requests(connection, company, len(tries), processing_status="PROCESSING_COMPLETE", completed_at=NOW)
     rows: list[dict[str, Any]] = [
@@ -44,7 +49,7 @@ def settled(
             "created_at": NOW - timedelta(days=60),
             "settled_at": at,
             "outcome": None if at is None else "parsed",
-            "reserved_eur": D(1),
+            "reserved_eur": reserved,
             "total_cost_eur": cost,
         }
         for request_id, (at, cost) in zip(ids, tries, strict=True)
@@ -136,6 +141,21 @@ def test_without_companies_there_are_limits_all_the_same(engine: Engine) -> None
     assert document["companies"] == []
     (limit,) = document["total"]["limits"]
     assert (limit["leftEur"], limit["reachedOn"], document["total"]["forecast"]) == ("3", None, None)
+
+
+def test_what_has_no_known_limit_is_said_and_not_shown_as_nothing(engine: Engine, company: Company) -> None:
+    settings = Settings(livedash_monthly_cap_eur=D(10), livedash_daily_cap_eur=D(5))
+    with engine.begin() as connection:
+        now = database_now(connection)
+        settled(connection, engine, company, (now, None), (None, None), (now, "2"), reserved=None)
+    document = report_caps(engine, settings)
+    (acme,) = document["companies"]
+    for each in (acme, *acme["limits"]):
+        assert (each["spentEur"], each["openAtMostEur"], each["inFlightAtMostEur"]) == ("2", None, None)
+    assert [(limit["withoutLimit"], limit["leftEur"]) for limit in acme["limits"]] == [(2, "8"), (2, "3")]
+    with engine.connect() as connection:
+        found = CHECKS_BY_NAME["spending_stays_below_the_cap"].look(connection, settings)
+    assert {row["entries without a known limit"] for row in found.shown["spending"]} == {2}
 
 
 @contextmanager

@@ -32,11 +32,13 @@ from livedash_pipeline.chats.steps.documents import list_document, show_document
 from livedash_pipeline.chats.steps.results import open_results
 from livedash_pipeline.chats.store.figures import company_figures
 from livedash_pipeline.ledger.steps.batches.listing import list_batches
-from livedash_pipeline.ledger.store.admission.committed import committed_eur
+from livedash_pipeline.ledger.store.admission.committed import committed_eur, rooms_under
 from livedash_pipeline.ledger.store.results.settlement import batch_cost
-from livedash_pipeline.money.rules.caps import Period
+from livedash_pipeline.money.rules.caps import CompanyCaps, Period, caps_of
+from livedash_pipeline.overview.rules.shares import cents
 from livedash_pipeline.overview.rules.spend import Part
 from livedash_pipeline.overview.steps import checks
+from livedash_pipeline.overview.steps.caps import report_caps
 from livedash_pipeline.overview.steps.export import export_analyses
 from livedash_pipeline.overview.steps.figures import read_figures
 from livedash_pipeline.overview.steps.inspections import describe_batch, describe_request
@@ -188,6 +190,11 @@ class Writer:
         )
         self.entry(request, None, "parsed", is_call=True, **self.cost(name))
 
+    def old(self, name: str) -> None:
+        """A try of the old system, which it has paid for."""
+        request = self.request(name)
+        self.entry(request, None, "parsed", legacy_id=name, reserved_eur=None, **self.cost(name))
+
 
 @pytest.fixture
 def ledger(engine: Engine) -> Iterator[Ledger]:
@@ -215,12 +222,13 @@ def ledger(engine: Engine) -> Iterator[Ledger]:
         write.entry(write.request("open"), write.batch("open"), "parsed", prompt_tokens=3, completion_tokens=1)
         write.entry(write.request("in flight"), write.batch("in flight"), None)
         write.call("call")
+        write.old("taken over")
     yield write.ledger
 
 
 IN_MAIN = ("paid", "wasted", "retry", "late", "unattributed", "backfilled", "surplus")
 SPENT = {
-    Part.USEFUL: ("paid", "retry", "late", "backfilled", "call"),
+    Part.USEFUL: ("paid", "retry", "late", "backfilled", "call", "taken over"),
     Part.RETRIED: ("retried", "call lost"),
     Part.WASTED: ("wasted",),
     Part.SURPLUS: ("surplus",),
@@ -243,17 +251,29 @@ def test_the_report_names_every_amount_once_and_adds_no_estimate(ledger: Ledger)
 
 
 def test_checks_metrics_and_caps_say_the_same(ledger: Ledger) -> None:
-    settings = Settings(livedash_monthly_cap_eur=Decimal(10**6))
+    """Caps and whoever watches them leave out what the old system has paid."""
+    settings = Settings(livedash_monthly_cap_eur=Decimal(10**6), livedash_total_daily_cap_eur=Decimal(10**6))
     with ledger.engine.connect() as connection:
         now = database_now(connection)
         assert not checks.CHECKS_BY_NAME["spend_sums_to_the_ledger"].look(connection, settings).rows
         committed = committed_eur(connection, ledger.company.id, since=Period.MONTH.start(now))
         assert sum(day.usd for day in billed_days(connection, now.date(), now.date())) == sum(ledger.usd.values())
-    spent = Decimal(str(ledger.eur(*ledger.usd)))
+    spent = Decimal(str(ledger.eur(*(name for name in ledger.usd if name != "taken over"))))
     figures = read_figures(ledger.engine)
     found = figures.money["acme"]
     assert (found.spent, found.unknown, found.in_flight) == (spent, Decimal("0.5"), Decimal("0.5"))
     assert committed == spent + 1
+    with ledger.engine.connect() as connection:
+        caps = caps_of(settings.caps, CompanyCaps())
+        rooms = rooms_under(connection, ledger.company.id, caps, now=now)
+        assert [room.committed for room in rooms] == [committed] * 2
+        looked = checks.CHECKS_BY_NAME["spending_stays_below_the_cap"].look(connection, settings)
+    for row in looked.shown["spending"]:
+        assert row["spent EUR"] == cents(spent + Decimal("0.5")), row
+    document = report_caps(ledger.engine, settings)
+    for standing in (*document["companies"], document["total"]):
+        for each in (standing, *standing["limits"]):
+            assert (each["spentEur"], each["openAtMostEur"], each["inFlightAtMostEur"]) == (money(spent), "0.5", "0.5")
     lines = Metrics().render(figures).decode().splitlines()
     assert f'livedash_spent_eur{{company="acme"}} {float(spent)}' in lines
     assert 'livedash_open_eur{company="acme"} 0.5' in lines

@@ -17,7 +17,6 @@ from livedash_pipeline.ledger.store.admission.committed import committed_eur, ro
 from livedash_pipeline.money.rules.caps import Cap, Period, Scope
 from livedash_pipeline.money.store.rates import rate_at, rate_day, set_rate
 from livedash_pipeline.overview.steps.figures import money_of_month
-from livedash_pipeline.overview.store.checks import spending
 from livedash_pipeline.settings import Settings
 from tests.support.rows import insert_company, insert_requests
 
@@ -82,7 +81,6 @@ def test_a_cost_just_before_the_month_ends_counts_in_that_month_everywhere(zoned
                 since = period.start(given)
                 assert committed_eur(connection, company, since=since) == counted
                 assert committed_eur(connection, None, since=since) == counted
-                assert sum(row["spent_eur"] for row in spending(connection, since=since)) == counted
                 cap = Cap(Scope.COMPANY, period, Decimal(10), "x")
                 (room,) = rooms_under(connection, company, (cap,), now=given)
                 assert room.committed == counted

@@ -16,7 +16,6 @@ PLANS = {
     "check_failed_requests": "ix_ai_request_attempts_settled_at",
     "sum_spending": "ix_ai_request_attempts_settled_at",
     "sum_waiting": "ix_ai_processing_requests_pending",
-    "check_spending": "ix_ai_request_attempts_settled_at",
     "check_rejected_rows": "ix_import_runs_company_id_started_at",
     "check_speakers": "ix_sessions_company_id_start_time",
     "check_overdue_imports": "ix_import_runs_company_id_started_at",

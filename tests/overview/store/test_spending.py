@@ -13,7 +13,6 @@ from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_request_attempts, ai_surplus_batches, companies
 from livedash_pipeline.ledger.store.admission.committed import committed_eur
 from livedash_pipeline.money.rules.caps import Period
-from livedash_pipeline.overview.store.checks import spending
 from livedash_pipeline.overview.store.spending import company_spending
 from tests.conftest import NOW
 
@@ -67,10 +66,10 @@ def test_the_check_counts_what_the_claims_count(engine: Engine) -> None:
             (companies, owners), (ai_batch_requests, batches), (ai_request_attempts, attempts), (ai_surplus_batches, surplus),
         ):  # fmt: skip
             connection.execute(insert(table), rows)
-        found = {row["company"]: row["spent_eur"] + row["in_flight_eur"] for row in spending(connection, since=NOW)}
+        found = {each.company: each.month.committed for each in company_spending(connection, now=NOW, company_id=None)}
         for owner, case in zip(owners, TRIES, strict=True):
-            committed = committed_eur(connection, uuid.UUID(str(owner["id"])), since=NOW)
-            assert found.get(owner["slug"], 0) == committed, case
+            committed = committed_eur(connection, uuid.UUID(str(owner["id"])), since=MONTH)
+            assert found[str(owner["slug"])] == committed, case
         standings = company_spending(connection, now=NOW, company_id=None)
         assert len(standings) == len(TRIES), "those that have spent nothing as well"
         for each in standings:

@@ -29,6 +29,9 @@ from livedash_pipeline.overview.steps.caps import report_caps
 _WRITE = admin_write("set_caps", body="json")
 _AMOUNT = r"^[0-9]{1,8}(\.[0-9]{1,12})?$"
 
+_OPEN = "Charged, or perhaps charged, at a cost not known yet; null without a known limit."
+_IN_FLIGHT = "Null without a known limit."
+
 
 class LimitStanding(Shape):
     """A cap or a budget, and what counts against it in its day or month (UTC)."""
@@ -39,8 +42,11 @@ class LimitStanding(Shape):
     source: Literal["company", "setting"]
     setting: str | None = Field(description="The setting that says so; null for a company's own.", examples=[None])
     spent_eur: str = Field(examples=["31.4"])
-    open_at_most_eur: str = Field(description="Charged, or perhaps charged, at a cost not known yet.", examples=["0"])
-    in_flight_at_most_eur: str = Field(examples=["4.2"])
+    open_at_most_eur: str | None = Field(description=_OPEN, examples=["0"])
+    in_flight_at_most_eur: str | None = Field(description=_IN_FLIGHT, examples=["4.2"])
+    without_limit: int = Field(
+        ge=0, description="Entries of both without a known limit; no sum has them.", examples=[0]
+    )
     share_percent: float | None = Field(description="Cut after one decimal; null of a limit of 0.", examples=[71.2])
     reached_share: int | None = Field(description="The highest of `warnShares` that is reached.", examples=[50])
     left_eur: str = Field(examples=["14.4"])
@@ -61,8 +67,8 @@ class SpendingStanding(Shape):
     company: str | None = Field(examples=["acme"])
     limits: list[LimitStanding]
     spent_eur: str = Field(examples=["31.4"])
-    open_at_most_eur: str = Field(examples=["0"])
-    in_flight_at_most_eur: str = Field(examples=["4.2"])
+    open_at_most_eur: str | None = Field(description=_OPEN, examples=["0"])
+    in_flight_at_most_eur: str | None = Field(description=_IN_FLIGHT, examples=["4.2"])
     waiting_requests: int = Field(ge=0, examples=[1200])
     waiting_at_most_eur: str | None = Field(description="Null where a price is unknown.", examples=["5.1"])
     forecast: MonthForecast | None = Field(description="Null with less than a day to go by.")
