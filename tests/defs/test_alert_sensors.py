@@ -183,6 +183,22 @@ def test_each_share_of_a_budget_is_told_once_a_month_whatever_is_released(
     assert [line["share"] for line in look(health, None)[1]] == [100, 50], "a lost cursor tells once more"
 
 
+def test_a_raised_cap_is_told_of_anew_and_a_daily_cap_beside_it(health: Health, receiver: AlertReceiver) -> None:
+    health.settle(health.requests(1), failed=0, age="0 minutes", eur="1")
+    cursor, told = None, []
+    for cap in ("1.50", "1.50", "2.00", "100"):
+        health.settings |= {"livedash_monthly_cap_eur": Decimal(cap), "livedash_daily_cap_eur": Decimal(2)}
+        health.check(SPENDING)
+        cursor, lines, _ = look(health, cursor)
+        told.append([line["reason"].split(" EUR")[0] for line in lines if "share" in line])
+    assert told == [
+        ["acme has reached 50 % of its monthly cap of 1.5", "acme has reached 50 % of its daily cap of 2"],
+        [],
+        ["acme has reached 50 % of its monthly cap of 2"],
+        [],
+    ]
+
+
 def test_a_full_cap_is_a_red_check_beside_its_share(health: Health, receiver: AlertReceiver) -> None:
     health.settings["livedash_monthly_cap_eur"] = Decimal(1)
     health.settle(health.requests(1), failed=0, age="0 minutes", eur="1")

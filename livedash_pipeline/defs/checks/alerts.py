@@ -19,7 +19,7 @@ from livedash_pipeline.errors import SourceError
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.overview.rules.alerts import Alert, explain_error, remedy_for_run, turned_worse
 from livedash_pipeline.overview.rules.health import Level
-from livedash_pipeline.overview.rules.shares import ReachedShare, news, now_told, read_reached, read_told
+from livedash_pipeline.overview.rules.shares import ReachedShare, keep_told, news, now_told, read_reached, read_told
 from livedash_pipeline.overview.steps.checks import CHECKS, CHECKS_BY_NAME
 from livedash_pipeline.overview.steps.spending_check import SHARES
 from livedash_pipeline.settings import Settings
@@ -131,7 +131,7 @@ def _red_check_sensor(alerts: _Alerts) -> dg.SensorDefinition:
             was = before.get(name, Level.GREEN)
             if SHARES in found.metadata:
                 told = _tell_shares(alerts, found, told)
-            # Shares tell of yellow by themselves, once a month: what is in flight comes and goes.
+            # Shares tell of yellow by themselves, once: what is in flight comes and goes.
             if turned_worse(was, level) and not (SHARES in found.metadata and level is Level.WARN):
                 alert = _alert_of_check(found)
                 alerts.send(alert, f"check is {_COLOURS[level]}", check=name, run_id=alert.run_id)
@@ -149,20 +149,20 @@ def _red_check_sensor(alerts: _Alerts) -> dg.SensorDefinition:
 
 
 def _tell_shares(alerts: _Alerts, found: _Evaluation, told: Any) -> Any:
-    """Tells of each share of a budget or cap that nobody was told of this month; returns what was told by then."""
-    month, reached = read_reached(_value(found.metadata, SHARES))
-    if not month:
+    """Tells of each share of a limit that nobody was told of this month or day; returns what was told by then."""
+    periods, reached = read_reached(_value(found.metadata, SHARES))
+    if not periods:
         return told
-    before = read_told(told, month)
+    before = read_told(told, periods)
     for share in news(before, reached):
         alerts.send(_alert_of_share(found, share), "share reached", share=share.share, run_id=found.run_id)
-    return {month: now_told(before, reached)}
+    return keep_told(now_told(before, reached))
 
 
 _COLOURS = {Level.GREEN: "green", Level.WARN: "yellow", Level.ERROR: "red"}
 
 
-# Beside the levels of checks, whose names are statements: which shares were told of, by month and company.
+# Beside the levels of checks, whose names are statements: which shares were told of, by month or day and company.
 _TOLD = "told"
 
 

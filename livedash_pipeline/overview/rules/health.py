@@ -110,7 +110,7 @@ def spending_level(limit: Limit, *, committed: Decimal, one_more: Decimal, first
         limit: A cap or a budget; a cap of 0 is set to stop a company and is always green.
         committed: Euro that count against it: spent and in flight at most.
         one_more: The average amount that a request sets aside.
-        first_share: The lowest share, in per cent, that is told of; None for a limit whose shares nobody is told of.
+        first_share: The lowest share, in per cent, that is told of; None for a limit by which no month is judged.
     """
     if limit.kind is LimitKind.CAP and limit.eur and (committed >= limit.eur or committed + one_more > limit.eur):
         return Level.ERROR

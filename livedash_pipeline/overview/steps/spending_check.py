@@ -12,11 +12,10 @@ from sqlalchemy import Connection
 
 from livedash_pipeline.base.rules.values import money
 from livedash_pipeline.base.store.connect import database_now
-from livedash_pipeline.money.rules.budgets import Limit, percent, reached_share, yardstick
-from livedash_pipeline.money.rules.caps import Period
+from livedash_pipeline.money.rules.budgets import Limit, percent, reached_share, watched, yardstick
 from livedash_pipeline.money.rules.forecast import reached_on
 from livedash_pipeline.overview.rules.health import Level, spending_level, worst
-from livedash_pipeline.overview.rules.shares import ALL, ReachedShare, cents, describe_share
+from livedash_pipeline.overview.rules.shares import ALL, ReachedShare, cents, describe_share, periods_of
 from livedash_pipeline.overview.steps.caps import Standing, read_standings
 from livedash_pipeline.overview.steps.check import Finding, Row
 from livedash_pipeline.settings import Settings
@@ -44,7 +43,7 @@ def high_spending(connection: Connection, settings: Settings) -> Finding:
         worst([level for level, _ in rows]),
         shown={
             "spending": [row for _, row in rows],
-            SHARES: {"month": f"{Period.MONTH.start(now):%Y-%m}", "reached": reached},
+            SHARES: {"periods": list(periods_of(now).values()), "reached": reached},
         },
     )
 
@@ -66,6 +65,7 @@ def _row(standing: Standing, limit: Limit) -> Row:
         "EUR": money(limit.eur),
         "spent EUR": cents(counted.spent),
         "in flight EUR at most": cents(counted.in_flight),
+        "entries without a known limit": counted.unlimited,
         "share %": percent(counted.committed, limit.eur) or Decimal(0),
         "expected EUR in the month": None if forecast is None else cents(forecast.expected),
         "reached on": day,
@@ -74,8 +74,8 @@ def _row(standing: Standing, limit: Limit) -> Row:
 
 def _reached(standings: list[Standing], shares: tuple[int, ...]) -> Iterator[ReachedShare]:
     for standing in standings:
-        limit = yardstick(standing.limits)
-        share = None if limit is None else reached_share(shares, standing.month.committed, limit.eur)
-        if limit is not None and share is not None:
-            month = f"{standing.now:%B %Y}"
-            yield describe_share(standing.company or ALL, share, limit, standing.month, month)
+        for limit in watched(standing.limits):
+            counted = standing.counted(limit)
+            share = reached_share(shares, counted.committed, limit.eur)
+            if share is not None:
+                yield describe_share(standing.company or ALL, share, limit, counted, standing.now)
