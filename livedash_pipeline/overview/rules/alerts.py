@@ -69,6 +69,9 @@ JOB_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             "What was accepted stays, and a repeated run takes the rest; nothing was bought.", "livedash reread"
         ),
         "pipeline_status": Remedy("See whether database and settings are in order.", "livedash doctor"),
+        "price_backfill": Remedy(
+            "Nothing was filled in; what is open, and why, a dry run says.", "livedash price backfill"
+        ),
         "spend": Remedy("See whether database and settings are in order.", "livedash doctor"),
         "caps": Remedy("See whether database and settings are in order.", "livedash doctor"),
         "failed_sessions": Remedy("See whether database and settings are in order.", "livedash doctor"),
