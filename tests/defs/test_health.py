@@ -227,7 +227,7 @@ def test_spending_is_yellow_from_the_first_share_on_and_red_where_nothing_more_f
     assert levels == {"1.61": None, "1.6": WARN, "1": WARN, "0.83": WARN, "0.81": ERROR, "0.8": ERROR, "0.5": ERROR}
     found = health.check(name, livedash_monthly_cap_eur=Decimal("0.5"))
     assert_red(found, count=1, ids=[])
-    assert "| acme | monthly cap (LIVEDASH_MONTHLY_CAP_EUR) | 0.5 | 0.80 | 0.00 | 160.0 |" in str(
+    assert "| acme | monthly cap (LIVEDASH_MONTHLY_CAP_EUR) | 0.5 | 0.80 | 0.00 | 0 | 160.0 |" in str(
         found.metadata["spending"].value
     )
 
@@ -264,7 +264,11 @@ def test_what_is_in_flight_counts_at_most_and_daily_and_total_caps_are_looked_at
     # One more request, which sets aside as much as the first, would pass it.
     full = health.check(name, livedash_daily_cap_eur=Decimal("0.7"))
     assert_red(full, count=1, ids=[])
-    assert full.metadata["shares"].value == {"month": share["month"], "reached": []}, "shares are those of months"
+    of_days = full.metadata["shares"].value
+    assert isinstance(of_days, dict)
+    (reached,) = of_days["reached"]
+    assert of_days["periods"] == share["periods"] and reached["period"] in share["periods"]
+    assert (reached["share"], len(reached["period"])) == (50, len("2025-05-01"))
     health.sql("UPDATE companies SET monthly_cap_eur = 0")
     assert_green(health.check(name))
 
