@@ -144,10 +144,13 @@ def _surplus(money: _Money) -> Iterator[str]:
     for entry in money.entries:
         if entry.entry != "surplus":
             continue
-        charges = money.charges.get(money.books.own_id(ids[entry.entry_id]), [])
+        own_id = money.books.own_id(ids[entry.entry_id])
+        charges = money.charges.get(own_id, [])
         bill = sum((charge.usd for charge in charges), _NOTHING)
         if entry.is_open or entry.is_in_flight:
             yield from _covered(f"surplus batch {ids[entry.entry_id]}", bill, [entry], money)
+            if bill and not _states_nothing(money.books.records[own_id]):
+                yield f"surplus batch {ids[entry.entry_id]} states its usage, and its cost of {bill} USD is open"
         elif entry.cost_usd != bill and not _is_summed_surplus(charges, bill - entry.cost_usd):
             yield f"surplus batch {ids[entry.entry_id]} was charged {bill} USD, the ledger says {entry.cost_usd}"
 
