@@ -28,6 +28,7 @@ from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.money.rules.token_margins import stated_input_sum, token_margin
 from livedash_pipeline.overview.steps.stages import failed_sessions, retry_stage
 from livedash_pipeline.services.openai.tokens import count_tokens
 from livedash_pipeline.settings import Settings
@@ -270,7 +271,9 @@ def test_buying_again_is_estimated_first_and_happens_once(
     dry = retry(engine, "ai_analysis", first, second, reanalyse=True)
     assert (counts(dry), dry["dryRun"]) == ([2, 0, 0], True), "money is spent only when told"
     asked = rows_of(engine, ai_processing_requests)
-    usd = sum(row.token_estimate * Decimal("0.125") + row.max_output_tokens for row in asked) / 1_000_000
+    tokens, size = sum(row.token_estimate for row in asked), sum(row.body_bytes for row in asked)
+    stated = stated_input_sum(len(asked), tokens, size, token_margin(asked[0].model))
+    usd = (stated * Decimal("0.125") + sum(row.max_output_tokens for row in asked)) / 1_000_000
     assert Decimal(dry["estimatedCostEur"]) == usd * Decimal("0.9")
     assert list(dry) == ["ok", *COUNTS, "estimatedCostEur", "dryRun"]
     done = retry(engine, "ai_analysis", first, reanalyse=True, dry_run=False)
