@@ -78,8 +78,10 @@ def test_connections_to_dagsters_database_are_set_and_others_of_its_driver_are_n
 def _settings(url: str | URL) -> dict[str, str]:
     engine = create_engine(url)
     with engine.connect() as connection:
-        names = (*SETTINGS, "synchronous_commit")
-        shown = {name: connection.execute(text(f"SHOW {name}")).scalar_one() for name in names}
+        # In one statement: a hostile session is ended when it is idle for some milliseconds.
+        query = text("SELECT name, current_setting(name) AS setting FROM unnest(CAST(:names AS text[])) AS name")
+        rows = connection.execute(query, {"names": [*SETTINGS, "synchronous_commit"]})
+        shown = {row.name: row.setting for row in rows}
     engine.dispose()
     return shown
 
