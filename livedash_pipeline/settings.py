@@ -100,6 +100,15 @@ class Settings(BaseModel):
     livedash_token_rate: Annotated[float, Field(ge=0)] = 100.0
     livedash_address_rate: Annotated[float, Field(ge=0)] = 200.0
     livedash_http_statement_timeout: Annotated[float, Field(gt=0)] = 10.0
+    livedash_console_idle: Annotated[int, Field(ge=60)] = 28_800
+    livedash_console_read_only: bool = Field(False, description="Offers and allows no change in the console.")
+    livedash_console_user_header: Annotated[
+        str | None,
+        Field(pattern=r"^[A-Za-z0-9-]{1,64}$", description="Header in which a proxy names who is signed in."),
+    ] = None
+    livedash_console_proxy_secret: str | None = Field(
+        None, min_length=32, repr=False, description="What that proxy sends to show that it is the proxy."
+    )
     livedash_metrics_public: bool = Field(False, description="Lets anybody read `/metrics`.")
     openai_webhook_secret: str | None = Field(None, repr=False, description="Secret of the Batch API's webhooks.")
 
@@ -180,6 +189,15 @@ class Settings(BaseModel):
             raise ValueError(
                 f"LIVEDASH_VANISHED_AFTER ({self.livedash_vanished_after}) must not be shorter than "
                 f"LIVEDASH_VISIBILITY_LAG ({self.livedash_visibility_lag}), within which the service may not show a batch yet"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _named_by_a_proxy_that_proves_itself(self) -> Settings:
+        if (self.livedash_console_user_header is None) != (self.livedash_console_proxy_secret is None):
+            raise ValueError(
+                "LIVEDASH_CONSOLE_USER_HEADER and LIVEDASH_CONSOLE_PROXY_SECRET go together: without the secret, anybody who "
+                "reaches the server could name anybody"
             )
         return self
 

@@ -28,6 +28,7 @@ class Access:
         scope: The right that the token needs.
         action: The word for the audit log; every route that changes something has one.
         body: `json` is read and parsed before the route is called, `optional json` may be missing; with `stream` the route reads.
+            `form` is for pages: fields and at most one file, read and checked by `web.guard`.
         media_types: The allowed types of bodies.
         max_body: The most bytes of a body.
         body_seconds: Seconds within which the whole body has to arrive.
@@ -36,7 +37,7 @@ class Access:
     role: Role | None
     scope: Scope | None = None
     action: str | None = None
-    body: Literal["none", "json", "optional json", "stream"] = "none"
+    body: Literal["none", "json", "optional json", "stream", "form"] = "none"
     media_types: tuple[str, ...] = ("application/json",)
     max_body: int = MAX_JSON_BODY
     body_seconds: float = BODY_SECONDS

@@ -22,7 +22,6 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from livedash_pipeline.access.steps.token_key import token_key
-from livedash_pipeline.api.http.facts import path_of
 from livedash_pipeline.api.metrics import Metrics
 from livedash_pipeline.api.middleware import Surroundings
 from livedash_pipeline.api.openapi import describe
@@ -39,12 +38,17 @@ from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.logs import configure_logging
 from livedash_pipeline.services.openai.webhooks import WebhookReader
 from livedash_pipeline.settings import Settings, load_settings, merged_environ
+from livedash_pipeline.web import console
 
 # Connections of one process, and threads that use them: no thread waits for a connection that others hold, except in work with an
 # Idempotency-Key, which needs a second one (`api.routes.companies.submissions` bounds how many do).
 POOL_SIZE = 8
 THREADS = 2 * POOL_SIZE
 POOL_SECONDS = 5.0
+# For what pages show with its age: two computations at a time, of which each may have several statements at once.
+_PATIENT_POOL = 4
+_PATIENT_SECONDS = 300.0
+_LAST_ANSWERS_SECONDS = 5.0
 
 
 def routers() -> list[APIRouter]:
@@ -69,13 +73,15 @@ def create_app(
     *,
     engine: Engine | None = None,
     make_routers: Callable[[], list[APIRouter]] = routers,
+    make_pages: Callable[[], list[APIRouter]] = console.routers,
 ) -> FastAPI:
     """The application, for one process.
 
     Args:
         settings: All settings; without them those of the environment, and logs go to stderr.
         engine: Our database, closed by its owner; without it one of the application's own.
-        make_routers: What is served.
+        make_routers: What programs are served.
+        make_pages: What people are served.
 
     Raises:
         SettingsError: A setting is wrong, or no database is named.
@@ -84,6 +90,7 @@ def create_app(
         settings = load_settings(os.environ)
         configure_logging(settings.livedash_log_format)
     own_engine = make_api_engine(settings) if engine is None else None
+    patient = make_patient_engine(settings) if engine is None else None
     secret = settings.openai_webhook_secret
     reader = WebhookReader(secret) if secret else None
     services = make_services(
@@ -93,6 +100,7 @@ def create_app(
         metrics=Metrics(),
         webhooks=reader,
         environ=merged_environ(os.environ),
+        patient=patient,
     )
 
     @asynccontextmanager
@@ -104,10 +112,12 @@ def create_app(
             gc.collect()
             gc.freeze()
         yield
+        services.kept.close(seconds=_LAST_ANSWERS_SECONDS)
         if reader is not None:
             reader.close()
-        if own_engine is not None:
-            own_engine.dispose()
+        for made in (own_engine, patient):
+            if made is not None:
+                made.dispose()
 
     app = FastAPI(
         title="livedash",
@@ -119,11 +129,11 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.services = services
-    served = make_routers()
-    for router in served:
+    served, pages = make_routers(), make_pages()
+    for router in served + pages:
         app.include_router(router)
-    app.add_exception_handler(HTTPException, _outside_routes(served))
-    app.add_middleware(Surroundings, services=services)
+    app.add_exception_handler(HTTPException, _outside_routes(served + pages))
+    app.add_middleware(Surroundings, services=services, shown=console.shown)
     describe(app, api_routes(served))
     return app
 
@@ -153,6 +163,21 @@ def make_api_engine(settings: Settings) -> Engine:
     )
 
 
+def make_patient_engine(settings: Settings) -> Engine:
+    """An engine for answers that pages show with their age: whole tables are counted, and nobody waits.
+
+    Raises:
+        SettingsError: No database is named.
+    """
+    return make_engine(
+        str(settings.database_url),
+        pool_size=_PATIENT_POOL,
+        application_name="livedash serve, counting",
+        pool_timeout=_PATIENT_SECONDS,
+        statement_timeout=_PATIENT_SECONDS,
+    )
+
+
 def _required(engine: Engine | None) -> Engine:
     if engine is None:
         raise AssertionError("there is an engine, ours or the caller's")
@@ -165,7 +190,11 @@ def _outside_routes(served: list[APIRouter]) -> Callable[[Request, Exception], R
     def handle(request: Request, error: Exception) -> Response:
         problem = problem_of(error) or internal()
         if problem.status_code == 404:
-            problem = Problem("not_found", "There is nothing at this address.", remedy="See /docs for what there is.")
+            problem = Problem(
+                "not_found",
+                "There is nothing at this address.",
+                remedy="See /docs for what there is; pages begin at /console/.",
+            )
         if problem.status_code == 405:
             allowed = _methods_at(request, served)
             problem = Problem(
@@ -174,7 +203,7 @@ def _outside_routes(served: list[APIRouter]) -> Callable[[Request, Exception], R
                 remedy=f"Use {allowed}.",
                 headers={"Allow": allowed},
             )
-        return problem.response(path_of(request.scope))
+        return console.shown(problem, request.scope)
 
     return handle
 

@@ -82,7 +82,13 @@ def note(request: Request, **detail: Any) -> None:
 
 
 class GuardedRoute(APIRoute):
-    """A route behind the guard."""
+    """A route behind the guard.
+
+    Attributes:
+        call: What takes a request through it.
+    """
+
+    call: type[Call]
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         """The route's handler with everything before and after it."""
@@ -90,13 +96,20 @@ class GuardedRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
-            return await _Call(request, access, names, handle).answer()
+            return await self.call(request, access, names, handle).answer()
 
         return guarded
 
 
-class _Call:
-    """One request on its way through the guard."""
+class Call:
+    """One request on its way through the guard. `web.guard` has the one for pages, where it differs.
+
+    Args:
+        request: The request.
+        access: Who may call its route.
+        names: The query parameters that the route knows.
+        handle: The route.
+    """
 
     def __init__(self, request: Request, access: Access, names: frozenset[str], handle: Handler) -> None:
         self._request, self._access, self._names, self._handle = request, access, names, handle
@@ -119,13 +132,13 @@ class _Call:
     async def _pass(self) -> Response:
         access, request = self._access, self._request
         if access.role is not None and not self._is_public():
-            self._caller = request.state.caller = await self._identified()
+            self._caller = request.state.caller = await self.identified()
             request.scope["livedash.token"] = self._caller.token_id
             self._check_rate(self._caller)
             self._check_right(self._caller)
             self._check_names()
         _check_path(request)
-        request = await read_body(request, access)
+        request = await self.read()
         if access.action is not None and self._caller is not None:
             self._change = await run_in_threadpool(
                 tokens.begin_change, self._services.engine, self._entry(access.action, "failed")
@@ -133,10 +146,33 @@ class _Call:
         response = await self._handle(request)
         return with_etag(request, response) if request.method == "GET" else response
 
+    async def read(self) -> Request:
+        """Returns the request with its body read, or with limits on reading it.
+
+        Raises:
+            Problem: The body is none that the route takes.
+        """
+        return await read_body(self._request, self._access)
+
+    def shown(self, problem: Problem) -> Response:
+        """Returns the answer that shows a problem."""
+        return problem.response(self._path())
+
+    def wants_line(self, problem: Problem) -> bool:
+        """Whether a refusal that changed nothing is written to the audit log."""
+        foreign = problem.status_code == 404 and self._caller is not None and self._caller.role is Role.COMPANY
+        # A company's token gets the same 404 for things of others as for things that do not exist.
+        return problem.status_code in (401, 403) or foreign
+
     def _is_public(self) -> bool:
         return self._access.scope is Scope.METRICS_READ and self._services.settings.livedash_metrics_public
 
-    async def _identified(self) -> Caller:
+    async def identified(self) -> Caller:
+        """Returns the caller, or refuses.
+
+        Raises:
+            Problem: 401: there is no token, or none that is valid.
+        """
         header = self._request.headers.get("authorization")
         token = read_bearer(header)
         if token is None:
@@ -165,7 +201,7 @@ class _Call:
                 remedy="Use another token; `livedash token create` makes them.",
             )
         scope = access.scope_of(caller.role)
-        if scope not in caller.scopes:
+        if scope is not None and scope not in caller.scopes:
             raise Problem(
                 "forbidden",
                 f"The token does not have the scope {scope}.",
@@ -197,16 +233,14 @@ class _Call:
             problem = await self._audit_refusal(problem)
         except Exception as error:  # noqa: BLE001 - as above; without the line there is no refusal either
             problem = _problem(error)
-        return problem.response(self._path())
+        return self.shown(problem)
 
     async def _audit_refusal(self, problem: Problem) -> Problem:
-        status, caller = problem.status_code, self._caller
+        status = problem.status_code
         if status == 429:
             wanted = bool(self._request.scope.get("livedash.note"))
         else:
-            # A company's token gets the same 404 for things of others as for things that do not exist.
-            foreign = status == 404 and caller is not None and caller.role is Role.COMPANY
-            wanted = self._change is None and (status in (401, 403) or foreign)
+            wanted = self._change is None and self.wants_line(problem)
         if not wanted:
             return problem
         refusal = self._services.refusals.take(network_of(self._request.scope))
@@ -233,6 +267,7 @@ class _Call:
         if Role.PLATFORM_ADMIN in self._access.roles:
             # A caller that has changed something reads the counts next.
             self._services.recent.clear()
+            self._services.kept.outdate()
         return response
 
     def _entry(
@@ -258,6 +293,9 @@ class _Call:
 
     def _address(self) -> str:
         return address_of(self._request.scope)
+
+
+GuardedRoute.call = Call
 
 
 def _check_path(request: Request) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from livedash_pipeline.api.http.facts import address_of, log_unforeseen, network_of, path_of
@@ -61,10 +63,13 @@ class Surroundings:
     Args:
         app: What is surrounded.
         services: Limits and metrics.
+        shown: Makes the answer that shows a problem, which is a page for people.
     """
 
-    def __init__(self, app: ASGIApp, services: Services) -> None:
-        self._app, self._services = app, services
+    def __init__(
+        self, app: ASGIApp, services: Services, *, shown: Callable[[Problem, Scope], Response] | None = None
+    ) -> None:
+        self._app, self._services, self._shown = app, services, shown or _document
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,7 +104,7 @@ class Surroundings:
                     raise
                 problem = internal()
         if problem is not None:
-            await problem.response(path_of(scope))(scope, receive, reply)
+            await self._shown(problem, scope)(scope, receive, reply)
 
     def _refusal(self, scope: Scope) -> Problem | None:
         if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
@@ -154,6 +159,10 @@ class Surroundings:
             address=address_of(scope),
             token=None if token is None else str(token),
         )
+
+
+def _document(problem: Problem, scope: Scope) -> Response:
+    return problem.response(path_of(scope))
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -8,12 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from threading import Lock, Semaphore
 from typing import cast
 
 from fastapi import Request
 from sqlalchemy import Engine
 
+from livedash_pipeline.api.http.kept import KeptAnswers
 from livedash_pipeline.api.http.limits import TokenBuckets
 from livedash_pipeline.api.http.recent import RecentAnswers
 from livedash_pipeline.api.metrics import Metrics
@@ -46,6 +48,9 @@ class Services:
         environ: Where the keys of chat providers are, by the names of their variables.
         slices: Slices of chat batches that this process works on at once.
         reconciling: Held while a reconcile runs in this process.
+        kept: Answers for pages, which are computed beside them.
+        patient: Our database for that, with a time-out for statements that gives them minutes.
+        now: The time of day, for "3 minutes ago".
     """
 
     settings: Settings
@@ -61,6 +66,9 @@ class Services:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     slices: Semaphore = field(default_factory=lambda: Semaphore(_SLICES_AT_ONCE))
     reconciling: Lock = field(default_factory=Lock)
+    kept: KeptAnswers = field(default_factory=KeptAnswers)
+    patient: Engine = field(repr=False, kw_only=True)
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
 
 def make_services(
@@ -72,6 +80,7 @@ def make_services(
     webhooks: WebhookReader | None,
     monotonic: Callable[[], float] = time.monotonic,
     environ: Mapping[str, str] | None = None,
+    patient: Engine | None = None,
 ) -> Services:
     """Services with the limits of the settings."""
     per_token, per_address = settings.livedash_token_rate, settings.livedash_address_rate
@@ -87,6 +96,7 @@ def make_services(
         refusals=TokenBuckets(_REFUSALS_A_SECOND, _REFUSALS_AT_ONCE, clock=monotonic),
         recent=RecentAnswers(monotonic),
         environ=environ or {},
+        patient=patient or engine,
     )
 
 

@@ -38,6 +38,7 @@ class Scope(StrEnum):
     CHATS_READ = "chats:read"
     CHATS_WRITE = "chats:write"
     CHATS_ALL = "chats:all"
+    TEXTS_READ = "texts:read"
 
 
 SCOPES: dict[Role, tuple[Scope, ...]] = {
@@ -49,6 +50,8 @@ SCOPES: dict[Role, tuple[Scope, ...]] = {
         Scope.CHATS_WRITE,
         # Chat batches of all uploaders; without it a platform administrator's token sees only its own.
         Scope.CHATS_ALL,
+        # What people and models wrote: chats, rejected records, raw answers. The console shows them, and writes down to whom.
+        Scope.TEXTS_READ,
     ),
     Role.COMPANY: (
         Scope.SESSIONS_READ,
@@ -58,6 +61,7 @@ SCOPES: dict[Role, tuple[Scope, ...]] = {
         Scope.SPEND_READ,
         Scope.CHATS_READ,
         Scope.CHATS_WRITE,
+        Scope.TEXTS_READ,
     ),
 }
 """Scopes of each role; a token that is made without any gets all of them."""

@@ -31,7 +31,7 @@ async def read_body(request: Request, access: Access) -> Request:
     receive = limited(request.receive, max_bytes=access.max_body, seconds=access.body_seconds)
     read = Request(request.scope, receive)
     if access.body == "stream":
-        _check_type(request, access)
+        check_type(request, access)
         return read
     body = await read.body()
     if not body:
@@ -43,7 +43,7 @@ async def read_body(request: Request, access: Access) -> Request:
             remedy="Send a JSON document.",
             errors=[{"pointer": "", "detail": "a body is needed"}],
         )
-    _check_type(request, access)
+    check_type(request, access)
     document = await run_in_threadpool(read_json, body) if len(body) > _READ_AT_ONCE else read_json(body)
     if isinstance(document, JsonFault):
         raise Problem("bad_request", f"The body {document.reason}.", remedy="Send one JSON document in UTF-8.")
@@ -55,7 +55,12 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _check_type(request: Request, access: Access) -> None:
+def check_type(request: Request, access: Access) -> None:
+    """Refuses a body whose type the route does not take.
+
+    Raises:
+        Problem: 415.
+    """
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     given = media_type(request)
     if given in access.media_types and coding in ("", "identity"):

@@ -5,7 +5,14 @@ Add a table to the module that its subject belongs to and name it here. Views, f
 
 from __future__ import annotations
 
-from livedash_pipeline.base.store.tables.access import api_tokens, audit_log, idempotency_keys, webhook_deliveries
+from livedash_pipeline.base.store.tables.access import (
+    api_tokens,
+    audit_log,
+    console_links,
+    console_sessions,
+    idempotency_keys,
+    webhook_deliveries,
+)
 from livedash_pipeline.base.store.tables.analysis import (
     ai_admissions,
     ai_batch_requests,
@@ -71,6 +78,8 @@ __all__ = [
     "chats",
     "companies",
     "company_ai_models",
+    "console_links",
+    "console_sessions",
     "database_properties",
     "endpoint_probes",
     "endpoint_traits",

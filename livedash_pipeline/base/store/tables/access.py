@@ -53,6 +53,34 @@ audit_log = Table(
     Index("ix_audit_log_company_id_at", "company_id", "at"),
 )
 
+# Who is signed in to the console. A session has the rights of its token, and ends with it.
+console_sessions = Table(
+    "console_sessions",
+    metadata,
+    id_column(),
+    reference("token_id", "api_tokens.id"),
+    # The keyed hash of what the cookie holds.
+    Column("session_hash", Text, nullable=False, unique=True),
+    moment("created_at", nullable=False),
+    moment("last_seen_at", nullable=False),
+    moment("ended_at"),
+    not_before("last_seen_at", "created_at"),
+    Index("ix_console_sessions_last_seen_at", "last_seen_at"),
+)
+
+# Links that sign in once.
+console_links = Table(
+    "console_links",
+    metadata,
+    id_column(),
+    reference("token_id", "api_tokens.id"),
+    Column("link_hash", Text, nullable=False, unique=True),
+    moment("created_at", nullable=False),
+    moment("expires_at", nullable=False),
+    moment("used_at"),
+    not_before("expires_at", "created_at"),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

@@ -1,0 +1,130 @@
+"""Answers for pages that take long to compute: a page shows the newest there is, with its age, and never waits for the next.
+
+One computation at a time for each question and two in all, in threads of their own, so that readers of pages, however many, cost
+the database what two people cost. `api.http.recent` is for callers that wait.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from livedash_pipeline.api.http.facts import log_unforeseen
+from livedash_pipeline.errors import LivedashError
+
+# What takes no longer than this is shown at once, so that nobody sees a small database count.
+PATIENCE = 0.05
+# An answer is fresh for so many times as long as it took, at least for the first of the bounds and at most for the second.
+_TIMES_ITS_WORK = 20.0
+_FRESH_SECONDS = (1.0, 120.0)
+_REMEMBERED = 256
+_AT_ONCE = 2
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer as it was found.
+
+    Attributes:
+        value: The answer; None while the first one is computed.
+        age: Seconds since its computation began.
+        is_known: Whether there is one.
+        failure: Why the last computation failed; None if it did not.
+    """
+
+    value: Any
+    age: float
+    is_known: bool
+    failure: Exception | None = None
+
+
+@dataclass
+class _Entry:
+    value: Any = None
+    is_known: bool = False
+    begun: float = 0.0
+    fresh_until: float = 0.0
+    failure: Exception | None = None
+    working: threading.Event | None = None
+    outdated: bool = False
+
+
+class KeptAnswers:
+    """Answers by key.
+
+    Args:
+        clock: Seconds that only grow.
+        patience: Seconds that a reader waits for an answer which is not there yet.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, patience: float = PATIENCE) -> None:
+        self._clock, self._patience = clock, patience
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._lock = threading.Lock()
+        self._turns = threading.Semaphore(_AT_ONCE)
+
+    def look(self, key: Hashable, work: Callable[[], Any], *, patience: float | None = None) -> Kept:
+        """Returns the newest answer, and has a newer one computed where it is not fresh.
+
+        Args:
+            key: The question, with everything that the answer depends on, the caller's company above all.
+            work: Computes the answer, in another thread; it takes its connections from `Services.patient`.
+            patience: Seconds to wait, where they are others than usual.
+        """
+        with self._lock:
+            entry = self._entry(key)
+            started = entry.working
+            if started is None and (entry.outdated or self._clock() >= entry.fresh_until):
+                started = entry.working = threading.Event()
+                entry.outdated = False
+                name = f"kept answer {key[0] if isinstance(key, tuple) else key}"
+                threading.Thread(target=self._compute, args=(entry, started, work), name=name, daemon=True).start()
+        if started is not None:
+            started.wait(self._patience if patience is None else patience)
+        with self._lock:
+            age = self._clock() - entry.begun if entry.is_known else 0.0
+            return Kept(entry.value, max(age, 0.0), entry.is_known, entry.failure)
+
+    def outdate(self) -> None:
+        """Has everything computed anew when it is looked at next, after a change; until then the old answers are shown."""
+        with self._lock:
+            for entry in self._entries.values():
+                entry.outdated = True
+
+    def close(self, *, seconds: float) -> None:
+        """Waits for what is being computed, so that no thread uses a database that its owner has closed."""
+        with self._lock:
+            under_way = [entry.working for entry in self._entries.values() if entry.working is not None]
+        end = self._clock() + seconds
+        for done in under_way:
+            done.wait(max(end - self._clock(), 0.0))
+
+    def _entry(self, key: Hashable) -> _Entry:
+        entry = self._entries.pop(key, None) or _Entry()
+        self._entries[key] = entry
+        while len(self._entries) > _REMEMBERED:
+            self._entries.popitem(last=False)
+        return entry
+
+    def _compute(self, entry: _Entry, done: threading.Event, work: Callable[[], Any]) -> None:
+        with self._turns:
+            begun = self._clock()
+            value, failure = None, None
+            try:
+                value = work()
+            except Exception as error:  # noqa: BLE001 - the reader is told; a thread has nobody above it
+                failure = error
+            with self._lock:
+                took = self._clock() - begun
+                least, most = _FRESH_SECONDS
+                entry.fresh_until = self._clock() + min(max(_TIMES_ITS_WORK * took, least), most)
+                entry.failure, entry.working = failure, None
+                if failure is None:
+                    entry.value, entry.begun, entry.is_known = value, begun, True
+            done.set()
+        if failure is not None and not isinstance(failure, LivedashError):
+            log_unforeseen(failure)

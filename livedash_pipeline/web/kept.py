@@ -1,0 +1,33 @@
+"""Kept answers on pages: a thin shell over `api.http.kept` for what pages ask.
+
+Add nothing that computes; that belongs to steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from fastapi import Request
+from sqlalchemy import Engine
+
+from livedash_pipeline.api.http.kept import Kept
+from livedash_pipeline.api.services import services_of
+
+
+def kept(request: Request, key: Hashable, work: Callable[[Engine], Any]) -> Kept:
+    """The newest answer to a question, with its age. It does not wait for a newer one.
+
+    Args:
+        request: A guarded request.
+        key: The question: a tuple of its name and everything that the answer depends on, the company above all.
+        work: Computes it with an engine whose statements may take minutes.
+
+    Raises:
+        Exception: The computation failed, and there is no earlier answer.
+    """
+    services = services_of(request)
+    found = services.kept.look(key, lambda: work(services.patient))
+    if not found.is_known and found.failure is not None:
+        raise found.failure
+    return found

@@ -1,0 +1,42 @@
+// Refreshes parts of a page, and lets a reader pause that. Everything works without it.
+"use strict";
+(() => {
+  let paused = false;
+
+  async function refresh(part) {
+    const seconds = Number(part.dataset.refresh);
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    if (paused || document.hidden || part.contains(document.activeElement)) return refresh(part);
+    let fresh = null;
+    try {
+      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+      if (answer.redirected) return location.reload();
+      if (!answer.ok) throw new Error(answer.status);
+      fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(part.id);
+    } catch {
+      part.dataset.refresh = Math.min(seconds * 2, 60);
+      return refresh(part);
+    }
+    if (!fresh) return;
+    part.replaceWith(fresh);
+    if (fresh.dataset.refresh) refresh(fresh);
+  }
+
+  for (const part of document.querySelectorAll("[data-refresh][id]")) refresh(part);
+
+  for (const button of document.querySelectorAll("button.pause")) {
+    button.hidden = !document.querySelector("[data-refresh]");
+    button.addEventListener("click", () => {
+      paused = !paused;
+      button.setAttribute("aria-pressed", paused);
+      button.textContent = paused ? "Go on" : "Pause";
+    });
+  }
+
+  for (const box of document.querySelectorAll("input[data-all]")) {
+    box.hidden = false;
+    box.addEventListener("change", () => {
+      for (const one of document.querySelectorAll(`input[name="${box.dataset.all}"]`)) one.checked = box.checked;
+    });
+  }
+})();

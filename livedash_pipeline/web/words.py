@@ -1,0 +1,120 @@
+"""How values are written on pages: times, money, counts, shares, texts.
+
+Pure. Add a way of writing a kind of value; what is shown is decided by pages and templates.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+UTC_ZONE = "UTC"
+_STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"), (31_536_000, 86_400, "d"))
+_CENT = Decimal("0.01")
+_NONE = Markup('<span class="none">none</span>')
+
+
+def read_zone(name: str) -> ZoneInfo | None:
+    """The zone of a name such as `Europe/Amsterdam`; None if there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError):
+        # Unknown names are a KeyError's sibling of OSError in some versions, and names with dots or NUL a ValueError.
+        return None
+    except KeyError:
+        return None
+
+
+def read_moment(value: datetime | str | None) -> datetime | None:
+    """A moment of a row or of a document."""
+    if value is None or isinstance(value, datetime):
+        return value
+    return datetime.fromisoformat(value)
+
+
+def when(value: datetime | str | None, *, zone: tzinfo, now: datetime) -> Markup:
+    """A moment, absolute with its zone, and how long ago or how far ahead it is beside it."""
+    moment = read_moment(value)
+    if moment is None:
+        return _NONE
+    local = moment.astimezone(zone)
+    name = "UTC" if zone is UTC or str(zone) == UTC_ZONE else (local.tzname() or "")
+    return Markup('<time datetime="{}">{} {}</time> <small class="ago">{}</small>').format(
+        moment.astimezone(UTC).isoformat().replace("+00:00", "Z"), f"{local:%Y-%m-%d %H:%M}", name, ago(moment, now)
+    )
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How long ago, or how far ahead: `3 min ago`, `in 2 h`."""
+    seconds = (now - moment).total_seconds()
+    return f"{span(abs(seconds))} ago" if seconds >= 0 else f"in {span(-seconds)}"
+
+
+def span(seconds: float | timedelta | None) -> str:
+    """A length of time in its largest unit."""
+    if seconds is None:
+        return "unknown"
+    given = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds)
+    for below, size, unit in _STEPS:
+        if given < below:
+            return f"{int(given // size)} {unit}"
+    return f"{int(given // 31_536_000)} y"
+
+
+def num(value: int | float | Decimal | None) -> str:
+    """A count with thousands apart; `none` where it is not known."""
+    return "none" if value is None else f"{value:,}"
+
+
+def eur(value: Decimal | str | float | None) -> str:
+    """Euro: cents from one euro on, below it four decimals or, where that shows nothing, two digits that count."""
+    return money(value, "\N{EURO SIGN}")
+
+
+def usd(value: Decimal | str | float | None) -> str:
+    """US dollars, written as euro are."""
+    return money(value, "$")
+
+
+def money(value: Decimal | str | float | None, sign: str) -> str:
+    """An amount with the sign of its currency in front; `unknown` where it is not known."""
+    if value is None:
+        return "unknown"
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return str(value)
+    size = abs(amount)
+    if size >= 1 or size == 0:
+        shown = f"{amount.quantize(_CENT, ROUND_HALF_EVEN):,}"
+    elif size >= Decimal("0.001"):
+        shown = f"{amount:.4f}"
+    else:
+        shown = f"{amount:.{1 - size.adjusted()}f}"
+    return f"{sign}\N{NO-BREAK SPACE}{shown}"
+
+
+def share(part: float | None, whole: float | None) -> str:
+    """A part of a whole in per cent; `none` where there is no whole."""
+    return "none" if not whole or part is None else f"{100 * part / whole:.1f}\N{NO-BREAK SPACE}%"
+
+
+def short(text: str | None, length: int = 80) -> Markup:
+    """The beginning of a text that people wrote, with its own direction of writing; nothing for None."""
+    if text is None:
+        return Markup("")
+    plain = " ".join(str(text[: 4 * length]).split())
+    cut = (
+        plain
+        if len(plain) <= length and len(text) <= 4 * length
+        else plain[: length - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+    )
+    return Markup('<bdi dir="auto">{}</bdi>').format(cut)
+
+
+def words(code: str | None) -> str:
+    """A name of the code as words: `processing_failed` as `processing failed`."""
+    return (code or "none").replace("_", " ").lower()
