@@ -19,3 +19,7 @@ def main() -> None:
         sys.stderr.write("error: Interrupted. Run it again to go on.\n")
         sys.exit(130)
     run()
+
+
+if __name__ == "__main__":
+    main()

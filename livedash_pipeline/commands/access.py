@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     example=("livedash token create --name 'Acme, production' --company acme --days 365", "livedash token list"),
 )
 def token() -> None:
-    """Make, list and revoke tokens of the HTTP API."""
+    """Make, list and revoke tokens of the HTTP API and the console."""
 
 
 @token.command(
@@ -94,6 +94,33 @@ def revoke(token_id: str) -> Answer:
     return Answer(document, lambda console: console.print(said))
 
 
+@token.command(
+    "link",
+    example=(
+        "livedash token link ldt_x7Gq2LmP",
+        "livedash token link ldt_x7Gq2LmP --base-url https://livedash.example",
+    ),
+)
+@click.argument("token_id", metavar="TOKEN")
+@click.option(
+    "--base-url",
+    metavar="URL",
+    default="http://127.0.0.1:8000",
+    show_default=True,
+    help="Where browsers reach `livedash serve`.",
+)
+def link(token_id: str, base_url: str) -> Answer:
+    """Make a link that signs in to the console once, with the rights of TOKEN, named by its id or beginning."""
+    from livedash_pipeline.access.rules.tokens import SECRET_BYTES
+    from livedash_pipeline.access.steps.signing_in import make_link
+    from livedash_pipeline.access.steps.token_key import token_key
+
+    with ready_engine() as (settings, engine):
+        made = make_link(engine, token_key(settings), token_id, random=secrets.token_bytes(SECRET_BYTES))
+    document = made | {"link": base_url.rstrip("/") + made["link"]}
+    return Answer(document, lambda console: _draw_link(console, document))
+
+
 @command(
     "audit",
     example=("livedash audit --limit 20", "livedash audit --outcome refused --company acme"),
@@ -119,6 +146,11 @@ def _draw_created(console: Console, document: Document) -> None:
     whose = f"company {made['company']}" if made["company"] else "platform administrator"
     until = show_moment(made["expiresAt"])
     console.print(f"{whose}; {', '.join(made['scopes'])}; {f'until {until} UTC' if until else 'without an end'}")
+
+
+def _draw_link(console: Console, document: Document) -> None:
+    console.print(document["link"], soft_wrap=True, markup=False)
+    console.print(f"It signs in once, until {show_moment(document['expiresAt'])} UTC.")
 
 
 def _draw_tokens(console: Console, document: Document) -> None:

@@ -49,10 +49,13 @@ def _own_settings() -> Settings:
 
 @click.command("dev", cls=LivedashCommand, example=("livedash dev", "livedash dev --port 3001"), works=True)
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65_535), help="Port of the Dagster UI.")
+@click.option(
+    "--console-port", default=8000, show_default=True, type=click.IntRange(1, 65_535), help="Port of the console."
+)
 @click.option("--speed", default=4.0, show_default=True, type=click.FloatRange(0), help="Speed of the local Batch API.")
 @click.pass_context
-def dev(ctx: click.Context, port: int, speed: float) -> Answer:
-    """Keep the Dagster UI, its daemon and, without a key, a local Batch API up.
+def dev(ctx: click.Context, port: int, console_port: int, speed: float) -> Answer:
+    """Keep the Dagster UI, its daemon, the console and, without a key, a local Batch API up.
 
     Runs until it is interrupted. Sensors look every five seconds, and batches have no minimum.
     """
@@ -60,7 +63,7 @@ def dev(ctx: click.Context, port: int, speed: float) -> Answer:
 
     as_json = ctx.meta[AS_JSON]
     try:
-        run_dev(start(), DevOptions(port, speed), say=lambda sentence: click.echo(sentence, err=as_json))
+        run_dev(start(), DevOptions(port, speed, console_port), say=lambda sentence: click.echo(sentence, err=as_json))
     except KeyboardInterrupt:
         # How it always ends.
         ctx.exit(INTERRUPTED)

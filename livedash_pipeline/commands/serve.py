@@ -1,4 +1,4 @@
-"""`livedash serve`: the HTTP API, kept up until it is told to stop.
+"""`livedash serve`: the HTTP API and the console, kept up until it is told to stop.
 
 Options only; what they mean is in `api.server`, and limits are settings.
 """
@@ -38,7 +38,7 @@ DEFAULT_PORT = 8000
 )
 @click.pass_context
 def serve(ctx: click.Context, host: str, port: int, workers: int, trusted_proxies: tuple[str, ...]) -> None:
-    """Serve the HTTP API: admin, submission, webhooks, metrics.
+    """Serve the console, and the HTTP API: admin, submission, webhooks, metrics.
 
     It runs until SIGTERM (exit status 0) or Ctrl-C (130); requests under way are finished first. It speaks plain HTTP: put a
     proxy with TLS in front of it wherever others can reach it. With --json, the document is printed as soon as it listens.
@@ -75,4 +75,5 @@ def _announce(address: str, *, as_json: bool) -> None:
     if as_json:
         print_document({"ok": True, "address": address})
     else:
-        click.echo(f"The HTTP API is at {address}, described at {address}/docs. Tokens: livedash token create")
+        click.echo(f"The console is at {address}/console/, the HTTP API at {address}, described at {address}/docs.")
+        click.echo("Sign in with a token: livedash token create")

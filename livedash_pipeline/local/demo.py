@@ -23,6 +23,7 @@ from livedash_pipeline.base.store.companies import add_company, list_companies, 
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.local.batch_api.server import running_server
+from livedash_pipeline.local.console import CONSOLE_PORT, console_link
 from livedash_pipeline.local.demo_chats import start_chats
 from livedash_pipeline.local.demo_display import Display, demo_document, print_tables
 from livedash_pipeline.local.demo_progress import Progress, read_progress
@@ -83,7 +84,9 @@ def run_demo(environ: Mapping[str, str], options: DemoOptions) -> Document:
         document = demo_document(engine, progress)
         if not options.json_only:
             print_tables(engine, display.console)
+        link = console_link(environment, CONSOLE_PORT, name="livedash demo")
     display.say("Stopped everything that the demo had started.")
+    display.say(f"To look at what came of it, run `livedash dev` (or `make dev`) and open the console: {link}")
     return document
 
 

@@ -15,6 +15,7 @@ from livedash_pipeline.base.store.companies import list_companies, update_compan
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.local.batch_api.server import running_server
+from livedash_pipeline.local.console import CONSOLE_PORT, console_link, running_console
 from livedash_pipeline.local.demo_source import CREATED_BY, demo_changes, demo_credentials, demo_source
 from livedash_pipeline.local.ports import free_port, is_free
 from livedash_pipeline.local.processes import StartedProcess, interrupted_by_signals, started
@@ -35,10 +36,11 @@ _LOOK_INTERVAL = 1.0
 
 @dataclass(frozen=True)
 class DevOptions:
-    """Where the UI listens (port 0: a free one), and how fast the stand-in is."""
+    """Where the Dagster UI and the console listen (port 0: a free one), and how fast the stand-in is."""
 
     port: int = UI_PORT
     speed: float = 4.0
+    console_port: int = CONSOLE_PORT
 
 
 def run_dev(
@@ -51,11 +53,13 @@ def run_dev(
     """Keeps everything up until the caller is interrupted or one of the processes ends.
 
     Raises:
-        SettingsError: The port of the UI is taken.
+        SettingsError: The port of the UI or of the console is taken.
         LivedashError: A process ended.
     """
     port = options.port or free_port()
-    _require_free(port)
+    console_port = options.console_port or free_port()
+    _require_free(port, "--port", UI_PORT)
+    _require_free(console_port, "--console-port", CONSOLE_PORT)
     with ExitStack() as stack:
         stack.enter_context(interrupted_by_signals())
         settings = stack.enter_context(_with_service(settings, options, say))
@@ -72,6 +76,11 @@ def run_dev(
                 ("dagster-webserver", ("livedash_pipeline.defs.webserver", "--host", UI_HOST, "--port", str(port))),
             )
         ]
+        console = stack.enter_context(running_console(environment, environ, console_port))
+        processes.append(console)
+        say(
+            f"The console is at {console_link(environment, console_port, name='livedash dev')} (a link that signs in once)."
+        )
         say(f"The Dagster UI is at http://{UI_HOST}:{port} (a few seconds from now). Stop with Ctrl-C.")
         say(f"Logs are in {settings.home / 'logs'}.")
         while True:
@@ -157,9 +166,9 @@ def _dagster(
         yield process
 
 
-def _require_free(port: int) -> None:
+def _require_free(port: int, option: str, usual: int) -> None:
     if not is_free(port):
         raise SettingsError(
             f"Port {port} of {UI_HOST} is taken.",
-            remedy="Stop what uses it, or choose another: livedash dev --port 3001.",
+            remedy=f"Stop what uses it, or choose another: livedash dev {option} {usual + 1}.",
         )

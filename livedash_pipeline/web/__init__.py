@@ -18,8 +18,8 @@ How a page is written:
 5. What takes more than a few milliseconds on a million rows is asked of `kept(request, key, work)` (`web/kept.py`) and shown with
    its age (`m.age(...)`); while the first answer is computed, the page says so (`m.counting()`) in a section that looks again.
    Lists page by cursor (`m.pager`).
-6. A change is a `POST` with `Access(..., action="...", body="form")`; the guard checks where the form comes from and its
-   token (`{{ m.form_token() }}` in each form), and refuses it in read-only mode. `form_of(request)` has the fields, `note(request, ...)` of
+6. A change is a `POST` with `Access(..., action="...", body="form")`; the guard checks where the form comes from and its token
+   (`{{ m.form_token() }}` in each form), and refuses it in read-only mode. `form_of(request)` has the fields; `note` of
    `api.guard` adds counts and ids to the audit log. Bulk changes show first what they would do: `m.confirm(...)`. Answer with
    `redirect("/batches", ...)`, or with a page that says what was done.
 7. Parts that go on by themselves: `<section id="progress" data-refresh="2">`; the script fetches the same address and replaces

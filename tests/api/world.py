@@ -26,6 +26,7 @@ from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing
 from livedash_pipeline.settings import Settings, make_settings
 from livedash_pipeline.sockets import listening, listening_origin
 from livedash_pipeline.tls import machine_authorities
+from livedash_pipeline.web import console
 from tests.conftest import NOW
 from tests.support.rows import CHAT, insert_company, insert_sessions
 
@@ -109,6 +110,7 @@ def running_api(
     engine: Engine,
     *,
     make_routers: Callable[[], list[APIRouter]] = routers,
+    make_pages: Callable[[], list[APIRouter]] = console.routers,
     admin: str | None = None,
     brakes_refusals: bool = False,
 ) -> Iterator[Api]:
@@ -117,7 +119,7 @@ def running_api(
     The administrator's token is made unless one is given. Refusals are all written down unless they are to be braked, which no
     setting can change: all tests of a module call from one address.
     """
-    app = create_app(settings, engine=engine, make_routers=make_routers)
+    app = create_app(settings, engine=engine, make_routers=make_routers, make_pages=make_pages)
     if not brakes_refusals:
         app.state.services = replace(app.state.services, refusals=TokenBuckets(0, 1, clock=time.monotonic))
     server = uvicorn.Server(uvicorn.Config(app, **server_options()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -42,6 +43,7 @@ def test_a_token_is_shown_once_and_listed_by_its_beginning(livedash: Run, engine
         "spend:read",
         "chats:read",
         "chats:write",
+        "texts:read",
     ]
     listed = livedash("token", "list", "--json")
     assert [list(row) for row in document_of(listed)["tokens"]] == [LISTED]
@@ -60,6 +62,17 @@ def test_a_token_ends_when_it_is_revoked(livedash: Run) -> None:
         ("token create", "command line", made["prefix"]),
     ]
     assert "token revoke" in livedash("audit", "--action", "token revoke").stdout
+
+
+def test_a_link_is_made_for_a_token_that_is_valid(livedash: Run) -> None:
+    made = document_of(livedash("token", "create", "--name", "x", "--role", "platform_admin", "--json"))["token"]
+    link = document_of(livedash("token", "link", made["prefix"], "--base-url", "https://a.example/", "--json"))
+    assert re.fullmatch(r"https://a\.example/console/sign-in\?link=ldl_[A-Za-z0-9_-]{43}", link["link"])
+    assert "/console/sign-in?link=ldl_" in livedash("token", "link", made["id"]).stdout
+    livedash("token", "revoke", made["id"])
+    revoked = livedash("token", "link", made["id"])
+    assert (revoked.exit_code, "was revoked" in revoked.stderr) == (2, True)
+    assert livedash("token", "link", "ldt_nobodys").exit_code == 2
 
 
 def test_the_audit_log_goes_on_by_cursor(livedash: Run) -> None:

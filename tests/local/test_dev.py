@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,15 +64,16 @@ def test_with_a_key_it_says_what_requests_cost_before_it_starts_anything(
             livedash_usd_eur="0.9",
         )
         with pytest.raises(KeyboardInterrupt):
-            run_dev(settings, DevOptions(port=0), say=say, wait=_interrupt)
-    cost, limits, address, logs = said
+            run_dev(settings, DevOptions(port=0, console_port=0), say=say, wait=_interrupt)
+    cost, limits, console, address, logs = said
     assert cost.startswith("Requests go to https://api.openai.com/v1, model gpt-5-mini (USD ")
     assert "out per million tokens in batches" in cost
     assert "exchange rate 0.9" in cost
     assert limits == "Limits in euro: LIVEDASH_MONTHLY_CAP_EUR 25."
     assert "sk-of-somebody" not in "".join(said)
     assert running_when_said[0] == set(), "nothing runs yet that could buy"
-    assert len(running_when_said[2]) == 2, "the daemon and the webserver"
+    assert len(running_when_said[2]) == 3, "the daemon, the webserver and the console"
+    assert re.search(r"The console is at http://127\.0\.0\.1:\d+/console/sign-in\?link=ldl_\S{43} ", console)
     assert "The Dagster UI is at http://127.0.0.1:" in address and ":0 " not in address
     assert str(tmp_path / "logs") in logs
     assert _children() == before, "everything is stopped"

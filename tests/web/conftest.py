@@ -14,6 +14,7 @@ from livedash_pipeline.base.store.connect import make_engine
 from livedash_pipeline.logs import configure_logging
 from tests.api.world import Api, add_requests, api_settings, running_api
 from tests.conftest import migrated_database
+from tests.web.probe import pages
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -28,7 +29,7 @@ def quiet_logs() -> Iterator[None]:
 @pytest.fixture
 def api(engine: Engine, tmp_path: Path) -> Iterator[Api]:
     """The server, without limits of rate."""
-    with running_api(api_settings(tmp_path), engine) as running:
+    with running_api(api_settings(tmp_path), engine, make_pages=pages) as running:
         yield running
 
 
@@ -39,7 +40,7 @@ def quiet_api(postgres_template: str, tmp_path_factory: pytest.TempPathFactory) 
         engine = make_engine(url)
         try:
             add_requests(engine, {"PROCESSING_FAILED": 1})
-            with running_api(api_settings(tmp_path_factory.mktemp("home")), engine) as running:
+            with running_api(api_settings(tmp_path_factory.mktemp("home")), engine, make_pages=pages) as running:
                 yield running
         finally:
             engine.dispose()

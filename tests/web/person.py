@@ -154,8 +154,8 @@ class Person:
 
     def form_token(self) -> str:
         """The token that this person's forms carry."""
-        home = self.get("/console/begin")
-        return next(value for form in home.forms for name, value in form.fields if name == "form_token")
+        page = self.get("/console/probe")
+        return next(value for form in page.forms for name, value in form.fields if name == "form_token")
 
 
 @contextmanager

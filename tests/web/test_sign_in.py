@@ -15,8 +15,8 @@ from livedash_pipeline.access.steps.token_key import token_key
 from livedash_pipeline.web.guard import COOKIE
 from tests.api.world import Api, add_requests, api_settings, running_api
 from tests.web.person import Person, signed_in, somebody
+from tests.web.probe import PAGE, pages
 
-PAGE = "/console/audit"
 SECRET = "p" * 40
 
 
@@ -186,7 +186,7 @@ def test_signing_in_leads_nowhere_else(quiet_api: Api, elsewhere: str) -> None:
 
 def test_a_proxy_names_who_is_signed_in(engine: Engine, tmp_path: Path) -> None:
     settings = api_settings(tmp_path, livedash_console_user_header="X-User", livedash_console_proxy_secret=SECRET)
-    with running_api(settings, engine) as api, somebody(api) as person:
+    with running_api(settings, engine, make_pages=pages) as api, somebody(api) as person:
         named = {"X-User": "test", "X-Livedash-Proxy-Secret": SECRET}
         page = person.get(PAGE, headers=named)
         assert "Sign out" in page.text
@@ -209,18 +209,40 @@ def test_without_the_setting_no_header_names_anybody(quiet_api: Api) -> None:
 
 
 def test_a_console_that_is_read_only_changes_nothing(engine: Engine, tmp_path: Path) -> None:
-    add_requests(engine, {})
-    with (
-        running_api(api_settings(tmp_path, livedash_console_read_only=True), engine) as api,
-        signed_in(api) as person,
-    ):
-        page = person.get("/console/companies")
+    settings = api_settings(tmp_path, livedash_console_read_only=True)
+    with running_api(settings, engine, make_pages=pages) as api, signed_in(api) as person:
+        page = person.get(PAGE)
         assert "read-only" in page.text
         token = dict(page.form("/sign-out").fields)["form_token"]
-        refused = person.post("/console/companies/new", {"form_token": token, "slug": "new"})
-        assert (refused.status, "read-only" in refused.text) == (403, True)
+        refused = person.post(PAGE, {"form_token": token})
+        assert (refused.status, "The console is read-only." in refused.text) == (403, True)
+        assert person.get(PAGE + "/rights").response.json()["scopes"] == [
+            "admin:read",
+            "chats:all",
+            "chats:read",
+            "metrics:read",
+            "texts:read",
+        ]
         # Signing out is no change.
         assert "You have signed out" in person.send(page.form("/sign-out")).text
+
+
+def test_a_change_is_a_line_of_the_audit_log(api: Api) -> None:
+    with signed_in(api) as person:
+        token = person.form_token()
+        assert "Probe x" in person.post(PAGE, {"form_token": token, "outcome": "x"}).text
+        assert person.post(PAGE, {"form_token": token, "outcome": ["x", "y"]}).status == 400
+        assert person.post(PAGE, {"form_token": token, "outcome": "\0"}).status == 400
+    assert [(line.action, line.outcome, line.status) for line in api.audit()][1:] == [
+        ("probe", "done", 303),
+        ("probe", "failed", 400),
+    ]
+
+
+def test_a_company_does_not_see_pages_of_operators(api: Api) -> None:
+    add_requests(api.engine, {})
+    with signed_in(api, company="acme") as person:
+        assert person.get(PAGE).status == 403
 
 
 def test_times_are_in_the_zone_that_the_reader_chose(api: Api) -> None:

@@ -75,9 +75,9 @@ def test_a_token_is_good_until_it_expires_or_is_revoked(state: TokenState, refus
 
 def test_every_scope_belongs_to_a_role() -> None:
     assert {scope for scopes in SCOPES.values() for scope in scopes} == set(Scope)
-    # Both roles work with chat batches; what a token sees of them depends on its role.
+    # Both roles work with chat batches and read texts; what a token sees of them depends on its role.
     shared = set(SCOPES[Role.COMPANY]) & set(SCOPES[Role.PLATFORM_ADMIN])
-    assert shared == {Scope.CHATS_READ, Scope.CHATS_WRITE}
+    assert shared == {Scope.CHATS_READ, Scope.CHATS_WRITE, Scope.TEXTS_READ}
     assert unknown_scopes(Role.COMPANY, ["sessions:read", "admin:read"]) == ["admin:read"]
 
 
