@@ -87,6 +87,8 @@ class Settings(BaseModel):
     livedash_chat_interval: Annotated[int, Field(ge=1)] = 60
     livedash_chat_slice: Annotated[int, Field(ge=1, le=300)] = 120
     livedash_alert_url: str | None = Field(None, repr=False, description="Webhook for alerts; its path is a secret.")
+    livedash_dagster_ui: str | None = Field(None, description="Base address of Dagster's UI, which pages link to.")
+    livedash_console_url: str | None = Field(None, description="Base address of the console, which runs link to.")
     livedash_alert_allow_address: Annotated[
         str, Field(description="Addresses, not public, that the alerts' webhook may resolve to: 10.1.2.3,10.2.0.0/16.")
     ] = ""
@@ -164,6 +166,14 @@ class Settings(BaseModel):
         if not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
+
+    @field_validator("livedash_dagster_ui", "livedash_console_url")
+    @classmethod
+    def _page_address(cls, value: str | None) -> str | None:
+        # It becomes the beginning of links that anybody who looks at a page or a run sees.
+        if value is not None and not is_base_address(value):
+            raise ValueError("must be an address such as https://HOST/PATH, without user, query and fragment")
+        return None if value is None else value.rstrip("/")
 
     @field_validator("livedash_alert_url")
     @classmethod
@@ -259,6 +269,14 @@ def is_web_address(text: str) -> bool:
         return False
 
 
+def is_base_address(text: str) -> bool:
+    """Whether a text is an http or https URL that paths can be added to, and that holds no credentials."""
+    if not text.isprintable() or " " in text or not is_web_address(text):
+        return False
+    parts = urlsplit(text)
+    return not parts.username and not parts.password and not parts.query and not parts.fragment
+
+
 def parse_networks(text: str) -> tuple[str, ...]:
     """Parses addresses and networks in CIDR notation, such as `"10.1.2.3, 10.2.0.0/16"`."""
     networks = []
@@ -331,7 +349,8 @@ def _explain(error: ValidationError | InvalidOperation, values: Mapping[str, Any
         return SettingsError("A number among the settings cannot be read.", remedy="Compare with .env.example.")
     first = error.errors()[0]
     name = str(first["loc"][0]).upper() if first["loc"] else ""
-    shown = "" if any(word in name for word in ("KEY", "URL", "SECRET")) else f" is {values.get(name.lower())!r}, which"
+    is_secret = any(word in name for word in ("KEY", "URL", "SECRET", "DAGSTER_UI"))
+    shown = "" if is_secret else f" is {values.get(name.lower())!r}, which"
     reason = first["msg"].removeprefix("Value error, ")
     message = f"{name}{shown} is not valid: {reason}." if name else f"{reason}."
     return SettingsError(message, remedy="See .env.example for what each setting means.")

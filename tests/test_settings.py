@@ -69,6 +69,12 @@ def test_isolated_settings_take_nothing_but_the_home_from_the_environment(tmp_pa
         ("LIVEDASH_ALERT_ALLOW_ADDRESS", "10.1.2.3, 0.0.0.0/0"),
         ("LIVEDASH_ALERT_ALLOW_ADDRESS", "::/0"),
         ("LIVEDASH_ALERT_URL", "https:///no-host"),
+        ("LIVEDASH_DAGSTER_UI", "javascript:alert(1)"),
+        ("LIVEDASH_DAGSTER_UI", "https://user:word@dagster.example.org"),
+        ("LIVEDASH_CONSOLE_URL", "livedash.example.org"),
+        ("LIVEDASH_CONSOLE_URL", "https://livedash.example.org/?a=b"),
+        ("LIVEDASH_CONSOLE_URL", "https://livedash.example.org/#a"),
+        ("LIVEDASH_CONSOLE_URL", "https://livedash.example.org/a b"),
         ("LIVEDASH_MAX_FAILURE_RATIO", "2"),
     ],
 )
@@ -113,3 +119,18 @@ def test_the_path_of_a_webhook_never_shows_in_a_message_or_a_repr() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings({"LIVEDASH_ALERT_URL": "hooks.example.com/very-secret"}, None)
     assert "very-secret" not in str(caught.value)
+
+
+def test_a_word_in_a_base_address_never_shows_in_a_message() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"LIVEDASH_DAGSTER_UI": "https://user:very-secret@dagster.example.org"}, None)
+    assert "very-secret" not in str(caught.value)
+
+
+def test_base_addresses_end_without_a_slash() -> None:
+    settings = load_settings(
+        {"LIVEDASH_DAGSTER_UI": "https://dagster.example.org/ui/", "LIVEDASH_CONSOLE_URL": "http://127.0.0.1:8000/"},
+        None,
+    )
+    assert settings.livedash_dagster_ui == "https://dagster.example.org/ui"
+    assert settings.livedash_console_url == "http://127.0.0.1:8000"
