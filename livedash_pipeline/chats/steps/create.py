@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from livedash_pipeline.base.rules.chat_states import ChatMode
 from livedash_pipeline.base.rules.text import storable, storable_text
+from livedash_pipeline.base.steps.workbooks import open_sheet_apart
 from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.base.store.connect import in_transaction
 from livedash_pipeline.chats.rules.intake.conversations import group_chats
@@ -63,7 +64,7 @@ def read_upload(content: bytes, filename: str) -> ChatFile:
         UnusableUploadError: Something is wrong with it; the error has every line.
     """
     try:
-        return read_chat_file(content, filename)
+        return read_chat_file(content, filename, opener=open_sheet_apart)
     except UnusableFile as error:
         raise UnusableUploadError(error, filename) from None
 

@@ -25,6 +25,7 @@ from livedash_pipeline.base.rules.places.stores import Place
 from livedash_pipeline.base.rules.urls import source_rules
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.steps.companies import change_company
+from livedash_pipeline.base.steps.workbooks import open_sheet_apart
 from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
@@ -178,7 +179,7 @@ def try_profile(download: CsvDownload, profile: CsvProfile, zone: ZoneInfo) -> T
 
     reader, tried = ColumnReader(reading_of(profile, zone)), Tried()
     try:
-        for block in gather(open_records(download.pieces, profile).blocks(), _CHUNK_RECORDS):
+        for block in gather(open_records(download.pieces, profile, opener=open_sheet_apart).blocks(), _CHUNK_RECORDS):
             typed = reader.read(block)
             rejects = [*block.rejects, *typed.rejects]
             columns = dict(zip(SCRATCH_COLUMNS, typed.columns, strict=True))
@@ -291,7 +292,7 @@ def _sheet_rows(download: CsvDownload, sample: bytes) -> Sequence[list[str]] | N
         return None
     from livedash_pipeline.intake.rules.profiles.sheet_records import first_rows
 
-    return first_rows(download.pieces)
+    return first_rows(download.pieces, opener=open_sheet_apart)
 
 
 def _refuse_doubtful(proposal: CsvProposal, tried: Tried, url: str) -> None:

@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from livedash_pipeline.base.rules.urls import SourceRules
+from livedash_pipeline.base.steps.workbooks import open_sheet_apart
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.errors import RejectedImportError, SourceError
 from livedash_pipeline.intake.rules.csv_records import Block, gather
@@ -148,7 +149,7 @@ class OneCsv:
         from livedash_pipeline.intake.steps.csv_columns import ColumnReader
 
         reader = ColumnReader(self.profiles.reading)
-        records = open_records(download.pieces, self.profiles.csv)
+        records = open_records(download.pieces, self.profiles.csv, opener=open_sheet_apart)
         last = Block()
         for block in gather(self._cut(records), self.chunk_records):
             typed = reader.read(block)

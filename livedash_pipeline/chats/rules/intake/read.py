@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 
+from livedash_pipeline.base.rules.workbooks.opened import SheetOpener
+from livedash_pipeline.base.rules.workbooks.sheets import open_sheet
 from livedash_pipeline.chats.rules.intake.csv_text import choose_delimiter, split_records
 from livedash_pipeline.chats.rules.intake.decoding import decode
 from livedash_pipeline.chats.rules.intake.findings import Findings
@@ -17,13 +19,16 @@ from livedash_pipeline.chats.rules.intake.sheets import sheet_records
 from livedash_pipeline.chats.rules.intake.table import Table, read_rows, read_table
 
 
-def read_chat_file(content: bytes, filename: str, *, limits: IntakeLimits = DEFAULT_LIMITS) -> ChatFile:
+def read_chat_file(
+    content: bytes, filename: str, *, limits: IntakeLimits = DEFAULT_LIMITS, opener: SheetOpener = open_sheet
+) -> ChatFile:
     """Reads a file of questions.
 
     Args:
         content: The whole file.
         filename: Its name, of which only the extension counts.
         limits: How large it may be.
+        opener: Opens a worksheet; steps give one that does so in a process of its own.
 
     Returns:
         All rows with a question, and notes on what was unclear.
@@ -33,7 +38,7 @@ def read_chat_file(content: bytes, filename: str, *, limits: IntakeLimits = DEFA
     """
     findings = Findings()
     found = _format(content, filename, limits, findings)
-    table = _read(found, content, filename, limits, findings)
+    table = _read(found, content, filename, limits, findings, opener)
     findings.raise_errors()
     digest = hashlib.sha256(content).hexdigest()
     return _chat_file(table, found, digest, findings)
@@ -71,9 +76,11 @@ def _format(content: bytes, filename: str, limits: IntakeLimits, findings: Findi
     raise AssertionError("an error was added")
 
 
-def _read(found: str, content: bytes, filename: str, limits: IntakeLimits, findings: Findings) -> Table:
+def _read(
+    found: str, content: bytes, filename: str, limits: IntakeLimits, findings: Findings, opener: SheetOpener
+) -> Table:
     if found == XLSX:
-        return read_table(sheet_records(content, limits, findings), limits, findings)
+        return read_table(sheet_records(content, limits, findings, opener), limits, findings)
     text = decode(content, findings)
     if found == CSV:
         delimiter = choose_delimiter(text, "\t" if extension(filename) == "tsv" else ",")

@@ -23,6 +23,7 @@ class IntakeLimits:
         max_unpacked_bytes: Of everything inside an XLSX file, and of the texts that its cells refer to.
         max_tags: Of one part of an XLSX file: four for a cell, so 2,500,000 cells.
         max_sheet_area: Cells between the first and the last row and column of a sheet, empty ones included.
+        max_memory: Bytes of memory of the process that reads an XLSX file.
         max_depth: Nested arrays and objects of a JSON file.
     """
 
@@ -35,7 +36,8 @@ class IntakeLimits:
     max_question: int = 100_000
     max_unpacked_bytes: int = 200_000_000
     max_tags: int = 10_000_000
-    max_sheet_area: int = 20_000_000
+    max_sheet_area: int = 10_000_000
+    max_memory: int = 1_000_000_000
     max_depth: int = 64
 
 

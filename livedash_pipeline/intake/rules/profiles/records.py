@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from livedash_pipeline.base.rules.workbooks.opened import SheetOpener
 from livedash_pipeline.intake.rules.csv_records import Block, read_again, split_records
 from livedash_pipeline.intake.rules.profiles.csv_profile import SEED_PROFILE, CsvProfile
 from livedash_pipeline.intake.rules.profiles.delimited_records import DelimitedRecords
@@ -27,8 +28,13 @@ class Records(Protocol):
         ...
 
 
-def open_records(pieces: Callable[[], Iterable[bytes]], profile: CsvProfile) -> Records:
-    """The records of a file whose bytes `pieces` gives, from the beginning each time it is called."""
+def open_records(
+    pieces: Callable[[], Iterable[bytes]], profile: CsvProfile, *, opener: SheetOpener | None = None
+) -> Records:
+    """The records of a file whose bytes `pieces` gives, from the beginning each time it is called.
+
+    `opener` opens the worksheets of a workbook; without one they are read in this process.
+    """
     if profile == SEED_PROFILE:
         return _SeedRecords(pieces)
     if profile.format == "jsonl":
@@ -37,7 +43,7 @@ def open_records(pieces: Callable[[], Iterable[bytes]], profile: CsvProfile) -> 
         # The reader of workbooks is loaded for workbooks alone.
         from livedash_pipeline.intake.rules.profiles.sheet_records import SheetRecords
 
-        return SheetRecords(pieces, profile)
+        return SheetRecords(pieces, profile) if opener is None else SheetRecords(pieces, profile, opener)
     return DelimitedRecords(pieces, profile)
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from io import BytesIO
 from itertools import islice
 
-from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
-
-from livedash_pipeline.base.rules.workbooks.cells import cell_text, unless_damaged
-from livedash_pipeline.base.rules.workbooks.safety import workbook_fault
+from livedash_pipeline.base.rules.workbooks.opened import NumberedRow, SheetLostError, SheetOpener
+from livedash_pipeline.base.rules.workbooks.safety import WorkbookFault
+from livedash_pipeline.base.rules.workbooks.sheets import open_sheet
 from livedash_pipeline.intake.rules.csv_records import Block
 from livedash_pipeline.intake.rules.csv_rejects import MAX_RECORD_LENGTH, Reject, RejectReason, storable
 from livedash_pipeline.intake.rules.profiles.cells import CellRules, UnreadableFileError, arrange, find_places
@@ -25,12 +22,13 @@ _WHOLE = CsvProfile(format="xlsx", columns={"external_session_id": 1, "start_tim
 
 @dataclass(frozen=True, slots=True)
 class SheetLimits:
-    """How large a workbook of sessions may be: a million rows of 16 columns, a sheet's most."""
+    """How large a workbook of sessions may be: a million rows of 16 columns, a sheet's most; see `WorkbookLimits`."""
 
     max_bytes: int = 300_000_000
     max_unpacked_bytes: int = 2_000_000_000
     max_tags: int = 100_000_000
     max_sheet_area: int = 30_000_000
+    max_memory: int = 3_000_000_000
 
 
 LIMITS = SheetLimits()
@@ -40,10 +38,15 @@ class SheetRecords:
     """The records of one workbook; `pieces` gives its bytes from the beginning each time it is called."""
 
     def __init__(
-        self, pieces: Callable[[], Iterable[bytes]], profile: CsvProfile, limits: SheetLimits = LIMITS
+        self,
+        pieces: Callable[[], Iterable[bytes]],
+        profile: CsvProfile,
+        opener: SheetOpener = open_sheet,
+        limits: SheetLimits = LIMITS,
     ) -> None:
         self._pieces = pieces
         self._profile = profile
+        self._opener = opener
         self._limits = limits
 
     def blocks(self) -> Iterator[Block]:
@@ -73,51 +76,46 @@ class SheetRecords:
         for line, _ in wanted:
             yield line, next(_raw(row) for number, row in rows if number == line)
 
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
+    def rows(self) -> Iterator[NumberedRow]:
         """All rows behind those that the profile skips, each with its number.
 
         Raises:
             UnreadableFileError: It is no workbook that can be read safely, or has not the sheet of the profile.
         """
-        for number, row in enumerate(self._sheet.iter_rows(), 1):
-            if number > self._profile.skip_lines:
-                yield number, [cell_text(cell) for cell in row]
-
-    @cached_property
-    def _sheet(self) -> CalamineSheet:
-        content = b"".join(self._pieces())
-        if len(content) > self._limits.max_bytes:
-            raise UnreadableFileError(
-                f"is a workbook of {len(content):,} bytes; at most {self._limits.max_bytes:,} are read"
-            )
-        fault = workbook_fault(content, self._limits)
-        if fault is not None:
-            raise UnreadableFileError(f"cannot be read: {fault.message.rstrip('.')}")
-        sheet = unless_damaged(lambda: _open(content, self._profile.sheet))
-        if sheet is None:
-            raise UnreadableFileError("is a damaged workbook")
-        return sheet
+        opened = self._opener(self._pieces(), self._limits, self._profile.sheet)
+        if isinstance(opened, WorkbookFault):
+            raise _unreadable(opened)
+        _check_sheet(self._profile.sheet, opened.names)
+        try:
+            for number, row in opened.rows:
+                if number > self._profile.skip_lines:
+                    yield number, row
+        except SheetLostError as lost:
+            raise _unreadable(lost.fault) from None
 
 
-def first_rows(pieces: Callable[[], Iterable[bytes]], most: int = 5_000) -> list[list[str]]:
+def first_rows(
+    pieces: Callable[[], Iterable[bytes]], most: int = 5_000, *, opener: SheetOpener = open_sheet
+) -> list[list[str]]:
     """The first rows of a workbook's first worksheet, for a look at it.
 
     Raises:
         UnreadableFileError: It is no workbook that can be read safely.
     """
-    return [row for _, row in islice(SheetRecords(pieces, _WHOLE).rows(), most)]
+    return [row for _, row in islice(SheetRecords(pieces, _WHOLE, opener).rows(), most)]
 
 
-def _open(content: bytes, wanted: str | None) -> CalamineSheet:
-    workbook = CalamineWorkbook.from_filelike(BytesIO(content))
-    names = [sheet.name for sheet in workbook.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+def _unreadable(fault: WorkbookFault) -> UnreadableFileError:
+    return UnreadableFileError(f"cannot be read: {fault.message.rstrip('.')}")
+
+
+def _check_sheet(wanted: str | None, names: Sequence[str]) -> None:
     if wanted is not None and wanted not in names:
         raise UnreadableFileError(
             f"has no sheet {wanted!r}, which its profile names; it has {', '.join(map(repr, names[:20]))}"
         )
     if not names:
         raise UnreadableFileError("has no worksheet")
-    return workbook.get_sheet_by_name(wanted or names[0])
 
 
 def _take(block: Block, width: int, number: int, row: list[str]) -> None:

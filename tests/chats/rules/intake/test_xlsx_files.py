@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import Any
@@ -16,8 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livedash_pipeline.base.rules.workbooks.cells import Cell, cell_text, unless_damaged
+from livedash_pipeline.base.rules.workbooks.opened import OpenSheet, SheetLostError
+from livedash_pipeline.base.rules.workbooks.safety import WorkbookFault
+from livedash_pipeline.base.rules.workbooks.sheets import open_sheet
 from livedash_pipeline.chats.rules.intake.read import read_chat_file
 from livedash_pipeline.chats.rules.intake.rows import ChatFile, IntakeLimits, UnusableFile
+from tests.support.workbook_traps import REFUSED, trap
 
 SHEET, STRINGS, WORKBOOK = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/workbook.xml"
 
@@ -146,7 +150,7 @@ def test_a_zip_archive_without_a_workbook_is_none() -> None:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("questions.csv", "question")
-    assert error(content.getvalue()) == ("not_an_xlsx", "The zip archive holds no workbook.")
+    assert error(content.getvalue()) == ("not_an_xlsx", "The zip archive holds no workbook; save it as .xlsx.")
     assert error(b"PK\x03\x04 and nothing more")[0] == "not_an_xlsx"
 
 
@@ -157,7 +161,10 @@ def test_a_workbook_with_macros_is_refused() -> None:
 def test_a_damaged_workbook_is_refused() -> None:
     simple = with_rows(["question"], ["A?"])
     assert error(changed(simple, {SHEET: lambda old: old[:200]}))[0] == "not_an_xlsx"
-    assert error(changed(simple, {WORKBOOK: lambda _: b"<no"})) == ("not_an_xlsx", "The workbook is damaged.")
+    assert error(changed(simple, {WORKBOOK: lambda _: b"<no"})) == (
+        "not_an_xlsx",
+        "The workbook is damaged; save it again.",
+    )
 
 
 def test_a_panic_of_the_parser_is_a_damaged_workbook_and_an_interrupt_is_not() -> None:
@@ -189,7 +196,7 @@ def test_an_archive_that_lies_about_its_size_is_refused() -> None:
     content = changed(with_rows(["question"], ["A?"]), {SHEET: lambda old: old + b" " * 100_000})
     place = content.rindex(b"PK\x01\x02", 0, content.rindex(SHEET.encode()))
     lie = content[: place + 24] + (500).to_bytes(4, "little") + content[place + 28 :]
-    assert error(lie) == ("not_an_xlsx", "The file is a damaged zip archive.")
+    assert error(lie) == ("not_an_xlsx", "The file is a damaged zip archive; save the workbook again.")
 
 
 def test_two_cells_far_apart_are_refused() -> None:
@@ -223,13 +230,43 @@ def test_a_long_text_that_many_cells_share_is_refused() -> None:
 
 def test_a_sheet_in_another_encoding_is_refused() -> None:
     content = changed(with_rows(["question"]), {SHEET: lambda old: old.decode().encode("utf-16")})
-    assert error(content) == ("unsafe_xlsx", "A part of the workbook is not written in UTF-8.")
+    assert error(content) == ("unsafe_xlsx", "A part of the workbook is not written in UTF-8; save it again.")
 
 
 def test_pieces_of_a_large_sheet_are_added_up() -> None:
     rows = [[f"question {place}", "x" * 30, place, place / 7] for place in range(30_000)]
     file = read(with_rows(["question", "a", "b", "c"], *rows))
     assert (len(file.rows), file.rows[-1].cells[0], file.rows[-1].source_line) == (30_000, "question 29999", 30_001)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_trap_is_refused_with_a_remedy(name: str) -> None:
+    code, message = error(trap(name))
+    assert code in ("unsafe_xlsx", "not_an_xlsx")
+    assert re.search(r"(Save|Delete|save).*\.$", message), message
+
+
+def test_rows_that_are_lost_on_the_way_make_the_file_unusable() -> None:
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        yield 1, ["question"]
+        yield 2, ["A?"]
+        raise SheetLostError(WorkbookFault("unsafe_xlsx", "It is too large."))
+
+    with pytest.raises(UnusableFile) as caught:
+        read_chat_file(b"PK\x03\x04", "a.xlsx", opener=lambda *_: OpenSheet(("a",), rows()))
+    assert [(each.code, each.message) for each in caught.value.errors] == [("unsafe_xlsx", "It is too large.")]
+
+
+def test_a_workbook_of_too_many_bytes_is_refused_by_its_reader() -> None:
+    fault = open_sheet([b"x" * 11], IntakeLimits(max_bytes=10))
+    assert isinstance(fault, WorkbookFault)
+    assert fault.code == "file_too_large"
+
+
+def test_shared_texts_of_any_case_of_name_are_counted() -> None:
+    content = with_rows(["question"], *[["x" * 30_000] for _ in range(200)])
+    renamed = content.replace(b"xl/sharedStrings.xml", b"xl/SharedStrings.xml")
+    assert error(renamed, max_unpacked_bytes=5_000_000)[0] == "unsafe_xlsx"
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from io import BytesIO, StringIO
@@ -16,6 +16,8 @@ import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from livedash_pipeline.base.rules.workbooks.opened import OpenSheet, SheetLostError
+from livedash_pipeline.base.rules.workbooks.safety import WorkbookFault
 from livedash_pipeline.intake.rules.csv_fields import read_record
 from livedash_pipeline.intake.rules.csv_layout import COLUMNS
 from livedash_pipeline.intake.rules.csv_reading import Reading
@@ -26,6 +28,7 @@ from livedash_pipeline.intake.rules.profiles.csv_profile import SEED_PROFILE, Cs
 from livedash_pipeline.intake.rules.profiles.records import open_records
 from livedash_pipeline.intake.rules.profiles.sheet_records import SheetLimits, SheetRecords, first_rows
 from livedash_pipeline.intake.rules.profiles.transcoding import to_utf_8, without_lines
+from tests.support.workbook_traps import REFUSED, trap
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 COLUMNS_OF_THREE = {"external_session_id": 1, "start_time": 2}
@@ -290,15 +293,35 @@ def test_worksheets_are_read_with_cells_as_people_see_them() -> None:
         (
             workbook([["a"]]).replace(b"xl/worksheets/sheet1.xml", b"xl/worksheets/sheet9.xml"),
             {},
-            "is a damaged workbook",
+            "The workbook is damaged",
         ),
         (CHARTS, {}, "has no worksheet"),
-        (b"x" * 100_001, {}, "at most 100,000 are read"),
+        (b"x" * 100_001, {}, "over 100,000 bytes"),
     ],
 )
 def test_workbooks_that_cannot_be_read_are_refused(content: bytes, fields: dict[str, Any], said: str) -> None:
-    records = SheetRecords(lambda: iter([content]), profile(format="xlsx", **fields), SheetLimits(max_bytes=100_000))
+    records = SheetRecords(
+        lambda: iter([content]), profile(format="xlsx", **fields), limits=SheetLimits(max_bytes=100_000)
+    )
     with pytest.raises(UnreadableFileError, match=said):
+        list(records.blocks())
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_workbooks_that_are_traps_are_refused(name: str) -> None:
+    with pytest.raises(UnreadableFileError, match=r"^cannot be read: .*([Ss]ave|Delete)"):
+        list(SheetRecords(lambda: iter([trap(name)]), profile(format="xlsx")).blocks())
+
+
+def test_rows_that_are_lost_on_the_way_make_a_workbook_unreadable() -> None:
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        yield 1, ["a", "b"]
+        raise SheetLostError(WorkbookFault("unsafe_xlsx", "It is too large."))
+
+    records = open_records(
+        lambda: iter([b""]), profile(format="xlsx"), opener=lambda *_: OpenSheet(("Sheet1",), rows())
+    )
+    with pytest.raises(UnreadableFileError, match="cannot be read: It is too large"):
         list(records.blocks())
 
 
