@@ -31,6 +31,7 @@ from livedash_pipeline.api.routes.admin import batches, caps, companies, prices,
 from livedash_pipeline.api.routes.admin import requests as admin_requests
 from livedash_pipeline.api.routes.chats import batches as chats
 from livedash_pipeline.api.routes.companies import caps as own_caps
+from livedash_pipeline.api.routes.companies import results as company_results
 from livedash_pipeline.api.routes.companies import submissions
 from livedash_pipeline.api.services import make_services
 from livedash_pipeline.base.store.connect import make_engine
@@ -61,6 +62,7 @@ def routers() -> list[APIRouter]:
         spend.router(),
         caps.router(),
         submissions.router(),
+        company_results.router(),
         own_caps.router(),
         chats.router(),
         webhooks.router(),

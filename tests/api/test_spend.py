@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from livedash_pipeline.access.rules.tokens import Caller, Role
 from livedash_pipeline.api.problems import Problem
-from livedash_pipeline.api.routes.admin.spend import _company
+from livedash_pipeline.api.routes.admin.spend import own_company
 from livedash_pipeline.overview.steps.spend import report_spend
 from tests.api.world import Api, add_requests, api_settings, running_api
 from tests.support.rows import insert_company
@@ -51,7 +51,7 @@ def test_a_companys_token_without_a_company_sees_nothing() -> None:
     request = Request({"type": "http", "state": {}})
     request.state.caller = Caller(uuid4(), "t", Role.COMPANY, frozenset(), None, None)
     with pytest.raises(Problem) as refused:
-        _company(request, None)
+        own_company(request, None)
     assert refused.value.status_code == 500
 
 

@@ -101,6 +101,9 @@ def checked_values(changes: CompanyChanges) -> dict[str, Any]:
     return values | _checked_retention(changes) | _checked_limits(changes)
 
 
+PLACELESS_ZONES = frozenset({"Factory", "build/etc/localtime", "localtime"})
+"""Names that Python takes for zones and Postgres does not: they mean another zone on every machine, or none."""
+
 _VARIABLES = ("csv_username_env", "csv_password_env", "csv_bearer_env")
 _RETENTION_COLUMNS = {
     "keep_transcripts": "transcript_retention_days",
@@ -232,6 +235,8 @@ def _credentials_given(where: str) -> UsageError:
 
 def _checked_zone(name: str) -> str:
     try:
+        if name in PLACELESS_ZONES:
+            raise LookupError(name)
         return ZoneInfo(name).key
     except (ValueError, OSError, LookupError):
         raise UsageError(

@@ -59,7 +59,7 @@ def router() -> APIRouter:
     @allow(_READ)
     def spend(request: Request, query: Annotated[SpendQuery, Query()]) -> Response:
         """Costs of the ledger per group, what they were spent on, and what batches saved. May be some seconds old (`Age`)."""
-        services, company = services_of(request), _company(request, query.company)
+        services, company = services_of(request), own_company(request, query.company)
         document, age = services.recent.get(
             ("spend", query.by, query.start, query.end, company),
             lambda: report_spend(
@@ -77,8 +77,8 @@ def router() -> APIRouter:
     return routes
 
 
-def _company(request: Request, named: str | None) -> str | None:
-    """The company that is reported: that of the token, for which others do not exist, or the one named."""
+def own_company(request: Request, named: str | None) -> str | None:
+    """Returns the company that is reported: that of the token, for which others do not exist, or the one named."""
     caller = caller_of(request)
     if caller.role is not Role.COMPANY:
         return named

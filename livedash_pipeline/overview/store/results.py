@@ -1,0 +1,89 @@
+"""Sums what analyses found in some days, and finds the questions that were asked most.
+
+The views `daily_results`, `daily_categories`, `daily_languages` and `daily_questions` give the same figures to BI tools. Add a
+figure in `overview.rules.results` and in the statements; single sessions are found by `overview.store.session_search`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import Connection, RowMapping
+
+from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.overview.rules.results import FIGURES, MOST_QUESTIONS, Figures, Period
+
+# The local day of a moment is at most one away from its UTC day, whatever the zone.
+_AROUND = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """A question, how many sessions asked it, and in how many of them it was the most important one."""
+
+    id: UUID
+    company: str
+    question: str
+    sessions: int
+    asked_first: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodSums:
+    """What was found in a period.
+
+    Attributes:
+        total: Of all sessions.
+        median_duration: Seconds; None without sessions.
+        days: By day; days without sessions are left out.
+        categories: Sessions by category, as it is stored.
+        languages: Sessions by language.
+        questions: The questions of most sessions.
+    """
+
+    total: Figures
+    median_duration: Decimal | None
+    days: dict[date, Figures] = field(default_factory=dict)
+    categories: dict[str, int] = field(default_factory=dict)
+    languages: dict[str, int] = field(default_factory=dict)
+    questions: Sequence[AskedQuestion] = ()
+
+
+def sum_period(connection: Connection, period: Period, *, company_id: UUID | None) -> PeriodSums:
+    """Sums a period, of one company or of all, each session in its company's own calendar."""
+    values = {
+        "company_id": company_id,
+        "first_day": period.first,
+        "last_day": period.last,
+        "since": datetime.combine(period.first - _AROUND, time(), UTC),
+        "until": datetime.combine(period.last + 2 * _AROUND, time(), UTC),
+    }
+    rows = connection.execute(statement("overview/sum_results"), values).mappings().all()
+    asked = connection.execute(statement("overview/find_top_questions"), values | {"most": MOST_QUESTIONS})
+    (total,) = (row for row in rows if row["grouped_by"] == "total")
+    median = total["median_duration_seconds"]
+    return PeriodSums(
+        _figures(total),
+        None if median is None else Decimal(str(median)),
+        {row["day"]: _figures(row) for row in rows if row["grouped_by"] == "day"},
+        _sessions(rows, "category"),
+        _sessions(rows, "language"),
+        [
+            AskedQuestion(row["question_id"], row["company"], row["question"], row["sessions"], row["asked_first"])
+            for row in asked.mappings()
+        ],
+    )
+
+
+def _figures(row: RowMapping) -> Figures:
+    return Figures(**{name: int(row[name]) for name in FIGURES})
+
+
+def _sessions(rows: Sequence[RowMapping], grouped_by: str) -> dict[str, int]:
+    """Sessions by a value, those of most sessions first; sessions without one are left out."""
+    found = [(row[grouped_by], row["sessions"]) for row in rows if row["grouped_by"] == grouped_by]
+    return dict(sorted((each for each in found if each[0] is not None), key=lambda each: (-each[1], each[0])))
