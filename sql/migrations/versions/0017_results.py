@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0017_results"
-down_revision = "0015_open_costs"
+down_revision = "0016_console"
 branch_labels = None
 depends_on = None
 
