@@ -53,6 +53,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "when": _when,
+        "moment": _moment,
         "num": words.num,
         "eur": words.eur,
         "usd": words.usd,
@@ -144,6 +145,11 @@ def _may(caller: Caller | None, scope: str) -> bool:
 
 def _here(request: Request, **changes: object) -> str:
     return changed(request.url.path, request.query_params.multi_items(), changes)
+
+
+@pass_context
+def _moment(context: Context, value: datetime | str | None) -> Markup:
+    return words.absolute(value, zone=context["zone"])
 
 
 @pass_context

@@ -35,16 +35,23 @@ def read_moment(value: datetime | str | None) -> datetime | None:
     return datetime.fromisoformat(value)
 
 
-def when(value: datetime | str | None, *, zone: tzinfo, now: datetime) -> Markup:
-    """A moment, absolute with its zone, and how long ago or how far ahead it is beside it."""
+def absolute(value: datetime | str | None, *, zone: tzinfo) -> Markup:
+    """A moment with its zone."""
     moment = read_moment(value)
     if moment is None:
         return _NONE
     local = moment.astimezone(zone)
-    name = "UTC" if zone is UTC or str(zone) == UTC_ZONE else (local.tzname() or "")
-    return Markup('<time datetime="{}">{} {}</time> <small class="ago">{}</small>').format(
-        moment.astimezone(UTC).isoformat().replace("+00:00", "Z"), f"{local:%Y-%m-%d %H:%M}", name, ago(moment, now)
+    return Markup('<time datetime="{}">{} {}</time>').format(
+        moment.astimezone(UTC).isoformat().replace("+00:00", "Z"), f"{local:%Y-%m-%d %H:%M}", local.tzname() or ""
     )
+
+
+def when(value: datetime | str | None, *, zone: tzinfo, now: datetime) -> Markup:
+    """A moment with its zone, and how long ago or how far ahead it is beside it."""
+    moment = read_moment(value)
+    if moment is None:
+        return _NONE
+    return Markup('{} <small class="ago">{}</small>').format(absolute(moment, zone=zone), ago(moment, now))
 
 
 def ago(moment: datetime, now: datetime) -> str:
