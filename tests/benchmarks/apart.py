@@ -29,6 +29,7 @@ NAMES = (
     "http",
     "submissions",
     "chats",
+    "console",
 )
 
 

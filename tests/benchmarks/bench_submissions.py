@@ -58,11 +58,10 @@ def measure(site: Site, size: int) -> list[Figure]:
     batches = range(-(-size // batch))
     repeats = batches[: max(2, len(batches) // 5)]
     with http_api(site) as server:
-        template = json.dumps(submission(_NAME, [_SAID] * _MESSAGES)).encode()
-        send = partial(_send, server.url, token, template, batch)
-        send(-1)
-        first, memory = _watched(server, send, batches)
-        again = _timed(send, repeats)
+        one = partial(send, server.url, token, template(), batch)
+        one(-1)
+        first, memory = _watched(server, one, batches)
+        again = timed(one, repeats)
     rows, peak = len(batches) * batch, memory.peak()
     begin, end = memory.peak(0, 1 / 3), memory.peak(2 / 3)
     repeated = len(repeats) * batch
@@ -81,18 +80,24 @@ def measure(site: Site, size: int) -> list[Figure]:
     ]
 
 
+def template() -> bytes:
+    """One session as JSON, with a name to be replaced."""
+    return json.dumps(submission(_NAME, [_SAID] * _MESSAGES)).encode()
+
+
 def _watched(server: Server, send: partial[None], batches: Sequence[int]) -> tuple[float, Memory]:
     memory = Memory(server.process)
     watcher = threading.Thread(target=memory.watch)
     watcher.start()
     try:
-        return _timed(send, batches), memory
+        return timed(send, batches), memory
     finally:
         memory.done.set()
         watcher.join()
 
 
-def _timed(send: partial[None], batches: Sequence[int]) -> float:
+def timed(send: partial[None], batches: Sequence[int]) -> float:
+    """Seconds that two clients take for so many batches."""
     begun = time.perf_counter()
     with ThreadPoolExecutor(_CLIENTS) as pool:
         for _ in pool.map(send, batches):
@@ -100,7 +105,8 @@ def _timed(send: partial[None], batches: Sequence[int]) -> float:
     return time.perf_counter() - begun
 
 
-def _send(url: str, token: str, template: bytes, size: int, batch: int) -> None:
+def send(url: str, token: str, template: bytes, size: int, batch: int) -> None:
+    """Submits a batch of so many sessions, whose names no other batch has."""
     body = b"\n".join(template.replace(_NAME.encode(), b"chat-%d-%d" % (batch, n)) for n in range(size))
     answered = httpx2.post(
         f"{url}/api/v1/sessions/batch",
