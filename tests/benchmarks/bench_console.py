@@ -1,4 +1,4 @@
-"""The console over a full database: how soon each page begins to arrive, how large it is, and what it costs others and in memory."""
+"""The console over a full database: first bytes, sizes of pages, memory, and what fifty readers cost other callers."""
 
 from __future__ import annotations
 
