@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord, FileRecord
 from livedash_pipeline.local.private_files import OWNER_ONLY, make_private_directory, open_private
 
@@ -28,8 +29,11 @@ _SCHEMA = """
 """
 
 
-class StateInUseError(Exception):
+class StateInUseError(LivedashError):
     """Another process works on this state directory."""
+
+    code = "state_in_use"
+    exit_status = 2
 
 
 class Store:
@@ -72,8 +76,10 @@ class Store:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
-            message = f"The state directory {state_dir} cannot be used ({error}): stop the server that uses it, or name another."
-            raise StateInUseError(message) from error
+            raise StateInUseError(
+                f"The state directory {state_dir} cannot be used ({error}).",
+                remedy="Stop the demo, the `livedash dev` or the server that uses it, or name another directory.",
+            ) from error
         self._sweep()
 
     def close(self) -> None:

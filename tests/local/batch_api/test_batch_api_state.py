@@ -82,8 +82,9 @@ def test_same_clock_and_ids_give_the_same_bytes(open_service: Callable[..., Batc
 
 def test_second_server_on_a_state_directory_is_refused(open_service: Callable[..., BatchService]) -> None:
     open_service()
-    with pytest.raises(StateInUseError, match="cannot be used"):
+    with pytest.raises(StateInUseError, match="cannot be used") as refused:
         open_service()
+    assert "Stop the demo" in refused.value.remedy
 
 
 def test_limited_looks_leave_the_rest_to_later_ones(
