@@ -13,6 +13,7 @@ from livedash_pipeline.api.http.facts import path_of
 from livedash_pipeline.api.problems import Problem
 from livedash_pipeline.web.links import PREFIX
 from livedash_pipeline.web.pages import entrance
+from livedash_pipeline.web.pages.results import routes as results
 from livedash_pipeline.web.rendering import problem_page
 
 
@@ -21,6 +22,7 @@ def routers() -> list[APIRouter]:
     return [
         entrance.front(),
         entrance.router(),
+        results.router(),
     ]
 
 

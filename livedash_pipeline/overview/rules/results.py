@@ -23,7 +23,10 @@ DEFAULT_DAYS = 30
 MOST_QUESTIONS = 20
 """Questions of a period that are listed, those of most sessions first."""
 
-_DAYS_UP_TO, _WEEKS_UP_TO = 45, 200
+MOST_PARTS = 31
+"""Steps of a series on a page: a month of days."""
+
+_DAYS_UP_TO, _WEEKS_UP_TO = 31, 182
 _SHARE_STEP, _AVERAGE_STEP = Decimal("0.0001"), Decimal("0.1")
 
 
@@ -223,11 +226,24 @@ def _year_before(day: date) -> date:
 def read_step(written: str | None, period: Period) -> Step | Fault:
     """Reads the step of a series; without one, the finest that leaves it readable."""
     if written is None:
-        return Step.DAY if period.days <= _DAYS_UP_TO else Step.WEEK if period.days <= _WEEKS_UP_TO else Step.MONTH
+        return _usual_step(period)
     try:
         return Step(written.strip().lower())
     except ValueError:
         return Fault(f"by: {written!r} is none of {', '.join(Step)}.")
+
+
+def readable_step(written: str | None, period: Period) -> tuple[Step, bool]:
+    """Returns the step of a series that people read, and whether it is a coarser one than they asked for."""
+    usual, asked = _usual_step(period), None if written is None else read_step(written, period)
+    if not isinstance(asked, Step):
+        return usual, False
+    is_too_fine = len(parts_of(period, asked)) > MOST_PARTS
+    return (usual, True) if is_too_fine else (asked, False)
+
+
+def _usual_step(period: Period) -> Step:
+    return Step.DAY if period.days <= _DAYS_UP_TO else Step.WEEK if period.days <= _WEEKS_UP_TO else Step.MONTH
 
 
 def parts_of(period: Period, step: Step) -> list[Period]:

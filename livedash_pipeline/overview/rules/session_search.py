@@ -106,15 +106,17 @@ class SearchFault:
 
 
 PARAMETERS = (
-    "id", "from", "to", "language", "category", "sentiment", "escalated", "hr", "analysed", "question", "words", "stage",
+    "id", "on", "from", "to", "language", "category", "sentiment", "escalated", "hr", "analysed", "question", "words", "stage",
     "status",
 )  # fmt: skip
-"""Names in an address; an empty text means that nothing is given."""
+"""Names in an address; an empty text means that nothing is given, and `on` a day from its beginning to its end."""
 
 
 def read_search(given: Mapping[str, str]) -> tuple[SessionFilter, list[SearchFault]]:
     """Reads what is searched for, and every fault; what is faulty is left out of the filter."""
     faults: list[SearchFault] = []
+    if given.get("on", "").strip():
+        given = {"from": given["on"], "to": given["on"]} | {name: text for name, text in given.items() if text.strip()}
 
     def take(name: str, read: Callable[[str], Any], expected: str) -> Any:
         written = given.get(name, "").strip()

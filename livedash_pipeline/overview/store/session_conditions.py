@@ -37,7 +37,7 @@ def looked_at(wanted: SessionFilter) -> list[ColumnElement[Any]]:
 def at_stage_rows(wanted: SessionFilter) -> list[ColumnElement[bool]]:
     """The rows at the stage of a search, which an index finds where the status is an unfinished one."""
     # Written into the statement, since the index is one of some statuses and the planner has to see which.
-    status = bindparam("at_status", wanted.status, literal_execute=True)
+    status: ColumnElement[str] = bindparam("at_status", wanted.status, literal_execute=True)
     return [_status.stage == wanted.stage, _status.status == status]
 
 

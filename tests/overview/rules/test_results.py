@@ -29,6 +29,7 @@ from livedash_pipeline.overview.rules.results import (
     read_compared,
     read_period,
     read_step,
+    readable_step,
     share,
     sum_of,
 )
@@ -102,7 +103,7 @@ def test_a_wrong_comparison_or_step_is_a_sentence() -> None:
 
 @pytest.mark.parametrize(
     ("days", "step"),
-    [(1, Step.DAY), (45, Step.DAY), (46, Step.WEEK), (200, Step.WEEK), (201, Step.MONTH), (MOST_DAYS, Step.MONTH)],
+    [(1, Step.DAY), (31, Step.DAY), (32, Step.WEEK), (182, Step.WEEK), (183, Step.MONTH), (MOST_DAYS, Step.MONTH)],
 )
 def test_a_long_period_has_coarse_steps(days: int, step: Step) -> None:
     assert read_step(None, Period(TODAY, TODAY + timedelta(days=days - 1))) is step
@@ -110,6 +111,16 @@ def test_a_long_period_has_coarse_steps(days: int, step: Step) -> None:
 
 def test_a_step_is_read_in_either_case() -> None:
     assert read_step(" Week", MAY) is Step.WEEK
+
+
+def test_a_page_has_no_more_steps_than_people_read() -> None:
+    year = Period(date(2025, 1, 1), date(2025, 12, 31))
+    assert readable_step("day", MAY) == (Step.DAY, False)
+    assert readable_step(None, MAY) == (Step.DAY, False)
+    assert readable_step("hour", MAY) == (Step.DAY, False)
+    assert readable_step("month", year) == (Step.MONTH, False)
+    assert readable_step("week", year) == (Step.MONTH, True)
+    assert readable_step("day", year) == (Step.MONTH, True)
 
 
 @given(DAYS, st.integers(0, MOST_DAYS - 1), st.sampled_from(Step))

@@ -33,7 +33,7 @@ def test_everything_is_read() -> None:
         "sentiment": "Positive", "escalated": "yes", "hr": "none", "analysed": "no", "question": str(QUESTION),
         "words": "Roster  LEAVE roster", "stage": "ai_analysis", "status": "failed",
     }  # fmt: skip
-    assert set(given) == set(PARAMETERS)
+    assert set(given) == set(PARAMETERS) - {"on"}
     wanted, faults = read_search(given)
     assert faults == []
     assert wanted == SessionFilter(
@@ -61,6 +61,13 @@ def test_empty_fields_are_not_given() -> None:
 def test_the_end_of_a_day_is_the_next_one() -> None:
     wanted, _ = read_search({"from": "2025-05-01 08:00", "to": "2025-05-31"})
     assert (wanted.since, wanted.until) == (datetime(2025, 5, 1, 8), datetime(2025, 6, 1))  # noqa: DTZ001
+
+
+def test_a_day_is_its_beginning_and_its_end() -> None:
+    wanted, _ = read_search({"on": "2025-05-01", "from": ""})
+    assert wanted == read_search({"from": "2025-05-01", "to": "2025-05-01"})[0]
+    wanted, _ = read_search({"on": "2025-05-01", "to": "2025-05-02"})
+    assert wanted == read_search({"from": "2025-05-01", "to": "2025-05-02"})[0]
 
 
 @pytest.mark.parametrize(
