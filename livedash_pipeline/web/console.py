@@ -14,6 +14,7 @@ from livedash_pipeline.api.problems import Problem
 from livedash_pipeline.web.links import PREFIX
 from livedash_pipeline.web.pages import entrance
 from livedash_pipeline.web.pages.results import routes as results
+from livedash_pipeline.web.pages.sessions import routes as sessions
 from livedash_pipeline.web.rendering import problem_page
 
 
@@ -22,6 +23,7 @@ def routers() -> list[APIRouter]:
     return [
         entrance.front(),
         entrance.router(),
+        sessions.router(),
         results.router(),
     ]
 

@@ -1,7 +1,7 @@
 """Reads for people who look at single sessions: those that failed, and everything known about one.
 
-Add reads about one session; `ledger.store.batches.request_history` reads its requests. Only `session_texts` reads the texts of a
-session (messages, summary, questions), so that nothing shows them by accident.
+Add reads about one session; `ledger.store.batches.request_history` reads its requests. Only
+`session_texts`, `session_words`, `chat_pieces` and `question_text` read texts, so that nothing shows them by accident.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, case, func, select
 
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import (
@@ -22,6 +22,7 @@ from livedash_pipeline.base.store.tables import (
     session_questions,
     sessions,
 )
+from livedash_pipeline.overview.rules.chat_pages import LONGEST_PIECE, ChatStart, Piece
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,18 @@ def session_stages(connection: Connection, import_id: UUID) -> Sequence[RowMappi
 
 
 @dataclass(frozen=True)
+class SessionWords:
+    """The texts of a session but its messages; there is no session before SESSION_CREATION."""
+
+    session_id: UUID | None
+    ip_address: str | None
+    full_transcript_url: str | None
+    initial_message: str | None
+    summary: str | None
+    questions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SessionTexts:
     """The texts of a session and of its analysis; `content` of a message is None once it is deleted."""
 
@@ -96,8 +109,8 @@ class SessionTexts:
     messages: Sequence[RowMapping]
 
 
-def session_texts(connection: Connection, import_id: UUID) -> SessionTexts:
-    """Reads the texts of one session, by its import."""
+def session_words(connection: Connection, import_id: UUID) -> SessionWords:
+    """Reads the texts of one session but its messages, by its import."""
     row = connection.execute(
         select(
             session_imports.c.ip_address,
@@ -116,16 +129,58 @@ def session_texts(connection: Connection, import_id: UUID) -> SessionTexts:
         .where(session_questions.c.session_id == row.session_id)
         .order_by(session_questions.c.position)
     )
-    said = (
-        select(messages.c.position, messages.c.role, messages.c.sent_at, messages.c.content)
-        .where(messages.c.session_id == row.session_id)
-        .order_by(messages.c.position)
-    )
-    return SessionTexts(
+    return SessionWords(
+        row.session_id,
         row.ip_address,
         row.full_transcript_url,
         row.initial_message if row.initial_msg is None else row.initial_msg,
         row.summary,
         tuple(connection.execute(asked).scalars()),
+    )
+
+
+def session_texts(connection: Connection, import_id: UUID) -> SessionTexts:
+    """Reads the texts of one session, by its import."""
+    words = session_words(connection, import_id)
+    said = (
+        select(messages.c.position, messages.c.role, messages.c.sent_at, messages.c.content)
+        .where(messages.c.session_id == words.session_id)
+        .order_by(messages.c.position)
+    )
+    return SessionTexts(
+        words.ip_address,
+        words.full_transcript_url,
+        words.initial_message,
+        words.summary,
+        words.questions,
         connection.execute(said).mappings().all(),
     )
+
+
+def chat_pieces(connection: Connection, session_id: UUID, start: ChatStart, limit: int) -> list[Piece]:
+    """Reads messages from a place on, of each at most `LONGEST_PIECE` characters."""
+    said = messages.c
+    offset = case((said.position == start.position, start.offset), else_=0)
+    query = (
+        select(
+            said.position,
+            said.role,
+            said.sent_at,
+            func.substr(said.content, offset + 1, LONGEST_PIECE),
+            offset,
+            func.coalesce(func.length(said.content), 0),
+        )
+        .where(said.session_id == session_id, said.position >= start.position)
+        .order_by(said.position)
+        .limit(limit)
+    )
+    return [Piece(*row) for row in connection.execute(query)]
+
+
+def question_text(connection: Connection, question_id: UUID, company_id: UUID | None) -> str | None:
+    """Reads a question of a company, or of any; None if there is none."""
+    query = select(questions.c.content).where(questions.c.id == question_id)
+    if company_id is not None:
+        query = query.where(questions.c.company_id == company_id)
+    found: str | None = connection.execute(query).scalar_one_or_none()
+    return found

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     FromClause,
     Select,
@@ -26,6 +27,7 @@ from sqlalchemy import (
 
 from livedash_pipeline.base.rules.ids import read_id
 from livedash_pipeline.base.rules.states import StageStatus
+from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import (
     companies,
     session_imports,
@@ -105,13 +107,15 @@ def find_keys(
     """Finds the sessions of a page.
 
     Args:
-        connection: To our database.
+        connection: To our database, in a transaction that does nothing else.
         wanted: What a session has to be.
         walk: The order, as `choose_walk` chose it.
         company_id: Only this company's.
         after: Where the page before ended.
         limit: The most that are returned.
     """
+    if walk in (Walk.TIME, Walk.STAGE):
+        connection.execute(statement("overview/walk_by_index"))
     find = {Walk.NAME: _by_name, Walk.QUESTION: _by_question, Walk.STAGE: _by_stage, Walk.TIME: _by_time}[walk]
     return find(connection, wanted, company_id, after, limit)
 
@@ -161,13 +165,7 @@ def _by_time(
 ) -> FoundKeys:
     """Walks the sessions from the newest on; only so many of them are looked at, where looking is needed."""
     row = sessions.c
-    place = tuple_(row.start_time, row.id)
-    query = select(*looked_at(wanted)).order_by(row.start_time.desc(), row.id.desc())
-    if company_id is not None:
-        query = query.where(row.company_id == company_id)
-    query = query.where(*in_time(wanted, row.start_time, row.company_id))
-    if after is not None and after.at is not None:
-        query = query.where(place < tuple_(literal(after.at), literal(after.id)))
+    query = _from_newest(company_id, after, looked_at(wanted)).where(*in_time(wanted, row.start_time, row.company_id))
     if not wanted.looks:
         return FoundKeys(_placed(connection, query.limit(limit)))
     walked = query.limit(wanted.look_through).subquery("walked")
@@ -178,6 +176,25 @@ def _by_time(
     last = query.with_only_columns(row.start_time, row.id).offset(wanted.look_through - 1).limit(1)
     stopped = connection.execute(last).one_or_none()
     return FoundKeys(found, None if stopped is None else Place(stopped.id, stopped.start_time))
+
+
+def _from_newest(company_id: UUID | None, after: Place | None, columns: list[ColumnElement[Any]]) -> Select[Any]:
+    """Sessions from the newest on, or from a place on.
+
+    A company is given as a range of one value: with an equality the planner may walk all sessions and leave out those of other
+    companies, of which there can be a million before the first of this one.
+    """
+    row = sessions.c
+    query = select(*columns)
+    if company_id is None:
+        if after is not None and after.at is not None:
+            query = query.where(tuple_(row.start_time, row.id) < tuple_(literal(after.at), literal(after.id)))
+        return query.order_by(row.start_time.desc(), row.id.desc())
+    query = query.where(row.company_id >= company_id, row.company_id <= company_id)
+    if after is not None and after.at is not None:
+        place = tuple_(literal(company_id), literal(after.at), literal(after.id))
+        query = query.where(tuple_(row.company_id, row.start_time, row.id) < place)
+    return query.order_by(row.company_id.desc(), row.start_time.desc(), row.id.desc())
 
 
 def _by_question(
