@@ -66,6 +66,15 @@ SCOPES: dict[Role, tuple[Scope, ...]] = {
 }
 """Scopes of each role; a token that is made without any gets all of them."""
 
+# What operators may do with everything of a company includes what the company may.
+_INCLUDED_IN: dict[Scope, Scope] = {
+    Scope.SESSIONS_READ: Scope.ADMIN_READ,
+    Scope.RESULTS_READ: Scope.ADMIN_READ,
+    Scope.SPEND_READ: Scope.ADMIN_READ,
+    Scope.SESSIONS_WRITE: Scope.ADMIN_WRITE,
+    Scope.SESSIONS_ERASE: Scope.ADMIN_WRITE,
+}
+
 # The mark lets people and scanners of repositories recognise a leaked token.
 TOKEN_MARK = "ldt_"  # noqa: S105 - the beginning that all tokens share, no secret
 SECRET_BYTES = 32
@@ -147,6 +156,21 @@ def read_bearer(header: str | None) -> str | None:
     scheme, _, credentials = (header or "").strip().partition(" ")
     token = credentials.strip()
     return token if scheme.lower() == "bearer" and is_token(token) else None
+
+
+def exceeding_scopes(held: Iterable[str], scopes: Iterable[str]) -> list[str]:
+    """Returns those scopes that somebody with the held ones may give to nobody.
+
+    A right can be given by who has it. Rights over a company's own things are included in those over everything: reading
+    in `admin:read`, and changing in `admin:write`.
+    """
+    own = frozenset(held)
+    return [scope for scope in scopes if scope not in own and _INCLUDED_IN.get(Scope(scope), scope) not in own]
+
+
+def earlier_end(one: datetime | None, other: datetime | None) -> datetime | None:
+    """Returns the earlier of two ends; None is never."""
+    return min((end for end in (one, other) if end is not None), default=None)
 
 
 def unknown_scopes(role: Role, scopes: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,8 @@ from livedash_pipeline.access.rules.tokens import (
     SCOPES,
     Caller,
     Role,
+    earlier_end,
+    exceeding_scopes,
     hash_token,
     make_token,
     token_prefix,
@@ -68,8 +70,11 @@ def create_token(
     company: str | None = None,
     scopes: Sequence[str] = (),
     days: int | None = None,
+    maker: Caller | None = None,
 ) -> Document:
     """Makes a token: a company's with a company, a platform administrator's without.
+
+    Somebody at the console gives no right that they do not have, and for no longer than they have it.
 
     Args:
         engine: Our database.
@@ -79,12 +84,16 @@ def create_token(
         company: Slug of the one company that it sees and changes.
         scopes: Its rights; none means all of its role.
         days: Days until it expires; None for never.
+        maker: Who makes it, where the caller writes the audit log; None for the command line, whose line is written here.
 
     Raises:
         UsageError: A value is not allowed.
     """
     role = Role.PLATFORM_ADMIN if company is None else Role.COMPANY
     _check_token(name, role, scopes, days)
+    given = list(dict.fromkeys(scopes)) or list(SCOPES[role])
+    if maker is not None:
+        _check_maker(maker, given)
     token = make_token(secret)
 
     def work(connection: Connection) -> ListedToken:
@@ -95,18 +104,33 @@ def create_token(
             name=name.strip(),
             role=role,
             company_id=company_id,
-            scopes=list(dict.fromkeys(scopes)) or list(SCOPES[role]),
+            scopes=given,
             token_hash=hash_token(token, key),
             prefix=token_prefix(token),
-            expires_at=None if days is None else now + timedelta(days=days),
+            expires_at=earlier_end(None if days is None else now + timedelta(days=days), _end_of(connection, maker)),
             now=now,
         )
-        detail = {"token": made.prefix, "role": role.value, "scopes": made.scopes}
-        entry = AuditEntry("token create", "done", COMMAND_LINE, made.id, company_id, detail=detail)
-        access.write_audit(connection, entry, now=now)
+        if maker is None:
+            detail = {"token": made.prefix, "role": role.value, "scopes": made.scopes}
+            entry = AuditEntry("token create", "done", COMMAND_LINE, made.id, company_id, detail=detail)
+            access.write_audit(connection, entry, now=now)
         return made
 
     return {"ok": True, "token": token_document(in_transaction(engine, work)), "secret": token}
+
+
+def _check_maker(maker: Caller, scopes: Sequence[str]) -> None:
+    exceeding = exceeding_scopes(maker.scopes, scopes)
+    if exceeding:
+        raise UsageError(
+            f"You do not have the right {exceeding[0]} yourself, and so cannot give it.",
+            remedy="Leave it out, or make the token with `livedash token create` at the server.",
+        )
+
+
+def _end_of(connection: Connection, maker: Caller | None) -> datetime | None:
+    """When the maker's own token ends; None for never."""
+    return None if maker is None else access.list_tokens(connection, token_ids=[maker.token_id])[0].expires_at
 
 
 def _check_token(name: str, role: Role, scopes: Sequence[str], days: int | None) -> None:
@@ -126,8 +150,8 @@ def list_tokens(engine: Engine) -> Document:
         return {"ok": True, "tokens": [token_document(token) for token in access.list_tokens(connection)]}
 
 
-def revoke_token(engine: Engine, name: str) -> Document:
-    """Ends a token at once, named by its id or by the beginning that lists show.
+def revoke_token(engine: Engine, name: str, *, maker: Caller | None = None) -> Document:
+    """Ends a token at once, named by its id or by the beginning that lists show; the caller of a page writes the audit log.
 
     Raises:
         UsageError: There is none, or several begin so.
@@ -141,7 +165,7 @@ def revoke_token(engine: Engine, name: str) -> Document:
         now = database_now(connection)
         revoked = access.revoke_token(connection, found[0], now=now)
         (token,) = access.list_tokens(connection, token_ids=found)
-        if revoked:
+        if revoked and maker is None:
             entry = AuditEntry("token revoke", "done", COMMAND_LINE, token.id, detail={"token": token.prefix})
             access.write_audit(connection, entry, now=now)
         return revoked, token
@@ -208,10 +232,11 @@ def list_audit(
             connection, limit=limit + 1, after_id=after, company_id=company_id, outcome=outcome, action=action
         )
     page, following = cut_page(found, limit, lambda row: make_cursor(row.id, filters))
-    return {"ok": True, "entries": [_entry(entry) for entry in page], "nextCursor": following}
+    return {"ok": True, "entries": [audit_document(entry) for entry in page], "nextCursor": following}
 
 
-def _entry(entry: ListedEntry) -> Document:
+def audit_document(entry: ListedEntry) -> Document:
+    """The document of a line of the audit log."""
     return {
         "id": str(entry.id),
         "at": moment(entry.at),

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Select, insert, or_, select, tuple_, update
 
 from livedash_pipeline.access.rules.tokens import Caller, Role, TokenState, same_hash
 from livedash_pipeline.base.store.tables import api_tokens, audit_log, companies
@@ -129,25 +129,26 @@ def insert_token(
 
 def list_tokens(connection: Connection, *, token_ids: Sequence[UUID] | None = None) -> list[ListedToken]:
     """All tokens, or some of them, oldest first."""
-    query = (
-        select(
-            _tokens.id,
-            _tokens.name,
-            _tokens.role,
-            companies.c.slug.label("company"),
-            _tokens.scopes,
-            _tokens.prefix,
-            _tokens.created_at,
-            _tokens.expires_at,
-            _tokens.revoked_at,
-            _tokens.last_used_at,
-        )
-        .outerjoin(companies, companies.c.id == _tokens.company_id)
-        .order_by(_tokens.id)
-    )
+    query = listed_tokens().order_by(_tokens.id)
     if token_ids is not None:
         query = query.where(_tokens.id.in_(token_ids))
     return [ListedToken(**row) for row in connection.execute(query).mappings()]
+
+
+def listed_tokens() -> Select[Any]:
+    """The query of all tokens, in no order; its rows have the fields of `ListedToken`."""
+    return select(
+        _tokens.id,
+        _tokens.name,
+        _tokens.role,
+        companies.c.slug.label("company"),
+        _tokens.scopes,
+        _tokens.prefix,
+        _tokens.created_at,
+        _tokens.expires_at,
+        _tokens.revoked_at,
+        _tokens.last_used_at,
+    ).outerjoin(companies, companies.c.id == _tokens.company_id)
 
 
 def find_token(connection: Connection, token_hash: str) -> KnownToken | None:
@@ -224,6 +225,15 @@ def list_audit(
     action: str | None = None,
 ) -> list[ListedEntry]:
     """Lists the audit log, newest first; only lines older than a given one."""
+    query = listed_audit(after_id).limit(limit)
+    for column, value in ((_audit.company_id, company_id), (_audit.outcome, outcome), (_audit.action, action)):
+        if value is not None:
+            query = query.where(column == value)
+    return [ListedEntry(**row) for row in connection.execute(query).mappings()]
+
+
+def listed_audit(after_id: UUID | None) -> Select[Any]:
+    """The query of the audit log, newest first, after a line; its rows have the fields of `ListedEntry`."""
     query = (
         select(
             _audit.id,
@@ -243,13 +253,9 @@ def list_audit(
         .outerjoin(companies, companies.c.id == _audit.company_id)
         .outerjoin(api_tokens, _tokens.id == _audit.token_id)
         .order_by(_audit.at.desc(), _audit.id.desc())
-        .limit(limit)
     )
     if after_id is not None:
         last = audit_log.alias("last").c
         position = select(last.at, last.id).where(last.id == after_id).scalar_subquery()
         query = query.where(tuple_(_audit.at, _audit.id) < position)
-    for column, value in ((_audit.company_id, company_id), (_audit.outcome, outcome), (_audit.action, action)):
-        if value is not None:
-            query = query.where(column == value)
-    return [ListedEntry(**row) for row in connection.execute(query).mappings()]
+    return query

@@ -15,6 +15,8 @@ from livedash_pipeline.access.rules.tokens import (
     Role,
     Scope,
     TokenState,
+    earlier_end,
+    exceeding_scopes,
     hash_token,
     is_token,
     make_token,
@@ -84,3 +86,18 @@ def test_every_scope_belongs_to_a_role() -> None:
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Basic eA==", "Bearer no-token"])
 def test_a_header_without_a_token_has_none(header: str | None) -> None:
     assert read_bearer(header) is None
+
+
+def test_nobody_gives_a_right_that_they_do_not_have() -> None:
+    assert exceeding_scopes(SCOPES[Role.PLATFORM_ADMIN], [*SCOPES[Role.PLATFORM_ADMIN], *SCOPES[Role.COMPANY]]) == []
+    reader = [Scope.ADMIN_READ]
+    assert exceeding_scopes(reader, [Scope.SESSIONS_READ, Scope.RESULTS_READ, Scope.SPEND_READ, Scope.ADMIN_READ]) == []
+    for scope in (Scope.ADMIN_WRITE, Scope.METRICS_READ, Scope.TEXTS_READ, Scope.CHATS_READ, Scope.SESSIONS_ERASE):
+        assert exceeding_scopes(reader, [scope]) == [scope]
+    assert exceeding_scopes([Scope.ADMIN_WRITE], [Scope.SESSIONS_ERASE, Scope.TEXTS_READ]) == [Scope.TEXTS_READ]
+    assert exceeding_scopes([], SCOPES[Role.COMPANY]) == list(SCOPES[Role.COMPANY])
+
+
+def test_a_token_ends_with_the_earlier_of_two_ends() -> None:
+    assert earlier_end(None, None) is None
+    assert earlier_end(NOW, None) == earlier_end(None, NOW) == earlier_end(NOW, NOW + HOUR) == NOW
