@@ -93,9 +93,11 @@ def spend(
 
 def draw_spend(console: Console, document: Document) -> None:
     """A row per group, the total, what it was spent on, what batches saved, and what the sums do not include."""
+    from livedash_pipeline.overview.rules.spend_table import group_columns
+
     total, currency = document["total"], document["currency"]
     shown = tuple(dict.fromkeys(("USD", "EUR", currency)))
-    groups = _group_columns(document)
+    groups = group_columns(document)
     rows = [(*(row[name] for name in groups), *_figures(row, shown)) for row in document["rows"]]
     if len(rows) > 1:
         rows.append((*("total", *[None] * len(groups))[: len(groups)], *_figures(total, shown)))
@@ -135,23 +137,11 @@ def _money(amount: str | None) -> Decimal | None:
     return None if amount is None else Decimal(amount).quantize(_CENTS)
 
 
-def _group_columns(document: Document) -> list[str]:
-    """The columns of the groups: a kind has a second one, for how it was bought."""
-    return [name for each in document["by"] for name in ((each, "purchase") if each == "kind" else (each,))]
-
-
 def _write_csv(document: Document) -> None:
-    import csv
-    from io import StringIO
-
-    from livedash_pipeline.base.rules.escaping.spreadsheet import cell
+    from livedash_pipeline.overview.rules.spend_table import csv_text
     from livedash_pipeline.storage import writing
 
-    written = StringIO(newline="")
-    columns = [*_group_columns(document), *document["total"]]
-    rows = csv.writer(written)
-    rows.writerow([*columns, "currency"])
-    rows.writerows([*(cell(row[name]) for name in columns), document["currency"]] for row in document["rows"])
+    text = csv_text(document)
     with writing("The report", "stdout"):
-        click.echo(written.getvalue(), nl=False)
+        click.echo(text, nl=False)
         sys.stdout.flush()

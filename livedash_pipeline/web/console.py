@@ -15,6 +15,7 @@ from livedash_pipeline.web.links import PREFIX
 from livedash_pipeline.web.pages import entrance
 from livedash_pipeline.web.pages.results import routes as results
 from livedash_pipeline.web.pages.sessions import routes as sessions
+from livedash_pipeline.web.pages import entrance, spend
 from livedash_pipeline.web.rendering import problem_page
 
 
@@ -25,6 +26,7 @@ def routers() -> list[APIRouter]:
         entrance.router(),
         sessions.router(),
         results.router(),
+        spend.router(),
     ]
 
 

@@ -7,7 +7,7 @@ own and is added to nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
@@ -45,13 +45,11 @@ def report_spend(
     Raises:
         UsageError: Unknown company or group, no day, or days in the wrong order.
     """
-    dimensions = _dimensions(by)
+    dimensions = dimensions_of(by)
     first, last = read_day(start), read_day(end)
     with engine.connect() as connection:
         now = database_now(connection)
-        days = rules.choose_days(first, last, today=now.astimezone(UTC).date())
-        if days.first > days.last:
-            raise UsageError(f"{days.first} is later than {days.last}.", remedy="Give the first day and then the last.")
+        days = days_of(first, last, now=now)
         company_id = optional_company_id(connection, company)
         rows = read_spend(connection, days, dimensions, now=now, company_id=company_id, currency=currency)
     return spend_document(rows, days, dimensions, currency, company)
@@ -145,7 +143,24 @@ def spend_of_batches(engine: Engine, batch_ids: Sequence[UUID]) -> Spend:
         return read_batch_spend(connection, batch_ids, now=database_now(connection))
 
 
-def _dimensions(words: Sequence[str]) -> tuple[Dimension, ...]:
+def days_of(first: date | None, last: date | None, *, now: datetime) -> Days:
+    """Returns the days asked about, by default those of this month.
+
+    Raises:
+        UsageError: The first is later than the last.
+    """
+    days = rules.choose_days(first, last, today=now.astimezone(UTC).date())
+    if days.first > days.last:
+        raise UsageError(f"{days.first} is later than {days.last}.", remedy="Give the first day and then the last.")
+    return days
+
+
+def dimensions_of(words: Sequence[str]) -> tuple[Dimension, ...]:
+    """Returns what to group by.
+
+    Raises:
+        UsageError: A word is no dimension.
+    """
     read = rules.read_dimensions(words)
     if isinstance(read, str):
         known = ", ".join(Dimension)

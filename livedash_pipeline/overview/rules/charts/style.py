@@ -1,7 +1,8 @@
 """Colours of charts, in light and dark, as CSS and as attributes of their own.
 
 Change a colour here: `tests/overview/rules/test_charts_style.py` measures contrast, and how far apart they are for readers who
-lack one of the three kinds of cones. A page takes `css()` into its style sheet.
+lack one of the three kinds of cones. The style sheet of pages has the same ones in its variables,
+with its own for grid, axes and words.
 """
 
 from __future__ import annotations
@@ -40,13 +41,8 @@ MARKER_DASHES = "5 2"
 
 
 def css() -> str:
-    """Returns the rules that a page with charts needs: both sets of colours, widths on small screens, and where the focus is."""
-    return (
-        f"{_colours(LIGHT)}\n"
-        f"@media (prefers-color-scheme:dark){{{_colours(DARK)}}}\n"
-        ".chart{display:block;width:100%;max-width:48rem;height:auto}\n"
-        ".chart .spot:hover,.chart a:focus .spot{stroke-opacity:.15}\n"
-    )
+    """Returns the rules of a chart that stands alone: both sets of colours."""
+    return f"{_colours(LIGHT)}@media (prefers-color-scheme:dark){{{_colours(DARK)}}}"
 
 
 def painted(name: str) -> str:
