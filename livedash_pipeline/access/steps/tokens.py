@@ -150,6 +150,19 @@ def list_tokens(engine: Engine) -> Document:
         return {"ok": True, "tokens": [token_document(token) for token in access.list_tokens(connection)]}
 
 
+def show_token(engine: Engine, token_id: UUID) -> Document:
+    """One token.
+
+    Raises:
+        UsageError: There is none.
+    """
+    with engine.connect() as connection:
+        found = access.list_tokens(connection, token_ids=[token_id])
+    if not found:
+        raise UsageError(f"There is no token {token_id}.", remedy="Give an id that `livedash token list` shows.")
+    return {"ok": True, "token": token_document(found[0])}
+
+
 def revoke_token(engine: Engine, name: str, *, maker: Caller | None = None) -> Document:
     """Ends a token at once, named by its id or by the beginning that lists show; the caller of a page writes the audit log.
 
