@@ -17,6 +17,7 @@ from livedash_pipeline.web.pages.results import routes as results
 from livedash_pipeline.web.pages.sessions import routes as sessions
 from livedash_pipeline.web.pages import entrance, spend
 from livedash_pipeline.web.pages import audit, entrance, prices, spend, tokens
+from livedash_pipeline.web.pages import audit, companies, entrance, prices, spend, tokens
 from livedash_pipeline.web.rendering import problem_page
 
 
@@ -28,6 +29,7 @@ def routers() -> list[APIRouter]:
         sessions.router(),
         results.router(),
         spend.router(),
+        companies.router(),
         prices.router(),
         tokens.router(),
         audit.router(),

@@ -191,6 +191,11 @@ def optional_company_id(connection: Connection, slug: str | None) -> UUID | None
     return None if slug is None else get_company(connection, slug).id
 
 
+def slug_of(connection: Connection, company_id: UUID) -> str | None:
+    """The slug of a company; None if there is none."""
+    return connection.execute(select(companies.c.slug).where(companies.c.id == company_id)).scalar_one_or_none()
+
+
 def list_companies(connection: Connection) -> list[Company]:
     """All companies by slug."""
     return [_company(row._mapping) for row in connection.execute(_companies().order_by(companies.c.slug))]

@@ -75,6 +75,8 @@ class DetectionRequest:
         order: Whether day or month comes first in its dates.
         encoding: Its encoding.
         save: Whether the proposal is stored.
+        is_sent: Whether `source` is a file that somebody sent: nothing that it names is fetched.
+        most_records: Records that the proposal is tried on, for whoever waits for the answer; None for all.
     """
 
     slug: str
@@ -83,6 +85,8 @@ class DetectionRequest:
     order: DateOrder | None = None
     encoding: str | None = None
     save: bool = False
+    is_sent: bool = False
+    most_records: int | None = None
 
 
 @dataclass(slots=True)
@@ -118,9 +122,12 @@ def detect_files(engine: Engine, request: DetectionRequest, *, source: CsvSource
         raise UsageError(f"Company {company.slug} has no CSV.", remedy="Name a file or an address to look at.")
     with _opened(source, company, url) as download:
         proposal = _propose(download, company, url, request, now)
-        tried = try_profile(download, proposal.profile, ZoneInfo(company.time_zone))
+        tried = try_profile(download, proposal.profile, ZoneInfo(company.time_zone), most=request.most_records)
     given = request.transcripts
-    samples = given_samples(company, given) if given else _named(company, url, tried, source)
+    if request.is_sent:
+        samples = Samples([], {})
+    else:
+        samples = given_samples(company, given) if given else _named(company, url, tried, source)
     found = propose_transcripts(company, samples)
     if request.save:
         _refuse_doubtful(proposal, tried, url)
@@ -169,8 +176,8 @@ def _named(company: Company, url: str, tried: Tried, source: CsvSource) -> Sampl
     return named_samples(company, tried.transcripts, rules, source.environ if own else None)
 
 
-def try_profile(download: CsvDownload, profile: CsvProfile, zone: ZoneInfo) -> Tried:
-    """Reads all records of a file by a profile, as an import does.
+def try_profile(download: CsvDownload, profile: CsvProfile, zone: ZoneInfo, *, most: int | None = None) -> Tried:
+    """Reads all records of a file by a profile, as an import does; about so many where `most` says so.
 
     Raises:
         SourceError: The file is not what the profile says.
@@ -192,6 +199,8 @@ def try_profile(download: CsvDownload, profile: CsvProfile, zone: ZoneInfo) -> T
             tried.transcripts += islice(urls, MOST_SAMPLES - len(tried.transcripts))
             for index in range(min(fitting, SHOWN_ROWS - len(tried.rows))):
                 tried.rows.append(_shown_row({name: column[index] for name, column in columns.items()}))
+            if most is not None and tried.records >= most:
+                break
     except UnreadableFileError as error:
         raise SourceError(f"The file {error}.", reason="not_as_described", retryable=False) from None
     return tried
