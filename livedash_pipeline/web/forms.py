@@ -56,6 +56,10 @@ class Form:
         names = dict.fromkeys(name for name, value in self._data.multi_items() if isinstance(value, str))
         return {name: self.one(name) for name in names if name != TOKEN_FIELD}
 
+    async def close(self) -> None:
+        """Closes files, which are kept on disk where they are large."""
+        await self._data.close()
+
     def file(self, name: str) -> SentFile | None:
         """A file; None where none was chosen."""
         value = self._data.get(name)

@@ -97,6 +97,15 @@ class SignInNeededError(Problem):
 class PageCall(Call):
     """One request for a page, on its way through the guard."""
 
+    async def answer(self) -> Response:
+        """Returns the page; a file that came with its form is gone afterwards."""
+        try:
+            return await super().answer()
+        finally:
+            form: Form | None = getattr(self._request.state, "form", None)
+            if form is not None:
+                await form.close()
+
     async def identified(self) -> Caller:
         """Returns the owner of the session, or of the token that a proxy names; without rights to change in read-only mode."""
         found = await run_in_threadpool(_who, self._request, self._services)
