@@ -201,3 +201,29 @@ def test_a_slice_of_no_length_is_refused(api: Api, seconds: Any) -> None:
     batch_id = upload(api, token=api.token(company="acme")).json()["batchId"]
     refused = api.post("/api/batch/process-for-duration", {"batchId": batch_id, "durationSeconds": seconds})
     assert refused.status_code == 422
+
+
+def test_a_batch_is_tried_with_its_first_questions(api: Api) -> None:
+    token = api.token(company="acme")
+    batch_id = upload(api, token=token).json()["batchId"]
+    foreseen = api.post("/api/batch/try", {"batchId": batch_id, "items": 1, "dryRun": True}, token=token).json()
+    assert (foreseen["tried"], foreseen["items"], foreseen["setAside"], foreseen["dryRun"]) == (False, 1, 1, True)
+    tried = api.post("/api/batch/try", {"batchId": batch_id, "items": 1}, token=token).json()
+    assert (tried["ok"], tried["tried"], tried["status"]) == (True, True, "processing")
+    api.post("/api/batch/process-for-duration", {"batchId": batch_id}, token=token)
+    shown = api.get(f"/api/batch/{batch_id}", token=token).json()["batch"]
+    assert (shown["status"], shown["processedItems"], shown["cancelledItems"]) == ("cancelled", 1, 1)
+    foreign = api.post("/api/batch/try", {"batchId": batch_id}, token=api.token(company="acme", scopes=["chats:read"]))
+    assert foreign.status_code == 403
+    assert api.post("/api/batch/try", {"batchId": batch_id, "items": 0}, token=token).status_code == 422
+
+
+@pytest.mark.parametrize("file_format", ["csv", "json", "xlsx"])
+def test_a_template_becomes_a_batch(api: Api, file_format: str) -> None:
+    token = api.token(company="acme")
+    found = api.get(f"/api/batch/template?format={file_format}", token=token)
+    assert found.status_code == 200
+    assert f'filename="questions.{file_format}"' in found.headers["content-disposition"]
+    files = {"file": (f"questions.{file_format}", found.content)}
+    made = api.call("POST", "/api/batch/create", token=token, files=files)
+    assert (made.status_code, made.json()["chats"], made.json()["rows"]) == (200, 1, 2)

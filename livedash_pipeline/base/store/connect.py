@@ -26,8 +26,9 @@ _Result = TypeVar("_Result")
 # Deadlock, serialization failure and a lock that was not granted in time: the transaction is rolled back whole, so running it
 # again is safe. Time-outs of statements are not here: what took too long would take as long again.
 _RETRIED_SQLSTATES = frozenset({"40P01", "40001", "55P03"})
-# Two transactions that open a request for one session at once: the second one sees the first one's when it is run again.
-_RACED_CONSTRAINTS = frozenset({"uq_ai_processing_requests_open"})
+# Two transactions that open a request for one session, or make a chat batch of one upload, at once: the second one sees the first
+# one's when it is run again.
+_RACED_CONSTRAINTS = frozenset({"uq_ai_processing_requests_open", "uq_chat_batches_creation_key"})
 _WRITE = "Use postgresql://USER:PASSWORD@HOST/DATABASE, or leave it unset for the embedded server."
 
 

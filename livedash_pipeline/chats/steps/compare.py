@@ -41,6 +41,7 @@ def compare_document(
     cursor: str | None = None,
     show_text: bool = False,
     judge: str | None = None,
+    same_too: bool = False,
 ) -> Document:
     """The verdicts on all rows as counts, and a page of the rows whose answers are not the same.
 
@@ -53,12 +54,15 @@ def compare_document(
         cursor: `nextCursor` of the page before.
         show_text: With the question and both answers of each row.
         judge: The model whose judgements are shown beside the rows; None for none. Nobody is asked here.
+        same_too: Also rows whose answers are the same.
 
     Raises:
         UsageError: No such batch, two batches of different files, nothing to compare with, a limit out of range, or a cursor of
             another comparison.
     """
     filters = {"list": "chat comparison", "a": str(a), "b": None if b is None else str(b)}
+    if same_too:
+        filters["rows"] = "all"
     place = page_start(cursor, filters, limit=limit, read=read_row_cursor)
     after = _START if place is None else place[1]
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
@@ -67,7 +71,7 @@ def compare_document(
         judged = _Judgements(connection, company_id, judge)
         rows = judged.beside(stream_pairs(connection, a, b))
         page, following = cut_page(
-            _differing(rows, tally, after=after, most=limit + 1, show_text=show_text),
+            _chosen(rows, tally, after=after, most=limit + 1, show_text=show_text, same_too=same_too),
             limit,
             lambda row: make_row_cursor(a, row["row"], filters),
         )
@@ -188,16 +192,16 @@ class _Tally:
     reasons: Counter[Reason] = field(default_factory=Counter)
 
 
-def _differing(
-    rows: Iterable[_Compared], tally: _Tally, *, after: int, most: int, show_text: bool
+def _chosen(
+    rows: Iterable[_Compared], tally: _Tally, *, after: int, most: int, show_text: bool, same_too: bool
 ) -> list[dict[str, Any]]:
-    """The first rows behind a place that are not the same; all rows are counted."""
+    """The first rows behind a place that are not the same, or all rows; all are counted."""
     found: list[dict[str, Any]] = []
     for each in rows:
         verdict = each.compared.verdict
         tally.verdicts[verdict] += 1
         tally.reasons[each.compared.reason] += 1
-        if verdict is not Verdict.SAME and each.row.row_index > after and len(found) < most:
+        if (same_too or verdict is not Verdict.SAME) and each.row.row_index > after and len(found) < most:
             found.append(_row_document(each, show_text=show_text))
     return found
 

@@ -22,7 +22,7 @@ from livedash_pipeline.chats.rules.intake.rows import DEFAULT_LIMITS, ChatFile, 
 from livedash_pipeline.chats.rules.turns import is_too_short
 from livedash_pipeline.chats.steps.context import ChatContext
 from livedash_pipeline.chats.steps.new_batch import NewBatch, UnusableUploadError, checked_configuration, checked_name
-from livedash_pipeline.chats.steps.preview import Preview, cost_of_file
+from livedash_pipeline.chats.steps.preview import Preview, cost_of_file, first_cells
 from livedash_pipeline.chats.store.batches import NewChat, NewTurn, batch_of_key, insert_batch
 from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.logs import get_logger
@@ -99,6 +99,7 @@ def preview_batch(context: ChatContext, asked: NewBatch, content: bytes, filenam
             "context": file.context_column,
         },
         notes=file.notes,
+        first_rows=first_cells(file.rows),
     )
 
 

@@ -5,6 +5,7 @@ Add a fact that people want to see of a batch.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -22,14 +23,30 @@ from livedash_pipeline.chats.steps.create import Created
 from livedash_pipeline.chats.steps.named import EVERYBODY, Viewer, required_batch
 from livedash_pipeline.chats.steps.preview import Preview
 from livedash_pipeline.chats.steps.process import SliceReport
+from livedash_pipeline.chats.steps.trial import Trial
 from livedash_pipeline.chats.store import batches
 from livedash_pipeline.chats.store.batches import ChatBatch
 from livedash_pipeline.chats.store.costs import ChatCost, chat_costs
 from livedash_pipeline.errors import UsageError
 
 
-def batch_document(batch: ChatBatch, cost: ChatCost, *, now: datetime) -> Document:
-    """A batch as people read it in a list, with what its questions have cost."""
+def cost_documents(engine: Engine, batch_ids: Collection[UUID]) -> dict[str, str | None]:
+    """What the questions of batches have cost so far, in euro by their ids; None where a part is unknown."""
+    with engine.connect() as connection:
+        costs = chat_costs(connection, batch_ids)
+    return {str(batch_id): _euro(_cost_of(batch_id, costs)) for batch_id in batch_ids}
+
+
+def _cost_of(batch_id: UUID, costs: Mapping[UUID, ChatCost] | None) -> ChatCost | None:
+    return None if costs is None else costs.get(batch_id, ChatCost())
+
+
+def _euro(cost: ChatCost | None) -> str | None:
+    return None if cost is None or cost.open_tries else money(cost.eur)
+
+
+def batch_document(batch: ChatBatch, cost: ChatCost | None, *, now: datetime) -> Document:
+    """A batch as people read it in a list, with what its questions have cost where that was summed."""
     progress = _progress(batch, now)
     return {
         "id": str(batch.id),
@@ -57,7 +74,7 @@ def batch_document(batch: ChatBatch, cost: ChatCost, *, now: datetime) -> Docume
         "percent": progress.percent,
         "itemsPerMinute": progress.per_minute,
         "estimatedEndAt": moment(progress.estimated_end_at),
-        "costEur": None if cost.open_tries else money(cost.eur),
+        "costEur": _euro(cost),
         "dueAt": moment(batch.due_at),
         "createdAt": moment(batch.created_at),
         "startedAt": moment(batch.started_at),
@@ -84,6 +101,7 @@ def list_document(
     limit: int = DEFAULT_PAGE,
     cursor: str | None = None,
     viewer: Viewer = EVERYBODY,
+    with_costs: bool = True,
 ) -> Document:
     """A page of batches, the newest first.
 
@@ -94,6 +112,7 @@ def list_document(
         limit: Batches a page.
         cursor: `nextCursor` of the page before.
         viewer: Whose batches the caller sees.
+        with_costs: Whether their costs are summed, of all tries of all questions; without, `costEur` is null.
 
     Raises:
         UsageError: Unknown status or company, a limit out of range, or a cursor of another query.
@@ -114,13 +133,13 @@ def list_document(
         )
         now = database_now(connection)
         page, following = cut_page(found, limit, lambda batch: make_cursor(batch.id, filters))
-        costs = chat_costs(connection, [batch.id for batch in page])
-    listed = [batch_document(batch, costs.get(batch.id, ChatCost()), now=now) for batch in page]
+        costs = chat_costs(connection, [batch.id for batch in page]) if with_costs else None
+    listed = [batch_document(batch, _cost_of(batch.id, costs), now=now) for batch in page]
     return {"ok": True, "batches": listed, "nextCursor": following}
 
 
-def show_document(engine: Engine, batch_id: UUID, *, viewer: Viewer = EVERYBODY) -> Document:
-    """One batch with the configuration that it is asked with.
+def show_document(engine: Engine, batch_id: UUID, *, viewer: Viewer = EVERYBODY, with_costs: bool = True) -> Document:
+    """One batch with the configuration that it is asked with; without costs `costEur` is null.
 
     Raises:
         UsageError: No such batch.
@@ -128,7 +147,7 @@ def show_document(engine: Engine, batch_id: UUID, *, viewer: Viewer = EVERYBODY)
     with engine.connect() as connection:
         batch = required_batch(connection, batch_id, viewer=viewer)
         now = database_now(connection)
-        cost = chat_costs(connection, [batch.id]).get(batch.id, ChatCost())
+        costs = chat_costs(connection, [batch.id]) if with_costs else None
     configuration = batch.configuration
     shown = {
         "endpoint": configuration.endpoint,
@@ -141,7 +160,8 @@ def show_document(engine: Engine, batch_id: UUID, *, viewer: Viewer = EVERYBODY)
     }
     return {
         "ok": True,
-        "batch": batch_document(batch, cost, now=now) | {"configuration": shown, "columns": list(batch.columns)},
+        "batch": batch_document(batch, _cost_of(batch.id, costs), now=now)
+        | {"configuration": shown, "columns": list(batch.columns)},
     }
 
 
@@ -201,6 +221,19 @@ def cancel_document(cancelled: Cancelled) -> Document:
         "underWay": cancelled.under_way,
         "status": cancelled.status.lower(),
     }
+
+
+def trial_document(trial: Trial, *, dry_run: bool) -> Document:
+    """What a trial asks, or would ask."""
+    document: Document = {
+        "ok": True,
+        "tried": trial.tried,
+        "items": trial.items,
+        "setAside": trial.set_aside,
+        "costEurAtMost": money(trial.cost_eur),
+        "status": trial.status.lower(),
+    }
+    return document | ({"dryRun": True} if dry_run else {})
 
 
 def resume_document(resumed: Resumed, *, dry_run: bool) -> Document:

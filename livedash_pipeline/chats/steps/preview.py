@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 
 from sqlalchemy import Connection
 
 from livedash_pipeline.base.rules.chat_states import ChatMode, ChatState, Tier
-from livedash_pipeline.chats.rules.intake.rows import IntakeNote
+from livedash_pipeline.chats.rules.intake.rows import IntakeNote, IntakeRow
 from livedash_pipeline.chats.rules.providers import Configuration
 from livedash_pipeline.chats.rules.tiers import tier_of
 from livedash_pipeline.chats.rules.turns import is_too_short, turn_messages
@@ -27,6 +28,7 @@ from livedash_pipeline.ledger.steps.admission.spending import budget_for
 
 # Passages that a search may add to each question: five of at most two thousand characters.
 _SEARCH_TOKENS = 5 * 700
+_SHOWN_ROWS, _SHOWN_COLUMNS, _SHOWN_CELL = 5, 20, 200
 # Questions count a token a byte already, which is more than there are; answers have some bytes a token.
 _BYTES_OF_A_TOKEN = 4
 
@@ -43,6 +45,7 @@ class Preview:
         columns: The file's columns.
         meanings: Which column is read as what.
         notes: What was unclear in the file, and how it was read.
+        first_rows: Cells of its first rows, long ones cut.
     """
 
     chats: int
@@ -52,6 +55,15 @@ class Preview:
     columns: Sequence[str]
     meanings: dict[str, str | None]
     notes: Sequence[IntakeNote]
+    first_rows: Sequence[Sequence[str]] = ()
+
+
+def first_cells(rows: Sequence[IntakeRow]) -> list[list[str]]:
+    """The beginnings of the first rows' first cells, for a look at them."""
+    return [
+        [cell if len(cell) <= _SHOWN_CELL else f"{cell[:_SHOWN_CELL]}…" for cell in row.cells[:_SHOWN_COLUMNS]]
+        for row in rows[:_SHOWN_ROWS]
+    ]
 
 
 def cost_of_file(
@@ -105,8 +117,13 @@ def _most_tokens(text: str) -> int:
 
 
 def cost_at_most(
-    context: ChatContext, connection: Connection, batch: ChatBatch, *, states: Sequence[ChatState]
+    context: ChatContext,
+    connection: Connection,
+    batch: ChatBatch,
+    *,
+    states: Sequence[ChatState],
+    most: int | None = None,
 ) -> Decimal | None:
-    """What the conversations of a batch in these states cost at most if they are asked now."""
-    conversations = turns.unanswered_chats(connection, batch.id, states)
+    """What the conversations of a batch in these states, or the first `most` of them, cost at most if they are asked now."""
+    conversations = islice(turns.unanswered_chats(connection, batch.id, states), most)
     return cost_of_file(context, connection, batch.configuration, conversations, mode=batch.mode, due_at=batch.due_at)

@@ -206,6 +206,19 @@ def cancel_batch(connection: Connection, batch: LockedBatch, *, by: str, now: da
     return True
 
 
+def set_aside(connection: Connection, batch: LockedBatch, *, first: int, now: datetime) -> int:
+    """Cancels all conversations of a batch that was just started but the first ones; returns how many."""
+    stopped = connection.execute(
+        update(chats)
+        .where(_chats.batch_id == batch.id, _chats.state == ChatState.PENDING, _chats.item_index >= first)
+        .values(state=ChatState.CANCELLED, outcome_code=CANCELLED, next_try_at=None, completed_at=now)
+    ).rowcount
+    if stopped:
+        started = LockedBatch(batch.id, batch.company_id, ChatBatchStatus.PROCESSING, batch.counts)
+        count_moves(connection, started, {(ChatState.PENDING, ChatState.CANCELLED): stopped}, now=now)
+    return stopped
+
+
 def close_cancelled_requests(connection: Connection, batch_id: UUID, *, now: datetime) -> int:
     """Ends requests of cancelled conversations that were to be asked again by a call, or that no batch has claimed."""
     requests = ai_processing_requests.c

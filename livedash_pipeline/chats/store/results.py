@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,3 +18,9 @@ def stream_results(connection: Connection, batch_id: UUID) -> Iterator[Row[Any]]
     streamed = connection.execution_options(yield_per=_FETCHED)
     with streamed.execute(statement("chats/stream_results"), {"batch_id": batch_id}) as rows:
         yield from rows
+
+
+def first_answers(connection: Connection, batch_id: UUID, *, most: int, bound: int) -> Sequence[Row[Any]]:
+    """The first `most` answered rows of a batch among the first `bound` of its file."""
+    values = {"batch_id": batch_id, "most": most, "bound": bound}
+    return connection.execute(statement("chats/find_first_answers"), values).all()

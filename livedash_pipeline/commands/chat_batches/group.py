@@ -16,6 +16,8 @@ _COMMANDS = {
     "create": "making:create",
     "list": "looking:list_all",
     "show": "looking:show",
+    "template": "making:template",
+    "try": "working:try_first",
     "process": "working:process",
     "cancel": "working:cancel",
     "resume": "working:resume",

@@ -1,23 +1,26 @@
-"""`livedash chat-batch preview` and `create`: what a file would be, and the batch of it.
+"""`livedash chat-batch preview`, `create` and `template`: what a file would be, the batch of it, and a file to begin with.
 
 Add an option for a field of the upload. What a value may be is checked in `chats.steps.new_batch`.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from livedash_pipeline.commands.chat_batches.opened import chat_context
-from livedash_pipeline.commands.shell.command import Answer, Document, command, with_options
+from livedash_pipeline.commands.shell.command import Answer, Document, LivedashCommand, command, with_options
 from livedash_pipeline.commands.shell.output import draw_table, show_bound
+from livedash_pipeline.storage import writing
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from livedash_pipeline.chats.steps.new_batch import NewBatch
+    from livedash_pipeline.chats.steps.results import Format
 
 _OPTIONS = (
     click.argument("file", type=click.Path(path_type=Path)),
@@ -89,6 +92,34 @@ def create(file: Path, **given: Any) -> Answer:
             create_batch(context, _asked(context.now, context.engine, **given), content, file.name)
         )
     return Answer(document, lambda console: _draw_created(console, document))
+
+
+@click.command(
+    "template",
+    cls=LivedashCommand,
+    example=(
+        "livedash chat-batch template > questions.csv",
+        "livedash chat-batch template --format xlsx --output q.xlsx",
+    ),
+)
+@click.option("--format", "file_format", type=click.Choice(["csv", "json", "xlsx"]), default="csv", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A file; without it stdout.")
+@click.pass_context
+def template(ctx: click.Context, file_format: Format, output: Path | None) -> None:
+    """Write a file of questions to begin with: the columns that an upload may have, and two rows."""
+    from livedash_pipeline.chats.steps.template_file import template_file
+
+    if file_format == "xlsx" and output is None and sys.stdout.isatty():
+        raise click.UsageError("A spreadsheet cannot be shown on a terminal: give --output FILE.")
+    content = template_file(file_format)
+    if output is None:
+        with writing("The template", "stdout"):
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+    else:
+        with writing("The template", str(output)):
+            output.write_bytes(content)
+    ctx.exit(0)
 
 
 def _asked(now: Any, engine: Any, *, batch_type: str, due_in: float | None, **given: Any) -> NewBatch:

@@ -1,4 +1,4 @@
-"""`livedash chat-batch process`, `cancel` and `resume`: a slice of work, and the end of it.
+"""`livedash chat-batch try`, `process`, `cancel` and `resume`: a slice of work, and the end of it.
 
 Add what is done to a batch. The steps are `chats.steps.process` and `chats.steps.cancel`.
 """
@@ -53,6 +53,24 @@ def process(batch_id: str, seconds: float, until_done: bool) -> Answer:
     return Answer(document, lambda console: _draw_slice(console, document, batch_id))
 
 
+@command(
+    "try", works=True, example=(f"livedash chat-batch try {_ID} --dry-run", f"livedash chat-batch try {_ID} --items 25")
+)
+@click.argument("batch_id", metavar="BATCH_ID")
+@click.option("--items", type=int, default=10, show_default=True, help="How many conversations, 1 to 1,000.")
+@click.option("--dry-run/--no-dry-run", default=False, show_default=True, help="Only say what would be asked.")
+def try_first(batch_id: str, items: int, dry_run: bool) -> Answer:
+    """Start a batch with its first conversations alone; `resume` asks the others, and none is asked twice."""
+    from livedash_pipeline.chats.steps.documents import trial_document
+    from livedash_pipeline.chats.steps.named import batch_id_of
+    from livedash_pipeline.chats.steps.trial import try_first as try_batch
+
+    with chat_context() as context:
+        done = try_batch(context, batch_id_of(batch_id), items=items, dry_run=dry_run)
+    document = trial_document(done, dry_run=dry_run)
+    return Answer(document, lambda console: _draw_trial(console, document, batch_id))
+
+
 @command("cancel", works=True, example=f"livedash chat-batch cancel {_ID}")
 @click.argument("batch_id", metavar="BATCH_ID")
 def cancel(batch_id: str) -> Answer:
@@ -96,6 +114,18 @@ def _draw_slice(console: Console, document: Document, batch_id: str) -> None:
         console.print(document["reason"])
     if not document["remaining"]:
         console.print(f"It is {document['status'].replace('_', ' ')}. Next: livedash chat-batch results {batch_id}")
+
+
+def _draw_trial(console: Console, document: Document, batch_id: str) -> None:
+    items, cost = plural(document["items"], "conversation"), show_bound(document["costEurAtMost"])
+    if document.get("dryRun") and document["items"]:
+        console.print(f"{items} would be asked, {cost}; {document['setAside']:,} would wait. Nothing was changed.")
+    elif document["tried"]:
+        console.print(f"{items} {verb(document['items'], 'is', 'are')} asked, {cost}; {document['setAside']:,} wait.")
+        console.print(f"Next: livedash chat-batch process {batch_id} --until-done")
+        console.print(f"Then, for the others: livedash chat-batch resume {batch_id}")
+    else:
+        console.print(f"Nothing to try: the batch is {document['status'].replace('_', ' ')} and has begun.")
 
 
 def _draw_cancel(console: Console, document: Document, batch_id: str) -> None:

@@ -22,6 +22,7 @@ from livedash_pipeline.base.rules.retention_periods import Cutoffs
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.store.companies import Company, get_company, list_companies
 from livedash_pipeline.base.store.connect import database_now, in_transaction
+from livedash_pipeline.chats.steps.uploads import delete_old_uploads
 from livedash_pipeline.chats.store.moves import lock_batch
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.intake.store.transcripts import ImportPage, import_pages
@@ -104,6 +105,9 @@ def prune(
     if request.names_sessions:
         _erase(engine, request, report, clock)
         return report
+    if not request.dry_run:
+        # Whatever its company keeps: nobody reads these files any more.
+        delete_old_uploads(engine, clock=clock)
     for company in _companies(engine, request.company):
         counts = _Pruning(engine, company, request.dry_run, clock, page_size).run()
         report.companies[company.slug] = counts

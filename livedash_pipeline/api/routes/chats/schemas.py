@@ -15,6 +15,8 @@ from livedash_pipeline.api.routes.admin.schemas import Answered, Page, Shape
 from livedash_pipeline.base.rules.chat_states import ChatBatchStatus
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
 from livedash_pipeline.chats.rules.slices import LONGEST, SHORTEST, USUAL
+from livedash_pipeline.chats.steps.trial import MOST as MOST_TRIED
+from livedash_pipeline.chats.steps.trial import USUAL as USUAL_TRIAL
 
 ID = "01971c4e-8f2a-7c3d-9e4f-5a6b7c8d9e0f"
 _MOMENT = "2025-05-01T12:00:00+00:00"
@@ -44,6 +46,14 @@ class ResultsQuery(Body):
     batch_id: BatchId = Field(alias="batchId")
     format: Literal["csv", "json", "xlsx"] = "csv"
     originals: Literal["first", "last"] = Field("first", description="Where the columns of the uploaded file stand.")
+
+
+class TemplateQuery(Body):
+    """In which format."""
+
+    model_config = ConfigDict(extra="forbid", strict=False)
+
+    format: Literal["csv", "json", "xlsx"] = "csv"
 
 
 class CompareQuery(Body):
@@ -144,6 +154,13 @@ class BatchBody(Body):
     batch_id: BatchId
 
 
+class TryBody(BatchBody):
+    """A trial of the first conversations."""
+
+    items: int = Field(USUAL_TRIAL, ge=1, le=MOST_TRIED, description="How many conversations, with all their turns.")
+    dry_run: bool = Field(False, description="Only say what would be asked.")
+
+
 class ResumeBody(BatchBody):
     """What is taken up again."""
 
@@ -198,6 +215,16 @@ class Cancelled(Answered):
     cancel_requested: bool
     already_ended: bool
     under_way: int = Field(ge=0, examples=[3])
+    status: StatusWord
+
+
+class Tried(Answered):
+    """What a trial asks, or would ask."""
+
+    tried: bool = Field(description="Whether this call began it; false for a batch that had begun, and for a dry run.")
+    items: int = Field(ge=0, examples=[10])
+    set_aside: int = Field(ge=0, examples=[110], description="Conversations that wait for a resume.")
+    cost_eur_at_most: str | None = Field(examples=["0.04"])
     status: StatusWord
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
-from livedash_pipeline.access.rules.tokens import Role
+from livedash_pipeline.access.rules.tokens import Caller, Role
 from livedash_pipeline.api.guard import caller_of
 from livedash_pipeline.api.http.bodies import media_type
 from livedash_pipeline.api.problems import Problem
@@ -62,7 +63,7 @@ async def read_upload(request: Request) -> Upload:
     fields, content, filename = await (_read_form(request) if media_type(request) == FORM else _read_json(request))
     shown = json.dumps([fields, filename], sort_keys=True, default=str).encode()
     digest = hashlib.sha256(shown + b"\n" + content).digest()
-    return Upload(_new_batch(request, fields), content, filename, digest)
+    return Upload(new_batch_of(caller_of(request), fields), content, filename, digest)
 
 
 async def _read_form(request: Request) -> tuple[dict[str, Any], bytes, str]:
@@ -78,7 +79,7 @@ async def _read_form(request: Request) -> tuple[dict[str, Any], bytes, str]:
                         raise _fault("file", "is no file")
                     file = (await value.read(), value.filename or "questions")
                 elif value != "":
-                    fields[name] = _TRUTH.get(str(value).strip().lower(), value) if name == "applyOverrides" else value
+                    fields[name] = form_value(name, value)
     except MultiPartException as error:
         raise Problem(
             "bad_request", f"The form cannot be read: {error.message}", remedy="Send a multipart form."
@@ -86,6 +87,11 @@ async def _read_form(request: Request) -> tuple[dict[str, Any], bytes, str]:
     if file is None:
         raise _fault("file", "is missing")
     return fields, *file
+
+
+def form_value(name: str, value: Any) -> Any:
+    """What the text of a form's field stands for."""
+    return _TRUTH.get(str(value).strip().lower(), value) if name == "applyOverrides" else value
 
 
 async def _read_json(request: Request) -> tuple[dict[str, Any], bytes, str]:
@@ -98,8 +104,12 @@ async def _read_json(request: Request) -> tuple[dict[str, Any], bytes, str]:
     return document, json.dumps(items, ensure_ascii=False).encode("utf-8", errors="surrogatepass"), "items.json"
 
 
-def _new_batch(request: Request, fields: dict[str, Any]) -> NewBatch:
-    caller = caller_of(request)
+def new_batch_of(caller: Caller, fields: Mapping[str, Any]) -> NewBatch:
+    """The batch that fields of an upload ask for, by whom; empty fields are left out before.
+
+    Raises:
+        Problem: A field is unknown or of the wrong type, or the company is missing or another one than the caller's own.
+    """
     values: dict[str, Any] = {}
     for name, value in fields.items():
         if name not in _NAMES:

@@ -32,6 +32,7 @@ from livedash_pipeline.base.store.tables.chats import (
     chat_documents,
     chat_interactions,
     chat_judgements,
+    chat_uploads,
     chats,
 )
 from livedash_pipeline.base.store.tables.imports import import_files
@@ -75,6 +76,7 @@ __all__ = [
     "chat_documents",
     "chat_interactions",
     "chat_judgements",
+    "chat_uploads",
     "chats",
     "companies",
     "company_ai_models",

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Computed,
     Index,
     Integer,
+    LargeBinary,
     Table,
     Text,
     UniqueConstraint,
@@ -97,7 +98,29 @@ chat_batches = Table(
     *not_negative(*_COUNTS, "cost_usd", "cost_eur"),
     not_before("ended_at", "created_at"),
     Index("ix_chat_batches_company_id_id", "company_id", "id"),
+    Index("ix_chat_batches_uploader_token_id_id", "uploader_token_id", "id"),
+    Index("ix_chat_batches_status_id", "status", "id"),
     Index("ix_chat_batches_open", "status", "id", postgresql_where=text("status IN ('PROCESSING', 'CANCELLING')")),
+)
+
+# A file between its preview and the batch that is made of it. It is deleted by the hour, and nothing else reads it.
+chat_uploads = Table(
+    "chat_uploads",
+    metadata,
+    id_column(),
+    # Whoever uploaded it; others do not see it.
+    reference("token_id", "api_tokens.id"),
+    reference("company_id", "companies.id"),
+    Column("file_name", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("size", Integer, nullable=False),
+    # The fields of the form as they were sent, and the document of the preview.
+    Column("fields", JSONB, nullable=False),
+    Column("preview", JSONB, nullable=False),
+    moment("created_at", nullable=False),
+    CheckConstraint("size > 0", name="has_content"),
+    Index("ix_chat_uploads_token_id_id", "token_id", "id"),
+    Index("ix_chat_uploads_created_at", "created_at"),
 )
 
 chats = Table(
