@@ -18,6 +18,7 @@ from livedash_pipeline.web.pages.sessions import routes as sessions
 from livedash_pipeline.web.pages import entrance, spend
 from livedash_pipeline.web.pages import audit, entrance, prices, spend, tokens
 from livedash_pipeline.web.pages import audit, companies, entrance, prices, spend, tokens
+from livedash_pipeline.web.pages.chat_batches import router as chat_batches
 from livedash_pipeline.web.rendering import problem_page
 
 
@@ -33,6 +34,7 @@ def routers() -> list[APIRouter]:
         prices.router(),
         tokens.router(),
         audit.router(),
+        chat_batches.router(),
     ]
 
 

@@ -248,3 +248,18 @@ def count_turns(connection: Connection, batch_id: UUID) -> int:
     """How many rows the file of a batch had."""
     query = select(func.count()).where(chat_interactions.c.batch_id == batch_id)
     return int(connection.execute(query).scalar_one())
+
+
+def other_runs(
+    connection: Connection, batch: ChatBatch, *, token_id: UUID | None = None, most: int
+) -> list[tuple[UUID, str]]:
+    """The newest other batches of a batch's company, or of one of its tokens, that have the same file: ids and names."""
+    query = (
+        select(_batches.id, _batches.name)
+        .where(_batches.company_id == batch.company_id, _batches.file_hash == batch.file_hash, _batches.id != batch.id)
+        .order_by(_batches.id.desc())
+        .limit(most)
+    )
+    if token_id is not None:
+        query = query.where(_batches.uploader_token_id == token_id)
+    return [(row.id, row.name) for row in connection.execute(query)]

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0019_chat_uploads"
-down_revision = "0016_console"
+down_revision = "0017_results"
 branch_labels = None
 depends_on = None
 
