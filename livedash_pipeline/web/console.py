@@ -12,13 +12,10 @@ from starlette.types import Scope
 from livedash_pipeline.api.http.facts import path_of
 from livedash_pipeline.api.problems import Problem
 from livedash_pipeline.web.links import PREFIX
-from livedash_pipeline.web.pages import entrance
-from livedash_pipeline.web.pages.results import routes as results
-from livedash_pipeline.web.pages.sessions import routes as sessions
-from livedash_pipeline.web.pages import entrance, spend
-from livedash_pipeline.web.pages import audit, entrance, prices, spend, tokens
 from livedash_pipeline.web.pages import audit, companies, entrance, prices, spend, tokens
 from livedash_pipeline.web.pages.chat_batches import router as chat_batches
+from livedash_pipeline.web.pages.results import routes as results
+from livedash_pipeline.web.pages.sessions import routes as sessions
 from livedash_pipeline.web.rendering import problem_page
 
 
