@@ -47,7 +47,7 @@ def main() -> int:
 
 def _take_all(person: Visitor, scheme: str) -> None:
     _take(person.open("/console/overview"), "console-overview", scheme)
-    _take(person.open("/console/results?company=acme"), "console-results", scheme)
+    _take(person.open("/console/results?company=noorderlicht-retail"), "console-results", scheme)
     page = person.open("/console/chat-batches")
     page.locator("tbody a").first.click()
     _take(page, "console-chat-batch", scheme)

@@ -55,13 +55,13 @@ def test_pages_fit_a_tablet_and_work_without_a_script(world: Api, browser: Brows
 
 def test_a_company_reaches_its_pages_alone(world: Api, browser: Browser) -> None:
     with visitor(browser, world) as analyst:
-        analyst.sign_in(world.token(company="acme"))
+        analyst.sign_in(world.token(company="noorderlicht-retail"))
         menu = analyst.page.locator("header nav a").all_inner_texts()
         assert menu == ["Sessions", "Results", "Spend", "Chat batches"]
         for path in analyst.kinds_of_pages(START):
             analyst.open(path)
             assert analyst.faults() == []
-            assert "globex" not in analyst.page.content().lower()
+            assert "alpental" not in analyst.page.content().lower()
     assert analyst.errors == []
 
 
