@@ -84,7 +84,7 @@ def requeue(
 ) -> Answer:
     """Put failed requests back to pending: by ID, or by a filter."""
     from livedash_pipeline.kinds import KINDS
-    from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+    from livedash_pipeline.ledger.steps.batches.requeues import requeue_requests
 
     if older_than is not None and not 0 <= older_than <= _LONGEST_HOURS:
         shown = "no number" if math.isnan(older_than) else f"{older_than:g}"

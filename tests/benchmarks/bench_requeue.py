@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from livedash_pipeline.kinds import KINDS
-from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.batches.requeues import requeue_requests
 from tests.benchmarks.data import fill_requests
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.site import Site, Stopwatch, make_company, require, settle_down

@@ -17,7 +17,7 @@ from livedash_pipeline.base.store.connect import make_engine
 from livedash_pipeline.base.store.migrate import upgrade
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
-from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.batches.requeues import requeue_requests
 from livedash_pipeline.local.batch_api.server import running_server
 from livedash_pipeline.services.openai.gateway import connect
 from livedash_pipeline.settings import Settings

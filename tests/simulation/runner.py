@@ -24,6 +24,7 @@ from livedash_pipeline.base.store.companies import list_companies
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.intake.steps.derive_sessions import derive_sessions
+from livedash_pipeline.ledger.rules.admission.request_filters import RequestFilter
 from livedash_pipeline.ledger.steps.admission.pauses import pausing
 from livedash_pipeline.ledger.steps.batches.cancel import cancel_batches
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
@@ -31,7 +32,8 @@ from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
-from livedash_pipeline.ledger.store.batches.requests import failed_request_ids, requeue
+from livedash_pipeline.ledger.store.batches.request_search import request_ids
+from livedash_pipeline.ledger.store.batches.requests import requeue
 from livedash_pipeline.local.batch_api.batches.pace import Pace
 from livedash_pipeline.local.batch_api.faults.faulty_service import FaultyService
 from livedash_pipeline.local.batch_api.faults.script import FaultScript
@@ -218,7 +220,7 @@ class _Run:
         """Somebody puts all failed requests back."""
         requests = ai_processing_requests.c
         with self._database.engine.begin() as connection:
-            failed = failed_request_ids(connection)
+            failed = request_ids(connection, RequestFilter(RequestStatus.PROCESSING_FAILED))
             requeue(connection, failed, self._database.kinds, now=self._clock.now(), dry_run=False)
             waiting = select(requests.id).where(
                 requests.id.in_(failed), requests.processing_status == RequestStatus.PENDING_BATCHING

@@ -25,6 +25,7 @@ from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches import requests as operations
 from livedash_pipeline.ledger.steps.batches.cancel import cancel_batches as cancel
 from livedash_pipeline.ledger.steps.batches.cancel import cancel_document
+from livedash_pipeline.ledger.steps.batches.requeues import requeue_requests
 from livedash_pipeline.ledger.steps.costs.backfill import BackfillRequest, backfill_costs, read_charge
 from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches as reconcile
 from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_document
@@ -127,7 +128,7 @@ def requeue(
 ) -> dict[str, Any]:
     """Failed requests wait again."""
     with identified_run(context), postgres.engine() as engine:
-        document = operations.requeue_requests(
+        document = requeue_requests(
             engine,
             KINDS,
             request_ids=config.request_ids,

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0019_chat_uploads"
-down_revision = "0017_results"
+down_revision = "0018_console_lists"
 branch_labels = None
 depends_on = None
 

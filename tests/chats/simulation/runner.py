@@ -21,7 +21,7 @@ import psycopg
 from sqlalchemy import Engine, select
 
 from livedash_pipeline.base.rules.endpoints import endpoint_of
-from livedash_pipeline.base.rules.states import LIVE_BATCHES
+from livedash_pipeline.base.rules.states import LIVE_BATCHES, RequestStatus
 from livedash_pipeline.base.store.tables import ai_batch_requests
 from livedash_pipeline.chats.rules.providers import Configuration
 from livedash_pipeline.chats.steps.cancel import cancel, resume
@@ -29,9 +29,11 @@ from livedash_pipeline.chats.steps.context import ChatContext
 from livedash_pipeline.chats.steps.process import process_for_duration
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.kinds import KINDS
+from livedash_pipeline.ledger.rules.admission.request_filters import RequestFilter
 from livedash_pipeline.ledger.steps.admission.pauses import pausing
 from livedash_pipeline.ledger.store.admission.holds import lift_holds
-from livedash_pipeline.ledger.store.batches.requests import failed_request_ids, requeue
+from livedash_pipeline.ledger.store.batches.request_search import request_ids
+from livedash_pipeline.ledger.store.batches.requests import requeue
 from livedash_pipeline.settings import Settings
 from tests.chats.simulation.batch_side import BatchSide
 from tests.chats.simulation.invariants import count_unfinished, find_violations
@@ -202,7 +204,7 @@ class _Run:
             if kind == "lift":
                 lift_holds(connection, endpoint_of(BASE_URL))
             else:
-                failed = failed_request_ids(connection)
+                failed = request_ids(connection, RequestFilter(RequestStatus.PROCESSING_FAILED))
                 requeue(connection, failed, KINDS, now=self._clock.now(), dry_run=False)
                 self._requeued.update(failed)
         self._watch.look("people")

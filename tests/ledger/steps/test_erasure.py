@@ -20,7 +20,7 @@ from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.intake.store.transcripts import FetchResult, store_transcripts
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
-from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.batches.requeues import requeue_requests
 from livedash_pipeline.ledger.steps.recovery.reconcile import reconcile_batches
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from tests.sources.csv_site import plain

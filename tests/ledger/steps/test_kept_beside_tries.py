@@ -12,7 +12,7 @@ from sqlalchemy import update
 from livedash_pipeline.base.store.tables import ai_processing_requests, ai_request_attempts, sessions
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.named_batch import ingest_again
-from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.batches.requeues import requeue_requests
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from tests.support.batch_round import Begin, Round, at

@@ -22,7 +22,7 @@ from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.listing import list_batches
 from livedash_pipeline.ledger.steps.batches.named_batch import accept_files, ingest_again
-from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.batches.requeues import requeue_requests
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_document, ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches

@@ -30,7 +30,7 @@ from livedash_pipeline.errors import LivedashError, SettingsError
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.rules.admission.admission import HoldRule, HoldScope
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
-from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.batches.requeues import requeue_requests
 from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_pending
 from livedash_pipeline.ledger.store.admission import holds
 from livedash_pipeline.local.batch_api.server import RunningServer

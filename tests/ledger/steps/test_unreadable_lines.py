@@ -14,7 +14,7 @@ from livedash_pipeline.base.store.tables import ai_request_attempts
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.named_batch import accept_files, ingest_again
-from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.batches.requeues import requeue_requests
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import IngestReport
 from livedash_pipeline.ledger.store.admission.committed import committed_eur

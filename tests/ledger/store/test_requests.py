@@ -15,8 +15,11 @@ from livedash_pipeline.base.rules.states import RequestStatus
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import ai_processing_requests
 from livedash_pipeline.kinds import KINDS
-from livedash_pipeline.ledger.steps.batches.requests import list_requests, requeue_requests
+from livedash_pipeline.ledger.rules.admission.request_filters import RequestFilter
+from livedash_pipeline.ledger.steps.batches.requests import list_requests
+from livedash_pipeline.ledger.steps.batches.requeues import requeue_requests
 from livedash_pipeline.ledger.store.batches import requests
+from livedash_pipeline.ledger.store.batches.request_search import request_ids
 from livedash_pipeline.ledger.store.batches.requests import Requeued
 from tests.conftest import NOW
 from tests.ledger.store.test_states_in_database import insert_batch
@@ -158,10 +161,12 @@ def test_failed_requests_are_found_by_company_code_and_age(engine: Engine, compa
         other = insert_company(connection, "other")
         insert_requests(connection, other, **FAILED)
     with engine.connect() as connection:
-        find = requests.failed_request_ids
-        assert find(connection, company_id=company.id) == [*old, *refused]
-        assert find(connection, company_id=company.id, error_code="refused") == refused
-        assert find(connection, completed_before=NOW - timedelta(hours=1)) == old
+        for wanted, found in (
+            (RequestFilter(RequestStatus.PROCESSING_FAILED, company.id), [*old, *refused]),
+            (RequestFilter(RequestStatus.PROCESSING_FAILED, company.id, "refused"), refused),
+            (RequestFilter(RequestStatus.PROCESSING_FAILED, before=NOW - timedelta(hours=1)), old),
+        ):
+            assert request_ids(connection, wanted) == found
 
 
 def test_an_error_code_is_found_in_either_case(engine: Engine, company: Company) -> None:
@@ -171,7 +176,8 @@ def test_an_error_code_is_found_in_either_case(engine: Engine, company: Company)
         counted = requeue_requests(engine, KINDS, error_code=given)
         assert counted["requeuedCount"] == len(found), given
         with engine.connect() as connection:
-            assert requests.failed_request_ids(connection, error_code=given) == found
+            wanted = RequestFilter(RequestStatus.PROCESSING_FAILED, error_code=given)
+            assert request_ids(connection, wanted) == found
 
 
 def test_a_session_has_one_open_request_at_most(engine: Engine, company: Company) -> None:

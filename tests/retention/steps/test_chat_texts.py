@@ -22,7 +22,7 @@ from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd, end_of_failure
 from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
-from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.batches.requeues import requeue_requests
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches

@@ -15,7 +15,7 @@ from livedash_pipeline.intake.store.sessions import find_due_sessions, find_sess
 from livedash_pipeline.intake.store.transcripts import FetchResult, ImportPage, store_transcripts
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
-from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.batches.requeues import requeue_requests
 from livedash_pipeline.retention.store.retention import TextCounts
 from tests.support.chats import ENDED, Chats, chat_line, running_chats, word_of
 

@@ -14,7 +14,7 @@ from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.kinds import KINDS
-from livedash_pipeline.ledger.steps.batches.requests import requeue_requests
+from livedash_pipeline.ledger.steps.batches.requeues import requeue_requests
 from livedash_pipeline.ledger.store.admission.committed import committed_eur
 from livedash_pipeline.local.sample_data.files import GeneratedSource
 from livedash_pipeline.local.sample_data.generate import SampleCompany

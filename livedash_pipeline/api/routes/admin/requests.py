@@ -30,6 +30,7 @@ from livedash_pipeline.api.services import services_of
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches import requests as operations
+from livedash_pipeline.ledger.steps.batches.requeues import requeue_requests
 from livedash_pipeline.overview.steps import inspections
 from livedash_pipeline.overview.steps.pipeline_report import report_status
 
@@ -132,7 +133,7 @@ def _add_requeue(routes: APIRouter) -> None:
     @allow(_REQUEUE)
     def requeue(request: Request, body: RequeueBody) -> Response:
         """By id at once; by a filter only counted, unless `dryRun` is false. Ids that cannot be are counted as not found."""
-        document = operations.requeue_requests(
+        document = requeue_requests(
             services_of(request).engine,
             KINDS,
             request_ids=body.request_ids,

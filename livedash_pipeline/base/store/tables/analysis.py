@@ -129,6 +129,10 @@ ai_batch_requests = Table(
     Index("ix_ai_batch_requests_company_id_status", "company_id", "status"),
     Index("ix_ai_batch_requests_unprocessed", "endpoint", "status", postgresql_where=text("processed_at IS NULL")),
     Index("ix_ai_batch_requests_input_file_id", "input_file_id"),
+    # What people look through, newest first.
+    Index("ix_ai_batch_requests_created_at", "created_at", "id"),
+    Index("ix_ai_batch_requests_company_id_created_at", "company_id", "created_at", "id"),
+    Index("ix_ai_batch_requests_status_created_at", "status", "created_at", "id"),
 )
 
 ai_processing_requests = Table(
@@ -198,6 +202,19 @@ ai_processing_requests = Table(
     Index("ix_ai_processing_requests_batch_id", "batch_id"),
     Index("ix_ai_processing_requests_session_id_requested_at", "session_id", "requested_at"),
     Index("ix_ai_processing_requests_subject_id_requested_at", "subject_id", "requested_at"),
+    Index(
+        "ix_ai_processing_requests_failed_error_code",
+        text("lower(error_code)"),
+        "id",
+        postgresql_where=text("processing_status = 'PROCESSING_FAILED'"),
+    ),
+    # What ended on which day.
+    Index(
+        "ix_ai_processing_requests_completed_at",
+        "completed_at",
+        "processing_status",
+        postgresql_where=text("completed_at IS NOT NULL"),
+    ),
 )
 
 ai_request_attempts = Table(

@@ -122,7 +122,7 @@ import_rejects = Table(
     Column("detail", Text),
     CheckConstraint("line_number >= 1", name="line_number_from_one"),
     Index("ix_import_rejects_import_run_id_line_number", "import_run_id", "line_number"),
-    Index("ix_import_rejects_company_id", "company_id"),
+    Index("ix_import_rejects_company_id_id", "company_id", "id"),
 )
 
 session_imports = Table(
@@ -173,6 +173,7 @@ session_imports = Table(
     CheckConstraint("source IN ('csv', 'api')", name="source_known"),
     *not_negative("messages_sent", "avg_response_time_seconds", "tokens", "tokens_eur"),
     not_before("end_time", "start_time"),
+    Index("ix_session_imports_created_at", "created_at"),
 )
 
 transcripts = Table(

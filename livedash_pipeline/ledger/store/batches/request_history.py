@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, literal, select, tuple_
+from sqlalchemy import Connection, Select, literal, or_, select, tuple_
 
 from livedash_pipeline.base.rules.states import RequestStatus
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts
@@ -142,3 +142,9 @@ def read_kept_texts(connection: Connection, request_id: UUID) -> tuple[str | Non
         select(_requests.raw_answer, _requests.parsed_answer).where(_requests.id == request_id)
     ).one_or_none()
     return None if row is None else (row.raw_answer, row.parsed_answer)
+
+
+def has_kept_texts(connection: Connection, request_id: UUID) -> bool:
+    """Whether an answer of the model is kept with a request; reads none of it."""
+    kept = or_(_requests.raw_answer.is_not(None), _requests.parsed_answer.is_not(None))
+    return connection.execute(select(kept).where(_requests.id == request_id)).scalar_one_or_none() or False

@@ -7,8 +7,9 @@ Every function runs on the caller's transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select
@@ -43,11 +44,12 @@ def oldest_pending(connection: Connection) -> datetime | None:
 
 @dataclass(frozen=True)
 class Requeued:
-    """Counts of a requeue; the three sum to the distinct ids given."""
+    """Counts of a requeue; the three sum to the distinct ids given. `ids` are those that were, or would be, put back."""
 
     requeued: int
     not_found: int
     not_failed: int
+    ids: tuple[UUID, ...] = field(default=(), compare=False, repr=False)
 
 
 def requeue(
@@ -68,27 +70,45 @@ def requeue(
     if not dry_run:
         for kind, ids in eligible.items():
             kind.wait_again(connection, ids)
-    requeued = sum(map(len, eligible.values()))
-    return Requeued(requeued, row.asked - row.found, row.found - requeued)
+    put_back = tuple(chain.from_iterable(eligible.values()))
+    return Requeued(len(put_back), row.asked - row.found, row.found - len(put_back), put_back)
 
 
-def failed_request_ids(
-    connection: Connection,
-    *,
-    company_id: UUID | None = None,
-    error_code: str | None = None,
-    completed_before: datetime | None = None,
-) -> list[UUID]:
-    """Returns ids of failed requests that pass a filter; the code in either case, since some are the service's own words."""
-    table = ai_processing_requests.c
-    query = select(table.id).where(table.processing_status == RequestStatus.PROCESSING_FAILED).order_by(table.id)
-    if company_id is not None:
-        query = query.where(table.company_id == company_id)
-    if error_code is not None:
-        query = query.where(func.lower(table.error_code) == func.lower(error_code))
-    if completed_before is not None:
-        query = query.where(table.completed_at < completed_before)
-    return list(connection.execute(query).scalars())
+@dataclass(frozen=True)
+class RequeuedGroup:
+    """Requests that are to wait again, of one company, model, kind and version.
+
+    Attributes:
+        company_id: Whose they are.
+        model: The model that they ask.
+        company_model: The company's own model by now; None for the one of the settings.
+        processing_type: Their kind.
+        prompt_version: The version of what they ask.
+        requests: How many.
+        token_estimate: Their input tokens together.
+        body_bytes: Their lines together.
+        most_tokens: Input tokens of the longest.
+        most_output_tokens: The most that one of them may answer with.
+        outdated: How many ask about another input than their subject has by now.
+    """
+
+    company_id: UUID
+    model: str
+    company_model: str | None
+    processing_type: str
+    prompt_version: str
+    requests: int
+    token_estimate: int
+    body_bytes: int
+    most_tokens: int
+    most_output_tokens: int
+    outdated: int
+
+
+def requeued_groups(connection: Connection, request_ids: Iterable[UUID]) -> list[RequeuedGroup]:
+    """Returns how large some requests are, for what it costs to send them again."""
+    rows = connection.execute(statement("ledger/sum_requeue_sizes"), {"request_ids": list(request_ids)})
+    return [RequeuedGroup(**row) for row in rows.mappings()]
 
 
 def fail_pending(connection: Connection, reasons: Mapping[UUID, str], code: str, *, now: datetime) -> list[UUID]:
