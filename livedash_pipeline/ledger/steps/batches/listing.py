@@ -57,6 +57,21 @@ def list_batches(
 
 def batch_document(batch: ListedBatch, cost: BatchCost, endpoint: str | None, now: datetime) -> Document:
     """Returns the document of a listed batch with what it costs."""
+    document = listed_document(batch, endpoint, now)
+    reason = document.pop("standsStillBecause")
+    return document | {
+        "estimatedCostEur": money(cost.estimated_eur),
+        "costUsd": money(cost.cost_usd),
+        "costEur": money(cost.cost_eur),
+        "unattributedEur": money(cost.unattributed_eur),
+        "surplusEur": money(cost.surplus_eur),
+        "openEntries": cost.open_entries,
+        "standsStillBecause": reason,
+    }
+
+
+def listed_document(batch: ListedBatch, endpoint: str | None, now: datetime) -> Document:
+    """Returns the document of a listed batch without what it costs."""
     changed = batch.situation.status_changed_at
     return {
         "id": str(batch.id),
@@ -76,12 +91,6 @@ def batch_document(batch: ListedBatch, cost: BatchCost, endpoint: str | None, no
         "statusChangedAt": moment(changed),
         "secondsInStatus": _seconds(now - changed),
         "purchaseGuard": batch.purchase_guard,
-        "estimatedCostEur": money(cost.estimated_eur),
-        "costUsd": money(cost.cost_usd),
-        "costEur": money(cost.cost_eur),
-        "unattributedEur": money(cost.unattributed_eur),
-        "surplusEur": money(cost.surplus_eur),
-        "openEntries": cost.open_entries,
         "standsStillBecause": why_it_stands_still(batch.situation, endpoint=endpoint, now=now),
     }
 

@@ -65,6 +65,48 @@ def holds_in_force(connection: Connection, endpoint: str, *, key_fingerprint: st
     return [Hold(*row) for row in connection.execute(_IN_FORCE, values)]
 
 
+@dataclass(frozen=True)
+class ListedHold:
+    """A hold, or a pause for too many calls, of any endpoint.
+
+    Attributes:
+        endpoint: Whose it is.
+        model: None for the whole endpoint.
+        reason: A word.
+        message: The service's own words, which may quote what somebody asked.
+        not_before: Until when; None where a person has to lift it.
+        since: When it was placed, or a pause was last prolonged.
+        times: How often in a row.
+    """
+
+    endpoint: str
+    model: str | None
+    reason: str
+    message: str
+    not_before: datetime | None
+    since: datetime
+    times: int
+
+
+def list_holds(connection: Connection, *, now: datetime, most: int) -> list[ListedHold]:
+    """Returns the holds and pauses of all endpoints that have not ended, also those that a change of key ends."""
+    held = select(
+        _holds.endpoint, _holds.model, _holds.reason, _holds.message, _holds.not_before, _holds.held_at, _holds.times
+    ).where(or_(_holds.not_before.is_(None), _holds.not_before > now))
+    paused = select(
+        _pauses.endpoint,
+        null(),
+        literal("rate_limited"),
+        literal("The service asked for fewer calls."),
+        _pauses.paused_until,
+        _pauses.updated_at,
+        _pauses.times,
+    ).where(_pauses.paused_until > now)
+    both = union_all(held, paused).subquery()
+    rows = connection.execute(select(both).order_by(both.c.endpoint, both.c.model).limit(most))
+    return [ListedHold(*row) for row in rows]
+
+
 def place_hold(
     connection: Connection,
     *,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, func, select, tuple_
+from sqlalchemy import Connection, RowMapping, Select, func, select, tuple_
 
 from livedash_pipeline.base.rules.states import BatchStatus
 from livedash_pipeline.base.store.tables import ai_batch_requests, companies
@@ -55,28 +56,7 @@ def list_batches(
     """
     table = ai_batch_requests.c
     position = tuple_(table.created_at, table.id)
-    query = (
-        select(
-            table.id,
-            table.remote_batch_id.label("remote_batch_id"),
-            companies.c.slug.label("company"),
-            table.model,
-            table.status,
-            table.remote_status.label("remote_status"),
-            table.request_count.label("requests"),
-            table.created_at,
-            table.processed_at,
-            table.error_code,
-            table.error_message,
-            func.coalesce(table.lines_succeeded, table.reported_completed).label("completed"),
-            func.coalesce(table.lines_failed, table.reported_failed).label("failed"),
-            table.purchase_guard,
-            *(table[name].label(_SITUATION + name) for name in _SITUATION_COLUMNS),
-        )
-        .join(companies, companies.c.id == table.company_id)
-        .order_by(table.created_at.desc(), table.id.desc())
-        .limit(limit)
-    )
+    query = listed_batches().order_by(table.created_at.desc(), table.id.desc()).limit(limit)
     if after_id is not None:
         last = ai_batch_requests.alias("last").c
         query = query.where(position < select(last.created_at, last.id).where(last.id == after_id).scalar_subquery())
@@ -84,10 +64,33 @@ def list_batches(
         query = query.where(table.company_id == company_id)
     if batch_id is not None:
         query = query.where(table.id == batch_id)
-    return [_listed(row) for row in connection.execute(query).mappings()]
+    return [listed_batch(row) for row in connection.execute(query).mappings()]
 
 
-def _listed(row: RowMapping) -> ListedBatch:
+def listed_batches() -> Select[Any]:
+    """The query of all batches with what lists show of each, in no order."""
+    table = ai_batch_requests.c
+    return select(
+        table.id,
+        table.remote_batch_id.label("remote_batch_id"),
+        companies.c.slug.label("company"),
+        table.model,
+        table.status,
+        table.remote_status.label("remote_status"),
+        table.request_count.label("requests"),
+        table.created_at,
+        table.processed_at,
+        table.error_code,
+        table.error_message,
+        func.coalesce(table.lines_succeeded, table.reported_completed).label("completed"),
+        func.coalesce(table.lines_failed, table.reported_failed).label("failed"),
+        table.purchase_guard,
+        *(table[name].label(_SITUATION + name) for name in _SITUATION_COLUMNS),
+    ).join(companies, companies.c.id == table.company_id)
+
+
+def listed_batch(row: RowMapping) -> ListedBatch:
+    """A row of `listed_batches`."""
     status = BatchStatus(row["status"])
     shown = {name: value for name, value in row.items() if not name.startswith(_SITUATION)}
     situation = BatchSituation(status=status, **{name: row[_SITUATION + name] for name in _SITUATION_COLUMNS})

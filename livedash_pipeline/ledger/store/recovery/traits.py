@@ -6,7 +6,7 @@ Rows are written only when something new is seen, which is rare. `ledger.rules.r
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -70,6 +70,25 @@ def read_traits(connection: Connection, endpoint: str, key_fingerprint: str) -> 
         ).where(_traits.endpoint == endpoint, _traits.key_fingerprint == key_fingerprint)
     ).one_or_none()
     return Traits() if row is None else Traits(*row)
+
+
+@dataclass(frozen=True)
+class ListedTraits:
+    """What an endpoint has shown a key, the fingerprint of which tells keys apart."""
+
+    endpoint: str
+    key_fingerprint: str
+    traits: Traits
+
+
+def list_traits(connection: Connection, *, most: int) -> list[ListedTraits]:
+    """Returns what is known of all endpoints, those that were heard of last first."""
+    query = select(endpoint_traits).order_by(_traits.updated_at.desc(), _traits.endpoint).limit(most)
+    names = [field.name for field in fields(Traits)]
+    return [
+        ListedTraits(row["endpoint"], row["key_fingerprint"], Traits(**{name: row[name] for name in names}))
+        for row in connection.execute(query).mappings()
+    ]
 
 
 def note_listing(
