@@ -1,0 +1,1 @@
+"""What operators look at, in parts that are computed and kept apart: no Dagster and no HTTP framework."""

@@ -1,0 +1,1 @@
+"""Reads for operators who look at the whole pipeline: on the caller's connection."""
