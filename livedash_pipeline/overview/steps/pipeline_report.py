@@ -43,12 +43,33 @@ def report_status(engine: Engine, settings: Settings, kinds: Kinds, company: str
     Raises:
         UsageError: There is no such company.
     """
+    return count_stages(engine, company) | {"obstacles": list_obstacles(engine, settings, kinds, company)}
+
+
+def count_stages(engine: Engine, company: str | None = None) -> Document:
+    """Counts sessions per stage and status, over all companies or of one.
+
+    Raises:
+        UsageError: There is no such company.
+    """
     with engine.connect() as connection:
         company_id = optional_company_id(connection, company)
-        document = pipeline_document(stages.pipeline_status(connection, company_id))
+        return pipeline_document(stages.pipeline_status(connection, company_id))
+
+
+def list_obstacles(
+    engine: Engine, settings: Settings, kinds: Kinds, company: str | None = None
+) -> list[dict[str, str]]:
+    """Returns what keeps sessions from going on, over all companies or of one, each with its remedy.
+
+    Raises:
+        UsageError: There is no such company.
+    """
+    with engine.connect() as connection:
+        company_id = optional_company_id(connection, company)
         found = list(_obstacles(connection, settings, company_id))
     found += _held_back(engine, settings, kinds, company_id)
-    return document | {"obstacles": [{"message": one.message, "remedy": one.remedy} for one in found]}
+    return [{"message": one.message, "remedy": one.remedy} for one in found]
 
 
 def count_unfinished(engine: Engine, company: str | None = None) -> int:
