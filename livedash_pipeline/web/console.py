@@ -12,7 +12,18 @@ from starlette.types import Scope
 from livedash_pipeline.api.http.facts import path_of
 from livedash_pipeline.api.problems import Problem
 from livedash_pipeline.web.links import PREFIX
-from livedash_pipeline.web.pages import audit, companies, entrance, prices, spend, tokens
+from livedash_pipeline.web.pages import (
+    audit,
+    batches,
+    companies,
+    entrance,
+    overview,
+    prices,
+    rejects,
+    requests,
+    spend,
+    tokens,
+)
 from livedash_pipeline.web.pages.chat_batches import router as chat_batches
 from livedash_pipeline.web.pages.results import routes as results
 from livedash_pipeline.web.pages.sessions import routes as sessions
@@ -24,6 +35,10 @@ def routers() -> list[APIRouter]:
     return [
         entrance.front(),
         entrance.router(),
+        overview.router(),
+        requests.router(),
+        batches.router(),
+        rejects.router(),
         sessions.router(),
         results.router(),
         spend.router(),
