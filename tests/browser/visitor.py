@@ -74,7 +74,9 @@ class Visitor:
             assert answer is not None
             assert answer.status < 400, (path, answer.status)
             seen[kind] = path
-            links = self.page.eval_on_selector_all("a[href]", "links => links.map(link => link.href)")
+            # Links of charts are of another kind than those of the page.
+            found = "links => links.map(link => new URL(link.getAttribute('href'), location.href).href)"
+            links: list[str] = self.page.eval_on_selector_all("a[href]", found)
             for link in links:
                 parts = urlsplit(link)
                 own = f"{parts.scheme}://{parts.netloc}" == self.api.origin and parts.path.startswith("/console/")
