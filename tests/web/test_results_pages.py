@@ -168,6 +168,7 @@ def test_days_without_sessions_say_what_to_do(analyst: Person) -> None:
     page = look(analyst, **{"from": "2025-05-03", "to": "2025-05-05"})
     assert "No session began in these days." in page.text
     assert "The compared days have 3." in page.text
+    assert "Sessions 4" in analyst.get(page.link("from=2025-04-02")).text
 
 
 def test_periods_are_chosen_with_one_click(analyst: Person) -> None:
@@ -221,9 +222,10 @@ def test_counting_is_said_while_it_lasts(engine: Engine, tmp_path: Path) -> None
     with engine.begin() as connection:
         insert_company(connection)
     with running_api(api_settings(tmp_path), engine) as api, signed_in(api) as person:
+        assert "There is no session yet" in look(person).text
         with engine.connect() as blocker:
             blocker.exec_driver_sql("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
-            page = person.get(PAGE)
+            page = person.get(PAGE, params=MAY)
             assert "is being counted" in page.text or "are being counted" in page.text or "being counted" in page.text
             assert 'data-refresh="1"' in page.response.text
         assert person.get(PAGE + ".csv").response.headers["content-type"].startswith("text/csv")

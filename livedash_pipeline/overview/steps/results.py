@@ -6,7 +6,7 @@ are written for people is decided by the page.
 
 from __future__ import annotations
 
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
@@ -15,12 +15,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.rules.values import Document
-from livedash_pipeline.base.store.companies import get_company
+from livedash_pipeline.base.store.companies import get_company, optional_company_id
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.overview.rules import results as rules
 from livedash_pipeline.overview.rules.results import Fault, Figures, Period, Step
-from livedash_pipeline.overview.store.results import AskedQuestion, PeriodSums, sum_period
+from livedash_pipeline.overview.store.results import AskedQuestion, PeriodSums, newest_day, sum_period
 
 _Read = TypeVar("_Read")
 
@@ -67,15 +67,15 @@ def summarise_results(
     }
 
 
-def today_of(engine: Engine, company: str | None) -> date:
-    """Returns the present day in a company's calendar; that of UTC for all companies.
+def last_days(engine: Engine, company: str | None) -> Period | None:
+    """Returns the thirty days until the newest session; None where there is no session.
 
     Raises:
         UsageError: There is no such company.
     """
     with engine.connect() as connection:
-        zone = None if company is None else get_company(connection, company).time_zone
-        return _today(connection, zone)
+        day = newest_day(connection, optional_company_id(connection, company))
+    return None if day is None else Period(day - timedelta(days=rules.DEFAULT_DAYS - 1), day)
 
 
 def _today(connection: Connection, zone: str | None) -> date:

@@ -12,9 +12,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection, Date, RowMapping, func, select
 
 from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.base.store.tables import companies, sessions
 from livedash_pipeline.overview.rules.results import FIGURES, MOST_QUESTIONS, Figures, Period
 
 # The local day of a moment is at most one away from its UTC day, whatever the zone.
@@ -77,6 +78,21 @@ def sum_period(connection: Connection, period: Period, *, company_id: UUID | Non
             for row in asked.mappings()
         ],
     )
+
+
+def newest_day(connection: Connection, company_id: UUID | None) -> date | None:
+    """The day of the session that began last, in its company's own calendar; None where there is none."""
+    day = func.timezone(companies.c.time_zone, sessions.c.start_time).cast(Date)
+    query = select(day).join(companies, companies.c.id == sessions.c.company_id)
+    newest = sessions.c.start_time.desc()
+    if company_id is None:
+        query = query.order_by(newest)
+    else:
+        # As a range of one, so that the planner does not walk past the newer sessions of all other companies.
+        own = (sessions.c.company_id >= company_id, sessions.c.company_id <= company_id)
+        query = query.where(*own).order_by(sessions.c.company_id.desc(), newest)
+    found: date | None = connection.execute(query.limit(1)).scalar_one_or_none()
+    return found
 
 
 def _figures(row: RowMapping) -> Figures:

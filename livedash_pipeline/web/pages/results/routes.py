@@ -26,7 +26,7 @@ from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.overview.rules.results import Fault, Period, Step, quick_periods, read_period, readable_step
 from livedash_pipeline.overview.rules.results_csv import results_csv
-from livedash_pipeline.overview.steps.results import summarise_results
+from livedash_pipeline.overview.steps.results import last_days, summarise_results
 from livedash_pipeline.web.guard import company_named, company_too, page_router
 from livedash_pipeline.web.kept import kept
 from livedash_pipeline.web.links import address
@@ -144,7 +144,9 @@ def _shown(request: Request, asked: _Asked, found: Kept) -> dict[str, Any]:
     named = asked.company if caller.role is not Role.COMPANY else None
     links = Links(named, may_look=needed in caller.scopes)
     pictures = pictures_of(found.value, links) if found.is_known else []
-    return {"links": links, "document": found.value, "pictures": pictures}
+    is_empty = found.is_known and not found.value["period"]["totals"]["sessions"]
+    last = last_days(services_of(request).engine, asked.company) if is_empty else None
+    return {"links": links, "document": found.value, "pictures": pictures, "last_days": last}
 
 
 def _quick(asked: _Asked) -> list[tuple[str, Period, bool]]:
