@@ -37,9 +37,13 @@ def labels_of(days: Days, step: str) -> list[str]:
 
 def daily_chart(rows: Rows, days: Days, step: str, link_of: LinkOf) -> Chart:
     """Draws known euro per day or month, by model."""
+    listed = list(rows)
     labels = labels_of(days, step)
+    if step == "month":
+        # Months before the first that cost something say nothing.
+        labels = [label for label in labels if label >= min((row[step] for row in listed), default="")] or labels
     sums: dict[str, dict[str, Decimal]] = {}
-    for row in rows:
+    for row in listed:
         of_model = sums.setdefault(row["model"], {})
         of_model[row[step]] = of_model.get(row[step], Decimal(0)) + Decimal(row["costEur"])
     series = [
