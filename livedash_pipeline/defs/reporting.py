@@ -18,6 +18,7 @@ from livedash_pipeline.analysis.steps.import_company import Made
 from livedash_pipeline.base.rules.escaping.markdown import escape_markdown
 from livedash_pipeline.base.store.tables import metadata as schema
 from livedash_pipeline.overview.rules.alerts import Remedy
+from livedash_pipeline.overview.rules.charts import Chart, as_markdown_image
 from livedash_pipeline.overview.rules.health import Level
 from livedash_pipeline.overview.steps.check import Finding
 from livedash_pipeline.overview.store.checks import SAMPLE
@@ -62,6 +63,13 @@ def document_metadata(document: Mapping[str, Any], *, row_count: int | None = No
     if row_count is not None:
         metadata["dagster/row_count"] = row_count
     return metadata
+
+
+def chart_metadata(title: str, charts: Sequence[Chart], *, link: str | None) -> dict[str, Any]:
+    """Makes the metadata of charts: images in Markdown, which hold their pictures whole, and the address of their page."""
+    images = "\n\n".join(as_markdown_image(chart) for chart in charts)
+    metadata: dict[str, Any] = {"charts": dg.MetadataValue.md(f"{escape_markdown(title)}\n\n{images}")}
+    return metadata | ({"results": dg.MetadataValue.url(link)} if link else {})
 
 
 def made_metadata(made: Made) -> dict[str, Any]:

@@ -29,13 +29,16 @@ class Postgres:
         self._address = address
 
     @contextmanager
-    def engine(self) -> Iterator[Engine]:
+    def engine(self, *, statement_timeout: float | None = None) -> Iterator[Engine]:
         """An engine on the migrated database, closed afterwards.
+
+        Args:
+            statement_timeout: Seconds after which Postgres ends a statement; None for none.
 
         Raises:
             DatabaseNotReadyError: Unreachable, not migrated, or newer than this program.
         """
-        engine = make_engine(self._address())
+        engine = make_engine(self._address(), statement_timeout=statement_timeout)
         try:
             check_current(engine)
             yield engine

@@ -188,6 +188,10 @@ def test_ingest_results_takes_in_what_has_finished(world: World) -> None:
     assert float(str(metadata["saved_usd"])) == pytest.approx(float(str(metadata["cost_usd"]))), "batches cost half"
     ((questions,),) = world.sql("SELECT count(*) FROM session_questions")
     assert found["session_questions"]["dagster/row_count"] == questions > 0
+    for asset, images in (("ingested_results", 3), ("session_questions", 1)):
+        charts = str(found[asset]["charts"])
+        assert charts.count("](data:image/svg+xml;base64,") == images
+        assert "results" not in found[asset], "no setting says where the console is"
     assert _checks(result) == {
         "every_submitted_request_has_one_outcome": True,
         "service_counts_agree": True,

@@ -4,6 +4,7 @@ Add what has to do with a model's answers. The batches at the service are an ext
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -13,13 +14,15 @@ from livedash_pipeline.base.rules.wording import plural
 from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.defs.names import GROUP_ANALYSIS, OWNERS, POOL_OPENAI
 from livedash_pipeline.defs.partitions import company_partitions
-from livedash_pipeline.defs.reporting import counts, document_metadata, table, table_metadata
+from livedash_pipeline.defs.reporting import chart_metadata, counts, document_metadata, table, table_metadata
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
 from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.named_batch import accept_files, ingest_again, named_batch
 from livedash_pipeline.ledger.steps.batches.submit import submit_document, submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_document, ingest_finished
+from livedash_pipeline.overview.rules.console_links import results_address
+from livedash_pipeline.overview.steps.pages.result_charts import CHART_SECONDS, CompanyCharts, company_charts
 from livedash_pipeline.overview.steps.spend import numbers, spend_of_batches
 
 
@@ -117,6 +120,14 @@ def _ingest(context: BatchContext, config: IngestConfig, company: Company) -> In
     return ingest_again(context, named) if config.again else accept_files(context, named)
 
 
+def _pictures(charts: CompanyCharts | None, link: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The charts of both assets, where there are some; the counts of a run stand without them."""
+    if charts is None:
+        return {}, {}
+    days = f"Sessions that began from {charts.first} to {charts.last}"
+    return chart_metadata(days, charts.results, link=link), chart_metadata(days, charts.questions, link=link)
+
+
 @dg.multi_asset(
     name="ingested_results_and_questions",
     specs=[
@@ -155,6 +166,9 @@ def ingested_results_and_questions(
             company = get_company(connection, context.partition_key)
         report = _ingest(batch_context, config, company)
         spent = spend_of_batches(batch_context.engine, report.batches)
+        with postgres.engine(statement_timeout=CHART_SECONDS) as quick:
+            charts = company_charts(quick, company.slug)
+    pictures = _pictures(charts, results_address(openai_batch.settings.livedash_console_url, company.slug))
     metadata = document_metadata(ingest_document(report), row_count=sum(report.outcomes.values()))
     yield dg.MaterializeResult(
         asset_key="ingested_results",
@@ -165,10 +179,11 @@ def ingested_results_and_questions(
             "lines": counts(
                 {"of strangers": report.unknown_lines, "repeated": report.repeated, "unreadable": report.unreadable}
             ),
+            **pictures[0],
         },
     )
     yield dg.MaterializeResult(
-        asset_key="session_questions", metadata={"dagster/row_count": report.details["questions"]}
+        asset_key="session_questions", metadata={"dagster/row_count": report.details["questions"], **pictures[1]}
     )
     if report.failures:
         raise LivedashError(

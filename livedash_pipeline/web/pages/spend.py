@@ -31,7 +31,7 @@ from livedash_pipeline.overview.rules.spend_charts import (
 )
 from livedash_pipeline.overview.rules.spend_table import csv_text, group_columns
 from livedash_pipeline.overview.steps.caps import report_caps
-from livedash_pipeline.overview.steps.spend_page import spend_with_days
+from livedash_pipeline.overview.steps.pages.spend import spend_with_days
 from livedash_pipeline.web.charts import Figure, figure
 from livedash_pipeline.web.guard import company_named, company_too, page_router, services_of
 from livedash_pipeline.web.kept import kept

@@ -18,7 +18,7 @@ from livedash_pipeline.base.rules.states import CompanyStatus
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.steps.companies import show_company
 from livedash_pipeline.errors import UsageError
-from livedash_pipeline.overview.steps.company_pages import count_sessions, page_companies, recent_imports
+from livedash_pipeline.overview.steps.pages.companies import count_sessions, page_companies, recent_imports
 from livedash_pipeline.web.guard import READ, services_of
 from livedash_pipeline.web.kept import kept
 from livedash_pipeline.web.links import address

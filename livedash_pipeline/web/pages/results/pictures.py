@@ -1,24 +1,29 @@
 """The charts of results, and the addresses of the sessions behind each number.
 
-Add a chart as a function of a summary's period; how charts are drawn is decided by `overview.rules.charts`.
+Charts that Dagster shows as well are made in `overview.rules.result_charts`; how all are drawn is decided by
+`overview.rules.charts`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from markupsafe import Markup
 
 from livedash_pipeline.base.rules.values import Document
-from livedash_pipeline.overview.rules.charts import COUNT, PERCENT, Chart, Kind, Series, Table, Unit, svg, table
+from livedash_pipeline.overview.rules.charts import COUNT, Chart, Kind, Series, Table, svg, table
+from livedash_pipeline.overview.rules.result_charts import (
+    categories_chart,
+    duration_chart,
+    rates_chart,
+    sentiment_chart,
+    sessions_chart,
+)
 from livedash_pipeline.web.links import address
-from livedash_pipeline.web.words import words
 
 MOST_LANGUAGES = 10
 _OWN_TABLES = frozenset({"categories", "languages"})
-_SECONDS = Unit(suffix=" s", places=1)
 
 
 @dataclass(frozen=True)
@@ -68,93 +73,17 @@ def pictures_of(document: Document, links: Links) -> list[Picture]:
     """Draws the charts of a summary."""
     period, step = document["period"], document["by"].capitalize()
     drawn = {
-        "sessions": _sessions(period, step),
-        "sentiment": _sentiment(period, step),
-        "rates": _rates(period, step),
-        "durations": _durations(period, step),
-        "categories": _categories(period, links),
+        "sessions": sessions_chart(period, step),
+        "sentiment": sentiment_chart(period, step),
+        "rates": rates_chart(period, step),
+        "durations": duration_chart(period, step),
+        "categories": categories_chart(period, lambda category: links.sessions(period, category=category)),
         "languages": _languages(period, links),
     }
     return [
         Picture(name, chart.title, Markup(svg(chart, name)), table(chart) if name in _OWN_TABLES else None)  # noqa: S704
         for name, chart in drawn.items()
     ]
-
-
-def _labels(period: Document) -> list[str | date]:
-    return [date.fromisoformat(step["from"]) for step in period["series"]]
-
-
-def _sessions(period: Document, step: str) -> Chart:
-    counts = [part["sessions"] for part in period["series"]]
-    return Chart(
-        Kind.BARS,
-        f"Sessions by {step.lower()}",
-        f"Sessions that began, {period['from']} to {period['to']}: {sum(counts):,} in all.",
-        _labels(period),
-        (Series("Sessions", counts),),
-        COUNT,
-        label_name=step,
-    )
-
-
-def _sentiment(period: Document, step: str) -> Chart:
-    return Chart(
-        Kind.STACKED,
-        "Sentiment",
-        "Analysed sessions by the tone of their user.",
-        _labels(period),
-        tuple(
-            Series(name.capitalize(), [part[name] for part in period["series"]])
-            for name in ("positive", "neutral", "negative")
-        ),
-        COUNT,
-        label_name=step,
-    )
-
-
-def _rates(period: Document, step: str) -> Chart:
-    named = {"Escalated": "escalationRate", "Forwarded to HR": "forwardingRate"}
-    return Chart(
-        Kind.LINES,
-        "Escalated and forwarded to HR",
-        "Shares of the sessions of which it is known, in per cent.",
-        _labels(period),
-        tuple(Series(name, [_per_cent(part[key]) for part in period["series"]]) for name, key in named.items()),
-        PERCENT,
-        label_name=step,
-    )
-
-
-def _per_cent(share: float | None) -> float | None:
-    return None if share is None else round(100 * share, 2)
-
-
-def _durations(period: Document, step: str) -> Chart:
-    values = [part["averageDurationSeconds"] for part in period["series"]]
-    return Chart(
-        Kind.LINES,
-        "Duration of a session",
-        "Average seconds from the beginning of a session to its end; where no session began there is none.",
-        _labels(period),
-        (Series("Average", values),),
-        _SECONDS,
-        label_name=step,
-    )
-
-
-def _categories(period: Document, links: Links) -> Chart:
-    found = period["categories"]
-    return Chart(
-        Kind.BARS,
-        "Categories",
-        "Analysed sessions by what they are about, those of most sessions first.",
-        [words(each["category"]) for each in found],
-        (Series("Sessions", [each["sessions"] for each in found]),),
-        COUNT,
-        links=[links.sessions(period, category=each["category"]) for each in found],
-        label_name="Category",
-    )
 
 
 def _languages(period: Document, links: Links) -> Chart:

@@ -1,0 +1,1 @@
+"""What pages and pictures show beyond the reports that all shells share."""
