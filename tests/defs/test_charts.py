@@ -43,7 +43,9 @@ def test_an_ingest_shows_the_days_of_its_company_and_leads_to_its_page(world: Wo
         assert len(str(found[key]["charts"].value)) < 40_000
     assert "in all" in drawn[0]
     shown = " ".join(drawn)
-    for (words,) in world.sql("SELECT content FROM questions UNION ALL SELECT summary FROM sessions WHERE summary IS NOT NULL"):
+    for (words,) in world.sql(
+        "SELECT content FROM questions UNION ALL SELECT summary FROM sessions WHERE summary IS NOT NULL"
+    ):
         assert words not in shown
 
 

@@ -82,11 +82,12 @@ def test_every_group_has_its_rows_and_a_chart(api: Api, by: str) -> None:
 def test_a_number_leads_to_what_it_is_made_of(api: Api) -> None:
     with signed_in(api) as person:
         page = counted(person, f"{SPEND}?by=company")
-        of_acme = counted(person, page.link("company=acme"))
+        of_acme = counted(person, page.link("spend?company=acme"))
         assert "acme" in of_acme.text
         assert "globex" not in of_acme.text
         of_day = counted(person, of_acme.link("by=outcome"))
     assert "parsed" in of_day.text
+    assert "/console/requests?company=acme&model=gpt-5-mini&status=processing_complete" in of_day.links
 
 
 def test_a_company_sees_its_own_money_alone(api: Api) -> None:

@@ -20,6 +20,7 @@ from livedash_pipeline.access.rules.tokens import Role, Scope
 from livedash_pipeline.api.guard import allow, caller_of
 from livedash_pipeline.api.http.kept import Kept
 from livedash_pipeline.api.problems import Problem
+from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.overview.rules.spend import Days, Dimension
 from livedash_pipeline.overview.rules.spend_charts import (
     daily_chart,
@@ -40,6 +41,7 @@ from livedash_pipeline.web.queries import PAGE_ROWS, Company, Day, PageQuery
 from livedash_pipeline.web.rendering import render
 
 _READ = company_too(Scope.SPEND_READ)
+_OF_OUTCOME = {"parsed": {"status": "processing_complete"}, "in_flight": {"status": "batching_in_progress"}}
 # A download waits for what a page would be refreshed for.
 _DOWNLOAD_SECONDS = 60.0
 
@@ -173,7 +175,7 @@ def _shown(request: Request, query: SpendQuery, found: Kept, standing: dict[str,
     rows = report["rows"][start : start + PAGE_ROWS]
     return {
         "report": report,
-        "rows": [(row, _rows_behind(request, query, row)) for row in rows],
+        "rows": [(row, _rows_behind(request, query, row), _requests_of(request, query, row)) for row in rows],
         "pages": -(-len(report["rows"]) // PAGE_ROWS),
         "columns": group_columns(report),
         "figures": _figures(request, query, found.value, standing),
@@ -204,6 +206,19 @@ def _of_step(query: SpendQuery, label: str) -> str | None:
         return None
     end = date.fromordinal(last).isoformat()
     return address("/spend", from_=f"{label}-01", to=end, company=query.company, by="day", then="model")
+
+
+def _requests_of(request: Request, query: SpendQuery, row: dict[str, Any]) -> tuple[str, str | None]:
+    """The column that leads to requests, and the address of those of its group, whatever their day."""
+    column = next((name for name in ("outcome", "model", "company") if name in row), "")
+    found = _OF_OUTCOME.get(row.get("outcome", ""), {})
+    if "outcome" in row and not found:
+        found = {"status": "processing_failed", "error_code": row["outcome"]} if row["outcome"] in set(Outcome) else {}
+    elif "outcome" not in row:
+        found = {"status": "processing_complete"}
+    if not column or not found or not _is_operator(request):
+        return column, None
+    return column, address("/requests", company=row.get("company") or query.company, model=row.get("model"), **found)
 
 
 def _rows_behind(request: Request, query: SpendQuery, row: dict[str, Any]) -> str | None:
