@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
@@ -22,7 +21,7 @@ from livedash_pipeline.overview.rules.result_charts import (
     sessions_chart,
 )
 from livedash_pipeline.overview.steps.results import summarise_results
-from livedash_pipeline.overview.store.results import newest_session
+from livedash_pipeline.overview.store.results import newest_day
 
 DAYS = 14
 CHART_SECONDS = 3.0
@@ -60,10 +59,9 @@ def company_charts(engine: Engine, slug: str) -> CompanyCharts | None:
     try:
         with engine.connect() as connection:
             company = get_company(connection, slug)
-            newest = newest_session(connection, company.id)
-        if newest is None:
+            last = newest_day(connection, company.id)
+        if last is None:
             return None
-        last = newest.astimezone(ZoneInfo(company.time_zone)).date()
         first = last - timedelta(days=DAYS - 1)
         found = summarise_results(engine, company=slug, start=first.isoformat(), end=last.isoformat(), by="day")
     except OperationalError as error:
