@@ -47,7 +47,11 @@ def main() -> int:
 
 def _take_all(person: Visitor, scheme: str) -> None:
     _take(person.open("/console/overview"), "console-overview", scheme)
-    _take(person.open("/console/results?company=noorderlicht-retail"), "console-results", scheme)
+    _take(
+        person.open("/console/results?company=noorderlicht-retail&from=2025-05-01&to=2025-05-31"),
+        "console-results",
+        scheme,
+    )
     page = person.open("/console/chat-batches")
     page.locator("tbody a").first.click()
     _take(page, "console-chat-batch", scheme)
@@ -56,7 +60,7 @@ def _take_all(person: Visitor, scheme: str) -> None:
 def _take(page: Page, name: str, scheme: str) -> None:
     page.wait_for_load_state("networkidle")
     # What is being counted is there a moment later.
-    page.wait_for_function("!document.querySelector('main [role=status]')")
+    page.wait_for_function("!document.querySelector('[data-refresh=\"1\"]')")
     path = IMAGES / f"{name}-{scheme}.png"
     page.screenshot(path=path, type="png")
     sys.stderr.write(f"{path.relative_to(IMAGES.parent.parent)}: {path.stat().st_size:,} bytes\n")
