@@ -116,7 +116,7 @@ def _pages(site: Site) -> list[str]:
         "/console/rejects",
         "/console/sessions",
         "/console/sessions?company=acme&language=nl&sentiment=negative",
-        "/console/sessions?words=nothingholdsthis",
+        "/console/sessions/texts?words=nothingholdsthis",
         f"/console/sessions/{ids['sessions']}",
         "/console/results?company=acme",
         "/console/spend",

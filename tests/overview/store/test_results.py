@@ -12,11 +12,13 @@ from typing import Any
 from zoneinfo import available_timezones
 
 import pytest
+from alembic import command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, text
 
 from livedash_pipeline.base.store.company_values import PLACELESS_ZONES, CompanyChanges, checked_values
+from livedash_pipeline.base.store.migrate import alembic_config, upgrade
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.overview.rules.results import FIGURES, Figures, Period, average, share, sum_of
 from livedash_pipeline.overview.store.results import sum_period
@@ -101,6 +103,18 @@ def check_sums(
 
 def _all(connection: Connection, view: str) -> Any:
     return connection.execute(text(f"SELECT * FROM {view}")).mappings().all()
+
+
+def test_the_views_can_be_taken_back_with_sessions_in_the_database(engine: Engine) -> None:
+    with engine.begin() as connection:
+        owners = have_companies(connection, {"acme": "Europe/Amsterdam"})
+        store(connection, draw_sessions(random.Random(1), {"acme": "Europe/Amsterdam"}, 20), owners)
+    with engine.connect() as connection:
+        command.downgrade(alembic_config(connection), "0016_console")
+        assert connection.execute(text("SELECT to_regclass('session_results')")).scalar_one() is None
+    upgrade(engine)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT sum(sessions) FROM daily_results")).scalar_one() == 20
 
 
 def test_no_session_and_no_company_are_summed(connection: Connection) -> None:
