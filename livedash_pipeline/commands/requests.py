@@ -74,12 +74,16 @@ def request(request_id: str, show_text: bool) -> Answer:
     "--error-code", metavar="CODE", help="Only those that failed with this code, such as truncated, in either case."
 )
 @click.option("--older-than", metavar="HOURS", type=float, help="Only those that failed longer ago.")
+@click.option("--model", metavar="MODEL", help="Only those that ask this model.")
+@click.option("--batch", metavar="BATCH", help="Only those that were tried in this batch, by our id or OpenAI's.")
 @click.option("--dry-run/--no-dry-run", default=None, help="Only count. Unless given: yes with a filter, no with ids.")
 def requeue(
     request_ids: tuple[str, ...],
     company: str | None,
     error_code: str | None,
     older_than: float | None,
+    model: str | None,
+    batch: str | None,
     dry_run: bool | None,
 ) -> Answer:
     """Put failed requests back to pending: by ID, or by a filter."""
@@ -89,7 +93,7 @@ def requeue(
     if older_than is not None and not 0 <= older_than <= _LONGEST_HOURS:
         shown = "no number" if math.isnan(older_than) else f"{older_than:g}"
         raise click.BadParameter(f"{shown} is not between 0 and {_LONGEST_HOURS} hours.", param_hint="--older-than")
-    with ready_engine() as (_, engine):
+    with ready_engine() as (settings, engine):
         document = requeue_requests(
             engine,
             KINDS,
@@ -97,9 +101,12 @@ def requeue(
             company=company,
             error_code=error_code,
             older_than_hours=older_than,
+            model=model,
+            batch=batch,
             dry_run=dry_run,
+            settings=settings,
         )
-    named = bool(request_ids) or any(value is not None for value in (company, error_code, older_than))
+    named = bool(request_ids) or any(value is not None for value in (company, error_code, older_than, model, batch))
     return Answer(document, lambda console: _draw_requeue(console, document, named=named))
 
 
@@ -180,9 +187,15 @@ def _draw_requeue(console: Console, document: Document, *, named: bool) -> None:
         f"{put:,} {'would be put' if dry else 'put'} back to pending, {unknown:,} not found, {other:,} not failed."
     )
     if dry and put:
+        cost = document["costAtMostEur"]
+        console.print(f"Cost: {'unknown, for want of a price or a rate' if cost is None else f'{cost} EUR at most'}.")
+        if document["outdatedCount"]:
+            console.print(
+                f"Of {document['outdatedCount']:,} the chat or the prompt has changed since; that is about the old one."
+            )
         console.print("Nothing was changed. Do it: the same command with --no-dry-run")
     if not named:
-        console.print("Name requests by id, or by --company, --error-code or --older-than.")
+        console.print("Name requests by id, or by --company, --error-code, --older-than, --model or --batch.")
 
 
 def _draw_reread(console: Console, document: Document) -> None:

@@ -89,6 +89,11 @@ def test_a_filter_only_counts_until_it_is_told_otherwise(api: Api) -> None:
     counted = api.post(f"{ADMIN}/requests/requeue", {"errorCode": "truncated", "olderThanHours": 0})
     assert counted.json()["dryRun"] is True
     assert counted.json()["requeuedCount"] == 2
+    # Neither a price nor a rate is known here.
+    assert counted.json()["costAtMostEur"] is None
+    assert api.post(f"{ADMIN}/requests/requeue", {"model": "another"}).json()["requeuedCount"] == 0
+    unknown = api.post(f"{ADMIN}/requests/requeue", {"batch": "batch_none"})
+    assert (unknown.status_code, unknown.json()["code"]) == (400, "bad_argument")
     done = api.post(f"{ADMIN}/requests/requeue", {"company": "acme", "dryRun": False})
     assert done.json() == {"ok": True, "requeuedCount": 2, "notFoundCount": 0, "notFailedCount": 0}
     both = api.post(f"{ADMIN}/requests/requeue", {"company": "acme", "requestIds": ["x"]})

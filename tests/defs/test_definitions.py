@@ -246,6 +246,8 @@ def test_every_field_of_a_form_has_a_description_and_a_default(jobs: dict[str, d
         "requeue.company",
         "requeue.error_code",
         "requeue.older_than_hours",
+        "requeue.model",
+        "requeue.batch",
         "requeue.dry_run",
         "reread.company",
         "reread.outcome",

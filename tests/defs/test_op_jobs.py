@@ -150,7 +150,9 @@ def test_requeue_puts_failed_requests_back_and_counts_the_others(world: World) -
     assert world.answer("requeue") == {"ok": True, "requeuedCount": 0, "notFoundCount": 0, "notFailedCount": 0}
     ids = [failed, failed, waiting, str(uuid.uuid4()), "not-an-id"]
     counted = {"ok": True, "requeuedCount": 1, "notFoundCount": 2, "notFailedCount": 1}
-    assert world.answer("requeue", request_ids=ids, dry_run=True) == counted | {"dryRun": True}
+    foreseen = world.answer("requeue", request_ids=ids, dry_run=True)
+    assert {name: foreseen[name] for name in counted} == counted
+    assert (foreseen["dryRun"], Decimal(foreseen["costAtMostEur"]) > 0, foreseen["outdatedCount"]) == (True, True, 0)
     filtered = {"error_code": "truncated", "company": SLUG, "older_than_hours": 0.0}
     assert world.answer("requeue", **filtered)["dryRun"] is True, "a filter only counts unless told otherwise"
     assert world.answer("requeue", request_ids=ids) == counted

@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
+from livedash_pipeline.base.rules.ids import LONGEST_MODEL_NAME
 from livedash_pipeline.base.rules.states import RequestStatus
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
 
@@ -98,6 +99,19 @@ class RequeueBody(Body):
     )
     older_than_hours: float | None = Field(
         None, ge=0, le=_LONGEST_HOURS, description="Filter: failed at least so many hours ago.", examples=[24]
+    )
+    model: str | None = Field(
+        None,
+        min_length=1,
+        max_length=LONGEST_MODEL_NAME,
+        description="Filter: the model that they ask.",
+        examples=["gpt-5-mini"],
+    )
+    batch: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-]{1,200}$",
+        description="Filter: a batch that they were tried in, by our id or OpenAI's.",
+        examples=["batch_6841"],
     )
     dry_run: bool | None = Field(
         None, description="Only count. Unless given: true with a filter, false with ids.", examples=[False]

@@ -12,6 +12,7 @@ from pydantic import Field
 from livedash_pipeline.base.rules.values import money
 from livedash_pipeline.base.rules.wording import plural
 from livedash_pipeline.base.store.companies import Company, get_company
+from livedash_pipeline.defs.console_pages import batch_pages
 from livedash_pipeline.defs.names import GROUP_ANALYSIS, OWNERS, POOL_OPENAI
 from livedash_pipeline.defs.partitions import company_partitions
 from livedash_pipeline.defs.reporting import chart_metadata, counts, document_metadata, table, table_metadata
@@ -79,7 +80,9 @@ def submitted_batches(
     document = submit_document(report)
     metadata = document_metadata(document, row_count=document["requests"])
     return dg.MaterializeResult(
-        metadata=metadata | {"batches": batches, "held": table(("why",), ([r] for r in report.held))}
+        metadata=metadata
+        | {"batches": batches, "held": table(("why",), ([r] for r in report.held))}
+        | batch_pages(openai_batch.settings, (batch.batch_id for batch in report.submitted))
     )
 
 
@@ -180,6 +183,7 @@ def ingested_results_and_questions(
                 {"of strangers": report.unknown_lines, "repeated": report.repeated, "unreadable": report.unreadable}
             ),
             **pictures[0],
+            **batch_pages(openai_batch.settings, report.batches),
         },
     )
     yield dg.MaterializeResult(

@@ -84,6 +84,8 @@ class RequeueConfig(dg.Config):
     company: str | None = Field(None, description="Filter: slug of a company.")
     error_code: str | None = Field(None, description="Filter: why they failed, such as truncated, in either case.")
     older_than_hours: float | None = Field(None, description="Filter: failed at least so many hours ago.")
+    model: str | None = Field(None, description="Filter: the model that they ask.")
+    batch: str | None = Field(None, description="Filter: a batch that they were tried in, by our id or OpenAI's.")
     dry_run: bool | None = Field(
         None, description="Only count. Unless set: true with a filter, false with explicit ids."
     )
@@ -124,7 +126,10 @@ def list_requests(
 
 @dg.op(description="Puts failed requests back to pending.")
 def requeue(
-    context: dg.OpExecutionContext, config: RequeueConfig, postgres: dg.ResourceParam[Postgres]
+    context: dg.OpExecutionContext,
+    config: RequeueConfig,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dict[str, Any]:
     """Failed requests wait again."""
     with identified_run(context), postgres.engine() as engine:
@@ -135,7 +140,10 @@ def requeue(
             company=config.company,
             error_code=config.error_code,
             older_than_hours=config.older_than_hours,
+            model=config.model,
+            batch=config.batch,
             dry_run=config.dry_run,
+            settings=openai_batch.settings,
         )
         return answer(context, document)
 

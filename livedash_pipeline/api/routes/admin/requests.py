@@ -132,15 +132,19 @@ def _add_requeue(routes: APIRouter) -> None:
     )
     @allow(_REQUEUE)
     def requeue(request: Request, body: RequeueBody) -> Response:
-        """By id at once; by a filter only counted, unless `dryRun` is false. Ids that cannot be are counted as not found."""
+        """By id at once; by a filter only counted, with the cost at most, unless `dryRun` is false."""
+        services = services_of(request)
         document = requeue_requests(
-            services_of(request).engine,
+            services.engine,
             KINDS,
             request_ids=body.request_ids,
             company=body.company,
             error_code=body.error_code,
             older_than_hours=body.older_than_hours,
+            model=body.model,
+            batch=body.batch,
             dry_run=body.dry_run,
+            settings=services.settings,
         )
         note(request, **{name: value for name, value in document.items() if name != "ok"})
         return answer(document)

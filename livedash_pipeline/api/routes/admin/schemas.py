@@ -122,6 +122,15 @@ class Requeued(Answered):
     not_found_count: int = Field(ge=0, examples=[0])
     not_failed_count: int = Field(ge=0, examples=[0])
     dry_run: Literal[True] | None = Field(None, description="There if nothing was changed.")
+    cost_at_most_eur: str | None = Field(
+        None, description="Of a dry run; null where a price or the exchange rate is unknown.", examples=["1.25"]
+    )
+    outdated_count: int | None = Field(
+        None,
+        ge=0,
+        description="Of a dry run: of these the chat or the prompt has changed since; the cost is about the old one.",
+    )
+    until: datetime | None = Field(None, description="Of a dry run: the moment up to which it counted.")
 
 
 class Reread(Answered):

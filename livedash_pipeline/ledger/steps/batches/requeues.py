@@ -57,6 +57,7 @@ def requeue_requests(
     model: str | None = None,
     batch: str | None = None,
     dry_run: bool | None = None,
+    settings: Settings | None = None,
 ) -> Document:
     """Puts failed requests back to pending: those named, or those that a filter names.
 
@@ -70,6 +71,7 @@ def requeue_requests(
         model: Only those that ask this model.
         batch: Only those that were tried in this batch, by our id or the service's.
         dry_run: Count and change nothing; unless given, true with a filter and false with ids.
+        settings: With these a dry run also says what it costs at most, as `preview_requeue` does.
 
     Raises:
         UsageError: Ids together with a filter, an unknown company or batch, or hours that are no span of time.
@@ -88,12 +90,10 @@ def requeue_requests(
         raise UsageError("Both ids and a filter are given.", remedy="Give ids, or a filter, not both.")
     if not given and not filtered:
         return requeue_document(Requeued(0, 0, 0), dry_run=bool(dry_run))
-    return requeue_chosen(
-        engine,
-        kinds,
-        Chosen(given, search if filtered else None),
-        dry_run=filtered if dry_run is None else dry_run,
-    )
+    chosen, only_count = Chosen(given, search if filtered else None), filtered if dry_run is None else dry_run
+    if only_count and settings is not None:
+        return preview_requeue(engine, settings, kinds, chosen)
+    return requeue_chosen(engine, kinds, chosen, dry_run=only_count)
 
 
 def requeue_chosen(engine: Engine, kinds: Kinds, chosen: Chosen, *, dry_run: bool) -> Document:
