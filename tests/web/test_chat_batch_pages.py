@@ -232,6 +232,27 @@ def test_failed_ones_are_asked_again_with_their_count_and_cost(api: Api, analyst
     assert "Failed 0" in until(lambda: analyst.get(f"{LIST}/{batch_id}"), "Answered 2").text
 
 
+def test_counts_lead_to_their_conversations_without_texts(api: Api, analyst: Person) -> None:
+    batch_id = batch_of(create(analyst))
+    with api.engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE chats SET state = 'FAILED', error_message = '<i>x</i>', completed_at = now() WHERE item_index = 1"
+            )
+        )
+        connection.execute(text("UPDATE chat_batches SET failed_items = 1, pending_items = 1"))
+    page = analyst.get(f"{LIST}/{batch_id}")
+    failed = analyst.get(page.link("conversations?state=failed"))
+    assert ("3 1 failed" in failed.text, "<i>x</i>" in failed.text, "<i>" in failed.response.text) == (
+        True,
+        True,
+        False,
+    )
+    assert "What is" not in failed.text
+    assert "No conversation fits" in analyst.get(f"{LIST}/{batch_id}/conversations?state=skipped").text
+    assert "2 1 pending" in analyst.get(f"{LIST}/{batch_id}/conversations").text
+
+
 def test_what_keeps_a_batch_waiting_is_said(api: Api, analyst: Person) -> None:
     batch_id = batch_of(create(analyst))
     with api.engine.begin() as connection:
@@ -273,7 +294,7 @@ def test_others_see_nothing_of_a_batch_nor_of_an_upload(api: Api, analyst: Perso
     foreign: list[dict[str, Any]] = [{"company": "globex"}, {"scopes": ["chats:read", "chats:write", "texts:read"]}]
     for rights in foreign:
         with signed_in(api, **rights) as other:
-            for tail in ("", "/answers", "/results", "/ask?way=start"):
+            for tail in ("", "/answers", "/results", "/conversations", "/ask?way=start"):
                 assert other.get(f"{LIST}/{batch_id}{tail}").status == 404
             for tail in ("/ask", "/cancel", "/work"):
                 fields = {"form_token": token_of(other), "way": "start"}

@@ -11,6 +11,7 @@ from livedash_pipeline.web.guard import page_router
 from livedash_pipeline.web.pages.chat_batches.answers import add_answers
 from livedash_pipeline.web.pages.chat_batches.asking import add_asking
 from livedash_pipeline.web.pages.chat_batches.comparing import add_comparing
+from livedash_pipeline.web.pages.chat_batches.conversations import add_conversations
 from livedash_pipeline.web.pages.chat_batches.listing import add_listing
 from livedash_pipeline.web.pages.chat_batches.one import add_one
 from livedash_pipeline.web.pages.chat_batches.uploading import add_uploading
@@ -25,4 +26,5 @@ def router() -> APIRouter:
     add_one(routes)
     add_asking(routes)
     add_answers(routes)
+    add_conversations(routes)
     return routes
