@@ -8,9 +8,11 @@ import time
 import xml.etree.ElementTree as ET
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from livedash_pipeline.base.store.connect import make_engine
+from livedash_pipeline.overview.steps.pages import result_charts
 from livedash_pipeline.overview.steps.pages.result_charts import company_charts
 from tests.defs.world import SLUG, World
 
@@ -61,6 +63,16 @@ def test_charts_that_take_too_long_are_left_out(world: World) -> None:
             assert time.monotonic() - begun < 5
     finally:
         quick.dispose()
+
+
+def test_a_company_of_many_sessions_has_charts_of_fewer_days(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.run("import_sessions", SLUG)
+    whole = company_charts(world.engine, SLUG)
+    monkeypatch.setattr(result_charts, "MOST_SESSIONS", 1)
+    fewer = company_charts(world.engine, SLUG)
+    assert whole is not None
+    assert fewer is not None
+    assert whole.first < fewer.first <= fewer.last == whole.last
 
 
 def test_a_company_without_sessions_has_no_charts(world: World) -> None:

@@ -61,8 +61,8 @@ def summarise_results(
         "company": company,
         "timeZone": zone,
         "by": step.value,
-        "period": _period(now, period, step),
-        "compared": None if before is None or compared is None else _period(before, compared, step),
+        "period": period_document(now, period, step),
+        "compared": None if before is None or compared is None else period_document(before, compared, step),
         "changes": None if before is None else changes(now, before),
     }
 
@@ -93,7 +93,8 @@ def _checked(read: _Read | Fault) -> _Read:
     return read
 
 
-def _period(sums: PeriodSums, period: Period, step: Step) -> Document:
+def period_document(sums: PeriodSums, period: Period, step: Step) -> Document:
+    """The document of a period: its totals, its steps, and what its sessions are about."""
     known = sums.total
     return {
         "from": period.first.isoformat(),

@@ -54,8 +54,10 @@ class PeriodSums:
     questions: Sequence[AskedQuestion] = ()
 
 
-def sum_period(connection: Connection, period: Period, *, company_id: UUID | None) -> PeriodSums:
-    """Sums a period, of one company or of all, each session in its company's own calendar."""
+def sum_period(
+    connection: Connection, period: Period, *, company_id: UUID | None, most_questions: int = MOST_QUESTIONS
+) -> PeriodSums:
+    """Sums a period, of one company or of all, each session in its company's own calendar; without questions for 0 of them."""
     values = {
         "company_id": company_id,
         "first_day": period.first,
@@ -64,7 +66,10 @@ def sum_period(connection: Connection, period: Period, *, company_id: UUID | Non
         "until": datetime.combine(period.last + 2 * _AROUND, time(), UTC),
     }
     rows = connection.execute(statement("overview/sum_results"), values).mappings().all()
-    asked = connection.execute(statement("overview/find_top_questions"), values | {"most": MOST_QUESTIONS})
+    asked: Sequence[RowMapping] = []
+    if most_questions:
+        found = connection.execute(statement("overview/find_top_questions"), values | {"most": most_questions})
+        asked = found.mappings().all()
     (total,) = (row for row in rows if row["grouped_by"] == "total")
     median = total["median_duration_seconds"]
     return PeriodSums(
@@ -75,13 +80,13 @@ def sum_period(connection: Connection, period: Period, *, company_id: UUID | Non
         _sessions(rows, "language"),
         [
             AskedQuestion(row["question_id"], row["company"], row["question"], row["sessions"], row["asked_first"])
-            for row in asked.mappings()
+            for row in asked
         ],
     )
 
 
-def newest_day(connection: Connection, company_id: UUID | None) -> date | None:
-    """The day of the session that began last, in its company's own calendar; None where there is none."""
+def newest_day(connection: Connection, company_id: UUID | None, *, before: int = 0) -> date | None:
+    """The day of the session that began last, or so many before it, in its company's own calendar; None where there is none."""
     day = func.timezone(companies.c.time_zone, sessions.c.start_time).cast(Date)
     query = select(day).join(companies, companies.c.id == sessions.c.company_id)
     newest = sessions.c.start_time.desc()
@@ -91,7 +96,7 @@ def newest_day(connection: Connection, company_id: UUID | None) -> date | None:
         # As a range of one, so that the planner does not walk past the newer sessions of all other companies.
         own = (sessions.c.company_id >= company_id, sessions.c.company_id <= company_id)
         query = query.where(*own).order_by(sessions.c.company_id.desc(), newest)
-    found: date | None = connection.execute(query.limit(1)).scalar_one_or_none()
+    found: date | None = connection.execute(query.offset(before).limit(1)).scalar_one_or_none()
     return found
 
 

@@ -95,9 +95,12 @@ def router() -> APIRouter:
     @allow(_READ)
     def spend(request: Request, query: Annotated[SpendQuery, Query()]) -> Response:
         asked = _asked(request, query)
-        settings = services_of(request).settings
+        # Both are begun before one of them is waited for.
+        _caps(request, asked.company)
         found = asked.answer(request)
-        caps = kept(request, ("caps", asked.company), lambda engine: report_caps(engine, settings, asked.company))
+        caps = _caps(request, asked.company)
+        if caps.failure is not None and not caps.is_known:
+            raise caps.failure
         standing = _standing(caps, asked.company)
         return render(
             request,
@@ -129,6 +132,14 @@ def router() -> APIRouter:
         return Response(csv_text(report), headers=headers, media_type="text/csv; charset=utf-8")
 
     return routes
+
+
+def _caps(request: Request, company: str | None) -> Kept:
+    """Where caps stand, as far as that is known by now."""
+    services = services_of(request)
+    return services.kept.look(
+        ("caps", company), lambda: report_caps(services.patient, services.settings, company), patience=0.0
+    )
 
 
 def _asked(request: Request, query: SpendQuery) -> _Asked:

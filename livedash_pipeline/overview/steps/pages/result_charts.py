@@ -7,7 +7,7 @@ these take too long. Nobody's words are among them. Add a chart in `overview.rul
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
@@ -20,12 +20,15 @@ from livedash_pipeline.overview.rules.result_charts import (
     sentiment_chart,
     sessions_chart,
 )
-from livedash_pipeline.overview.steps.results import summarise_results
-from livedash_pipeline.overview.store.results import newest_day
+from livedash_pipeline.overview.rules.results import Period, Step
+from livedash_pipeline.overview.steps.results import period_document
+from livedash_pipeline.overview.store.results import newest_day, sum_period
 
 DAYS = 14
+MOST_SESSIONS = 20_000
+"""Of a company with more sessions than these in the days, fewer days are drawn."""
 CHART_SECONDS = 3.0
-"""The most that the statements of the charts take; a company of 100,000 sessions in these days needs a second."""
+"""The most that a statement of the charts takes."""
 _QUERY_CANCELED = "57014"
 
 
@@ -59,16 +62,16 @@ def company_charts(engine: Engine, slug: str) -> CompanyCharts | None:
     try:
         with engine.connect() as connection:
             company = get_company(connection, slug)
-            last = newest_day(connection, company.id)
-        if last is None:
-            return None
-        first = last - timedelta(days=DAYS - 1)
-        found = summarise_results(engine, company=slug, start=first.isoformat(), end=last.isoformat(), by="day")
+            newest = newest_day(connection, company.id)
+            if newest is None:
+                return None
+            days = _days(newest, newest_day(connection, company.id, before=MOST_SESSIONS))
+            sums = sum_period(connection, days, company_id=company.id, most_questions=0)
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) == _QUERY_CANCELED:
             return None
         raise
-    period = found["period"]
+    period = period_document(sums, days, Step.DAY)
     drawn = (sessions_chart, sentiment_chart, rates_chart)
     return CompanyCharts(
         period["from"],
@@ -76,3 +79,11 @@ def company_charts(engine: Engine, slug: str) -> CompanyCharts | None:
         tuple(draw(period, "Day") for draw in drawn),
         (categories_chart(period, lambda _: None),),
     )
+
+
+def _days(newest: date, too_old: date | None) -> Period:
+    """The days that are drawn: whole ones, and that of the company's newest session always."""
+    first = newest - timedelta(days=DAYS - 1)
+    if too_old is not None:
+        first = max(first, min(too_old + timedelta(days=1), newest))
+    return Period(first, newest)
