@@ -6,6 +6,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sqlalchemy import Engine, text
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.local.batch_api.server import RunningServer
 from tests.api.world import Api, api_settings, running_api
-from tests.support.chat_rounds import answered, chat_context, make_batch
+from tests.support.chat_rounds import ScriptedChats, chat_context, make_batch
 from tests.support.rows import insert_company
 from tests.support.workbook_traps import trap
 from tests.web.person import Page, Person, signed_in
@@ -153,7 +154,7 @@ def test_a_bad_file_is_shown_with_its_errors_by_line(api: Api, analyst: Person) 
     ],
 )
 def test_a_bad_field_is_said_beside_the_form(analyst: Person, fields: dict[str, str], words: str) -> None:
-    page = upload(analyst, **fields)
+    page = upload(analyst, QUESTIONS, "questions.csv", **fields)
     assert (page.status, words in page.text) == (422, True), page.text
 
 
@@ -267,7 +268,7 @@ def test_two_runs_are_compared_changed_only_and_in_pages(api: Api, analyst: Pers
     first, second = (batch_of(create(analyst)) for _ in range(2))
     for each in (first, second):
         confirmed(analyst, each, "start")
-        until(lambda each=each: analyst.get(f"{LIST}/{each}"), "Answered 2")
+        until(partial(analyst.get, f"{LIST}/{each}"), "Answered 2")
     with api.engine.begin() as connection:
         connection.execute(
             text("UPDATE chat_interactions SET answer = :hostile WHERE batch_id = :id AND row_index = 0"),
@@ -351,7 +352,7 @@ def test_hostile_names_and_questions_do_no_harm(analyst: Person, name: str) -> N
 
 
 def test_a_list_goes_on_where_its_page_ends(api: Api, analyst: Person) -> None:
-    context = chat_context(api.engine, _Nobody())
+    context = chat_context(api.engine, ScriptedChats())
     for number in range(33):
         make_batch(context, "acme", 1, name=f"Batch {number:02}")
     first = analyst.get(LIST)
@@ -359,13 +360,6 @@ def test_a_list_goes_on_where_its_page_ends(api: Api, analyst: Person) -> None:
     following = analyst.get(first.link("cursor="))
     assert ("Batch 02" in following.text, "Batch 03" in following.text) == (True, False)
     assert len(first.response.content) < 60_000
-
-
-class _Nobody:
-    """Answers, though nothing is asked here."""
-
-    def complete(self, body: Any) -> Any:
-        return answered(str(body))
 
 
 @pytest.mark.parametrize("file_format", ["csv", "xlsx", "json"])

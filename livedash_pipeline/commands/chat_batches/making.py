@@ -107,7 +107,7 @@ def create(file: Path, **given: Any) -> Answer:
 @click.pass_context
 def template(ctx: click.Context, file_format: Format, output: Path | None) -> None:
     """Write a file of questions to begin with: the columns that an upload may have, and two rows."""
-    from livedash_pipeline.chats.steps.template_file import template_file
+    from livedash_pipeline.chats.steps.files.template_file import template_file
 
     if file_format == "xlsx" and output is None and sys.stdout.isatty():
         raise click.UsageError("A spreadsheet cannot be shown on a terminal: give --output FILE.")

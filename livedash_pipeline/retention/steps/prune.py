@@ -22,7 +22,7 @@ from livedash_pipeline.base.rules.retention_periods import Cutoffs
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.store.companies import Company, get_company, list_companies
 from livedash_pipeline.base.store.connect import database_now, in_transaction
-from livedash_pipeline.chats.steps.uploads import delete_old_uploads
+from livedash_pipeline.chats.steps.files.uploads import delete_old_uploads
 from livedash_pipeline.chats.store.moves import lock_batch
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.intake.store.transcripts import ImportPage, import_pages

@@ -35,11 +35,12 @@ from livedash_pipeline.api.routes.chats.schemas import (
 from livedash_pipeline.api.services import services_of
 from livedash_pipeline.chats.steps import documents
 from livedash_pipeline.chats.steps.compare import compare_document
+from livedash_pipeline.chats.steps.files.template_file import template_file
 from livedash_pipeline.chats.steps.judging.ask_for import ask_for_judgements
 from livedash_pipeline.chats.steps.named import batch_id_of
 from livedash_pipeline.chats.steps.results import MEDIA_TYPES, Format, open_results
-from livedash_pipeline.chats.steps.template_file import template_file
 
+_QUESTIONS = {"type": "array", "items": {"type": "object"}, "example": [{"question": "How do I apply for leave?"}]}
 _IN_MEMORY = 1_000_000
 _CHUNK = 64 * 1024
 
@@ -132,7 +133,10 @@ def add_looks(routes: APIRouter) -> None:
         responses={
             200: {
                 "description": "A file that can be uploaded as it is.",
-                "content": {name.partition(";")[0]: {"schema": {"type": "string"}} for name in MEDIA_TYPES.values()},
+                "content": {
+                    name.partition(";")[0]: {"schema": _QUESTIONS if key == "json" else {"type": "string"}}
+                    for key, name in MEDIA_TYPES.items()
+                },
             }
         },
         summary="Take a file of questions to begin with",

@@ -14,7 +14,7 @@ from livedash_pipeline.api.guard import allow, note
 from livedash_pipeline.api.routes.chats.callers import said, viewer_of
 from livedash_pipeline.api.routes.chats.looking import send_results
 from livedash_pipeline.api.routes.chats.schemas import ResultsQuery
-from livedash_pipeline.chats.steps.first_answers import USUAL, first_answers_document
+from livedash_pipeline.chats.steps.looks.first_answers import USUAL, first_answers_document
 from livedash_pipeline.web.guard import services_of
 from livedash_pipeline.web.pages.chat_batches.shared import READ_TEXTS, check_may_read, named_batch
 from livedash_pipeline.web.queries import PageQuery

@@ -1,6 +1,6 @@
 """The conversations behind the counts of a batch, with what became of each, and without texts.
 
-Add a filter to `ChatsQuery`; the step is `chats.steps.listed_chats`.
+Add a filter to `ChatsQuery`; the step is `chats.steps.looks.listed_chats`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from livedash_pipeline.api.guard import allow
 from livedash_pipeline.api.routes.chats.callers import said, viewer_of
 from livedash_pipeline.base.rules.chat_states import ChatState
-from livedash_pipeline.chats.steps.listed_chats import chats_document
+from livedash_pipeline.chats.steps.looks.listed_chats import chats_document
 from livedash_pipeline.web.guard import services_of
 from livedash_pipeline.web.pages.chat_batches.shared import READ_BATCHES, named_batch
 from livedash_pipeline.web.queries import PAGE_ROWS, Cursor, PageQuery

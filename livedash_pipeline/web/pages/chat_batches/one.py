@@ -17,8 +17,8 @@ from livedash_pipeline.base.rules.chat_states import ChatBatchStatus, ChatState
 from livedash_pipeline.chats.rules.slices import USUAL
 from livedash_pipeline.chats.steps.asking_again import ways_of
 from livedash_pipeline.chats.steps.documents import cost_documents, show_document
+from livedash_pipeline.chats.steps.looks.standstill import standstill
 from livedash_pipeline.chats.steps.results import FORMATS
-from livedash_pipeline.chats.steps.standstill import standstill
 from livedash_pipeline.chats.store.batches import ChatBatch, other_runs
 from livedash_pipeline.web.guard import services_of
 from livedash_pipeline.web.kept import kept

@@ -24,8 +24,8 @@ from livedash_pipeline.base.store.companies import list_companies
 from livedash_pipeline.chats.rules.intake.rows import DEFAULT_LIMITS
 from livedash_pipeline.chats.steps.asking_again import Way
 from livedash_pipeline.chats.steps.context import SEARCH_PROVIDERS
+from livedash_pipeline.chats.steps.files.uploads import create_of_upload, find_upload, keep_upload
 from livedash_pipeline.chats.steps.new_batch import NewBatch, UnusableUploadError
-from livedash_pipeline.chats.steps.uploads import create_of_upload, find_upload, keep_upload
 from livedash_pipeline.chats.store.uploads import ChatUpload
 from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.web.forms import Form

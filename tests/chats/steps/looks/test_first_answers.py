@@ -10,11 +10,11 @@ from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.chats.rules.intake.conversations import group_chats
 from livedash_pipeline.chats.rules.intake.example import EXAMPLE_COLUMNS, EXAMPLE_ROWS
 from livedash_pipeline.chats.rules.intake.read import read_chat_file
-from livedash_pipeline.chats.steps.first_answers import first_answers_document
+from livedash_pipeline.chats.steps.files.template_file import template_file
+from livedash_pipeline.chats.steps.looks.first_answers import first_answers_document
 from livedash_pipeline.chats.steps.named import Viewer
 from livedash_pipeline.chats.steps.process import process_for_duration
 from livedash_pipeline.chats.steps.results import FORMATS, Format
-from livedash_pipeline.chats.steps.template_file import template_file
 from livedash_pipeline.chats.steps.trial import try_first
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.ledger.rules.calls.call_ends import CallEnd

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, text
 
 from livedash_pipeline.base.rules.chat_states import ChatState
 from livedash_pipeline.base.store.companies import Company
-from livedash_pipeline.chats.steps.listed_chats import chats_document
+from livedash_pipeline.chats.steps.looks.listed_chats import chats_document
 from tests.support.chat_rounds import ScriptedChats, chat_context, make_batch
 
 pytest_plugins = ["tests.support.fixtures"]

@@ -14,16 +14,16 @@ from livedash_pipeline.access.rules.tokens import SECRET_BYTES
 from livedash_pipeline.access.steps.tokens import create_token
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
-from livedash_pipeline.chats.steps import uploads
 from livedash_pipeline.chats.steps.context import ChatContext
-from livedash_pipeline.chats.steps.new_batch import NewBatch, UnusableUploadError
-from livedash_pipeline.chats.steps.uploads import (
+from livedash_pipeline.chats.steps.files import uploads
+from livedash_pipeline.chats.steps.files.uploads import (
     LIFETIME,
     create_of_upload,
     delete_old_uploads,
     find_upload,
     keep_upload,
 )
+from livedash_pipeline.chats.steps.new_batch import NewBatch, UnusableUploadError
 from livedash_pipeline.chats.store.uploads import ChatUpload
 from livedash_pipeline.errors import LivedashError, UsageError
 from tests.support.chat_rounds import ScriptedChats, chat_context
