@@ -73,10 +73,10 @@ def operator(api: Api) -> Iterator[Person]:
         yield person
 
 
-def look(person: Person, **params: str) -> Page:
+def look(person: Person, path: str = PAGE, **params: str) -> Page:
     """The page once everything is counted."""
     for _ in range(200):
-        page = person.get(PAGE, params=params)
+        page = person.get(path, params=params or None)
         if "data-refresh" not in page.response.text:
             return page
         time.sleep(0.05)
@@ -168,14 +168,14 @@ def test_days_without_sessions_say_what_to_do(analyst: Person) -> None:
     page = look(analyst, **{"from": "2025-05-03", "to": "2025-05-05"})
     assert "No session began in these days." in page.text
     assert "The compared days have 3." in page.text
-    assert "Sessions 4" in analyst.get(page.link("from=2025-04-02")).text
+    assert "Sessions 4" in look(analyst, page.link("from=2025-04-02")).text
 
 
 def test_periods_are_chosen_with_one_click(analyst: Person) -> None:
     page = look(analyst, **MAY, by="week")
     chosen = [link for link in page.links if link.startswith(PAGE + "?") and "by=week" in link]
     assert len(chosen) == 4
-    assert "No session began" in analyst.get(chosen[0]).text
+    assert "No session began" in look(analyst, chosen[0]).text
 
 
 @pytest.mark.parametrize("days", [30, 31])
