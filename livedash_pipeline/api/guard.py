@@ -264,8 +264,8 @@ class Call:
             )
         except Exception as error:  # noqa: BLE001 - the change is made, and its line says `begun`: the client learns the truth
             log.error("audit entry not finished", audit_id=str(self._change), kind=type(error).__name__)
-        if Role.PLATFORM_ADMIN in self._access.roles:
-            # A caller that has changed something reads the counts next.
+        if Role.PLATFORM_ADMIN in self._access.roles and self._request.method != "GET":
+            # A caller that has changed something reads the counts next; who has only read texts has changed none.
             self._services.recent.clear()
             self._services.kept.outdate()
         return response

@@ -96,7 +96,7 @@ def _cancel_what_was_sent(world: Api, browser: Browser) -> None:
         person.sign_in(world.admin)
         page = person.page
         page.get_by_role("link", name="Batches", exact=True).click()
-        page.locator("tbody a", has_text=str(sent.id)[:8]).first.click()
+        page.locator("tbody a", has_text=str(sent.batch_id)[:8]).first.click()
         page.get_by_role("link", name="Cancel this batch").click()
         button = page.locator("form.confirm button")
         expect(button).to_contain_text(f"{FAILED} open requests")

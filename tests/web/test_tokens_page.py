@@ -18,7 +18,7 @@ TOKENS = "/console/tokens"
 SECRET = re.compile(r"ldt_[A-Za-z0-9_-]{43}")
 
 
-def made(person: Person, company: str = "", **fields: str | list[str]) -> Page:
+def made(person: Person, company: str = "", /, **fields: str | list[str]) -> Page:
     """The answer to the form for a new token."""
     page = person.get(f"{TOKENS}/new" + (f"?company={company}" if company else ""))
     form = page.form(TOKENS)
@@ -97,7 +97,7 @@ def test_a_token_ends_with_its_makers_at_the_latest(api: Api) -> None:
 def test_a_token_that_cannot_be_is_refused(quiet_api: Api, fields: dict[str, str | list[str]], says: str) -> None:
     usual: dict[str, str | list[str]] = {"scope": ["results:read"]} if "company" in fields else {}
     with signed_in(quiet_api) as person:
-        refused = made(person, **(usual | fields))
+        refused = made(person, "", **(usual | fields))
     assert refused.status == 400
     assert says in refused.text
 
