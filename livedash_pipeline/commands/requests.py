@@ -23,21 +23,51 @@ if TYPE_CHECKING:
 _LONGEST_HOURS = 1_000_000
 
 
-@command("requests", example="livedash requests --status processing_failed --limit 20")
+@command(
+    "requests",
+    example=(
+        "livedash requests --status processing_failed --limit 20",
+        "livedash requests --status processing_failed --error-code refused --model gpt-5-mini",
+        "livedash requests --batch batch_6812f0c2",
+    ),
+)
 @click.option(
     "--status",
-    required=True,
-    help="pending_batching, batching_in_progress, processing_complete or processing_failed, in either case.",
+    help="pending_batching, batching_in_progress, processing_complete or processing_failed; optional with --batch.",
 )
-@page_options("Requests", "status and company")
+@page_options("Requests", "filters")
 @company_option()
-def requests(status: str, limit: int, cursor: str | None, company: str | None) -> Answer:
-    """List requests of one status, in the order of their ids."""
+@click.option("--error-code", metavar="CODE", help="Only those that failed with this code, in either case.")
+@click.option("--older-than", metavar="HOURS", type=float, help="Only those that ended, or last changed, longer ago.")
+@click.option("--model", metavar="MODEL", help="Only those that ask this model.")
+@click.option("--batch", metavar="BATCH", help="Only those that were tried in this batch, by our id or OpenAI's.")
+@click.option("--outcome", metavar="OUTCOME", help="With --batch: what became of them there, such as truncated.")
+def requests(
+    status: str | None,
+    limit: int,
+    cursor: str | None,
+    company: str | None,
+    error_code: str | None,
+    older_than: float | None,
+    model: str | None,
+    batch: str | None,
+    outcome: str | None,
+) -> Answer:
+    """List requests of one status, in the order of their ids; with a further filter the newest first."""
+    from livedash_pipeline.ledger.steps.batches.request_search import Search, search_requests
     from livedash_pipeline.ledger.steps.batches.requests import list_requests
 
+    if status is None and batch is None:
+        raise click.UsageError("Missing option '--status', or '--batch'.")
+    given = {"error-code": error_code, "older-than": older_than, "model": model, "batch": batch, "outcome": outcome}
+    named = {name: f"{value}" for name, value in given.items() if value is not None}
     with ready_engine() as (_, engine):
-        document = list_requests(engine, status=status, limit=limit, cursor=cursor, company=company)
-    return Answer(document, lambda console: _draw_requests(console, document, status, company))
+        if status is not None and not named:
+            document = list_requests(engine, status=status, limit=limit, cursor=cursor, company=company)
+        else:
+            search = Search(status, company, error_code, model, older_than, batch, outcome)
+            document = search_requests(engine, search, limit=limit, cursor=cursor)
+    return Answer(document, lambda console: _draw_requests(console, document, status, company, **named))
 
 
 @command(
@@ -131,7 +161,9 @@ def reread(company: str | None, outcome: str | None, dry_run: bool) -> Answer:
     return Answer(document, lambda console: _draw_reread(console, document))
 
 
-def _draw_requests(console: Console, document: Document, status: str, company: str | None) -> None:
+def _draw_requests(
+    console: Console, document: Document, status: str | None, company: str | None, **filters: str | None
+) -> None:
     draw_table(
         console,
         ("id", "session", "model", "attempts", "error", "message", "requested (UTC)"),
@@ -147,9 +179,14 @@ def _draw_requests(console: Console, document: Document, status: str, company: s
             )
             for row in document["requests"]
         ],
-        empty=f"No requests are {status.lower()}. Counts of every status: livedash summary",
+        empty="No request is like this."
+        if filters
+        else f"No requests are {(status or '').lower()}. Counts: livedash summary",
     )
-    draw_more(console, document["nextCursor"], "requests", status=status, company=company)
+    looked = document.get("lookedThrough")
+    if looked is not None:
+        console.print(f"Looked through {looked:,} requests.")
+    draw_more(console, document["nextCursor"], "requests", status=status, company=company, **filters)
 
 
 def _draw_request(console: Console, document: Document) -> None:

@@ -56,6 +56,23 @@ def test_summary_counts_requests_per_status(livedash: Run, engine: Engine, compa
     }
 
 
+def test_requests_are_found_by_filters(livedash: Run, engine: Engine, company: Company) -> None:
+    made = _requests(engine, company, *["PROCESSING_FAILED"] * 3)
+    with engine.begin() as connection:
+        table = ai_processing_requests
+        connection.execute(update(table).values(completed_at=table.c.requested_at))
+        connection.execute(update(table).where(table.c.id == made[0]).values(model="gpt-4o", error_code="refused"))
+    line = ("requests", "--status", "processing_failed")
+    found = document_of(livedash(*line, "--error-code", "REFUSED", "--model", "gpt-4o", "--json"))
+    assert [row["id"] for row in found["requests"]] == [str(made[0])]
+    assert (found["requests"][0]["company"], found["lookedThrough"], found["nextCursor"]) == ("acme", None, None)
+    first = document_of(livedash(*line, "--older-than", "0", "--limit", "2", "--json"))
+    rest = document_of(livedash(*line, "--older-than", "0", "--limit", "2", "--cursor", first["nextCursor"], "--json"))
+    assert [row["id"] for row in first["requests"] + rest["requests"]] == [str(one) for one in reversed(made)]
+    assert "--older-than 0" in livedash(*line, "--older-than", "0", "--limit", "2").stdout
+    assert "No request is like this" in livedash(*line, "--model", "none such").stdout
+
+
 def test_requests_are_listed_page_by_page(livedash: Run, engine: Engine, company: Company) -> None:
     made = _requests(engine, company, *["PROCESSING_FAILED"] * 3)
     line = ("requests", "--status", "processing_FAILED", "--limit", "2", "--json")

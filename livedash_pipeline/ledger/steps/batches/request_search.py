@@ -155,6 +155,7 @@ def _document(row: Any, company: str) -> Document:
         "sessionId": None if row.session_id is None else str(row.session_id),
         "processingType": row.processing_type,
         "status": row.processing_status.lower(),
+        "companyId": str(row.company_id),
         "company": company,
         "model": row.model,
         "batchId": None if row.batch_id is None else str(row.batch_id),
