@@ -26,19 +26,30 @@ _HEADER = (
 )
 
 
-@command("batches", example="livedash batches --company acme --limit 20")
-@page_options("Batches", "company")
+@command(
+    "batches", example=("livedash batches --company acme --limit 20", "livedash batches --open --model gpt-5-mini")
+)
+@page_options("Batches", "filters")
 @company_option()
-def batches(limit: int, cursor: str | None, company: str | None) -> Answer:
+@click.option("--model", metavar="MODEL", help="Only those whose requests ask this model; without costs.")
+@click.option("--status", metavar="STATUS", help="Only those that stand there, such as in_progress; without costs.")
+@click.option("--open", "is_open", is_flag=True, help="Only those whose results have not been ingested; without costs.")
+def batches(
+    limit: int, cursor: str | None, company: str | None, model: str | None, status: str | None, is_open: bool
+) -> Answer:
     """List batches, newest first, with their age and why they stand still."""
+    from livedash_pipeline.ledger.steps.batches.batch_search import BatchSearch, search_batches
     from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
     from livedash_pipeline.ledger.steps.batches.listing import list_batches
 
     with ready_engine() as (settings, engine):
-        document = list_batches(
-            engine, limit=limit, cursor=cursor, company=company, endpoint=configured_endpoint(settings)
-        )
-    return Answer(document, lambda console: _draw(console, document, company))
+        endpoint = configured_endpoint(settings)
+        if model is None and status is None and not is_open:
+            document = list_batches(engine, limit=limit, cursor=cursor, company=company, endpoint=endpoint)
+        else:
+            search = BatchSearch(company, model, status, is_open)
+            document = search_batches(engine, search, limit=limit, cursor=cursor, endpoint=endpoint)
+    return Answer(document, lambda console: _draw(console, document, company, model, status, is_open=is_open))
 
 
 @command("batch", example=("livedash batch 0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b", "livedash batch batch_6812f0c2"))
@@ -138,7 +149,10 @@ def draw_reconcile(console: Console, document: Document) -> None:
         console.print(f"{document['error']['message']} {document['error']['remedy']}")
 
 
-def _draw(console: Console, document: Document, company: str | None) -> None:
+def _draw(
+    console: Console, document: Document, company: str | None, model: str | None, status: str | None, *, is_open: bool
+) -> None:
+    filtered = model is not None or status is not None or is_open
     draw_table(
         console,
         _HEADER,
@@ -161,9 +175,13 @@ def _draw(console: Console, document: Document, company: str | None) -> None:
             )
             for row in document["batches"]
         ],
-        empty="No batches yet. Send what is pending: livedash submit",
+        empty="No batch is like this." if filtered else "No batches yet. Send what is pending: livedash submit",
     )
     for row in document["batches"]:
         if row["standsStillBecause"]:
             console.print(f"{row['id']} stands still: {show(row['standsStillBecause'])}", soft_wrap=True)
-    draw_more(console, document["nextCursor"], "batches", company=company)
+    looked = document.get("lookedThrough")
+    if looked is not None:
+        console.print(f"Looked through {looked:,} batches.")
+    line = "batches --open" if is_open else "batches"
+    draw_more(console, document["nextCursor"], line, company=company, model=model, status=status)

@@ -5,6 +5,7 @@ Add options here when rejects can be asked for by something else. What is listed
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -17,23 +18,60 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-@command("rejects", example=("livedash rejects --company acme", "livedash rejects --company acme --show-text"))
-@page_options("Records", "company")
+@command(
+    "rejects",
+    example=(
+        "livedash rejects --company acme",
+        "livedash rejects --company acme --show-text",
+        "livedash rejects --company acme --reason bad_start_time",
+    ),
+)
+@page_options("Records", "filters")
 @company_option()
 @click.option("--show-text", is_flag=True, help="Also the beginning of each record, which may hold people's data.")
-def rejects(limit: int, cursor: str | None, company: str | None, show_text: bool) -> Answer:
+@click.option("--reason", metavar="REASON", help="Only those rejected for this reason, each with what cures it.")
+@click.option(
+    "--import-run", metavar="ID", help="Only those of this import, in the order of its file, each with what cures it."
+)
+def rejects(
+    limit: int,
+    cursor: str | None,
+    company: str | None,
+    show_text: bool,
+    reason: str | None,
+    import_run: str | None,
+) -> Answer:
     """List records of CSVs that could not be read, newest import first, each with its line and the reason."""
     from livedash_pipeline.overview.steps.inspections import list_rejects
+    from livedash_pipeline.overview.steps.operations.rejects import RejectSearch, search_rejects
 
+    searched = reason is not None or import_run is not None
+    if searched and show_text:
+        raise click.UsageError("--show-text is not for --reason or --import-run: their records come without texts.")
     with ready_engine() as (_, engine):
-        document = list_rejects(engine, limit=limit, cursor=cursor, company=company, show_text=show_text)
-    return Answer(document, lambda console: _draw(console, document, company, show_text=show_text))
+        if searched:
+            search = RejectSearch(company, import_run, reason)
+            document = search_rejects(engine, search, limit=limit, cursor=cursor)
+        else:
+            document = list_rejects(engine, limit=limit, cursor=cursor, company=company, show_text=show_text)
+    filters = {"company": company, "reason": reason, "import-run": import_run}
+    return Answer(document, lambda console: _draw(console, document, filters, show_text=show_text, cures=searched))
 
 
-def _draw(console: Console, document: Document, company: str | None, *, show_text: bool) -> None:
+def _draw(
+    console: Console, document: Document, filters: Mapping[str, str | None], *, show_text: bool, cures: bool
+) -> None:
     draw_table(
         console,
-        ("company", "imported (UTC)", "line", "reason", "detail", *(("record",) if show_text else ())),
+        (
+            "company",
+            "imported (UTC)",
+            "line",
+            "reason",
+            "detail",
+            *(("record",) if show_text else ()),
+            *(("cure",) if cures else ()),
+        ),
         [
             (
                 row["company"],
@@ -42,9 +80,13 @@ def _draw(console: Console, document: Document, company: str | None, *, show_tex
                 row["reason"],
                 row["detail"],
                 *((row["rawText"],) if show_text else ()),
+                *((row["cure"],) if cures else ()),
             )
             for row in document["rejects"]
         ],
         empty="No record was rejected.",
     )
-    draw_more(console, document["nextCursor"], "rejects", company=company)
+    looked = document.get("lookedThrough")
+    if looked is not None:
+        console.print(f"Looked through {looked:,} records.")
+    draw_more(console, document["nextCursor"], "rejects", **filters)

@@ -128,6 +128,12 @@ def test_rejects_are_those_of_one_company_where_it_is_named(livedash: Run, engin
     assert [
         row["lineNumber"] for row in document_of(livedash("rejects", "--company", "globex", "--json"))["rejects"]
     ] == [7]
+    some = document_of(livedash("rejects", "--company", "acme", "--json"))["rejects"][0]
+    for line in (("--reason", some["reason"].upper()), ("--import-run", some["importRunId"])):
+        found = document_of(livedash("rejects", "--company", "acme", *line, "--json"))
+        assert some["id"] in [row["id"] for row in found["rejects"]]
+        assert all("rawText" not in row for row in found["rejects"])
+        assert "livedash company" in livedash("rejects", "--company", "acme", *line).stdout
     assert "No record was rejected." in livedash("rejects", "--company", "globex", "--cursor", _end(livedash)).stdout
 
 

@@ -16,6 +16,7 @@ from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_d
 from livedash_pipeline.ledger.store.admission.holds import learn_limit
 from tests.commands.conftest import Run, document_of
 from tests.conftest import NOW
+from tests.ledger.store.test_states_in_database import insert_batch
 from tests.support.imported import add_request
 from tests.support.rows import CHAT, insert_sessions
 
@@ -71,6 +72,21 @@ def test_requests_are_found_by_filters(livedash: Run, engine: Engine, company: C
     assert [row["id"] for row in first["requests"] + rest["requests"]] == [str(one) for one in reversed(made)]
     assert "--older-than 0" in livedash(*line, "--older-than", "0", "--limit", "2").stdout
     assert "No request is like this" in livedash(*line, "--model", "none such").stdout
+
+
+def test_batches_are_found_by_filters(livedash: Run, engine: Engine, company: Company) -> None:
+    open_one = insert_batch(engine, company, "batch_1", status="IN_PROGRESS")
+    insert_batch(engine, company, "batch_2", status="PROCESSED", processed_at=NOW, model="other")
+    for line in (("--open",), ("--status", "In_Progress"), ("--model", "m", "--company", "acme")):
+        found = document_of(livedash("batches", *line, "--json"))
+        assert [row["id"] for row in found["batches"]] == [str(open_one)]
+        assert found["lookedThrough"] is None
+    assert "No batch is like this" in livedash("batches", "--model", "none such").stdout
+    insert_batch(engine, company, "batch_3")
+    assert (
+        "More: livedash batches --open --company acme"
+        in livedash(*("batches", "--open", "--company", "acme", "--limit", "1")).stdout
+    )
 
 
 def test_requests_are_listed_page_by_page(livedash: Run, engine: Engine, company: Company) -> None:
