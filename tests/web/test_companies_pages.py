@@ -14,6 +14,8 @@ from sqlalchemy import insert, text, update
 from livedash_pipeline.base.steps.companies import add_company, change_company, show_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.tables import companies, import_runs
+from livedash_pipeline.intake.steps import detect_files
+from livedash_pipeline.web.pages.companies import profiles
 from tests.api.world import Api, add_requests
 from tests.conftest import NOW
 from tests.web.person import FoundForm, Page, Person, signed_in
@@ -159,6 +161,15 @@ def test_a_sample_is_looked_at_and_then_saved(acme: Api, tmp_path: Path) -> None
     lines = [line for line in acme.audit() if line.action in ("company detect", "set_profiles")]
     assert [line.action for line in lines] == ["company detect", "set_profiles"]
     assert lines[0].detail == {"company": "acme", "records": 60, "fitting": 60, "texts_shown": True}
+
+
+def test_a_long_file_is_tried_on_its_first_records(acme: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "_MOST_RECORDS", 1)
+    monkeypatch.setattr(detect_files, "_CHUNK_RECORDS", 20)
+    with signed_in(acme) as person:
+        form = of(acme, person, "profiles").form("/detect")
+        found = person.send(form, {"date_order": "day"}, files={"sample": ("export.csv", CSV)})
+    assert "20 of 20 records fit" in found.text
 
 
 def test_records_are_shown_to_who_may_read_texts(acme: Api) -> None:
