@@ -19,13 +19,19 @@
     }
     if (!fresh) return;
     part.replaceWith(fresh);
+    showPause();
     if (fresh.dataset.refresh) refresh(fresh);
+  }
+
+  function showPause() {
+    const goesOn = document.querySelector("[data-refresh]") !== null;
+    for (const button of document.querySelectorAll("button.pause")) button.hidden = !goesOn;
   }
 
   for (const part of document.querySelectorAll("[data-refresh][id]")) refresh(part);
 
+  showPause();
   for (const button of document.querySelectorAll("button.pause")) {
-    button.hidden = !document.querySelector("[data-refresh]");
     button.addEventListener("click", () => {
       paused = !paused;
       button.setAttribute("aria-pressed", paused);
