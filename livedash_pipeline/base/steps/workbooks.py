@@ -7,6 +7,7 @@ neither happens to the process that serves requests or imports a company. Add an
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,17 @@ from livedash_pipeline.base.rules.workbooks.opened import NumberedRow, OpenSheet
 from livedash_pipeline.base.rules.workbooks.safety import WorkbookFault, WorkbookLimits
 
 _COMMAND = ("-m", "livedash_pipeline.base.steps.workbook_child")
+# What an interpreter is found by. Keys and addresses of databases are nothing that a parser of strangers' files should see.
+_PASSED_ON = (
+    "PATH",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "SYSTEMROOT",
+    "TMPDIR",
+)
 MOST_SECONDS = 600
 """Of processor time for one workbook."""
 
@@ -39,6 +51,7 @@ def open_sheet_apart(
             stdin=file,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
         )
     lines = _lines(child, limits)
     try:

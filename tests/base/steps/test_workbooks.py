@@ -108,3 +108,13 @@ def test_a_reader_that_is_lost_between_rows_is_noticed(monkeypatch: pytest.Monke
     assert isinstance(opened, OpenSheet)
     with pytest.raises(SheetLostError, match="needs over 1,000 MB"):
         list(opened.rows)
+
+
+def test_the_reader_gets_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setattr(sys, "executable", "/bin/sh")
+    script = """printf '{"names":["%s"]}\\nnull\\n' "$OPENAI_API_KEY" """
+    monkeypatch.setattr("livedash_pipeline.base.steps.workbooks._COMMAND", ("-c", script))
+    opened = open_sheet_apart([b"anything"], Limits())
+    assert isinstance(opened, OpenSheet)
+    assert (opened.names, list(opened.rows)) == (("",), [])

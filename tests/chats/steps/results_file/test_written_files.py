@@ -106,6 +106,20 @@ def test_json_holds_every_text_exactly_and_in_the_files_order() -> None:
         assert (row["question"], row["answer"]) == (text, text)
 
 
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "@x", "-x", "-1", "\t=1+1", "\r=1+1", "\n@x", "\x01=1", "\x00-1", "{=1+1}"]
+)
+def test_no_text_becomes_a_formula_in_a_workbook(text: str) -> None:
+    written = xlsx_bytes(iter([result_row(cells=[text, text], question=text, answer=text)]), [text, "b"])
+    with zipfile.ZipFile(io.BytesIO(written)) as archive:
+        parts = b"".join(archive.read(name) for name in archive.namelist() if name.startswith("xl/worksheets/"))
+    assert b"<f>" not in parts
+    assert b"<f " not in parts
+    cells = [cell for row in sheet(written) for cell in row if isinstance(cell, str)]
+    assert not [cell for cell in cells if cell.lstrip().startswith(("=", "+", "@"))]
+    assert not any(sign < " " and sign not in "\t\n\r" for cell in cells for sign in cell)
+
+
 @TABLES
 def test_text_that_begins_like_a_formula_gets_an_apostrophe(table: Table) -> None:
     _, found = table(iter([result_row(cells=["=1+1", "@cmd"], answer="+31 6")]), ["=a", "b"], "first")
