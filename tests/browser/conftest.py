@@ -26,9 +26,9 @@ def quiet_logs() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless browser."""
+    """A headless browser, gone before the next module: Playwright keeps an event loop running, and others start one of their own."""
     with running_browser() as running:
         yield running
 

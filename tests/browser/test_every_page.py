@@ -13,7 +13,7 @@ from tests.browser.visitor import DESKTOP, PHONE, TABLET, visitor
 START = ["/console/begin"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pages(world: Api, browser: Browser) -> list[str]:
     """One address of each kind of page that an operator reaches."""
     with visitor(browser, world) as operator:

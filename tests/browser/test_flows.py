@@ -69,7 +69,7 @@ def test_a_chat_batch_goes_from_its_file_to_its_answers(
         with Path(loading.value.path()).open(encoding="utf-8-sig", newline="") as opened:
             rows = list(csv.DictReader(opened))
         page.get_by_role("link", name="First answers").click()
-        expect(page.get_by_text("Where is my payslip?")).to_be_visible()
+        expect(page.get_by_text("Where is my payslip?", exact=True)).to_be_visible()
     assert [row["status"] for row in rows] == ["completed"] * 4
     assert not any(value.startswith("=") for row in rows for value in row.values())
     assert person.errors == []
