@@ -22,12 +22,16 @@ from tests.web.person import FoundForm, Page, Person, signed_in
 
 COMPANIES = "/console/companies"
 NEW = {"slug": "globex", "csv_url": "https://chats.example.com/globex.csv"}
-CSV = (
-    "session;begin;end;land;taal;stemming\r\n"
-    + "".join(
-        f"chat-{n};{n % 28 + 1:02}/05/2025 10:00;{n % 28 + 1:02}/05/2025 10:05;NL;nl;positief\r\n" for n in range(60)
-    )
-).encode()
+
+
+def table_of(count: int) -> bytes:
+    """A table of so many sessions, in words of its own."""
+    days = [f"{day:02}/05/2025" for day in range(1, 29)]
+    rows = (f"chat-{n};{days[n % 28]} 10:00;{days[n % 28]} 10:05;NL;nl;positief\r\n" for n in range(count))
+    return f"session;begin;end;land;taal;stemming\r\n{''.join(rows)}".encode()
+
+
+CSV = table_of(60)
 
 
 def saved(api: Api, slug: str) -> dict[str, object]:
@@ -168,8 +172,12 @@ def test_a_long_file_is_tried_on_its_first_records(acme: Api, monkeypatch: pytes
     monkeypatch.setattr(detect_files, "_CHUNK_RECORDS", 20)
     with signed_in(acme) as person:
         form = of(acme, person, "profiles").form("/detect")
-        found = person.send(form, {"date_order": "day"}, files={"sample": ("export.csv", CSV)})
-    assert "20 of 20 records fit" in found.text
+        found = person.send(form, {"date_order": "day"}, files={"sample": ("long.csv", table_of(60_000))})
+    tried = re.search(r"([\d,]+) of ([\d,]+) records fit", found.text)
+    assert tried
+    # Of 60,000: the blocks that the file is read in are what is counted.
+    assert tried[1] == tried[2]
+    assert 0 < int(tried[2].replace(",", "")) < 60_000
 
 
 def test_records_are_shown_to_who_may_read_texts(acme: Api) -> None:

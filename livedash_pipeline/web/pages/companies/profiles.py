@@ -147,7 +147,7 @@ def _of_sent(request: Request, asked: DetectionRequest, sent: SentFile, source: 
         found = detect_files(services_of(request).engine, asked, source=source)
     except (SourceError, UsageError) as error:
         # Where the file lies here is nobody's business, and is gone when it is read.
-        raise Problem("bad_argument", _named(str(error), place), remedy=_named(error.remedy or "", place)) from None
+        raise Problem("bad_argument", _named(error.message, place), remedy=_named(error.remedy, place)) from None
     return found | {"source": sent.name[:200] or "the file"}
 
 
