@@ -87,7 +87,7 @@ def test_a_failure_leaves_the_last_answer() -> None:
     clock.now = 500.0
     assert kept.look("q", lambda: 1).value == 1
     clock.now = 1000.0
-    later = kept.look("q", fail)
+    later = kept.look("q", fail, patience=LONG)
     assert (later.value, type(later.failure)) == (1, UsageError)
 
 

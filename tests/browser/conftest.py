@@ -28,7 +28,7 @@ def quiet_logs() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless browser, gone before the next module: Playwright keeps an event loop running, and others start one of their own."""
+    """A headless browser, gone before the next module: Playwright keeps an event loop running, and others start their own."""
     with running_browser() as running:
         yield running
 

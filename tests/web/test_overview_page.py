@@ -49,7 +49,7 @@ def test_every_part_is_shown_with_links_to_its_rows(api: Api) -> None:
     with signed_in(api) as person:
         page = whole(person)
         for heading in (
-            "What keeps it",
+            "Obstacles",
             "Requests",
             "Open batches",
             "Sessions by stage",

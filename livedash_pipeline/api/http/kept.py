@@ -78,12 +78,14 @@ class KeptAnswers:
         with self._lock:
             entry = self._entry(key)
             started = entry.working
+            # An answer that is merely old is shown at once; after a change a reader looks for what has changed.
+            waits = not entry.is_known or entry.outdated
             if started is None and (entry.outdated or self._clock() >= entry.fresh_until):
                 started = entry.working = threading.Event()
                 entry.outdated = False
                 name = f"kept answer {key[0] if isinstance(key, tuple) else key}"
                 threading.Thread(target=self._compute, args=(entry, started, work), name=name, daemon=True).start()
-        if started is not None:
+        if started is not None and (waits or patience is not None):
             started.wait(self._patience if patience is None else patience)
         with self._lock:
             age = self._clock() - entry.begun if entry.is_known else 0.0
