@@ -12,7 +12,7 @@ from functools import partial
 import httpx2
 from sqlalchemy import text
 
-from tests.api.submission_site import add_companies, make_token
+from tests.api.submission_site import make_token
 from tests.benchmarks import bench_submissions as submissions
 from tests.benchmarks.figures import Figure, percentile
 from tests.benchmarks.history import fill_history
@@ -151,7 +151,6 @@ def _look(http: httpx2.Client, path: str) -> Seen:
 
 def _submitted(site: Site, server: Server, http: httpx2.Client, size: int) -> tuple[float, float]:
     """Seconds that the same number of submitted sessions takes without readers, and with them."""
-    add_companies(site.engine)
     token = make_token(site.engine, "acme")
     batch = max(min(1_000, size // _LEAST_BATCHES), 1)
     template = submissions.template()
