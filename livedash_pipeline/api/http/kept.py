@@ -18,9 +18,10 @@ from livedash_pipeline.errors import LivedashError
 
 # What takes no longer than this is shown at once, so that nobody sees a small database count.
 PATIENCE = 0.05
-# An answer is fresh for so many times as long as it took, at least for the first of the bounds and at most for the second.
-_TIMES_ITS_WORK = 20.0
-_FRESH_SECONDS = (1.0, 120.0)
+# An answer is fresh for so many times as long as it took, so that readers cost the database a fiftieth of its time, at least for
+# the first of the bounds and at most for the second.
+_TIMES_ITS_WORK = 50.0
+_FRESH_SECONDS = (1.0, 300.0)
 _REMEMBERED = 256
 _AT_ONCE = 2
 
