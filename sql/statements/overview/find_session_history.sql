@@ -41,11 +41,13 @@ FROM session_imports AS imports
 JOIN companies ON companies.id = imports.company_id
 LEFT JOIN sessions ON sessions.import_id = imports.id
 LEFT JOIN transcripts ON transcripts.import_id = imports.id
+-- An array, so that the import is found by its index; with OR, all imports are looked through.
 WHERE
-    imports.id = :id
-    OR imports.id IN (
-        SELECT named.import_id FROM sessions AS named
-        WHERE named.id = :id
+    imports.id = ANY(
+        ARRAY[cast(:id AS uuid)] || ARRAY(
+            SELECT named.import_id FROM sessions AS named
+            WHERE named.id = :id
+        )
     )
 ORDER BY imports.id
 LIMIT 1
