@@ -142,3 +142,9 @@ def test_reading_changes_nothing() -> None:
         Scope.CHATS_ALL,
         Scope.TEXTS_READ,
     }
+
+
+def test_a_secret_of_a_session_is_none_of_a_link() -> None:
+    secret = make_secret(LINK_MARK, bytes(range(32)))
+    assert secret.startswith("ldl_")
+    assert (is_secret(secret, LINK_MARK), is_secret(secret, SESSION_MARK)) == (True, False)

@@ -50,3 +50,9 @@ def test_charts_show_every_series_with_links_to_its_rows() -> None:
     assert [row.cells[0].link for row in batches.rows] == ["/b?2025-05-01", "/b?2025-05-02"]
     assert [row.cells[0].link for row in cost.rows] == ["/e?2025-05-01", "/e?2025-05-02"]
     assert cost.rows[0].cells[0].text.startswith("€0.5")
+
+
+def test_days_are_those_of_utc() -> None:
+    period = TrendDays.up_to(datetime(2026, 5, 2, 1, tzinfo=timezone(timedelta(hours=2))), 2)
+    assert period.days == [date(2026, 4, 30), date(2026, 5, 1)]
+    assert (period.since, period.until) == (datetime(2026, 4, 30, tzinfo=UTC), datetime(2026, 5, 2, tzinfo=UTC))
