@@ -17,7 +17,7 @@ from livedash_pipeline.api.http.facts import log_unforeseen
 from livedash_pipeline.errors import LivedashError
 
 # What takes no longer than this is shown at once, so that nobody sees a small database count.
-PATIENCE = 0.05
+PATIENCE = 0.03
 # An answer is fresh for so many times as long as it took, so that readers cost the database a fiftieth of its time, at least for
 # the first of the bounds and at most for the second.
 _TIMES_ITS_WORK = 50.0
