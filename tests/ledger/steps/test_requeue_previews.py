@@ -139,6 +139,20 @@ def test_a_confirmation_puts_back_what_was_counted_and_nothing_that_failed_since
     assert requeue_chosen(engine, KINDS, chosen, dry_run=False)["requeuedCount"] == 0
 
 
+def test_a_confirmation_puts_back_nothing_that_became_old_enough_since(
+    engine: Engine, company: Company, settings: Settings
+) -> None:
+    with engine.connect() as connection:
+        now = database_now(connection)
+    search = Search(status="processing_failed", older_than_hours=24)
+    failed(engine, company, completed_at=now - timedelta(hours=25))
+    found = preview_requeue(engine, settings, KINDS, Chosen(search=search))
+    # A minute too young at the dry run, and old enough when somebody confirms it an hour later.
+    failed(engine, company, completed_at=now - timedelta(hours=24) + timedelta(minutes=1))
+    later = Chosen(search=replace(search, older_than_hours=23), until=datetime.fromisoformat(found["until"]))
+    assert (found["requeuedCount"], requeue_chosen(engine, KINDS, later, dry_run=False)["requeuedCount"]) == (1, 1)
+
+
 def test_a_filter_is_never_about_other_than_failed_requests(
     engine: Engine, company: Company, settings: Settings
 ) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -113,8 +113,8 @@ def preview_requeue(engine: Engine, settings: Settings, kinds: Kinds, chosen: Ch
     """Counts what `requeue_chosen` would put back, and says what sending it costs at most; changes nothing.
 
     `costAtMostEur` is null where a price or the exchange rate is unknown. It is about the input as it was asked about;
-    `outdatedCount` of the requests will be asked about another one, which may be longer. `until` is the moment of the count: a
-    requeue that is given it puts back none that failed later.
+    `outdatedCount` of the requests will be asked about another one, which may be longer. A requeue that is given `until` puts
+    back none that failed later: it is the moment of the count or, where an age is asked for, the one before which they ended.
 
     Raises:
         UsageError: As `requeue_chosen`.
@@ -127,7 +127,7 @@ def preview_requeue(engine: Engine, settings: Settings, kinds: Kinds, chosen: Ch
         return requeue_document(counted, dry_run=True) | {
             "costAtMostEur": money(known_sum([_most(connection, settings, group, now) for group in groups])),
             "outdatedCount": sum(_outdated(kinds, group) for group in groups),
-            "until": moment(chosen.until or now),
+            "until": moment(_ended_before(chosen, now)),
         }
 
     return in_transaction(engine, work)
@@ -150,6 +150,13 @@ def _requeue(connection: Connection, kinds: Kinds, chosen: Chosen, *, now: datet
         ids = _found(connection, replace(chosen.search, status=_FAILED), chosen.until)
     done = requests.requeue(connection, ids, kinds, now=now, dry_run=dry_run)
     return replace(done, not_found=done.not_found + unreadable)
+
+
+def _ended_before(chosen: Chosen, now: datetime) -> datetime:
+    """The moment before which all that are chosen now have ended; later more are of the age that a search asks for."""
+    until = chosen.until or now
+    hours = None if chosen.search is None else checked_hours(chosen.search.older_than_hours)
+    return until if hours is None else min(until, now - timedelta(hours=hours))
 
 
 def _found(connection: Connection, search: Search, until: datetime | None) -> list[UUID]:
