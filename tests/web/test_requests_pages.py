@@ -14,10 +14,11 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from livedash_pipeline.base.rules.outcomes import Outcome
-from livedash_pipeline.base.store.connect import make_engine
+from livedash_pipeline.base.store.connect import database_now, make_engine
+from livedash_pipeline.base.store.tables import ai_processing_requests
 from tests.api.world import Api, api_settings, running_api
 from tests.conftest import migrated_database
 from tests.web.operators import HOSTILE, MARKUP, Site, count_of, fill, status_of
@@ -195,6 +196,20 @@ def test_chosen_rows_are_tried_again_once_confirmed(api: Api) -> None:
         assert "0 put back to wait" in again.text
     (first, second) = [line for line in api.audit() if line.action == "requeue"]
     assert (first.outcome, first.detail["requeuedCount"], second.detail["requeuedCount"]) == ("done", 2, 0)
+
+
+def test_chosen_rows_that_failed_again_are_not_put_back_by_an_old_confirmation(api: Api) -> None:
+    site = fill(api.engine, api.settings)
+    with signed_in(api) as person:
+        page = person.get(at(LIST, error_code="truncated"))
+        shown = person.send(page.form("/requeue/chosen"), {"id": [str(each) for each in site.failed[:2]]})
+        with api.engine.begin() as connection:
+            again = ai_processing_requests.c.id == site.failed[0]
+            now = database_now(connection)
+            connection.execute(update(ai_processing_requests).where(again).values(completed_at=now))
+        done = person.send(shown.form("/console/requests/requeue"))
+        assert "1 put back to wait, 1 stayed" in done.text
+        assert status_of(api.engine, site.failed[0]) == "PROCESSING_FAILED"
 
 
 def test_all_of_a_filter_are_tried_again_once_confirmed(api: Api) -> None:

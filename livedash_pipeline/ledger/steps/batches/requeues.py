@@ -38,7 +38,7 @@ class Chosen:
     Attributes:
         request_ids: Ids as text; a text that is not an id counts as not found.
         search: What they have in common, apart from their status; None where ids are given.
-        until: Only those that failed before; without it all.
+        until: Only those that failed before, of ids as well; without it all.
     """
 
     request_ids: tuple[str, ...] = ()
@@ -148,8 +148,11 @@ def _requeue(connection: Connection, kinds: Kinds, chosen: Chosen, *, now: datet
     ids, unreadable = read_ids(chosen.request_ids)
     if chosen.search is not None:
         ids = _found(connection, replace(chosen.search, status=_FAILED), chosen.until)
-    done = requests.requeue(connection, ids, kinds, now=now, dry_run=dry_run)
-    return replace(done, not_found=done.not_found + unreadable)
+    later: set[UUID] = set()
+    if chosen.search is None and chosen.until is not None:
+        later = requests.failed_since(connection, ids, chosen.until)
+    done = requests.requeue(connection, set(ids) - later, kinds, now=now, dry_run=dry_run)
+    return replace(done, not_found=done.not_found + unreadable, not_failed=done.not_failed + len(later))
 
 
 def _ended_before(chosen: Chosen, now: datetime) -> datetime:

@@ -74,6 +74,14 @@ def requeue(
     return Requeued(len(put_back), row.asked - row.found, row.found - len(put_back), put_back)
 
 
+def failed_since(connection: Connection, request_ids: Iterable[UUID], since: datetime) -> set[UUID]:
+    """Returns those of some requests that have failed at a moment or later."""
+    table = ai_processing_requests.c
+    failed = table.processing_status == RequestStatus.PROCESSING_FAILED
+    query = select(table.id).where(table.id.in_(list(request_ids)), failed, table.completed_at >= since)
+    return set(connection.execute(query).scalars())
+
+
 @dataclass(frozen=True)
 class RequeuedGroup:
     """Requests that are to wait again, of one company, model, kind and version.

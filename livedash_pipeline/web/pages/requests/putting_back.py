@@ -71,7 +71,7 @@ def add(routes: APIRouter) -> None:
         if len(ids) > MAX_IDS:
             raise Problem("bad_argument", f"{len(ids)} ids are given.", remedy=f"Choose {MAX_IDS} at most.")
         given = filters_of(form_of(request).fields() if not ids else {})
-        chosen = Chosen(ids) if ids else Chosen(search=given.search(FAILED), until=_until(request))
+        chosen = Chosen(ids, None if ids else given.search(FAILED), _until(request))
         services = services_of(request)
         document = requeue_chosen(services.patient, KINDS, chosen, dry_run=False)
         note(request, **_counts(document), **({} if ids else {"filters": sorted(given.given)}))
