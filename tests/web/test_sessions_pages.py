@@ -307,6 +307,19 @@ def test_a_finished_analysis_is_bought_again_only_with_a_confirmation(world: Wor
     assert world.stage(world.analysed) == "PENDING"
 
 
+def test_trying_a_failed_analysis_again_never_buys_one_that_was_finished_since(world: World, operator: Person) -> None:
+    page = operator.get(f"{PAGE}/{world.failed}/retry?stage=ai_analysis")
+    with world.api.engine.begin() as connection:
+        stage = session_processing_status.c
+        here = (stage.import_id == world.import_of(world.failed)) & (stage.stage == "AI_ANALYSIS")
+        connection.execute(update(session_processing_status).where(here).values(status="COMPLETED"))
+        done = {"processing_status": "PROCESSING_COMPLETE", "error_code": None, "error_message": None}
+        request = ai_processing_requests.c.session_id == world.failed
+        connection.execute(update(ai_processing_requests).where(request).values(**done))
+    assert operator.send(page.form("/retry")).status == 409
+    assert world.stage(world.failed) == "COMPLETED"
+
+
 def test_only_what_the_state_allows_is_offered(world: World, operator: Person) -> None:
     page = operator.get(f"{PAGE}/{world.waiting}")
     assert not [link for link in page.links if "/retry" in link]

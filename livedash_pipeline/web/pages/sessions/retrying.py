@@ -65,7 +65,9 @@ def add_to(routes: APIRouter) -> None:
     @allow(change("retry_stage"))
     def retry(request: Request, session_id: str) -> Response:
         found, stage = session_named(request, session_id), form_of(request).one("stage").lower()
-        done = _retry(request, found, stage, dry_run=False)
+        # Trying a failed analysis again is not buying a finished one again: what is confirmed is what was looked at.
+        as_seen = form_of(request).one("status") == (_status(found, stage) or "")
+        done = _retry(request, found, stage, dry_run=False) if as_seen else {"retriedCount": 0}
         note(request, importId=found["importId"], stage=stage[:64], retried=done["retriedCount"])
         if not done["retriedCount"]:
             raise Problem(
