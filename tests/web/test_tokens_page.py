@@ -44,11 +44,22 @@ def test_a_token_is_shown_once_and_works(api: Api) -> None:
         assert secret not in str(connection.execute(select(api_tokens)).all())
 
 
+def test_who_sees_only_own_chat_batches_gives_no_company_sight_of_all(api: Api) -> None:
+    add_requests(api.engine, {})
+    with signed_in(api, scopes=["admin:write", "chats:read", "chats:write"]) as person:
+        for scope in ("chats:read", "chats:write"):
+            refused = made(person, "acme", scope=[scope])
+            assert (refused.status, SECRET.findall(refused.response.text)) == (400, []), scope
+        assert made(person, scope=["chats:read"]).status == 200
+    with signed_in(api, scopes=["admin:write", "chats:read", "chats:all"]) as person:
+        assert made(person, "acme", scope=["chats:read"]).status == 200
+
+
 def test_nobody_gives_more_rights_than_they_have(api: Api) -> None:
     add_requests(api.engine, {})
     with signed_in(api, scopes=["admin:read", "admin:write"]) as person:
         page = person.get(f"{TOKENS}/new?company=acme")
-        assert "you do not have it yourself" in page.text
+        assert "it is more than you may do yourself" in page.text
         for company, scope in (("", "chats:all"), ("", "texts:read"), ("acme", "texts:read"), ("acme", "chats:write")):
             refused = made(person, company, scope=[scope])
             assert refused.status == 400, scope

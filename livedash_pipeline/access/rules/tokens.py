@@ -158,13 +158,16 @@ def read_bearer(header: str | None) -> str | None:
     return token if scheme.lower() == "bearer" and is_token(token) else None
 
 
-def exceeding_scopes(held: Iterable[str], scopes: Iterable[str]) -> list[str]:
-    """Returns those scopes that somebody with the held ones may give to nobody.
+def exceeding_scopes(held: Iterable[str], scopes: Iterable[str], role: Role | None = None) -> list[str]:
+    """Returns those scopes that an operator with the held ones may give to nobody, or to no token of a role.
 
     A right can be given by who has it. Rights over a company's own things are included in those over everything: reading
-    in `admin:read`, and changing in `admin:write`.
+    in `admin:read`, and changing in `admin:write`. A company's token sees the chat batches of all that upload for the company,
+    which only operators with `chats:all` do.
     """
     own = frozenset(held)
+    if role is Role.COMPANY and Scope.CHATS_ALL not in own:
+        own -= {Scope.CHATS_READ, Scope.CHATS_WRITE}
     return [scope for scope in scopes if scope not in own and _INCLUDED_IN.get(Scope(scope), scope) not in own]
 
 

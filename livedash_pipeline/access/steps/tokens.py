@@ -93,7 +93,7 @@ def create_token(
     _check_token(name, role, scopes, days)
     given = list(dict.fromkeys(scopes)) or list(SCOPES[role])
     if maker is not None:
-        _check_maker(maker, given)
+        _check_maker(maker, given, role)
     token = make_token(secret)
 
     def work(connection: Connection) -> ListedToken:
@@ -119,8 +119,13 @@ def create_token(
     return {"ok": True, "token": token_document(in_transaction(engine, work)), "secret": token}
 
 
-def _check_maker(maker: Caller, scopes: Sequence[str]) -> None:
-    exceeding = exceeding_scopes(maker.scopes, scopes)
+def _check_maker(maker: Caller, scopes: Sequence[str], role: Role) -> None:
+    exceeding = exceeding_scopes(maker.scopes, scopes, role)
+    if exceeding and exceeding[0] in maker.scopes:
+        raise UsageError(
+            f"With {exceeding[0]} a company's token sees the chat batches of everybody, and you see your own alone.",
+            remedy="Leave it out, or make the token with `livedash token create` at the server.",
+        )
     if exceeding:
         raise UsageError(
             f"You do not have the right {exceeding[0]} yourself, and so cannot give it.",

@@ -92,7 +92,7 @@ def _add_making(routes: APIRouter) -> None:
     def new_token(request: Request, query: Annotated[NewTokenQuery, Query()]) -> Response:
         role = Role.PLATFORM_ADMIN if query.company is None else Role.COMPANY
         scopes = SCOPES[role]
-        denied = set(exceeding_scopes(caller_of(request).scopes, scopes))
+        denied = set(exceeding_scopes(caller_of(request).scopes, scopes, role))
         usual = reading_scopes(scopes) - denied - {Scope.TEXTS_READ}
         shown = [(scope.value, _MEANINGS[scope], scope in usual, scope in denied) for scope in scopes]
         title = "New token for an operator" if query.company is None else f"New token for {query.company}"
