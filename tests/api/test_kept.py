@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from functools import partial
 
 import pytest
@@ -124,3 +125,33 @@ def test_the_question_that_was_asked_longest_ago_is_forgotten() -> None:
     kept.look(299, lambda: work(299))
     kept.look(0, lambda: work(0))
     assert asked == [*range(300), 0]
+
+
+def test_no_more_than_a_few_questions_are_under_way() -> None:
+    kept, go_on, asked = KeptAnswers(Clock(), patience=0.0), threading.Event(), []
+
+    def work(key: int) -> int:
+        asked.append(key)
+        assert go_on.wait(LONG)
+        return key
+
+    before = threading.active_count()
+    for key in range(300):
+        assert not kept.look(key, partial(work, key)).is_known
+    assert threading.active_count() - before <= 32
+    assert not kept.look(0, partial(work, 0)).is_known
+    go_on.set()
+    kept.close(seconds=LONG)
+    assert sorted(asked) == list(range(32)), "each is computed once, and none is forgotten under way"
+    assert kept.look(299, partial(work, 299), patience=LONG).value == 299
+
+
+def test_few_wait_for_long_and_others_are_told_soon() -> None:
+    kept, go_on = KeptAnswers(Clock(), patience=0.0), threading.Event()
+    with ThreadPoolExecutor(5) as people:
+        looks = [people.submit(kept.look, key, lambda: go_on.wait(LONG), patience=LONG) for key in range(5)]
+        told, waiting = wait(looks, timeout=LONG / 2, return_when=FIRST_COMPLETED)
+        assert (len(told), len(waiting)) == (1, 4)
+        assert not told.pop().result().is_known
+        go_on.set()
+    assert all(each.result().is_known for each in waiting)

@@ -24,6 +24,10 @@ _TIMES_ITS_WORK = 50.0
 _FRESH_SECONDS = (1.0, 300.0)
 _REMEMBERED = 256
 _AT_ONCE = 2
+# Questions that are under way or wait for their turn; each has a thread. What is asked beyond them is asked again by its page.
+_UNDER_WAY = 32
+# Waits longer than the first, as those of downloads, hold threads that everything else of the process needs: so many at once.
+_LONG_SECONDS, _LONG_WAITS = 1.0, 4
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class KeptAnswers:
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._lock = threading.Lock()
         self._turns = threading.Semaphore(_AT_ONCE)
+        self._long_waits = threading.Semaphore(_LONG_WAITS)
+        self._under_way = 0
 
     def look(self, key: Hashable, work: Callable[[], Any], *, patience: float | None = None) -> Kept:
         """Returns the newest answer, and has a newer one computed where it is not fresh.
@@ -81,13 +87,15 @@ class KeptAnswers:
             started = entry.working
             # An answer that is merely old is shown at once; after a change a reader looks for what has changed.
             waits = not entry.is_known or entry.outdated
-            if started is None and (entry.outdated or self._clock() >= entry.fresh_until):
+            is_due = entry.outdated or self._clock() >= entry.fresh_until
+            if started is None and is_due and self._under_way < _UNDER_WAY:
                 started = entry.working = threading.Event()
+                self._under_way += 1
                 entry.outdated = False
                 name = f"kept answer {key[0] if isinstance(key, tuple) else key}"
                 threading.Thread(target=self._compute, args=(entry, started, work), name=name, daemon=True).start()
         if started is not None and (waits or patience is not None):
-            started.wait(self._patience if patience is None else patience)
+            self._wait(started, self._patience if patience is None else patience)
         with self._lock:
             age = self._clock() - entry.begun if entry.is_known else 0.0
             return Kept(entry.value, max(age, 0.0), entry.is_known, entry.failure)
@@ -110,8 +118,20 @@ class KeptAnswers:
         entry = self._entries.pop(key, None) or _Entry()
         self._entries[key] = entry
         while len(self._entries) > _REMEMBERED:
-            self._entries.popitem(last=False)
+            # What is under way is never forgotten: it would be computed twice, and not be waited for at the end.
+            del self._entries[next(each for each, known in self._entries.items() if known.working is None)]
         return entry
+
+    def _wait(self, started: threading.Event, seconds: float) -> None:
+        if seconds <= _LONG_SECONDS:
+            started.wait(seconds)
+        elif self._long_waits.acquire(blocking=False):
+            try:
+                started.wait(seconds)
+            finally:
+                self._long_waits.release()
+        else:
+            started.wait(_LONG_SECONDS)
 
     def _compute(self, entry: _Entry, done: threading.Event, work: Callable[[], Any]) -> None:
         with self._turns:
@@ -126,6 +146,7 @@ class KeptAnswers:
                 least, most = _FRESH_SECONDS
                 entry.fresh_until = self._clock() + min(max(_TIMES_ITS_WORK * took, least), most)
                 entry.failure, entry.working = failure, None
+                self._under_way -= 1
                 if failure is None:
                     entry.value, entry.begun, entry.is_known = value, begun, True
             done.set()
