@@ -155,3 +155,16 @@ def test_few_wait_for_long_and_others_are_told_soon() -> None:
         assert not told.pop().result().is_known
         go_on.set()
     assert all(each.result().is_known for each in waiting)
+
+
+def test_an_answer_that_is_too_old_for_its_use_is_forgotten_and_shown_to_nobody() -> None:
+    clock = Clock()
+    kept, values = KeptAnswers(clock, patience=LONG), iter(range(9))
+    assert kept.look("q", lambda: next(values), oldest=300.0).value == 0
+    clock.now = 290.0
+    assert kept.look("q", lambda: next(values), patience=LONG, oldest=300.0).is_known
+    clock.now = 10_000.0
+    assert kept.look("q", lambda: next(values), oldest=300.0).age == 0.0
+    clock.now = 20_000.0
+    kept.look("other", lambda: None)
+    assert kept._entries["q"].value is None

@@ -56,6 +56,11 @@ class _Entry:
     failure: Exception | None = None
     working: threading.Event | None = None
     outdated: bool = False
+    oldest: float | None = None
+    done: float = 0.0
+
+    def is_too_old(self, now: float) -> bool:
+        return self.is_known and self.oldest is not None and now - self.done > self.oldest
 
 
 class KeptAnswers:
@@ -74,16 +79,21 @@ class KeptAnswers:
         self._long_waits = threading.Semaphore(_LONG_WAITS)
         self._under_way = 0
 
-    def look(self, key: Hashable, work: Callable[[], Any], *, patience: float | None = None) -> Kept:
+    def look(
+        self, key: Hashable, work: Callable[[], Any], *, patience: float | None = None, oldest: float | None = None
+    ) -> Kept:
         """Returns the newest answer, and has a newer one computed where it is not fresh.
 
         Args:
             key: The question, with everything that the answer depends on, the caller's company above all.
             work: Computes the answer, in another thread; it takes its connections from `Services.patient`.
             patience: Seconds to wait, where they are others than usual.
+            oldest: Seconds after which an answer is shown to nobody, and forgotten with the next look at any.
         """
         with self._lock:
             entry = self._entry(key)
+            entry.oldest = oldest
+            self._forget_old()
             started = entry.working
             # An answer that is merely old is shown at once; after a change a reader looks for what has changed.
             waits = not entry.is_known or entry.outdated
@@ -122,6 +132,12 @@ class KeptAnswers:
             del self._entries[next(each for each, known in self._entries.items() if known.working is None)]
         return entry
 
+    def _forget_old(self) -> None:
+        now = self._clock()
+        for entry in self._entries.values():
+            if entry.is_too_old(now):
+                entry.value, entry.is_known, entry.fresh_until = None, False, 0.0
+
     def _wait(self, started: threading.Event, seconds: float) -> None:
         if seconds <= _LONG_SECONDS:
             started.wait(seconds)
@@ -149,6 +165,7 @@ class KeptAnswers:
                 self._under_way -= 1
                 if failure is None:
                     entry.value, entry.begun, entry.is_known = value, begun, True
+                    entry.done = self._clock()
             done.set()
         if failure is not None and not isinstance(failure, LivedashError):
             log_unforeseen(failure)

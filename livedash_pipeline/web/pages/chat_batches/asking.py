@@ -24,7 +24,7 @@ from livedash_pipeline.chats.steps.cancel import cancel
 from livedash_pipeline.chats.steps.process import process_for_duration
 from livedash_pipeline.chats.store.batches import ChatBatch
 from livedash_pipeline.web.guard import form_of, services_of
-from livedash_pipeline.web.kept import kept
+from livedash_pipeline.web.kept import FOR_A_DECISION, kept
 from livedash_pipeline.web.pages.chat_batches.shared import SEE_CHANGES, changes, named_batch, path_of_batch
 from livedash_pipeline.web.queries import PageQuery
 from livedash_pipeline.web.rendering import redirect, render
@@ -86,7 +86,10 @@ def _confirm_page(request: Request, batch: ChatBatch, way: Way) -> Response:
     found = None
     if allowed:
         found = kept(
-            request, key, lambda engine: foresee(replace(context, engine=engine), batch.id, way, viewer=viewer)
+            request,
+            key,
+            lambda engine: foresee(replace(context, engine=engine), batch.id, way, viewer=viewer),
+            oldest=FOR_A_DECISION,
         )
     return render(
         request,

@@ -17,7 +17,7 @@ from livedash_pipeline.api.routes.chats.callers import viewer_of
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.chats.steps.compare import compare_document
 from livedash_pipeline.web.guard import services_of
-from livedash_pipeline.web.kept import kept
+from livedash_pipeline.web.kept import FOR_A_DECISION, kept
 from livedash_pipeline.web.pages.chat_batches.shared import (
     READ_BATCHES,
     READ_TEXTS,
@@ -72,7 +72,9 @@ def _page(request: Request, query: ComparisonQuery, *, with_texts: bool) -> Resp
             "same_too": query.rows == "all",
         }
         first, second = a.id, None if b is None else b.id
-        found = kept(request, key, lambda engine: _compared(engine, first, second, wanted))
+        # Texts that were erased since are not to be shown for long.
+        oldest = FOR_A_DECISION if with_texts else None
+        found = kept(request, key, lambda engine: _compared(engine, first, second, wanted), oldest=oldest)
     return render(
         request,
         "chat_batches/compare.html",

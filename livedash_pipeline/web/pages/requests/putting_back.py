@@ -21,7 +21,7 @@ from livedash_pipeline.api.services import services_of
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.requeues import Chosen, preview_requeue, requeue_chosen
 from livedash_pipeline.web.guard import change, form_of
-from livedash_pipeline.web.kept import kept
+from livedash_pipeline.web.kept import FOR_A_DECISION, kept
 from livedash_pipeline.web.pages.requests.query import FAILED, Filters, filters_of
 from livedash_pipeline.web.rendering import render
 
@@ -41,6 +41,7 @@ def add(routes: APIRouter) -> None:
             request,
             ("requeue preview", tuple(sorted(query.given.items()))),
             lambda engine: preview_requeue(engine, settings, KINDS, chosen),
+            oldest=FOR_A_DECISION,
         )
         return render(
             request, "requests/requeue.html", title="Try failed requests again", found=found, given=query.given, ids=()

@@ -16,7 +16,7 @@ from livedash_pipeline.api.guard import allow, note
 from livedash_pipeline.api.problems import Problem
 from livedash_pipeline.api.services import services_of
 from livedash_pipeline.web.guard import change, form_of
-from livedash_pipeline.web.kept import kept
+from livedash_pipeline.web.kept import FOR_A_DECISION, kept
 from livedash_pipeline.web.pages.requests.putting_back import ACT
 from livedash_pipeline.web.queries import Company, PageQuery
 from livedash_pipeline.web.rendering import render
@@ -40,6 +40,7 @@ def add(routes: APIRouter) -> None:
             request,
             ("reread preview", query.company, query.outcome),
             lambda engine: reread_answers(engine, company=query.company, outcome=query.outcome, dry_run=True),
+            oldest=FOR_A_DECISION,
         )
         return render(
             request,
