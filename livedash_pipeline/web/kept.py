@@ -33,5 +33,5 @@ def kept(request: Request, key: Hashable, work: Callable[[Engine], Any], *, olde
     services = services_of(request)
     found = services.kept.look(key, lambda: work(services.patient), oldest=oldest)
     if not found.is_known and found.failure is not None:
-        raise found.failure
+        raise found.failure.with_traceback(None)
     return found

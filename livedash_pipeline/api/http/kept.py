@@ -38,7 +38,8 @@ class Kept:
         value: The answer; None while the first one is computed.
         age: Seconds since its computation began.
         is_known: Whether there is one.
-        failure: Why the last computation failed; None if it did not.
+        failure: Why the last computation failed; None if it did not. It is everybody's: whoever raises it does so without the
+            traceback of those before, whose frames hold their requests.
     """
 
     value: Any
@@ -166,6 +167,6 @@ class KeptAnswers:
                 if failure is None:
                     entry.value, entry.begun, entry.is_known = value, begun, True
                     entry.done = self._clock()
-            done.set()
         if failure is not None and not isinstance(failure, LivedashError):
             log_unforeseen(failure)
+        done.set()

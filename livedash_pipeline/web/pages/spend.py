@@ -100,7 +100,7 @@ def router() -> APIRouter:
         found = asked.answer(request)
         caps = _caps(request, asked.company)
         if caps.failure is not None and not caps.is_known:
-            raise caps.failure
+            raise caps.failure.with_traceback(None)
         standing = _standing(caps, asked.company)
         return render(
             request,
@@ -124,7 +124,7 @@ def router() -> APIRouter:
         found = _asked(request, query).waited_for(request)
         if not found.is_known:
             if found.failure is not None:
-                raise found.failure
+                raise found.failure.with_traceback(None)
             raise Problem("unavailable", "The sums take longer than a download waits.", remedy="Try again in a minute.")
         report = found.value["report"]
         name = f"spend-{report['from']}-{report['to']}.csv"

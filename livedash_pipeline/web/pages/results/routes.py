@@ -132,7 +132,7 @@ def _answer(request: Request, asked: _Asked, *, patience: float | None = None) -
     services = services_of(request)
     found = services.kept.look(key, lambda: work(services.patient), patience=patience)
     if not found.is_known and found.failure is not None:
-        raise found.failure
+        raise found.failure.with_traceback(None)
     return found
 
 
