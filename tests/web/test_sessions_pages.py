@@ -174,7 +174,9 @@ def test_summaries_and_words_need_their_right_and_are_written_down(world: World,
     assert "<script>alert" not in page.response.text
     assert "y" * 300 not in page.response.text
     assert listed(analyst.get(PAGE + "/texts", params={"words": "zebra"})) == set()
-    assert [line.action for line in world.api.audit() if line.action == "read_texts"] == ["read_texts"] * 2
+    first, second = (line.detail for line in world.api.audit() if line.action == "read_texts")
+    assert first == {"company": "acme", "sessions": [str(world.import_of(world.analysed))]}
+    assert second == {"company": "acme", "sessions": []}
     with signed_in(world.api, company="acme", scopes=["sessions:read"]) as person:
         assert person.get(PAGE + "/texts").status == 403
         assert "With summaries" not in person.get(PAGE).text

@@ -59,7 +59,7 @@ def _page(request: Request, query: ComparisonQuery, *, with_texts: bool) -> Resp
     a = None if query.a is None else named_batch(request, query.a)
     b = None if query.b is None else named_batch(request, query.b)
     if a is not None and with_texts:
-        note(request, batchId=str(a.id))
+        note(request, batchId=str(a.id), otherBatchId=None if b is None else str(b.id))
     found = None
     if a is not None:
         key = ("chat comparison", a.id, b and b.id, query.rows, query.cursor, with_texts, viewer_of(request))

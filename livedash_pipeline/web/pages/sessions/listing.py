@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from livedash_pipeline.access.rules.tokens import Role, Scope
 from livedash_pipeline.analysis.rules.answer import Category, Sentiment
-from livedash_pipeline.api.guard import allow, caller_of
+from livedash_pipeline.api.guard import allow, caller_of, note
 from livedash_pipeline.api.services import services_of
 from livedash_pipeline.base.rules.ids import read_id
 from livedash_pipeline.base.rules.states import StageStatus
@@ -80,6 +80,8 @@ def _page(request: Request, query: SessionsQuery, *, show_text: bool) -> Respons
     engine, company = services_of(request).engine, company_named(request, query.company)
     given = query.given()
     page = search_sessions(engine, given, company=company, cursor=query.cursor, limit=PAGE_ROWS, show_text=show_text)
+    if show_text:
+        note(request, company=company, sessions=[str(each.found.import_id) for each in page.sessions])
     asked = read_id(query.question) if query.question else None
     return render(
         request,
