@@ -31,6 +31,8 @@ from livedash_pipeline.web.rendering import problem_page
 
 COOKIE = "livedash_session"
 PROXY_SECRET_HEADER = "x-livedash-proxy-secret"  # noqa: S105 - the name of a header
+REFRESH_HEADER = "x-livedash-refresh"
+"""What the script of pages sends with what nobody has asked for."""
 
 READ = Access(Role.PLATFORM_ADMIN, Scope.ADMIN_READ)
 """Pages of operators."""
@@ -192,7 +194,9 @@ def _who(request: Request, services: Services) -> SignedIn | str:
     if secret is None:
         return "You are not signed in"
     idle = timedelta(seconds=settings.livedash_console_idle)
-    return signing_in.find_signed_in(services.engine, services.token_key, secret, idle=idle)
+    # A page that looks again by itself does not show that anybody still sits before it.
+    is_here = REFRESH_HEADER not in request.headers
+    return signing_in.find_signed_in(services.engine, services.token_key, secret, idle=idle, is_here=is_here)
 
 
 __all__ = [

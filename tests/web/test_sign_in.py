@@ -111,10 +111,16 @@ def test_being_here_is_noted(api: Api) -> None:
                 "UPDATE console_sessions SET created_at = now() - interval '2 h', last_seen_at = now() - interval '1 h'"
             )
             connection.execute(text(moved))
+        assert person.get(PAGE, headers={"X-Livedash-Refresh": "1"}).status == 200
+        assert not seen_just_now(api), "a page that refreshes itself is nobody"
         person.get(PAGE)
-        with api.engine.connect() as connection:
-            recent = connection.execute(text("SELECT last_seen_at > now() - interval '1 min' FROM console_sessions"))
-            assert recent.scalar_one()
+        assert seen_just_now(api)
+
+
+def seen_just_now(api: Api) -> bool:
+    with api.engine.connect() as connection:
+        recent = connection.execute(text("SELECT last_seen_at > now() - interval '1 min' FROM console_sessions"))
+        return bool(recent.scalar_one())
 
 
 def test_no_secret_is_stored(api: Api) -> None:

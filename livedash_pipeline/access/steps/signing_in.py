@@ -118,8 +118,8 @@ def _begin(engine: Engine, key: bytes, caller: Caller, *, random: bytes, origin:
     return NewSession(secret, caller)
 
 
-def find_signed_in(engine: Engine, key: bytes, secret: str, *, idle: timedelta) -> SignedIn | str:
-    """Finds who a session's cookie belongs to, and notes that they were here; or says why nobody is signed in."""
+def find_signed_in(engine: Engine, key: bytes, secret: str, *, idle: timedelta, is_here: bool = True) -> SignedIn | str:
+    """Finds who a session's cookie belongs to, and notes that they were here, if they were; or says why nobody is signed in."""
     if not is_secret(secret, SESSION_MARK):
         return "You are not signed in"
     with autocommitted(engine) as connection:
@@ -133,7 +133,7 @@ def find_signed_in(engine: Engine, key: bytes, secret: str, *, idle: timedelta) 
             refusal = f"The token {token_refusal}"
         if refusal is not None:
             return refusal
-        if now - known.state.last_seen_at > min(SEEN_PRECISION, idle / 4):
+        if is_here and now - known.state.last_seen_at > min(SEEN_PRECISION, idle / 4):
             store.note_seen(connection, known.id, now=now)
     return SignedIn(known.caller, known.id, known.id)
 

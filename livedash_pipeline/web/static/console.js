@@ -9,7 +9,7 @@
     if (paused || document.hidden || part.contains(document.activeElement)) return refresh(part);
     let fresh = null;
     try {
-      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+      const answer = await fetch(location.href, { headers: { accept: "text/html", "x-livedash-refresh": "1" } });
       if (answer.redirected) return location.reload();
       if (!answer.ok) throw new Error(answer.status);
       fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(part.id);
