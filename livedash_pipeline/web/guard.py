@@ -185,11 +185,14 @@ class PageRoute(GuardedRoute):
 def _who(request: Request, services: Services) -> SignedIn | str:
     settings = services.settings
     if settings.livedash_console_user_header is not None:
-        named = request.headers.get(settings.livedash_console_user_header)
+        named = request.headers.getlist(settings.livedash_console_user_header)
         given = request.headers.get(PROXY_SECRET_HEADER, "")
         wanted = settings.livedash_console_proxy_secret or ""
-        if named and hmac.compare_digest(given.encode(), wanted.encode()):
-            return signing_in.find_by_name(services.engine, named)
+        if any(named) and hmac.compare_digest(given.encode(), wanted.encode()):
+            if len(named) > 1:
+                # The first is what the browser sent, if the proxy adds its own and removes none.
+                return "The proxy names more than one person"
+            return signing_in.find_by_name(services.engine, named[0])
     secret = request.cookies.get(COOKIE)
     if secret is None:
         return "You are not signed in"

@@ -207,6 +207,9 @@ def test_a_proxy_names_who_is_signed_in(engine: Engine, tmp_path: Path) -> None:
             {"X-User": "nobody", "X-Livedash-Proxy-Secret": SECRET},
         ):
             assert "Sign out" not in person.get(PAGE, headers=wrong).text
+        twice = [("X-User", "test"), ("X-User", "somebody"), ("X-Livedash-Proxy-Secret", SECRET)]
+        refused = person.client.get(PAGE, headers=twice, follow_redirects=True).text
+        assert "Sign out" not in refused, "a browser's header beside the proxy's"
 
 
 def test_without_the_setting_no_header_names_anybody(quiet_api: Api) -> None:
