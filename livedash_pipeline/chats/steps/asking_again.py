@@ -73,13 +73,14 @@ def have_asked(context: ChatContext, batch_id: UUID, way: Way, *, viewer: Viewer
     Raises:
         UsageError: No such batch, or one that was moved in from another system.
     """
+    with context.engine.connect() as connection:
+        batch = required_batch(connection, batch_id, viewer=viewer)
+    if batch.legacy_id is None and way not in ways_of(batch):
+        # A resume of a batch of which nothing but failures is left would ask these again, which is another way.
+        return 0
     if way is Way.TRY:
         return try_first(context, batch_id, viewer=viewer).items
     if way is not Way.START:
         return resume(context, batch_id, failed_too=way is Way.FAILED, viewer=viewer).items
-    with context.engine.connect() as connection:
-        batch = required_batch(connection, batch_id, viewer=viewer)
-    if batch.status is not ChatBatchStatus.CREATED:
-        return 0
     record_intent(context, batch_id, viewer=viewer)
     return batch.total_items
