@@ -106,7 +106,7 @@ def test_the_list_shows_open_batches_and_leads_to_requests(api: Api, site: Site)
         assert f"{LIST}/{site.ended}" not in only_open.links
         assert f"{LIST}/{site.open_batch}" in only_open.links
         nothing = person.get(LIST + "?status=validating")
-        assert "No batch is like this" in nothing.text
+        assert "No batch matches" in nothing.text
 
 
 def test_pages_follow_one_another(api: Api, site: Site) -> None:
@@ -137,7 +137,7 @@ def test_a_batch_shows_its_course_counts_and_cost(api: Api, site: Site) -> None:
         for words in ("Its requests were claimed", "Its results were ingested", "are not stored", "Set aside"):
             assert words in page.text
         assert f"/console/requests?batch={site.ended}&outcome=truncated" in page.links
-        assert "It was made of 1 requests, and 3 tries of it are stored" in page.text
+        assert "The batch was made of 1 requests, but 3 tries are stored" in page.text
         assert any(link.startswith("https://dagster.example.org/ui/runs/run%2F%3Cscript%3E") for link in page.links)
         assert "It has ended" in page.text
         by_name = person.get(f"{LIST}/batch_ended")
