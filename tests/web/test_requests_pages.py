@@ -110,7 +110,7 @@ def test_filters_find_their_rows_and_keep_their_words(looker: Looker) -> None:
     assert sum(link.startswith(f"{LIST}/0") for link in of_batch.links) == 3
     assert "any" in of_batch.text
     nothing = looker.person.get(at(LIST, model="none such"))
-    assert "No request is like this" in nothing.text
+    assert "No request matches" in nothing.text
 
 
 @pytest.mark.parametrize("words", HOSTILE)
