@@ -165,4 +165,4 @@ def test_many_tokens_come_page_by_page(api: Api) -> None:
             path = following[-1]
         assert len(seen) == 120
         assert person.get(f"{TOKENS}?cursor=nonsense").status == 400
-        assert "No token is like that" in person.get(f"{TOKENS}?company=acme").text
+        assert "No token matches" in person.get(f"{TOKENS}?company=acme").text
