@@ -45,7 +45,7 @@ def test_the_log_is_read_page_by_page_and_filtered(api: Api) -> None:
         refused = person.get(f"{AUDIT}?outcome=refused&actor=other")
         assert refused.text.count("403") == 3
         assert "requeue" not in refused.text.partition("Such as")[2].partition("Where")[2]
-        assert "No line is like that" in person.get(f"{AUDIT}?action=nothing").text
+        assert "No line matches" in person.get(f"{AUDIT}?action=nothing").text
         assert person.get(f"{AUDIT}?outcome=perhaps").status == 400
         assert person.get(f"{AUDIT}?company=initech").status == 400
 
