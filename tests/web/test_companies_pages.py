@@ -143,7 +143,7 @@ def test_a_status_is_changed_after_its_consequence_was_read(acme: Api) -> None:
         done = person.send(asked.form("/status"))
         assert "suspended" in done.text
         assert person.get(f"{COMPANIES}?status=suspended").text.count("acme") > 0
-        assert "No company is like that" in person.get(f"{COMPANIES}?status=active").text
+        assert "No company matches" in person.get(f"{COMPANIES}?status=active").text
         assert of(acme, person, "status?to=deleted").status == 400
     assert saved(acme, "acme")["status"] == "suspended"
 
