@@ -250,7 +250,7 @@ def test_counts_lead_to_their_conversations_without_texts(api: Api, analyst: Per
         False,
     )
     assert "What is" not in failed.text
-    assert "No conversation fits" in analyst.get(f"{LIST}/{batch_id}/conversations?state=skipped").text
+    assert "No conversation matches" in analyst.get(f"{LIST}/{batch_id}/conversations?state=skipped").text
     assert "2 1 pending" in analyst.get(f"{LIST}/{batch_id}/conversations").text
 
 
@@ -333,7 +333,7 @@ def test_an_operator_names_the_company(api: Api) -> None:
         made = create(operator, upload(operator, company="globex"))
         assert "globex" in made.text
         assert "questions.csv" in operator.get(f"{LIST}?company=globex&status=created").text
-        assert "No chat batch fits" in operator.get(f"{LIST}?company=globex&status=failed").text
+        assert "No chat batch matches" in operator.get(f"{LIST}?company=globex&status=failed").text
 
 
 @pytest.mark.parametrize(
