@@ -143,7 +143,7 @@ def test_an_operator_sees_all_sessions_and_a_company_its_own(world: World, opera
 def test_the_list_is_searched(world: World, analyst: Person, filters: dict[str, str], found: list[str]) -> None:
     page = analyst.get(PAGE, params=filters)
     assert listed(page) == {str(getattr(world, name)) for name in found}
-    assert found or "No session fits." in page.text
+    assert found or "No session matches." in page.text
 
 
 def test_a_question_leads_to_its_sessions(world: World, operator: Person, analyst: Person) -> None:
