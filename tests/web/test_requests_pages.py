@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -119,7 +120,8 @@ def test_hostile_words_in_filters_do_no_harm(looker: Looker, words: str) -> None
         page = read_page(looker.person.client.get(LIST, params={name: words}))
         assert page.status in (200, 400, 431), (name, page.status)
         assert MARKUP not in page.response.text
-        assert "49" not in page.text or words != HOSTILE[2]
+        # Ids and times have digits of their own.
+        assert not re.search(r"(?<![\w:-])49(?![\w:-])", page.text) or words != HOSTILE[2]
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
