@@ -110,6 +110,8 @@ def test_filters_find_their_rows_and_keep_their_words(looker: Looker) -> None:
     of_batch = looker.person.get(at(LIST, batch="batch_ended"))
     assert sum(link.startswith(f"{LIST}/0") for link in of_batch.links) == 3
     assert "any" in of_batch.text
+    (filters,) = [form for form in of_batch.forms if form.method == "get"]
+    assert looker.person.send(filters, {"batch": ""}).status == 200
     nothing = looker.person.get(at(LIST, model="none such"))
     assert "No request matches" in nothing.text
 
