@@ -15,12 +15,12 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, text, update
 
 from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.store.connect import database_now, make_engine
 from livedash_pipeline.base.store.tables import ai_processing_requests
-from tests.api.world import Api, api_settings, running_api
+from tests.api.world import Api, add_requests, api_settings, running_api
 from tests.conftest import migrated_database
 from tests.web.operators import HOSTILE, MARKUP, Site, count_of, fill, status_of
 from tests.web.person import Page, Person, read_page, signed_in
@@ -99,6 +99,20 @@ def test_every_combination_of_filters_answers(looker: Looker) -> None:
         assert page.status == (200 if fits else 400), (path, page.text)
         assert MARKUP not in page.response.text
         assert len(page.response.content) < 60_000
+
+
+def test_times_of_a_request_are_in_its_companys_zone_on_request(api: Api) -> None:
+    (request_id,) = add_requests(api.engine, {"PROCESSING_FAILED": 1})
+    with api.engine.begin() as connection:
+        connection.execute(text("UPDATE companies SET time_zone = 'Asia/Tokyo'"))
+    with signed_in(api) as person:
+        page = person.get(f"{LIST}/{request_id}")
+        assert " UTC" in page.text
+        assert " JST" not in page.text
+        person.send(page.form("/zone"), {"zone": "company"})
+        for path in (f"{LIST}/{request_id}", at(LIST, company="acme")):
+            assert " JST" in person.get(path).text
+        assert " JST" not in person.get(LIST).text
 
 
 def test_filters_find_their_rows_and_keep_their_words(looker: Looker) -> None:

@@ -29,6 +29,7 @@ from livedash_pipeline.web.pages.dagster_links import run_page
 from livedash_pipeline.web.pages.requests.putting_back import ACT
 from livedash_pipeline.web.queries import PAGE_ROWS, Company, Cursor, Day, PageQuery, Words
 from livedash_pipeline.web.rendering import redirect, render
+from livedash_pipeline.web.zones import zone_of
 
 _CHOICES = [("", "any"), *((status.lower(), status.lower().replace("_", " ")) for status in BatchStatus)]
 _Status = Literal[
@@ -87,7 +88,15 @@ def _add_list(routes: APIRouter) -> None:
             cursor=query.cursor,
             endpoint=configured_endpoint(services.settings),
         )
-        return render(request, "batches/list.html", title="Batches", page=page, query=query, choices=_CHOICES)
+        return render(
+            request,
+            "batches/list.html",
+            title="Batches",
+            zone=zone_of(request, query.company),
+            page=page,
+            query=query,
+            choices=_CHOICES,
+        )
 
 
 def _add_one(routes: APIRouter) -> None:
@@ -103,6 +112,7 @@ def _add_one(routes: APIRouter) -> None:
             request,
             "batches/one.html",
             title=f"Batch {found['batch']['openaiBatchId'] or name}",
+            zone=zone_of(request, found["batch"]["company"]),
             found=found,
             batch=found["batch"],
             counts=counts,

@@ -28,6 +28,7 @@ from livedash_pipeline.web.queries import PageQuery
 from livedash_pipeline.web.rendering import HEADERS, ZONE_COOKIE, redirect, render
 from livedash_pipeline.web.statics import FOREVER, static_files
 from livedash_pipeline.web.words import read_zone
+from livedash_pipeline.web.zones import OF_COMPANY
 
 _ANYBODY = Access(None)
 _SIGN_IN = Access(None, action="sign in", body="form", media_types=FORM_TYPES)
@@ -166,7 +167,7 @@ def _add_leaving(routes: APIRouter) -> None:
     def choose_zone(request: Request) -> Response:
         form = form_of(request)
         name = form.one("zone").strip()
-        if name != "company" and read_zone(name) is None:
+        if name != OF_COMPANY and read_zone(name) is None:
             raise Problem(
                 "bad_argument", f"{name[:60]!r} is no time zone.", remedy="Give one such as UTC or Europe/Amsterdam."
             )

@@ -28,6 +28,7 @@ from livedash_pipeline.web.pages.dagster_links import run_page
 from livedash_pipeline.web.pages.texts import TEXTS, require_reader
 from livedash_pipeline.web.queries import PAGE_ROWS, Company, Cursor, PageQuery, Words
 from livedash_pipeline.web.rendering import render
+from livedash_pipeline.web.zones import zone_of
 
 _CHOICES = [("", "any"), *((reason.value, reason.value.replace("_", " ")) for reason in RejectReason)]
 
@@ -57,6 +58,7 @@ def router() -> APIRouter:
             request,
             "rejects/list.html",
             title="Rejected records",
+            zone=zone_of(request, run["company"] if run else query.company),
             page=page,
             query=query,
             run=run,
@@ -73,7 +75,13 @@ def router() -> APIRouter:
         record = read_record(services_of(request).engine, reject_id)
         if record is None:
             raise not_found(f"rejected record {reject_id[:64]!r}")
-        return render(request, "rejects/one.html", title="A rejected record", record=record)
+        return render(
+            request,
+            "rejects/one.html",
+            title="A rejected record",
+            zone=zone_of(request, record["company"]),
+            record=record,
+        )
 
     return routes
 

@@ -19,6 +19,7 @@ from livedash_pipeline.web.guard import services_of
 from livedash_pipeline.web.pages.chat_batches.shared import READ_TEXTS, check_may_read, named_batch
 from livedash_pipeline.web.queries import PageQuery
 from livedash_pipeline.web.rendering import render
+from livedash_pipeline.web.zones import zone_of
 
 
 class DownloadQuery(PageQuery):
@@ -43,6 +44,7 @@ def add_answers(routes: APIRouter) -> None:
             request,
             "chat_batches/answers.html",
             title="First answers",
+            zone=zone_of(request, batch.company),
             batch=batch,
             answers=document["answers"],
             most=USUAL,

@@ -18,6 +18,7 @@ from livedash_pipeline.web.guard import services_of
 from livedash_pipeline.web.pages.chat_batches.shared import READ_BATCHES, named_batch
 from livedash_pipeline.web.queries import PAGE_ROWS, Cursor, PageQuery
 from livedash_pipeline.web.rendering import render
+from livedash_pipeline.web.zones import zone_of
 
 _STATES = [("", "any"), *((state.lower(), state.lower()) for state in ChatState)]
 
@@ -49,6 +50,7 @@ def add_conversations(routes: APIRouter) -> None:
             request,
             "chat_batches/conversations.html",
             title="Conversations of a chat batch",
+            zone=zone_of(request, batch.company),
             batch=batch,
             query=query,
             found=document,

@@ -21,6 +21,7 @@ from livedash_pipeline.web.kept import kept
 from livedash_pipeline.web.pages.chat_batches.shared import READ_BATCHES
 from livedash_pipeline.web.queries import Company, Cursor, PageQuery
 from livedash_pipeline.web.rendering import render
+from livedash_pipeline.web.zones import zone_of
 
 STATUSES = [("", "any"), *((status.lower(), status.lower().replace("_", " ")) for status in ChatBatchStatus)]
 # Rows of a page; each has a bar, times and money.
@@ -66,6 +67,7 @@ def _page(request: Request, query: ListQuery, document: Document) -> Response:
         request,
         "chat_batches/list.html",
         title="Chat batches",
+        zone=zone_of(request, company_named(request, query.company)),
         query=query,
         batches=rows,
         next_cursor=document["nextCursor"],

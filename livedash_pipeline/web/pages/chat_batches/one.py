@@ -25,6 +25,7 @@ from livedash_pipeline.web.kept import kept
 from livedash_pipeline.web.pages.chat_batches.shared import READ_BATCHES, named_batch
 from livedash_pipeline.web.queries import PageQuery
 from livedash_pipeline.web.rendering import render
+from livedash_pipeline.web.zones import zone_of
 
 _OPEN = (ChatBatchStatus.PROCESSING, ChatBatchStatus.CANCELLING)
 _MOST_RUNS = 10
@@ -51,6 +52,7 @@ def add_one(routes: APIRouter) -> None:
             request,
             "chat_batches/one.html",
             title=batch.name,
+            zone=zone_of(request, batch.company),
             batch=document["batch"],
             cost=costs.value[str(batch.id)] if costs.is_known else None,
             costs=costs,

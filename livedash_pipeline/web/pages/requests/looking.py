@@ -24,6 +24,7 @@ from livedash_pipeline.web.pages.requests.query import ANY, FAILED, STATUSES, Re
 from livedash_pipeline.web.pages.texts import TEXTS, require_reader
 from livedash_pipeline.web.queries import PAGE_ROWS
 from livedash_pipeline.web.rendering import render
+from livedash_pipeline.web.zones import zone_of
 
 _PATIENCE = 0.01
 
@@ -40,6 +41,7 @@ def add(routes: APIRouter) -> None:
             request,
             "requests/list.html",
             title="Requests",
+            zone=zone_of(request, query.company),
             page=page,
             query=query,
             tabs=STATUSES + ((ANY,) if query.batch is not None else ()),
@@ -57,6 +59,7 @@ def add(routes: APIRouter) -> None:
             request,
             "requests/one.html",
             title=f"Request {found['request']['id']}",
+            zone=zone_of(request, found["company"]),
             one=found["request"],
             attempts=found["attempts"],
             company=found["company"],

@@ -14,12 +14,12 @@ from starlette.responses import Response
 
 from livedash_pipeline.api.guard import allow, note
 from livedash_pipeline.api.services import services_of
-from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.overview.rules.chat_pages import ChatStart
 from livedash_pipeline.overview.steps.session_chat import read_chat
 from livedash_pipeline.web.pages.sessions.rights import TEXTS, may_see_sessions, session_named
 from livedash_pipeline.web.queries import PageQuery
 from livedash_pipeline.web.rendering import render
+from livedash_pipeline.web.zones import zone_of
 
 # Positions are 32-bit integers, and no text has more characters than Postgres has bytes for one.
 _LAST_POSITION, _LAST_OFFSET = 2**31 - 1, 2**30
@@ -42,14 +42,12 @@ def add_to(routes: APIRouter) -> None:
         found = session_named(request, session_id)
         note(request, importId=found["importId"])
         engine = services_of(request).engine
-        with engine.connect() as connection:
-            zone = get_company(connection, found["company"]).time_zone
         start = ChatStart(query.at, query.offset)
         return render(
             request,
             "sessions/chat.html",
             title=f"Chat of session {found['sessionId'] or found['importId']}",
-            zone=zone,
+            zone=zone_of(request, found["company"]),
             session=found,
             chat=read_chat(engine, UUID(found["importId"]), start),
             start=start,

@@ -12,14 +12,13 @@ from starlette.responses import Response
 
 from livedash_pipeline.access.rules.tokens import Role, Scope
 from livedash_pipeline.api.guard import allow, caller_of
-from livedash_pipeline.api.services import services_of
 from livedash_pipeline.base.rules.states import Stage
 from livedash_pipeline.base.rules.values import Document
-from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.web.guard import company_too
 from livedash_pipeline.web.pages.sessions.rights import session_named
 from livedash_pipeline.web.queries import PageQuery
 from livedash_pipeline.web.rendering import render
+from livedash_pipeline.web.zones import zone_of
 
 _READ = company_too(Scope.SESSIONS_READ)
 _DONE = {
@@ -47,7 +46,7 @@ def add_to(routes: APIRouter) -> None:
             request,
             "sessions/one.html",
             title=f"Session {found['sessionId'] or found['importId']}",
-            zone=_zone(request, found),
+            zone=zone_of(request, found["company"]),
             session=found,
             done=_DONE.get(query.done or ""),
             is_operator=is_operator,
@@ -62,11 +61,6 @@ def may_erase(request: Request) -> bool:
     """Whether somebody may erase sessions that they see."""
     caller = caller_of(request)
     return (Scope.SESSIONS_ERASE if caller.role is Role.COMPANY else Scope.ADMIN_WRITE) in caller.scopes
-
-
-def _zone(request: Request, session: Document) -> str:
-    with services_of(request).engine.connect() as connection:
-        return get_company(connection, session["company"]).time_zone
 
 
 def _retries(session: Document) -> dict[str, Any]:
