@@ -9,15 +9,17 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, text, update
+from sqlalchemy import delete, insert, text, update
 
 from livedash_pipeline.base.steps.companies import add_company, change_company, show_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
-from livedash_pipeline.base.store.tables import companies, import_runs
+from livedash_pipeline.base.store.tables import companies, import_runs, sessions
 from livedash_pipeline.intake.steps import detect_files
+from livedash_pipeline.overview.steps.pages.companies import count_sessions
 from livedash_pipeline.web.pages.companies import profiles
 from tests.api.world import Api, add_requests
 from tests.conftest import NOW
+from tests.support.rows import CHAT, insert_company, insert_sessions
 from tests.web.person import FoundForm, Page, Person, signed_in
 
 COMPANIES = "/console/companies"
@@ -239,6 +241,20 @@ def test_the_list_shows_the_last_import_and_counts_sessions(acme: Api) -> None:
         for shown in (page, one):
             assert "<script>alert" not in shown.response.text
             assert len(shown.response.content) < 60_000
+
+
+def test_sessions_that_could_not_be_created_are_not_counted(api: Api) -> None:
+    with api.engine.begin() as connection:
+        company = insert_company(connection, "acme")
+        first, *_ = insert_sessions(connection, company, [CHAT] * 3)
+        connection.execute(delete(sessions).where(sessions.c.id == first))
+    with signed_in(api) as person:
+        listed = [
+            link
+            for link in person.get("/console/sessions?company=acme").links
+            if link.startswith("/console/sessions/0")
+        ]
+    assert count_sessions(api.engine) == {"acme": len(listed)} == {"acme": 2}
 
 
 def test_many_companies_come_page_by_page(api: Api) -> None:

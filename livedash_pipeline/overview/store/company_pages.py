@@ -69,5 +69,5 @@ def imports_of(connection: Connection, company_id: UUID, *, limit: int) -> Seque
 
 
 def session_counts(connection: Connection) -> dict[str, int]:
-    """Imported sessions by company; counts all of them, which takes a while."""
+    """Sessions by company; counts all of them, which takes a while."""
     return {row.slug: row.sessions for row in connection.execute(statement("overview/count_company_sessions"))}

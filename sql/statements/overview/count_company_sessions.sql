@@ -1,4 +1,4 @@
--- Imported sessions of each company that has some.
+-- Sessions of each company that has some, as the list of sessions shows them: without imports of which none could be created.
 SELECT
     companies.slug,
     counted.sessions
@@ -6,7 +6,7 @@ FROM (
     SELECT
         company_id,
         count(*) AS sessions
-    FROM session_imports
+    FROM sessions
     GROUP BY company_id
 ) AS counted
 JOIN companies ON companies.id = counted.company_id

@@ -60,7 +60,7 @@ def recent_imports(engine: Engine, slug: str) -> Document:
 
 
 def count_sessions(engine: Engine) -> dict[str, int]:
-    """Imported sessions by company; those without any are missing."""
+    """Sessions by company; companies without any are missing."""
     with engine.connect() as connection:
         return store.session_counts(connection)
 
