@@ -6,13 +6,14 @@ import csv
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from sqlalchemy import text
 
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.services.openai.gateway import connect
+from livedash_pipeline.web.statics import static
 from tests.api.world import Api, add_batch
 from tests.browser.visitor import PHONE, visitor
 from tests.browser.world import FAILED
@@ -172,3 +173,20 @@ def test_what_goes_on_is_shown_until_it_is_paused(world: Api, browser: Browser) 
     finally:
         with world.engine.begin() as connection:
             connection.execute(text("DELETE FROM ai_batch_requests WHERE id = :id"), {"id": batch})
+
+
+def test_a_count_that_fails_ends_in_the_page_that_says_so(world: Api, browser: Browser) -> None:
+    looks: list[str] = []
+    section = '<!doctype html><title>x</title><section id="a" data-refresh="1">counting</section>'
+
+    def answer(route: Route) -> None:
+        looks.append(route.request.url)
+        if len(looks) == 1:
+            route.fulfill(body=f'{section}<script src="{static("console.js")}"></script>', content_type="text/html")
+        else:
+            route.fulfill(status=500, body="it failed")
+
+    with visitor(browser, world) as person:
+        person.page.route("**/console/counted", answer)
+        page = person.open("/console/counted")
+        expect(page.locator("body")).to_contain_text("it failed", timeout=10_000)

@@ -11,6 +11,9 @@
     try {
       const answer = await fetch(location.href, { headers: { accept: "text/html", "x-livedash-refresh": "1" } });
       if (answer.redirected) return location.reload();
+      // What was being counted could not be: the page of the problem says so, where this one would count for ever. A limit of
+      // rate and a proxy without its server pass by themselves.
+      if (!answer.ok && seconds === 1 && ![429, 502, 504].includes(answer.status)) return location.reload();
       if (!answer.ok) throw new Error(answer.status);
       fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(part.id);
     } catch {
