@@ -7,11 +7,9 @@ or fails, holds up no other.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
-from markupsafe import Markup
 from sqlalchemy import Engine
 from starlette.responses import Response
 
@@ -23,11 +21,11 @@ from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.batch_search import list_open_batches
 from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
 from livedash_pipeline.ledger.steps.batches.requests import summarise
-from livedash_pipeline.overview.rules.charts import Table, svg, table
 from livedash_pipeline.overview.rules.operations.nearest_limits import share_of
 from livedash_pipeline.overview.rules.operations.trend_charts import TrendLinks, trend_charts
 from livedash_pipeline.overview.steps.operations import pulse
 from livedash_pipeline.overview.steps.pipeline_report import count_stages, list_obstacles
+from livedash_pipeline.web.charts import Figure, figure
 from livedash_pipeline.web.guard import READ, page_router
 from livedash_pipeline.web.links import address
 from livedash_pipeline.web.rendering import render
@@ -42,15 +40,6 @@ SUMMARY = "requests by status"
 """The key of the counts that the list of requests shows as well."""
 
 _Work = Callable[[Engine], Any]
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """A chart of the trend with the table of its numbers."""
-
-    svg: Markup
-    table: Table
-    label: str
 
 
 def router() -> APIRouter:
@@ -128,7 +117,8 @@ def _companies(caps: Kept) -> list[Document]:
     return caps.value["companies"] if caps.is_known else []
 
 
-def _charts(trend: Kept) -> list[_Drawn]:
+def _charts(trend: Kept) -> list[tuple[str, Figure | None]]:
+    """The charts of the trend by their titles; None where there is nothing to draw."""
     if not trend.is_known:
         return []
     links = TrendLinks(
@@ -138,9 +128,5 @@ def _charts(trend: Kept) -> list[_Drawn]:
         sessions=address("/sessions"),
         costs=lambda day: address("/spend", from_=day, to=day),
     )
-    drawn = []
-    for number, chart in enumerate(trend_charts(trend.value, links)):
-        # Made by us, with every text in it escaped.
-        picture = Markup(svg(chart, f"trend-{number}"))  # noqa: S704
-        drawn.append(_Drawn(picture, table(chart), chart.title))
-    return drawn
+    charts = trend_charts(trend.value, links)
+    return [(chart.title, figure(chart, f"trend-{number}")) for number, chart in enumerate(charts)]
