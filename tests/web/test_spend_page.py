@@ -90,6 +90,16 @@ def test_a_number_leads_to_what_it_is_made_of(api: Api) -> None:
     assert "/console/requests?company=acme&model=gpt-5-mini&status=processing_complete" in of_day.links
 
 
+def test_euro_of_a_model_do_not_lead_to_those_of_all_models(api: Api) -> None:
+    with signed_in(api) as person:
+        alone = counted(person, f"{SPEND}?by=company").response.text
+        both = counted(person, f"{SPEND}?by=company&then=model").response.text
+    euro = r'<a href="/console/spend\?company=acme[^"]*">€'
+    assert re.search(euro, alone)
+    assert not re.search(euro, both)
+    assert re.search(r'<a href="/console/spend\?company=acme[^"]*"><bdi dir="auto">acme', both)
+
+
 def test_a_company_sees_its_own_money_alone(api: Api) -> None:
     with signed_in(api, company="acme") as person:
         page = counted(person, SPEND)

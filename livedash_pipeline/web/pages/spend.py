@@ -6,6 +6,7 @@ shown is decided here and in `templates/spend`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
 from typing import Annotated, Any
@@ -186,7 +187,7 @@ def _shown(request: Request, query: SpendQuery, found: Kept, standing: dict[str,
     rows = report["rows"][start : start + PAGE_ROWS]
     return {
         "report": report,
-        "rows": [(row, _rows_behind(request, query, row), _requests_of(request, query, row)) for row in rows],
+        "rows": [(row, *_links_of(request, query, row, group_columns(report))) for row in rows],
         "pages": -(-len(report["rows"]) // PAGE_ROWS),
         "columns": group_columns(report),
         "figures": _figures(request, query, found.value, standing),
@@ -230,6 +231,24 @@ def _requests_of(request: Request, query: SpendQuery, row: dict[str, Any]) -> tu
     if not column or not found or not _is_operator(request):
         return column, None
     return column, address("/requests", company=row.get("company") or query.company, model=row.get("model"), **found)
+
+
+def _links_of(
+    request: Request, query: SpendQuery, row: dict[str, Any], columns: Sequence[str]
+) -> tuple[str | None, dict[str, str]]:
+    """The address of what a group's euro are made of, and addresses of what its columns name.
+
+    A day or a company leads to all that was spent in or for it. Only where the group is that, its euro lead there: those of one
+    model are fewer.
+    """
+    behind, (column, requests) = _rows_behind(request, query, row), _requests_of(request, query, row)
+    links = {} if requests is None else {column: requests}
+    if behind is None:
+        return None, links
+    step = next((name for name in ("day", "month", "company") if name in row), "")
+    if set(columns) <= {step, "company"}:
+        return behind, links
+    return None, links | {step: behind}
 
 
 def _rows_behind(request: Request, query: SpendQuery, row: dict[str, Any]) -> str | None:
