@@ -10,12 +10,14 @@ from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from sqlalchemy import Engine, text
 
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.overview.steps.spend import report_spend
+from livedash_pipeline.web.pages.spend import SpendQuery, address_of_step
 from tests.api.world import Api, api_settings, running_api
 from tests.support.spent import spend_something
 from tests.web.person import Page, Person, signed_in
@@ -98,6 +100,19 @@ def test_euro_of_a_model_do_not_lead_to_those_of_all_models(api: Api) -> None:
     assert re.search(euro, alone)
     assert not re.search(euro, both)
     assert re.search(r'<a href="/console/spend\?company=acme[^"]*"><bdi dir="auto">acme', both)
+
+
+def test_a_month_leads_to_those_of_its_days_that_were_asked_about() -> None:
+    query = SpendQuery.model_validate({"from": "2025-05-20", "to": "2025-07-10", "by": "month"})
+    found = [
+        parse_qs(urlsplit(address_of_step(query, month) or "").query) for month in ("2025-05", "2025-06", "2025-07")
+    ]
+    assert [(each["from"], each["to"]) for each in found] == [
+        (["2025-05-20"], ["2025-05-31"]),
+        (["2025-06-01"], ["2025-06-30"]),
+        (["2025-07-01"], ["2025-07-10"]),
+    ]
+    assert "to=9999-12-31" in (address_of_step(SpendQuery(), "9999-12") or "")
 
 
 def test_a_company_sees_its_own_money_alone(api: Api) -> None:

@@ -6,6 +6,7 @@ shown is decided here and in `templates/spend`.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
@@ -200,7 +201,7 @@ def _figures(
     report, drawn = value["report"], value["drawn"]["rows"]
     days = Days(date.fromisoformat(report["from"]), date.fromisoformat(report["to"]))
     step = step_of(days)
-    charts = [figure(daily_chart(drawn, days, step, lambda label: _of_step(query, label)), "daily")]
+    charts = [figure(daily_chart(drawn, days, step, lambda label: address_of_step(query, label)), "daily")]
     if drawn and step == "day" and is_of_one_month(days):
         marker = monthly_limit(standing["limits"]) if standing else None
         today = services_of(request).now().astimezone(UTC).date()
@@ -208,16 +209,14 @@ def _figures(
     return [each for each in charts if each is not None]
 
 
-def _of_step(query: SpendQuery, label: str) -> str | None:
-    """The address of one day by what was spent on it; a month leads to its days."""
+def address_of_step(query: SpendQuery, label: str) -> str | None:
+    """The address of one day by what was spent on it; a month leads to its days, as far as they are asked about."""
     if len(label) == len("2025-05-01"):
         return address("/spend", from_=label, to=label, company=query.company, by="outcome", then="model")
-    year, month = int(label[:4]), int(label[5:])
-    last = date(year + month // 12, month % 12 + 1, 1).toordinal() - 1 if (year, month) != (9999, 12) else None
-    if last is None:
-        return None
-    end = date.fromordinal(last).isoformat()
-    return address("/spend", from_=f"{label}-01", to=end, company=query.company, by="day", then="model")
+    first = date.fromisoformat(f"{label}-01")
+    last = first.replace(day=monthrange(first.year, first.month)[1])
+    start, end = max(first, query.start or first), min(last, query.end or last)
+    return address("/spend", from_=start, to=end, company=query.company, by="day", then="model")
 
 
 def _requests_of(request: Request, query: SpendQuery, row: dict[str, Any]) -> tuple[str, str | None]:
@@ -256,7 +255,7 @@ def _rows_behind(request: Request, query: SpendQuery, row: dict[str, Any]) -> st
     company = row.get("company") or query.company
     step = row.get("day") or row.get("month")
     if step is not None:
-        return _of_step(query.model_copy(update={"company": company if _is_operator(request) else None}), step)
+        return address_of_step(query.model_copy(update={"company": company if _is_operator(request) else None}), step)
     if "company" in row and _is_operator(request):
         return address("/spend", from_=query.start, to=query.end, company=company, by="day", then="model")
     return None
