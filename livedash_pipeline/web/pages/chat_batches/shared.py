@@ -12,12 +12,11 @@ from fastapi import Request
 
 from livedash_pipeline.access.rules.tokens import Scope
 from livedash_pipeline.api.access import Access
-from livedash_pipeline.api.guard import caller_of
-from livedash_pipeline.api.problems import Problem
 from livedash_pipeline.api.routes.chats.callers import said, viewer_of
 from livedash_pipeline.chats.steps.named import batch_id_of, required_batch
 from livedash_pipeline.chats.store.batches import ChatBatch
 from livedash_pipeline.web.guard import company_change, company_too, services_of
+from livedash_pipeline.web.pages.texts import require_scope
 
 READ_BATCHES = company_too(Scope.CHATS_READ, admin=Scope.CHATS_READ)
 """Pages without texts."""
@@ -45,12 +44,7 @@ def check_may_read(request: Request) -> None:
     Raises:
         Problem: 403.
     """
-    if Scope.CHATS_READ not in caller_of(request).scopes:
-        raise Problem(
-            "forbidden",
-            f"The token does not have the scope {Scope.CHATS_READ}.",
-            remedy="Use another token; `livedash token create --scope` makes them.",
-        )
+    require_scope(request, Scope.CHATS_READ)
 
 
 def named_batch(request: Request, text: str) -> ChatBatch:

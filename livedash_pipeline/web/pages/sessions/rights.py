@@ -16,6 +16,7 @@ from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.overview.steps.session_report import describe_session
 from livedash_pipeline.web.guard import company_too
+from livedash_pipeline.web.pages.texts import require_scope
 
 TEXTS = company_too(Scope.TEXTS_READ, action="read_texts", admin=Scope.TEXTS_READ)
 """What people wrote; it is written down who read it."""
@@ -27,14 +28,8 @@ def may_see_sessions(request: Request) -> None:
     Raises:
         Problem: 403.
     """
-    caller = caller_of(request)
-    needed = Scope.SESSIONS_READ if caller.role is Role.COMPANY else Scope.ADMIN_READ
-    if needed not in caller.scopes:
-        raise Problem(
-            "forbidden",
-            f"The token does not have the scope {needed}.",
-            remedy="Use another token; `livedash token create --scope` makes them.",
-        )
+    is_company = caller_of(request).role is Role.COMPANY
+    require_scope(request, Scope.SESSIONS_READ if is_company else Scope.ADMIN_READ)
 
 
 def session_named(request: Request, some_id: str) -> Document:
