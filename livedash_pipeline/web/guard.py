@@ -15,7 +15,13 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from livedash_pipeline.access.rules.signing_in import comes_from_us, form_token, reading_scopes, same_form_token
+from livedash_pipeline.access.rules.signing_in import (
+    NOT_SIGNED_IN,
+    comes_from_us,
+    form_token,
+    reading_scopes,
+    same_form_token,
+)
 from livedash_pipeline.access.rules.tokens import Caller, Role, Scope
 from livedash_pipeline.access.steps import signing_in
 from livedash_pipeline.access.steps.signing_in import SignedIn
@@ -195,7 +201,7 @@ def _who(request: Request, services: Services) -> SignedIn | str:
             return signing_in.find_by_name(services.engine, named[0])
     secret = request.cookies.get(COOKIE)
     if secret is None:
-        return "You are not signed in"
+        return NOT_SIGNED_IN
     idle = timedelta(seconds=settings.livedash_console_idle)
     # A page that looks again by itself does not show that anybody still sits before it.
     is_here = REFRESH_HEADER not in request.headers

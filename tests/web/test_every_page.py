@@ -114,7 +114,7 @@ def test_no_form_is_taken_without_its_token(quiet_api: Api, operator: Person, ro
 @pytest.mark.parametrize("route", PAGES, ids=named)
 @given(data=st.data())
 @settings(
-    max_examples=25,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     derandomize=True,

@@ -79,11 +79,9 @@ def test_every_combination_of_filters_answers(looker: Looker) -> None:
     ages = (None, "0", "1.5", "1000000")
     batches = (None, "batch_ended", str(looker.site.open_batch))
     outcomes = (None, "truncated")
-    for status, company, code, model, age, batch, outcome in itertools.product(
-        statuses, companies, codes, models, ages, batches, outcomes
-    ):
-        if (company == "") != (age == "0"):
-            continue
+    every = list(itertools.product(statuses, companies, codes, models, ages, batches, outcomes))
+    # Each value meets each of the others many times; the step is prime, so that no value is passed over.
+    for status, company, code, model, age, batch, outcome in every[::29]:
         path = at(
             LIST,
             status=status,
@@ -253,7 +251,7 @@ def test_all_of_a_filter_are_tried_again_once_confirmed(api: Api) -> None:
         assert {status_of(api.engine, each) for each in site.failed[3:]} == {"PROCESSING_FAILED"}
         again = person.send(confirm)
         assert "0 put back to wait" in again.text
-        assert "The dry run had counted 3" in again.text
+        assert "The dry run counted 3" in again.text
 
 
 def test_a_confirmation_needs_its_dry_run(api: Api) -> None:

@@ -87,7 +87,7 @@ def test_a_session_ends_with_its_token(api: Api) -> None:
     with signed_in(api) as person:
         with api.engine.begin() as connection:
             connection.execute(text("UPDATE api_tokens SET revoked_at = now() - interval '1 second'"))
-        assert "The token was revoked" in person.get(PAGE).text
+        assert "has expired or was revoked" in person.get(PAGE).text
 
 
 @pytest.mark.parametrize(
@@ -170,11 +170,24 @@ def test_a_link_signs_in_once(api: Api) -> None:
     key = token_key(api.settings)
     link = make_link(api.engine, key, token, random=secrets.token_bytes(SECRET_BYTES))["link"]
     with somebody(api) as person, somebody(api) as other:
-        person.get(link)
+        # Looking at it, as programs do ahead of people, does not use it up.
+        assert not is_signed_in(other)
+        form = other.get(link).form("/sign-in")
+        person.send(person.get(link).form("/sign-in"))
         assert is_signed_in(person)
-        again = other.get(link)
+        again = other.send(form)
         assert (again.status, "was used before" in again.text) == (401, True)
         assert not is_signed_in(other)
+    assert [(line.action, line.outcome) for line in api.audit()] == [
+        ("sign in by link", "done"),
+        ("sign in", "refused"),
+    ]
+
+
+def test_the_page_for_signing_in_shows_words_of_ours_alone(quiet_api: Api) -> None:
+    with somebody(quiet_api) as person:
+        page = person.get("/console/sign-in", params={"reason": "Your account is locked: call 555-0199"})
+        assert "locked" not in page.text
 
 
 @pytest.mark.parametrize(

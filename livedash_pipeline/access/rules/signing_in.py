@@ -25,6 +25,14 @@ LONGEST_SESSION = timedelta(days=30)
 LINK_LIFETIME = timedelta(hours=24)
 # Writing each page view would cost an update each; this is how wrong the idle time may be.
 SEEN_PRECISION = timedelta(seconds=30)
+NOT_SIGNED_IN = "You are not signed in"
+SIGNED_OUT = "You have signed out"
+IDLE = "Nothing was done for a while"
+TOO_OLD = f"You signed in more than {LONGEST_SESSION.days} days ago"
+TOKEN_ENDED = "The token that you signed in with has expired or was revoked"  # noqa: S105 - a sentence
+NOBODY_NAMED = "There is no valid token with the name that the proxy says"
+REASONS = frozenset({NOT_SIGNED_IN, SIGNED_OUT, IDLE, TOO_OLD, TOKEN_ENDED, NOBODY_NAMED})
+"""Why nobody is signed in: all sentences that the page for signing in shows."""
 _SECRET = re.compile(r"ld[sl]_[A-Za-z0-9_-]{43}")
 _OUR_SITES = frozenset({"same-origin", "none"})
 _LOOPBACK = re.compile(r"127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|::1", re.ASCII)
@@ -43,11 +51,11 @@ class SessionState:
     def refusal(self, now: datetime, *, idle: timedelta) -> str | None:
         """Says why nobody is signed in by this session at a moment; None if somebody is."""
         if self.ended_at is not None:
-            return "You have signed out"
+            return SIGNED_OUT
         if now - self.last_seen_at > idle:
-            return "Nothing was done for a while"
+            return IDLE
         if now - self.created_at > LONGEST_SESSION:
-            return f"You signed in more than {LONGEST_SESSION.days} days ago"
+            return TOO_OLD
         return None
 
 

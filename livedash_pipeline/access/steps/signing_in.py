@@ -17,8 +17,11 @@ from livedash_pipeline.access.rules.signing_in import (
     LINK_LIFETIME,
     LINK_MARK,
     LONGEST_SESSION,
+    NOBODY_NAMED,
+    NOT_SIGNED_IN,
     SEEN_PRECISION,
     SESSION_MARK,
+    TOKEN_ENDED,
     is_secret,
     make_secret,
 )
@@ -121,16 +124,16 @@ def _begin(engine: Engine, key: bytes, caller: Caller, *, random: bytes, origin:
 def find_signed_in(engine: Engine, key: bytes, secret: str, *, idle: timedelta, is_here: bool = True) -> SignedIn | str:
     """Finds who a session's cookie belongs to, and notes that they were here, if they were; or says why nobody is signed in."""
     if not is_secret(secret, SESSION_MARK):
-        return "You are not signed in"
+        return NOT_SIGNED_IN
     with autocommitted(engine) as connection:
         known = store.find_session(connection, hash_token(secret, key))
         if known is None:
-            return "You are not signed in"
+            return NOT_SIGNED_IN
         now = database_now(connection)
         refusal = known.state.refusal(now, idle=idle)
         token_refusal = known.token.refusal(now)
         if refusal is None and token_refusal is not None:
-            refusal = f"The token {token_refusal}"
+            refusal = TOKEN_ENDED
         if refusal is not None:
             return refusal
         if is_here and now - known.state.last_seen_at > min(SEEN_PRECISION, idle / 4):
@@ -145,7 +148,7 @@ def find_by_name(engine: Engine, name: str) -> SignedIn | str:
         found = store.find_named(connection, name) if name.isprintable() else []
     valid = [caller for caller, state in found if state.refusal(now) is None]
     if not valid:
-        return f"There is no valid token with the name {name!r}, which the proxy says"
+        return NOBODY_NAMED
     return SignedIn(valid[0], valid[0].token_id, None)
 
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
-from livedash_pipeline.access.rules.signing_in import is_loopback, local_path
+from livedash_pipeline.access.rules.signing_in import REASONS, SIGNED_OUT, is_loopback, local_path
 from livedash_pipeline.access.rules.tokens import SECRET_BYTES, Role, Scope
 from livedash_pipeline.access.steps import signing_in
 from livedash_pipeline.access.steps.signing_in import NewSession, Origin
@@ -98,49 +98,38 @@ def _add_sign_in(routes: APIRouter) -> None:
     @routes.get("/sign-in")
     @allow(_ANYBODY)
     def sign_in_page(request: Request, query: Annotated[SignInQuery, Query()]) -> Response:
-        if not query.link:
-            return _sign_in_page(request, query)
-        services = services_of(request)
-        begun = signing_in.sign_in_by_link(
-            services.engine,
-            services.token_key,
-            query.link,
-            random=secrets.token_bytes(SECRET_BYTES),
-            origin=_origin(request),
-        )
-        if isinstance(begun, NewSession):
-            return _welcome(request, begun, query.next)
-        refused = f"The link {begun}: ask for another one, or sign in with a token."
-        return _sign_in_page(request, query.model_copy(update={"link": ""}), refused=refused, status=401)
+        # A link is used up by its form: programs that look at addresses ahead of people would use it up, and a page of another
+        # site could sign somebody in as somebody else.
+        return _sign_in_page(request, query)
 
     @routes.post("/sign-in")
     @allow(_SIGN_IN)
     def sign_in(request: Request) -> Response:
         services, form = services_of(request), form_of(request)
-        begun = signing_in.sign_in(
-            services.engine,
-            services.token_key,
-            form.one("token"),
-            random=secrets.token_bytes(SECRET_BYTES),
-            origin=_origin(request),
-        )
+        link = form.one("link")
+        given, step = (link, signing_in.sign_in_by_link) if link else (form.one("token"), signing_in.sign_in)
+        random = secrets.token_bytes(SECRET_BYTES)
+        begun = step(services.engine, services.token_key, given, random=random, origin=_origin(request))
         if isinstance(begun, NewSession):
             return _welcome(request, begun, form.one("next"))
+        what = "link" if link else "token"
         raise Problem(
-            "unauthorized", f"The token {begun}.", remedy="Go back and try another: `livedash token create` makes them."
+            "unauthorized",
+            f"The {what} {begun}.",
+            remedy="Go back and try another: `livedash token create` makes tokens, `livedash token link` links.",
         )
 
 
-def _sign_in_page(request: Request, query: SignInQuery, *, refused: str = "", status: int = 200) -> Response:
+def _sign_in_page(request: Request, query: SignInQuery) -> Response:
     plain = request.url.scheme == "http" and not is_loopback(request.headers.get("host", ""))
     return render(
         request,
         "sign_in.html",
         title="Sign in",
-        status=status,
         next=query.next if local_path(query.next, PREFIX + "/") else "",
-        reason=query.reason,
-        refused=refused,
+        # Only words of ours: anybody can make an address.
+        reason=query.reason if query.reason in REASONS else "",
+        link=query.link,
         is_plain=plain,
     )
 
@@ -158,7 +147,7 @@ def _add_leaving(routes: APIRouter) -> None:
     @allow(_Whoever(Role.PLATFORM_ADMIN, Scope.ADMIN_READ, "sign out", "form", FORM_TYPES, also=(Role.COMPANY,)))
     def sign_out(request: Request) -> Response:
         signing_in.sign_out(services_of(request).engine, signed_in(request))
-        response = redirect("/sign-in", reason="You have signed out")
+        response = redirect("/sign-in", reason=SIGNED_OUT)
         response.delete_cookie(COOKIE, path=PREFIX)
         return response
 
