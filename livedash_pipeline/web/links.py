@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from urllib.parse import quote, urlencode
 
 PREFIX = "/console"
+# Where in a list a page begins: of no use once something else is listed.
+_PLACES = ("cursor", "after", "page")
 
 
 def address(path: str, /, **parameters: object) -> str:
@@ -23,7 +25,7 @@ def address(path: str, /, **parameters: object) -> str:
 
 def changed(path: str, given: Iterable[tuple[str, str]], changes: dict[str, object]) -> str:
     """The address of the same page with other parameters; a changed filter begins at the first page again."""
-    kept = [(name, value) for name, value in given if name not in changes and name not in ("cursor", "after")]
+    kept = [(name, value) for name, value in given if name not in changes and name not in _PLACES]
     named = {name.rstrip("_"): value for name, value in changes.items()}
     kept = [(name, value) for name, value in kept if name not in named]
     return quote(path, safe="/-._~") + query([*kept, *named.items()])

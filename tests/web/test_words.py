@@ -97,3 +97,10 @@ def test_another_filter_begins_at_the_first_page() -> None:
         changed("/console/requests", given, {"cursor": "d"}) == "/console/requests?status=failed&company=acme&cursor=d"
     )
     assert changed("/console/requests", given, {"from_": "x"}).endswith("company=acme&from=x")
+
+
+@pytest.mark.parametrize("place", ["cursor", "after", "page"])
+def test_a_place_in_the_list_is_kept_only_if_it_is_what_changes(place: str) -> None:
+    given = [("by", "day"), (place, "3")]
+    assert changed("/console/spend", given, {"then": "model"}) == "/console/spend?by=day&then=model"
+    assert changed("/console/spend", given, {place: 4}) == f"/console/spend?by=day&{place}=4"
