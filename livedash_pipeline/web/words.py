@@ -6,14 +6,14 @@ Pure. Add a way of writing a kind of value; what is shown is decided by pages an
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
 UTC_ZONE = "UTC"
 _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"), (31_536_000, 86_400, "d"))
-_CENT = Decimal("0.01")
+_SHOWN_AS_ONE = Decimal("0.99995")
 _NONE = Markup('<span class="none">none</span>')
 
 
@@ -87,16 +87,19 @@ def usd(value: Decimal | str | float | None) -> str:
 
 
 def money(value: Decimal | str | float | None, sign: str) -> str:
-    """An amount with the sign of its currency in front; `unknown` where it is not known."""
+    """An amount with the sign of its currency in front; `unknown` where it is not known, and what is no amount as it is."""
     if value is None:
         return "unknown"
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
         return str(value)
+    if not amount.is_finite():
+        return str(value)
     size = abs(amount)
-    if size >= 1 or size == 0:
-        shown = f"{amount.quantize(_CENT, ROUND_HALF_EVEN):,}"
+    # What four decimals would round up to one has cents alone, as one has.
+    if size >= _SHOWN_AS_ONE or size == 0:
+        shown = f"{amount:,.2f}"
     elif size >= Decimal("0.001"):
         shown = f"{amount:.4f}"
     else:
