@@ -169,6 +169,16 @@ def test_a_sample_is_looked_at_and_then_saved(acme: Api, tmp_path: Path) -> None
     assert lines[0].detail == {"company": "acme", "records": 60, "fitting": 60, "texts_shown": True}
 
 
+def test_a_second_file_is_refused_within_seconds_while_one_is_looked_at(acme: Api) -> None:
+    with signed_in(acme) as person:
+        form = of(acme, person, "profiles").form("/detect")
+        with profiles._turn:
+            begun = time.monotonic()
+            refused = person.send(form, {"date_order": "day"}, files={"sample": ("acme.csv", CSV)})
+            assert time.monotonic() - begun < 5
+    assert (refused.status, "Send the form again" in refused.text) == (503, True)
+
+
 def test_a_long_file_is_tried_on_its_first_records(acme: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profiles, "_MOST_RECORDS", 1)
     monkeypatch.setattr(detect_files, "_CHUNK_RECORDS", 20)

@@ -38,6 +38,8 @@ _MOST_RECORDS = 50_000
 _ORDERS = {"": None, "day": "day", "month": "month", "year": "year"}
 # One at a time: each reads a whole file and takes memory and a core for seconds.
 _turn = BoundedSemaphore(1)
+# Whoever waits holds a thread that everything else of the server needs.
+_WAIT_SECONDS = 1.0
 _OWN_WORDS = ("yes", "no", "categories", "keep_extra")
 
 
@@ -119,7 +121,7 @@ def _page(
 def _detected(request: Request, asked: DetectionRequest, sent: SentFile | None) -> Document:
     """What is found out about a file that was sent, or about the company's own."""
     services = services_of(request)
-    if not _turn.acquire(timeout=10):
+    if not _turn.acquire(timeout=_WAIT_SECONDS):
         raise Problem("unavailable", "Another file is being looked at.", remedy="Send the form again in a moment.")
     try:
         with scratch_directory("csv") as spool:
