@@ -17,6 +17,7 @@ How a page is written:
    `usd`, `short`, `share`, `span`, `words`. No `style=`, no `on...=`, no inline script or style: the policy forbids them.
 5. What takes more than a few milliseconds on a million rows is asked of `kept(request, key, work)` (`web/kept.py`) and shown with
    its age (`m.age(...)`); while the first answer is computed, the page says so (`m.counting()`) in a section that looks again.
+   What stands beside the rows of a page is asked of `looked_at`, so that a failed count does not end it.
    Lists page by cursor (`m.pager`).
 6. A change is a `POST` with `Access(..., action="...", body="form")`; the guard checks where the form comes from and its token
    (`{{ m.form_token() }}` in each form), and refuses it in read-only mode. `form_of(request)` has the fields; `note` of

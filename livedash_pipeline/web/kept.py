@@ -30,8 +30,16 @@ def kept(request: Request, key: Hashable, work: Callable[[Engine], Any], *, olde
     Raises:
         Exception: The computation failed, and there is no earlier answer.
     """
-    services = services_of(request)
-    found = services.kept.look(key, lambda: work(services.patient), oldest=oldest)
+    found = looked_at(request, key, work, oldest=oldest)
     if not found.is_known and found.failure is not None:
         raise found.failure.with_traceback(None)
     return found
+
+
+def looked_at(request: Request, key: Hashable, work: Callable[[Engine], Any], *, oldest: float | None = None) -> Kept:
+    """The newest answer as `kept` returns it, or why there is none, for what stands beside the rows of a page.
+
+    A page shows its rows whatever became of a count: its template shows the failure with `m.age(...)`.
+    """
+    services = services_of(request)
+    return services.kept.look(key, lambda: work(services.patient), oldest=oldest)

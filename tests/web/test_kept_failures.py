@@ -1,19 +1,23 @@
-"""A failure that several pages show."""
+"""Failures of what is counted beside pages: several pages show one, and no page ends with it."""
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
 from livedash_pipeline.api.http.kept import KeptAnswers
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.web.kept import kept
+from livedash_pipeline.web.pages.chat_batches import listing as chat_batches
+from livedash_pipeline.web.pages.companies import listing as companies
+from tests.api.world import Api, add_requests
+from tests.web.person import signed_in
 
 
-def fail(_engine: Engine) -> None:
+def fail(*_given: object) -> None:
     raise UsageError("no")
 
 
@@ -26,3 +30,27 @@ def test_a_shared_failure_holds_no_frames_of_earlier_pages() -> None:
             kept(request, "q", fail)
         depths.append(len(raised.traceback))
     assert depths[-1] == depths[1]
+
+
+@pytest.mark.parametrize("path", ["companies", "companies/acme", "chat-batches"])
+def test_a_failed_count_ends_no_page(api: Api, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    add_requests(api.engine, {})
+    monkeypatch.setattr(companies, "count_sessions", fail)
+    monkeypatch.setattr(chat_batches, "cost_documents", fail)
+    content = b"question\nHow do I apply for leave?\n"
+    with signed_in(api) as person:
+        if path == "chat-batches":
+            shown = person.send(
+                person.get("/console/chat-batches/new").form("/uploads"),
+                {"company": "acme"},
+                files={"file": ("questions.csv", content)},
+            )
+            assert person.send(shown.form("/create")).status == 200
+        person.get(f"/console/{path}")
+        for _ in range(100):
+            page = person.get(f"/console/{path}")
+            if "being counted" not in page.text:
+                break
+            time.sleep(0.05)
+    assert (page.status, "The count failed" in page.text) == (200, True), page.text
+    assert "data-refresh" not in page.response.text

@@ -17,7 +17,7 @@ from livedash_pipeline.base.rules.ids import read_ids
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.chats.steps.documents import cost_documents, list_document
 from livedash_pipeline.web.guard import company_named, services_of
-from livedash_pipeline.web.kept import kept
+from livedash_pipeline.web.kept import looked_at
 from livedash_pipeline.web.pages.chat_batches.shared import READ_BATCHES
 from livedash_pipeline.web.queries import Company, Cursor, PageQuery
 from livedash_pipeline.web.rendering import render
@@ -62,7 +62,7 @@ def _page(request: Request, query: ListQuery, document: Document) -> Response:
     rows = document["batches"]
     ids = tuple(row["id"] for row in rows if row["startedAt"])
     # All tries of all questions are summed, which takes seconds where there are many.
-    costs = kept(request, ("chat batch costs", ids), lambda engine: cost_documents(engine, read_ids(ids)[0]))
+    costs = looked_at(request, ("chat batch costs", ids), lambda engine: cost_documents(engine, read_ids(ids)[0]))
     return render(
         request,
         "chat_batches/list.html",
@@ -73,5 +73,5 @@ def _page(request: Request, query: ListQuery, document: Document) -> Response:
         next_cursor=document["nextCursor"],
         costs=costs,
         statuses=STATUSES,
-        goes_on=any(row["status"] in _OPEN for row in rows) or not costs.is_known,
+        goes_on=any(row["status"] in _OPEN for row in rows) or (not costs.is_known and costs.failure is None),
     )

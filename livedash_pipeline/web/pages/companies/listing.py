@@ -20,7 +20,7 @@ from livedash_pipeline.base.steps.companies import show_company
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.overview.steps.pages.companies import count_sessions, page_companies, recent_imports
 from livedash_pipeline.web.guard import READ, services_of
-from livedash_pipeline.web.kept import kept
+from livedash_pipeline.web.kept import looked_at
 from livedash_pipeline.web.links import address
 from livedash_pipeline.web.queries import PAGE_ROWS, Cursor, PageQuery, Words
 from livedash_pipeline.web.rendering import render
@@ -60,7 +60,7 @@ def add(routes: APIRouter) -> None:
             query=query,
             listed=listed,
             statuses=[("", "any"), *STATUSES],
-            counts=kept(request, ("company sessions",), count_sessions),
+            counts=looked_at(request, ("company sessions",), count_sessions),
         )
 
 
@@ -71,7 +71,7 @@ def add_one(routes: APIRouter) -> None:
     @allow(READ)
     def company(request: Request, slug: str) -> Response:
         found = company_of_page(request, slug)
-        counts = kept(request, ("company sessions",), count_sessions)
+        counts = looked_at(request, ("company sessions",), count_sessions)
         return render(
             request,
             "companies/one.html",
