@@ -28,6 +28,8 @@ _REFUSALS_A_SECOND = 0.5
 _REFUSALS_AT_ONCE = 30
 # Each holds a thread for as long as it lasts, and its workers take turns at the connections; others are left to the sensor.
 _SLICES_AT_ONCE = 2
+# A file of 50 MB takes seconds of a core and a multiple of its size in memory.
+_UPLOADS_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Services:
         recent: Answers that are kept for a moment.
         environ: Where the keys of chat providers are, by the names of their variables.
         slices: Slices of chat batches that this process works on at once.
+        uploads: Files of questions that this process reads at once.
         reconciling: Held while a reconcile runs in this process.
         kept: Answers for pages, which are computed beside them.
         patient: Our database for that, with a time-out for statements that gives them minutes.
@@ -65,6 +68,7 @@ class Services:
     recent: RecentAnswers
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     slices: Semaphore = field(default_factory=lambda: Semaphore(_SLICES_AT_ONCE))
+    uploads: Semaphore = field(default_factory=lambda: Semaphore(_UPLOADS_AT_ONCE))
     reconciling: Lock = field(default_factory=Lock)
     kept: KeptAnswers = field(default_factory=KeptAnswers)
     patient: Engine = field(repr=False, kw_only=True)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,9 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, text
 
+from livedash_pipeline.api.routes.chats import batches
 from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.chats.steps.create import create_batch
 from livedash_pipeline.local.batch_api.server import RunningServer
 from tests.api.world import Api, api_settings, running_api
 from tests.support.rows import insert_company
@@ -76,6 +81,32 @@ def test_a_document_becomes_a_batch(api: Api) -> None:
     seen = api.post("/api/batch/preview", body)
     assert (seen.status_code, seen.json()["chats"]) == (200, 2)
     assert float(seen.json()["costEurAtMost"]) > 0
+
+
+def test_a_third_file_is_refused_while_two_are_read(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, all_read = threading.Semaphore(0), threading.Event()
+
+    def read(*given: Any) -> Any:
+        reading.release()
+        assert all_read.wait(30)
+        return create_batch(*given)
+
+    monkeypatch.setattr(batches, "create_batch", read)
+    token = api.token(company="acme")
+    with ThreadPoolExecutor(2) as pool:
+        made = [pool.submit(upload, api, token=token) for _ in range(2)]
+        try:
+            assert all(reading.acquire(timeout=30) for _ in made)
+            begun = time.monotonic()
+            refused = [upload(api, token=token, headers={"Idempotency-Key": "k-3"})]
+            refused.append(api.post("/api/batch/preview", {"company": "acme", "items": ["Who?"]}))
+            assert time.monotonic() - begun < 10
+        finally:
+            all_read.set()
+        assert [each.result().status_code for each in made] == [200, 200]
+    assert [(each.status_code, each.json()["code"]) for each in refused] == [(503, "unavailable")] * 2
+    assert refused[0].headers["retry-after"]
+    assert upload(api, token=token, headers={"Idempotency-Key": "k-3"}).status_code == 200
 
 
 def test_the_same_key_makes_one_batch(api: Api) -> None:

@@ -14,6 +14,7 @@ import pytest
 import xlsxwriter
 from sqlalchemy import Engine, text
 
+from livedash_pipeline.api import services
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.local.batch_api.server import RunningServer
 from tests.api.world import Api, api_settings, running_api
@@ -100,6 +101,16 @@ def confirmed(person: Person, batch_id: str, way: str) -> Page:
     """Has a batch asked, by the page that says what it costs."""
     shown = until(lambda: person.get(f"{LIST}/{batch_id}/ask?way={way}"), "conversation")
     return person.send(shown.form("/ask"))
+
+
+def test_a_file_is_refused_while_others_are_read(
+    engine: Engine, company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "_UPLOADS_AT_ONCE", 0)
+    with running_api(api_settings(tmp_path), engine) as running, signed_in(running, company=company.slug) as person:
+        refused = upload(person)
+        assert count(running, "chat_uploads") == 0
+    assert (refused.status, "Send the file again" in refused.text) == (503, True)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -21,7 +21,7 @@ from livedash_pipeline.api.http.idempotency import REPLAYED, answer_once, reques
 from livedash_pipeline.api.http.responses import answer
 from livedash_pipeline.api.openapi import may_answer
 from livedash_pipeline.api.routes.admin.schemas import answers
-from livedash_pipeline.api.routes.chats.callers import chat_context, said, viewer_of, write
+from livedash_pipeline.api.routes.chats.callers import chat_context, reading_turn, said, viewer_of, write
 from livedash_pipeline.api.routes.chats.looking import add_looks
 from livedash_pipeline.api.routes.chats.schemas import (
     BatchBody,
@@ -113,7 +113,7 @@ def _create(request: Request, upload: Upload) -> Response:
 
     def work() -> OnceAnswer:
         asked = replace(upload.asked, creation_key=named)
-        with said():
+        with reading_turn(request), said():
             created = create_batch(chat_context(request), asked, upload.content, upload.filename)
         return OnceAnswer(200, documents.created_document(created))
 
@@ -124,7 +124,7 @@ def _create(request: Request, upload: Upload) -> Response:
 
 
 def _preview(request: Request, upload: Upload) -> Response:
-    with said():
+    with reading_turn(request), said():
         found = preview_batch(chat_context(request), upload.asked, upload.content, upload.filename)
     return answer(documents.preview_document(found))
 

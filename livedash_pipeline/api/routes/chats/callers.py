@@ -20,6 +20,9 @@ from livedash_pipeline.chats.steps.named import NOT_FOUND, Viewer
 from livedash_pipeline.chats.steps.new_batch import UnusableUploadError
 from livedash_pipeline.errors import UsageError
 
+# Whoever waits holds a thread that everything else of the server needs.
+_WAIT_SECONDS = 1.0
+_RETRY_SECONDS = "5"
 READ = Access(Role.COMPANY, Scope.CHATS_READ, also=(Role.PLATFORM_ADMIN,))
 """Routes that change nothing."""
 
@@ -41,6 +44,27 @@ def chat_context(request: Request) -> ChatContext:
     """What the steps are given."""
     services = services_of(request)
     return ChatContext(services.engine, services.settings, services.environ)
+
+
+@contextmanager
+def reading_turn(request: Request) -> Iterator[None]:
+    """Holds one of the few turns at reading a file of questions.
+
+    Raises:
+        Problem: 503: others are being read, and none was done within a second.
+    """
+    uploads = services_of(request).uploads
+    if not uploads.acquire(timeout=_WAIT_SECONDS):
+        raise Problem(
+            "unavailable",
+            "Other files of questions are being read.",
+            remedy="Send the file again in a moment.",
+            headers={"Retry-After": _RETRY_SECONDS},
+        )
+    try:
+        yield
+    finally:
+        uploads.release()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from livedash_pipeline.access.rules.tokens import Role
 from livedash_pipeline.api.guard import allow, caller_of, note
 from livedash_pipeline.api.problems import Problem, not_found
-from livedash_pipeline.api.routes.chats.callers import chat_context
+from livedash_pipeline.api.routes.chats.callers import chat_context, reading_turn
 from livedash_pipeline.api.routes.chats.looking import send_template
 from livedash_pipeline.api.routes.chats.uploads import form_value, new_batch_of
 from livedash_pipeline.base.rules.chat_states import ChatMode
@@ -65,7 +65,8 @@ def add_uploading(routes: APIRouter) -> None:
     @routes.post("/uploads")
     @allow(uploads("upload_chat_file", max_body=DEFAULT_LIMITS.max_bytes + _AROUND, seconds=_SECONDS))
     def upload(request: Request) -> Response:
-        return _upload(request)
+        with reading_turn(request):
+            return _upload(request)
 
     @routes.get("/uploads/{upload_id}")
     @allow(SEE_CHANGES)
@@ -118,7 +119,8 @@ def _create(request: Request, upload_id: str) -> Response:
     way = form_of(request).one("then")
     if isinstance(found, ChatUpload):
         asked = _asked(request, found.fields)
-        batch_id = create_of_upload(chat_context(request), asked, found, token_id=caller_of(request).token_id)
+        with reading_turn(request):
+            batch_id = create_of_upload(chat_context(request), asked, found, token_id=caller_of(request).token_id)
     else:
         batch_id = found
     note(request, batchId=str(batch_id))
