@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.overview.steps.pages import spend as pages
 from livedash_pipeline.overview.steps.spend import report_spend
 from livedash_pipeline.web.pages.spend import SpendQuery, address_of_step
 from tests.api.world import Api, api_settings, running_api
@@ -133,6 +134,22 @@ def test_caps_and_a_forecast_stand_beside_the_sums(api: Api) -> None:
     assert "Monthly cap: €\xa01,000.00" in page.response.text
     assert "LIVEDASH_TOTAL_MONTHLY_CAP_EUR" in page.text
     assert "orecast" in page.text
+
+
+def test_too_many_groups_are_summed_and_not_cut(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    grouped = f"{SPEND}?from=2020-01-01&by=day&then=company"
+    with signed_in(api) as person:
+        monkeypatch.setattr(pages, "MOST_GROUPS", 3)
+        whole = counted(person, grouped)
+        assert "Download these groups" in whole.text
+        monkeypatch.setattr(pages, "MOST_GROUPS", 2)
+        other = counted(person, f"{grouped}&to=9999-12-30")
+        refused = person.get(f"{SPEND}.csv?from=2020-01-01&by=day&then=company&to=9999-12-30")
+        drawn = counted(person, f"{SPEND}?from=2020-01-01&to=9999-12-30&by=month")
+    assert "There are more than 2 groups" in other.text
+    assert "Download these groups" not in other.text
+    assert (refused.status, "Choose fewer days" in refused.text) == (400, True)
+    assert shown_eur(other) == shown_eur(whole) == shown_eur(drawn)
 
 
 def test_no_days_and_wrong_days_say_what_to_do(api: Api) -> None:

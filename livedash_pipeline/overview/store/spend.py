@@ -65,9 +65,13 @@ def read_spend(
     now: datetime,
     company_id: UUID | None = None,
     currency: str = "",
+    most: int | None = None,
 ) -> list[SpendRow]:
-    """Returns what was spent in some days, of one company or of all, by group; what is in flight is of the day of `now`."""
-    rows = _sum(connection, days, by, now=now, company_id=company_id, currency=currency)
+    """Returns what was spent in some days, of one company or of all, by group; what is in flight is of the day of `now`.
+
+    Of more groups than `most` only the first ones are returned: whoever gives it asks for one more than it has a use for.
+    """
+    rows = _sum(connection, days, by, now=now, company_id=company_id, currency=currency, most=most)
     columns = [column for dimension in Dimension if dimension in by for column in COLUMNS.get(dimension, (dimension,))]
     return [SpendRow({column: _group(row, column) for column in columns}, _spend(row)) for row in rows]
 
@@ -100,9 +104,10 @@ def _sum(
     company_id: UUID | None = None,
     currency: str = "",
     batch_ids: list[UUID] | None = None,
+    most: int | None = None,
 ) -> Sequence[Row[Any]]:
     values: dict[str, object] = {f"by_{dimension}": dimension in by for dimension in Dimension}
-    values |= {"company_id": company_id, "currency": currency, "batch_ids": batch_ids}
+    values |= {"company_id": company_id, "currency": currency, "batch_ids": batch_ids, "most": most}
     values |= {"since": days.since, "until": days.until, "now": now}
     return connection.execute(statement("overview/sum_spend"), values).all()
 

@@ -128,6 +128,12 @@ def router() -> APIRouter:
             if found.failure is not None:
                 raise found.failure.with_traceback(None)
             raise Problem("unavailable", "The sums take longer than a download waits.", remedy="Try again in a minute.")
+        if found.value["tooManyGroups"]:
+            raise Problem(
+                "bad_argument",
+                f"There are more than {found.value['tooManyGroups']:,} groups.",
+                remedy="Choose fewer days, one company or another grouping; `livedash spend --csv` writes all of them.",
+            )
         report = found.value["report"]
         name = f"spend-{report['from']}-{report['to']}.csv"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
@@ -182,7 +188,7 @@ def _limit_figures(standing: dict[str, Any] | None) -> list[tuple[dict[str, Any]
 def _shown(request: Request, query: SpendQuery, found: Kept, standing: dict[str, Any] | None) -> dict[str, Any]:
     """What the template shows of a report: its figures, one page of its groups, and its charts."""
     if not found.is_known:
-        return {"report": None, "rows": [], "pages": 0, "columns": [], "figures": []}
+        return {"report": None, "rows": [], "pages": 0, "columns": [], "figures": [], "too_many": None}
     report = found.value["report"]
     start = (query.page - 1) * PAGE_ROWS
     rows = report["rows"][start : start + PAGE_ROWS]
@@ -192,6 +198,7 @@ def _shown(request: Request, query: SpendQuery, found: Kept, standing: dict[str,
         "pages": -(-len(report["rows"]) // PAGE_ROWS),
         "columns": group_columns(report),
         "figures": _figures(request, query, found.value, standing),
+        "too_many": found.value["tooManyGroups"],
     }
 
 

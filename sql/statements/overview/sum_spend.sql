@@ -1,5 +1,6 @@
 -- What was spent in some UTC days, of one company, some batches or all, by any of day, month, company, model, kind and outcome.
 -- First by day and part, so that each entry is looked at once and converted at the rate of its own day; then as it was asked for.
+-- At most `most` groups, or all of them where it is null.
 WITH parts AS (
     SELECT
         entries.entry_day,
@@ -102,3 +103,4 @@ LEFT JOIN reporting_rates AS rates ON rates.currency = :currency AND rates.rate_
 LEFT JOIN companies ON companies.id = parts.company_id
 GROUP BY 1, 2, 3, 4, 5, 6, 7
 ORDER BY 1, 2, 3, 4, 5, 6, 7
+LIMIT CAST(:most AS bigint)

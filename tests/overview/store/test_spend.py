@@ -235,6 +235,7 @@ def test_the_range_is_looked_up_by_its_index(connection: Connection) -> None:
         "company_id": None,
         "batch_ids": None,
         "currency": "",
+        "most": None,
     }
     plan = connection.execute(with_lists("EXPLAIN " + statement("overview/sum_spend").text), values).scalars()
     assert "ix_ai_request_attempts_settled_at" in "\n".join(plan)

@@ -17,6 +17,9 @@ from livedash_pipeline.overview.rules.spend_charts import step_of
 from livedash_pipeline.overview.steps.spend import days_of, dimensions_of, read_day, spend_document
 from livedash_pipeline.overview.store.spend import read_spend
 
+MOST_GROUPS = 20_000
+"""Groups that an answer has; each takes about 2 kB of memory for as long as the answer is kept."""
+
 
 def spend_with_days(
     engine: Engine,
@@ -29,7 +32,8 @@ def spend_with_days(
 ) -> Document:
     """Returns the `report` as `report_spend` makes it, and the same period by day (of long ones by month) and model.
 
-    Both are read in one snapshot, so that they add up to the same amounts while results are ingested.
+    Both are read in one snapshot, so that they add up to the same amounts while results are ingested. Of more groups than
+    `MOST_GROUPS` the report has none, but still their sum, and `tooManyGroups` is that number; otherwise it is None.
 
     Raises:
         UsageError: As of `report_spend`.
@@ -42,8 +46,14 @@ def spend_with_days(
         company_id = optional_company_id(connection, company)
         drawn = (Dimension(step_of(days)), Dimension.MODEL)
         rows, drawn_rows = (
-            read_spend(connection, days, groups, now=now, company_id=company_id, currency=currency)
-            for groups in (dimensions, drawn)
+            read_spend(connection, days, groups, now=now, company_id=company_id, currency=currency, most=most)
+            for groups, most in ((dimensions, MOST_GROUPS + 1), (drawn, None))
         )
-    report = spend_document(rows, days, dimensions, currency, company)
-    return {"report": report, "drawn": spend_document(drawn_rows, days, drawn, currency, company)}
+    too_many = len(rows) > MOST_GROUPS
+    # The rows of the charts are of the same entries, and far fewer.
+    report = spend_document(drawn_rows if too_many else rows, days, dimensions, currency, company)
+    return {
+        "report": report | {"rows": []} if too_many else report,
+        "drawn": spend_document(drawn_rows, days, drawn, currency, company),
+        "tooManyGroups": MOST_GROUPS if too_many else None,
+    }
