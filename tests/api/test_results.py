@@ -81,6 +81,19 @@ def test_an_administrator_sees_one_company_or_all(api: Api) -> None:
     assert (one["company"], one["period"]["totals"]["sessions"], one["compared"]) == ("globex", 1, None)
 
 
+def test_an_administrator_sees_questions_with_the_right_to_texts_alone(api: Api) -> None:
+    asked = MAY | {"compare": "previous", "company": "acme"}
+    without, with_texts = api.token(scopes=["admin:read"]), api.token(scopes=["admin:read", "texts:read"])
+    for _ in range(2):
+        document = api.get(SUMMARY, token=without, params=asked).json()
+        assert document["period"]["totals"]["sessions"] == 3
+        assert (document["period"]["questions"], document["compared"]["questions"]) == ([], [])
+        whole = api.get(SUMMARY, token=with_texts, params=asked).json()
+        assert [each["question"] for each in whole["period"]["questions"]] == [QUESTION]
+    own = api.get(SUMMARY, token=api.token(company="acme", scopes=["results:read"]), params=asked).json()
+    assert [each["question"] for each in own["period"]["questions"]] == [QUESTION]
+
+
 def test_the_right_to_it_is_that_to_results(api: Api) -> None:
     without = api.token(company="acme", scopes=["sessions:read"])
     assert "results:read" in api.get(SUMMARY, token=without).json()["detail"]

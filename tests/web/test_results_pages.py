@@ -122,6 +122,21 @@ def test_numbers_are_no_links_for_who_may_not_see_sessions(api: Api) -> None:
         assert links_to_sessions(page) == []
 
 
+def test_operators_see_questions_with_the_right_to_texts_alone(api: Api, operator: Person) -> None:
+    # Both look at the same days, one after the other and again: what is kept for one is never shown to the other.
+    with signed_in(api, scopes=["admin:read"]) as person:
+        for _ in range(2):
+            page, full = look(person, **MAY), look(operator, **MAY)
+            assert "Sessions 4" in page.text
+            assert "needs the scope texts:read" in page.text
+            assert "=1+1" not in page.text
+            assert "=1+1" in full.text
+            assert "needs the scope texts:read" not in full.text
+            without, whole = (each.client.get(f"{PAGE}.csv", params=MAY).text for each in (person, operator))
+            assert ("=1+1" in without, "=1+1" in whole) == (False, True)
+    assert not [line for line in api.audit() if line.action == "read_texts"]
+
+
 def test_an_operator_sees_all_companies_or_one(operator: Person) -> None:
     everything = look(operator, **MAY)
     assert "Sessions 4" in everything.text

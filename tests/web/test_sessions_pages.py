@@ -155,6 +155,17 @@ def test_a_question_leads_to_its_sessions(world: World, operator: Person, analys
     assert listed(other) == set()
 
 
+def test_the_words_of_a_question_need_the_right_to_texts(world: World, operator: Person, analyst: Person) -> None:
+    asked = {"question": str(world.question)}
+    words = HOSTILE[:8].strip()
+    assert all(words in each.get(PAGE, params=asked).text for each in (operator, analyst))
+    with signed_in(world.api, scopes=["admin:read"]) as person:
+        page = person.get(PAGE, params=asked)
+        assert listed(page) == ids(world.analysed)
+        assert words not in page.text
+        assert "need the scope texts:read" in page.text
+
+
 def test_what_is_not_understood_is_said(analyst: Person) -> None:
     page = analyst.get(PAGE, params={"language": "dutch", "from": "yesterday", "stage": "x", "status": "failed"})
     assert page.status == 200

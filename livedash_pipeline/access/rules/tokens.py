@@ -103,6 +103,14 @@ class Caller:
     company_id: UUID | None
     company: str | None
 
+    @property
+    def may_see_questions(self) -> bool:
+        """Whether what people asked may stand beside sums of sessions that the caller may see.
+
+        A company's own questions are a part of its results; for operators they are what people wrote.
+        """
+        return self.role is Role.COMPANY or Scope.TEXTS_READ in self.scopes
+
 
 @dataclass(frozen=True, slots=True)
 class TokenState:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import UTC, date, timedelta
 from decimal import Decimal
 from typing import TypeVar
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
@@ -33,6 +32,7 @@ def summarise_results(
     end: str | None = None,
     compare: str | None = None,
     by: str | None = None,
+    with_questions: bool = True,
 ) -> Document:
     """Summarises the sessions that began in some days, each in its company's own calendar.
 
@@ -43,6 +43,7 @@ def summarise_results(
         end: The last day, included; by default today.
         compare: `none`, `previous` (as many days before), `year` (the same days a year before), or the first of as many days.
         by: The step of the series: day, week or month; by default the finest that stays readable.
+        with_questions: Whether to list what was asked, for those who may see what people wrote; otherwise the list is empty.
 
     Raises:
         UsageError: Unknown company or step, no day, or days that cannot be summed.
@@ -54,8 +55,11 @@ def summarise_results(
         period = _checked(rules.read_period(start, end, today=_today(connection, zone)))
         compared = _checked(rules.read_compared(compare, period))
         step = _checked(rules.read_step(by, period))
-        now = _summed(connection, period, company_id)
-        before = None if compared is None else _summed(connection, compared, company_id)
+        most = rules.MOST_QUESTIONS if with_questions else 0
+        now = sum_period(connection, period, company_id=company_id, most_questions=most)
+        before = None
+        if compared is not None:
+            before = sum_period(connection, compared, company_id=company_id, most_questions=most)
     return {
         "ok": True,
         "company": company,
@@ -80,10 +84,6 @@ def last_days(engine: Engine, company: str | None) -> Period | None:
 
 def _today(connection: Connection, zone: str | None) -> date:
     return database_now(connection).astimezone(UTC if zone is None else ZoneInfo(zone)).date()
-
-
-def _summed(connection: Connection, period: Period, company_id: UUID | None) -> PeriodSums:
-    return sum_period(connection, period, company_id=company_id)
 
 
 def _checked(read: _Read | Fault) -> _Read:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import example, given
@@ -12,6 +13,7 @@ from livedash_pipeline.access.rules.tokens import (
     PREFIX_LENGTH,
     SCOPES,
     SECRET_BYTES,
+    Caller,
     Role,
     Scope,
     TokenState,
@@ -96,6 +98,19 @@ def test_nobody_gives_a_right_that_they_do_not_have() -> None:
         assert exceeding_scopes(reader, [scope]) == [scope]
     assert exceeding_scopes([Scope.ADMIN_WRITE], [Scope.SESSIONS_ERASE, Scope.TEXTS_READ]) == [Scope.TEXTS_READ]
     assert exceeding_scopes([], SCOPES[Role.COMPANY]) == list(SCOPES[Role.COMPANY])
+
+
+@pytest.mark.parametrize(
+    ("role", "scopes", "may"),
+    [
+        (Role.COMPANY, {Scope.RESULTS_READ}, True),
+        (Role.PLATFORM_ADMIN, {Scope.ADMIN_READ}, False),
+        (Role.PLATFORM_ADMIN, {Scope.ADMIN_READ, Scope.TEXTS_READ}, True),
+    ],
+)
+def test_operators_see_questions_with_the_right_to_texts_alone(role: Role, scopes: set[str], may: bool) -> None:
+    caller = Caller(UUID(int=1), "test", role, frozenset(scopes), None, None)
+    assert caller.may_see_questions is may
 
 
 def test_a_token_ends_with_the_earlier_of_two_ends() -> None:

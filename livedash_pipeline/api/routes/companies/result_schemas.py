@@ -91,7 +91,9 @@ class ResultsPeriod(Shape):
     series: list[SeriesStep]
     categories: list[CategoryCount] = Field(description="Those of most sessions first.")
     languages: list[LanguageCount] = Field(description="Those of most sessions first.")
-    questions: list[QuestionCount] = Field(description="The twenty of most sessions.")
+    questions: list[QuestionCount] = Field(
+        description="The twenty of most sessions; none for operators without the scope `texts:read`."
+    )
 
 
 class FigureChange(Shape):

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from livedash_pipeline.access.rules.tokens import Role, Scope
 from livedash_pipeline.api.access import Access
-from livedash_pipeline.api.guard import allow, guarded_router
+from livedash_pipeline.api.guard import allow, caller_of, guarded_router
 from livedash_pipeline.api.http.parameters import OfCompany
 from livedash_pipeline.api.routes.admin.requests import counted, wants_fresh
 from livedash_pipeline.api.routes.admin.schemas import answers
@@ -67,10 +67,14 @@ def router() -> APIRouter:
     )
     @allow(_READ)
     def results_summary(request: Request, query: Annotated[SummaryQuery, Query()]) -> Response:
-        """Sessions that began in some days of the company's own calendar, at most two years. May be some seconds old (`Age`)."""
+        """Sessions that began in some days of the company's own calendar, at most two years. May be some seconds old (`Age`).
+
+        A `platform_admin` token sees questions only with the scope `texts:read`; without it their lists are empty.
+        """
         services, company = services_of(request), own_company(request, query.company)
+        with_questions = caller_of(request).may_see_questions
         document, age = services.recent.get(
-            ("results", query.start, query.end, query.compare, query.by, company),
+            ("results", query.start, query.end, query.compare, query.by, company, with_questions),
             lambda: summarise_results(
                 services.engine,
                 company=company,
@@ -78,6 +82,7 @@ def router() -> APIRouter:
                 end=query.end,
                 compare=query.compare,
                 by=query.by,
+                with_questions=with_questions,
             ),
             fresh=wants_fresh(request),
         )

@@ -81,6 +81,7 @@ def router() -> APIRouter:
             found=found,
             quick=_quick(asked),
             chooses_company=caller_of(request).role is not Role.COMPANY,
+            shows_questions=caller_of(request).may_see_questions,
             csv=address("/results.csv", **_parameters(query)),
             **_shown(request, asked, found),
         )
@@ -120,13 +121,20 @@ def _understood(request: Request, query: ResultsQuery) -> _Asked:
 
 def _answer(request: Request, asked: _Asked, *, patience: float | None = None) -> Kept:
     first, last = asked.period.first.isoformat(), asked.period.last.isoformat()
+    with_questions = caller_of(request).may_see_questions
 
     def work(engine: Engine) -> Document:
         return summarise_results(
-            engine, company=asked.company, start=first, end=last, compare=asked.compare, by=asked.step.value
+            engine,
+            company=asked.company,
+            start=first,
+            end=last,
+            compare=asked.compare,
+            by=asked.step.value,
+            with_questions=with_questions,
         )
 
-    key = ("results", asked.company, first, last, asked.compare, asked.step)
+    key = ("results", asked.company, first, last, asked.compare, asked.step, with_questions)
     if patience is None:
         return kept(request, key, work)
     services = services_of(request)

@@ -82,7 +82,8 @@ def _page(request: Request, query: SessionsQuery, *, show_text: bool) -> Respons
     page = search_sessions(engine, given, company=company, cursor=query.cursor, limit=PAGE_ROWS, show_text=show_text)
     if show_text:
         note(request, company=company, sessions=[str(each.found.import_id) for each in page.sessions])
-    asked = read_id(query.question) if query.question else None
+    caller = caller_of(request)
+    asked = read_id(query.question) if query.question and caller.may_see_questions else None
     return render(
         request,
         "sessions/list.html",
@@ -95,7 +96,8 @@ def _page(request: Request, query: SessionsQuery, *, show_text: bool) -> Respons
         last=given.get("to", given.get("on")),
         question=read_question(engine, asked, company) if asked else None,
         shows_text=show_text,
-        chooses_company=caller_of(request).role is not Role.COMPANY,
+        shows_question=caller.may_see_questions,
+        chooses_company=caller.role is not Role.COMPANY,
         company=company,
         other=_other_list(query, given, show_text=show_text),
         **_options(page.stages),
