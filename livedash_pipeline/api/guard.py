@@ -33,6 +33,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
 _ACCESS = "__livedash_access__"
 _LONGEST_PATH = 500
+_READ_TEXTS = "read_texts"
 ANONYMOUS = "anonymous"
 
 
@@ -139,7 +140,7 @@ class Call:
             self._check_names()
         _check_path(request)
         request = await self.read()
-        if access.action is not None and self._caller is not None:
+        if access.action is not None and self._caller is not None and not self._repeats_look(self._caller):
             self._change = await run_in_threadpool(
                 tokens.begin_change, self._services.engine, self._entry(access.action, "failed")
             )
@@ -262,6 +263,9 @@ class Call:
                 status=status,
                 detail=self._request.state.audit,
             )
+            # Only now: a look that was refused, or whose line is not finished, is written down again.
+            if outcome == "done" and self._is_look():
+                self._services.looks.note_written(cast(Caller, self._caller).token_id, self._looked_at())
         except Exception as error:  # noqa: BLE001 - the change is made, and its line says `begun`: the client learns the truth
             log.error("audit entry not finished", audit_id=str(self._change), kind=type(error).__name__)
         if Role.PLATFORM_ADMIN in self._access.roles and self._request.method != "GET":
@@ -269,6 +273,16 @@ class Call:
             self._services.recent.clear()
             self._services.kept.outdate()
         return response
+
+    def _is_look(self) -> bool:
+        return self._access.action == _READ_TEXTS and self._request.method == "GET"
+
+    def _repeats_look(self, caller: Caller) -> bool:
+        """Whether this look at texts is in the audit log already: pages that wait for something refresh every few seconds."""
+        return self._is_look() and self._services.looks.is_written(caller.token_id, self._looked_at())
+
+    def _looked_at(self) -> str:
+        return f"{self._path()}?{self._request.url.query}"
 
     def _entry(
         self, action: str, outcome: str, *, status: int | None = None, detail: dict[str, Any] | None = None

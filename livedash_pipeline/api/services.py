@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from livedash_pipeline.api.http.kept import KeptAnswers
 from livedash_pipeline.api.http.limits import TokenBuckets
+from livedash_pipeline.api.http.looks import RecentLooks
 from livedash_pipeline.api.http.recent import RecentAnswers
 from livedash_pipeline.api.metrics import Metrics
 from livedash_pipeline.services.openai.webhooks import WebhookReader
@@ -47,6 +48,7 @@ class Services:
         per_address: Requests from one address.
         refusals: Calls from one address that were refused for want of a token or a right.
         recent: Answers that are kept for a moment.
+        looks: Who has just looked at which texts.
         environ: Where the keys of chat providers are, by the names of their variables.
         slices: Slices of chat batches that this process works on at once.
         uploads: Files of questions that this process reads at once.
@@ -66,6 +68,7 @@ class Services:
     per_address: TokenBuckets
     refusals: TokenBuckets
     recent: RecentAnswers
+    looks: RecentLooks
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     slices: Semaphore = field(default_factory=lambda: Semaphore(_SLICES_AT_ONCE))
     uploads: Semaphore = field(default_factory=lambda: Semaphore(_UPLOADS_AT_ONCE))
@@ -99,6 +102,7 @@ def make_services(
         per_address=TokenBuckets(per_address, 2 * per_address, clock=monotonic),
         refusals=TokenBuckets(_REFUSALS_A_SECOND, _REFUSALS_AT_ONCE, clock=monotonic),
         recent=RecentAnswers(monotonic),
+        looks=RecentLooks(monotonic),
         environ=environ or {},
         patient=patient or engine,
     )
