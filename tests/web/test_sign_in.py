@@ -225,6 +225,21 @@ def test_a_proxy_names_who_is_signed_in(engine: Engine, tmp_path: Path) -> None:
         assert "Sign out" not in refused, "a browser's header beside the proxy's"
 
 
+def test_a_name_that_several_valid_tokens_have_signs_nobody_in(engine: Engine, tmp_path: Path) -> None:
+    settings = api_settings(tmp_path, livedash_console_user_header="X-User", livedash_console_proxy_secret=SECRET)
+    named = {"X-User": "test", "X-Livedash-Proxy-Secret": SECRET}
+    with running_api(settings, engine, make_pages=pages) as api, somebody(api) as person:
+        assert "Sign out" in person.get(PAGE, headers=named).text
+        api.token(scopes=["metrics:read"])
+        refused = person.get(PAGE, headers=named).text
+        assert "Sign out" not in refused
+        assert "Several valid tokens have the name" in refused
+        with engine.begin() as connection:
+            newest = "UPDATE api_tokens SET revoked_at = now() WHERE id = (SELECT id FROM api_tokens ORDER BY id DESC LIMIT 1)"
+            connection.execute(text(newest))
+        assert "Sign out" in person.get(PAGE, headers=named).text
+
+
 def test_without_the_setting_no_header_names_anybody(quiet_api: Api) -> None:
     with somebody(quiet_api) as person:
         assert "Sign out" not in person.get(PAGE, headers={"X-User": "test", "X-Livedash-Proxy-Secret": SECRET}).text

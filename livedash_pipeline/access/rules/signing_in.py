@@ -31,7 +31,8 @@ IDLE = "Nothing was done for a while"
 TOO_OLD = f"You signed in more than {LONGEST_SESSION.days} days ago"
 TOKEN_ENDED = "The token that you signed in with has expired or was revoked"  # noqa: S105 - a sentence
 NOBODY_NAMED = "There is no valid token with the name that the proxy says"
-REASONS = frozenset({NOT_SIGNED_IN, SIGNED_OUT, IDLE, TOO_OLD, TOKEN_ENDED, NOBODY_NAMED})
+SEVERAL_NAMED = "Several valid tokens have the name that the proxy says: all but one have to be revoked"
+REASONS = frozenset({NOT_SIGNED_IN, SIGNED_OUT, IDLE, TOO_OLD, TOKEN_ENDED, NOBODY_NAMED, SEVERAL_NAMED})
 """Why nobody is signed in: all sentences that the page for signing in shows."""
 _SECRET = re.compile(r"ld[sl]_[A-Za-z0-9_-]{43}")
 _OUR_SITES = frozenset({"same-origin", "none"})

@@ -19,6 +19,7 @@ from livedash_pipeline.access.rules.signing_in import (
     LONGEST_SESSION,
     NOBODY_NAMED,
     NOT_SIGNED_IN,
+    SEVERAL_NAMED,
     SEEN_PRECISION,
     SESSION_MARK,
     TOKEN_ENDED,
@@ -142,13 +143,16 @@ def find_signed_in(engine: Engine, key: bytes, secret: str, *, idle: timedelta, 
 
 
 def find_by_name(engine: Engine, name: str) -> SignedIn | str:
-    """Finds who a proxy names: the newest valid token of that name; or says why nobody is signed in."""
+    """Finds who a proxy names: the owner of the one valid token of that name; or says why nobody is signed in."""
     with autocommitted(engine) as connection:
         now = database_now(connection)
         found = store.find_named(connection, name) if name.isprintable() else []
     valid = [caller for caller, state in found if state.refusal(now) is None]
     if not valid:
         return NOBODY_NAMED
+    if len(valid) > 1:
+        # Whoever may make tokens chooses their names, so none of them may come to stand for somebody else's.
+        return SEVERAL_NAMED
     return SignedIn(valid[0], valid[0].token_id, None)
 
 

@@ -64,13 +64,8 @@ def find_session(connection: Connection, session_hash: str) -> KnownSession | No
 
 
 def find_named(connection: Connection, name: str) -> list[tuple[Caller, TokenState]]:
-    """The owners of all tokens with a name, newest first: whom a proxy may mean by it."""
-    query = (
-        select(*_owner())
-        .outerjoin(companies, companies.c.id == _tokens.company_id)
-        .where(_tokens.name == name)
-        .order_by(_tokens.created_at.desc(), _tokens.id.desc())
-    )
+    """The owners of all tokens with a name: whom a proxy may mean by it."""
+    query = select(*_owner()).outerjoin(companies, companies.c.id == _tokens.company_id).where(_tokens.name == name)
     return [(_caller(row), TokenState(row.expires_at, row.revoked_at)) for row in connection.execute(query)]
 
 
