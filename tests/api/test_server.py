@@ -43,7 +43,9 @@ def _raw(api: Api, sent: bytes, *, then_close: bool = False) -> bytes:
     return received
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/api", "/api/admin/legacy/", "/api/admin/legacy/summary/", "/%00", "/docs/x"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/api", "/api/admin/legacy/", "/api/admin/legacy/summary/", "/%00", "/docs/x"]
+)
 def test_what_is_not_there_is_a_problem(quiet_api: Api, path: str) -> None:
     response = quiet_api.get(path)
     assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
