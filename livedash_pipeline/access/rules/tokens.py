@@ -171,12 +171,18 @@ def exceeding_scopes(held: Iterable[str], scopes: Iterable[str], role: Role | No
 
     A right can be given by who has it. Rights over a company's own things are included in those over everything: reading
     in `admin:read`, and changing in `admin:write`. A company's token sees the chat batches of all that upload for the company,
-    which only operators with `chats:all` do.
+    which only operators with `chats:all` do; and results hold what people asked, which operators see with `texts:read`.
     """
     own = frozenset(held)
+    needs_texts = Scope.TEXTS_READ not in own
     if role is Role.COMPANY and Scope.CHATS_ALL not in own:
         own -= {Scope.CHATS_READ, Scope.CHATS_WRITE}
-    return [scope for scope in scopes if scope not in own and _INCLUDED_IN.get(Scope(scope), scope) not in own]
+    return [
+        scope
+        for scope in scopes
+        if (scope not in own and _INCLUDED_IN.get(Scope(scope), scope) not in own)
+        or (needs_texts and scope == Scope.RESULTS_READ)
+    ]
 
 
 def earlier_end(one: datetime | None, other: datetime | None) -> datetime | None:

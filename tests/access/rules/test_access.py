@@ -93,7 +93,14 @@ def test_a_header_without_a_token_has_none(header: str | None) -> None:
 def test_nobody_gives_a_right_that_they_do_not_have() -> None:
     assert exceeding_scopes(SCOPES[Role.PLATFORM_ADMIN], [*SCOPES[Role.PLATFORM_ADMIN], *SCOPES[Role.COMPANY]]) == []
     reader = [Scope.ADMIN_READ]
-    assert exceeding_scopes(reader, [Scope.SESSIONS_READ, Scope.RESULTS_READ, Scope.SPEND_READ, Scope.ADMIN_READ]) == []
+    assert exceeding_scopes(reader, [Scope.SESSIONS_READ, Scope.SPEND_READ, Scope.ADMIN_READ]) == []
+    # Results hold what people asked.
+    assert exceeding_scopes(reader, [Scope.RESULTS_READ]) == [Scope.RESULTS_READ]
+    assert exceeding_scopes([*reader, Scope.TEXTS_READ], [Scope.RESULTS_READ]) == []
+    # A company's token sees the chat batches of everybody who uploads for it.
+    chats = [Scope.CHATS_READ, Scope.CHATS_WRITE]
+    assert exceeding_scopes(chats, chats, Role.COMPANY) == chats
+    assert exceeding_scopes([*chats, Scope.CHATS_ALL], chats, Role.COMPANY) == []
     for scope in (Scope.ADMIN_WRITE, Scope.METRICS_READ, Scope.TEXTS_READ, Scope.CHATS_READ, Scope.SESSIONS_ERASE):
         assert exceeding_scopes(reader, [scope]) == [scope]
     assert exceeding_scopes([Scope.ADMIN_WRITE], [Scope.SESSIONS_ERASE, Scope.TEXTS_READ]) == [Scope.TEXTS_READ]
