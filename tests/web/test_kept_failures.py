@@ -7,10 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from livedash_pipeline.api.http.kept import KeptAnswers
 from livedash_pipeline.errors import UsageError
 from livedash_pipeline.web.kept import kept
+from livedash_pipeline.web.pages import batches
 from livedash_pipeline.web.pages.chat_batches import listing as chat_batches
 from livedash_pipeline.web.pages.companies import listing as companies
 from tests.api.world import Api, add_requests
@@ -54,3 +56,17 @@ def test_a_failed_count_ends_no_page(api: Api, monkeypatch: pytest.MonkeyPatch, 
             time.sleep(0.05)
     assert (page.status, "The count failed" in page.text) == (200, True), page.text
     assert "data-refresh" not in page.response.text
+
+
+def test_a_batch_is_shown_whose_requests_cannot_be_counted(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_requests(api.engine, {"BATCHING_IN_PROGRESS": 1})
+    monkeypatch.setattr(batches, "count_batch", fail)
+    with api.engine.connect() as connection:
+        batch = connection.execute(text("SELECT id FROM ai_batch_requests")).scalar_one()
+    with signed_in(api) as person:
+        for _ in range(100):
+            page = person.get(f"/console/batches/{batch}")
+            if "being counted" not in page.text:
+                break
+            time.sleep(0.05)
+    assert (page.status, "The count failed" in page.text) == (200, True), page.text

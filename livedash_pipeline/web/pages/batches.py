@@ -24,7 +24,7 @@ from livedash_pipeline.ledger.steps.batches.service_context import service_conte
 from livedash_pipeline.overview.rules.operations.batch_course import NOT_STORED
 from livedash_pipeline.overview.steps.operations.batches import count_batch, inspect_batch
 from livedash_pipeline.web.guard import READ, change, form_of, page_router
-from livedash_pipeline.web.kept import kept
+from livedash_pipeline.web.kept import kept, looked_at
 from livedash_pipeline.web.pages.dagster_links import run_page
 from livedash_pipeline.web.pages.requests.putting_back import ACT
 from livedash_pipeline.web.queries import PAGE_ROWS, Company, Cursor, Day, PageQuery, Words
@@ -107,7 +107,7 @@ def _add_one(routes: APIRouter) -> None:
         found = _inspected(services, batch_id)
         name = found["batch"]["id"]
         is_open = found["batch"]["processedAt"] is None
-        counts = kept(request, ("batch", name), lambda engine: count_batch(engine, name))
+        counts = looked_at(request, ("batch", name), lambda engine: count_batch(engine, name))
         return render(
             request,
             "batches/one.html",
@@ -116,7 +116,7 @@ def _add_one(routes: APIRouter) -> None:
             found=found,
             batch=found["batch"],
             counts=counts,
-            refresh=1 if not counts.is_known else _OPEN_SECONDS if is_open else None,
+            refresh=1 if not counts.is_known and counts.failure is None else _OPEN_SECONDS if is_open else None,
             not_stored=NOT_STORED,
             run_page=run_page(services.settings, found["batch"]["dagsterRunId"]),
             no_cancel=_why_not_here(services, found),

@@ -23,7 +23,7 @@ from livedash_pipeline.overview.steps.operations.rejects import (
     search_rejects,
 )
 from livedash_pipeline.web.guard import READ, page_router
-from livedash_pipeline.web.kept import kept
+from livedash_pipeline.web.kept import looked_at
 from livedash_pipeline.web.pages.dagster_links import run_page
 from livedash_pipeline.web.pages.texts import TEXTS, require_reader
 from livedash_pipeline.web.queries import PAGE_ROWS, Company, Cursor, PageQuery, Words
@@ -87,4 +87,4 @@ def router() -> APIRouter:
 
 
 def _counts(request: Request, run: str) -> Kept:
-    return kept(request, ("rejects by reason", run), lambda engine: count_reasons(engine, run)["reasons"])
+    return looked_at(request, ("rejects by reason", run), lambda engine: count_reasons(engine, run)["reasons"])

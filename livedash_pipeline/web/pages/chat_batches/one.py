@@ -21,7 +21,7 @@ from livedash_pipeline.chats.steps.looks.standstill import standstill
 from livedash_pipeline.chats.steps.results import FORMATS
 from livedash_pipeline.chats.store.batches import ChatBatch, other_runs
 from livedash_pipeline.web.guard import services_of
-from livedash_pipeline.web.kept import kept
+from livedash_pipeline.web.kept import looked_at
 from livedash_pipeline.web.pages.chat_batches.shared import READ_BATCHES, named_batch
 from livedash_pipeline.web.queries import PageQuery
 from livedash_pipeline.web.rendering import render
@@ -46,7 +46,7 @@ def add_one(routes: APIRouter) -> None:
         batch = named_batch(request, batch_id)
         with said():
             document = show_document(services_of(request).engine, batch.id, viewer=viewer_of(request), with_costs=False)
-        costs = kept(request, ("chat batch costs", batch.id), lambda engine: cost_documents(engine, [batch.id]))
+        costs = looked_at(request, ("chat batch costs", batch.id), lambda engine: cost_documents(engine, [batch.id]))
         scopes = caller_of(request).scopes
         return render(
             request,
