@@ -20,10 +20,11 @@ from livedash_pipeline.access.rules.tokens import Caller, Role, Scope, read_bear
 from livedash_pipeline.access.steps import tokens
 from livedash_pipeline.access.store.tokens import AuditEntry
 from livedash_pipeline.api.access import Access, allowed_names
+from livedash_pipeline.api.http.addresses import check_names, check_path
 from livedash_pipeline.api.http.bodies import read_body
 from livedash_pipeline.api.http.facts import address_of, log_unforeseen, machine_facts, network_of, path_of
 from livedash_pipeline.api.http.responses import with_etag
-from livedash_pipeline.api.problems import Problem, internal, invalid, problem_of, too_many
+from livedash_pipeline.api.problems import Problem, internal, invalid, problem_of, too_many, unauthorized
 from livedash_pipeline.api.services import Services, services_of
 from livedash_pipeline.logs import get_logger
 
@@ -137,8 +138,8 @@ class Call:
             request.scope["livedash.token"] = self._caller.token_id
             self._check_rate(self._caller)
             self._check_right(self._caller)
-            self._check_names()
-        _check_path(request)
+            check_names(self._request, self._names)
+        check_path(request)
         request = await self.read()
         if access.action is not None and self._caller is not None and not self._repeats_look(self._caller):
             self._change = await run_in_threadpool(
@@ -178,12 +179,12 @@ class Call:
         token = read_bearer(header)
         if token is None:
             detail = "The request carries no token." if header is None else "The Authorization header holds no token."
-            raise _unauthorized(detail, known=header is not None)
+            raise unauthorized(detail, known=header is not None)
         services = self._services
         identity = await run_in_threadpool(tokens.identify, services.engine, services.token_key, token)
         if identity.caller is None or identity.refusal is not None:
             self._caller = identity.caller
-            raise _unauthorized(f"The token {identity.refusal}.", known=True)
+            raise unauthorized(f"The token {identity.refusal}.", known=True)
         return identity.caller
 
     def _check_rate(self, caller: Caller) -> None:
@@ -207,25 +208,6 @@ class Call:
                 "forbidden",
                 f"The token does not have the scope {scope}.",
                 remedy="Use another token; `livedash token create --scope` makes them.",
-            )
-
-    def _check_names(self) -> None:
-        given = [name for name, _ in self._request.query_params.multi_items()]
-        faults = [
-            {"parameter": name, "detail": "is not known" if name not in self._names else "is given more than once"}
-            for name in dict.fromkeys(given)
-            if name not in self._names or given.count(name) > 1
-        ]
-        for name, value in self._request.query_params.items():
-            if not value.isprintable():
-                faults.append({"parameter": name, "detail": "holds characters that cannot be printed"})
-        if faults:
-            known = ", ".join(sorted(self._names)) or "none"
-            raise Problem(
-                "bad_argument",
-                f"Parameter {faults[0]['parameter']!r} {faults[0]['detail']}.",
-                remedy=f"Known here: {known}; each at most once.",
-                errors=faults,
             )
 
     async def _refused(self, problem: Problem) -> Response:
@@ -312,13 +294,6 @@ class Call:
 GuardedRoute.call = Call
 
 
-def _check_path(request: Request) -> None:
-    """Refuses paths with unprintable characters: no thing has such a name, and the database refuses some of them."""
-    for value in request.path_params.values():
-        if not str(value).isprintable():
-            raise Problem("not_found", "There is no such thing.", remedy="Check the address.")
-
-
 def _problem(error: Exception) -> Problem:
     if isinstance(error, RequestValidationError):
         return invalid(error.errors())
@@ -329,13 +304,3 @@ def _problem(error: Exception) -> Problem:
     if problem.status_code >= 500:
         log.warning("request failed", code=problem.code, kind=type(error).__name__, **machine_facts(error))
     return problem
-
-
-def _unauthorized(detail: str, *, known: bool) -> Problem:
-    challenge = 'Bearer realm="livedash"' + (', error="invalid_token"' if known else "")
-    return Problem(
-        "unauthorized",
-        detail,
-        remedy="Send `Authorization: Bearer TOKEN`; `livedash token create` makes tokens.",
-        headers={"WWW-Authenticate": challenge},
-    )

@@ -100,6 +100,17 @@ class Problem(HTTPException):
         return Response(body, self.status_code, headers=self.headers, media_type=MEDIA_TYPE)
 
 
+def unauthorized(detail: str, *, known: bool) -> Problem:
+    """The problem of a call without a valid token; `known` where it carried one."""
+    challenge = 'Bearer realm="livedash"' + (', error="invalid_token"' if known else "")
+    return Problem(
+        "unauthorized",
+        detail,
+        remedy="Send `Authorization: Bearer TOKEN`; `livedash token create` makes tokens.",
+        headers={"WWW-Authenticate": challenge},
+    )
+
+
 def not_found(what: str) -> Problem:
     """The problem for things that do not exist and, in the same words, for things of others."""
     return Problem("not_found", f"There is no {what}.", remedy="Check the id; lists name those that there are.")
