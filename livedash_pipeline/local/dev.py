@@ -62,7 +62,7 @@ def run_dev(
     _require_free(console_port, "--console-port", CONSOLE_PORT)
     with ExitStack() as stack:
         stack.enter_context(interrupted_by_signals())
-        settings = stack.enter_context(_with_service(settings, options, say))
+        settings = stack.enter_context(_with_service(linked(settings, port, console_port), options, say))
         environment = stack.enter_context(borrowed_environment(settings))
         if settings.openai_api_key != STAND_IN_KEY:
             _say_what_it_costs(environment, say)
@@ -87,6 +87,16 @@ def run_dev(
             for process in processes:
                 process.check_alive()
             wait(_LOOK_INTERVAL)
+
+
+def linked(settings: Settings, port: int, console_port: int) -> Settings:
+    """Lets the Dagster UI and the console, on their ports, link to each other, where the settings name no other addresses."""
+    return settings.model_copy(
+        update={
+            "livedash_dagster_ui": settings.livedash_dagster_ui or f"http://{UI_HOST}:{port}",
+            "livedash_console_url": settings.livedash_console_url or f"http://{UI_HOST}:{console_port}",
+        }
+    )
 
 
 def dev_environ(environment: Environment, environ: Mapping[str, str]) -> dict[str, str]:

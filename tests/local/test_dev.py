@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import SettingsError
-from livedash_pipeline.local.dev import DevOptions, dev_environ, run_dev
+from livedash_pipeline.local.dev import DevOptions, dev_environ, linked, run_dev
 from livedash_pipeline.local.ports import HOST, free_port, is_free
 from livedash_pipeline.money.store.seeding import seed_prices
 from livedash_pipeline.runtime.environment import QUICK_SENSORS, Environment
@@ -102,3 +102,10 @@ def test_its_processes_get_the_users_environment_with_what_was_decided_over_it(t
     assert environ["DATABASE_URL"] == "postgresql+psycopg:///ours"
     assert environ["LIVEDASH_DAGSTER_URL"] == "postgresql+psycopg2:///dagster"
     assert "LIVEDASH_MONTHLY_CAP_EUR" not in environ, "what is not set stays unset"
+
+
+def test_the_console_and_the_dagster_ui_link_to_each_other() -> None:
+    ours = linked(Settings(), 3001, 8001)
+    assert (ours.livedash_dagster_ui, ours.livedash_console_url) == ("http://127.0.0.1:3001", "http://127.0.0.1:8001")
+    named = Settings(livedash_dagster_ui="https://dagster.example", livedash_console_url="https://console.example")
+    assert linked(named, 3001, 8001) == named
