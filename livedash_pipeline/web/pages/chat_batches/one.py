@@ -20,6 +20,7 @@ from livedash_pipeline.chats.steps.documents import cost_documents, show_documen
 from livedash_pipeline.chats.steps.looks.standstill import standstill
 from livedash_pipeline.chats.steps.results import FORMATS
 from livedash_pipeline.chats.store.batches import ChatBatch, other_runs
+from livedash_pipeline.chats.store.pairs import has_expected
 from livedash_pipeline.web.guard import services_of
 from livedash_pipeline.web.kept import looked_at
 from livedash_pipeline.web.pages.chat_batches.shared import READ_BATCHES, named_batch
@@ -47,7 +48,7 @@ def add_one(routes: APIRouter) -> None:
         with said():
             document = show_document(services_of(request).engine, batch.id, viewer=viewer_of(request), with_costs=False)
         costs = looked_at(request, ("chat batch costs", batch.id), lambda engine: cost_documents(engine, [batch.id]))
-        scopes = caller_of(request).scopes
+        scopes, (runs, is_expected) = caller_of(request).scopes, _comparable(request, batch)
         return render(
             request,
             "chat_batches/one.html",
@@ -58,7 +59,8 @@ def add_one(routes: APIRouter) -> None:
             costs=costs,
             begun=query.begun,
             reason=standstill(chat_context(request), batch),
-            runs=_runs(request, batch),
+            runs=runs,
+            is_expected=is_expected,
             ways=ways_of(batch) if Scope.CHATS_WRITE in scopes else [],
             goes_on=batch.status in _OPEN,
             is_trial=_is_trial(batch),
@@ -73,9 +75,10 @@ def _is_trial(batch: ChatBatch) -> bool:
     return bool(batch.counts[ChatState.CANCELLED]) and batch.cancel_requested_at is None and batch.legacy_id is None
 
 
-def _runs(request: Request, batch: ChatBatch) -> list[tuple[str, str]]:
-    """Other batches of the same file, by id and name."""
+def _comparable(request: Request, batch: ChatBatch) -> tuple[list[tuple[str, str]], bool]:
+    """Other batches of the same file, by id and name, and whether the file says what answers should be."""
     viewer = viewer_of(request)
     with services_of(request).engine.connect() as connection:
         found = other_runs(connection, batch, token_id=viewer.token_id, most=_MOST_RUNS)
-    return [(str(run_id), name) for run_id, name in found]
+        is_expected = has_expected(connection, batch.id)
+    return [(str(run_id), name) for run_id, name in found], is_expected
