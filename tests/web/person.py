@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -126,6 +127,14 @@ class Person:
     def get(self, path: str, **more: Any) -> Page:
         """Opens a page, following where it leads."""
         return read_page(self.client.get(path, follow_redirects=True, **more))
+
+    def counted(self, path: str, **more: Any) -> Page:
+        """Opens a page again and again until all that it counts is there, however busy the machine is."""
+        while True:
+            page = self.get(path, **more)
+            if "being counted" not in page.text:
+                return page
+            time.sleep(0.05)
 
     def send(
         self,

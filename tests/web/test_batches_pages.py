@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from sqlalchemy import Engine, text
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from tests.api.world import Api, api_settings, running_api
 from tests.web.operators import HOSTILE, MARKUP, Site, fill
-from tests.web.person import Page, Person, read_page, signed_in
+from tests.web.person import read_page, signed_in
 from tests.web.probe import pages
 
 LIST = "/console/batches"
@@ -43,16 +42,6 @@ def api(engine: Engine, tmp_path: Path, service: RunningServer) -> Iterator[Api]
 @pytest.fixture
 def site(api: Api) -> Site:
     return fill(api.engine, api.settings)
-
-
-def counted(person: Person, path: str) -> Page:
-    """A page once what it counts is there."""
-    for _ in range(100):
-        page = person.get(path)
-        if "is being counted" not in page.text and "are being counted" not in page.text:
-            return page
-        time.sleep(0.05)
-    raise AssertionError("it is never counted")
 
 
 def cancel_of(engine: Engine, batch_id: uuid.UUID) -> tuple[object, object]:
@@ -133,7 +122,7 @@ def test_pages_follow_one_another(api: Api, site: Site) -> None:
 
 def test_a_batch_shows_its_course_counts_and_cost(api: Api, site: Site) -> None:
     with signed_in(api) as person:
-        page = counted(person, f"{LIST}/{site.ended}")
+        page = person.counted(f"{LIST}/{site.ended}")
         assert page.status == 200
         assert MARKUP not in page.response.text
         for words in ("Its requests were claimed", "Its results were ingested", "are not stored", "Set aside"):
@@ -151,12 +140,12 @@ def test_a_batch_shows_its_course_counts_and_cost(api: Api, site: Site) -> None:
 
 def test_a_cancel_says_what_it_means_and_is_asked_for_once(api: Api, site: Site) -> None:
     with signed_in(api) as person:
-        page = counted(person, f"{LIST}/{site.open_batch}")
-        shown = counted(person, page.link("/cancel"))
+        page = person.counted(f"{LIST}/{site.open_batch}")
+        shown = person.counted(page.link("/cancel"))
         assert "wait again" in shown.text
         assert "repeated to the service at every poll" in shown.text
         assert "1 open request" in shown.text
-        other = counted(person, shown.link("unfinished=failed"))
+        other = person.counted(shown.link("unfinished=failed"))
         assert "fail with the code cancelled" in other.text.replace("`", "")
         assert cancel_of(api.engine, site.open_batch) == (None, None)
         confirm = other.form("/cancel")
@@ -169,7 +158,7 @@ def test_a_cancel_says_what_it_means_and_is_asked_for_once(api: Api, site: Site)
         again = person.send(confirm, {"unfinished": "pending"})
         assert again.status == 409
         assert cancel_of(api.engine, site.open_batch) == (at, "failed")
-        assert "is asked for" not in counted(person, f"{LIST}/{site.open_batch}/cancel").text
+        assert "is asked for" not in person.counted(f"{LIST}/{site.open_batch}/cancel").text
     (line, refused) = [line for line in api.audit() if line.action == "cancel"]
     assert (line.outcome, line.detail["unfinished"], refused.outcome) == ("done", "failed", "failed")
 

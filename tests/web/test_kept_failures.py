@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,12 +47,8 @@ def test_a_failed_count_ends_no_page(api: Api, monkeypatch: pytest.MonkeyPatch, 
                 files={"file": ("questions.csv", content)},
             )
             assert person.send(shown.form("/create")).status == 200
-        person.get(f"/console/{path}")
-        for _ in range(100):
-            page = person.get(f"/console/{path}")
-            if "being counted" not in page.text:
-                break
-            time.sleep(0.05)
+        person.counted(f"/console/{path}")
+        page = person.counted(f"/console/{path}")
     assert (page.status, "The count failed" in page.text) == (200, True), page.text
     assert "data-refresh" not in page.response.text
 
@@ -64,9 +59,5 @@ def test_a_batch_is_shown_whose_requests_cannot_be_counted(api: Api, monkeypatch
     with api.engine.connect() as connection:
         batch = connection.execute(text("SELECT id FROM ai_batch_requests")).scalar_one()
     with signed_in(api) as person:
-        for _ in range(100):
-            page = person.get(f"/console/batches/{batch}")
-            if "being counted" not in page.text:
-                break
-            time.sleep(0.05)
+        page = person.counted(f"/console/batches/{batch}")
     assert (page.status, "The count failed" in page.text) == (200, True), page.text

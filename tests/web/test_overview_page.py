@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,12 +26,7 @@ def api(engine: Engine, tmp_path: Path) -> Iterator[Api]:
 
 def whole(person: Person) -> Page:
     """The overview once everything is counted."""
-    for _ in range(100):
-        page = person.get(OVERVIEW)
-        if "is being counted" not in page.text:
-            return page
-        time.sleep(0.05)
-    raise AssertionError("it is never counted")
+    return person.counted(OVERVIEW)
 
 
 def test_an_empty_database_says_what_to_do_next(api: Api) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,12 +60,7 @@ def test_hostile_words_in_filters_do_no_harm(looker: Looker, words: str) -> None
 
 
 def test_an_import_shows_its_reasons_and_what_cures_them(looker: Looker) -> None:
-    page = looker.person.get(f"{LIST}?run={looker.site.run}")
-    for _ in range(100):
-        if "is being counted" not in page.text:
-            break
-        time.sleep(0.05)
-        page = looker.person.get(f"{LIST}?run={looker.site.run}")
+    page = looker.person.counted(f"{LIST}?run={looker.site.run}")
     assert f"{LIST}?run={looker.site.run}&reason=bad_start_time" in page.links
     assert "livedash company detect acme" in page.text
     assert "https://dagster.example.org/runs/run-1" in page.links

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from livedash_pipeline.base.store.tables import ai_processing_requests
 from tests.api.world import Api, add_requests, api_settings, running_api
 from tests.conftest import migrated_database
 from tests.web.operators import HOSTILE, MARKUP, Site, count_of, fill, status_of
-from tests.web.person import Page, Person, read_page, signed_in
+from tests.web.person import Person, read_page, signed_in
 from tests.web.probe import pages
 
 LIST = "/console/requests"
@@ -59,16 +58,6 @@ def api(engine: Engine, tmp_path: Path) -> Iterator[Api]:
 
 def at(path: str, **parameters: Any) -> str:
     return f"{path}?{urlencode({name.rstrip('_'): value for name, value in parameters.items() if value is not None})}"
-
-
-def counted(person: Person, path: str) -> Page:
-    """A page once what it counts is there."""
-    for _ in range(100):
-        page = person.get(path)
-        if "is being counted" not in page.text:
-            return page
-        time.sleep(0.05)
-    raise AssertionError("it is never counted")
 
 
 def test_every_combination_of_filters_answers(looker: Looker) -> None:
@@ -233,7 +222,7 @@ def test_all_of_a_filter_are_tried_again_once_confirmed(api: Api) -> None:
     with signed_in(api) as person:
         filters = {"error_code": "TRUNCATED", "company": "acme", "older_than_hours": "0.5", "batch": "batch_ended"}
         page = person.get(at(LIST, status="processing_failed", **filters))
-        shown = counted(person, page.link("/requests/requeue?"))
+        shown = person.counted(page.link("/requests/requeue?"))
         assert "3 failed requests are put back to wait" in shown.text
         confirm = shown.form("/console/requests/requeue")
         fields = dict(confirm.fields)
@@ -273,7 +262,7 @@ def test_a_confirmation_needs_its_dry_run(api: Api) -> None:
 def test_kept_answers_are_read_again_once_confirmed(api: Api) -> None:
     fill(api.engine, api.settings)
     with signed_in(api) as person:
-        page = counted(person, LIST + "/reread?outcome=truncated&company=acme")
+        page = person.counted(LIST + "/reread?outcome=truncated&company=acme")
         assert page.status == 200
         assert "nothing is bought" in page.text
         assert "No kept answer would be accepted" in page.text

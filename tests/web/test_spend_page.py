@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -21,7 +20,7 @@ from livedash_pipeline.overview.steps.spend import report_spend
 from livedash_pipeline.web.pages.spend import SpendQuery, address_of_step
 from tests.api.world import Api, api_settings, running_api
 from tests.support.spent import spend_something
-from tests.web.person import Page, Person, signed_in
+from tests.web.person import Page, signed_in
 
 SPEND = "/console/spend"
 
@@ -35,16 +34,6 @@ def api(engine: Engine, tmp_path: Path) -> Iterator[Api]:
     spend_something(engine, "globex", days=(now,))
     with running_api(api_settings(tmp_path, livedash_total_monthly_cap_eur="1000"), engine) as running:
         yield running
-
-
-def counted(person: Person, path: str) -> Page:
-    """The page once everything on it is counted."""
-    for _ in range(100):
-        page = person.get(path)
-        if "being counted" not in page.text:
-            return page
-        time.sleep(0.1)
-    raise AssertionError("still being counted")
 
 
 def shown_eur(page: Page) -> Decimal:
@@ -63,7 +52,7 @@ def test_the_total_is_that_of_the_report_and_of_the_ledger(api: Api) -> None:
     assert Decimal(report["total"]["costEur"]) == eur > 0
     assert Decimal(report["total"]["costUsd"]) == usd
     with signed_in(api) as person:
-        page = counted(person, f"{SPEND}?from={first}&to={last}")
+        page = person.counted(f"{SPEND}?from={first}&to={last}")
         assert shown_eur(page) == eur.quantize(Decimal("0.01"))
         answer = person.client.get(f"{SPEND}.csv?from={first}&to={last}&by=day&then=company")
     rows = list(csv.DictReader(StringIO(answer.text)))
@@ -75,7 +64,7 @@ def test_the_total_is_that_of_the_report_and_of_the_ledger(api: Api) -> None:
 @pytest.mark.parametrize("by", ["day", "month", "company", "model", "kind", "outcome"])
 def test_every_group_has_its_rows_and_a_chart(api: Api, by: str) -> None:
     with signed_in(api) as person:
-        page = counted(person, f"{SPEND}?by={by}&from=2020-01-01")
+        page = person.counted(f"{SPEND}?by={by}&from=2020-01-01")
     assert page.status == 200
     assert f"By {by}" in page.text
     assert "<svg" in page.response.text
@@ -84,19 +73,19 @@ def test_every_group_has_its_rows_and_a_chart(api: Api, by: str) -> None:
 
 def test_a_number_leads_to_what_it_is_made_of(api: Api) -> None:
     with signed_in(api) as person:
-        page = counted(person, f"{SPEND}?by=company")
-        of_acme = counted(person, page.link("spend?company=acme"))
+        page = person.counted(f"{SPEND}?by=company")
+        of_acme = person.counted(page.link("spend?company=acme"))
         assert "acme" in of_acme.text
         assert "globex" not in of_acme.text
-        of_day = counted(person, of_acme.link("by=outcome"))
+        of_day = person.counted(of_acme.link("by=outcome"))
     assert "parsed" in of_day.text
     assert "/console/requests?company=acme&model=gpt-5-mini&status=processing_complete" in of_day.links
 
 
 def test_euro_of_a_model_do_not_lead_to_those_of_all_models(api: Api) -> None:
     with signed_in(api) as person:
-        alone = counted(person, f"{SPEND}?by=company").response.text
-        both = counted(person, f"{SPEND}?by=company&then=model").response.text
+        alone = person.counted(f"{SPEND}?by=company").response.text
+        both = person.counted(f"{SPEND}?by=company&then=model").response.text
     euro = r'<a href="/console/spend\?company=acme[^"]*">€'
     assert re.search(euro, alone)
     assert not re.search(euro, both)
@@ -118,7 +107,7 @@ def test_a_month_leads_to_those_of_its_days_that_were_asked_about() -> None:
 
 def test_a_company_sees_its_own_money_alone(api: Api) -> None:
     with signed_in(api, company="acme") as person:
-        page = counted(person, SPEND)
+        page = person.counted(SPEND)
         assert "globex" not in page.response.text
         assert "/console/requests" not in page.response.text
         assert person.get(f"{SPEND}?company=globex").status == 404
@@ -130,7 +119,7 @@ def test_a_company_sees_its_own_money_alone(api: Api) -> None:
 
 def test_caps_and_a_forecast_stand_beside_the_sums(api: Api) -> None:
     with signed_in(api) as person:
-        page = counted(person, SPEND)
+        page = person.counted(SPEND)
     assert "Monthly cap: €\xa01,000.00" in page.response.text
     assert "LIVEDASH_TOTAL_MONTHLY_CAP_EUR" in page.text
     assert "orecast" in page.text
@@ -140,12 +129,12 @@ def test_too_many_groups_are_summed_and_not_cut(api: Api, monkeypatch: pytest.Mo
     grouped = f"{SPEND}?from=2020-01-01&by=day&then=company"
     with signed_in(api) as person:
         monkeypatch.setattr(pages, "MOST_GROUPS", 3)
-        whole = counted(person, grouped)
+        whole = person.counted(grouped)
         assert "Download these groups" in whole.text
         monkeypatch.setattr(pages, "MOST_GROUPS", 2)
-        other = counted(person, f"{grouped}&to=9999-12-30")
+        other = person.counted(f"{grouped}&to=9999-12-30")
         refused = person.get(f"{SPEND}.csv?from=2020-01-01&by=day&then=company&to=9999-12-30")
-        drawn = counted(person, f"{SPEND}?from=2020-01-01&to=9999-12-30&by=month")
+        drawn = person.counted(f"{SPEND}?from=2020-01-01&to=9999-12-30&by=month")
     assert "There are more than 2 groups" in other.text
     assert "Download these groups" not in other.text
     assert (refused.status, "Choose fewer days" in refused.text) == (400, True)
@@ -154,7 +143,7 @@ def test_too_many_groups_are_summed_and_not_cut(api: Api, monkeypatch: pytest.Mo
 
 def test_no_days_and_wrong_days_say_what_to_do(api: Api) -> None:
     with signed_in(api) as person:
-        empty = counted(person, f"{SPEND}?from=2020-01-01&to=2020-01-31")
+        empty = person.counted(f"{SPEND}?from=2020-01-01&to=2020-01-31")
         assert "Nothing was spent in these days" in empty.text
         assert "<svg" not in empty.response.text.partition('id="caps"')[0]
         for wrong in ("from=2025-05-02&to=2025-05-01", "company=initech", "from=yesterday", "by=weather", "page=0"):
@@ -167,6 +156,6 @@ def test_no_days_and_wrong_days_say_what_to_do(api: Api) -> None:
 def test_an_unknown_cost_is_named_with_its_remedy(api: Api) -> None:
     spend_something(api.engine, "initech", days=(None,), priced=False)
     with signed_in(api) as person:
-        page = counted(person, f"{SPEND}?company=initech")
+        page = person.counted(f"{SPEND}?company=initech")
     assert "Not in the sums" in page.text
     assert "livedash price backfill" in page.text
