@@ -44,6 +44,13 @@ class Settings(BaseModel):
     livedash_home: Path = Field(Path(".livedash"), description="Directory for everything kept on this machine.")
     livedash_dagster_url: str | None = Field(None, description="Dagster's own storage, postgresql+psycopg2://.")
     livedash_source_url: str | None = Field(None, repr=False, description="A LiveDash database that is taken over.")
+    livedash_key_prefix: Annotated[
+        str, Field(description="Before the keys of Dagster's assets, such as livedash; parts with / between them.")
+    ] = ""
+    livedash_name_prefix: Annotated[
+        str, Field(description="Before the names of Dagster's jobs, sensors and resources, such as livedash_.")
+    ] = ""
+    livedash_group_prefix: Annotated[str, Field(description="Before the names of Dagster's groups of assets.")] = ""
     livedash_log_format: Literal["text", "json"] = Field("text", description="How log lines are written.")
     livedash_lease: Annotated[int, Field(ge=1)] = 900
     livedash_create_deadline: Annotated[int, Field(ge=1, le=600)] = 60

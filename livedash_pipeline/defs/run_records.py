@@ -10,18 +10,22 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
+from livedash_pipeline.defs.names import Names
+from livedash_pipeline.defs.parts import is_our_run
+
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 # Records that are read at a time; each is deleted in transactions of its own.
 BATCH_SIZE = 100
 
 
 def delete_old_runs(
-    instance: dg.DagsterInstance, now: datetime, days: int, dry_run: bool, *, batch_size: int = BATCH_SIZE
+    instance: dg.DagsterInstance, names: Names, now: datetime, days: int, dry_run: bool, *, batch_size: int = BATCH_SIZE
 ) -> int:
-    """Deletes runs that ended more than `days` before `now`, never one that goes on; returns how many.
+    """Deletes runs of ours that ended more than `days` before `now`, never one that goes on; returns how many.
 
     Args:
-        instance: Whose runs.
+        instance: Where the runs are, and perhaps those of others.
+        names: Tells which runs are ours.
         now: The time.
         days: How long ago they ended at least.
         dry_run: Count, and delete nothing.
@@ -34,7 +38,7 @@ def delete_old_runs(
     while True:
         records = instance.get_run_records(filters=filters, limit=batch_size, ascending=True, cursor=kept)
         for record in records:
-            if not _ended_before(record, before):
+            if not _ended_before(record, before) or not is_our_run(record.dagster_run, names):
                 kept = record.dagster_run.run_id
                 continue
             count += 1

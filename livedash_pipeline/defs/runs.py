@@ -20,7 +20,7 @@ from livedash_pipeline.base.rules.values import Document, moment
 from livedash_pipeline.base.store.connect import database_now, make_engine
 from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.defs.identity import process_tags, report_dead_runs
-from livedash_pipeline.defs.names import PARTITIONS, TAG_COMPANY
+from livedash_pipeline.defs.names import TAG_COMPANY, Names
 from livedash_pipeline.defs.reporting import REPORT_KEY
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
@@ -129,13 +129,14 @@ def _run(
         database_url=lambda: environment.database_url,
         environ=merged_environ(os.environ),
     )
-    job = defs.resolve_job_def(job_name)
-    step = _STEP.get(job_name, job_name)
+    names = Names.of(environment.settings)
+    job = defs.resolve_job_def(names.name(job_name))
+    step = names.name(_STEP.get(job_name, job_name))
     run_id = str(uuid.uuid4())
     tags = process_tags(run_id)
     if partition is not None:
         tags[TAG_COMPANY] = partition
-        instance.add_dynamic_partitions(PARTITIONS, [partition])
+        instance.add_dynamic_partitions(names.partitions_name, [partition])
     # Dagster's own console lines say nothing that the structured log does not.
     run_config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if op_config:

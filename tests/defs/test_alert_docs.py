@@ -8,6 +8,7 @@ from pathlib import Path
 
 from livedash_pipeline.defs.assets.imports import IMPORT_ENDS
 from livedash_pipeline.defs.checks.alerts import build_alert_sensors
+from livedash_pipeline.defs.names import Names
 from livedash_pipeline.overview.rules.alerts import JOB_REMEDIES, Alert
 from livedash_pipeline.overview.rules.health import Level
 from livedash_pipeline.overview.steps.checks import CHECKS
@@ -24,7 +25,7 @@ def test_every_check_is_in_the_section_and_those_of_health_have_a_paragraph() ->
 
 
 def test_sensors_and_assets_with_a_freshness_policy_are_named() -> None:
-    sensors = [sensor.name for sensor in build_alert_sensors(Settings())]
+    sensors = [sensor.name for sensor in build_alert_sensors(Settings(), Names(), [check.asset for check in CHECKS])]
     assert [name for name in [*sensors, *IMPORT_ENDS] if f"`{name}`" not in SECTION] == []
 
 

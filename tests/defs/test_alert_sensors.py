@@ -14,6 +14,7 @@ import structlog
 
 from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.defs.checks.alerts import read_levels
+from livedash_pipeline.defs.names import Names
 from livedash_pipeline.overview.rules.alerts import JOB_REMEDIES
 from livedash_pipeline.overview.steps.checks import CHECKS_BY_NAME
 from livedash_pipeline.settings import Settings
@@ -33,20 +34,15 @@ def receiver(health: Health) -> Iterator[AlertReceiver]:
         yield receiver
 
 
-def tell(health: Health, run: dg.DagsterRun, event: dg.DagsterEvent) -> list[dict[str, Any]]:
-    """What `run_failure_sensor` does about a run: the lines that were logged."""
-    context = dg.build_run_status_sensor_context(
-        sensor_name="run_failure_sensor", dagster_instance=health.instance, dagster_run=run, dagster_event=event
-    )
+def told(health: Health, cursor: str | None = "0") -> tuple[list[dict[str, Any]], Any]:
+    """A tick of `run_failure_sensor`: the lines that were logged, and what the tick says and keeps."""
     sensor: Any = health.defs.resolve_sensor_def("run_failure_sensor")
-    with structlog.testing.capture_logs() as lines:
-        sensor(context.for_run_failure())
-    return [dict(line) for line in lines]
-
-
-def tell_of(health: Health, result: dg.ExecuteInProcessResult) -> list[dict[str, Any]]:
-    (event,) = [event for event in result.all_events if event.event_type is dg.DagsterEventType.RUN_FAILURE]
-    return tell(health, result.dagster_run, event)
+    with (
+        dg.build_sensor_context(instance=health.instance, cursor=cursor) as context,
+        structlog.testing.capture_logs() as lines,
+    ):
+        tick = sensor.evaluate_tick(context)
+    return [dict(line) for line in lines], tick
 
 
 def fail_import(health: Health, tmp_path: Path) -> dg.ExecuteInProcessResult:
@@ -72,7 +68,8 @@ def wait_for(health: Health, hours: int) -> None:
 def test_a_failed_run_is_one_line_and_one_post_with_company_reason_and_command(
     health: Health, receiver: AlertReceiver, tmp_path: Path
 ) -> None:
-    (line,) = tell_of(health, fail_import(health, tmp_path))
+    fail_import(health, tmp_path)
+    (line,), _ = told(health)
     assert (line["event"], line["log_level"]) == ("run failed", "error")
     assert (line["job"], line["company"], line["where"]) == ("import_sessions", "acme", "session_imports")
     assert "gone.csv" in line["reason"] and line["next"] == "livedash import --company acme"
@@ -88,19 +85,64 @@ def test_the_words_of_a_stranger_s_error_stay_in_the_run(health: Health, receive
     def breaks() -> None:
         raise ValueError("the user said: my phone number is 0123")
 
-    job = dg.GraphDefinition(name="breaks_graph", node_defs=[breaks]).to_job(name="breaks")
-    (line,) = tell_of(health, job.execute_in_process(instance=health.instance, raise_on_error=False))
+    job = dg.GraphDefinition(name="breaks_graph", node_defs=[breaks]).to_job(name="breaks", tags=Names().run_tags)
+    job.execute_in_process(instance=health.instance, raise_on_error=False)
+    (line,), _ = told(health)
     assert line["reason"] == "ValueError; its words are in the run."
     assert "0123" not in json.dumps([line, receiver.posted], default=str)
 
 
 def test_a_run_whose_process_is_gone_says_so(health: Health, receiver: AlertReceiver) -> None:
     job = health.defs.resolve_job_def("submit_batches")
-    run = health.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-    tell(health, run, health.instance.report_run_failed(run, "The run's process is gone."))
+    run = health.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=dict(job.run_tags))
+    health.instance.report_run_failed(run, "The run's process is gone.")
+    told(health)
     (document,) = receiver.posted
     assert document["message"] == "The run's process is gone."
     assert (document["companies"], document["command"]) == ([], "livedash submit --dry-run")
+
+
+def test_failures_of_others_are_counted_and_not_told(health: Health, receiver: AlertReceiver, tmp_path: Path) -> None:
+    @dg.op
+    def breaks() -> None:
+        raise ValueError
+
+    # A job of somebody else's, under a name that we have as well.
+    theirs = dg.GraphDefinition(name="theirs", node_defs=[breaks]).to_job(name="summary")
+    assert theirs.execute_in_process(instance=health.instance, raise_on_error=False).success is False
+    fail_import(health, tmp_path)
+    lines, tick = told(health)
+    assert [line["job"] for line in lines] == ["import_sessions"]
+    assert tick.skip_message == "2 runs failed since the last look: 1 of this pipeline, 1 of others"
+    lines, tick = told(health, tick.cursor)
+    assert (lines, tick.skip_message) == ([], "0 runs failed since the last look")
+    assert len(receiver.posted) == 1
+
+
+def test_each_failure_is_told_once_a_page_at_a_time(health: Health, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livedash_pipeline.defs.checks.run_failures.FAILURES_PER_TICK", 2)
+    job, ids, cursor = health.defs.resolve_job_def("submit_batches"), [], "0"
+    for _ in range(3):
+        run = health.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=dict(job.run_tags))
+        health.instance.report_run_failed(run, "gone")
+        ids.append(run.run_id)
+    seen = []
+    for _ in range(3):
+        lines, tick = told(health, cursor)
+        seen.append([line["failed_run_id"] for line in lines])
+        cursor = tick.cursor
+    assert seen == [ids[:2], ids[2:], []]
+
+
+@pytest.mark.parametrize("cursor", [None, "", "nonsense", '{"__class__": "RunStatusSensorCursor"}', "9" * 19])
+def test_a_first_look_and_a_lost_cursor_tell_of_failures_from_then_on(health: Health, cursor: str | None) -> None:
+    job = health.defs.resolve_job_def("submit_batches")
+    for expected in ([], ["later"]):
+        run = health.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=dict(job.run_tags))
+        health.instance.report_run_failed(run, "later" if expected else "earlier")
+        lines, tick = told(health, cursor)
+        assert [line["reason"] for line in lines] == expected
+        cursor = tick.cursor
 
 
 def test_a_check_that_turns_red_in_a_run_is_one_line_and_one_post(health: Health, receiver: AlertReceiver) -> None:
@@ -228,7 +270,8 @@ def test_a_check_that_could_not_run_stays_as_it_was_and_its_run_is_told_of(
     health.sql("ALTER TABLE ai_processing_requests RENAME TO elsewhere")
     failed = health.run("health_checks")
     assert look(health, cursor)[1] == []
-    (line,) = tell_of(health, failed)
+    (line,), _ = told(health)
+    assert line["failed_run_id"] == failed.run_id
     assert (line["job"], line["next"]) == ("health_checks", "livedash doctor")
     assert [document["event"] for document in receiver.posted] == ["check_red", "run_failed"]
 
@@ -246,7 +289,8 @@ def test_a_webhook_that_fails_is_a_line_without_its_path_and_fails_no_sensor(
     assert undelivered["webhook"] == receiver.url.removesuffix("/hook/secret-token")
     assert "secret-token" not in json.dumps([red, undelivered])
     assert look(health, cursor)[1] == []
-    lines = tell_of(health, fail_import(health, tmp_path))
+    fail_import(health, tmp_path)
+    lines, _ = told(health)
     assert [line["event"] for line in lines] == ["run failed", "alert not delivered"]
 
 

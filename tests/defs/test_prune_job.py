@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import text
 
+from livedash_pipeline.defs.names import Names
 from livedash_pipeline.defs.run_records import delete_old_runs
 from livedash_pipeline.errors import UsageError
 from tests.defs.world import SESSIONS, SLUG, World
@@ -125,7 +126,7 @@ def test_only_runs_that_ended_long_ago_go_a_page_at_a_time(world: World) -> None
         lately = datetime.now(UTC).timestamp()
         connection.execute(text("UPDATE runs SET end_time = :end WHERE run_id = :id"), {"end": lately, "id": runs[2]})
     now = datetime.now(UTC)
-    assert delete_old_runs(world.instance, now, 30, True, batch_size=2) == 4
-    assert delete_old_runs(world.instance, now, 30, False, batch_size=2) == 4
+    assert delete_old_runs(world.instance, Names(), now, 30, True, batch_size=2) == 4
+    assert delete_old_runs(world.instance, Names(), now, 30, False, batch_size=2) == 4
     assert [run.run_id for run in world.instance.get_runs()] == [runs[2]], "it began long ago and ended lately"
-    assert delete_old_runs(world.instance, now, 30, False, batch_size=2) == 0
+    assert delete_old_runs(world.instance, Names(), now, 30, False, batch_size=2) == 0

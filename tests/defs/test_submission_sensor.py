@@ -11,8 +11,9 @@ import pytest
 from livedash_pipeline.base.store.companies import add_company, get_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.defs.jobs.asset_jobs import take_submissions
 from livedash_pipeline.defs.names import PARTITIONS
-from livedash_pipeline.defs.sensors.submissions import RUNS_PER_TICK, take_submissions
+from livedash_pipeline.defs.sensors.submissions import RUNS_PER_TICK
 from livedash_pipeline.submissions.steps.feed import list_results
 from livedash_pipeline.submissions.steps.submitted_session import describe_submitted
 from tests.defs.world import SLUG, World, made_world

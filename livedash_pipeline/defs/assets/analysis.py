@@ -12,9 +12,9 @@ from pydantic import Field
 from livedash_pipeline.base.rules.values import money
 from livedash_pipeline.base.rules.wording import plural
 from livedash_pipeline.base.store.companies import Company, get_company
+from livedash_pipeline.defs.blueprints import asset_spec, assets
 from livedash_pipeline.defs.console_pages import batch_pages
-from livedash_pipeline.defs.names import GROUP_ANALYSIS, OWNERS, POOL_OPENAI
-from livedash_pipeline.defs.partitions import company_partitions
+from livedash_pipeline.defs.names import GROUP_ANALYSIS, POOL_OPENAI, Names
 from livedash_pipeline.defs.reporting import chart_metadata, counts, document_metadata, table, table_metadata
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
 from livedash_pipeline.errors import LivedashError, UsageError
@@ -38,14 +38,6 @@ class SubmitConfig(dg.Config):
     unhold: bool = Field(False, description="End all holds of the endpoint first.")
 
 
-@dg.asset(
-    deps=["pending_ai_requests"],
-    group_name=GROUP_ANALYSIS,
-    owners=OWNERS,
-    kinds={"postgres", "openai"},
-    pool=POOL_OPENAI,
-    metadata=table_metadata("ai_batch_requests"),
-)
 def submitted_batches(
     context: dg.AssetExecutionContext,
     config: SubmitConfig,
@@ -86,16 +78,6 @@ def submitted_batches(
     )
 
 
-openai_batches = dg.AssetSpec(
-    "openai_batches",
-    deps=[submitted_batches],
-    group_name=GROUP_ANALYSIS,
-    owners=OWNERS,
-    kinds={"openai"},
-    description="The batches as the service sees them; `open_batch_sensor` looks at them and reports every change.",
-)
-
-
 class IngestConfig(dg.Config):
     """What is ingested: by default, every finished batch of the company that is due."""
 
@@ -131,37 +113,12 @@ def _pictures(charts: CompanyCharts | None, link: str | None) -> tuple[dict[str,
     return chart_metadata(days, charts.results, link=link), chart_metadata(days, charts.questions, link=link)
 
 
-@dg.multi_asset(
-    name="ingested_results_and_questions",
-    specs=[
-        dg.AssetSpec(
-            "ingested_results",
-            deps=[openai_batches],
-            group_name=GROUP_ANALYSIS,
-            owners=OWNERS,
-            kinds={"postgres"},
-            partitions_def=company_partitions,
-            description="What became of every request, what it cost, and the analysis of its session.",
-            metadata=table_metadata("ai_request_attempts"),
-        ),
-        dg.AssetSpec(
-            "session_questions",
-            deps=[openai_batches],
-            group_name=GROUP_ANALYSIS,
-            owners=OWNERS,
-            kinds={"postgres"},
-            partitions_def=company_partitions,
-            description="The questions that users asked, per company and session, in the order of their importance.",
-            metadata=table_metadata("session_questions"),
-        ),
-    ],
-    pool=POOL_OPENAI,
-)
 def ingested_results_and_questions(
     context: dg.AssetExecutionContext,
     config: IngestConfig,
     postgres: dg.ResourceParam[Postgres],
     openai_batch: dg.ResourceParam[OpenAIBatch],
+    names: Names,
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Takes the company's finished batches in: both files, every outcome, one transaction a batch."""
     with batch_run(context, postgres, openai_batch) as batch_context:
@@ -174,7 +131,7 @@ def ingested_results_and_questions(
     pictures = _pictures(charts, results_address(openai_batch.settings.livedash_console_url, company.slug))
     metadata = document_metadata(ingest_document(report), row_count=sum(report.outcomes.values()))
     yield dg.MaterializeResult(
-        asset_key="ingested_results",
+        asset_key=names.key("ingested_results"),
         metadata=metadata
         | {
             **numbers(spent),
@@ -187,7 +144,8 @@ def ingested_results_and_questions(
         },
     )
     yield dg.MaterializeResult(
-        asset_key="session_questions", metadata={"dagster/row_count": report.details["questions"], **pictures[1]}
+        asset_key=names.key("session_questions"),
+        metadata={"dagster/row_count": report.details["questions"], **pictures[1]},
     )
     if report.failures:
         raise LivedashError(
@@ -196,3 +154,60 @@ def ingested_results_and_questions(
             remedy="Nothing to do where `open_batch_sensor` runs; elsewhere run `livedash ingest` again.",
             code="results_not_fetched",
         )
+
+
+def build_analysis_assets(names: Names) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Makes the batches, as we sent them and as the service sees them, and what came back."""
+    submitted = asset_spec(
+        names,
+        "submitted_batches",
+        group=GROUP_ANALYSIS,
+        deps=["pending_ai_requests"],
+        kinds={"postgres", "openai"},
+        description="Batches at the service, one model and one company each; their rows exist before the service is called.",
+        metadata=table_metadata("ai_batch_requests"),
+    )
+    at_the_service = asset_spec(
+        names,
+        "openai_batches",
+        group=GROUP_ANALYSIS,
+        deps=["submitted_batches"],
+        kinds={"openai"},
+        description="The batches as the service sees them; `open_batch_sensor` looks at them and reports every change.",
+    )
+    return [
+        assets(names, submitted_batches, [submitted], name="submitted_batches", pool=POOL_OPENAI),
+        at_the_service,
+        assets(
+            names,
+            ingested_results_and_questions,
+            _result_specs(names),
+            name="ingested_results_and_questions",
+            pool=POOL_OPENAI,
+        ),
+    ]
+
+
+def _result_specs(names: Names) -> list[dg.AssetSpec]:
+    return [
+        asset_spec(
+            names,
+            "ingested_results",
+            group=GROUP_ANALYSIS,
+            deps=["openai_batches"],
+            kinds={"postgres"},
+            partitions_def=names.partitions,
+            description="What became of every request, what it cost, and the analysis of its session.",
+            metadata=table_metadata("ai_request_attempts"),
+        ),
+        asset_spec(
+            names,
+            "session_questions",
+            group=GROUP_ANALYSIS,
+            deps=["openai_batches"],
+            kinds={"postgres"},
+            partitions_def=names.partitions,
+            description="The questions that users asked, per company and session, in the order of their importance.",
+            metadata=table_metadata("session_questions"),
+        ),
+    ]

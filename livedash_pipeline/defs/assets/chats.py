@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.chats.store.figures import CompanyFigures, company_figures
 from livedash_pipeline.defs.assets.spend import log_spend_event
+from livedash_pipeline.defs.blueprints import asset_spec, assets
 from livedash_pipeline.defs.identity import identified_run
-from livedash_pipeline.defs.names import GROUP_CHATS, OWNERS
-from livedash_pipeline.defs.partitions import company_partitions
+from livedash_pipeline.defs.names import GROUP_CHATS, Names
 from livedash_pipeline.defs.reporting import table_metadata
 from livedash_pipeline.defs.resources import Postgres
 
@@ -49,43 +49,45 @@ def result_numbers(figures: CompanyFigures) -> dict[str, int | float]:
     }
 
 
-def log_chat_events(context: dg.OpExecutionContext, engine: Engine, slug: str) -> None:
+def log_chat_events(context: dg.OpExecutionContext, engine: Engine, slug: str, names: Names) -> None:
     """Reports where a company's chat batches stand, as materializations of both assets, and what it has spent by now."""
     _, figures = _figures(engine, slug)
     for asset, numbers in ((CHAT_BATCHES, batch_numbers(figures)), (CHAT_RESULTS, result_numbers(figures))):
-        context.log_event(dg.AssetMaterialization(asset, metadata=numbers, partition=slug))
-    log_spend_event(context, engine, slug)
+        context.log_event(dg.AssetMaterialization(names.key(asset), metadata=numbers, partition=slug))
+    log_spend_event(context, engine, slug, names)
 
 
-@dg.multi_asset(
-    name="chats",
-    specs=[
-        dg.AssetSpec(
-            CHAT_BATCHES,
-            group_name=GROUP_CHATS,
-            owners=OWNERS,
-            kinds={"postgres"},
-            partitions_def=company_partitions,
-            description="A company's lists of questions, a conversation each, and how far they are.",
-            metadata=table_metadata("chat_batches"),
-        ),
-        dg.AssetSpec(
-            CHAT_RESULTS,
-            deps=[CHAT_BATCHES],
-            group_name=GROUP_CHATS,
-            owners=OWNERS,
-            kinds={"postgres", "openai"},
-            partitions_def=company_partitions,
-            description="The answers to them, with what became of every question and what it cost.",
-            metadata=table_metadata("chat_interactions"),
-        ),
-    ],
-)
 def chats(
-    context: dg.AssetExecutionContext, postgres: dg.ResourceParam[Postgres]
+    context: dg.AssetExecutionContext, postgres: dg.ResourceParam[Postgres], names: Names
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Counts a company's chat batches and their answers; `process_chat_batch` does the same after each slice."""
     with identified_run(context), postgres.engine() as engine:
         _, figures = _figures(engine, context.partition_key)
-    yield dg.MaterializeResult(asset_key=CHAT_BATCHES, metadata=batch_numbers(figures))
-    yield dg.MaterializeResult(asset_key=CHAT_RESULTS, metadata=result_numbers(figures))
+    yield dg.MaterializeResult(asset_key=names.key(CHAT_BATCHES), metadata=batch_numbers(figures))
+    yield dg.MaterializeResult(asset_key=names.key(CHAT_RESULTS), metadata=result_numbers(figures))
+
+
+def build_chat_assets(names: Names) -> list[dg.AssetsDefinition]:
+    """Makes both assets, which one step counts."""
+    specs = [
+        asset_spec(
+            names,
+            CHAT_BATCHES,
+            group=GROUP_CHATS,
+            kinds={"postgres"},
+            partitions_def=names.partitions,
+            description="A company's lists of questions, a conversation each, and how far they are.",
+            metadata=table_metadata("chat_batches"),
+        ),
+        asset_spec(
+            names,
+            CHAT_RESULTS,
+            group=GROUP_CHATS,
+            deps=[CHAT_BATCHES],
+            kinds={"postgres", "openai"},
+            partitions_def=names.partitions,
+            description="The answers to them, with what became of every question and what it cost.",
+            metadata=table_metadata("chat_interactions"),
+        ),
+    ]
+    return [assets(names, chats, specs, name="chats")]

@@ -1,23 +1,25 @@
 """Sensors that alert people of a failed run or a red check: by one log line and, where a webhook is set, by one POST.
 
-`overview.rules.alerts` words the alerts. A webhook that does not answer becomes a line in the log and never fails a sensor. Add a
-sensor when something else has to reach a person.
+Failed runs are the business of `run_failures`; `overview.rules.alerts` words the alerts. A webhook that does not answer becomes a
+line in the log and never fails a sensor. Add a sensor when something else has to reach a person.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from livedash_pipeline.defs.names import TAG_COMPANY, TAG_PARTITION
+from livedash_pipeline.defs.blueprints import sensor
+from livedash_pipeline.defs.checks.run_failures import run_failure_sensor
+from livedash_pipeline.defs.names import Names
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.logs import get_logger
-from livedash_pipeline.overview.rules.alerts import Alert, explain_error, remedy_for_run, turned_worse
+from livedash_pipeline.overview.rules.alerts import Alert, turned_worse
 from livedash_pipeline.overview.rules.health import Level
 from livedash_pipeline.overview.rules.shares import ReachedShare, keep_told, news, now_told, read_reached, read_told
 from livedash_pipeline.overview.steps.checks import CHECKS, CHECKS_BY_NAME
@@ -34,10 +36,10 @@ RED_CHECK_INTERVAL = 60
 _LOGGED = ("companies", "where", "count", "sampleIds", "remedy")
 
 
-def build_alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """Makes both sensors, for the webhook of the settings."""
+def build_alert_sensors(settings: Settings, names: Names, assets: Collection[str]) -> list[dg.SensorDefinition]:
+    """Makes both sensors, for the webhook of the settings; checks are those of these assets."""
     alerts = _Alerts(settings)
-    return [_run_failure_sensor(alerts), _red_check_sensor(alerts)]
+    return [run_failure_sensor(names, alerts.tell_of_run), _red_check_sensor(alerts, names, assets)]
 
 
 class _Alerts:
@@ -45,6 +47,11 @@ class _Alerts:
 
     def __init__(self, settings: Settings) -> None:
         self._shown, self._webhook = _webhook(settings)
+
+    def tell_of_run(self, alert: Alert) -> None:
+        """Tells of a run that failed."""
+        company = alert.companies[0] if alert.companies else None
+        self.send(alert, "run failed", job=alert.what, failed_run_id=alert.run_id, company=company)
 
     def send(self, alert: Alert, event: str, **fields: Any) -> None:
         document = alert.as_document()
@@ -69,59 +76,16 @@ def _webhook(settings: Settings) -> tuple[str, AlertWebhook | None]:
     return shown_webhook(settings.livedash_alert_url), webhook
 
 
-def _run_failure_sensor(alerts: _Alerts) -> dg.SensorDefinition:
-    @dg.run_failure_sensor(
-        name="run_failure_sensor",
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Tells of every run that failed, with the command that helps.",
-    )
-    def sensor(context: dg.RunFailureSensorContext) -> None:
-        """What failed, for which company, why, and what to do."""
-        alert = _alert_of_run(context)
-        company = alert.companies[0] if alert.companies else None
-        alerts.send(alert, "run failed", job=alert.what, failed_run_id=alert.run_id, company=company)
+def _red_check_sensor(alerts: _Alerts, names: Names, assets: Collection[str]) -> dg.SensorDefinition:
+    keys = [names.check(check.asset, check.name) for check in CHECKS if check.asset in assets]
 
-    return sensor
-
-
-def _alert_of_run(context: dg.RunFailureSensorContext) -> Alert:
-    run = context.dagster_run
-    failures = context.get_step_failure_events()
-    error, words = explain_error(_messages(failures[0])) if failures else (None, "")
-    company = run.tags.get(TAG_PARTITION) or run.tags.get(TAG_COMPANY)
-    return Alert(
-        kind="run_failed",
-        level=Level.ERROR,
-        what=run.job_name,
-        where=", ".join(event.step_key for event in failures if event.step_key),
-        companies=(company,) if company else (),
-        run_id=run.run_id,
-        # Without a failed step the message is Dagster's own, such as that the process is gone.
-        message=words or context.failure_event.message or "The run ended without a word.",
-        remedy=remedy_for_run(run.job_name, error),
-        at=datetime.now(UTC),
-    )
-
-
-def _messages(event: dg.DagsterEvent) -> list[str]:
-    """The messages of the errors of a failed step, outermost first."""
-    found, error = [], getattr(event.event_specific_data, "error", None)
-    while error is not None:
-        found.append(error.message)
-        error = error.cause
-    return found
-
-
-def _red_check_sensor(alerts: _Alerts) -> dg.SensorDefinition:
-    keys = [dg.AssetCheckKey(dg.AssetKey(check.asset), check.name) for check in CHECKS]
-
-    @dg.sensor(
+    @sensor(
+        names,
         name="red_check_sensor",
         minimum_interval_seconds=RED_CHECK_INTERVAL,
-        default_status=dg.DefaultSensorStatus.RUNNING,
         description="Tells of every check that turns red or yellow, once, and when it is green again; of each share of a budget.",
     )
-    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    def tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         before = read_levels(context.cursor)
         now = dict(before)
         newest = _newest_evaluations(context.instance, keys)
@@ -145,7 +109,7 @@ def _red_check_sensor(alerts: _Alerts) -> dg.SensorDefinition:
             cursor=json.dumps(now | ({_TOLD: told} if told else {}), sort_keys=True),
         )
 
-    return sensor
+    return tick
 
 
 def _tell_shares(alerts: _Alerts, found: _Evaluation, told: Any) -> Any:

@@ -3,11 +3,14 @@
 `overview.steps.checks` lists the checks; a new one adds nothing here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any
 
 import dagster as dg
 
 from livedash_pipeline.defs.assets.imports import IMPORT_ENDS
+from livedash_pipeline.defs.blueprints import Kind, bound
+from livedash_pipeline.defs.names import TAG_KIND, Names
 from livedash_pipeline.defs.reporting import check_result
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.overview.rules.health import import_freshness
@@ -16,27 +19,37 @@ from livedash_pipeline.overview.steps.checks import CHECKS
 from livedash_pipeline.settings import Settings
 
 # Not part of the jobs that make these assets: they look at all companies at once, and such a run is about one.
-clock_check_keys = [
-    dg.AssetCheckKey(dg.AssetKey(check.asset), check.name) for check in CHECKS if not check.after_its_asset
-]
-health_checks = dg.define_asset_job(
-    "health_checks",
-    selection=dg.AssetSelection.all_asset_checks(),
-    description="Runs every check; `red_check_sensor` tells of those that turn red.",
-)
-health_checks_schedule = dg.ScheduleDefinition(
-    name="health_checks_schedule",
-    job=health_checks,
-    cron_schedule="*/30 * * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Looks at the pipeline's health every half hour.",
-)
+CLOCK_CHECKS = tuple((check.asset, check.name) for check in CHECKS if not check.after_its_asset)
 
 
-def build_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """Makes all checks, with the limits of the settings."""
-    return [_asset_check(check, settings) for check in CHECKS]
+def health_checks(names: Names, executor: dg.ExecutorDefinition, assets: Collection[str]) -> Any:
+    """The job that runs every check of these assets."""
+    keys = [names.check(check.asset, check.name) for check in CHECKS if check.asset in assets]
+    return dg.define_asset_job(
+        names.name("health_checks"),
+        selection=dg.AssetSelection.checks(*keys),
+        description="Runs every check; `red_check_sensor` tells of those that turn red.",
+        tags={TAG_KIND: Kind.ROUTINE.value},
+        run_tags=dict(names.run_tags),
+        executor_def=executor,
+    )
+
+
+def health_checks_schedule(names: Names, job: Any) -> dg.ScheduleDefinition:
+    """Every half hour."""
+    return dg.ScheduleDefinition(
+        name=names.name("health_checks_schedule"),
+        job=job,
+        cron_schedule="*/30 * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Looks at the pipeline's health every half hour.",
+    )
+
+
+def build_checks(settings: Settings, names: Names, assets: Collection[str]) -> list[dg.AssetChecksDefinition]:
+    """Makes all checks of these assets, with the limits of the settings."""
+    return [_asset_check(check, settings, names) for check in CHECKS if check.asset in assets]
 
 
 def with_freshness(
@@ -51,16 +64,15 @@ def with_freshness(
     policy = dg.FreshnessPolicy.time_window(fail_window=windows.fail, warn_window=windows.warn)
     return [
         asset.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, policy))
-        if isinstance(asset, dg.AssetsDefinition) and any(key.to_user_string() in IMPORT_ENDS for key in asset.keys)
+        if isinstance(asset, dg.AssetsDefinition) and any(key.path[-1] in IMPORT_ENDS for key in asset.keys)
         else asset
         for asset in assets
     ]
 
 
-def _asset_check(check: HealthCheck, settings: Settings) -> dg.AssetChecksDefinition:
-    @dg.asset_check(name=check.name, asset=check.asset, description=check.rule)
-    def asset_check(postgres: dg.ResourceParam[Postgres]) -> dg.AssetCheckResult:
+def _asset_check(check: HealthCheck, settings: Settings, names: Names) -> dg.AssetChecksDefinition:
+    def look(postgres: dg.ResourceParam[Postgres]) -> dg.AssetCheckResult:
         with postgres.engine() as engine, engine.connect() as connection:
             return check_result(check.look(connection, settings), check.remedy)
 
-    return asset_check
+    return dg.asset_check(name=check.name, asset=names.key(check.asset), description=check.rule)(bound(look, names))

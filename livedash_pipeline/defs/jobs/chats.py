@@ -20,9 +20,9 @@ from livedash_pipeline.chats.steps.named import batch_id_of, required_batch
 from livedash_pipeline.chats.steps.new_batch import NewBatch
 from livedash_pipeline.chats.steps.process import process_for_duration
 from livedash_pipeline.defs.assets.chats import log_chat_events
+from livedash_pipeline.defs.blueprints import Kind, op_job
 from livedash_pipeline.defs.identity import identified_run
-from livedash_pipeline.defs.jobs.operations import op_job
-from livedash_pipeline.defs.names import PARTITIONS
+from livedash_pipeline.defs.names import Names
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import HttpSource, Postgres
 from livedash_pipeline.errors import UsageError
@@ -59,12 +59,13 @@ class CancelChatBatchConfig(dg.Config):
     batch_id: str = Field("", description="Id of a chat batch.")
 
 
-@dg.op(description="Makes a chat batch of a file of questions; nothing is started.")
+@op_job("Makes a chat batch of a file of questions; nothing is started.", Kind.ROUTINE)
 def create_chat_batch(
     context: dg.OpExecutionContext,
     config: CreateChatBatchConfig,
     postgres: dg.ResourceParam[Postgres],
     http_source: dg.ResourceParam[HttpSource],
+    names: Names,
 ) -> dict[str, Any]:
     """All of the file or nothing."""
     fields = config.model_dump()
@@ -75,16 +76,17 @@ def create_chat_batch(
         require_company(engine, config.company)
         asked = NewBatch(**fields, uploader=f"run {run_id}")
         created = create_batch(chat_context(engine, http_source), asked, read_file(path), path.name)
-        _report(context, engine, config.company)
+        _report(context, engine, config.company, names)
         return answer(context, documents.created_document(created))
 
 
-@dg.op(description="Works on a chat batch for a while; the first time starts it.")
+@op_job("Works on a chat batch for a while; the first time starts it.", Kind.ROUTINE)
 def process_chat_batch(
     context: dg.OpExecutionContext,
     config: ProcessChatBatchConfig,
     postgres: dg.ResourceParam[Postgres],
     http_source: dg.ResourceParam[HttpSource],
+    names: Names,
 ) -> dict[str, Any]:
     """One slice."""
     with identified_run(context), postgres.engine() as engine:
@@ -92,11 +94,11 @@ def process_chat_batch(
         report = process_for_duration(chat_context(engine, http_source), batch_id, seconds=config.duration_seconds)
         with engine.connect() as connection:
             company = required_batch(connection, batch_id).company
-        _report(context, engine, company)
+        _report(context, engine, company, names)
         return answer(context, documents.slice_document(report))
 
 
-@dg.op(description="Cancels a chat batch: nothing starts any more, and answers under way are kept.")
+@op_job("Cancels a chat batch: nothing starts any more, and answers under way are kept.", Kind.DANGEROUS)
 def cancel_chat_batch(
     context: dg.OpExecutionContext,
     config: CancelChatBatchConfig,
@@ -115,10 +117,9 @@ def chat_context(engine: Engine, http_source: HttpSource) -> ChatContext:
     return ChatContext(engine, http_source.settings, http_source.environ)
 
 
-def _report(context: dg.OpExecutionContext, engine: Engine, company: str) -> None:
-    context.instance.add_dynamic_partitions(PARTITIONS, [company])
-    log_chat_events(context, engine, company)
+def _report(context: dg.OpExecutionContext, engine: Engine, company: str, names: Names) -> None:
+    context.instance.add_dynamic_partitions(names.partitions_name, [company])
+    log_chat_events(context, engine, company, names)
 
 
-chat_jobs = [op_job(create_chat_batch), op_job(cancel_chat_batch)]
-"""The jobs that no sensor launches; `process_chat_batch` is made with its sensor."""
+CHAT_JOBS = (create_chat_batch, process_chat_batch, cancel_chat_batch)

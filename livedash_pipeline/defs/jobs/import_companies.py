@@ -13,8 +13,9 @@ from livedash_pipeline.analysis.steps.import_company import ImportContext, impor
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.store.companies import Company, due_companies, list_companies
 from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.defs.blueprints import Kind, op_job
 from livedash_pipeline.defs.identity import identified_run
-from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, PARTITIONS, TAG_MAX_RUNTIME
+from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME, Names
 from livedash_pipeline.defs.reporting import answer, made_metadata
 from livedash_pipeline.defs.resources import HttpSource, Postgres
 from livedash_pipeline.errors import LivedashError
@@ -34,22 +35,24 @@ def _chosen(engine: Engine, config: ImportCompaniesConfig) -> list[Company]:
         return due_companies(connection, database_now(connection))
 
 
-@dg.op(
-    description="Imports every company that is due, one after the other, in one run.",
-    tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
+@op_job(
+    "Imports every company that is due, one after the other, in one run.",
+    Kind.ROUTINE,
+    run_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
 )
 def import_companies(
     context: dg.OpExecutionContext,
     config: ImportCompaniesConfig,
     postgres: dg.ResourceParam[Postgres],
     http_source: dg.ResourceParam[HttpSource],
+    names: Names,
 ) -> dict[str, Any]:
     """A company that fails is reported and does not keep the others from being imported."""
     answers: list[Document] = []
     with identified_run(context) as run_id, postgres.engine() as engine:
         free_abandoned(engine, http_source.settings)
         companies = _chosen(engine, config)
-        context.instance.add_dynamic_partitions(PARTITIONS, [company.slug for company in companies])
+        context.instance.add_dynamic_partitions(names.partitions_name, [company.slug for company in companies])
         for company in companies:
             try:
                 done = import_whole_company(
@@ -61,7 +64,9 @@ def import_companies(
                 continue
             answers.append(done.document)
             for asset, made in done.made.items():
-                context.log_event(dg.AssetMaterialization(asset, metadata=made_metadata(made), partition=company.slug))
+                context.log_event(
+                    dg.AssetMaterialization(names.key(asset), metadata=made_metadata(made), partition=company.slug)
+                )
     document = answer(context, imports_document(answers))
     _raise_if_none_succeeded(answers)
     return document

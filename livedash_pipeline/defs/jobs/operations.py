@@ -1,4 +1,4 @@
-"""Jobs: asset jobs that run a part of the graph, and op jobs that ask something of the pipeline's tables.
+"""Op jobs that ask something of the pipeline's tables, or change many of their rows.
 
 Add a job whose body is one call of a step. Op jobs answer with the documents of the commands, as output, metadata and log line.
 """
@@ -10,15 +10,9 @@ from pydantic import Field
 
 from livedash_pipeline.analysis.steps.reread import reread_answers
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
-from livedash_pipeline.defs.assets.analysis import (
-    ingested_results_and_questions,
-    submitted_batches,
-)
-from livedash_pipeline.defs.assets.imports import import_assets
-from livedash_pipeline.defs.assets.spend import spend_of_company
-from livedash_pipeline.defs.checks.health import clock_check_keys
+from livedash_pipeline.defs.blueprints import Kind, op_job
 from livedash_pipeline.defs.identity import identified_run, report_dead_runs
-from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, POOL_OPENAI, TAG_MAX_RUNTIME
+from livedash_pipeline.defs.names import POOL_OPENAI, Names
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
 from livedash_pipeline.kinds import KINDS
@@ -34,29 +28,6 @@ from livedash_pipeline.ledger.steps.results.poll import poll_document
 from livedash_pipeline.overview.steps.caps import report_caps
 from livedash_pipeline.overview.steps.pipeline_report import report_status
 from livedash_pipeline.overview.steps.spend import BY_DEFAULT, report_spend
-
-
-def _with_own_checks(*assets: dg.AssetsDefinition) -> dg.AssetSelection:
-    """Assets and the checks of what they write; those of health look at everything, which is not a company's run's business."""
-    return dg.AssetSelection.assets(*assets) - dg.AssetSelection.checks(*clock_check_keys)
-
-
-import_sessions = dg.define_asset_job(
-    "import_sessions",
-    selection=_with_own_checks(*import_assets),
-    description="One company from its CSV to its pending requests.",
-    run_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
-)
-submit_batches = dg.define_asset_job(
-    "submit_batches",
-    selection=_with_own_checks(submitted_batches),
-    description="Sends what is due to the Batch API, one company and model a batch.",
-)
-ingest_results = dg.define_asset_job(
-    "ingest_results",
-    selection=_with_own_checks(ingested_results_and_questions, spend_of_company),
-    description="Takes one company's finished batches in, and sums what it has spent this month.",
-)
 
 
 class CompanyConfig(dg.Config):
@@ -91,7 +62,7 @@ class RequeueConfig(dg.Config):
     )
 
 
-@dg.op(description="Asks the service how open batches stand, and writes what changed.", pool=POOL_OPENAI)
+@op_job("Asks the service how open batches stand, and writes what changed.", Kind.ROUTINE, pool=POOL_OPENAI)
 def poll_batches(
     context: dg.OpExecutionContext,
     postgres: dg.ResourceParam[Postgres],
@@ -103,7 +74,7 @@ def poll_batches(
         return answer(context, poll_document(poll(batch_context)))
 
 
-@dg.op(description="Counts requests per status.")
+@op_job("Counts requests per status.", Kind.QUESTION)
 def summary(
     context: dg.OpExecutionContext, config: CompanyConfig, postgres: dg.ResourceParam[Postgres]
 ) -> dict[str, Any]:
@@ -112,7 +83,7 @@ def summary(
         return answer(context, operations.summarise(engine, config.company))
 
 
-@dg.op(description="Lists requests of one status, a page at a time.")
+@op_job("Lists requests of one status, a page at a time.", Kind.QUESTION)
 def list_requests(
     context: dg.OpExecutionContext, config: ListRequestsConfig, postgres: dg.ResourceParam[Postgres]
 ) -> dict[str, Any]:
@@ -124,7 +95,7 @@ def list_requests(
         return answer(context, document)
 
 
-@dg.op(description="Puts failed requests back to pending.")
+@op_job("Puts failed requests back to pending.", Kind.DANGEROUS)
 def requeue(
     context: dg.OpExecutionContext,
     config: RequeueConfig,
@@ -158,7 +129,7 @@ class RereadConfig(dg.Config):
     dry_run: bool = Field(True, description="Only count.")
 
 
-@dg.op(description="Judges kept answers of failed requests again with the present reader; buys nothing.")
+@op_job("Judges kept answers of failed requests again with the present reader; buys nothing.", Kind.DANGEROUS)
 def reread(
     context: dg.OpExecutionContext, config: RereadConfig, postgres: dg.ResourceParam[Postgres]
 ) -> dict[str, Any]:
@@ -182,7 +153,7 @@ class PriceBackfillConfig(dg.Config):
     dry_run: bool = Field(True, description="Only count.")
 
 
-@dg.op(description="Works out costs that were unknown when they were written; what was written stays as it is.")
+@op_job("Works out costs that were unknown when they were written; what was written stays as it is.", Kind.DANGEROUS)
 def price_backfill(
     context: dg.OpExecutionContext,
     config: PriceBackfillConfig,
@@ -195,7 +166,7 @@ def price_backfill(
         return answer(context, backfill_costs(engine, openai_batch.settings, request, dry_run=config.dry_run))
 
 
-@dg.op(description="Counts sessions per stage and status, and says what stands in the way.")
+@op_job("Counts sessions per stage and status, and says what stands in the way.", Kind.QUESTION)
 def pipeline_status(
     context: dg.OpExecutionContext,
     config: CompanyConfig,
@@ -219,7 +190,7 @@ class SpendConfig(CompanyConfig):
     end: str | None = Field(None, description="Last day (UTC), included; left out: today.")
 
 
-@dg.op(description="Sums what was spent: for whom, on what, what was wasted and what batches saved.")
+@op_job("Sums what was spent: for whom, on what, what was wasted and what batches saved.", Kind.QUESTION)
 def spend(
     context: dg.OpExecutionContext,
     config: SpendConfig,
@@ -239,7 +210,7 @@ def spend(
         return answer(context, document)
 
 
-@dg.op(description="Shows caps and budgets, with what is spent, in flight, left and foreseen.")
+@op_job("Shows caps and budgets, with what is spent, in flight, left and foreseen.", Kind.QUESTION)
 def caps(
     context: dg.OpExecutionContext,
     config: CompanyConfig,
@@ -260,7 +231,9 @@ class CancelBatchesConfig(dg.Config):
     )
 
 
-@dg.op(description="Asks for batches to be cancelled; what was finished before is kept and paid for.", pool=POOL_OPENAI)
+@op_job(
+    "Asks for batches to be cancelled; what was finished before is kept and paid for.", Kind.DANGEROUS, pool=POOL_OPENAI
+)
 def cancel_batches(
     context: dg.OpExecutionContext,
     config: CancelBatchesConfig,
@@ -287,7 +260,7 @@ class ReconcileBatchesConfig(dg.Config):
     )
 
 
-@dg.op(description="Compares everything at the service with the ledger.", pool=POOL_OPENAI)
+@op_job("Compares everything at the service with the ledger.", Kind.ROUTINE, pool=POOL_OPENAI)
 def reconcile_batches(
     context: dg.OpExecutionContext,
     config: ReconcileBatchesConfig,
@@ -307,25 +280,17 @@ def reconcile_batches(
     return answer(context, reconcile_document(report))
 
 
-def op_job(op: dg.OpDefinition, **options: Any) -> dg.JobDefinition:
-    """A job of one op, named as it. The graph between them needs a name of its own: Dagster wants ops and graphs distinct."""
-    graph = dg.GraphDefinition(name=f"{op.name}_graph", node_defs=[op])
-    return graph.to_job(name=op.name, description=op.description, **options)
+BATCH_JOBS = (poll_batches, cancel_batches, reconcile_batches)
+OPERATIONS = (summary, list_requests, requeue, reread, pipeline_status, spend, caps, price_backfill)
 
 
-_OPS = (
-    *(poll_batches, cancel_batches, reconcile_batches),
-    *(summary, list_requests, requeue, reread, pipeline_status),
-    *(spend, caps, price_backfill),
-)
-op_jobs = [op_job(op) for op in _OPS]
-
-# Once a day at a quiet hour; polling finds everything that is urgent.
-reconcile_schedule = dg.ScheduleDefinition(
-    name="nightly_reconcile_schedule",
-    job_name="reconcile_batches",
-    cron_schedule="17 3 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Compares everything at the service with the ledger, once a day.",
-)
+def reconcile_schedule(names: Names) -> dg.ScheduleDefinition:
+    """Once a day at a quiet hour; polling finds everything that is urgent."""
+    return dg.ScheduleDefinition(
+        name=names.name("nightly_reconcile_schedule"),
+        job_name=names.name(reconcile_batches.name),
+        cron_schedule="17 3 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Compares everything at the service with the ledger, once a day.",
+    )

@@ -10,9 +10,9 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from livedash_pipeline.defs.blueprints import Kind, op_job
 from livedash_pipeline.defs.identity import identified_run
-from livedash_pipeline.defs.jobs.operations import op_job
-from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME
+from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME, Names
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.defs.run_records import delete_old_runs
@@ -37,8 +37,14 @@ class PruneConfig(dg.Config):
     dry_run: bool = Field(True, description="Only count.")
 
 
-@dg.op(description="Deletes texts that are old enough, or that somebody wants to be erased.")
-def prune(context: dg.OpExecutionContext, config: PruneConfig, postgres: dg.ResourceParam[Postgres]) -> dict[str, Any]:
+@op_job(
+    "Deletes texts that are old enough, or that somebody wants to be erased.",
+    Kind.DANGEROUS,
+    run_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
+)
+def prune(
+    context: dg.OpExecutionContext, config: PruneConfig, postgres: dg.ResourceParam[Postgres], names: Names
+) -> dict[str, Any]:
     """A dry run unless it says otherwise."""
     request = PruneRequest(
         company=config.company,
@@ -50,19 +56,19 @@ def prune(context: dg.OpExecutionContext, config: PruneConfig, postgres: dg.Reso
         dry_run=config.dry_run,
     )
     with identified_run(context), postgres.engine() as engine:
-        report = delete_old_texts(engine, request, delete_runs=partial(delete_old_runs, context.instance))
+        report = delete_old_texts(engine, request, delete_runs=partial(delete_old_runs, context.instance, names))
         return answer(context, prune_document(report))
 
 
-prune_job = op_job(prune, tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME})
-
-# After the nightly reconcile, and before anybody's morning. Companies keep everything until they say how long.
-prune_schedule = dg.ScheduleDefinition(
-    name="nightly_prune_schedule",
-    job_name="prune",
-    cron_schedule="47 3 * * *",
-    execution_timezone="UTC",
-    run_config={"ops": {"prune": {"config": {"dry_run": False}}}},
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Deletes texts that are older than their company keeps them, once a day.",
-)
+def prune_schedule(names: Names) -> dg.ScheduleDefinition:
+    """After the nightly reconcile, and before anybody's morning. Companies keep everything until they say how long."""
+    job = names.name(prune.name)
+    return dg.ScheduleDefinition(
+        name=names.name("nightly_prune_schedule"),
+        job_name=job,
+        cron_schedule="47 3 * * *",
+        execution_timezone="UTC",
+        run_config={"ops": {job: {"config": {"dry_run": False}}}},
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Deletes texts that are older than their company keeps them, once a day.",
+    )

@@ -10,8 +10,8 @@ import dagster as dg
 from pydantic import Field
 
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
+from livedash_pipeline.defs.blueprints import Kind, op_job
 from livedash_pipeline.defs.identity import identified_run
-from livedash_pipeline.defs.jobs.operations import op_job
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
 from livedash_pipeline.overview.steps import stages
@@ -39,7 +39,7 @@ class RetryStageConfig(dg.Config):
     )
 
 
-@dg.op(description="Lists sessions that failed, a page at a time.")
+@op_job("Lists sessions that failed, a page at a time.", Kind.QUESTION)
 def failed_sessions(
     context: dg.OpExecutionContext, config: FailedSessionsConfig, postgres: dg.ResourceParam[Postgres]
 ) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def failed_sessions(
         return answer(context, document)
 
 
-@dg.op(description="Sets failed stages back to pending; a filter only counts unless told otherwise.")
+@op_job("Sets failed stages back to pending; a filter only counts unless told otherwise.", Kind.DANGEROUS)
 def retry_stage(
     context: dg.OpExecutionContext,
     config: RetryStageConfig,
@@ -72,4 +72,4 @@ def retry_stage(
         return answer(context, document)
 
 
-stage_jobs = [op_job(failed_sessions), op_job(retry_stage)]
+STAGE_JOBS = (failed_sessions, retry_stage)

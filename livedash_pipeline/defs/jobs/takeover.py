@@ -9,7 +9,9 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from livedash_pipeline.defs.blueprints import Kind, op_job
 from livedash_pipeline.defs.identity import identified_run
+from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import HttpSource, Postgres
 
@@ -23,7 +25,11 @@ class ImportLivedashConfig(dg.Config):
     dry_run: bool = Field(True, description="Do everything, report, and take it back.")
 
 
-@dg.op(description="Takes an existing LiveDash database over; only reports unless dry_run is false.")
+@op_job(
+    "Takes an existing LiveDash database over; only reports unless dry_run is false.",
+    Kind.DANGEROUS,
+    run_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
+)
 def import_livedash(
     context: dg.OpExecutionContext,
     config: ImportLivedashConfig,

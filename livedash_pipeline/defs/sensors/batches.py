@@ -7,15 +7,16 @@ Both do the same: poll, report what changed, and have finished batches ingested.
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import dagster as dg
 from sqlalchemy import Engine
 
 from livedash_pipeline.base.store.connect import database_now, in_transaction
+from livedash_pipeline.defs.blueprints import sensor
 from livedash_pipeline.defs.identity import report_dead_runs
-from livedash_pipeline.defs.jobs.operations import ingest_results
-from livedash_pipeline.defs.names import PARTITIONS, TAG_BATCH, TAG_COMPANY, TAG_PARTITION
+from livedash_pipeline.defs.names import TAG_BATCH, TAG_COMPANY, TAG_PARTITION, Names
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
 from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
 from livedash_pipeline.ledger.rules.results.short_results import describe_waiting
@@ -28,7 +29,7 @@ from livedash_pipeline.settings import Settings
 _LOOK_SECONDS = 15
 
 
-def open_batch_sensor(settings: Settings) -> dg.SensorDefinition:
+def open_batch_sensor(settings: Settings, names: Names, ingest_results: Any) -> dg.SensorDefinition:
     """The sensor that polls at `LIVEDASH_POLL_INTERVAL`."""
 
     def idle(engine: Engine, endpoint: str) -> str | None:
@@ -38,6 +39,8 @@ def open_batch_sensor(settings: Settings) -> dg.SensorDefinition:
 
     return _polling_sensor(
         settings,
+        names,
+        ingest_results,
         name="open_batch_sensor",
         interval=settings.livedash_poll_interval,
         description="Looks at the batches at the service, reports changes, and has finished ones ingested.",
@@ -45,7 +48,7 @@ def open_batch_sensor(settings: Settings) -> dg.SensorDefinition:
     )
 
 
-def webhook_sensor(settings: Settings) -> dg.SensorDefinition:
+def webhook_sensor(settings: Settings, names: Names, ingest_results: Any) -> dg.SensorDefinition:
     """The sensor that polls at once where a webhook left a hint at a batch."""
 
     def idle(engine: Engine, endpoint: str) -> str | None:
@@ -54,6 +57,8 @@ def webhook_sensor(settings: Settings) -> dg.SensorDefinition:
 
     return _polling_sensor(
         settings,
+        names,
+        ingest_results,
         name="webhook_sensor",
         interval=min(settings.livedash_poll_interval, _LOOK_SECONDS),
         description="Polls at once when a webhook of the service says that a batch has news.",
@@ -62,18 +67,25 @@ def webhook_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def _polling_sensor(
-    settings: Settings, *, name: str, interval: int, description: str, idle: Callable[[Engine, str], str | None]
+    settings: Settings,
+    names: Names,
+    ingest_results: Any,
+    *,
+    name: str,
+    interval: int,
+    description: str,
+    idle: Callable[[Engine, str], str | None],
 ) -> dg.SensorDefinition:
     """A sensor that polls, unless polling is switched off or `idle` knows why there is nothing to look for."""
 
-    @dg.sensor(
+    @sensor(
+        names,
         name=name,
         job=ingest_results,
         minimum_interval_seconds=interval,
-        default_status=dg.DefaultSensorStatus.RUNNING,
         description=description,
     )
-    def sensor(
+    def tick(
         context: dg.SensorEvaluationContext,
         postgres: dg.ResourceParam[Postgres],
         openai_batch: dg.ResourceParam[OpenAIBatch],
@@ -82,25 +94,25 @@ def _polling_sensor(
             return dg.SensorResult(skip_reason="BATCH_POLLING_ENABLED is false: no batch is polled by this sensor")
         with postgres.engine() as engine:
             reason = idle(engine, openai_batch.endpoint)
-            return _poll(context, engine, openai_batch) if reason is None else dg.SensorResult(skip_reason=reason)
+            return (
+                _poll(context, engine, openai_batch, names) if reason is None else dg.SensorResult(skip_reason=reason)
+            )
 
-    return sensor
+    return tick
 
 
-def _poll(context: dg.SensorEvaluationContext, engine: Engine, openai_batch: OpenAIBatch) -> dg.SensorResult:
+def _poll(
+    context: dg.SensorEvaluationContext, engine: Engine, openai_batch: OpenAIBatch, names: Names
+) -> dg.SensorResult:
     report_dead_runs(context.instance)
-    turn = next_turn(context)
+    turn, ingest = next_turn(context), names.name("ingest_results")
     with openai_batch.context(engine, None) as batch_context:
         report = poll_batches(batch_context, rotation=turn)
     with engine.connect() as connection:
         now = database_now(connection)
         groups = observations.finished_groups(connection, openai_batch.endpoint, now=now)
         waiting = observations.waiting_for_files(connection, openai_batch.endpoint, now=now)
-    asked = [
-        group
-        for group in groups
-        if not is_active(context.instance, ingest_results.name, {TAG_PARTITION: group.company})
-    ]
+    asked = [group for group in groups if not is_active(context.instance, ingest, {TAG_PARTITION: group.company})]
     if asked:
         in_transaction(
             engine,
@@ -115,8 +127,10 @@ def _poll(context: dg.SensorEvaluationContext, engine: Engine, openai_batch: Ope
         run_requests=[_ingest_request(group) for group in asked],
         skip_reason=None if asked else state,
         cursor=str(turn),
-        asset_events=list(_observations(report.changes)),
-        dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(PARTITIONS, [group.company for group in asked])]
+        asset_events=list(_observations(report.changes, names)),
+        dynamic_partitions_requests=[
+            dg.AddDynamicPartitionsRequest(names.partitions_name, [group.company for group in asked])
+        ]
         if asked
         else [],
     )
@@ -151,10 +165,10 @@ def _ingest_request(group: FinishedGroup) -> dg.RunRequest:
     )
 
 
-def _observations(changes: Sequence[BatchChange]) -> Iterable[dg.AssetObservation]:
+def _observations(changes: Sequence[BatchChange], names: Names) -> Iterable[dg.AssetObservation]:
     for change in changes:
         yield dg.AssetObservation(
-            "openai_batches",
+            names.key("openai_batches"),
             metadata={
                 "batch_id": str(change.id),
                 "openai_batch_id": change.remote_batch_id,

@@ -8,8 +8,9 @@ import dagster as dg
 from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.chats.store.figures import batches_with_work
+from livedash_pipeline.defs.blueprints import sensor
 from livedash_pipeline.defs.identity import report_dead_runs
-from livedash_pipeline.defs.names import TAG_CHAT_BATCH, TAG_COMPANY
+from livedash_pipeline.defs.names import TAG_CHAT_BATCH, TAG_COMPANY, Names
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
 from livedash_pipeline.settings import Settings
@@ -18,17 +19,17 @@ from livedash_pipeline.settings import Settings
 RUNS_PER_TICK = 4
 
 
-def build_chat_sensor(settings: Settings, process_chat_batch: dg.JobDefinition) -> dg.SensorDefinition:
+def build_chat_sensor(settings: Settings, names: Names, process_chat_batch: dg.JobDefinition) -> dg.SensorDefinition:
     """The sensor, which looks every `LIVEDASH_CHAT_INTERVAL` seconds."""
 
-    @dg.sensor(
+    @sensor(
+        names,
         name="chat_batch_sensor",
         job=process_chat_batch,
         minimum_interval_seconds=settings.livedash_chat_interval,
-        default_status=dg.DefaultSensorStatus.RUNNING,
         description="Runs the next slice of chat batches that were started, until they end.",
     )
-    def sensor(context: dg.SensorEvaluationContext, postgres: dg.ResourceParam[Postgres]) -> dg.SensorResult:
+    def tick(context: dg.SensorEvaluationContext, postgres: dg.ResourceParam[Postgres]) -> dg.SensorResult:
         if not settings.batch_creation_enabled:
             return dg.SensorResult(skip_reason="BATCH_CREATION_ENABLED is false: no slice is run by this sensor")
         with postgres.engine() as engine, engine.connect() as connection:
@@ -52,14 +53,14 @@ def build_chat_sensor(settings: Settings, process_chat_batch: dg.JobDefinition) 
                 dg.RunRequest(
                     run_key=f"chats:{each.id}:{turn}",
                     tags={TAG_CHAT_BATCH: str(each.id), TAG_COMPANY: each.company},
-                    run_config={"ops": {"process_chat_batch": {"config": _config(settings, str(each.id))}}},
+                    run_config={"ops": {process_chat_batch.name: {"config": _config(settings, str(each.id))}}},
                 )
                 for each in chosen
             ],
             cursor=str(turn),
         )
 
-    return sensor
+    return tick
 
 
 def _config(settings: Settings, batch_id: str) -> dict[str, object]:

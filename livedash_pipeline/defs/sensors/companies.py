@@ -5,6 +5,7 @@ new to watch; what a run then does is a job.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -12,11 +13,10 @@ from livedash_pipeline.base.rules.endpoints import key_fingerprint
 from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.base.store.companies import due_companies, list_companies
 from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.defs.blueprints import sensor
 from livedash_pipeline.defs.identity import report_dead_runs
-from livedash_pipeline.defs.jobs.operations import import_sessions, submit_batches
-from livedash_pipeline.defs.names import PARTITIONS, TAG_COMPANY, TAG_PARTITION
+from livedash_pipeline.defs.names import TAG_COMPANY, TAG_PARTITION, Names
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
-from livedash_pipeline.defs.sensors.batches import open_batch_sensor, webhook_sensor
 from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
 from livedash_pipeline.intake.steps.freeing import free_abandoned
 from livedash_pipeline.kinds import KINDS
@@ -32,46 +32,41 @@ from livedash_pipeline.settings import Settings
 RUNS_PER_TICK = 4
 
 
-def build_sensors(settings: Settings, import_companies: dg.JobDefinition) -> list[dg.SensorDefinition]:
-    """The sensors that keep the flow going, those of batches (`defs.sensors.batches`) included, with the settings' intervals."""
-    return [
-        _company_partition_sensor(settings),
-        _company_csv_sensor(settings, import_companies),
-        _pending_request_sensor(settings),
-        open_batch_sensor(settings),
-        webhook_sensor(settings),
-    ]
+def company_partition_sensor(settings: Settings, names: Names) -> dg.SensorDefinition:
+    """The sensor that gives every company a partition."""
 
-
-def _company_partition_sensor(settings: Settings) -> dg.SensorDefinition:
-    @dg.sensor(
+    @sensor(
+        names,
         name="company_partition_sensor",
         minimum_interval_seconds=min(60, settings.livedash_import_interval),
-        default_status=dg.DefaultSensorStatus.RUNNING,
         description="Adds a partition for every company; none is ever removed.",
     )
-    def sensor(context: dg.SensorEvaluationContext, postgres: dg.ResourceParam[Postgres]) -> dg.SensorResult:
+    def tick(context: dg.SensorEvaluationContext, postgres: dg.ResourceParam[Postgres]) -> dg.SensorResult:
         with postgres.engine() as engine, engine.connect() as connection:
             slugs = {company.slug for company in list_companies(connection)}
-        known = set(context.instance.get_dynamic_partitions(PARTITIONS))
+        known = set(context.instance.get_dynamic_partitions(names.partitions_name))
         added = sorted(slugs - known)
         return dg.SensorResult(
             skip_reason=f"{plural(len(slugs), 'company', 'companies')}, {len(added)} new",
-            dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(PARTITIONS, added)] if added else [],
+            dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(names.partitions_name, added)] if added else [],
         )
 
-    return sensor
+    return tick
 
 
-def _company_csv_sensor(settings: Settings, import_companies: dg.JobDefinition) -> dg.SensorDefinition:
-    @dg.sensor(
+def company_csv_sensor(
+    settings: Settings, names: Names, import_sessions: Any, import_companies: dg.JobDefinition
+) -> dg.SensorDefinition:
+    """The sensor that has companies imported: a few by a run each, more by one run together."""
+
+    @sensor(
+        names,
         name="company_csv_sensor",
         jobs=[import_sessions, import_companies],
         minimum_interval_seconds=settings.livedash_import_interval,
-        default_status=dg.DefaultSensorStatus.RUNNING,
         description="Imports companies whose CSV is due, and frees what killed processes left behind.",
     )
-    def sensor(context: dg.SensorEvaluationContext, postgres: dg.ResourceParam[Postgres]) -> dg.SensorResult:
+    def tick(context: dg.SensorEvaluationContext, postgres: dg.ResourceParam[Postgres]) -> dg.SensorResult:
         report_dead_runs(context.instance)
         with postgres.engine() as engine:
             # Here, since nobody else looks at companies that are not imported.
@@ -80,7 +75,7 @@ def _company_csv_sensor(settings: Settings, import_companies: dg.JobDefinition) 
                 due = due_companies(connection, database_now(connection))
         if not due:
             return dg.SensorResult(skip_reason="0 companies are due")
-        if is_active(context.instance, "import_companies"):
+        if is_active(context.instance, import_companies.name):
             return dg.SensorResult(skip_reason=f"{_due(due)}, and import_companies is running")
         waiting = [
             company.slug
@@ -89,12 +84,12 @@ def _company_csv_sensor(settings: Settings, import_companies: dg.JobDefinition) 
         ]
         turn = next_turn(context)
         if len(waiting) > RUNS_PER_TICK:
-            requests = [dg.RunRequest(run_key=f"import:{turn}", job_name="import_companies")]
+            requests = [dg.RunRequest(run_key=f"import:{turn}", job_name=import_companies.name)]
         else:
             requests = [
                 dg.RunRequest(
                     run_key=f"import:{slug}:{turn}",
-                    job_name="import_sessions",
+                    job_name=import_sessions.name,
                     partition_key=slug,
                     tags={TAG_COMPANY: slug},
                 )
@@ -105,25 +100,27 @@ def _company_csv_sensor(settings: Settings, import_companies: dg.JobDefinition) 
         return dg.SensorResult(
             run_requests=requests,
             cursor=str(turn),
-            dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(PARTITIONS, waiting)],
+            dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(names.partitions_name, waiting)],
         )
 
-    return sensor
+    return tick
 
 
 def _due(companies: Sequence[object]) -> str:
     return f"{plural(len(companies), 'company', 'companies')} {verb(len(companies), 'is', 'are')} due"
 
 
-def _pending_request_sensor(settings: Settings) -> dg.SensorDefinition:
-    @dg.sensor(
+def pending_request_sensor(settings: Settings, names: Names, submit_batches: Any) -> dg.SensorDefinition:
+    """The sensor that has requests submitted once they are due."""
+
+    @sensor(
+        names,
         name="pending_request_sensor",
         job=submit_batches,
         minimum_interval_seconds=settings.livedash_submit_interval,
-        default_status=dg.DefaultSensorStatus.RUNNING,
         description="Submits requests once enough of them wait, or one has waited long enough.",
     )
-    def sensor(
+    def tick(
         context: dg.SensorEvaluationContext,
         postgres: dg.ResourceParam[Postgres],
         openai_batch: dg.ResourceParam[OpenAIBatch],
@@ -161,4 +158,4 @@ def _pending_request_sensor(settings: Settings) -> dg.SensorDefinition:
         turn = next_turn(context)
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"submit:{turn}")], cursor=str(turn))
 
-    return sensor
+    return tick

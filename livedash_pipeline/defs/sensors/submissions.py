@@ -1,16 +1,17 @@
-"""What takes submitted sessions on: a sensor that sees them waiting, and the job that makes sessions and requests of them.
+"""The sensor that sees submitted sessions waiting, and has `take_submissions` make sessions and requests of them.
 
-The job is the later part of `import_sessions`: what a client submits has no CSV and nothing to fetch. Add what concerns
+That job is the later part of `import_sessions`: what a client submits has no CSV and nothing to fetch. Add what concerns
 submissions alone; how they come in is `submissions.steps.take_submissions`.
 """
+
+from typing import Any
 
 import dagster as dg
 
 from livedash_pipeline.base.rules.wording import plural, verb
-from livedash_pipeline.defs.assets.imports import submission_assets
-from livedash_pipeline.defs.checks.health import clock_check_keys
+from livedash_pipeline.defs.blueprints import sensor
 from livedash_pipeline.defs.identity import report_dead_runs
-from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, PARTITIONS, TAG_COMPANY, TAG_MAX_RUNTIME, TAG_PARTITION
+from livedash_pipeline.defs.names import TAG_COMPANY, TAG_PARTITION, Names
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
 from livedash_pipeline.settings import Settings
@@ -21,25 +22,18 @@ LONGEST_INTERVAL = 30
 # A run takes seconds to start; the companies that are left wait for the next tick, and the turn goes round.
 RUNS_PER_TICK = 4
 
-take_submissions = dg.define_asset_job(
-    "take_submissions",
-    selection=dg.AssetSelection.assets(*submission_assets) - dg.AssetSelection.checks(*clock_check_keys),
-    description="One company's submitted sessions, from their messages to their pending requests.",
-    run_tags={TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
-)
 
-
-def build_submission_sensor(settings: Settings) -> dg.SensorDefinition:
+def build_submission_sensor(settings: Settings, names: Names, take_submissions: Any) -> dg.SensorDefinition:
     """The sensor, which looks at least every 30 s."""
 
-    @dg.sensor(
+    @sensor(
+        names,
         name="submission_sensor",
         job=take_submissions,
         minimum_interval_seconds=min(LONGEST_INTERVAL, settings.livedash_import_interval),
-        default_status=dg.DefaultSensorStatus.RUNNING,
         description="Takes on sessions that clients have submitted.",
     )
-    def sensor(context: dg.SensorEvaluationContext, postgres: dg.ResourceParam[Postgres]) -> dg.SensorResult:
+    def tick(context: dg.SensorEvaluationContext, postgres: dg.ResourceParam[Postgres]) -> dg.SensorResult:
         with postgres.engine() as engine, engine.connect() as connection:
             waiting = companies_with_submissions(connection)
         if not waiting:
@@ -50,7 +44,7 @@ def build_submission_sensor(settings: Settings) -> dg.SensorDefinition:
             f"{plural(sessions, 'submitted session')} of {plural(len(waiting), 'company', 'companies')} "
             f"{verb(sessions, 'waits', 'wait')}"
         )
-        idle = [each.company for each in waiting if not _is_derived_now(context.instance, each.company)]
+        idle = [each.company for each in waiting if not _is_derived_now(context.instance, names, each.company)]
         if not idle:
             return dg.SensorResult(skip_reason=f"{state}, and their runs are under way")
         turn = next_turn(context)
@@ -61,15 +55,16 @@ def build_submission_sensor(settings: Settings) -> dg.SensorDefinition:
                 for slug in chosen
             ],
             cursor=str(turn),
-            dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(PARTITIONS, chosen)],
+            dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(names.partitions_name, chosen)],
         )
 
-    return sensor
+    return tick
 
 
-def _is_derived_now(instance: dg.DagsterInstance, company: str) -> bool:
+def _is_derived_now(instance: dg.DagsterInstance, names: Names, company: str) -> bool:
     """Whether a run is under way that takes this company's sessions on in any case."""
-    return any(is_active(instance, job, {TAG_PARTITION: company}) for job in ("take_submissions", "import_sessions"))
+    jobs = (names.name("take_submissions"), names.name("import_sessions"))
+    return any(is_active(instance, job, {TAG_PARTITION: company}) for job in jobs)
 
 
 def _rotated(companies: list[str], turn: int) -> list[str]:
