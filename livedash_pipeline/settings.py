@@ -106,6 +106,7 @@ class Settings(BaseModel):
     livedash_token_key: str | None = Field(
         None, min_length=32, repr=False, description="Key of the hashes of API tokens."
     )
+    livedash_token_key_file: Path | None = Field(None, description="File with that key, such as a mounted secret.")
     livedash_token_rate: Annotated[float, Field(ge=0)] = 100.0
     livedash_address_rate: Annotated[float, Field(ge=0)] = 200.0
     livedash_http_statement_timeout: Annotated[float, Field(gt=0)] = 10.0
@@ -206,6 +207,15 @@ class Settings(BaseModel):
             raise ValueError(
                 f"LIVEDASH_VANISHED_AFTER ({self.livedash_vanished_after}) must not be shorter than "
                 f"LIVEDASH_VISIBILITY_LAG ({self.livedash_visibility_lag}), within which the service may not show a batch yet"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_token_key(self) -> Settings:
+        if self.livedash_token_key is not None and self.livedash_token_key_file is not None:
+            raise ValueError(
+                f"LIVEDASH_TOKEN_KEY and LIVEDASH_TOKEN_KEY_FILE ({self.livedash_token_key_file}) are both set, and tokens are "
+                "hashed under one key"
             )
         return self
 
