@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import socket
 import sqlite3
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from livedash_pipeline.commands.shell.guard import INTERRUPTED
 from livedash_pipeline.commands.shell.output import print_document
 
 DEFAULT_PORT = 9100
-_HOST = "127.0.0.1"
+DEFAULT_HOST = "127.0.0.1"
 
 
 @click.command(
@@ -31,6 +32,7 @@ _HOST = "127.0.0.1"
         f"OPENAI_BASE_URL=http://127.0.0.1:{DEFAULT_PORT}/v1 OPENAI_API_KEY=local livedash submit",
     ),
 )
+@click.option("--host", default=DEFAULT_HOST, show_default=True, help="Address to listen on.")
 @click.option(
     "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65_535), help="Port; 0 for a free one."
 )
@@ -62,6 +64,7 @@ _HOST = "127.0.0.1"
 @click.pass_context
 def batch_api(
     ctx: click.Context,
+    host: str,
     port: int,
     speed: float,
     state_dir: Path | None,
@@ -75,6 +78,7 @@ def batch_api(
     It runs until it is interrupted. Its answers follow rules and no model is asked, unless --upstream
     names a chat server that is. With --json, the document is printed as soon as it listens.
     """
+    from livedash_pipeline.base.rules.endpoints import is_loopback
     from livedash_pipeline.errors import UsageError
     from livedash_pipeline.local.batch_api.options import caller_keys, open_upstream, read_faults, report_keys
     from livedash_pipeline.local.batch_api.server import serve
@@ -87,11 +91,16 @@ def batch_api(
     admin_keys = report_keys(upstream, settings.openai_admin_key)
     chat = open_upstream(upstream, key_env=upstream_key_env, environ=os.environ, concurrency=upstream_concurrency)
     state = (state_dir or settings.home / "batch-api").absolute()
+    if not is_loopback(host):
+        lacks = "TLS" if upstream else "TLS and takes any key"
+        click.echo(
+            f"warning: other machines reach {host}. The stand-in has no {lacks}: use a private network.", err=True
+        )
     announce = _announce_document if ctx.meta[AS_JSON] else click.echo
     try:
         models = [settings.openai_model]
         serve(
-            _HOST,
+            host,
             port,
             state,
             speed,
@@ -109,11 +118,15 @@ def batch_api(
         raise UsageError(f"Another server works on {state}.", remedy="Use it, or give another --state.") from None
     except sqlite3.Error as error:
         raise UsageError(f"The state in {state} cannot be used: {error}.", remedy="Give another --state.") from error
+    except socket.gaierror as error:
+        raise UsageError(
+            f"--host {host} cannot be resolved: {error.strerror}.", remedy="Give an address of this machine."
+        ) from error
     except OSError as error:
         if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL) and error.filename is None:
             reason = error.strerror or str(error)
             raise UsageError(
-                f"Port {port} of {_HOST} cannot be used: {reason}.", remedy="Give another --port."
+                f"Port {port} of {host} cannot be used: {reason}.", remedy="Give another --port or --host."
             ) from error
         raise storage_error(error, "The state of the stand-in", error.filename or state, setting="--state") from error
     ctx.exit(0)

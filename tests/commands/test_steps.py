@@ -204,3 +204,19 @@ def test_a_port_in_use_ends_with_2(run: Run) -> None:
     assert result.exit_code == 2
     assert port in result.stderr
     assert "--port" in result.stderr
+
+
+def test_a_stand_in_that_other_machines_reach_warns(run: Run) -> None:
+    # The port is taken, so that it ends at once.
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        reached = run("batch-api", "--host", "0.0.0.0", "--port", port)
+        local = run("batch-api", "--host", "127.0.0.1", "--port", port)
+    assert (reached.exit_code, local.exit_code) == (2, 2)
+    assert "warning: other machines reach 0.0.0.0" in reached.stderr
+    assert "warning" not in local.stderr
+
+
+def test_a_host_that_is_none_ends_with_2(run: Run) -> None:
+    result = run("batch-api", "--host", "::g", "--port", "0")
+    assert (result.exit_code, "--host ::g cannot be resolved" in result.stderr) == (2, True)
