@@ -16,6 +16,9 @@ import structlog
 _PACKAGE = "livedash_pipeline"
 # Field names that would carry private text or a secret if somebody logged them by mistake.
 FORBIDDEN_FIELDS = frozenset({"content", "prompt", "answer", "transcript", "body", "api_key", "password", "text"})
+# Libraries that write the address of each request, or the path of each file, at INFO or below: addresses of transcripts and CSVs
+# can hold tokens and ids of people. A Celery worker sets the root logger to INFO and showed every one of them.
+_TELLTALES = ("httpx2", "httpcore2", "httpx", "httpcore", "openai", "azure", "asyncssh")
 
 
 def _refuse_private_fields(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -44,12 +47,24 @@ def configure_logging(log_format: Literal["text", "json"] = "text", level: int =
     logger = logging.getLogger(_PACKAGE)
     logger.handlers = [handler]
     logger.setLevel(level)
+    quiet_libraries()
     _show_warnings_of_others(formatter)
     structlog.configure(
         processors=[*shared, _refuse_private_fields, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def quiet_libraries() -> None:
+    """Silences what libraries say of addresses, whatever level the root logger has or gets from a launcher.
+
+    Whoever assembles definitions calls it, since the process of a run may have been started by anything. A level that is already
+    stricter stays.
+    """
+    for name in _TELLTALES:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.WARNING))
 
 
 class _OthersHandler(logging.StreamHandler[TextIO]):

@@ -33,3 +33,32 @@ def test_a_log_that_cannot_be_written_ends_no_work() -> None:
             [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=full, text=True, check=False
         )
     assert done.stdout == "done\n"
+
+
+_FETCH = """
+import logging, sys
+import httpx2
+from livedash_pipeline.defs.build import build_defs
+from livedash_pipeline.settings import isolated_settings
+
+def fetch(level):
+    # As a launcher does, a Celery worker among them: everything that reaches the root logger is written.
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(name)s %(message)s", force=True)
+    with httpx2.Client(transport=httpx2.MockTransport(lambda request: httpx2.Response(200))) as client:
+        client.get("https://transcripts.example/chats/secret-of-a-person")
+
+fetch(logging.INFO)
+logging.getLogger("between").info("the definitions are loaded")
+build_defs(isolated_settings({}), database_url=lambda: "never asked for")
+fetch(logging.INFO)
+fetch(logging.DEBUG)
+logging.getLogger("httpx2").warning("still heard")
+"""
+
+
+def test_no_launcher_makes_libraries_log_the_addresses_of_transcripts() -> None:
+    done = subprocess.run([sys.executable, "-c", _FETCH], capture_output=True, text=True, check=True)
+    before, _, after = done.stderr.partition("between the definitions are loaded")
+    assert "secret-of-a-person" in before, "httpx2 tells addresses at INFO; otherwise this test shows nothing"
+    assert "secret-of-a-person" not in after
+    assert "httpx2 still heard" in after

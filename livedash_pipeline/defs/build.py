@@ -37,6 +37,7 @@ from livedash_pipeline.defs.sensors.companies import (
 )
 from livedash_pipeline.defs.sensors.submissions import build_submission_sensor
 from livedash_pipeline.errors import SettingsError
+from livedash_pipeline.logs import quiet_libraries
 from livedash_pipeline.settings import Settings
 
 # Each step of Dagster's default executor is a process of its own: three small steps took 11.6 s instead of 0.5 s.
@@ -148,6 +149,7 @@ def build_defs(
     Raises:
         SettingsError: A prefix cannot be part of a name in Dagster, or a part does not exist.
     """
+    quiet_libraries()
     names = Names.of(settings, key_prefix=key_prefix, name_prefix=name_prefix, group_prefix=group_prefix)
     plain: dict[str, object] = {
         "postgres": Postgres(database_url),
