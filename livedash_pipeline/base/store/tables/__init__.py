@@ -13,29 +13,27 @@ from livedash_pipeline.base.store.tables.access import (
     idempotency_keys,
     webhook_deliveries,
 )
-from livedash_pipeline.base.store.tables.analysis import (
+from livedash_pipeline.base.store.tables.base import metadata
+from livedash_pipeline.base.store.tables.batches import ai_batch_requests, ai_surplus_batches
+from livedash_pipeline.base.store.tables.chat_batches import chat_batches, chat_uploads
+from livedash_pipeline.base.store.tables.chats import chat_documents, chat_interactions, chat_judgements, chats
+from livedash_pipeline.base.store.tables.companies import companies
+from livedash_pipeline.base.store.tables.endpoints import (
     ai_admissions,
-    ai_batch_requests,
     ai_endpoint_pauses,
     ai_holds,
-    ai_processing_requests,
-    ai_request_attempts,
-    ai_surplus_batches,
     database_properties,
     endpoint_probes,
     endpoint_traits,
     model_parameters,
 )
-from livedash_pipeline.base.store.tables.base import metadata
-from livedash_pipeline.base.store.tables.chats import (
-    chat_batches,
-    chat_documents,
-    chat_interactions,
-    chat_judgements,
-    chat_uploads,
-    chats,
+from livedash_pipeline.base.store.tables.imports import (
+    import_files,
+    import_rejects,
+    import_runs,
+    session_imports,
+    transcripts,
 )
-from livedash_pipeline.base.store.tables.imports import import_files
 from livedash_pipeline.base.store.tables.money import (
     ai_cost_adjustments,
     ai_model_pricing,
@@ -44,19 +42,15 @@ from livedash_pipeline.base.store.tables.money import (
     exchange_rates,
     reporting_rates,
 )
+from livedash_pipeline.base.store.tables.requests import ai_processing_requests, ai_request_attempts
 from livedash_pipeline.base.store.tables.retention import prune_runs
 from livedash_pipeline.base.store.tables.sessions import (
-    companies,
-    import_rejects,
-    import_runs,
     messages,
     processing_stages,
     questions,
-    session_imports,
     session_processing_status,
     session_questions,
     sessions,
-    transcripts,
 )
 
 __all__ = [

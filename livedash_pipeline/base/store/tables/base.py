@@ -1,6 +1,7 @@
 """What all tables share: the metadata with its naming rules, and the columns and checks that recur.
 
-Add a column kind that three tables need. Tables themselves live in the sibling modules.
+Add a column kind that three tables need. Tables themselves live in the sibling modules. Every table and column has a comment: one
+sentence that says what it holds, its unit, and what null means. The database, `docs/tables.md` and Dagster show that sentence.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, MetaData, Numeric, Uuid, text
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, MetaData, Numeric, Text, Uuid, text
 
 metadata = MetaData(
     naming_convention={
@@ -26,20 +27,44 @@ MONEY = Numeric(20, 12)
 RATE = Numeric(18, 9)
 MOMENT = DateTime(timezone=True)
 
+# Comments of columns that many tables have.
+ID = "Id that grows with time: the order of ids is the order of creation."
+COMPANY = "Company whose row it is."
+COMPANY_OR_NONE = "Company whose row it is; null: no single company's."
+LEGACY = "Id in the system that the row was taken over from; null: made here."
+CREATED = "When the row was made."
+UPDATED = "When the row changed last."
+RECORDED = "When the row was written last."
+USD_EUR = "Euro for one US dollar, as it was used; null: not priced."
+FINGERPRINT = "Keyed fingerprint of the API key, never the key."
+ENDPOINT = "Host and path of the service."
+
 
 def id_column() -> Column[Any]:
     """Primary key: a UUID that grows with time, so that id order is the order of creation."""
-    return Column("id", Uuid, primary_key=True, server_default=text("livedash_uuid7()"))
+    return Column("id", Uuid, primary_key=True, server_default=text("livedash_uuid7()"), comment=ID)
 
 
-def reference(name: str, target: str, *, nullable: bool = False, **options: Any) -> Column[Any]:
+def reference(
+    name: str, target: str, comment: str | None = None, *, nullable: bool = False, **options: Any
+) -> Column[Any]:
     """A column that names a row of another table (`table.column`)."""
-    return Column(name, Uuid, ForeignKey(target), nullable=nullable, **options)
+    return Column(name, Uuid, ForeignKey(target), nullable=nullable, comment=comment, **options)
 
 
-def moment(name: str, *, nullable: bool = True) -> Column[Any]:
+def company_column(*, nullable: bool = False) -> Column[Any]:
+    """The company whose row it is."""
+    return reference("company_id", "companies.id", COMPANY if not nullable else COMPANY_OR_NONE, nullable=nullable)
+
+
+def moment(name: str, comment: str | None = None, *, nullable: bool = True) -> Column[Any]:
     """A point in time with its zone."""
-    return Column(name, MOMENT, nullable=nullable)
+    return Column(name, MOMENT, nullable=nullable, comment=comment)
+
+
+def legacy_column() -> Column[Any]:
+    """The id in the system that rows were taken over from."""
+    return Column("legacy_id", Text, unique=True, comment=LEGACY)
 
 
 def one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:

@@ -21,55 +21,100 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from livedash_pipeline.base.store.tables.base import MONEY, RATE, id_column, metadata, moment, not_negative, reference
+from livedash_pipeline.base.store.tables.base import (
+    CREATED,
+    MONEY,
+    RATE,
+    RECORDED,
+    USD_EUR,
+    company_column,
+    id_column,
+    legacy_column,
+    metadata,
+    moment,
+    not_negative,
+    reference,
+)
 
 _PRICE = Numeric(14, 6)
+
+
+def _price(name: str, what: str, *, nullable: bool = True) -> Column[object]:
+    """US dollars per million tokens of some kind."""
+    unknown = "; null: not listed" if nullable else ""
+    return Column(name, _PRICE, nullable=nullable, comment=f"US dollars per million {what}{unknown}.")
+
+
+def _tokens(name: str, what: str) -> Column[int]:
+    return Column(
+        name, BigInteger, comment=f"{what} that no line states, below zero where taken back; null: a backfill."
+    )
+
 
 ai_models = Table(
     "ai_models",
     metadata,
     id_column(),
-    Column("name", Text, nullable=False, unique=True),
-    Column("provider", Text, nullable=False, server_default="openai"),
-    Column("max_tokens", Integer),
-    Column("is_active", Boolean, nullable=False, server_default=text("true")),
-    Column("legacy_id", Text, unique=True),
-    moment("created_at", nullable=False),
+    Column("name", Text, nullable=False, unique=True, comment="Name of the model at its service."),
+    Column("provider", Text, nullable=False, server_default="openai", comment="Who serves the model."),
+    Column("max_tokens", Integer, comment="Most tokens that a request may have; null: not known."),
+    Column(
+        "is_active",
+        Boolean,
+        nullable=False,
+        server_default=text("true"),
+        comment="The model may be chosen for a company.",
+    ),
+    legacy_column(),
+    moment("created_at", CREATED, nullable=False),
+    comment="One row per model.",
 )
 
 ai_model_pricing = Table(
     "ai_model_pricing",
     metadata,
     id_column(),
-    reference("ai_model_id", "ai_models.id"),
-    moment("effective_from", nullable=False),
-    moment("effective_until"),
-    Column("input_usd", _PRICE, nullable=False),
-    Column("cached_input_usd", _PRICE),
-    Column("cache_write_usd", _PRICE),
-    Column("output_usd", _PRICE, nullable=False),
-    Column("batch_input_usd", _PRICE),
-    Column("batch_cached_input_usd", _PRICE),
-    Column("batch_cache_write_usd", _PRICE),
-    Column("batch_output_usd", _PRICE),
-    # Above this many input tokens the long rates count for the whole request, where listed.
-    Column("long_context_tokens", Integer),
-    Column("long_input_usd", _PRICE),
-    Column("long_cached_input_usd", _PRICE),
-    Column("long_cache_write_usd", _PRICE),
-    Column("long_output_usd", _PRICE),
-    Column("batch_long_context_tokens", Integer),
-    Column("batch_long_input_usd", _PRICE),
-    Column("batch_long_cached_input_usd", _PRICE),
-    Column("batch_long_cache_write_usd", _PRICE),
-    Column("batch_long_output_usd", _PRICE),
-    # The service's further tiers (`flex`, `priority`), each with the same rates as decimal strings.
-    Column("other_tiers", JSONB, nullable=False, server_default=text("'{}'")),
-    Column("source", Text, nullable=False),
-    # When another row took its place, since it was wrong. It stays: costs may refer to it, or be about to.
-    moment("superseded_at"),
-    Column("legacy_id", Text, unique=True),
-    moment("created_at", nullable=False),
+    reference("ai_model_id", "ai_models.id", "Model whose price it is."),
+    moment("effective_from", "From when the price holds.", nullable=False),
+    moment("effective_until", "Until when the price holds; null: until a later one."),
+    _price("input_usd", "input tokens", nullable=False),
+    _price("cached_input_usd", "input tokens from the cache"),
+    _price("cache_write_usd", "input tokens written to the cache"),
+    _price("output_usd", "output tokens", nullable=False),
+    _price("batch_input_usd", "input tokens in batches"),
+    _price("batch_cached_input_usd", "input tokens from the cache in batches"),
+    _price("batch_cache_write_usd", "input tokens written to the cache in batches"),
+    _price("batch_output_usd", "output tokens in batches"),
+    Column(
+        "long_context_tokens",
+        Integer,
+        comment="Above this many input tokens the long rates count for the whole request; null: no such rates.",
+    ),
+    _price("long_input_usd", "input tokens of long requests"),
+    _price("long_cached_input_usd", "input tokens from the cache of long requests"),
+    _price("long_cache_write_usd", "input tokens written to the cache of long requests"),
+    _price("long_output_usd", "output tokens of long requests"),
+    Column(
+        "batch_long_context_tokens",
+        Integer,
+        comment="The same limit in batches; null: no long rates in batches.",
+    ),
+    _price("batch_long_input_usd", "input tokens of long requests in batches"),
+    _price("batch_long_cached_input_usd", "input tokens from the cache of long requests in batches"),
+    _price("batch_long_cache_write_usd", "input tokens written to the cache of long requests in batches"),
+    _price("batch_long_output_usd", "output tokens of long requests in batches"),
+    Column(
+        "other_tiers",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="Further tiers (`flex`, `priority`), each with the same rates as decimal strings.",
+    ),
+    Column("source", Text, nullable=False, comment="Where the price is from: an operator, or the price package."),
+    # It stays: costs may refer to it, or be about to.
+    moment("superseded_at", "When another row took its place, since it was wrong; null: it counts."),
+    legacy_column(),
+    moment("created_at", CREATED, nullable=False),
     Index(
         "uq_ai_model_pricing_start",
         "ai_model_id",
@@ -80,47 +125,64 @@ ai_model_pricing = Table(
     ),
     CheckConstraint("effective_until > effective_from", name="until_after_from"),
     *not_negative("input_usd", "output_usd", "batch_input_usd", "batch_output_usd"),
+    comment="One row per price of a model from a moment on.",
 )
 
 company_ai_models = Table(
     "company_ai_models",
     metadata,
     id_column(),
-    reference("company_id", "companies.id"),
-    reference("ai_model_id", "ai_models.id"),
-    Column("is_default", Boolean, nullable=False, server_default=text("false")),
+    company_column(),
+    reference("ai_model_id", "ai_models.id", "Model that the company may use."),
+    Column(
+        "is_default", Boolean, nullable=False, server_default=text("false"), comment="The company's sessions use it."
+    ),
     UniqueConstraint("company_id", "ai_model_id"),
     Index("uq_company_ai_models_default", "company_id", unique=True, postgresql_where=text("is_default")),
+    comment="One row per model of a company.",
 )
 
+# Beside the ledger, whose rows never change.
 ai_cost_adjustments = Table(
     "ai_cost_adjustments",
     metadata,
-    # What is added to the ledger beside it, whose rows never change: the cost of an entry that had none (`backfill`; `taken_back`
-    # where an answer that showed late states its own), and what a batch was charged for without a line that says so
-    # (`unattributed`, with figures below zero where an answer shows late).
     id_column(),
-    Column("kind", Text, nullable=False),
-    reference("company_id", "companies.id"),
-    # What it is about, exactly one of them; for a backfill the entry whose cost it fills in, which may be taken back once.
-    reference("attempt_id", "ai_request_attempts.id", nullable=True),
-    reference("batch_id", "ai_batch_requests.id", nullable=True),
-    reference("surplus_id", "ai_surplus_batches.id", nullable=True),
-    reference("adjustment_id", "ai_cost_adjustments.id", nullable=True),
-    # The tokens of what no line states; a row that takes back has figures below zero.
-    Column("prompt_tokens", BigInteger),
-    Column("cached_tokens", BigInteger),
-    Column("completion_tokens", BigInteger),
-    Column("total_tokens", BigInteger),
-    reference("pricing_id", "ai_model_pricing.id", nullable=True),
-    # Null: unknown, and open until a backfill.
-    Column("cost_usd", MONEY),
-    Column("usd_eur", RATE),
-    Column("cost_eur", MONEY),
-    Column("reason", Text, nullable=False),
-    # Which month and day it counts in: that of what it is about.
-    moment("incurred_at", nullable=False),
-    moment("created_at", nullable=False),
+    Column(
+        "kind",
+        Text,
+        nullable=False,
+        comment="`backfill` of a cost, `taken_back` where an answer showed late, or `unattributed`: charged without a line.",
+    ),
+    company_column(),
+    # What it is about, exactly one of them; an entry's backfill may be taken back once.
+    reference(
+        "attempt_id", "ai_request_attempts.id", "Try whose cost it fills in; null: another entry.", nullable=True
+    ),
+    reference(
+        "batch_id", "ai_batch_requests.id", "Batch that was charged without a line; null: a backfill.", nullable=True
+    ),
+    reference(
+        "surplus_id", "ai_surplus_batches.id", "Surplus batch whose cost it fills in; null: another.", nullable=True
+    ),
+    reference(
+        "adjustment_id",
+        "ai_cost_adjustments.id",
+        "Addition whose cost it fills in or takes back; null: another.",
+        nullable=True,
+    ),
+    _tokens("prompt_tokens", "Input tokens"),
+    _tokens("cached_tokens", "Input tokens from the cache"),
+    _tokens("completion_tokens", "Output tokens"),
+    _tokens("total_tokens", "Tokens"),
+    reference("pricing_id", "ai_model_pricing.id", "Price that was used; null: not priced.", nullable=True),
+    Column(
+        "cost_usd", MONEY, comment="US dollars to add, below zero where taken back; null: unknown until a backfill."
+    ),
+    Column("usd_eur", RATE, comment=USD_EUR),
+    Column("cost_eur", MONEY, comment="Euro to add, below zero where taken back; null: unknown until a backfill."),
+    Column("reason", Text, nullable=False, comment="Why it was added."),
+    moment("incurred_at", "Which month and day it counts in: that of what it is about.", nullable=False),
+    moment("created_at", CREATED, nullable=False),
     CheckConstraint("kind IN ('backfill', 'taken_back', 'unattributed')", name="kind_known"),
     CheckConstraint("num_nonnulls(attempt_id, batch_id, surplus_id, adjustment_id) = 1", name="about_one_thing"),
     CheckConstraint("(kind = 'unattributed') = (batch_id IS NOT NULL)", name="batches_are_unattributed"),
@@ -131,27 +193,31 @@ ai_cost_adjustments = Table(
     Index("uq_ai_cost_adjustments_adjustment_id", "adjustment_id", unique=True),
     Index("ix_ai_cost_adjustments_batch_id", "batch_id"),
     Index("ix_ai_cost_adjustments_incurred_at", "incurred_at"),
+    comment="One row per addition beside the ledger.",
 )
 
 reporting_rates = Table(
     "reporting_rates",
     metadata,
-    # What one US dollar buys of a currency that reports are made in beside euro (LIVEDASH_CURRENCY).
-    Column("currency", Text, primary_key=True),
-    Column("rate_date", Date, primary_key=True),
-    Column("usd_rate", RATE, nullable=False),
-    Column("source", Text, nullable=False),
-    moment("recorded_at", nullable=False),
+    Column(
+        "currency", Text, primary_key=True, comment="Code of a currency that reports are made in (LIVEDASH_CURRENCY)."
+    ),
+    Column("rate_date", Date, primary_key=True, comment="Day from which the rate holds, until a later one."),
+    Column("usd_rate", RATE, nullable=False, comment="What one US dollar buys of the currency."),
+    Column("source", Text, nullable=False, comment="Where the rate is from."),
+    moment("recorded_at", RECORDED, nullable=False),
     CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency_is_a_code"),
     CheckConstraint("usd_rate > 0", name="usd_rate_positive"),
+    comment="One row per currency and day.",
 )
 
 exchange_rates = Table(
     "exchange_rates",
     metadata,
-    Column("rate_date", Date, primary_key=True),
-    Column("usd_eur", RATE, nullable=False),
-    Column("source", Text, nullable=False),
-    moment("recorded_at", nullable=False),
+    Column("rate_date", Date, primary_key=True, comment="Day from which the rate holds, until a later one."),
+    Column("usd_eur", RATE, nullable=False, comment="Euro for one US dollar."),
+    Column("source", Text, nullable=False, comment="Where the rate is from."),
+    moment("recorded_at", RECORDED, nullable=False),
     CheckConstraint("usd_eur > 0", name="usd_eur_positive"),
+    comment="One row per day.",
 )
