@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # One worker more than cores: the longest tests wait for processes most of their time.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-.PHONY: help demo dev test check coverage bench soak soak-simulation soak-chats soak-kills soak-http diagrams pictures format lock clean
+.PHONY: help demo dev test check coverage bench soak soak-simulation soak-chats soak-kills soak-http diagrams tables pictures format lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -63,6 +63,9 @@ soak-http: $(STAMP) ## Send CASES=5000 good and bad calls to every route of the 
 
 diagrams: $(STAMP) ## Draw the state diagrams of docs/data-model.md from base/rules/states.py
 	@$(BIN)/python -m tests.state_diagrams
+
+tables: $(STAMP) ## Write docs/tables.md from the comments in base/store/tables
+	@$(BIN)/python -m tests.column_pages
 
 pictures: $(STAMP) ## Take the console's pictures for README and docs, of the demo's data (needs Chromium)
 	@$(BIN)/python -m tests.pictures

@@ -22,11 +22,13 @@ from livedash_pipeline.base.rules.states import (
 )
 from livedash_pipeline.base.rules.urls import UrlProblem
 from livedash_pipeline.base.store.tables import metadata
+from livedash_pipeline.base.store.tables.views import VIEWS
 from livedash_pipeline.cli import cli
 from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.intake.rules.csv_layout import CSV_COLUMNS
 from livedash_pipeline.intake.rules.csv_rejects import RejectReason
 from livedash_pipeline.settings import Settings, isolated_settings
+from tests.column_pages import PAGE, tables_page
 from tests.state_diagrams import with_diagrams
 
 # Dagster warns of its own use of a parameter, whenever sensors meet the resources that their jobs are given.
@@ -212,6 +214,28 @@ def test_every_table_and_view_is_listed() -> None:
     views = re.findall(r"CREATE VIEW (\w+)", migrations)
     assert views
     assert _missing([*metadata.tables, *views], DATA_MODEL) == []
+
+
+def _plain(cell: str) -> str:
+    """The words of a cell, without links and marks of code."""
+    return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell).replace("`", "")
+
+
+def test_the_data_model_says_of_tables_and_views_what_their_comments_say() -> None:
+    rows = _rows(DATA_MODEL)
+    shown = {name: f"One row per {_plain(rows[name][0])}." for name in metadata.tables}
+    assert shown == {name: _plain(str(table.comment)) for name, table in metadata.tables.items()}
+    for name, view in VIEWS.items():
+        assert _plain(rows[name][0]).lower().startswith(_plain(view.comment).removesuffix(".").lower()), name
+
+
+def test_no_row_of_the_data_model_is_there_twice() -> None:
+    named = re.findall(r"^\| `(\w+)` \|", DATA_MODEL.split("\n## States")[0], flags=re.MULTILINE)
+    assert [name for name in named if named.count(name) > 1] == []
+
+
+def test_the_page_of_all_columns_is_that_of_the_tables() -> None:
+    assert PAGE.read_text(encoding="utf-8") == tables_page(), "run `make tables`"
 
 
 def test_the_columns_of_the_csv_are_those_of_the_code_in_their_order() -> None:

@@ -51,7 +51,7 @@ def _tokens(name: str, what: str) -> Column[int]:
     return Column(name, BigInteger, comment=f"{what}; null: the service stated none.")
 
 
-def _cost(name: str, what: str) -> Column[int]:
+def _cost(name: str, what: str) -> Column[object]:
     return Column(name, MONEY, comment=f"{what}; null: price, rate or tokens unknown, or not settled.")
 
 
