@@ -52,13 +52,36 @@ class Settings(BaseModel):
     ] = ""
     livedash_group_prefix: Annotated[str, Field(description="Before the names of Dagster's groups of assets.")] = ""
     livedash_log_format: Literal["text", "json"] = Field("text", description="How log lines are written.")
-    livedash_lease: Annotated[int, Field(ge=1)] = 900
-    livedash_create_deadline: Annotated[int, Field(ge=1, le=600)] = 60
-    livedash_visibility_lag: Annotated[int, Field(ge=0)] = 120
-    livedash_min_batch: Annotated[int, Field(ge=1, le=50_000)] = 10
-    livedash_max_wait: Annotated[int, Field(ge=0)] = 1800
-    livedash_max_attempts: Annotated[int, Field(ge=1)] = 3
-    livedash_max_releases: Annotated[int, Field(ge=1)] = 10
+    livedash_lease: Annotated[
+        int,
+        Field(ge=1, description="Seconds for which a submitter keeps a batch without renewing."),
+    ] = 900
+    livedash_create_deadline: Annotated[
+        int,
+        Field(ge=1, le=600, description="Seconds that the one call that buys may take."),
+    ] = 60
+    livedash_visibility_lag: Annotated[
+        int,
+        Field(ge=0, description="Seconds that the service may take to show what it has made."),
+    ] = 120
+    livedash_min_batch: Annotated[
+        int,
+        Field(
+            ge=1, le=50_000, description="Requests that a batch has at least, unless one has waited LIVEDASH_MAX_WAIT."
+        ),
+    ] = 10
+    livedash_max_wait: Annotated[
+        int,
+        Field(ge=0, description="Seconds after which a request is submitted in a batch of any size."),
+    ] = 1800
+    livedash_max_attempts: Annotated[
+        int,
+        Field(ge=1, description="Tries of a request before it fails."),
+    ] = 3
+    livedash_max_releases: Annotated[
+        int,
+        Field(ge=1, description="Times that a request may come back from a batch unanswered before it fails."),
+    ] = 10
     livedash_enqueued_tokens: Annotated[
         str,
         Field(description="Tokens enqueued at most: a number, or MODEL=NUMBER,... ; empty: no limit known."),
@@ -86,13 +109,31 @@ class Settings(BaseModel):
     livedash_currency: Annotated[
         str, Field(pattern=r"^[A-Z]{3}$", description="Currency of reports of spending beside dollars and euro.")
     ] = "EUR"
-    livedash_stuck_after: Annotated[int, Field(ge=1)] = 3600
-    livedash_vanished_after: Annotated[int, Field(ge=0)] = 86_400
-    livedash_max_reject_ratio: Annotated[float, Field(ge=0, le=1)] = 0.2
-    livedash_max_failure_ratio: Annotated[float, Field(ge=0, le=1)] = 0.1
+    livedash_stuck_after: Annotated[
+        int,
+        Field(ge=1, description="Seconds after which a stage or an import that a killed process left is freed."),
+    ] = 3600
+    livedash_vanished_after: Annotated[
+        int,
+        Field(ge=0, description="Seconds after which a batch that the service does not show is believed gone."),
+    ] = 86_400
+    livedash_max_reject_ratio: Annotated[
+        float,
+        Field(ge=0, le=1, description="Share of unreadable records above which an import fails."),
+    ] = 0.2
+    livedash_max_failure_ratio: Annotated[
+        float,
+        Field(ge=0, le=1, description="Share of failed requests above which a check turns yellow."),
+    ] = 0.1
     livedash_chat_providers: Path | None = Field(None, description="File with the providers of chat batches.")
-    livedash_chat_interval: Annotated[int, Field(ge=1)] = 60
-    livedash_chat_slice: Annotated[int, Field(ge=1, le=300)] = 120
+    livedash_chat_interval: Annotated[
+        int,
+        Field(ge=1, description="Seconds between two looks of `chat_batch_sensor`."),
+    ] = 60
+    livedash_chat_slice: Annotated[
+        int,
+        Field(ge=1, le=300, description="Seconds that a slice of a chat batch lasts."),
+    ] = 120
     livedash_alert_url: str | None = Field(None, repr=False, description="Webhook for alerts; its path is a secret.")
     livedash_dagster_ui: str | None = Field(None, description="Base address of Dagster's UI, which pages link to.")
     livedash_console_url: str | None = Field(None, description="Base address of the console, which runs link to.")
@@ -100,17 +141,40 @@ class Settings(BaseModel):
         str, Field(description="Addresses, not public, that the alerts' webhook may resolve to: 10.1.2.3,10.2.0.0/16.")
     ] = ""
     livedash_sftp_known_hosts: Path | None = Field(None, description="Keys of SFTP servers; unset: ~/.ssh/known_hosts.")
-    livedash_import_interval: Annotated[int, Field(ge=1)] = 900
-    livedash_submit_interval: Annotated[int, Field(ge=1)] = 600
-    livedash_poll_interval: Annotated[int, Field(ge=1)] = 120
+    livedash_import_interval: Annotated[
+        int,
+        Field(
+            ge=1, description="Seconds between two looks of `company_csv_sensor`, and between two imports of a company."
+        ),
+    ] = 900
+    livedash_submit_interval: Annotated[
+        int,
+        Field(ge=1, description="Seconds between two looks of `pending_request_sensor`."),
+    ] = 600
+    livedash_poll_interval: Annotated[
+        int,
+        Field(ge=1, description="Seconds between two looks of `open_batch_sensor`."),
+    ] = 120
     livedash_token_key: str | None = Field(
         None, min_length=32, repr=False, description="Key of the hashes of API tokens."
     )
     livedash_token_key_file: Path | None = Field(None, description="File with that key, such as a mounted secret.")
-    livedash_token_rate: Annotated[float, Field(ge=0)] = 100.0
-    livedash_address_rate: Annotated[float, Field(ge=0)] = 200.0
-    livedash_http_statement_timeout: Annotated[float, Field(gt=0)] = 10.0
-    livedash_console_idle: Annotated[int, Field(ge=60)] = 28_800
+    livedash_token_rate: Annotated[
+        float,
+        Field(ge=0, description="Requests a second that the HTTP API takes from one token."),
+    ] = 100.0
+    livedash_address_rate: Annotated[
+        float,
+        Field(ge=0, description="Requests a second that the HTTP API takes from one address."),
+    ] = 200.0
+    livedash_http_statement_timeout: Annotated[
+        float,
+        Field(gt=0, description="Seconds that a statement of the HTTP API may take."),
+    ] = 10.0
+    livedash_console_idle: Annotated[
+        int,
+        Field(ge=60, description="Seconds without a page after which the console signs one out."),
+    ] = 28_800
     livedash_console_read_only: bool = Field(False, description="Offers and allows no change in the console.")
     livedash_console_user_header: Annotated[
         str | None,

@@ -108,21 +108,25 @@ class AssetJobBlueprint:
     Attributes:
         name: Its plain name.
         assets: What it makes, by plain names.
-        left_out: Checks of these assets that look at all companies at once, which is not the business of a run about one.
     """
 
     name: str
     description: str
     assets: tuple[str, ...]
-    left_out: tuple[tuple[str, str], ...] = ()
     run_tags: Mapping[str, str] = field(default_factory=dict)
 
-    def job(self, names: Names, executor: dg.ExecutorDefinition) -> Any:
-        """Makes the job, which Dagster resolves against the assets beside it."""
+    def job(self, names: Names, executor: dg.ExecutorDefinition, left_out: Sequence[dg.AssetCheckKey]) -> Any:
+        """Makes the job, which Dagster resolves against the assets and checks beside it.
+
+        Args:
+            names: Those of the project.
+            executor: Runs its steps.
+            left_out: Checks of its assets that look at all companies at once, which is not the business of a run about one.
+        """
         selection = dg.AssetSelection.assets(*(names.key(asset) for asset in self.assets))
         return dg.define_asset_job(
             names.name(self.name),
-            selection=selection - dg.AssetSelection.checks(*(names.check(*each) for each in self.left_out)),
+            selection=selection - dg.AssetSelection.checks(*left_out) if left_out else selection,
             description=self.description,
             tags={TAG_KIND: Kind.ROUTINE.value},
             run_tags={**names.run_tags, **self.run_tags},

@@ -15,9 +15,15 @@ from livedash_pipeline.defs.assets.analysis import build_analysis_assets
 from livedash_pipeline.defs.assets.chats import build_chat_assets
 from livedash_pipeline.defs.assets.imports import build_import_assets
 from livedash_pipeline.defs.assets.spend import build_spend_assets
-from livedash_pipeline.defs.blueprints import OpBlueprint
+from livedash_pipeline.defs.blueprints import AssetJobBlueprint, OpBlueprint
 from livedash_pipeline.defs.checks.alerts import build_alert_sensors
-from livedash_pipeline.defs.checks.health import build_checks, health_checks, health_checks_schedule, with_freshness
+from livedash_pipeline.defs.checks.health import (
+    build_checks,
+    clock_check_keys,
+    health_checks,
+    health_checks_schedule,
+    with_freshness,
+)
 from livedash_pipeline.defs.jobs import asset_jobs
 from livedash_pipeline.defs.jobs.chats import CHAT_JOBS, process_chat_batch
 from livedash_pipeline.defs.jobs.import_companies import import_companies
@@ -68,8 +74,13 @@ class _Builder:
     def op_jobs(self, *blueprints: OpBlueprint) -> list[dg.JobDefinition]:
         return [blueprint.job(self.names, self.executor, self.resources) for blueprint in blueprints]
 
+    def asset_job(self, blueprint: AssetJobBlueprint) -> Any:
+        # Without the part `health` there are no checks to leave out.
+        checks = clock_check_keys(self.names, assets_of(self.parts)) if Part.HEALTH in self.parts else ()
+        return blueprint.job(self.names, self.executor, checks)
+
     def add_import(self, made: _Made) -> None:
-        one = asset_jobs.import_sessions.job(self.names, self.executor)
+        one = self.asset_job(asset_jobs.import_sessions)
         (many,) = self.op_jobs(import_companies)
         made.assets += build_import_assets(self.names)
         made.jobs += [one, many]
@@ -79,13 +90,13 @@ class _Builder:
         ]
 
     def add_submissions(self, made: _Made) -> None:
-        job = asset_jobs.take_submissions.job(self.names, self.executor)
+        job = self.asset_job(asset_jobs.take_submissions)
         made.jobs.append(job)
         made.sensors.append(build_submission_sensor(self.settings, self.names, job))
 
     def add_analysis(self, made: _Made) -> None:
-        submit = asset_jobs.submit_batches.job(self.names, self.executor)
-        ingest = asset_jobs.ingest_results.job(self.names, self.executor)
+        submit = self.asset_job(asset_jobs.submit_batches)
+        ingest = self.asset_job(asset_jobs.ingest_results)
         made.assets += [*build_analysis_assets(self.names), *build_spend_assets(self.names)]
         made.jobs += [submit, ingest, *self.op_jobs(*BATCH_JOBS)]
         made.schedules.append(reconcile_schedule(self.names))
@@ -177,7 +188,7 @@ def read_parts(include: Collection[str]) -> frozenset[Part]:
     """Reads the names of parts.
 
     Raises:
-        SettingsError: There is no such part.
+        SettingsError: There is no such part, or one needs another.
     """
     unknown = [name for name in include if name not in set(Part)]
     if unknown:
@@ -185,4 +196,10 @@ def read_parts(include: Collection[str]) -> frozenset[Part]:
             f"include names {unknown[0]!r}, which is no part of the pipeline.",
             remedy=f"Name some of {', '.join(Part)}.",
         )
-    return frozenset(map(Part, include))
+    parts = frozenset(map(Part, include))
+    if Part.SUBMISSIONS in parts and Part.IMPORT not in parts:
+        raise SettingsError(
+            "include names submissions without import, whose assets submitted sessions become.",
+            remedy="Name import as well.",
+        )
+    return parts

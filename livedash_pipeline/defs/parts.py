@@ -20,7 +20,7 @@ class Part(StrEnum):
     IMPORT = "import"
     """CSVs, transcripts, sessions, and the requests that wait."""
     SUBMISSIONS = "submissions"
-    """Sessions that clients submit over HTTP; without `import` the assets that they become stand elsewhere."""
+    """Sessions that clients submit over HTTP; they need `import`, whose assets they become."""
     ANALYSIS = "analysis"
     """Batches, what comes back, and what it costs."""
     CHATS = "chats"

@@ -18,8 +18,12 @@ from livedash_pipeline.overview.steps.check import HealthCheck
 from livedash_pipeline.overview.steps.checks import CHECKS
 from livedash_pipeline.settings import Settings
 
-# Not part of the jobs that make these assets: they look at all companies at once, and such a run is about one.
-CLOCK_CHECKS = tuple((check.asset, check.name) for check in CHECKS if not check.after_its_asset)
+
+def clock_check_keys(names: Names, assets: Collection[str]) -> list[dg.AssetCheckKey]:
+    """Returns the checks of these assets that are no part of the jobs that make them: they look at all companies at once."""
+    return [
+        names.check(check.asset, check.name) for check in CHECKS if not check.after_its_asset and check.asset in assets
+    ]
 
 
 def health_checks(names: Names, executor: dg.ExecutorDefinition, assets: Collection[str]) -> Any:

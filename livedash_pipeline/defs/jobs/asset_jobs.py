@@ -5,32 +5,27 @@ Add a job by naming its assets. Checks that look at all companies at once are th
 
 from livedash_pipeline.defs.assets.imports import IMPORT_ASSETS, SUBMISSION_ASSETS
 from livedash_pipeline.defs.blueprints import AssetJobBlueprint
-from livedash_pipeline.defs.checks.health import CLOCK_CHECKS
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME
 
 import_sessions = AssetJobBlueprint(
     "import_sessions",
     "One company from its CSV to its pending requests.",
     IMPORT_ASSETS,
-    CLOCK_CHECKS,
     {TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
 )
 take_submissions = AssetJobBlueprint(
     "take_submissions",
     "One company's submitted sessions, from their messages to their pending requests.",
     SUBMISSION_ASSETS,
-    CLOCK_CHECKS,
     {TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
 )
 submit_batches = AssetJobBlueprint(
     "submit_batches",
     "Sends what is due to the Batch API, one company and model a batch.",
     ("submitted_batches",),
-    CLOCK_CHECKS,
 )
 ingest_results = AssetJobBlueprint(
     "ingest_results",
     "Takes one company's finished batches in, and sums what it has spent this month.",
     ("ingested_results", "session_questions", "spend"),
-    CLOCK_CHECKS,
 )

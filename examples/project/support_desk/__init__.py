@@ -1,0 +1,1 @@
+"""A project of somebody's own that takes the pipeline in."""
