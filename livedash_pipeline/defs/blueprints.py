@@ -76,7 +76,8 @@ class OpBlueprint:
         """Makes the job.
 
         Its graph needs a name of its own, since Dagster wants the names of ops and graphs distinct. The job is given its
-        resources, since Dagster binds the job of a sensor with a parameter of its own that it then warns of.
+        resources, since Dagster binds the job of a sensor with a parameter of its own that it then warns of. Its answer stands
+        in the run's metadata and log; the I/O manager of a project, which may write to a warehouse, gets nothing of it.
         """
         op = dg.op(
             name=names.name(self.name),
@@ -90,7 +91,7 @@ class OpBlueprint:
             tags={TAG_KIND: self.kind.value},
             run_tags={**names.run_tags, **self.run_tags},
             executor_def=executor,
-            resource_defs=resources,
+            resource_defs={**resources, "io_manager": dg.mem_io_manager},
         )
 
 
