@@ -42,6 +42,7 @@ from livedash_pipeline.defs.sensors.companies import (
     pending_request_sensor,
 )
 from livedash_pipeline.defs.sensors.submissions import build_submission_sensor
+from livedash_pipeline.defs.shown_resources import shown_resources
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.logs import quiet_libraries
 from livedash_pipeline.settings import Settings
@@ -168,7 +169,7 @@ def build_defs(
         "http_source": HttpSource(settings, environ),
         **(resources or {}),
     }
-    given = {names.name(key): resource for key, resource in plain.items()}
+    given = {names.name(key): resource for key, resource in shown_resources(plain, settings).items()}
     parts = read_parts(include)
     builder, made = _Builder(settings, names, executor, given, parts), _Made()
     for part in Part:

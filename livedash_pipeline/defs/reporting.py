@@ -86,9 +86,11 @@ def _rows(documents: Sequence[Any]) -> dg.MarkdownMetadataValue:
     return table(header, ([document.get(key) for key in header] for document in documents))
 
 
-def answer(context: dg.OpExecutionContext, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Ends an op job: the document as output, as output metadata and as a log line."""
-    context.add_output_metadata(document_metadata(document))
+def answer(context: dg.OpExecutionContext, document: Mapping[str, Any], hint: str | None = None) -> dict[str, Any]:
+    """Ends an op job: the document as output, as output metadata, as a log line, and a hint where the form lacks something."""
+    context.add_output_metadata(document_metadata(document) | ({"what_to_do": hint} if hint else {}))
+    if hint:
+        context.log.warning(hint)
     context.log.info("answer %s", json.dumps(document))
     return dict(document)
 

@@ -29,7 +29,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:`parse_obj_as` is deprecated", "
 def built(attributes: dict[str, Any]) -> dg.Definitions:
     """The definitions that these attributes give."""
     component = LiveDash.resolve_from_yaml(yaml.safe_dump(attributes))
-    return component.build_defs(dg.ComponentTree.for_test().load_context)
+    defs = component.build_defs(dg.ComponentTree.for_test().load_context)
+    assert isinstance(defs, dg.Definitions)
+    return defs
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +43,7 @@ def nobody_s_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 
 def settings_of(defs: dg.Definitions) -> Settings:
     resource: Any = (defs.resources or {})["openai_batch"]
-    found = resource.settings
+    found = resource(dg.build_init_resource_context()).settings
     assert isinstance(found, Settings)
     return found
 

@@ -100,7 +100,7 @@ def _read(url: str, setting: str = DATABASE_URL) -> tuple[URL, Parameters]:
 
 def check_reachable(engine: Engine, setting: str = DATABASE_URL) -> None:
     """Raises DatabaseNotReadyError when no connection can be made, or none that is fit for work (`base.store.session_setup`)."""
-    name = f"{database_of(setting)} ({_shown(engine.url)})"
+    name = f"{database_of(setting)} ({shown_address(engine.url)})"
     try:
         with engine.connect():
             return
@@ -115,8 +115,9 @@ def check_reachable(engine: Engine, setting: str = DATABASE_URL) -> None:
         ) from None
 
 
-def _shown(url: URL) -> str:
+def shown_address(address: str | URL) -> str:
     """An address without a password, which its query may hold as well; of the query only where the server is."""
+    url = make_url(address)
     kept = {name: value for name, value in url.query.items() if name in {"host", "port"}}
     return url.set(query=kept).render_as_string()
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from livedash_pipeline.base.rules.values import money
 from livedash_pipeline.base.rules.wording import plural
 from livedash_pipeline.base.store.companies import Company, get_company
+from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.blueprints import asset_spec, assets
 from livedash_pipeline.defs.console_pages import batch_pages
 from livedash_pipeline.defs.names import GROUP_ANALYSIS, POOL_OPENAI, Names
@@ -30,7 +31,7 @@ from livedash_pipeline.overview.steps.spend import numbers, spend_of_batches
 class SubmitConfig(dg.Config):
     """What is submitted: by default, everything that is due."""
 
-    company: str | None = Field(None, description="Slug of one company; left out: all.")
+    company: forms.Text = forms.company()
     ignore_minimum: bool = Field(
         False,
         description="Submit groups that are smaller than LIVEDASH_MIN_BATCH and have not waited LIVEDASH_MAX_WAIT.",
@@ -81,13 +82,11 @@ def submitted_batches(
 class IngestConfig(dg.Config):
     """What is ingested: by default, every finished batch of the company that is due."""
 
-    again: str | None = Field(
-        None,
-        description="Only this settled batch, by our id or OpenAI's: what its files show of requests that were given up.",
+    again: forms.Text = forms.text(
+        "Only this settled batch, by our id or OpenAI's: what its files show of requests that were given up."
     )
-    accept_files: str | None = Field(
-        None,
-        description="Only this finished batch: its files count as they are, and requests without a line fail.",
+    accept_files: forms.Text = forms.text(
+        "Only this finished batch: its files count as they are, and requests without a line fail."
     )
 
 

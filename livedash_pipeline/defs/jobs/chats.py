@@ -19,6 +19,7 @@ from livedash_pipeline.chats.steps.create import create_batch, read_file
 from livedash_pipeline.chats.steps.named import batch_id_of, required_batch
 from livedash_pipeline.chats.steps.new_batch import NewBatch
 from livedash_pipeline.chats.steps.process import process_for_duration
+from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.assets.chats import log_chat_events
 from livedash_pipeline.defs.blueprints import Kind, op_job
 from livedash_pipeline.defs.identity import identified_run
@@ -33,13 +34,13 @@ class CreateChatBatchConfig(dg.Config):
 
     path: str = Field("", description="CSV, XLSX or JSON file with questions, on the machine of the run.")
     company: str = Field("", description="Slug of the company whose batch it is.")
-    name: str | None = Field(None, description="A name to read it by; without one the file's.")
+    name: forms.Text = forms.text("A name to read it by; empty: the file's.")
     type: str = Field("question", description="A word of your own.")
     ai_provider: str = Field("openai", description="Who answers.")
     search_provider: Literal["none", "postgres"] = Field("none", description="Who looks for passages.")
-    page_language: str | None = Field(None, description="Language of the visitors' page, such as en or fr-CA.")
+    page_language: forms.Text = forms.text("Language of the visitors' page, such as en or fr-CA.")
     apply_overrides: bool = Field(False, description="Add the override text to the instructions.")
-    override_text: str | None = Field(None, description="That text; without it the company's.")
+    override_text: forms.Text = forms.text("That text; empty: the company's.")
     mode: Literal["slices", "batch", "auto"] = Field(
         "slices", description="In slices, through the Batch API, or either."
     )

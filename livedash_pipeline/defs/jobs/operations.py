@@ -9,7 +9,9 @@ import dagster as dg
 from pydantic import Field
 
 from livedash_pipeline.analysis.steps.reread import reread_answers
+from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
+from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.blueprints import Kind, op_job
 from livedash_pipeline.defs.identity import identified_run, report_dead_runs
 from livedash_pipeline.defs.names import POOL_OPENAI, Names
@@ -29,36 +31,43 @@ from livedash_pipeline.overview.steps.caps import report_caps
 from livedash_pipeline.overview.steps.pipeline_report import report_status
 from livedash_pipeline.overview.steps.spend import BY_DEFAULT, report_spend
 
+# What our own rules call a failure; a call keeps the code of the service.
+_CODES = ", ".join(
+    [
+        *(outcome for outcome in Outcome if outcome not in (Outcome.PARSED, Outcome.NOT_RUN)),
+        "input_too_long",
+        "cancelled",
+    ]
+)
+
 
 class CompanyConfig(dg.Config):
     """Which company; all of them unless one is named."""
 
-    company: str | None = Field(None, description="Slug of one company; left out: all.")
+    company: forms.Text = forms.company()
 
 
 class ListRequestsConfig(dg.Config):
     """Which requests are listed."""
 
-    status: str = Field(
-        "processing_failed",
-        description="pending_batching, batching_in_progress, processing_complete or processing_failed, in either case.",
-    )
+    status: forms.RequestStatusWord = Field("processing_failed", description="Where the requests stand.")
     limit: int = Field(DEFAULT_PAGE, description=f"Requests a page, 1 to {MAX_PAGE}.")
-    cursor: str | None = Field(None, description="nextCursor of the page before, with the same status and company.")
-    company: str | None = Field(None, description="Slug of one company; left out: all.")
+    cursor: forms.Text = forms.text("nextCursor of the page before, with the same status and company.")
+    company: forms.Text = forms.company()
 
 
 class RequeueConfig(dg.Config):
     """Which failed requests wait again: those named, or those that a filter names."""
 
     request_ids: list[str] = Field([], description="Ids of requests; leave empty to use a filter.")
-    company: str | None = Field(None, description="Filter: slug of a company.")
-    error_code: str | None = Field(None, description="Filter: why they failed, such as truncated, in either case.")
-    older_than_hours: float | None = Field(None, description="Filter: failed at least so many hours ago.")
-    model: str | None = Field(None, description="Filter: the model that they ask.")
-    batch: str | None = Field(None, description="Filter: a batch that they were tried in, by our id or OpenAI's.")
+    company: forms.Text = forms.company("Filter: slug of a company; empty: all.")
+    error_code: forms.Text = forms.text(f"Filter: why they failed, in either case: {_CODES}, or a code of the service.")
+    older_than_hours: float | None = Field(0.0, description="Filter: failed at least so many hours ago. 0: of any age.")
+    model: forms.Text = forms.text("Filter: the model that they ask.")
+    batch: forms.Text = forms.text("Filter: a batch that they were tried in, by our id or OpenAI's.")
     dry_run: bool | None = Field(
-        None, description="Only count. Unless set: true with a filter, false with explicit ids."
+        True,
+        description="Only count. A script that leaves it out changes explicit ids, and counts what a filter names.",
     )
 
 
@@ -103,6 +112,7 @@ def requeue(
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dict[str, Any]:
     """Failed requests wait again."""
+    hours = forms.hours_of(context, "older_than_hours", config.older_than_hours)
     with identified_run(context), postgres.engine() as engine:
         document = requeue_requests(
             engine,
@@ -110,22 +120,24 @@ def requeue(
             request_ids=config.request_ids,
             company=config.company,
             error_code=config.error_code,
-            older_than_hours=config.older_than_hours,
+            older_than_hours=hours,
             model=config.model,
             batch=config.batch,
-            dry_run=config.dry_run,
+            dry_run=None if forms.left_out(context, "dry_run") else config.dry_run,
             settings=openai_batch.settings,
         )
-        return answer(context, document)
+        hint = forms.counted_only(context, config.dry_run, config.request_ids)
+        named = (config.company, config.error_code, hours, config.model, config.batch)
+        if not config.request_ids and all(value is None for value in named):
+            hint = "Nothing is named: fill in request_ids, or a filter such as error_code or company."
+        return answer(context, document, hint)
 
 
 class RereadConfig(dg.Config):
     """Which kept answers are judged again."""
 
-    company: str | None = Field(None, description="Slug of one company; left out: all.")
-    outcome: str | None = Field(
-        None, description="refused, truncated or invalid_output, in either case; left out: all."
-    )
+    company: forms.Text = forms.company()
+    outcome: forms.OutcomeOrAny = Field("", description="How they ended; empty: in any of these ways.")
     dry_run: bool = Field(True, description="Only count.")
 
 
@@ -135,20 +147,21 @@ def reread(
 ) -> dict[str, Any]:
     """A dry run unless it says otherwise."""
     with identified_run(context), postgres.engine() as engine:
-        document = reread_answers(engine, company=config.company, outcome=config.outcome, dry_run=config.dry_run)
-        return answer(context, document)
+        document = reread_answers(
+            engine, company=config.company, outcome=config.outcome or None, dry_run=config.dry_run
+        )
+        return answer(context, document, forms.counted_only(context, config.dry_run, ()))
 
 
 class PriceBackfillConfig(dg.Config):
     """Which open costs are filled in."""
 
-    company: str | None = Field(None, description="Slug of one company; left out: all.")
-    model: str | None = Field(None, description="One model, by the name that requests use; left out: all.")
-    batch: str | None = Field(None, description="One batch: our id or the service's, or that of a surplus batch.")
-    request: str | None = Field(None, description="One request: its id, or that of one of its tries, such as a call.")
-    usd: str | None = Field(
-        None,
-        description="What that batch or request was charged for what nobody can work out, in US dollars, such as 0.42.",
+    company: forms.Text = forms.company()
+    model: forms.Text = forms.text("One model, by the name that requests use; empty: all.")
+    batch: forms.Text = forms.text("One batch: our id or the service's, or that of a surplus batch.")
+    request: forms.Text = forms.text("One request: its id, or that of one of its tries, such as a call.")
+    usd: forms.Text = forms.text(
+        "What that batch or request was charged for what nobody can work out, in US dollars, such as 0.42."
     )
     dry_run: bool = Field(True, description="Only count.")
 
@@ -163,7 +176,8 @@ def price_backfill(
     """A dry run unless it says otherwise."""
     request = BackfillRequest(config.company, config.model, config.batch, read_charge(config.usd), config.request)
     with identified_run(context), postgres.engine() as engine:
-        return answer(context, backfill_costs(engine, openai_batch.settings, request, dry_run=config.dry_run))
+        document = backfill_costs(engine, openai_batch.settings, request, dry_run=config.dry_run)
+        return answer(context, document, forms.counted_only(context, config.dry_run, ()))
 
 
 @op_job("Counts sessions per stage and status, and says what stands in the way.", Kind.QUESTION)
@@ -184,10 +198,8 @@ class SpendConfig(CompanyConfig):
     by: list[str] = Field(
         list(BY_DEFAULT), description="Any of day, month, company, model, kind and outcome; empty: one sum."
     )
-    start: str | None = Field(
-        None, description="First day (UTC), such as 2025-05-01; left out: the first of the month."
-    )
-    end: str | None = Field(None, description="Last day (UTC), included; left out: today.")
+    start: forms.Text = forms.text("First day (UTC), such as 2025-05-01; empty: the first of the month.")
+    end: forms.Text = forms.text("Last day (UTC), included; empty: today.")
 
 
 @op_job("Sums what was spent: for whom, on what, what was wasted and what batches saved.", Kind.QUESTION)
@@ -241,8 +253,10 @@ def cancel_batches(
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dict[str, Any]:
     """The wish is written down first; every poll repeats it until the batch has ended."""
+    hint = None if config.batch_ids else "Nothing is named: fill in batch_ids with ids of batches, ours or OpenAI's."
     with batch_run(context, postgres, openai_batch) as batch_context:
-        return answer(context, cancel_document(cancel(batch_context, config.batch_ids, unfinished=config.unfinished)))
+        document = cancel_document(cancel(batch_context, config.batch_ids, unfinished=config.unfinished))
+        return answer(context, document, hint)
 
 
 class ReconcileBatchesConfig(dg.Config):

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.blueprints import Kind, op_job
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME, Names
@@ -24,15 +25,15 @@ from livedash_pipeline.retention.steps.prune import prune_document
 class PruneConfig(dg.Config):
     """What is deleted: by age, or what sessions or a person said. This form is kept with its run."""
 
-    company: str | None = Field(None, description="Slug of one company; left out: all, by age only.")
+    company: forms.Text = forms.company("Slug of one company; empty: all, by age only.")
     session_ids: list[str] = Field([], description="Erase these sessions, by their ids or those of their imports.")
     external_ids: list[str] = Field([], description="Erase these sessions, by the ids of the company's CSV.")
-    ip_address: str | None = Field(None, description="Erase all sessions of a person, by the address in the CSV.")
-    dagster_older_than_days: int | None = Field(
-        None, description=f"Delete records of Dagster's runs that ended longer ago; at least {SHORTEST_RUN_DAYS}."
+    ip_address: forms.Text = forms.text("Erase all sessions of a person, by the address in the CSV.")
+    dagster_older_than_days: forms.Days = forms.days(
+        f"Delete records of Dagster's runs that ended longer ago; at least {SHORTEST_RUN_DAYS}."
     )
-    audit_older_than_days: int | None = Field(
-        None, description=f"Delete audit entries of all companies that are older; at least {SHORTEST_AUDIT_DAYS}."
+    audit_older_than_days: forms.Days = forms.days(
+        f"Delete audit entries of all companies that are older; at least {SHORTEST_AUDIT_DAYS}."
     )
     dry_run: bool = Field(True, description="Only count.")
 
@@ -57,7 +58,7 @@ def prune(
     )
     with identified_run(context), postgres.engine() as engine:
         report = delete_old_texts(engine, request, delete_runs=partial(delete_old_runs, context.instance, names))
-        return answer(context, prune_document(report))
+        return answer(context, prune_document(report), forms.counted_only(context, config.dry_run, ()))
 
 
 def prune_schedule(names: Names) -> dg.ScheduleDefinition:

@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
+from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.blueprints import Kind, op_job
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.reporting import answer
@@ -20,22 +21,21 @@ from livedash_pipeline.overview.steps import stages
 class FailedSessionsConfig(dg.Config):
     """Which failed sessions are listed; all of them unless something is named."""
 
-    stage: str | None = Field(None, description="Only sessions that failed at this stage, in either case.")
-    company: str | None = Field(None, description="Slug of one company; left out: all.")
+    stage: forms.StageOrAny = Field("", description="Only sessions that failed at this stage; empty: at any.")
+    company: forms.Text = forms.company()
     limit: int = Field(DEFAULT_PAGE, description=f"Sessions a page, 1 to {MAX_PAGE}.")
-    cursor: str | None = Field(None, description="nextCursor of the page before, with the same stage and company.")
+    cursor: forms.Text = forms.text("nextCursor of the page before, with the same stage and company.")
 
 
 class RetryStageConfig(dg.Config):
     """Which sessions are tried again at a stage: those named, or all that failed there."""
 
-    stage: str = Field("ai_analysis", description="The stage to try again, in either case.")
+    stage: forms.StageWord = Field("ai_analysis", description="The stage to try again.")
     session_ids: list[str] = Field([], description="Ids of sessions or of their imports; empty: all that failed there.")
-    company: str | None = Field(None, description="Filter: slug of a company.")
+    company: forms.Text = forms.company("Filter: slug of a company; empty: all.")
     reanalyse: bool = Field(False, description="Buy the analysis of completed sessions again, too. This costs money.")
     dry_run: bool | None = Field(
-        None,
-        description="Only count. Unless set: false with explicit ids; true without them, and with reanalyse.",
+        True, description="Only count. A script that leaves it out changes explicit ids, and else counts."
     )
 
 
@@ -46,7 +46,7 @@ def failed_sessions(
     """One page of sessions that failed at a stage, with the reason."""
     with identified_run(context), postgres.engine() as engine:
         document = stages.failed_sessions(
-            engine, stage=config.stage, company=config.company, limit=config.limit, cursor=config.cursor
+            engine, stage=config.stage or None, company=config.company, limit=config.limit, cursor=config.cursor
         )
         return answer(context, document)
 
@@ -67,9 +67,9 @@ def retry_stage(
             session_ids=config.session_ids,
             company=config.company,
             reanalyse=config.reanalyse,
-            dry_run=config.dry_run,
+            dry_run=None if forms.left_out(context, "dry_run") else config.dry_run,
         )
-        return answer(context, document)
+        return answer(context, document, forms.counted_only(context, config.dry_run, config.session_ids))
 
 
 STAGE_JOBS = (failed_sessions, retry_stage)

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.blueprints import Kind, op_job
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME
@@ -45,4 +46,4 @@ def import_livedash(
         document = take_over(engine, url, dry_run=config.dry_run)
     if not document["ok"]:
         context.log.error(document["error"]["message"])
-    return answer(context, document)
+    return answer(context, document, forms.counted_only(context, config.dry_run, ()))
