@@ -74,9 +74,12 @@ format: $(STAMP) ## Format Python
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 lock: ## Resolve the dependencies anew (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-		--no-header --group dev pyproject.toml --output-file requirements.lock
+	$(LOCK) --group dev pyproject.toml --output-file requirements.lock
+	@# What the image holds: the same versions without the tools, and with every extra.
+	$(LOCK) --constraint requirements.lock --all-extras pyproject.toml --output-file deploy/requirements.lock
+	$(LOCK) --constraint requirements.lock --group pyproject.toml:build --output-file deploy/build.lock
 
 clean: ## Remove the virtual environment and caches (not LIVEDASH_HOME)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
