@@ -11,8 +11,9 @@ result_backend = os.environ["CELERY_RESULT_BACKEND"]
 
 # A run per process: nothing of one run, its memory included, is left for the next.
 worker_max_tasks_per_child = 1
-# A worker takes no more runs than it executes; what it had taken and not begun would wait for it although others are idle.
+# A worker takes no more runs than it executes: one that it had taken and not begun would wait for it although others are idle.
 worker_prefetch_multiplier = 1
+worker_disable_prefetch = True
 # Redis hands a task to another worker if it is not acknowledged in time. Longer than any run may wait in a worker.
 broker_transport_options = {"visibility_timeout": 86_400}
 # The root logger stays as the worker's own; our lines have their handler.
