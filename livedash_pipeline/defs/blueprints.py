@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -169,3 +170,15 @@ def assets(
         pool=None if pool is None else names.name(pool),
         op_tags=op_tags,
     )(bound(function, names))
+
+
+def observed_asset(names: Names, function: Callable[..., Any], spec: dg.AssetSpec, *, name: str) -> dg.AssetsDefinition:
+    """Makes an asset that others make and that the function observes, in a step of the plain name `name`.
+
+    Dagster 1.13 has one decorator for it that keeps what the asset depends on; it is public and marked as beta.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        decorate: Any = dg.multi_observable_source_asset(name=names.name(name), specs=[spec])
+        made: dg.AssetsDefinition = decorate(bound(function, names))
+    return made

@@ -99,12 +99,13 @@ class _Builder:
         submit = self.asset_job(asset_jobs.submit_batches)
         ingest = self.asset_job(asset_jobs.ingest_results)
         made.assets += [*build_analysis_assets(self.names), *build_spend_assets(self.names)]
-        made.jobs += [submit, ingest, *self.op_jobs(*BATCH_JOBS)]
+        observe = self.asset_job(asset_jobs.observe_batches)
+        made.jobs += [submit, ingest, observe, *self.op_jobs(*BATCH_JOBS)]
         made.schedules.append(reconcile_schedule(self.names))
         made.sensors += [
             pending_request_sensor(self.settings, self.names, submit),
-            open_batch_sensor(self.settings, self.names, ingest),
-            webhook_sensor(self.settings, self.names, ingest),
+            open_batch_sensor(self.settings, self.names, ingest, observe),
+            webhook_sensor(self.settings, self.names, ingest, observe),
         ]
 
     def add_chats(self, made: _Made) -> None:

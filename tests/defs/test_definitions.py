@@ -36,6 +36,7 @@ ASSETS = {
 ASSET_JOBS = {
     "import_sessions": {"session_imports", "transcripts", "sessions", "messages", "pending_ai_requests"},
     "submit_batches": {"submitted_batches"},
+    "observe_batches": {"openai_batches"},
     "ingest_results": {"ingested_results", "session_questions", "spend"},
     "take_submissions": {"sessions", "messages", "pending_ai_requests"},
 }

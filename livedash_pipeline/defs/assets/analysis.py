@@ -13,7 +13,7 @@ from livedash_pipeline.base.rules.values import money
 from livedash_pipeline.base.rules.wording import plural
 from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.defs import forms
-from livedash_pipeline.defs.blueprints import asset_spec, assets
+from livedash_pipeline.defs.blueprints import asset_spec, assets, observed_asset
 from livedash_pipeline.defs.console_pages import batch_pages
 from livedash_pipeline.defs.names import GROUP_ANALYSIS, POOL_OPENAI, Names
 from livedash_pipeline.defs.reporting import chart_metadata, counts, document_metadata, table, table_metadata
@@ -23,6 +23,7 @@ from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.named_batch import accept_files, ingest_again, named_batch
 from livedash_pipeline.ledger.steps.batches.submit import submit_document, submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_document, ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches, poll_document
 from livedash_pipeline.overview.rules.console_links import results_address
 from livedash_pipeline.overview.steps.pages.result_charts import CHART_SECONDS, CompanyCharts, company_charts
 from livedash_pipeline.overview.steps.spend import numbers, spend_of_batches
@@ -155,6 +156,18 @@ def ingested_results_and_questions(
         )
 
 
+def observe_batches(
+    context: dg.AssetExecutionContext,
+    postgres: dg.ResourceParam[Postgres],
+    openai_batch: dg.ResourceParam[OpenAIBatch],
+    names: Names,
+) -> Iterator[dg.ObserveResult]:
+    """Polls once, as `open_batch_sensor` does, and says how the batches stand; finished ones are ingested by others."""
+    with batch_run(context, postgres, openai_batch) as batch_context:
+        document = poll_document(poll_batches(batch_context))
+    yield dg.ObserveResult(asset_key=names.key("openai_batches"), metadata=document_metadata(document))
+
+
 def build_analysis_assets(names: Names) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Makes the batches, as we sent them and as the service sees them, and what came back."""
     submitted = asset_spec(
@@ -172,11 +185,11 @@ def build_analysis_assets(names: Names) -> list[dg.AssetsDefinition | dg.AssetSp
         group=GROUP_ANALYSIS,
         deps=["submitted_batches"],
         kinds={"openai"},
-        description="The batches as the service sees them; `open_batch_sensor` looks at them and reports every change.",
+        description="The batches as the service sees them; `open_batch_sensor` reports every change, and so does *Observe*.",
     )
     return [
         assets(names, submitted_batches, [submitted], name="submitted_batches", pool=POOL_OPENAI),
-        at_the_service,
+        observed_asset(names, observe_batches, at_the_service, name="openai_batches"),
         assets(
             names,
             ingested_results_and_questions,

@@ -29,3 +29,8 @@ ingest_results = AssetJobBlueprint(
     "Takes one company's finished batches in, and sums what it has spent this month.",
     ("ingested_results", "session_questions", "spend"),
 )
+observe_batches = AssetJobBlueprint(
+    "observe_batches",
+    "Looks at the batches at the service once, as `open_batch_sensor` does; starts no run.",
+    ("openai_batches",),
+)

@@ -29,7 +29,7 @@ from livedash_pipeline.settings import Settings
 _LOOK_SECONDS = 15
 
 
-def open_batch_sensor(settings: Settings, names: Names, ingest_results: Any) -> dg.SensorDefinition:
+def open_batch_sensor(settings: Settings, names: Names, *jobs: Any) -> dg.SensorDefinition:
     """The sensor that polls at `LIVEDASH_POLL_INTERVAL`."""
 
     def idle(engine: Engine, endpoint: str) -> str | None:
@@ -40,7 +40,7 @@ def open_batch_sensor(settings: Settings, names: Names, ingest_results: Any) -> 
     return _polling_sensor(
         settings,
         names,
-        ingest_results,
+        jobs,
         name="open_batch_sensor",
         interval=settings.livedash_poll_interval,
         description="Looks at the batches at the service, reports changes, and has finished ones ingested.",
@@ -48,7 +48,7 @@ def open_batch_sensor(settings: Settings, names: Names, ingest_results: Any) -> 
     )
 
 
-def webhook_sensor(settings: Settings, names: Names, ingest_results: Any) -> dg.SensorDefinition:
+def webhook_sensor(settings: Settings, names: Names, *jobs: Any) -> dg.SensorDefinition:
     """The sensor that polls at once where a webhook left a hint at a batch."""
 
     def idle(engine: Engine, endpoint: str) -> str | None:
@@ -58,7 +58,7 @@ def webhook_sensor(settings: Settings, names: Names, ingest_results: Any) -> dg.
     return _polling_sensor(
         settings,
         names,
-        ingest_results,
+        jobs,
         name="webhook_sensor",
         interval=min(settings.livedash_poll_interval, _LOOK_SECONDS),
         description="Polls at once when a webhook of the service says that a batch has news.",
@@ -69,7 +69,7 @@ def webhook_sensor(settings: Settings, names: Names, ingest_results: Any) -> dg.
 def _polling_sensor(
     settings: Settings,
     names: Names,
-    ingest_results: Any,
+    jobs: Sequence[Any],
     *,
     name: str,
     interval: int,
@@ -81,7 +81,8 @@ def _polling_sensor(
     @sensor(
         names,
         name=name,
-        job=ingest_results,
+        # What it polls and what it starts, so that the pages of these assets name it as their automation.
+        jobs=jobs,
         minimum_interval_seconds=interval,
         description=description,
     )
@@ -124,7 +125,7 @@ def _poll(
     if waiting.next_at is not None:
         state += f"; {describe_waiting(waiting.batches, waiting.next_at)}"
     return dg.SensorResult(
-        run_requests=[_ingest_request(group) for group in asked],
+        run_requests=[_ingest_request(group, ingest) for group in asked],
         skip_reason=None if asked else state,
         cursor=str(turn),
         asset_events=list(_observations(report.changes, names)),
@@ -156,12 +157,15 @@ def ingest_run_key(company: str, batch_ids: Iterable[UUID], ask: int) -> str:
     return f"ingest:{company}:{named}"
 
 
-def _ingest_request(group: FinishedGroup) -> dg.RunRequest:
+def _ingest_request(group: FinishedGroup, job: str) -> dg.RunRequest:
     tags = {TAG_COMPANY: group.company}
     if len(group.batch_ids) == 1:
         tags[TAG_BATCH] = str(group.batch_ids[0])
     return dg.RunRequest(
-        run_key=ingest_run_key(group.company, group.batch_ids, group.asks), partition_key=group.company, tags=tags
+        job_name=job,
+        run_key=ingest_run_key(group.company, group.batch_ids, group.asks),
+        partition_key=group.company,
+        tags=tags,
     )
 
 

@@ -57,6 +57,7 @@ JOB_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             "A batch is ingested whole or not at all, and is asked for again by itself; see the error.",
             "livedash ingest --company {company}",
         ),
+        "observe_batches": Remedy("A failed look changes nothing; see whether the service answers.", "livedash doctor"),
         "poll_batches": Remedy("A failed poll changes nothing; see whether the service answers.", "livedash doctor"),
         "cancel_batches": Remedy(
             "The cancel request is kept, and every poll repeats it; see how the batches stand.", "livedash batches"
