@@ -39,6 +39,7 @@ def make_engine(
     application_name: str = "livedash",
     pool_timeout: float = 30,
     statement_timeout: float | None = None,
+    answer_timeout: int | None = None,
     setting: str = DATABASE_URL,
 ) -> Engine:
     """An engine on psycopg 3, whatever Postgres URL it was given.
@@ -50,6 +51,8 @@ def make_engine(
         application_name: What Postgres lists its connections under.
         pool_timeout: Seconds to wait for a connection when all are in use.
         statement_timeout: Seconds after which Postgres ends a statement; None for none.
+        answer_timeout: Seconds after which a server that does not answer at all is given up, at least 2; None for 10 where a
+            connection is made and for as long as the system waits afterwards.
         setting: The variable with the address, for messages.
 
     Raises:
@@ -62,12 +65,19 @@ def make_engine(
         max_overflow=pool_size,
         pool_pre_ping=True,
         pool_timeout=pool_timeout,
-        connect_args={"application_name": application_name, "connect_timeout": 10},
+        connect_args={"application_name": application_name, **_patience(answer_timeout)},
     )
     wishes = SessionWishes(setting, schema=parameters.schema, statement_timeout=statement_timeout)
     # Before SQLAlchemy looks at the first connection itself, which fails on a database without an encoding.
     event.listen(engine, "connect", wishes.set_up, insert=True)
     return engine
+
+
+def _patience(answer_timeout: int | None) -> dict[str, int]:
+    if answer_timeout is None:
+        return {"connect_timeout": 10}
+    # Without the latter a statement on a link that was cut waits for a quarter of an hour: a statement timeout is the server's.
+    return {"connect_timeout": answer_timeout, "tcp_user_timeout": answer_timeout * 1000}
 
 
 def ignored_parameters(url: str) -> tuple[str, ...]:

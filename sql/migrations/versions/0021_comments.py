@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from alembic import op
 
 revision = "0021_comments"
-down_revision = "0019_chat_uploads"
+down_revision = "0020_heartbeats"
 branch_labels = None
 depends_on = None
 

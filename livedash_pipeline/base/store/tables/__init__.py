@@ -44,6 +44,7 @@ from livedash_pipeline.base.store.tables.money import (
 )
 from livedash_pipeline.base.store.tables.requests import ai_processing_requests, ai_request_attempts
 from livedash_pipeline.base.store.tables.retention import prune_runs
+from livedash_pipeline.base.store.tables.runs import run_heartbeats
 from livedash_pipeline.base.store.tables.sessions import (
     messages,
     processing_stages,
@@ -91,6 +92,7 @@ __all__ = [
     "prune_runs",
     "questions",
     "reporting_rates",
+    "run_heartbeats",
     "session_imports",
     "session_processing_status",
     "session_questions",
