@@ -19,13 +19,15 @@ from livedash_pipeline.settings import Settings, load_settings, merged_environ
 def defs() -> dg.Definitions:
     """Returns the definitions of this deployment."""
     spare_what_is_loaded()
-    from livedash_pipeline.defs.build import DEFAULT_EXECUTOR
+    from livedash_pipeline.defs.executor import build_executor
+    from livedash_pipeline.defs.resources import Postgres
     from livedash_pipeline.logs import configure_logging
 
     settings = load_settings(os.environ)
     configure_logging(settings.livedash_log_format)
+    executor = build_executor(Postgres(_database_url(settings)))
     # For what is materialized from an asset's page; jobs bring theirs along, and a project that takes them in has its own.
-    return dg.Definitions.merge(build_defs(settings), dg.Definitions(executor=DEFAULT_EXECUTOR))
+    return dg.Definitions.merge(build_defs(settings, executor=executor), dg.Definitions(executor=executor))
 
 
 def build_defs(
@@ -58,17 +60,22 @@ def build_defs(
     """
     from livedash_pipeline.defs import build
     from livedash_pipeline.defs.parts import Part
-    from livedash_pipeline.runtime.environment import resolve_environment
 
     known = load_settings(os.environ) if settings is None else settings
     return build.build_defs(
         known,
-        database_url=database_url or (lambda: resolve_environment(known).database_url),
+        database_url=database_url or _database_url(known),
         environ=merged_environ(os.environ) if environ is None else environ,
         resources=resources,
         key_prefix=key_prefix,
         name_prefix=name_prefix,
         group_prefix=group_prefix,
-        executor=executor or build.DEFAULT_EXECUTOR,
+        executor=executor,
         include=tuple(Part) if include is None else include,
     )
+
+
+def _database_url(settings: Settings) -> Callable[[], str]:
+    from livedash_pipeline.runtime.environment import resolve_environment
+
+    return lambda: resolve_environment(settings).database_url

@@ -27,11 +27,9 @@ RESOURCES = ("postgres", "openai_batch", "http_source")
 TAG_COMPANY = "livedash/company"
 TAG_BATCH = "livedash/batch_id"
 TAG_CHAT_BATCH = "livedash/chat_batch_id"
-TAG_RUN = "livedash/run"
-TAG_HOST = "livedash/host"
-TAG_PID = "livedash/pid"
-TAG_STARTED = "livedash/process_started"
 TAG_KIND = "livedash/kind"
+# On runs of earlier versions alone.
+TAG_RUN = "livedash/run"
 # Dagster hides tags that begin so, in the UI as in GraphQL; filters and limits of concurrency see them.
 TAG_OURS = ".dagster/livedash"
 TAG_PARTITION = "dagster/partition"

@@ -29,16 +29,17 @@ class Postgres:
         self._address = address
 
     @contextmanager
-    def engine(self, *, statement_timeout: float | None = None) -> Iterator[Engine]:
+    def engine(self, *, statement_timeout: float | None = None, answer_timeout: int | None = None) -> Iterator[Engine]:
         """An engine on the migrated database, closed afterwards.
 
         Args:
             statement_timeout: Seconds after which Postgres ends a statement; None for none.
+            answer_timeout: Seconds after which a server that does not answer is given up; None for the usual ones.
 
         Raises:
             DatabaseNotReadyError: Unreachable, not migrated, or newer than this program.
         """
-        engine = make_engine(self._address(), statement_timeout=statement_timeout)
+        engine = make_engine(self._address(), statement_timeout=statement_timeout, answer_timeout=answer_timeout)
         try:
             check_current(engine)
             yield engine
@@ -72,7 +73,7 @@ def batch_run(
 ) -> Iterator[BatchContext]:
     """What a run around the Batch API works with, once the run has said which process it is."""
     with (
-        identified_run(context) as run_id,
+        identified_run(context, postgres) as run_id,
         postgres.engine() as engine,
         openai_batch.context(engine, run_id) as batch_context,
     ):

@@ -9,7 +9,7 @@ import os
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -19,9 +19,12 @@ from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.rules.values import Document, moment
 from livedash_pipeline.base.store.connect import database_now, make_engine
 from livedash_pipeline.defs.build import build_defs
-from livedash_pipeline.defs.identity import process_tags, report_dead_runs
+from livedash_pipeline.defs.dead_runs import report_dead_runs
+from livedash_pipeline.defs.identity import beating_run
 from livedash_pipeline.defs.names import TAG_COMPANY, Names
 from livedash_pipeline.defs.reporting import REPORT_KEY
+from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.slots import slot_of_job
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
 from livedash_pipeline.ledger.store.results.observations import finished_groups, waiting_for_files
@@ -30,7 +33,7 @@ from livedash_pipeline.settings import Settings, merged_environ
 
 log = get_logger(__name__)
 
-# Seconds between two looks for runs whose process is gone.
+# Seconds between two looks for runs that live no more.
 _LOOK_FOR_DEAD_RUNS = 10.0
 # The step whose configuration and report are the job's.
 _STEP = {
@@ -57,11 +60,24 @@ class Environment(Protocol):
 
 @contextmanager
 def open_instance(environment: Environment) -> Iterator[dg.DagsterInstance]:
-    """Dagster's instance of the environment; runs of this host whose process is gone are reported first."""
+    """Dagster's instance of the environment; runs that live no more are reported first."""
     environment.export_to(os.environ)
     with dg.DagsterInstance.get() as instance:
-        report_dead_runs(instance)
+        _reporting(environment, instance)()
         yield instance
+
+
+def _postgres(environment: Environment) -> Postgres:
+    return Postgres(lambda: environment.database_url)
+
+
+def _reporting(environment: Environment, instance: dg.DagsterInstance) -> Callable[[], None]:
+    """A look for runs that live no more."""
+
+    def look() -> None:
+        report_dead_runs(instance, _postgres(environment))
+
+    return look
 
 
 def run_in_foreground(
@@ -133,7 +149,7 @@ def _run(
     job = defs.resolve_job_def(names.name(job_name))
     step = names.name(_STEP.get(job_name, job_name))
     run_id = str(uuid.uuid4())
-    tags = process_tags(run_id)
+    tags = {}
     if partition is not None:
         tags[TAG_COMPANY] = partition
         instance.add_dynamic_partitions(names.partitions_name, [partition])
@@ -141,8 +157,13 @@ def _run(
     run_config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if op_config:
         run_config["ops"] = {step: {"config": dict(op_config)}}
+    look = _reporting(environment, instance)
     try:
-        with _dead_runs_reported(instance):
+        with (
+            beating_run(_postgres(environment), run_id, job.name),
+            slot_of_job(instance, job, run_id, look=look),
+            _dead_runs_reported(look),
+        ):
             result = job.execute_in_process(
                 instance=instance, run_id=run_id, partition_key=partition, run_config=run_config, tags=tags
             )
@@ -158,18 +179,18 @@ def _run(
 
 
 @contextmanager
-def _dead_runs_reported(instance: dg.DagsterInstance) -> Iterator[None]:
-    """Looks for dead runs again and again meanwhile: this run may wait for the pool slot of one that is killed only now."""
+def _dead_runs_reported(look: Callable[[], None]) -> Iterator[None]:
+    """Looks for dead runs again and again meanwhile: a later step may wait for the pool slot of one that is killed only now."""
     over = threading.Event()
 
-    def look() -> None:
+    def look_again() -> None:
         while not over.wait(_LOOK_FOR_DEAD_RUNS):
             try:
-                report_dead_runs(instance)
+                look()
             except Exception:  # noqa: BLE001 - the run itself meets the same database, and its error is the one to show
                 log.warning("dead runs not looked for")
 
-    thread = threading.Thread(target=look, name="dead-runs", daemon=True)
+    thread = threading.Thread(target=look_again, name="dead-runs", daemon=True)
     thread.start()
     try:
         yield

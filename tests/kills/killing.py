@@ -18,7 +18,6 @@ from sqlalchemy import select
 
 from livedash_pipeline.base.rules.states import LIVE_BATCHES
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests
-from livedash_pipeline.defs.names import TAG_PID
 from livedash_pipeline.runtime.environment import DATABASE
 from tests.kills.plan import ANYTHING, MADE, RUN, TARGETS, Kill, Launch, Wave
 from tests.kills.processes import Worker
@@ -181,19 +180,19 @@ class _Wave:
 
 
 class _Runs:
-    """How many Dagster runs a process has begun, asked of Dagster's own tables as long as Postgres answers."""
+    """How many runs a process has begun, asked of their signs of life as long as Postgres answers."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
 
     def begun(self, pid: int) -> int:
-        query = "SELECT count(*) FROM run_tags WHERE key = %s AND value = %s"
+        query = "SELECT count(*) FROM run_heartbeats WHERE pid = %s"
         try:
             if self._connection is None:
-                self._connection = self._world.dagster()
+                self._connection = self._world.connect(DATABASE)
                 self._connection.autocommit = True
-            row = self._connection.execute(query, [TAG_PID, str(pid)]).fetchone()
+            row = self._connection.execute(query, [pid]).fetchone()
         except (psycopg.Error, PostgresDownError):
             self.close()
             return 0

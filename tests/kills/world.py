@@ -110,10 +110,14 @@ class World:
 
     def dagster(self) -> psycopg.Connection[tuple[object, ...]]:
         """A connection to Dagster's own storage."""
+        return self.connect(DAGSTER_DATABASE)
+
+    def connect(self, database: str) -> psycopg.Connection[tuple[object, ...]]:
+        """A connection to a database of the server."""
         server = self.postgres()
         if server is None:
             raise PostgresDownError
-        return psycopg.connect(host=str(server.socket_dir), port=5432, user="postgres", dbname=DAGSTER_DATABASE)
+        return psycopg.connect(host=str(server.socket_dir), port=5432, user="postgres", dbname=database)
 
     def check_not_stopped(self) -> None:
         """Raises `StoppedError` once the run is to end."""

@@ -61,7 +61,7 @@ def chats(
     context: dg.AssetExecutionContext, postgres: dg.ResourceParam[Postgres], names: Names
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Counts a company's chat batches and their answers; `process_chat_batch` does the same after each slice."""
-    with identified_run(context), postgres.engine() as engine:
+    with identified_run(context, postgres), postgres.engine() as engine:
         _, figures = _figures(engine, context.partition_key)
     yield dg.MaterializeResult(asset_key=names.key(CHAT_BATCHES), metadata=batch_numbers(figures))
     yield dg.MaterializeResult(asset_key=names.key(CHAT_RESULTS), metadata=result_numbers(figures))

@@ -70,7 +70,7 @@ def _body(step: ImportStep) -> Callable[..., Iterator[dg.MaterializeResult[None]
         http_source: dg.ResourceParam[HttpSource],
         names: Names,
     ) -> Iterator[dg.MaterializeResult[None]]:
-        with identified_run(context) as run_id, postgres.engine() as engine:
+        with identified_run(context, postgres) as run_id, postgres.engine() as engine:
             with engine.connect() as connection:
                 company = get_company(connection, context.partition_key)
             made = step.run(ImportContext(engine, company, http_source.settings, http_source.environ, run_id)).made

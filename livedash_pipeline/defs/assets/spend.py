@@ -20,7 +20,7 @@ def spend_of_company(
     context: dg.AssetExecutionContext, postgres: dg.ResourceParam[Postgres], names: Names
 ) -> dg.MaterializeResult[None]:
     """Sums the company's month; batches and calls alike."""
-    with identified_run(context), postgres.engine() as engine, engine.connect() as connection:
+    with identified_run(context, postgres), postgres.engine() as engine, engine.connect() as connection:
         spent = month_so_far(connection, context.partition_key)
     return dg.MaterializeResult(asset_key=names.key(SPEND), metadata=numbers(spent))
 

@@ -73,7 +73,7 @@ def create_chat_batch(
     path = Path(fields.pop("path"))
     if not config.path or not config.company:
         raise UsageError("The form names no file or no company.", remedy="Fill in path and company.")
-    with identified_run(context) as run_id, postgres.engine() as engine:
+    with identified_run(context, postgres) as run_id, postgres.engine() as engine:
         require_company(engine, config.company)
         asked = NewBatch(**fields, uploader=f"run {run_id}")
         created = create_batch(chat_context(engine, http_source), asked, read_file(path), path.name)
@@ -90,7 +90,7 @@ def process_chat_batch(
     names: Names,
 ) -> dict[str, Any]:
     """One slice."""
-    with identified_run(context), postgres.engine() as engine:
+    with identified_run(context, postgres), postgres.engine() as engine:
         batch_id = batch_id_of(config.batch_id)
         report = process_for_duration(chat_context(engine, http_source), batch_id, seconds=config.duration_seconds)
         with engine.connect() as connection:
@@ -107,7 +107,7 @@ def cancel_chat_batch(
     http_source: dg.ResourceParam[HttpSource],
 ) -> dict[str, Any]:
     """Again, it changes nothing."""
-    with identified_run(context) as run_id, postgres.engine() as engine:
+    with identified_run(context, postgres) as run_id, postgres.engine() as engine:
         batch_id = batch_id_of(config.batch_id)
         done = cancel(chat_context(engine, http_source), batch_id, by=f"run {run_id}")
         return answer(context, documents.cancel_document(done))

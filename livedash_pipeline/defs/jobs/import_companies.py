@@ -49,7 +49,7 @@ def import_companies(
 ) -> dict[str, Any]:
     """A company that fails is reported and does not keep the others from being imported."""
     answers: list[Document] = []
-    with identified_run(context) as run_id, postgres.engine() as engine:
+    with identified_run(context, postgres) as run_id, postgres.engine() as engine:
         free_abandoned(engine, http_source.settings)
         companies = _chosen(engine, config)
         context.instance.add_dynamic_partitions(names.partitions_name, [company.slug for company in companies])

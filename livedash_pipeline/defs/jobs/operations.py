@@ -13,7 +13,8 @@ from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
 from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.blueprints import Kind, op_job
-from livedash_pipeline.defs.identity import identified_run, report_dead_runs
+from livedash_pipeline.defs.dead_runs import report_dead_runs
+from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import POOL_OPENAI, Names
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
@@ -78,7 +79,7 @@ def poll_batches(
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dict[str, Any]:
     """One tick of `open_batch_sensor`, by hand."""
-    report_dead_runs(context.instance)
+    report_dead_runs(context.instance, postgres)
     with batch_run(context, postgres, openai_batch) as batch_context:
         return answer(context, poll_document(poll(batch_context)))
 
@@ -88,7 +89,7 @@ def summary(
     context: dg.OpExecutionContext, config: CompanyConfig, postgres: dg.ResourceParam[Postgres]
 ) -> dict[str, Any]:
     """Requests per status, over all companies or of one."""
-    with identified_run(context), postgres.engine() as engine:
+    with identified_run(context, postgres), postgres.engine() as engine:
         return answer(context, operations.summarise(engine, config.company))
 
 
@@ -97,7 +98,7 @@ def list_requests(
     context: dg.OpExecutionContext, config: ListRequestsConfig, postgres: dg.ResourceParam[Postgres]
 ) -> dict[str, Any]:
     """One page of requests."""
-    with identified_run(context), postgres.engine() as engine:
+    with identified_run(context, postgres), postgres.engine() as engine:
         document = operations.list_requests(
             engine, status=config.status, limit=config.limit, cursor=config.cursor, company=config.company
         )
@@ -113,7 +114,7 @@ def requeue(
 ) -> dict[str, Any]:
     """Failed requests wait again."""
     hours = forms.hours_of(context, "older_than_hours", config.older_than_hours)
-    with identified_run(context), postgres.engine() as engine:
+    with identified_run(context, postgres), postgres.engine() as engine:
         document = requeue_requests(
             engine,
             KINDS,
@@ -146,7 +147,7 @@ def reread(
     context: dg.OpExecutionContext, config: RereadConfig, postgres: dg.ResourceParam[Postgres]
 ) -> dict[str, Any]:
     """A dry run unless it says otherwise."""
-    with identified_run(context), postgres.engine() as engine:
+    with identified_run(context, postgres), postgres.engine() as engine:
         document = reread_answers(
             engine, company=config.company, outcome=config.outcome or None, dry_run=config.dry_run
         )
@@ -175,7 +176,7 @@ def price_backfill(
 ) -> dict[str, Any]:
     """A dry run unless it says otherwise."""
     request = BackfillRequest(config.company, config.model, config.batch, read_charge(config.usd), config.request)
-    with identified_run(context), postgres.engine() as engine:
+    with identified_run(context, postgres), postgres.engine() as engine:
         document = backfill_costs(engine, openai_batch.settings, request, dry_run=config.dry_run)
         return answer(context, document, forms.counted_only(context, config.dry_run, ()))
 
@@ -188,7 +189,7 @@ def pipeline_status(
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dict[str, Any]:
     """Sessions per stage and status, over all companies or of one."""
-    with identified_run(context), postgres.engine() as engine:
+    with identified_run(context, postgres), postgres.engine() as engine:
         return answer(context, report_status(engine, openai_batch.settings, KINDS, config.company))
 
 
@@ -210,7 +211,7 @@ def spend(
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dict[str, Any]:
     """Costs of the ledger per group."""
-    with identified_run(context), postgres.engine() as engine:
+    with identified_run(context, postgres), postgres.engine() as engine:
         document = report_spend(
             engine,
             currency=openai_batch.settings.livedash_currency,
@@ -230,7 +231,7 @@ def caps(
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dict[str, Any]:
     """Of all companies and all together, or of one."""
-    with identified_run(context), postgres.engine() as engine:
+    with identified_run(context, postgres), postgres.engine() as engine:
         return answer(context, report_caps(engine, openai_batch.settings, config.company))
 
 
@@ -282,7 +283,7 @@ def reconcile_batches(
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dict[str, Any]:
     """Adopts what was bought, cancels surplus, removes files that nobody needs, counts unknown batches."""
-    report_dead_runs(context.instance)
+    report_dead_runs(context.instance, postgres)
     with batch_run(context, postgres, openai_batch) as batch_context:
         report = reconcile(
             batch_context,

@@ -56,7 +56,7 @@ def prune(
         audit_older_than_days=config.audit_older_than_days,
         dry_run=config.dry_run,
     )
-    with identified_run(context), postgres.engine() as engine:
+    with identified_run(context, postgres), postgres.engine() as engine:
         report = delete_old_texts(engine, request, delete_runs=partial(delete_old_runs, context.instance, names))
         return answer(context, prune_document(report), forms.counted_only(context, config.dry_run, ()))
 

@@ -44,7 +44,7 @@ def failed_sessions(
     context: dg.OpExecutionContext, config: FailedSessionsConfig, postgres: dg.ResourceParam[Postgres]
 ) -> dict[str, Any]:
     """One page of sessions that failed at a stage, with the reason."""
-    with identified_run(context), postgres.engine() as engine:
+    with identified_run(context, postgres), postgres.engine() as engine:
         document = stages.failed_sessions(
             engine, stage=config.stage or None, company=config.company, limit=config.limit, cursor=config.cursor
         )
@@ -59,7 +59,7 @@ def retry_stage(
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dict[str, Any]:
     """A stage is tried again, of named sessions or of all that failed there."""
-    with identified_run(context), postgres.engine() as engine:
+    with identified_run(context, postgres), postgres.engine() as engine:
         document = stages.retry_stage(
             engine,
             openai_batch.settings,

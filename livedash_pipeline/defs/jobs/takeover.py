@@ -41,7 +41,7 @@ def import_livedash(
     from livedash_pipeline.takeover.steps.run import import_livedash as take_over
     from livedash_pipeline.takeover.steps.run import require_address
 
-    with identified_run(context), postgres.engine() as engine:
+    with identified_run(context, postgres), postgres.engine() as engine:
         url = require_address(http_source.environ.get(config.source_url_env), config.source_url_env)
         document = take_over(engine, url, dry_run=config.dry_run)
     if not document["ok"]:

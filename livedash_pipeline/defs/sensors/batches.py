@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from livedash_pipeline.base.store.connect import database_now, in_transaction
 from livedash_pipeline.defs.blueprints import sensor
-from livedash_pipeline.defs.identity import report_dead_runs
+from livedash_pipeline.defs.dead_runs import report_dead_runs
 from livedash_pipeline.defs.names import TAG_BATCH, TAG_COMPANY, TAG_PARTITION, Names
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
 from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
@@ -93,19 +93,20 @@ def _polling_sensor(
     ) -> dg.SensorResult:
         if not settings.batch_polling_enabled:
             return dg.SensorResult(skip_reason="BATCH_POLLING_ENABLED is false: no batch is polled by this sensor")
+        # Also where nothing is to be polled: what a dead run holds is held from everybody.
+        report_dead_runs(context.instance, postgres)
         with postgres.engine() as engine:
             reason = idle(engine, openai_batch.endpoint)
-            return (
-                _poll(context, engine, openai_batch, names) if reason is None else dg.SensorResult(skip_reason=reason)
-            )
+            if reason is not None:
+                return dg.SensorResult(skip_reason=reason)
+            return _poll(context, postgres, engine, openai_batch, names)
 
     return tick
 
 
 def _poll(
-    context: dg.SensorEvaluationContext, engine: Engine, openai_batch: OpenAIBatch, names: Names
+    context: dg.SensorEvaluationContext, postgres: Postgres, engine: Engine, openai_batch: OpenAIBatch, names: Names
 ) -> dg.SensorResult:
-    report_dead_runs(context.instance)
     turn, ingest = next_turn(context), names.name("ingest_results")
     with openai_batch.context(engine, None) as batch_context:
         report = poll_batches(batch_context, rotation=turn)
@@ -113,7 +114,9 @@ def _poll(
         now = database_now(connection)
         groups = observations.finished_groups(connection, openai_batch.endpoint, now=now)
         waiting = observations.waiting_for_files(connection, openai_batch.endpoint, now=now)
-    asked = [group for group in groups if not is_active(context.instance, ingest, {TAG_PARTITION: group.company})]
+    asked = [
+        group for group in groups if not is_active(context.instance, postgres, ingest, {TAG_PARTITION: group.company})
+    ]
     if asked:
         in_transaction(
             engine,

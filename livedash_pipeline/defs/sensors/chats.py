@@ -9,7 +9,7 @@ from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.chats.store.figures import batches_with_work
 from livedash_pipeline.defs.blueprints import sensor
-from livedash_pipeline.defs.identity import report_dead_runs
+from livedash_pipeline.defs.dead_runs import report_dead_runs
 from livedash_pipeline.defs.names import TAG_CHAT_BATCH, TAG_COMPANY, Names
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
@@ -36,12 +36,12 @@ def build_chat_sensor(settings: Settings, names: Names, process_chat_batch: dg.J
             found = batches_with_work(connection, now=database_now(connection))
         if not found:
             return dg.SensorResult(skip_reason="0 chat batches have something to do")
-        report_dead_runs(context.instance)
+        report_dead_runs(context.instance, postgres)
         state = f"{plural(len(found), 'chat batch', 'chat batches')} {verb(len(found), 'has', 'have')} something to do"
         idle = [
             each
             for each in found
-            if not is_active(context.instance, process_chat_batch.name, {TAG_CHAT_BATCH: str(each.id)})
+            if not is_active(context.instance, postgres, process_chat_batch.name, {TAG_CHAT_BATCH: str(each.id)})
         ]
         if not idle:
             return dg.SensorResult(skip_reason=f"{state}, and their slices are under way")

@@ -14,7 +14,7 @@ from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.base.store.companies import due_companies, list_companies
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.defs.blueprints import sensor
-from livedash_pipeline.defs.identity import report_dead_runs
+from livedash_pipeline.defs.dead_runs import report_dead_runs
 from livedash_pipeline.defs.names import TAG_COMPANY, TAG_PARTITION, Names
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
 from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
@@ -67,7 +67,7 @@ def company_csv_sensor(
         description="Imports companies whose CSV is due, and frees what killed processes left behind.",
     )
     def tick(context: dg.SensorEvaluationContext, postgres: dg.ResourceParam[Postgres]) -> dg.SensorResult:
-        report_dead_runs(context.instance)
+        report_dead_runs(context.instance, postgres)
         with postgres.engine() as engine:
             # Here, since nobody else looks at companies that are not imported.
             free_abandoned(engine, settings)
@@ -75,12 +75,12 @@ def company_csv_sensor(
                 due = due_companies(connection, database_now(connection))
         if not due:
             return dg.SensorResult(skip_reason="0 companies are due")
-        if is_active(context.instance, import_companies.name):
+        if is_active(context.instance, postgres, import_companies.name):
             return dg.SensorResult(skip_reason=f"{_due(due)}, and import_companies is running")
         waiting = [
             company.slug
             for company in due
-            if not is_active(context.instance, import_sessions.name, {TAG_PARTITION: company.slug})
+            if not is_active(context.instance, postgres, import_sessions.name, {TAG_PARTITION: company.slug})
         ]
         turn = next_turn(context)
         if len(waiting) > RUNS_PER_TICK:
@@ -153,7 +153,7 @@ def pending_request_sensor(settings: Settings, names: Names, submit_batches: Any
         )
         if not ready and not abandoned:
             return dg.SensorResult(skip_reason=state)
-        if is_active(context.instance, submit_batches.name):
+        if is_active(context.instance, postgres, submit_batches.name):
             return dg.SensorResult(skip_reason=f"{state}; submit_batches is running")
         turn = next_turn(context)
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"submit:{turn}")], cursor=str(turn))

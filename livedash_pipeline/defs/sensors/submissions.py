@@ -10,7 +10,7 @@ import dagster as dg
 
 from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.defs.blueprints import sensor
-from livedash_pipeline.defs.identity import report_dead_runs
+from livedash_pipeline.defs.dead_runs import report_dead_runs
 from livedash_pipeline.defs.names import TAG_COMPANY, TAG_PARTITION, Names
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
@@ -38,13 +38,15 @@ def build_submission_sensor(settings: Settings, names: Names, take_submissions: 
             waiting = companies_with_submissions(connection)
         if not waiting:
             return dg.SensorResult(skip_reason="0 submitted sessions wait")
-        report_dead_runs(context.instance)
+        report_dead_runs(context.instance, postgres)
         sessions = sum(each.sessions for each in waiting)
         state = (
             f"{plural(sessions, 'submitted session')} of {plural(len(waiting), 'company', 'companies')} "
             f"{verb(sessions, 'waits', 'wait')}"
         )
-        idle = [each.company for each in waiting if not _is_derived_now(context.instance, names, each.company)]
+        idle = [
+            each.company for each in waiting if not _is_derived_now(context.instance, postgres, names, each.company)
+        ]
         if not idle:
             return dg.SensorResult(skip_reason=f"{state}, and their runs are under way")
         turn = next_turn(context)
@@ -61,10 +63,10 @@ def build_submission_sensor(settings: Settings, names: Names, take_submissions: 
     return tick
 
 
-def _is_derived_now(instance: dg.DagsterInstance, names: Names, company: str) -> bool:
+def _is_derived_now(instance: dg.DagsterInstance, postgres: Postgres, names: Names, company: str) -> bool:
     """Whether a run is under way that takes this company's sessions on in any case."""
     jobs = (names.name("take_submissions"), names.name("import_sessions"))
-    return any(is_active(instance, job, {TAG_PARTITION: company}) for job in jobs)
+    return any(is_active(instance, postgres, job, {TAG_PARTITION: company}) for job in jobs)
 
 
 def _rotated(companies: list[str], turn: int) -> list[str]:

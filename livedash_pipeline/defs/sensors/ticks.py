@@ -4,11 +4,12 @@ Add what concerns ticks and not what is watched.
 """
 
 import time
-from collections.abc import Callable
 
 import dagster as dg
 
-from livedash_pipeline.defs.identity import report_silent_runs
+from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.defs.dead_runs import Clock, runs_going_on
+from livedash_pipeline.defs.resources import Postgres
 
 # A longer number was not written by a sensor of ours.
 _CURSOR_DIGITS = 15
@@ -23,14 +24,23 @@ _ACTIVE = [
 
 def is_active(
     instance: dg.DagsterInstance,
+    postgres: Postgres,
     job: str,
     tags: dict[str, str] | None = None,
     *,
-    clock: Callable[[], float] = time.time,
+    now: Clock = database_now,
 ) -> bool:
-    """Whether a run of a job, with these tags, waits or goes on; one that was killed before its first line is reported."""
+    """True while a run of a job, with these tags, waits or goes on; runs that live no more are reported.
+
+    Args:
+        instance: Dagster's instance with the runs.
+        postgres: Our database, with the runs' signs of life.
+        job: Name of the job.
+        tags: What the run has to be tagged with.
+        now: The clock of our database.
+    """
     records = instance.get_run_records(filters=dg.RunsFilter(job_name=job, statuses=_ACTIVE, tags=tags))
-    return len(report_silent_runs(instance, records, now=clock())) < len(records)
+    return bool(records) and bool(runs_going_on(instance, postgres, records, now=now))
 
 
 def next_turn(context: dg.SensorEvaluationContext) -> int:
