@@ -44,13 +44,15 @@ ALLOWED = {
 COMMON = {"deadline", "errors", "garbage", "logs", "paths", "scratch", "settings", "sockets", "storage", "tls"}
 # Puts routes and pages together; pages use what the rest of `api` has.
 COMPOSES = PACKAGE / "api" / "app.py"
+# Names what is public, and loads it when it is asked for (`tests/test_surface.py`).
+SURFACE = PACKAGE / "__init__.py"
 # Which values a setting may have can be a rule.
 COMMON_MAY_USE_RULES = {"settings"}
 # The list of kinds is above the rooms that have one, and below the shells that hand it on.
-TOP = {"cli", "definitions", "launch", "kinds"}
+TOP = {"cli", "component", "definitions", "launch", "kinds"}
 LISTS = {"kinds"}
 FRAMEWORKS = {
-    "dagster": {"defs", "definitions"},
+    "dagster": {"defs", "definitions", "component"},
     "openai": {"services"},
     "fastapi": {"api", "web", "local"},
     "jinja2": {"web"},
@@ -106,7 +108,7 @@ def _place(parts: tuple[str, ...]) -> tuple[str, str]:
 def _may_import(path: Path, name: str) -> bool:
     package, layer = _place(path.relative_to(PACKAGE).with_suffix("").parts)
     target, target_layer = _place(tuple(name.split(".")[1:]))
-    if package in TOP or (target == package and package not in ROOMS):
+    if path == SURFACE or package in TOP or (target == package and package not in ROOMS):
         return True
     if path == COMPOSES and name == "livedash_pipeline.web":
         return True
