@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 from livedash_pipeline.base.rules.runs.liveness import SILENT_SECONDS, UNSEEN_SECONDS, Verdict, is_unseen, judge_run
 from livedash_pipeline.base.steps.machine import process_is_gone
 from livedash_pipeline.base.store import run_heartbeats
-from livedash_pipeline.base.store.connect import database_now, in_transaction
+from livedash_pipeline.base.store.connect import database_now, in_transaction, server_started
 from livedash_pipeline.base.store.run_heartbeats import RunHeartbeat
 from livedash_pipeline.logs import get_logger
 
@@ -115,11 +115,12 @@ def _give_up(
     start = instance.run_monitoring_start_timeout_seconds
 
     def work(connection: Connection) -> dict[str, Verdict]:
-        at = now(connection)
+        at, up_since = now(connection), server_started(connection)
         run_heartbeats.postpone_runs(connection, [run_id for run_id in run_ids if run_id in waiting], now=at)
         dead: dict[str, Verdict] = {}
         for run_id, seen in run_heartbeats.read_heartbeats(connection, run_ids).items():
-            verdict = judge_run(seen.signs, at, is_gone=process_is_gone(seen.process), start_seconds=start)
+            gone = process_is_gone(seen.process)
+            verdict = judge_run(seen.signs, at, is_gone=gone, start_seconds=start, up_since=up_since)
             if verdict is Verdict.GOES_ON:
                 continue
             if verdict is Verdict.GIVEN_UP or run_heartbeats.give_up(connection, seen, now=at):

@@ -138,6 +138,12 @@ def database_now(connection: Connection) -> datetime:
     return moment
 
 
+def server_started(connection: Connection) -> datetime:
+    """When the database's server began, by its own clock."""
+    moment: datetime = connection.execute(text("SELECT pg_postmaster_start_time()")).scalar_one()
+    return moment
+
+
 @contextmanager
 def autocommitted(engine: Engine) -> Iterator[Connection]:
     """A connection whose statements stand each by itself.

@@ -47,30 +47,32 @@ class Signs:
     whole_run: bool
 
 
-def judge_run(signs: Signs, now: datetime, *, is_gone: bool, start_seconds: float) -> Verdict:
+def judge_run(signs: Signs, now: datetime, *, is_gone: bool, start_seconds: float, up_since: datetime) -> Verdict:
     """Returns how a run stands.
 
     A run whose steps are processes of their own is silent between two of them, so it is allowed there what Dagster allows a run
-    to start; so is one without any sign of life yet.
+    to start; so is one without any sign of life yet. No run can beat while the database is away, so its silence counts from the
+    database's start at the earliest: a restart of two minutes would else end every run of every host.
 
     Args:
         signs: What is known of it.
         now: The database's clock.
         is_gone: Its process is known not to exist any more.
         start_seconds: How long Dagster allows a run to start.
+        up_since: When the database's server began, by its own clock.
     """
     if signs.given_up_at is not None:
         return Verdict.GIVEN_UP
     start = timedelta(seconds=start_seconds)
     if signs.beat_at is None:
-        return Verdict.GOES_ON if now - signs.noticed_at <= start else Verdict.NEVER_BEGAN
+        return Verdict.GOES_ON if now - max(signs.noticed_at, up_since) <= start else Verdict.NEVER_BEGAN
     if signs.whole_run and is_gone:
         return Verdict.GONE
-    if now - signs.beat_at <= timedelta(seconds=SILENT_SECONDS):
+    if now - max(signs.beat_at, up_since) <= timedelta(seconds=SILENT_SECONDS):
         return Verdict.GOES_ON
     if signs.whole_run or signs.ended_at is None:
         return Verdict.SILENT
-    return Verdict.GOES_ON if now - signs.ended_at <= start else Verdict.SILENT
+    return Verdict.GOES_ON if now - max(signs.ended_at, up_since) <= start else Verdict.SILENT
 
 
 def is_unseen(noticed_at: datetime, told_at: datetime, created_at: datetime, now: datetime, *, seconds: float) -> bool:

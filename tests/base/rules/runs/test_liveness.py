@@ -62,7 +62,23 @@ def _signs(
     ],
 )
 def test_a_run_is_judged_by_its_signs_of_life(signs: Signs, is_gone: bool, verdict: Verdict) -> None:
-    assert judge_run(signs, NOW, is_gone=is_gone, start_seconds=START) is verdict
+    assert judge_run(signs, NOW, is_gone=is_gone, start_seconds=START, up_since=_ago(10_000)) is verdict
+
+
+@pytest.mark.parametrize(
+    ("signs", "seconds"),
+    [
+        (_signs(beat=5000), SILENT_SECONDS),
+        (_signs(beat=5000, ended=5000, whole_run=False), START),
+        (_signs(noticed=5000, beat=None), START),
+    ],
+)
+def test_no_run_is_silent_while_the_database_is_away(signs: Signs, seconds: float) -> None:
+    def judged(up: float) -> Verdict:
+        return judge_run(signs, NOW, is_gone=False, start_seconds=START, up_since=_ago(up))
+
+    assert judged(seconds) is Verdict.GOES_ON
+    assert judged(seconds + 1) in {Verdict.SILENT, Verdict.NEVER_BEGAN}
 
 
 def test_a_silent_run_has_missed_several_beats_and_is_given_up_within_two_minutes() -> None:
