@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import psutil
@@ -28,7 +28,6 @@ from livedash_pipeline.defs.dead_runs import Clock, report_dead_runs
 from livedash_pipeline.defs.names import POOL_OPENAI, TAG_COMPANY
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.defs.sensors.ticks import is_active
-from tests.conftest import NOW
 
 
 @dg.op
@@ -46,6 +45,8 @@ _SETTINGS = {
     "concurrency": {"pools": {"granularity": "op", "default_limit": 1}},
     "run_monitoring": {"enabled": True, "start_timeout_seconds": START_SECONDS},
 }
+# After the start of the server, from which silence counts at the earliest.
+NOW = datetime(2126, 3, 1, 12, tzinfo=UTC)
 ELSEWHERE = RunProcess("a-host", "another boot/4026531836", 1, 0.5)
 
 
