@@ -32,8 +32,14 @@ TAG_KIND = "livedash/kind"
 TAG_RUN = "livedash/run"
 # Dagster hides tags that begin so, in the UI as in GraphQL; filters and limits of concurrency see them.
 TAG_OURS = ".dagster/livedash"
+# What a run works on, for `tag_concurrency_limits` of dagster.yaml.
+TAG_WORK = ".dagster/livedash_work"
 TAG_PARTITION = "dagster/partition"
 TAG_MAX_RUNTIME = "dagster/max_runtime"
+
+WORK_IMPORT = "import"
+WORK_SUBMISSIONS = "submissions"
+WORK_CHATS = "chats"
 
 IMPORT_MAX_RUNTIME = str(6 * 3600)
 

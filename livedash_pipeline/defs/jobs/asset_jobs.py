@@ -5,19 +5,19 @@ Add a job by naming its assets. Checks that look at all companies at once are th
 
 from livedash_pipeline.defs.assets.imports import IMPORT_ASSETS, SUBMISSION_ASSETS
 from livedash_pipeline.defs.blueprints import AssetJobBlueprint
-from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME
+from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME, TAG_WORK, WORK_IMPORT, WORK_SUBMISSIONS
 
 import_sessions = AssetJobBlueprint(
     "import_sessions",
     "One company from its CSV to its pending requests.",
     IMPORT_ASSETS,
-    {TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
+    {TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME, TAG_WORK: WORK_IMPORT},
 )
 take_submissions = AssetJobBlueprint(
     "take_submissions",
     "One company's submitted sessions, from their messages to their pending requests.",
     SUBMISSION_ASSETS,
-    {TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME},
+    {TAG_MAX_RUNTIME: IMPORT_MAX_RUNTIME, TAG_WORK: WORK_SUBMISSIONS},
 )
 submit_batches = AssetJobBlueprint(
     "submit_batches",

@@ -23,7 +23,7 @@ from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.assets.chats import log_chat_events
 from livedash_pipeline.defs.blueprints import Kind, op_job
 from livedash_pipeline.defs.identity import identified_run
-from livedash_pipeline.defs.names import Names
+from livedash_pipeline.defs.names import TAG_WORK, WORK_CHATS, Names
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import HttpSource, Postgres
 from livedash_pipeline.errors import UsageError
@@ -81,7 +81,7 @@ def create_chat_batch(
         return answer(context, documents.created_document(created))
 
 
-@op_job("Works on a chat batch for a while; the first time starts it.", Kind.ROUTINE)
+@op_job("Works on a chat batch for a while; the first time starts it.", Kind.ROUTINE, run_tags={TAG_WORK: WORK_CHATS})
 def process_chat_batch(
     context: dg.OpExecutionContext,
     config: ProcessChatBatchConfig,
