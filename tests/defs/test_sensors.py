@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from livedash_pipeline.base.rules.endpoints import endpoint_of, key_fingerprint
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.defs.names import PARTITIONS
-from livedash_pipeline.defs.sensors.batches import ingest_run_key
+from livedash_pipeline.defs.sensors.batches import MOST_RUNS, ingest_run_key
 from livedash_pipeline.defs.sensors.companies import RUNS_PER_TICK
 from livedash_pipeline.ledger.rules.admission.admission import hold_rule
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
@@ -43,7 +44,8 @@ def _submitted(world: World) -> None:
 
 
 def _keys(tick: Any) -> list[str]:
-    return [request.run_key for request in tick.run_requests]
+    """The keys of requests, without the milliseconds behind the number of a turn."""
+    return [re.sub(r"(?<=\d)-\d{13}$", "", request.run_key) for request in tick.run_requests]
 
 
 def test_sensors_run_from_the_start_at_the_intervals_of_the_settings(world: World) -> None:
@@ -105,6 +107,14 @@ def test_each_request_has_a_key_of_its_own_though_the_last_run_failed(world: Wor
     assert (_keys(first), _keys(second)) == (["import:acme:8"], ["import:acme:9"])
 
 
+def test_a_cursor_that_is_put_back_to_used_numbers_loses_no_tick(world: World) -> None:
+    """Dagster drops a request whose key a run of the sensor has had, and says nothing."""
+    first = world.tick("company_csv_sensor", cursor="7")
+    again = world.tick("company_csv_sensor", cursor="7")
+    assert _keys(first) == _keys(again)
+    assert {request.run_key for request in first.run_requests}.isdisjoint(r.run_key for r in again.run_requests)
+
+
 def test_what_a_killed_process_left_is_freed_where_no_company_is_imported(world: World) -> None:
     _submitted(world)
     world.sql("UPDATE companies SET status = 'SUSPENDED'")
@@ -135,9 +145,8 @@ def test_more_due_companies_than_runs_are_imported_in_one_run(world: World) -> N
     assert len(world.tick("company_csv_sensor").run_requests) == RUNS_PER_TICK
     world.add_company("one-more")
     tick = world.tick("company_csv_sensor", cursor="1")
-    assert [(request.job_name, request.run_key) for request in tick.run_requests] == [("import_companies", "import:2")]
-    (added,) = tick.dynamic_partitions_requests
-    assert len(added.partition_keys) == RUNS_PER_TICK + 1
+    assert ([request.job_name for request in tick.run_requests], _keys(tick)) == (["import_companies"], ["import:2"])
+    assert not tick.dynamic_partitions_requests, "the run adds them: a tick is kept with all that it asks for"
     _active(world, "import_companies")
     waiting = world.tick("company_csv_sensor", cursor="2")
     assert waiting.skip_message == "5 companies are due, and import_companies is running"
@@ -327,3 +336,93 @@ def test_the_intervals_are_those_of_the_documentation() -> None:
     settings = Settings()
     intervals = (settings.livedash_import_interval, settings.livedash_submit_interval, settings.livedash_poll_interval)
     assert intervals == (15 * 60, 10 * 60, 2 * 60)
+
+
+@pytest.mark.parametrize(
+    "sensor", ["company_csv_sensor", "submission_sensor", "open_batch_sensor", "chat_batch_sensor"]
+)
+def test_a_sensor_asks_dagster_as_often_for_many_companies_as_for_one(
+    world: World, sensor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    storage = world.instance.run_storage
+    ask = storage.get_run_records
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        asked.append(arguments)
+        return ask(*arguments, **options)
+
+    monkeypatch.setattr(storage, "get_run_records", counted)
+    numbers = []
+    for more in (1, 3):
+        for number in range(more):
+            _something_to_do(world, f"company-{more}-{number}")
+        asked.clear()
+        assert world.tick(sensor).run_requests
+        numbers.append(len(asked))
+    assert numbers[0] == numbers[1] > 0
+
+
+def _something_to_do(world: World, slug: str) -> None:
+    """A company whose CSV is due, with a submitted session, a finished batch and a chat batch."""
+    world.add_company(slug)
+    values = {"slug": slug, "endpoint": endpoint_of(world.service.base_url)}
+    world.sql(
+        "INSERT INTO session_imports (company_id, external_session_id, source, start_time_raw, end_time_raw, start_time,"
+        " end_time, content_hash, created_at, updated_at)"
+        " SELECT id, 'a', 'api', '', '', created_at, created_at, 'x', created_at, created_at FROM companies"
+        " WHERE slug = :slug",
+        **values,
+    )
+    world.sql(
+        "INSERT INTO session_processing_status (import_id, stage, status)"
+        " SELECT i.id, stage.name, stage.status FROM session_imports AS i JOIN companies AS c ON c.id = i.company_id,"
+        " (VALUES ('TRANSCRIPT_FETCH', 'SKIPPED'), ('SESSION_CREATION', 'PENDING')) AS stage (name, status)"
+        " WHERE c.slug = :slug",
+        **values,
+    )
+    world.sql(
+        "INSERT INTO ai_batch_requests (company_id, model, status, openai_status, endpoint, key_fingerprint,"
+        " openai_batch_id, request_count, body_bytes, token_estimate, created_at, create_started_at, submitted_at,"
+        " status_changed_at)"
+        " SELECT id, 'gpt-5-mini', 'COMPLETED', 'completed', :endpoint, 'x', 'batch_' || slug, 1, 1, 1, created_at,"
+        " created_at, created_at, created_at FROM companies WHERE slug = :slug",
+        **values,
+    )
+    world.sql(
+        "INSERT INTO chat_batches (company_id, name, status, ai_provider, configuration, configuration_hash, total_items,"
+        " pending_items, uploader, created_at, updated_at)"
+        " SELECT id, slug, 'PROCESSING', 'openai', '{}', 'x', 1, 1, 'test', created_at, created_at FROM companies"
+        " WHERE slug = :slug",
+        **values,
+    )
+    world.sql(
+        "INSERT INTO chats (batch_id, item_index, source_line) SELECT id, 0, 1 FROM chat_batches WHERE name = :slug",
+        **values,
+    )
+
+
+def test_no_more_runs_that_ingest_wait_than_a_submit_can_wait_for(world: World) -> None:
+    for number in range(MOST_RUNS + 2):
+        world.sql(
+            "INSERT INTO companies (slug, name, csv_url, created_at, updated_at)"
+            " VALUES (:slug, :slug, '', clock_timestamp(), clock_timestamp())",
+            slug=f"company-{number}",
+        )
+    world.sql(
+        "INSERT INTO ai_batch_requests (company_id, model, status, openai_status, endpoint, key_fingerprint,"
+        " openai_batch_id, request_count, body_bytes, token_estimate, created_at, create_started_at, submitted_at,"
+        " status_changed_at)"
+        " SELECT id, 'gpt-5-mini', 'COMPLETED', 'completed', :endpoint, 'x', 'batch_' || slug, 1, 1, 1, created_at,"
+        " created_at, created_at, created_at FROM companies",
+        endpoint=endpoint_of(world.service.base_url),
+    )
+    world.instance.add_dynamic_partitions(PARTITIONS, [f"company-{number}" for number in range(MOST_RUNS + 2)])
+    _active(world, "ingest_results", "company-0")
+    first = world.tick("open_batch_sensor", cursor="0")
+    asked = [request.partition_key for request in first.run_requests]
+    assert len(asked) == MOST_RUNS - 1
+    assert "company-0" not in asked
+    assert world.sql("SELECT sum(ingest_asks) FROM ai_batch_requests") == [(MOST_RUNS - 1,)]
+    second = world.tick("open_batch_sensor", cursor="1")
+    assert {request.partition_key for request in second.run_requests} - set(asked), "the others have their turn"

@@ -18,7 +18,9 @@ from livedash_pipeline.defs.blueprints import sensor
 from livedash_pipeline.defs.dead_runs import report_dead_runs
 from livedash_pipeline.defs.names import TAG_BATCH, TAG_COMPANY, TAG_PARTITION, Names
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
-from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
+from livedash_pipeline.defs.sensors.ticks import next_turn
+from livedash_pipeline.defs.sensors.turns import chosen
+from livedash_pipeline.defs.sensors.under_way import values_under_way
 from livedash_pipeline.ledger.rules.results.short_results import describe_waiting
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
 from livedash_pipeline.ledger.store.results import observations
@@ -27,6 +29,9 @@ from livedash_pipeline.settings import Settings
 
 # A webhook is seen this soon (seconds); a look without one asks our own database alone.
 _LOOK_SECONDS = 15
+# Runs that wait or go on at a time. One ingests after the other, since they share a pool, and a queue of thousands would keep a
+# submit waiting for hours.
+MOST_RUNS = 20
 
 
 def open_batch_sensor(settings: Settings, names: Names, *jobs: Any) -> dg.SensorDefinition:
@@ -114,9 +119,9 @@ def _poll(
         now = database_now(connection)
         groups = observations.finished_groups(connection, openai_batch.endpoint, now=now)
         waiting = observations.waiting_for_files(connection, openai_batch.endpoint, now=now)
-    asked = [
-        group for group in groups if not is_active(context.instance, postgres, ingest, {TAG_PARTITION: group.company})
-    ]
+    busy = values_under_way(context.instance, postgres, ingest, TAG_PARTITION)
+    idle = [group for group in groups if group.company not in busy]
+    asked = chosen(idle, turn, max(MOST_RUNS - len(busy), 0))
     if asked:
         in_transaction(
             engine,

@@ -12,7 +12,9 @@ from livedash_pipeline.defs.blueprints import sensor
 from livedash_pipeline.defs.dead_runs import report_dead_runs
 from livedash_pipeline.defs.names import TAG_CHAT_BATCH, TAG_COMPANY, Names
 from livedash_pipeline.defs.resources import Postgres
-from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
+from livedash_pipeline.defs.sensors.ticks import next_turn
+from livedash_pipeline.defs.sensors.turns import chosen, run_key
+from livedash_pipeline.defs.sensors.under_way import values_under_way
 from livedash_pipeline.settings import Settings
 
 # A run takes seconds to start; the batches that are left wait for the next tick, and the turn goes round.
@@ -38,24 +40,19 @@ def build_chat_sensor(settings: Settings, names: Names, process_chat_batch: dg.J
             return dg.SensorResult(skip_reason="0 chat batches have something to do")
         report_dead_runs(context.instance, postgres)
         state = f"{plural(len(found), 'chat batch', 'chat batches')} {verb(len(found), 'has', 'have')} something to do"
-        idle = [
-            each
-            for each in found
-            if not is_active(context.instance, postgres, process_chat_batch.name, {TAG_CHAT_BATCH: str(each.id)})
-        ]
+        busy = values_under_way(context.instance, postgres, process_chat_batch.name, TAG_CHAT_BATCH)
+        idle = [each for each in found if str(each.id) not in busy]
         if not idle:
             return dg.SensorResult(skip_reason=f"{state}, and their slices are under way")
         turn = next_turn(context)
-        start = turn * RUNS_PER_TICK % len(idle)
-        chosen = (idle[start:] + idle[:start])[:RUNS_PER_TICK]
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(
-                    run_key=f"chats:{each.id}:{turn}",
+                    run_key=run_key("chats", str(each.id), turn=turn),
                     tags={TAG_CHAT_BATCH: str(each.id), TAG_COMPANY: each.company},
                     run_config={"ops": {process_chat_batch.name: {"config": _config(settings, str(each.id))}}},
                 )
-                for each in chosen
+                for each in chosen(idle, turn, RUNS_PER_TICK)
             ],
             cursor=str(turn),
         )

@@ -18,6 +18,8 @@ from livedash_pipeline.defs.dead_runs import report_dead_runs
 from livedash_pipeline.defs.names import TAG_COMPANY, TAG_PARTITION, Names
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
 from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
+from livedash_pipeline.defs.sensors.turns import run_key
+from livedash_pipeline.defs.sensors.under_way import values_under_way
 from livedash_pipeline.intake.steps.freeing import free_abandoned
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.rules.admission import admission
@@ -77,28 +79,25 @@ def company_csv_sensor(
             return dg.SensorResult(skip_reason="0 companies are due")
         if is_active(context.instance, postgres, import_companies.name):
             return dg.SensorResult(skip_reason=f"{_due(due)}, and import_companies is running")
-        waiting = [
-            company.slug
-            for company in due
-            if not is_active(context.instance, postgres, import_sessions.name, {TAG_PARTITION: company.slug})
-        ]
+        busy = values_under_way(context.instance, postgres, import_sessions.name, TAG_PARTITION)
+        waiting = [company.slug for company in due if company.slug not in busy]
+        if not waiting:
+            return dg.SensorResult(skip_reason=f"{_due(due)}, and their imports are running")
         turn = next_turn(context)
         if len(waiting) > RUNS_PER_TICK:
-            requests = [dg.RunRequest(run_key=f"import:{turn}", job_name=import_companies.name)]
-        else:
-            requests = [
+            # That run adds the partitions itself: thousands of names would be kept with this tick.
+            request = dg.RunRequest(run_key=run_key("import", turn=turn), job_name=import_companies.name)
+            return dg.SensorResult(run_requests=[request], cursor=str(turn))
+        return dg.SensorResult(
+            run_requests=[
                 dg.RunRequest(
-                    run_key=f"import:{slug}:{turn}",
+                    run_key=run_key("import", slug, turn=turn),
                     job_name=import_sessions.name,
                     partition_key=slug,
                     tags={TAG_COMPANY: slug},
                 )
                 for slug in waiting
-            ]
-        if not requests:
-            return dg.SensorResult(skip_reason=f"{_due(due)}, and their imports are running")
-        return dg.SensorResult(
-            run_requests=requests,
+            ],
             cursor=str(turn),
             dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(names.partitions_name, waiting)],
         )
@@ -156,6 +155,6 @@ def pending_request_sensor(settings: Settings, names: Names, submit_batches: Any
         if is_active(context.instance, postgres, submit_batches.name):
             return dg.SensorResult(skip_reason=f"{state}; submit_batches is running")
         turn = next_turn(context)
-        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"submit:{turn}")], cursor=str(turn))
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=run_key("submit", turn=turn))], cursor=str(turn))
 
     return tick

@@ -13,7 +13,9 @@ from livedash_pipeline.defs.blueprints import sensor
 from livedash_pipeline.defs.dead_runs import report_dead_runs
 from livedash_pipeline.defs.names import TAG_COMPANY, TAG_PARTITION, Names
 from livedash_pipeline.defs.resources import Postgres
-from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
+from livedash_pipeline.defs.sensors.ticks import next_turn
+from livedash_pipeline.defs.sensors.turns import chosen, run_key
+from livedash_pipeline.defs.sensors.under_way import values_under_way
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.submissions.store.submissions import companies_with_submissions
 
@@ -44,31 +46,25 @@ def build_submission_sensor(settings: Settings, names: Names, take_submissions: 
             f"{plural(sessions, 'submitted session')} of {plural(len(waiting), 'company', 'companies')} "
             f"{verb(sessions, 'waits', 'wait')}"
         )
-        idle = [
-            each.company for each in waiting if not _is_derived_now(context.instance, postgres, names, each.company)
-        ]
+        # Runs of either job take a company's sessions on in any case.
+        busy = frozenset[str]().union(
+            *(
+                values_under_way(context.instance, postgres, names.name(job), TAG_PARTITION)
+                for job in ("take_submissions", "import_sessions")
+            )
+        )
+        idle = [each.company for each in waiting if each.company not in busy]
         if not idle:
             return dg.SensorResult(skip_reason=f"{state}, and their runs are under way")
         turn = next_turn(context)
-        chosen = _rotated(idle, turn)[:RUNS_PER_TICK]
+        slugs = chosen(idle, turn, RUNS_PER_TICK)
         return dg.SensorResult(
             run_requests=[
-                dg.RunRequest(run_key=f"take:{slug}:{turn}", partition_key=slug, tags={TAG_COMPANY: slug})
-                for slug in chosen
+                dg.RunRequest(run_key=run_key("take", slug, turn=turn), partition_key=slug, tags={TAG_COMPANY: slug})
+                for slug in slugs
             ],
             cursor=str(turn),
-            dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(names.partitions_name, chosen)],
+            dynamic_partitions_requests=[dg.AddDynamicPartitionsRequest(names.partitions_name, slugs)],
         )
 
     return tick
-
-
-def _is_derived_now(instance: dg.DagsterInstance, postgres: Postgres, names: Names, company: str) -> bool:
-    """Whether a run is under way that takes this company's sessions on in any case."""
-    jobs = (names.name("take_submissions"), names.name("import_sessions"))
-    return any(is_active(instance, postgres, job, {TAG_PARTITION: company}) for job in jobs)
-
-
-def _rotated(companies: list[str], turn: int) -> list[str]:
-    start = turn * RUNS_PER_TICK % len(companies)
-    return companies[start:] + companies[:start]
