@@ -19,6 +19,7 @@ from typing import Any
 import dagster as dg
 
 from livedash_pipeline.defs.names import OWNERS, RESOURCES, TAG_KIND, Names
+from livedash_pipeline.defs.outputs import NothingKept
 
 _NAMES = "names"
 
@@ -92,7 +93,7 @@ class OpBlueprint:
             tags={TAG_KIND: self.kind.value},
             run_tags={**names.run_tags, **self.run_tags},
             executor_def=executor,
-            resource_defs={**resources, "io_manager": dg.mem_io_manager},
+            resource_defs={**resources, "io_manager": NothingKept()},
         )
 
 
@@ -154,6 +155,26 @@ def asset_spec(names: Names, name: str, *, group: str, deps: Sequence[str] = (),
     )
 
 
+def _with_its_partition(function: Callable[..., Any], names: Names) -> Callable[..., Any]:
+    """Returns the function of a step that adds its partition again before each result.
+
+    Dagster refuses the results of a partition that somebody has deleted meanwhile, and the run failed with its work done.
+    """
+
+    def kept(context: dg.AssetExecutionContext, result: Any) -> Any:
+        context.instance.add_dynamic_partitions(names.partitions_name, [context.partition_key])
+        return result
+
+    def called(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Any:
+        return kept(context, function(context, *args, **kwargs))
+
+    def generated(context: dg.AssetExecutionContext, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        for result in function(context, *args, **kwargs):
+            yield kept(context, result)
+
+    return functools.wraps(function)(generated if inspect.isgeneratorfunction(function) else called)
+
+
 def assets(
     names: Names,
     function: Callable[..., Any],
@@ -164,6 +185,8 @@ def assets(
     op_tags: Mapping[str, str] | None = None,
 ) -> dg.AssetsDefinition:
     """Makes the assets of some specs, which one step of the plain name `name` makes with the function."""
+    if any(spec.partitions_def is not None for spec in specs):
+        function = _with_its_partition(function, names)
     return dg.multi_asset(
         name=names.name(name),
         specs=list(specs),

@@ -86,12 +86,26 @@ def _rows(documents: Sequence[Any]) -> dg.MarkdownMetadataValue:
     return table(header, ([document.get(key) for key in header] for document in documents))
 
 
-def answer(context: dg.OpExecutionContext, document: Mapping[str, Any], hint: str | None = None) -> dict[str, Any]:
-    """Ends an op job: the document as output, as output metadata, as a log line, and a hint where the form lacks something."""
-    context.add_output_metadata(document_metadata(document) | ({"what_to_do": hint} if hint else {}))
+def answer(
+    context: dg.OpExecutionContext,
+    document: Mapping[str, Any],
+    hint: str | None = None,
+    *,
+    shown: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Ends an op job: the document as output, as output metadata, as a log line, and a hint where the form lacks something.
+
+    Args:
+        context: The op's.
+        document: The answer.
+        hint: What to fill in.
+        shown: What Dagster keeps of the answer, where all of it is too much; None: all.
+    """
+    kept = document if shown is None else shown
+    context.add_output_metadata(document_metadata(kept) | ({"what_to_do": hint} if hint else {}))
     if hint:
         context.log.warning(hint)
-    context.log.info("answer %s", json.dumps(document))
+    context.log.info("answer %s", json.dumps(kept))
     return dict(document)
 
 

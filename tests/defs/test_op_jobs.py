@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import uuid
 from decimal import Decimal
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.defs.assets.imports import IMPORT_ASSETS
 from livedash_pipeline.errors import LivedashError, UsageError
 from tests.defs.world import SESSIONS, SLUG, World
 
@@ -35,14 +37,17 @@ def test_an_op_job_needs_no_configuration_and_answers_three_times(analysed: Worl
     document = result.output_for_node(job)
     assert document["ok"] is True
     (output,) = [event.step_output_data for event in result.all_node_events if event.is_successful_output]
-    assert output.metadata["report"].value == document
+    kept = output.metadata["report"].value
+    assert isinstance(kept, dict)
+    # Of a pass over all companies Dagster keeps counts besides.
+    assert document.items() <= kept.items()
     assert isinstance(output.metadata["table"], dg.MarkdownMetadataValue)
     said = [
         entry.user_message
         for entry in analysed.instance.all_logs(result.run_id)
         if entry.user_message.startswith("answer ")
     ]
-    assert [json.loads(line.removeprefix("answer ")) for line in said] == [document]
+    assert [json.loads(line.removeprefix("answer ")) for line in said] == [kept]
 
 
 def test_summary_counts_requests_of_all_or_one_company(analysed: World) -> None:
@@ -278,15 +283,69 @@ def test_import_companies_imports_those_that_are_due_and_reports_their_assets(wo
         (SLUG, SESSIONS),
         ("globex", SESSIONS),
     ]
-    reported = {
-        (each.asset_key.to_user_string(), each.partition)
-        for each in (event.materialization for event in result.all_events if event.is_step_materialization)
-    }
-    assets = ["session_imports", "transcripts", "sessions", "messages", "pending_ai_requests"]
-    assert reported == {(asset, slug) for asset in assets for slug in (SLUG, "globex")}
+    ends = {("session_imports", None), ("pending_ai_requests", None)}
+    assert _reported(result) == {(asset, slug) for asset in IMPORT_ASSETS for slug in (SLUG, "globex")} | ends
     assert world.answer("import_companies") == {"ok": True, "companies": []}, "nobody is due any more"
     everyone = world.answer("import_companies", all_companies=True)
     assert [company["company"] for company in everyone["companies"]] == [SLUG, "globex", "initech"]
+
+
+def _reported(result: dg.ExecuteInProcessResult) -> set[tuple[str, str | None]]:
+    """Assets and companies of which a run has told."""
+    made = [event.materialization for event in result.all_events if event.is_step_materialization]
+    return {(each.asset_key.to_user_string(), each.partition) for each in made}
+
+
+def test_a_pass_tells_of_companies_with_news_alone(world: World) -> None:
+    world.add_company("globex")
+    world.run("import_companies")
+    world.publish("globex", SESSIONS + 1)
+    result = world.run("import_companies", ops={"import_companies": {"all_companies": True}})
+    ends = {("session_imports", None), ("pending_ai_requests", None)}
+    assert _reported(result) == {(asset, "globex") for asset in IMPORT_ASSETS} | ends
+    assert [company["unchanged"] for company in result.output_for_node("import_companies")["companies"]] == [
+        SESSIONS,
+        SESSIONS,
+    ], "the document that a command shows has them all"
+    (output,) = [event.step_output_data for event in result.all_node_events if event.is_successful_output]
+    shown = output.metadata["report"].value
+    assert isinstance(shown, dict)
+    counts = {"ok": True, "imported": 2, "failed": 0, "changed": 1, "unchanged": 1, "companiesLeftOut": 0}
+    assert {name: value for name, value in shown.items() if name != "companies"} == counts
+    assert [company["company"] for company in shown["companies"]] == ["globex"]
+    (sign,) = [
+        event.materialization
+        for event in result.all_events
+        if event.is_step_materialization
+        and event.materialization.partition is None
+        and event.materialization.asset_key == dg.AssetKey("session_imports")
+    ]
+    assert {name: value.value for name, value in sign.metadata.items()} == {
+        "imported": 2,
+        "failed": 0,
+        "changed": 1,
+        "unchanged": 1,
+        "companiesLeftOut": 0,
+    }
+
+    quiet = world.run("import_companies", ops={"import_companies": {"all_companies": True}})
+    assert _reported(quiet) == ends, "freshness goes by these"
+    logged = [entry.user_message for entry in world.instance.all_logs(quiet.run_id) if not entry.is_dagster_event]
+    assert [line.partition(" ")[0] for line in logged] == ["answer"]
+
+
+def test_a_company_whose_records_were_purged_is_told_of_again(world: World) -> None:
+    world.instance.delete_run(world.run("import_companies").run_id)
+    again = world.run("import_companies", ops={"import_companies": {"all_companies": True}})
+    assert {(asset, SLUG) for asset in IMPORT_ASSETS} <= _reported(again)
+
+
+def test_outputs_of_op_jobs_are_not_kept_as_files(world: World) -> None:
+    result = world.run("summary")
+    assert result.output_for_node("summary")["ok"]
+    (handled,) = [event for event in result.all_events if event.event_type is dg.DagsterEventType.HANDLED_OUTPUT]
+    data: Any = handled.event_specific_data
+    assert data.metadata == {}, "Dagster's own tells the file's path"
 
 
 def test_one_company_that_cannot_be_imported_does_not_keep_the_others_from_it(world: World) -> None:

@@ -91,7 +91,9 @@ class Worker:
 def start_command(directory: Path, environ: Mapping[str, str], number: int, arguments: tuple[str, ...]) -> Worker:
     """Runs `livedash ARGUMENTS --json` below a directory, with its output in files named after the command and its number."""
     stdout, stderr = (directory / f"{number:03}-{arguments[0]}.{kind}" for kind in ("out", "err"))
-    return Worker(arguments[0], _popen([*arguments, "--json"], directory, environ, stdout, stderr), stdout, stderr)
+    return Worker(
+        arguments[0], _popen(["--verbose", *arguments, "--json"], directory, environ, stdout, stderr), stdout, stderr
+    )
 
 
 def _popen(

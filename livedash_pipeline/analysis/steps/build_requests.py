@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
+from logging import DEBUG, INFO
 from typing import TypeVar
 from uuid import UUID
 
@@ -101,8 +102,10 @@ def build_requests(
     sizer = _sizer(engine, company.model or default_model, count_tokens)
     report = RequestReport(company.slug)
     for build_chunk in (_withdraw_chunk, _rewrite_chunk, _create_chunk, _question_chunk):
+        before = report
         report = _in_chunks(engine, partial(build_chunk, company, sizer), report, chunk_size, clock)
-        log.info("requests built", **asdict(report))
+        # Dagster keeps each line at INFO as an event of the run, and most companies have no news most of the time.
+        log.log(DEBUG if report == before else INFO, "requests built", **asdict(report))
     return report
 
 

@@ -7,7 +7,7 @@ every process of Dagster reads this list, and the client of sources took a tenth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,9 @@ from livedash_pipeline.intake.steps.freeing import free_stuck
 from livedash_pipeline.scratch import scratch_directory
 from livedash_pipeline.services.openai.tokens import count_tokens
 from livedash_pipeline.settings import Settings
+
+# Companies that are told of one by one: each is a row in Dagster's storage, as metadata and as a line of the log.
+MOST_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,14 @@ class Made:
         numbers: Further counts by what they count.
         document: What a command answers with; only the import of the CSV has one.
         facts: Further values by name.
+        has_news: It wrote rows that were not there before, or were otherwise.
     """
 
     rows: int
     numbers: Mapping[str, object] = field(default_factory=dict)
     document: Document | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    has_news: bool = True
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,8 @@ def _import_csv(context: ImportContext) -> Done:
             run_id=context.run_id,
         )
     facts = {"import_run": str(report.import_run_id or "none, without a CSV")}
-    return Done(report, (Made(report.rows - report.rejected, document=import_document(report), facts=facts),))
+    rows, has_news = report.rows - report.rejected, report.new + report.changed > 0
+    return Done(report, (Made(rows, document=import_document(report), facts=facts, has_news=has_news),))
 
 
 def _fetch_transcripts(context: ImportContext) -> Done:
@@ -118,7 +124,9 @@ def _fetch_transcripts(context: ImportContext) -> Done:
         "skipped": report.skipped,
         **{f"failed: {reason}": count for reason, count in sorted(report.failed.items())},
     }
-    return Done(report, (Made(report.fetched, numbers),))
+    # Transcripts that a host keeps back wait as they did, and those that came back the same changed nothing.
+    has_news = report.fetched + report.skipped + sum(report.failed.values()) > 0
+    return Done(report, (Made(report.fetched, numbers, has_news=has_news),))
 
 
 def _derive_sessions(context: ImportContext) -> Done:
@@ -130,7 +138,9 @@ def _derive_sessions(context: ImportContext) -> Done:
         "failed": report.failed,
         "waiting for a request in flight": report.deferred,
     }
-    return Done(report, (Made(report.created + report.updated, numbers), Made(report.messages)))
+    has_news = report.created + report.updated + report.failed > 0
+    made = Made(report.created + report.updated, numbers, has_news=has_news), Made(report.messages, has_news=has_news)
+    return Done(report, made)
 
 
 def _build_requests(context: ImportContext) -> Done:
@@ -151,7 +161,7 @@ def _build_requests(context: ImportContext) -> Done:
         "analysed without questions": report.without_questions,
         "stuck stages freed": freed.total(),
     }
-    return Done(report, (Made(report.created, numbers),))
+    return Done(report, (Made(report.created, numbers, has_news=any(numbers.values())),))
 
 
 IMPORT_STEPS = (
@@ -232,6 +242,11 @@ class CompanyImport:
             raise AssertionError("the import of a CSV always has a document")
         return document
 
+    @property
+    def has_news(self) -> bool:
+        """Any of its assets is not as it was."""
+        return any(made.has_news for made in self.made.values())
+
 
 def import_whole_company(context: ImportContext) -> CompanyImport:
     """Runs all steps of one company; the errors are those of the steps."""
@@ -247,3 +262,24 @@ def import_whole_company(context: ImportContext) -> CompanyImport:
 def imports_document(companies: Sequence[Document]) -> Document:
     """What imports of several companies did; not ok as soon as one failed."""
     return {"ok": all(company["ok"] for company in companies), "companies": list(companies)}
+
+
+def news_document(companies: Sequence[Document], with_news: Collection[str]) -> Document:
+    """The same for people who look at a run: companies that failed, companies with news, and how many there are of each.
+
+    Args:
+        companies: What the imports did, one document each.
+        with_news: Slugs of companies that were imported and are not as they were.
+    """
+    failed = [company for company in companies if not company["ok"]]
+    changed = [company for company in companies if company["ok"] and company["company"] in with_news]
+    shown = [*failed, *changed][:MOST_SHOWN]
+    return {
+        "ok": not failed,
+        "imported": len(companies),
+        "failed": len(failed),
+        "changed": len(changed),
+        "unchanged": len(companies) - len(failed) - len(changed),
+        "companies": shown,
+        "companiesLeftOut": len(failed) + len(changed) - len(shown),
+    }
