@@ -23,6 +23,7 @@ from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.money.rules.budgets import parse_shares
 from livedash_pipeline.money.rules.caps import CapSettings
 from livedash_pipeline.money.rules.rates import is_rate
+from livedash_pipeline.retention.rules.retention import SHORTEST_RUN_DAYS
 
 # A create call may still take effect after its deadline; the lease outlasts the deadline by this much (seconds).
 CREATE_LEASE_MARGIN = 30
@@ -117,6 +118,10 @@ class Settings(BaseModel):
         int,
         Field(ge=0, description="Seconds after which a batch that the service does not show is believed gone."),
     ] = 86_400
+    livedash_run_record_days: Annotated[
+        int,
+        Field(ge=0, description="Days for which Dagster's records of ended runs are kept, at least 7; 0: for good."),
+    ] = 30
     livedash_max_reject_ratio: Annotated[
         float,
         Field(ge=0, le=1, description="Share of unreadable records above which an import fails."),
@@ -185,6 +190,13 @@ class Settings(BaseModel):
     )
     livedash_metrics_public: bool = Field(False, description="Lets anybody read `/metrics`.")
     openai_webhook_secret: str | None = Field(None, repr=False, description="Secret of the Batch API's webhooks.")
+
+    @field_validator("livedash_run_record_days")
+    @classmethod
+    def _long_enough_records(cls, value: int) -> int:
+        if 0 < value < SHORTEST_RUN_DAYS:
+            raise ValueError(f"must be 0 or at least {SHORTEST_RUN_DAYS} days")
+        return value
 
     @field_validator("livedash_enqueued_tokens")
     @classmethod

@@ -126,7 +126,7 @@ class _Builder:
 
     def add_retention(self, made: _Made) -> None:
         made.jobs += self.op_jobs(prune)
-        made.schedules.append(prune_schedule(self.names))
+        made.schedules.append(prune_schedule(self.settings, self.names))
 
     def add_takeover(self, made: _Made) -> None:
         made.jobs += self.op_jobs(import_livedash)

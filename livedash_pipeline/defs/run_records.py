@@ -45,10 +45,16 @@ def delete_old_runs(
             if dry_run:
                 kept = record.dagster_run.run_id
             else:
-                instance.delete_run(record.dagster_run.run_id)
+                _delete(instance, record.dagster_run.run_id)
         # The next page begins after the last one that is still there.
         if len(records) < batch_size:
             return count
+
+
+def _delete(instance: dg.DagsterInstance, run_id: str) -> None:
+    # Its logs first: once the record is gone, nobody knows of them any more.
+    instance.compute_log_manager.delete_logs(prefix=[run_id])
+    instance.delete_run(run_id)
 
 
 def _ended_before(record: dg.RunRecord, before: datetime) -> bool:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
 from sqlalchemy import text
 
+from livedash_pipeline.defs.jobs.prune import prune_schedule
 from livedash_pipeline.defs.names import Names
 from livedash_pipeline.defs.run_records import delete_old_runs
 from livedash_pipeline.errors import UsageError
+from livedash_pipeline.settings import Settings
 from tests.defs.world import SESSIONS, SLUG, World
+
+
+@dg.op
+def nothing() -> None:
+    """Something for a run to do."""
+
+
+@dg.job
+def idle() -> None:
+    """A run to record."""
+    nothing()
+
 
 NOTHING = {"sessions": 0, "inFlight": 0, "notFound": 0}
 
@@ -70,6 +85,7 @@ def test_deleting_is_scheduled_every_night_and_is_no_dry_run(analysed: World) ->
     with dg.build_schedule_context(instance=analysed.instance) as context:
         tick = analysed.defs.resolve_schedule_def("nightly_prune_schedule").evaluate_tick(context)
     (request,) = tick.run_requests or []
+    assert request.run_config["ops"]["prune"]["config"] == {"dry_run": False, "dagster_older_than_days": 30}
     before = words(analysed)
     result = analysed.defs.resolve_job_def("prune").execute_in_process(
         instance=analysed.instance, run_config=request.run_config
@@ -77,6 +93,28 @@ def test_deleting_is_scheduled_every_night_and_is_no_dry_run(analysed: World) ->
     document = result.output_for_node("prune")
     assert (document["dryRun"], document["companies"]) == (False, [])
     assert words(analysed) == before, "a company keeps everything unless it says otherwise"
+
+
+@pytest.mark.parametrize(("days", "asked"), [(0, {}), (7, {"dagster_older_than_days": 7})])
+def test_the_setting_says_how_long_records_of_runs_are_kept(days: int, asked: dict[str, int]) -> None:
+    schedule = prune_schedule(Settings(livedash_run_record_days=days), Names())
+    with dg.build_schedule_context() as context:
+        (request,) = schedule.evaluate_tick(context).run_requests or []
+    assert request.run_config["ops"]["prune"]["config"] == {"dry_run": False, **asked}
+
+
+def test_no_shorter_time_can_be_set_than_the_job_allows() -> None:
+    with pytest.raises(ValueError, match="must be 0 or at least 7 days"):
+        Settings(livedash_run_record_days=6)
+
+
+def test_logs_of_a_deleted_run_go_with_it(tmp_path: Path) -> None:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        run = idle.execute_in_process(instance=instance, tags=dict(Names().run_tags))
+        kept = tmp_path / "storage" / run.run_id
+        (kept / "compute_logs").mkdir(parents=True, exist_ok=True)
+        assert delete_old_runs(instance, Names(), datetime.now(UTC) + timedelta(days=8), 7, False) == 1
+        assert not kept.exists()
 
 
 def test_records_of_runs_are_deleted_by_the_job_and_their_number_is_kept(world: World) -> None:

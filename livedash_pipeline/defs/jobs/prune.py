@@ -20,6 +20,7 @@ from livedash_pipeline.defs.run_records import delete_old_runs
 from livedash_pipeline.retention.rules.retention import SHORTEST_AUDIT_DAYS, SHORTEST_RUN_DAYS, PruneRequest
 from livedash_pipeline.retention.steps.prune import prune as delete_old_texts
 from livedash_pipeline.retention.steps.prune import prune_document
+from livedash_pipeline.settings import Settings
 
 
 class PruneConfig(dg.Config):
@@ -61,15 +62,21 @@ def prune(
         return answer(context, prune_document(report), forms.counted_only(context, config.dry_run, ()))
 
 
-def prune_schedule(names: Names) -> dg.ScheduleDefinition:
-    """After the nightly reconcile, and before anybody's morning. Companies keep everything until they say how long."""
+def prune_schedule(settings: Settings, names: Names) -> dg.ScheduleDefinition:
+    """After the nightly reconcile, and before anybody's morning.
+
+    Companies keep everything until they say how long; records of runs go after `LIVEDASH_RUN_RECORD_DAYS`.
+    """
     job = names.name(prune.name)
+    config: dict[str, bool | int] = {"dry_run": False}
+    if settings.livedash_run_record_days:
+        config["dagster_older_than_days"] = settings.livedash_run_record_days
     return dg.ScheduleDefinition(
         name=names.name("nightly_prune_schedule"),
         job_name=job,
         cron_schedule="47 3 * * *",
         execution_timezone="UTC",
-        run_config={"ops": {job: {"config": {"dry_run": False}}}},
+        run_config={"ops": {job: {"config": config}}},
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Deletes texts that are older than their company keeps them, once a day.",
+        description="Deletes texts that are older than their company keeps them, and records of old runs, once a day.",
     )
