@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
+# What ends a task or a generator from within the program, and stands behind errors such as a time-out.
+_OWN_ENDS = frozenset({"CancelledError", "GeneratorExit"})
+
 
 def causes_of(error: BaseException | None) -> Iterator[BaseException]:
     """Yields an exception and everything behind it, each once and the nearest first; nothing for None.
@@ -26,3 +29,14 @@ def causes_of(error: BaseException | None) -> Iterator[BaseException]:
         waiting.extend((at.__cause__, at.__context__))
         if isinstance(at, BaseExceptionGroup):
             waiting.extend(at.exceptions)
+
+
+def interruption_of(error: BaseException) -> BaseException | None:
+    """Returns what somebody ended the program or its run with, such as a KeyboardInterrupt, if it lies behind an exception.
+
+    Dagster interrupts a run that a person terminates by an exception of its own that is no Exception either.
+    """
+    for cause in causes_of(error):
+        if not isinstance(cause, Exception) and type(cause).__name__ not in _OWN_ENDS:
+            return cause
+    return None

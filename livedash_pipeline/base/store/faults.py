@@ -6,7 +6,7 @@ that needs no database does not import them. What a state means is decided in `b
 
 from __future__ import annotations
 
-from livedash_pipeline.base.rules.causes import causes_of
+from livedash_pipeline.base.rules.causes import causes_of, interruption_of
 from livedash_pipeline.base.rules.database_faults import DATABASE, GONE, DatabaseFault, fault_of_refusal, fault_of_state
 from livedash_pipeline.errors import DatabaseFaultError, LivedashError
 from livedash_pipeline.storage import failed_write
@@ -22,14 +22,13 @@ _SETTINGS = {DATABASE_URL: OURS, DAGSTER_URL: DAGSTERS}
 def explain(error: BaseException) -> LivedashError | None:
     """The error of ours that says what an exception comes from; None where it comes from nothing that is known.
 
-    An error of ours is returned as it is. A KeyboardInterrupt is no failure of a database, whatever came of it.
+    An error of ours is returned as it is. An interruption is no failure of a database, whatever came of it.
     """
     if isinstance(error, LivedashError):
         return error
-    causes = list(causes_of(error))
-    if any(isinstance(cause, KeyboardInterrupt) for cause in causes):
+    if interruption_of(error) is not None:
         return None
-    for cause in causes:
+    for cause in causes_of(error):
         fault = database_fault_of(cause)
         if fault is not None:
             return fault_error(fault, _database_of(cause) or OURS)

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from logging import DEBUG, INFO
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
+from livedash_pipeline.base.rules.causes import interruption_of
 from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.faults import explain
@@ -80,23 +82,34 @@ class ImportOne:
         with connection.begin():
             import_run = imports.start_run(connection, company, dagster_run_id=self.run_id, now=clock(connection))
         logger = log.bind(company=company.slug, import_run_id=str(import_run), run_id=self.run_id)
-        logger.info("import started", source=shown_url(company.csv_url))
+        logger.debug("import started", source=shown_url(company.csv_url))
         try:
             profiles = profiles_of(company)
             report = OneCsv(
                 connection, company, profiles, import_run, source, self.rules, clock, self.chunk_records, completed
             ).run()
-        except BaseException as error:  # Recorded and raised again, whatever it is.
+        except BaseException as error:
+            # Recorded and raised again, whatever it is.
+            interruption = interruption_of(error)
             with self.engine.begin() as fresh:
-                _record_failure(fresh, company, import_run, error, clock(fresh), self.rules)
-            logger.warning("import failed", error_code=_code_of(error))
+                if interruption is not None:
+                    # Somebody ended the run or the command, which says nothing about the source: the company stays due.
+                    imports.interrupt_run(fresh, import_run, now=clock(fresh))
+                else:
+                    _record_failure(fresh, company, import_run, error, clock(fresh), self.rules)
+            logger.warning("import failed", error_code="interrupted" if interruption else _code_of(error))
+            if interruption is not None and interruption is not error:
+                # The statement that was under way has ended with an error of the driver.
+                raise interruption from error
             raise
         _log_report(logger, report)
         return report
 
 
 def _log_report(logger: Any, report: ImportReport) -> None:
-    logger.info(
+    # Dagster keeps each line at INFO as an event of the run, and most companies have no news most of the time.
+    logger.log(
+        INFO if report.new or report.changed else DEBUG,
         "import finished",
         rows=report.rows,
         new=report.new,
@@ -140,4 +153,4 @@ def _code_of(error: BaseException) -> str:
     known = explain(error)
     if known is not None:
         return known.code
-    return "unexpected_error" if isinstance(error, Exception) else "interrupted"
+    return "unexpected_error"

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from livedash_pipeline.base.store.companies import Company
@@ -131,17 +131,18 @@ def forget_validators(connection: Connection, company_id: UUID | None) -> int:
 def start_run(connection: Connection, company: Company, *, dagster_run_id: str | None, now: datetime) -> UUID:
     """Records that an import begins. Only the holder of the lock may: what still counts as running was killed."""
     runs = import_runs.c
-    connection.execute(
-        update(import_runs)
-        .where(runs.company_id == company.id, runs.status == "RUNNING")
-        .values(finished_at=now, **_INTERRUPTED)
-    )
+    _interrupt(connection, runs.company_id == company.id, runs.status == "RUNNING", now=now)
     run_id: UUID = connection.execute(
         insert(import_runs)
         .values(company_id=company.id, source_url=company.csv_url, started_at=now, dagster_run_id=dagster_run_id)
         .returning(runs.id)
     ).scalar_one()
     return run_id
+
+
+def interrupt_run(connection: Connection, run_id: UUID, *, now: datetime) -> None:
+    """Records that somebody ended an import; its company is not changed, and stays due."""
+    _interrupt(connection, import_runs.c.id == run_id, now=now)
 
 
 def end_interrupted_runs(connection: Connection, *, now: datetime) -> int:
@@ -151,8 +152,11 @@ def end_interrupted_runs(connection: Connection, *, now: datetime) -> int:
         return 0
     runs = import_runs.c
     # A run that was just finished had its lock freed after that, and is not running any more.
-    ended = update(import_runs).where(runs.id.in_(found), runs.status == "RUNNING")
-    return connection.execute(ended.values(finished_at=now, **_INTERRUPTED)).rowcount
+    return _interrupt(connection, runs.id.in_(found), runs.status == "RUNNING", now=now)
+
+
+def _interrupt(connection: Connection, *which: ColumnElement[bool], now: datetime) -> int:
+    return connection.execute(update(import_runs).where(*which).values(finished_at=now, **_INTERRUPTED)).rowcount
 
 
 def complete_run(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
+
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from livedash_pipeline.base.rules.causes import causes_of
+from livedash_pipeline.base.rules.causes import causes_of, interruption_of
 
 _SIZE = 12
 _LINKS = st.lists(
@@ -68,3 +71,23 @@ def test_a_chain_of_any_length_is_followed_to_its_end() -> None:
         error.__context__ = ValueError(number)
         error = error.__context__
     assert sum(1 for _ in causes_of(first)) == 50_000
+
+
+class TerminatedByAPerson(BaseException):
+    """As Dagster ends a run."""
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), SystemExit(1), TerminatedByAPerson()])
+def test_an_interruption_is_found_behind_an_error(interruption: BaseException) -> None:
+    assert interruption_of(interruption) is interruption
+    error = ValueError("the statement was lost")
+    assert interruption_of(error) is None
+    error.__context__ = interruption
+    assert interruption_of(error) is interruption
+
+
+@pytest.mark.parametrize("end", [CancelledError(), GeneratorExit()])
+def test_what_the_program_ends_by_itself_is_no_interruption(end: BaseException) -> None:
+    error = TimeoutError("too slow")
+    error.__cause__ = end
+    assert interruption_of(error) is None
