@@ -30,6 +30,7 @@ NAMES = (
     "submissions",
     "chats",
     "console",
+    "sensors",
 )
 
 
