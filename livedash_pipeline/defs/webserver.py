@@ -66,11 +66,12 @@ class UiGuard:
             await PlainTextResponse(refusal.message, refusal.status)(scope, receive, _unframed(send))
 
 
-def run_webserver(workspace: str, *, host: str, port: int, origins: Collection[str]) -> None:
-    """Serves the UI of `DAGSTER_HOME` until it is interrupted."""
+def run_webserver(workspace: str, *, host: str, port: int, origins: Collection[str], read_only: bool = False) -> None:
+    """Serves the UI of `DAGSTER_HOME` until it is interrupted; a read-only one launches, ends and switches nothing."""
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW)
-        with WorkspaceProcessContext(instance, WorkspaceFileTarget([workspace]), version=__version__) as context:
+        target = WorkspaceFileTarget([workspace])
+        with WorkspaceProcessContext(instance, target, version=__version__, read_only=read_only) as context:
             app = create_app_from_workspace_process_context(context, "", _POLL_MILLISECONDS, lifespan=_lifespan)
             uvicorn.run(UiGuard(app, origins), host=host, port=port, log_level="warning", proxy_headers=False)
 
@@ -84,12 +85,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--origin", action="append", default=[], help="Where a proxy shows it, such as https://dagster.example.com."
     )
+    parser.add_argument("--read-only", action="store_true", help="Show everything, and launch, end and switch nothing.")
     given = parser.parse_args(arguments)
     origins = [plain_origin(text) for text in given.origin]
     if None in origins:
         parser.error(f"{given.origin[origins.index(None)]!r} is no origin such as https://dagster.example.com.")
     known = {origin for origin in origins if origin is not None} | local_origins(given.port)
-    run_webserver(given.workspace, host=given.host, port=given.port, origins=known)
+    run_webserver(given.workspace, host=given.host, port=given.port, origins=known, read_only=given.read_only)
 
 
 def _head(scope: Scope) -> UiRequest:

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -28,11 +29,17 @@ SUBSCRIPTION = {
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a webserver without code locations, in a process of its own."""
-    home = tmp_path_factory.mktemp("dagster")
+    with _serving(tmp_path_factory.mktemp("dagster")) as url:
+        yield url
+
+
+@contextmanager
+def _serving(home: Path, *options: str) -> Iterator[str]:
     (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     (home / "workspace.yaml").write_text("load_from: []\n")
     port = free_port()
-    arguments = ("livedash_pipeline.defs.webserver", "--workspace", str(home / "workspace.yaml"), "--port", str(port))
+    module, workspace = "livedash_pipeline.defs.webserver", str(home / "workspace.yaml")
+    arguments = (module, "--workspace", workspace, "--port", str(port), *options)
     environ = {**os.environ, "DAGSTER_HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2])}
     with started("webserver", arguments, environ=environ, directory=home, log=home / "log") as process:
         url = f"http://127.0.0.1:{port}"
@@ -95,6 +102,21 @@ def test_subscriptions_pass_for_its_own_pages_only(served: str) -> None:
         connect(address, origin=Origin("http://evil.example"), subprotocols=protocols, proxy=None),
     ):
         pass
+
+
+def test_a_read_only_webserver_may_launch_and_switch_nothing(tmp_path: Path, served: str) -> None:
+    asked = {"query": "{ permissions { permission value } }"}
+    with _serving(tmp_path, "--read-only") as shown, httpx2.Client(trust_env=False) as client:
+        of_each = [
+            {
+                row["permission"]: row["value"]
+                for row in client.post(f"{url}/graphql", json=asked).json()["data"]["permissions"]
+            }
+            for url in (served, shown)
+        ]
+    for name in ("launch_pipeline_execution", "terminate_pipeline_execution", "edit_sensor"):
+        assert [permissions[name] for permissions in of_each] == [True, False], name
+    assert not any(of_each[1].values())
 
 
 def test_an_origin_that_is_none_is_refused_when_it_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
