@@ -6,7 +6,9 @@ SET
         WHEN 'PENDING_BATCHING' THEN 'PROCESSING_FAILED' ELSE requests.processing_status
     END,
     error_code = CASE requests.processing_status WHEN 'PENDING_BATCHING' THEN 'erased' ELSE requests.error_code END,
-    error_message = CASE requests.processing_status WHEN 'PENDING_BATCHING' THEN CAST(:reason AS text) END,
+    error_message = CASE
+        WHEN requests.processing_status = 'PENDING_BATCHING' OR requests.error_code = 'erased' THEN CAST(:reason AS text)
+    END,
     completed_at = CASE requests.processing_status
         WHEN 'PENDING_BATCHING' THEN greatest(CAST(:now AS timestamptz), requests.requested_at)
         ELSE requests.completed_at
