@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
-from livedash_pipeline.base.rules.states import Stage
+from livedash_pipeline.base.rules.states import RequestStatus, Stage
 from livedash_pipeline.base.store.stages import has_added_stages
 from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.base.store.tables import ai_processing_requests
 
 
 @dataclass(frozen=True)
@@ -188,3 +189,10 @@ def close_answered_requests(connection: Connection, request_ids: Sequence[UUID],
     connection.execute(
         statement("analysis/close_answered_requests"), {"request_ids": list(request_ids), "reason": reason, "now": now}
     )
+
+
+def count_waiting(connection: Connection, company_id: UUID) -> int:
+    """How many requests of a company, of every kind, wait for a batch."""
+    requests = ai_processing_requests.c
+    waiting = (requests.company_id == company_id) & (requests.processing_status == RequestStatus.PENDING_BATCHING)
+    return connection.execute(select(func.count()).select_from(ai_processing_requests).where(waiting)).scalar_one()
