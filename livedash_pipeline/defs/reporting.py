@@ -1,6 +1,7 @@
-"""Turns reports into Dagster's metadata: the document itself, a small table, and the counts that the UI draws.
+"""Turns reports into Dagster's metadata: the document itself, numbers that the Plots tab draws, and small tables.
 
-Only counts, ids and names pass through here, never anybody's words. Steps make the documents beside their reports.
+Only counts, ids and names pass through here, never anybody's words. Steps make the documents beside their reports. A number is an
+int or a float under a key that every run has: the Plots tab draws no other kind, and only the keys of the newest materialization.
 """
 
 from __future__ import annotations
@@ -12,19 +13,18 @@ from typing import Any
 from uuid import UUID
 
 import dagster as dg
-from sqlalchemy.dialects import postgresql
 
 from livedash_pipeline.analysis.steps.import_company import Made
 from livedash_pipeline.base.rules.escaping.markdown import escape_markdown
-from livedash_pipeline.base.store.tables import metadata as schema
+from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.overview.rules.alerts import Remedy
 from livedash_pipeline.overview.rules.charts import Chart, as_markdown_image
+from livedash_pipeline.overview.rules.figures import figures_of, without_zeros
 from livedash_pipeline.overview.rules.health import Level
 from livedash_pipeline.overview.steps.check import Finding
 from livedash_pipeline.overview.store.checks import SAMPLE
 
 REPORT_KEY = "report"
-_POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
 # Columns of a check's rows that the program needs and the table omits.
 _NOT_SHOWN = frozenset({"sample_ids", "total", "is_warning"})
 
@@ -44,12 +44,15 @@ def _cell(value: object) -> str:
 
 
 def counts(values: Mapping[str, object]) -> dg.MarkdownMetadataValue:
-    """Makes a table of two columns: a name, and a count."""
-    return table(("what", "count"), values.items())
+    """Makes a table of two columns: a name, and a count; leaves out what there was none of."""
+    return table(
+        ("what", "count"),
+        ((name, value) for name, value in values.items() if isinstance(value, bool) or value not in (0, "")),
+    )
 
 
-def document_metadata(document: Mapping[str, Any], *, row_count: int | None = None) -> dict[str, Any]:
-    """Turns a document into metadata: all of it as JSON, counts and lists as tables, and the main count for the UI."""
+def document_metadata(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Turns the answer of an op job into metadata: all of it as JSON, and what there was of it as tables."""
     flat = {key: value for key, value in document.items() if isinstance(value, int | str) and key != "ok"}
     nested = {
         f"{key}.{inner}": value
@@ -58,11 +61,32 @@ def document_metadata(document: Mapping[str, Any], *, row_count: int | None = No
         for inner, value in values.items()
         if isinstance(value, int | str)
     }
-    metadata: dict[str, Any] = {REPORT_KEY: dg.MetadataValue.json(dict(document)), "table": counts(flat | nested)}
-    metadata |= {key: _rows(values) for key, values in document.items() if isinstance(values, list)}
-    if row_count is not None:
-        metadata["dagster/row_count"] = row_count
-    return metadata
+    return {REPORT_KEY: dg.MetadataValue.json(dict(document)), "table": counts(flat | nested), **_lists(document)}
+
+
+def asset_metadata(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Turns what a run did for an asset into metadata: all of it as JSON, its figures as numbers to plot, its lists as tables."""
+    return {REPORT_KEY: dg.MetadataValue.json(dict(document)), **figures_of(document), **_lists(document)}
+
+
+def outcome_numbers(outcomes: Mapping[str, int]) -> dict[str, int]:
+    """Returns the tries that brought an answer and those that did not, and of the latter each outcome that there was."""
+    parsed = outcomes.get(Outcome.PARSED, 0)
+    others = {f"outcome_{name}": count for name, count in outcomes.items() if name != Outcome.PARSED}
+    return {"parsed": parsed, "not_parsed": sum(others.values()), **without_zeros(others)}
+
+
+def rows_in_partition(count: int | None) -> dict[str, int]:
+    """Returns how many rows of its table are a company's, under the key that Dagster has for a partition.
+
+    Not as `dagster/row_count`: the UI shows that of the newest materialization, of whichever company, as the asset's.
+    """
+    return {} if count is None else {"dagster/partition_row_count": count}
+
+
+def rows_in_all(count: int | None) -> dict[str, int]:
+    """Returns how many rows the table of an asset without partitions has."""
+    return {} if count is None else {"dagster/row_count": count}
 
 
 def chart_metadata(title: str, charts: Sequence[Chart], *, link: str | None) -> dict[str, Any]:
@@ -72,11 +96,18 @@ def chart_metadata(title: str, charts: Sequence[Chart], *, link: str | None) -> 
     return metadata | ({"results": dg.MetadataValue.url(link)} if link else {})
 
 
-def made_metadata(made: Made) -> dict[str, Any]:
-    """Makes the metadata of an asset's materialization from the report of its import step."""
-    metadata = document_metadata(made.document) if made.document else {}
-    metadata |= {"table": counts(made.numbers)} if made.numbers else {}
-    return metadata | {"dagster/row_count": made.rows, **made.facts}
+def made_metadata(made: Made, rows: int | None) -> dict[str, Any]:
+    """Makes the metadata of an asset's materialization from what its import step did, and the rows of its table."""
+    metadata: dict[str, Any] = {**rows_in_partition(rows), **made.numbers, **made.facts}
+    if made.failures:
+        metadata["failures"] = counts(made.failures)
+    if made.document is not None:
+        metadata |= {REPORT_KEY: dg.MetadataValue.json(made.document), **_lists(made.document)}
+    return metadata
+
+
+def _lists(document: Mapping[str, Any]) -> dict[str, dg.MarkdownMetadataValue]:
+    return {key: _rows(values) for key, values in document.items() if isinstance(values, list) and values}
 
 
 def _rows(documents: Sequence[Any]) -> dg.MarkdownMetadataValue:
@@ -134,12 +165,3 @@ def _ids(rows: Iterable[Mapping[Any, Any]]) -> Iterator[str]:
             yield from map(str, row["sample_ids"])
         else:
             yield from islice((str(value) for value in row.values() if isinstance(value, UUID)), 1)
-
-
-def table_metadata(name: str, descriptions: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Returns name and columns of an asset's table, as `base.store.tables` defines them; adds descriptions of columns."""
-    columns = [
-        dg.TableColumn(column.name, column.type.compile(_POSTGRES).lower(), (descriptions or {}).get(column.name))
-        for column in schema.tables[name].columns
-    ]
-    return {"dagster/table_name": name, "dagster/column_schema": dg.TableSchema(columns)}

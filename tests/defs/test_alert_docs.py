@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from livedash_pipeline.defs.assets.imports import IMPORT_ENDS
+from livedash_pipeline.defs.assets.imports import IMPORT_ASSETS
 from livedash_pipeline.defs.checks.alerts import build_alert_sensors
 from livedash_pipeline.defs.names import Names
 from livedash_pipeline.overview.rules.alerts import JOB_REMEDIES, Alert
@@ -26,7 +26,7 @@ def test_every_check_is_in_the_section_and_those_of_health_have_a_paragraph() ->
 
 def test_sensors_and_assets_with_a_freshness_policy_are_named() -> None:
     sensors = [sensor.name for sensor in build_alert_sensors(Settings(), Names(), [check.asset for check in CHECKS])]
-    assert [name for name in [*sensors, *IMPORT_ENDS] if f"`{name}`" not in SECTION] == []
+    assert [name for name in [*sensors, *IMPORT_ASSETS] if f"`{name}`" not in SECTION] == []
 
 
 def test_every_field_of_a_posted_document_is_shown() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from typing import Any
 
 import dagster as dg
@@ -11,17 +13,11 @@ import pytest
 from livedash_pipeline.analysis.steps.import_company import IMPORT_STEPS
 from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.errors import SettingsError, SourceError, UsageError
-from livedash_pipeline.intake.rules.csv_layout import COLUMNS
 from livedash_pipeline.local.batch_api.faults.script import parse_script
 from livedash_pipeline.services.errors import ServiceError
 from tests.defs.world import SESSIONS, SLUG, World
 
 IMPORTED = [asset for step in IMPORT_STEPS for asset in step.assets]
-GROUPS = {asset.name: asset.group for asset in IMPORTED} | {
-    "company_csv": "import",
-    "chat_batches": "chats",
-    "chat_results": "chats",
-}
 TABLES = {asset.name: asset.table for asset in IMPORTED} | {
     "submitted_batches": "ai_batch_requests",
     "ingested_results": "ai_request_attempts",
@@ -29,6 +25,7 @@ TABLES = {asset.name: asset.table for asset in IMPORTED} | {
     "chat_batches": "chat_batches",
     "chat_results": "chat_interactions",
 }
+AT_ONCE = {"submitted_batches": {"ignore_minimum": True}}
 
 
 def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]:
@@ -38,32 +35,70 @@ def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, object]]
     }
 
 
+def _rows(world: World, table: str) -> int:
+    ((rows,),) = world.sql(f"SELECT count(*) FROM {table}")
+    return int(rows)
+
+
 def _checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
     return {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
 
 
-def test_every_asset_has_group_owner_kind_and_description(world: World) -> None:
-    specs = {spec.key.to_user_string(): spec for spec in world.defs.resolve_all_asset_specs()}
-    assert {name: spec.group_name for name, spec in specs.items()} == dict.fromkeys(specs, "analysis") | GROUPS
-    for name, spec in specs.items():
-        assert list(spec.owners) == ["team:data-engineering"], name
-        assert spec.kinds and spec.description, name
-        assert (spec.partitions_def is None) == (name in {"submitted_batches", "openai_batches"}), name
+def test_an_import_that_finds_nothing_new_tells_the_rows_of_its_tables(world: World) -> None:
+    for job in ("import_sessions", "import_companies"):
+        for _ in range(2):
+            if job == "import_sessions":
+                found = _metadata(world.run(job, SLUG))
+            else:
+                found = _metadata(world.run(job, ops={job: {"all_companies": True}}))
+        counts = {asset: metadata["dagster/partition_row_count"] for asset, metadata in found.items()}
+        assert counts == {asset: _rows(world, table) for asset, table in TABLES.items() if asset in counts}
+        assert (found["session_imports"]["new"], found["session_imports"]["unchanged"]) == (0, SESSIONS)
+        assert (found["messages"]["written"], found["pending_ai_requests"]["created"]) == (0, 0)
+        assert found["pending_ai_requests"]["waiting"] == SESSIONS
 
 
-def test_the_schema_that_an_asset_shows_is_that_of_its_table(world: World) -> None:
-    specs = {spec.key.to_user_string(): spec for spec in world.defs.resolve_all_asset_specs()}
-    for asset, table in TABLES.items():
-        assert specs[asset].metadata["dagster/table_name"] == table
-        rows = world.sql(
-            "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
-            " WHERE attrelid = CAST(:table AS regclass) AND attnum > 0 AND NOT attisdropped",
-            table=table,
+def test_two_companies_each_tell_their_own_rows(world: World) -> None:
+    world.add_company("globex")
+    world.publish("globex", SESSIONS - 2)
+    world.run("import_sessions", SLUG)
+    result = world.run("import_companies", ops={"import_companies": {"all_companies": True}})
+    told = {
+        (str(made.partition), made.asset_key.to_user_string()): made.metadata["dagster/partition_row_count"].value
+        for made in (event.materialization for event in result.get_asset_materialization_events())
+    }
+    for company, sessions in ((SLUG, SESSIONS), ("globex", SESSIONS - 2)):
+        assert {told[company, asset.name] for asset in IMPORTED if asset.name != "messages"} == {sessions}
+        ((messages,),) = world.sql(
+            "SELECT count(*) FROM messages JOIN sessions ON sessions.id = session_id"
+            " JOIN companies ON companies.id = company_id WHERE slug = :slug",
+            slug=company,
         )
-        columns = specs[asset].metadata["dagster/column_schema"].columns
-        assert {column.name: column.type.replace(", ", ",") for column in columns} == dict(rows)
-    described = {column.name for column in specs["company_csv"].metadata["dagster/column_schema"].columns}
-    assert described == set(COLUMNS)
+        assert told[company, "messages"] == messages
+
+
+def test_an_asset_and_the_job_for_all_companies_tell_the_same_keys(world: World) -> None:
+    alone = _metadata(world.run("import_sessions", SLUG))
+    together = _metadata(world.run("import_companies", ops={"import_companies": {"all_companies": True}}))
+    assert {asset: set(metadata) for asset, metadata in alone.items()} == {
+        asset: set(metadata) for asset, metadata in together.items()
+    }
+
+
+def test_figures_are_numbers_that_plots_draw(world: World) -> None:
+    world.run("import_sessions", SLUG)
+    results = [world.run("import_sessions", SLUG), world.run("submit_batches", ops=AT_ONCE)]
+    world.answer("poll_batches")
+    results += [world.run("ingest_results", SLUG), world.run("ingest_results", SLUG)]
+    for result in results:
+        for event in result.get_asset_materialization_events():
+            for key, value in event.materialization.metadata.items():
+                if isinstance(value, dg.TextMetadataValue):
+                    assert not re.fullmatch(r"-?[\d.]+|nan|inf", str(value.text), flags=re.IGNORECASE), key
+                elif isinstance(value, dg.IntMetadataValue | dg.FloatMetadataValue):
+                    assert value.value is not None and math.isfinite(value.value), key
+                elif isinstance(value, dg.MarkdownMetadataValue):
+                    assert "| 0 |" not in str(value.md_str), key
 
 
 def test_import_sessions_takes_a_company_from_its_csv_to_its_requests(world: World) -> None:
@@ -84,11 +119,11 @@ def test_import_sessions_takes_a_company_from_its_csv_to_its_requests(world: Wor
         "filesLeftOut": 0,
     }
     ((messages,),) = world.sql("SELECT count(*) FROM messages")
-    counts = {asset: metadata["dagster/row_count"] for asset, metadata in found.items()}
+    counts = {asset: metadata["dagster/partition_row_count"] for asset, metadata in found.items()}
     assert counts == dict.fromkeys(counts, SESSIONS) | {"messages": messages}
-    assert f"| fetched | {SESSIONS} |" in str(found["transcripts"]["table"])
-    assert f"| created | {SESSIONS} |" in str(found["sessions"]["table"])
-    assert f"| created | {SESSIONS} |" in str(found["pending_ai_requests"]["table"])
+    assert found["transcripts"]["fetched"] == SESSIONS
+    assert (found["sessions"]["created"], found["messages"]["written"]) == (SESSIONS, messages)
+    assert found["pending_ai_requests"]["created"] == found["pending_ai_requests"]["waiting"] == SESSIONS
     assert found["session_imports"]["import_run"] == str(world.sql("SELECT id FROM import_runs")[0].id)
     assert _checks(result) == {"every_csv_row_is_accounted_for": True, "no_stage_is_stuck": True}
 
@@ -96,7 +131,7 @@ def test_import_sessions_takes_a_company_from_its_csv_to_its_requests(world: Wor
 def test_an_import_again_changes_nothing(world: World) -> None:
     world.run("import_sessions", SLUG)
     found = _metadata(world.run("import_sessions", SLUG))
-    assert found["pending_ai_requests"]["dagster/row_count"] == 0
+    assert found["pending_ai_requests"]["created"] == 0
     assert world.sql("SELECT count(*) FROM ai_processing_requests") == [(SESSIONS,)]
 
 
@@ -114,17 +149,21 @@ def test_an_import_that_brings_nothing_keeps_its_assets_fresh(world: World) -> N
 
 def test_submit_batches_sends_what_waits_and_says_what_it_may_cost(world: World) -> None:
     world.run("import_sessions", SLUG)
-    assert _metadata(world.run("submit_batches"))["submitted_batches"]["dagster/row_count"] == 0
-    found = _metadata(world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}}))
-    metadata = found["submitted_batches"]
-    assert metadata["dagster/row_count"] == SESSIONS
+    nothing = _metadata(world.run("submit_batches"))["submitted_batches"]
+    assert (nothing["dagster/row_count"], nothing["batches"], nothing["requests"]) == (0, 0, 0)
+    assert "batches_sent" not in nothing
+    metadata = _metadata(world.run("submit_batches", ops=AT_ONCE))["submitted_batches"]
+    assert (metadata["dagster/row_count"], metadata["batches"], metadata["requests"]) == (1, 1, SESSIONS)
     report = metadata["report"]
     assert isinstance(report, dict)
     assert (report["batches"], report["requests"], report["awaitingRecovery"]) == (1, SESSIONS, 0)
-    assert float(report["estimatedCostEur"]) > 0
+    cost = metadata["estimated_cost_eur"]
+    assert isinstance(cost, float) and cost == float(report["estimatedCostEur"]) > 0
     ((row,),) = [world.sql("SELECT openai_batch_id FROM ai_batch_requests")[0]]
-    assert str(row) in str(metadata["batches"])
-    assert metadata["held"] == "*nothing*"
+    assert str(row) in str(metadata["batches_sent"])
+    assert metadata["holds"] == 0 and "held" not in metadata
+    again = _metadata(world.run("submit_batches"))["submitted_batches"]
+    assert (again["dagster/row_count"], again["batches"]) == (1, 0)
 
 
 def test_submit_batches_of_one_company_leaves_the_others_waiting(world: World) -> None:
@@ -138,7 +177,7 @@ def test_submit_batches_of_one_company_leaves_the_others_waiting(world: World) -
 
 def test_ingest_results_accepts_files_and_takes_them_in_again(world: World) -> None:
     world.run("import_sessions", SLUG)
-    world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}})
+    world.run("submit_batches", ops=AT_ONCE)
     world.answer("poll_batches")
     ((name,),) = world.sql("SELECT openai_batch_id FROM ai_batch_requests")
     step = "ingested_results_and_questions"
@@ -162,7 +201,7 @@ def test_ingest_results_accepts_files_and_takes_them_in_again(world: World) -> N
 
 def test_ingest_results_takes_in_what_has_finished(world: World) -> None:
     world.run("import_sessions", SLUG)
-    world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}})
+    world.run("submit_batches", ops=AT_ONCE)
     assert world.answer("poll_batches") == {"ok": True, "open": 0, "changed": 1, "finished": 1, "pausedUntil": None}
     result = world.run("ingest_results", SLUG)
     found = _metadata(result)
@@ -177,7 +216,9 @@ def test_ingest_results_takes_in_what_has_finished(world: World) -> None:
         "lateAnswers": 0,
         "pausedUntil": None,
     }
-    assert metadata["dagster/row_count"] == SESSIONS
+    assert metadata["dagster/partition_row_count"] == _rows(world, "ai_request_attempts") == SESSIONS
+    assert (metadata["parsed"], metadata["not_parsed"], metadata["batches"], metadata["waiting"]) == (SESSIONS, 0, 1, 0)
+    assert not [key for key in metadata if key.startswith("outcome_")]
     numbers = {
         *("cost_usd", "cost_eur", "saved_usd", "wasted_usd", "retried_usd", "surplus_usd", "unattributed_usd"),
         *("paid_requests", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "open_entries"),
@@ -188,7 +229,8 @@ def test_ingest_results_takes_in_what_has_finished(world: World) -> None:
     assert found["spend"]["paid_requests"] == SESSIONS
     assert float(str(metadata["saved_usd"])) == pytest.approx(float(str(metadata["cost_usd"]))), "batches cost half"
     ((questions,),) = world.sql("SELECT count(*) FROM session_questions")
-    assert found["session_questions"]["dagster/row_count"] == questions > 0
+    assert found["session_questions"]["dagster/partition_row_count"] == questions > 0
+    assert found["session_questions"]["written"] == questions
     for asset, images in (("ingested_results", 3), ("session_questions", 1)):
         charts = str(found[asset]["charts"])
         assert charts.count("](data:image/svg+xml;base64,") == images
@@ -201,10 +243,17 @@ def test_ingest_results_takes_in_what_has_finished(world: World) -> None:
     }
 
 
-def test_nothing_to_ingest_is_a_run_with_zeros(world: World) -> None:
+def test_nothing_to_ingest_is_a_run_with_zeros_that_tells_the_rows_there_are(world: World) -> None:
     found = _metadata(world.run("ingest_results", SLUG))
-    assert found["ingested_results"]["dagster/row_count"] == 0
-    assert found["ingested_results"]["cost_eur"] == 0
+    assert found["ingested_results"]["dagster/partition_row_count"] == 0
+    world.flow()
+    found = _metadata(world.run("ingest_results", SLUG))
+    metadata = found["ingested_results"]
+    assert metadata["dagster/partition_row_count"] == SESSIONS
+    assert (metadata["parsed"], metadata["batches"], metadata["cost_eur"]) == (0, 0, 0)
+    assert not {"lines", "batches_settled"} & metadata.keys()
+    questions = found["session_questions"]
+    assert questions["dagster/partition_row_count"] == _rows(world, "session_questions") > 0 == questions["written"]
 
 
 def test_single_assets_materialize_by_themselves(world: World) -> None:
@@ -246,7 +295,7 @@ def test_without_a_key_nothing_is_claimed(world: World) -> None:
     world.run("import_sessions", SLUG)
     world.change(openai_api_key=None)
     with pytest.raises(SettingsError, match="OPENAI_API_KEY"):
-        world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}})
+        world.run("submit_batches", ops=AT_ONCE)
     assert world.sql("SELECT DISTINCT processing_status FROM ai_processing_requests") == [("PENDING_BATCHING",)]
 
 
@@ -254,7 +303,7 @@ def test_a_model_that_does_not_exist_fails_the_run_with_the_services_message(wor
     world.change(openai_model="no-such-model")
     world.run("import_sessions", SLUG)
     with pytest.raises(ServiceError, match="no-such-model"):
-        world.run("submit_batches", ops={"submitted_batches": {"ignore_minimum": True}})
+        world.run("submit_batches", ops=AT_ONCE)
     assert world.sql("SELECT count(*) FROM ai_batch_requests") == [(0,)]
 
 

@@ -50,7 +50,7 @@ def test_a_batch_goes_from_its_file_to_its_answers(world: World, questions: str)
     batch_id = _make(world, questions, name="Three")
     assert world.tick(SENSOR).skip_message == "0 chat batches have something to do"
     assert _numbers(world, "chat_batches") == {
-        "dagster/row_count": 1,
+        "dagster/partition_row_count": 1,
         "open_batches": 1,
         "total_items": 3,
         "pending_items": 3,
@@ -59,18 +59,21 @@ def test_a_batch_goes_from_its_file_to_its_answers(world: World, questions: str)
     document = world.answer(JOB, batch_id=batch_id, duration_seconds=30)
     assert (document["processed"], document["skipped"], document["stopReason"]) == (2, 1, "finished")
     numbers = _numbers(world, "chat_results")
-    assert (numbers["dagster/row_count"], numbers["skipped_items"], numbers["failed_items"]) == (2, 1, 0)
+    assert numbers["dagster/partition_row_count"] == 3
+    assert (numbers["processed_items"], numbers["skipped_items"], numbers["failed_items"]) == (2, 1, 0)
     assert isinstance(numbers["cost_eur"], float)
     assert _numbers(world, "spend")["cost_eur"] == numbers["cost_eur"] > 0
     assert world.run("health_checks").success
 
 
 def test_the_assets_can_be_made_anew(world: World, questions: str) -> None:
-    _make(world, questions)
+    batch_id = _make(world, questions)
+    world.answer(JOB, batch_id=batch_id, duration_seconds=30)
+    told = {asset: _numbers(world, asset) for asset in ("chat_batches", "chat_results")}
     job = world.defs.resolve_implicit_global_asset_job_def()
-    both = [dg.AssetKey("chat_batches"), dg.AssetKey("chat_results")]
+    both = [dg.AssetKey(asset) for asset in told]
     assert job.execute_in_process(instance=world.instance, partition_key=SLUG, asset_selection=both).success
-    assert _numbers(world, "chat_results")["dagster/row_count"] == 0
+    assert {asset: _numbers(world, asset) for asset in told} == told
 
 
 def test_the_sensor_goes_on_with_what_was_started(world: World, questions: str) -> None:

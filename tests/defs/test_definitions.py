@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from livedash_pipeline.defs.assets.imports import IMPORT_ASSETS
 from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.overview.steps.checks import CHECKS
 from livedash_pipeline.settings import Settings
@@ -161,7 +162,7 @@ def test_assets_that_every_import_makes_anew_have_a_freshness_policy(defs: dg.De
     graph = defs.resolve_asset_graph()
     policies = {key.to_user_string(): graph.get(key).freshness_policy for key in graph.get_all_asset_keys()}
     fresh = {name: policy for name, policy in policies.items() if policy is not None}
-    assert set(fresh) == {"session_imports", "pending_ai_requests"}
+    assert set(fresh) == set(IMPORT_ASSETS)
     hours = {"warn_window": timedelta(hours=1), "fail_window": timedelta(hours=6)}
     assert set(fresh.values()) == {dg.FreshnessPolicy.time_window(**hours)}
 

@@ -44,7 +44,7 @@ def test_the_sensor_imports_a_folder_like_a_csv(world: World, tmp_path: Path) ->
         "c",
     ]
     (materialized,) = run.asset_materializations_for_node("session_imports")
-    assert materialized.metadata["dagster/row_count"].value == 3
+    assert materialized.metadata["dagster/partition_row_count"].value == 3
     report = materialized.metadata["report"].value
     assert isinstance(report, dict)
     assert [file["outcome"] for file in report["files"]] == ["imported", "imported"]

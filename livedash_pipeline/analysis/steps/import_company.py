@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Engine
 
 from livedash_pipeline.analysis.steps.build_requests import build_requests
+from livedash_pipeline.analysis.store.requests import count_waiting
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.store.companies import Company
-from livedash_pipeline.intake.rules.csv_layout import CSV_COLUMNS
 from livedash_pipeline.intake.steps.derive_sessions import derive_sessions
 from livedash_pipeline.intake.steps.freeing import free_stuck
 from livedash_pipeline.scratch import scratch_directory
@@ -41,18 +41,19 @@ class ImportContext:
 
 @dataclass(frozen=True)
 class Made:
-    """What a step made of one asset.
+    """What a step did about one asset.
 
     Attributes:
-        rows: Rows that it wrote or looked at, the number that Dagster draws.
-        numbers: Further counts by what they count.
+        numbers: Counts by name, the same names in every run, so that they can be plotted. How many rows the table holds now is
+            no work of the step, and is counted by whoever asks.
+        failures: Failures by reason, of those that there were.
         document: What a command answers with; only the import of the CSV has one.
         facts: Further values by name.
         has_news: It wrote rows that were not there before, or were otherwise.
     """
 
-    rows: int
-    numbers: Mapping[str, object] = field(default_factory=dict)
+    numbers: Mapping[str, int]
+    failures: Mapping[str, int] = field(default_factory=dict)
     document: Document | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     has_news: bool = True
@@ -68,14 +69,21 @@ class Done:
 
 @dataclass(frozen=True)
 class ImportAsset:
-    """An asset as Dagster shows it: its table, and descriptions of some columns."""
+    """An asset as Dagster shows it: its group, and its table, which says what its columns mean.
+
+    Attributes:
+        name: Its name.
+        group: Its group.
+        table: The table that it is.
+        description: What it is, in a sentence.
+        kinds: Marks in the UI.
+    """
 
     name: str
     group: str
     table: str
     description: str
     kinds: frozenset[str] = frozenset({"postgres"})
-    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,9 +116,17 @@ def _import_csv(context: ImportContext) -> Done:
             rules=ImportRules.of(context.settings),
             run_id=context.run_id,
         )
+    numbers = {
+        "csv_rows": report.rows,
+        "new": report.new,
+        "changed": report.changed,
+        "unchanged": report.unchanged,
+        "rejected": report.rejected,
+        "unread": report.unread,
+    }
     facts = {"import_run": str(report.import_run_id or "none, without a CSV")}
-    rows, has_news = report.rows - report.rejected, report.new + report.changed > 0
-    return Done(report, (Made(rows, document=import_document(report), facts=facts, has_news=has_news),))
+    has_news = report.new + report.changed > 0
+    return Done(report, (Made(numbers, document=import_document(report), facts=facts, has_news=has_news),))
 
 
 def _fetch_transcripts(context: ImportContext) -> Done:
@@ -121,12 +137,14 @@ def _fetch_transcripts(context: ImportContext) -> Done:
         "due": report.due,
         "fetched": report.fetched,
         "unchanged": report.unchanged,
-        "skipped": report.skipped,
-        **{f"failed: {reason}": count for reason, count in sorted(report.failed.items())},
+        "without_transcript": report.skipped,
+        "postponed": report.postponed,
+        "failed": sum(report.failed.values()),
     }
     # Transcripts that a host keeps back wait as they did, and those that came back the same changed nothing.
     has_news = report.fetched + report.skipped + sum(report.failed.values()) > 0
-    return Done(report, (Made(report.fetched, numbers, has_news=has_news),))
+    failures = dict(sorted(report.failed.items()))
+    return Done(report, (Made(numbers, failures=failures, has_news=has_news),))
 
 
 def _derive_sessions(context: ImportContext) -> Done:
@@ -136,10 +154,10 @@ def _derive_sessions(context: ImportContext) -> Done:
         "updated": report.updated,
         "unchanged": report.unchanged,
         "failed": report.failed,
-        "waiting for a request in flight": report.deferred,
+        "waiting_for_request": report.deferred,
     }
     has_news = report.created + report.updated + report.failed > 0
-    made = Made(report.created + report.updated, numbers, has_news=has_news), Made(report.messages, has_news=has_news)
+    made = Made(numbers, has_news=has_news), Made({"written": report.messages}, has_news=has_news)
     return Done(report, made)
 
 
@@ -154,14 +172,17 @@ def _build_requests(context: ImportContext) -> Done:
     numbers = {
         "created": report.created,
         "rewritten": report.rewritten,
-        "withdrawn behind a failed stage": report.withdrawn,
-        "kept answers applied": report.reapplied,
-        "skipped without messages": report.skipped,
-        "questions from kept answers": report.extracted,
-        "analysed without questions": report.without_questions,
-        "stuck stages freed": freed.total(),
+        "withdrawn": report.withdrawn,
+        "kept_answers_applied": report.reapplied,
+        "without_messages": report.skipped,
+        "questions_from_kept_answers": report.extracted,
+        "without_questions": report.without_questions,
+        "stuck_stages_freed": freed.total(),
     }
-    return Done(report, (Made(report.created, numbers, has_news=any(numbers.values())),))
+    has_news = any(numbers.values())
+    with context.engine.connect() as connection:
+        numbers["waiting"] = count_waiting(connection, context.company.id)
+    return Done(report, (Made(numbers, has_news=has_news),))
 
 
 IMPORT_STEPS = (
@@ -174,7 +195,6 @@ IMPORT_STEPS = (
                 "session_imports",
                 "One row per chat session of the company's CSV, merged; rows that cannot be read are kept as rejects.",
                 frozenset({"postgres", "csv"}),
-                {column.name: column.description for column in CSV_COLUMNS},
             ),
         ),
         _import_csv,

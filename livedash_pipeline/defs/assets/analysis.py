@@ -16,16 +16,27 @@ from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.blueprints import asset_spec, assets, observed_asset
 from livedash_pipeline.defs.console_pages import batch_pages
 from livedash_pipeline.defs.names import GROUP_ANALYSIS, POOL_OPENAI, Names
-from livedash_pipeline.defs.reporting import chart_metadata, counts, document_metadata, table, table_metadata
+from livedash_pipeline.defs.reporting import (
+    asset_metadata,
+    chart_metadata,
+    counts,
+    outcome_numbers,
+    rows_in_all,
+    rows_in_partition,
+    table,
+)
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
+from livedash_pipeline.defs.table_schemas import table_metadata
 from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.named_batch import accept_files, ingest_again, named_batch
-from livedash_pipeline.ledger.steps.batches.submit import submit_document, submit_pending
+from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_document, submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import IngestReport, ingest_document, ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches, poll_document
 from livedash_pipeline.overview.rules.console_links import results_address
+from livedash_pipeline.overview.rules.figures import without_zeros
 from livedash_pipeline.overview.steps.pages.result_charts import CHART_SECONDS, CompanyCharts, company_charts
+from livedash_pipeline.overview.steps.row_counts import batches_of_all, rows_of_company
 from livedash_pipeline.overview.steps.spend import numbers, spend_of_batches
 
 
@@ -55,10 +66,22 @@ def submitted_batches(
         report = submit_pending(
             batch_context, company_id=company_id, ignore_minimum=config.ignore_minimum, unhold=config.unhold
         )
+        rows = batches_of_all(batch_context.engine)
     for reason in report.held:
         context.log.warning(reason)
-    batches = table(
-        ("batch", "company", "model", "requests", "OpenAI id", "at most EUR"),
+    return dg.MaterializeResult(
+        metadata=rows_in_all(rows)
+        | asset_metadata(submit_document(report))
+        | {"holds": len(report.held)}
+        | ({"batches_sent": _submitted(report)} if report.submitted else {})
+        | batch_pages(openai_batch.settings, (batch.batch_id for batch in report.submitted))
+    )
+
+
+def _submitted(report: SubmitReport) -> dg.MarkdownMetadataValue:
+    header = ("batch", "company", "model", "requests", "OpenAI id", "at most EUR")
+    return table(
+        header,
         (
             (
                 batch.batch_id,
@@ -70,13 +93,6 @@ def submitted_batches(
             )
             for batch in report.submitted
         ),
-    )
-    document = submit_document(report)
-    metadata = document_metadata(document, row_count=document["requests"])
-    return dg.MaterializeResult(
-        metadata=metadata
-        | {"batches": batches, "held": table(("why",), ([r] for r in report.held))}
-        | batch_pages(openai_batch.settings, (batch.batch_id for batch in report.submitted))
     )
 
 
@@ -113,6 +129,17 @@ def _pictures(charts: CompanyCharts | None, link: str | None) -> tuple[dict[str,
     return chart_metadata(days, charts.results, link=link), chart_metadata(days, charts.questions, link=link)
 
 
+def _unusual(report: IngestReport) -> dict[str, Any]:
+    """Lines that were no answer to their batch's requests, and the batches that were settled, where there are some."""
+    lines = without_zeros(
+        {"of strangers": report.unknown_lines, "repeated": report.repeated, "unreadable": report.unreadable}
+    )
+    shown = {"lines": counts(lines)} if lines else {}
+    return shown | (
+        {"batches_settled": table(("batch",), ([each] for each in report.batches))} if report.batches else {}
+    )
+
+
 def ingested_results_and_questions(
     context: dg.AssetExecutionContext,
     config: IngestConfig,
@@ -126,26 +153,29 @@ def ingested_results_and_questions(
             company = get_company(connection, context.partition_key)
         report = _ingest(batch_context, config, company)
         spent = spend_of_batches(batch_context.engine, report.batches)
+        rows = rows_of_company(batch_context.engine, ("ai_request_attempts", "session_questions"), company.id)
         with postgres.engine(statement_timeout=CHART_SECONDS) as quick:
             charts = company_charts(quick, company.slug)
     pictures = _pictures(charts, results_address(openai_batch.settings.livedash_console_url, company.slug))
-    metadata = document_metadata(ingest_document(report), row_count=sum(report.outcomes.values()))
     yield dg.MaterializeResult(
         asset_key=names.key("ingested_results"),
-        metadata=metadata
-        | {
+        metadata={
+            **rows_in_partition(rows.get("ai_request_attempts")),
+            **asset_metadata(ingest_document(report)),
+            **outcome_numbers(report.outcomes),
             **numbers(spent),
-            "batches": table(("batch",), ([batch_id] for batch_id in report.batches)),
-            "lines": counts(
-                {"of strangers": report.unknown_lines, "repeated": report.repeated, "unreadable": report.unreadable}
-            ),
+            **_unusual(report),
             **pictures[0],
             **batch_pages(openai_batch.settings, report.batches),
         },
     )
     yield dg.MaterializeResult(
         asset_key=names.key("session_questions"),
-        metadata={"dagster/row_count": report.details["questions"], **pictures[1]},
+        metadata={
+            **rows_in_partition(rows.get("session_questions")),
+            "written": report.details["questions"],
+            **pictures[1],
+        },
     )
     if report.failures:
         raise LivedashError(

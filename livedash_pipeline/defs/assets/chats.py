@@ -8,28 +8,36 @@ from collections.abc import Iterator
 import dagster as dg
 from sqlalchemy import Engine
 
-from livedash_pipeline.base.store.companies import Company, get_company
+from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.chats.store.figures import CompanyFigures, company_figures
 from livedash_pipeline.defs.assets.spend import log_spend_event
 from livedash_pipeline.defs.blueprints import asset_spec, assets
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import GROUP_CHATS, Names
-from livedash_pipeline.defs.reporting import table_metadata
+from livedash_pipeline.defs.reporting import rows_in_partition
 from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.table_schemas import table_metadata
+from livedash_pipeline.overview.steps.row_counts import rows_of_company
 
 CHAT_BATCHES, CHAT_RESULTS = "chat_batches", "chat_results"
 
 
-def _figures(engine: Engine, slug: str) -> tuple[Company, CompanyFigures]:
+def _told(engine: Engine, slug: str) -> dict[str, dict[str, int | float]]:
+    """What materializations of both assets say, by asset."""
     with engine.connect() as connection:
         company = get_company(connection, slug)
-        return company, company_figures(connection, company.id)
+        figures = company_figures(connection, company.id)
+    rows = rows_of_company(engine, ["chat_interactions"], company.id)
+    return {
+        CHAT_BATCHES: batch_numbers(figures),
+        CHAT_RESULTS: result_numbers(figures, rows.get("chat_interactions")),
+    }
 
 
 def batch_numbers(figures: CompanyFigures) -> dict[str, int | float]:
     """What `chat_batches` says of a company."""
     return {
-        "dagster/row_count": figures.batches,
+        **rows_in_partition(figures.batches),
         "open_batches": figures.open_batches,
         "total_items": figures.total_items,
         "pending_items": figures.pending_items,
@@ -37,10 +45,11 @@ def batch_numbers(figures: CompanyFigures) -> dict[str, int | float]:
     }
 
 
-def result_numbers(figures: CompanyFigures) -> dict[str, int | float]:
+def result_numbers(figures: CompanyFigures, turns: int | None) -> dict[str, int | float]:
     """What `chat_results` says of a company; without the cost of answers whose price or rate is unknown."""
     return {
-        "dagster/row_count": figures.processed_items,
+        **rows_in_partition(turns),
+        "processed_items": figures.processed_items,
         "failed_items": figures.failed_items,
         "skipped_items": figures.skipped_items,
         "cancelled_items": figures.cancelled_items,
@@ -51,8 +60,7 @@ def result_numbers(figures: CompanyFigures) -> dict[str, int | float]:
 
 def log_chat_events(context: dg.OpExecutionContext, engine: Engine, slug: str, names: Names) -> None:
     """Reports where a company's chat batches stand, as materializations of both assets, and what it has spent by now."""
-    _, figures = _figures(engine, slug)
-    for asset, numbers in ((CHAT_BATCHES, batch_numbers(figures)), (CHAT_RESULTS, result_numbers(figures))):
+    for asset, numbers in _told(engine, slug).items():
         context.log_event(dg.AssetMaterialization(names.key(asset), metadata=numbers, partition=slug))
     log_spend_event(context, engine, slug, names)
 
@@ -62,9 +70,9 @@ def chats(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Counts a company's chat batches and their answers; `process_chat_batch` does the same after each slice."""
     with identified_run(context, postgres), postgres.engine() as engine:
-        _, figures = _figures(engine, context.partition_key)
-    yield dg.MaterializeResult(asset_key=names.key(CHAT_BATCHES), metadata=batch_numbers(figures))
-    yield dg.MaterializeResult(asset_key=names.key(CHAT_RESULTS), metadata=result_numbers(figures))
+        told = _told(engine, context.partition_key)
+    for asset, numbers in told.items():
+        yield dg.MaterializeResult(asset_key=names.key(asset), metadata=numbers)
 
 
 def build_chat_assets(names: Names) -> list[dg.AssetsDefinition]:

@@ -11,6 +11,7 @@ from livedash_pipeline.defs.blueprints import asset_spec, assets
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import GROUP_ANALYSIS, Names
 from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.table_schemas import view_metadata
 from livedash_pipeline.overview.steps.spend import month_so_far, numbers
 
 SPEND = "spend"
@@ -42,5 +43,6 @@ def build_spend_assets(names: Names) -> list[dg.AssetsDefinition]:
         kinds={"postgres"},
         partitions_def=names.partitions,
         description="What a company has spent since the month began (UTC), what of it was wasted, and what batches saved.",
+        metadata=view_metadata("cost_entries"),
     )
     return [assets(names, spend_of_company, [spec], name="spend_of_company")]

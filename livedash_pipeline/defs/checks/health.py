@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from livedash_pipeline.defs.assets.imports import IMPORT_ENDS
+from livedash_pipeline.defs.assets.imports import IMPORT_ASSETS
 from livedash_pipeline.defs.blueprints import Kind, bound
 from livedash_pipeline.defs.names import TAG_KIND, Names
 from livedash_pipeline.defs.reporting import check_result
@@ -68,7 +68,7 @@ def with_freshness(
     policy = dg.FreshnessPolicy.time_window(fail_window=windows.fail, warn_window=windows.warn)
     return [
         asset.map_asset_specs(lambda spec: dg.apply_freshness_policy(spec, policy))
-        if isinstance(asset, dg.AssetsDefinition) and any(key.path[-1] in IMPORT_ENDS for key in asset.keys)
+        if isinstance(asset, dg.AssetsDefinition) and any(key.path[-1] in IMPORT_ASSETS for key in asset.keys)
         else asset
         for asset in assets
     ]

@@ -23,11 +23,11 @@ from livedash_pipeline.analysis.steps.import_company import (
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.store.companies import Company, due_companies, list_companies
 from livedash_pipeline.base.store.connect import database_now
-from livedash_pipeline.defs.assets.imports import IMPORT_ASSETS, IMPORT_ENDS
+from livedash_pipeline.defs.assets.imports import IMPORT_ASSETS, IMPORT_ENDS, log_import_events
 from livedash_pipeline.defs.blueprints import Kind, op_job
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME, TAG_WORK, WORK_IMPORT, Names
-from livedash_pipeline.defs.reporting import answer, made_metadata
+from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import HttpSource, Postgres
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.intake.steps.freeing import free_abandoned
@@ -45,6 +45,7 @@ class _Pass:
 
     context: dg.OpExecutionContext
     names: Names
+    engine: Engine
     known: Mapping[str, frozenset[str]]
     documents: list[Document] = field(default_factory=list)
     with_news: set[str] = field(default_factory=set)
@@ -58,12 +59,10 @@ class _Pass:
         self.documents.append(done.document)
         if done.has_news:
             self.with_news.add(company.slug)
-        for asset, made in done.made.items():
-            if made.has_news or company.slug not in self.known[asset]:
-                metadata = made_metadata(made)
-                self.context.log_event(
-                    dg.AssetMaterialization(self.names.key(asset), metadata=metadata, partition=company.slug)
-                )
+        told = {
+            asset: made for asset, made in done.made.items() if made.has_news or company.slug not in self.known[asset]
+        }
+        log_import_events(self.context, self.engine, company, told, self.names)
 
     def report_sign_of_life(self, document: Document) -> None:
         """Materializes both ends of an import once, without a partition: what their freshness policies look at."""
@@ -108,7 +107,7 @@ def import_companies(
         free_abandoned(engine, http_source.settings)
         companies = _chosen(engine, config)
         context.instance.add_dynamic_partitions(names.partitions_name, [company.slug for company in companies])
-        done = _Pass(context, names, _materialized(context, names))
+        done = _Pass(context, names, engine, _materialized(context, names))
         for company in companies:
             try:
                 done.imported(
