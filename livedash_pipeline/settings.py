@@ -142,6 +142,7 @@ class Settings(BaseModel):
     livedash_alert_url: str | None = Field(None, repr=False, description="Webhook for alerts; its path is a secret.")
     livedash_dagster_ui: str | None = Field(None, description="Base address of Dagster's UI, which pages link to.")
     livedash_console_url: str | None = Field(None, description="Base address of the console, which runs link to.")
+    livedash_code_url: str | None = Field(None, description="Base address of this version's source, to link to.")
     livedash_alert_allow_address: Annotated[
         str, Field(description="Addresses, not public, that the alerts' webhook may resolve to: 10.1.2.3,10.2.0.0/16.")
     ] = ""
@@ -251,7 +252,7 @@ class Settings(BaseModel):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
 
-    @field_validator("livedash_dagster_ui", "livedash_console_url")
+    @field_validator("livedash_dagster_ui", "livedash_console_url", "livedash_code_url")
     @classmethod
     def _page_address(cls, value: str | None) -> str | None:
         # It becomes the beginning of links that anybody who looks at a page or a run sees.

@@ -72,6 +72,7 @@ def test_isolated_settings_take_nothing_but_the_home_from_the_environment(tmp_pa
         ("LIVEDASH_DAGSTER_UI", "javascript:alert(1)"),
         ("LIVEDASH_DAGSTER_UI", "https://user:word@dagster.example.org"),
         ("LIVEDASH_CONSOLE_URL", "livedash.example.org"),
+        ("LIVEDASH_CODE_URL", "git.example.org"),
         ("LIVEDASH_CONSOLE_URL", "https://livedash.example.org/?a=b"),
         ("LIVEDASH_CONSOLE_URL", "https://livedash.example.org/#a"),
         ("LIVEDASH_CONSOLE_URL", "https://livedash.example.org/a b"),

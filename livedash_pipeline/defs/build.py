@@ -24,6 +24,7 @@ from livedash_pipeline.defs.checks.health import (
     health_checks_schedule,
     with_freshness,
 )
+from livedash_pipeline.defs.describing import described
 from livedash_pipeline.defs.executor import build_executor
 from livedash_pipeline.defs.jobs import asset_jobs
 from livedash_pipeline.defs.jobs.chats import CHAT_JOBS, process_chat_batch
@@ -177,7 +178,7 @@ def build_defs(
         if part in parts:
             getattr(builder, f"add_{part.value}")(made)
     return dg.Definitions(
-        assets=with_freshness(made.assets, settings),
+        assets=described(with_freshness(made.assets, settings), settings),
         asset_checks=made.checks,
         jobs=made.jobs,
         schedules=made.schedules,
