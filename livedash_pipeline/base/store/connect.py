@@ -126,8 +126,14 @@ def check_reachable(engine: Engine, setting: str = DATABASE_URL) -> None:
 
 
 def shown_address(address: str | URL) -> str:
-    """An address without a password, which its query may hold as well; of the query only where the server is."""
-    url = make_url(address)
+    """An address without a password, which its query may hold as well; of the query only where the server is.
+
+    One that cannot be read is shown by those words: what is wrong with it is said where it is used.
+    """
+    try:
+        url = address if isinstance(address, URL) else make_url(with_hosts_apart(address))
+    except (ArgumentError, ValueError):
+        return "an address that cannot be read"
     kept = {name: value for name, value in url.query.items() if name in {"host", "port"}}
     return url.set(query=kept).render_as_string()
 
