@@ -24,7 +24,7 @@ from livedash_pipeline.defs.checks.health import (
     health_checks_schedule,
     with_freshness,
 )
-from livedash_pipeline.defs.describing import described
+from livedash_pipeline.defs.descriptions.describing import described
 from livedash_pipeline.defs.executor import build_executor
 from livedash_pipeline.defs.jobs import asset_jobs
 from livedash_pipeline.defs.jobs.chats import CHAT_JOBS, process_chat_batch

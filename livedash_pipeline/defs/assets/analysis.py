@@ -15,6 +15,7 @@ from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.blueprints import asset_spec, assets, observed_asset
 from livedash_pipeline.defs.console_pages import batch_pages
+from livedash_pipeline.defs.descriptions.table_schemas import table_metadata
 from livedash_pipeline.defs.names import GROUP_ANALYSIS, POOL_OPENAI, Names
 from livedash_pipeline.defs.reporting import (
     asset_metadata,
@@ -26,7 +27,6 @@ from livedash_pipeline.defs.reporting import (
     table,
 )
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
-from livedash_pipeline.defs.table_schemas import table_metadata
 from livedash_pipeline.errors import LivedashError, UsageError
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.named_batch import accept_files, ingest_again, named_batch
@@ -195,7 +195,7 @@ def observe_batches(
     """Polls once, as `open_batch_sensor` does, and says how the batches stand; finished ones are ingested by others."""
     with batch_run(context, postgres, openai_batch) as batch_context:
         document = poll_document(poll_batches(batch_context))
-    yield dg.ObserveResult(asset_key=names.key("openai_batches"), metadata=document_metadata(document))
+    yield dg.ObserveResult(asset_key=names.key("openai_batches"), metadata=asset_metadata(document))
 
 
 def build_analysis_assets(names: Names) -> list[dg.AssetsDefinition | dg.AssetSpec]:

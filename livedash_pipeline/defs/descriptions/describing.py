@@ -20,8 +20,8 @@ from sqlalchemy.exc import ArgumentError
 from livedash_pipeline.analysis.steps.import_company import IMPORT_STEPS
 from livedash_pipeline.base.rules.database.address import read_parameters, with_hosts_apart
 from livedash_pipeline.chats.store.figures import company_figures
-from livedash_pipeline.defs.lineage import lineage_of
-from livedash_pipeline.defs.table_schemas import TABLE_NAME
+from livedash_pipeline.defs.descriptions.lineage import lineage_of
+from livedash_pipeline.defs.descriptions.table_schemas import TABLE_NAME
 from livedash_pipeline.intake.rules import csv_layout
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
