@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # One worker more than cores: the longest tests wait for processes most of their time.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-.PHONY: help demo dev test check coverage bench soak soak-simulation soak-chats soak-kills soak-http diagrams tables pictures format lock clean
+.PHONY: help demo dev test check coverage bench soak soak-simulation soak-chats soak-kills soak-hosts soak-http diagrams tables pictures format lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -45,7 +45,7 @@ coverage: $(STAMP) ## Fail where the tests of rules leave out a branch of a rule
 bench: $(STAMP) ## Measure speed and memory as ratios: SIZE=100k, ONLY=import for one of them
 	@$(BIN)/python -m tests.benchmarks --size $(or $(SIZE),100k) $(if $(ONLY),--only $(ONLY))
 
-soak: soak-simulation soak-chats soak-kills soak-http ## Run the long suites
+soak: soak-simulation soak-chats soak-kills soak-hosts soak-http ## Run the long suites
 
 soak-simulation: $(STAMP) ## Run SCHEDULES=10000 simulated schedules, from SEED=0 on, and take safeguards away one by one
 	@$(BIN)/python -m tests.simulation --schedules $(or $(SCHEDULES),10000) --processes 2 --seed-from $(or $(SEED),0) --mutations
@@ -57,6 +57,10 @@ soak-chats: $(STAMP) ## Run SCHEDULES=2000 simulated schedules of chat batches, 
 
 soak-kills: $(STAMP) ## Run ROUNDS=50 rounds of real commands that are killed, with the server and Postgres, from SEED=0 on
 	@$(BIN)/python -m tests.kills --rounds $(or $(ROUNDS),50) --seed-from $(or $(SEED),0)
+
+soak-hosts: $(STAMP) ## Run ROUNDS=20 rounds on hosts of their own (network namespaces, as root) that die, from SEED=0 on, and one without giving up
+	@$(BIN)/python -m tests.hosts --rounds $(or $(ROUNDS),20) --seed-from $(or $(SEED),0)
+	@$(BIN)/python -m tests.hosts --without-giving-up --engine code-servers
 
 soak-http: $(STAMP) ## Send CASES=5000 good and bad calls to every route of the HTTP API, from SEED=0 on
 	@$(BIN)/python -m tests.api.soak --cases $(or $(CASES),5000) --seed $(or $(SEED),0)

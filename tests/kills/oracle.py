@@ -18,7 +18,7 @@ from sqlalchemy import Engine, text
 
 from livedash_pipeline.local.batch_api.records import ENDED, BatchRecord
 from tests.kills.processes import BatchApi
-from tests.simulation.invariants import Observed, find_violations
+from tests.simulation.invariants import Observed, ServiceBooks, find_violations
 
 _UNFINISHED_RUNS = """
     SELECT runs.run_id, runs.status, runs.pipeline_name FROM runs
@@ -93,7 +93,7 @@ def is_quiet(api: BatchApi) -> bool:
 
 
 def find_all_violations(
-    engine: Engine, books: RemoteBooks, observed: Observed, dagster: psycopg.Connection[Any], *, sessions: int
+    engine: Engine, books: ServiceBooks, observed: Observed, dagster: psycopg.Connection[Any], *, sessions: int
 ) -> list[str]:
     """Everything that does not hold, one sentence each; `sessions` is how many the companies publish."""
     return [

@@ -1,0 +1,145 @@
+"""One round: companies publish sessions, faults strike, everything comes to its end by itself, and the books are judged.
+
+Add what a round does. What goes wrong is `plan`, what must hold is `oracle`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from tests.hosts.oracle import find_violations, progress, what_is_left
+from tests.hosts.plan import Fault, Plan
+from tests.hosts.services import COMPANIES
+from tests.hosts.strikes import Struck
+from tests.hosts.watch import Watch
+from tests.hosts.world import World
+
+_LOOK = 0.25
+_LOOK_AT_RUNS = 1.0
+# Seconds without any progress after which the round is taken for stuck; leases, back-offs and giving up take less.
+_PATIENCE = 300.0
+# Companies are imported when the round says so, and not at every interval: each import is a run.
+_HOLD = text("""
+    UPDATE companies SET next_import_at = clock_timestamp() + interval '1 day'
+    WHERE slug = :slug AND next_import_at < clock_timestamp() + interval '1 hour'
+      AND (SELECT count(*) FROM session_imports WHERE company_id = companies.id) >= :published""")
+_DUE = text("UPDATE companies SET next_import_at = clock_timestamp()")
+
+
+@dataclass
+class RoundResult:
+    """What came of a round."""
+
+    plan: Plan
+    seconds: float = 0.0
+    struck: list[Struck] = field(default_factory=list)
+    missed: list[Fault] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    held: float = 0.0
+    """Longest time from the end of a host to the end of one of its runs, by the wall's clock."""
+    runs: Counter[str] = field(default_factory=Counter)
+    kept: Path | None = None
+
+    def line(self) -> str:
+        """The round in one line."""
+        what = "; ".join(each.describe() for each in self.struck) or "nothing"
+        verdict = f"FAILED, kept in {self.kept}" if self.violations else "ok"
+        missed = f", {len(self.missed)} missed" if self.missed else ""
+        return (
+            f"{self.plan.engine:12} seed {self.plan.seed:4}  {self.seconds:4.0f} s  held {self.held:3.0f} s  "
+            f"{what}{missed}  {verdict}"
+        )
+
+
+def play_round(world: World, plan: Plan) -> RoundResult:
+    """Plays a round to its end and judges.
+
+    Raises:
+        StoppedError: The whole run is to end.
+    """
+    result = RoundResult(plan)
+    begin = time.monotonic()
+    _Round(world, result).play()
+    result.seconds = time.monotonic() - begin
+    return result
+
+
+class _Round:
+    """A round under way."""
+
+    def __init__(self, world: World, result: RoundResult) -> None:
+        self._world = world
+        self._result = result
+        self._watch = Watch(world.postgres, world.strikes.ended)
+        self._first = len(world.strikes.struck)
+        self._progress: object = None
+        self._moved = time.monotonic()
+        self._next_look = 0.0
+
+    def play(self) -> None:
+        world, plan = self._world, self._result.plan
+        world.services.publish(plan.sessions)
+        world.moments.arm(plan.faults)
+        with world.postgres.engine.begin() as connection:
+            connection.execute(_DUE)
+        left = self._wait()
+        result = self._result
+        result.missed = world.moments.waiting
+        world.moments.arm(())
+        result.struck = world.strikes.struck[self._first :]
+        result.held = max(self._watch.held.values(), default=0.0)
+        result.violations = [*left, *self._watch.overdue(), *self._watch.late(), *find_violations(world)]
+        result.runs = _count_runs(world)
+
+    def _wait(self) -> list[str]:
+        """Waits until all is done; returns what is left where it does not come to an end."""
+        while True:
+            self._world.check_not_stopped()
+            self._world.strikes.mend_due()
+            if time.monotonic() >= self._next_look:
+                self._next_look = time.monotonic() + _LOOK_AT_RUNS
+                left = self._look()
+                if not left or self._is_stuck():
+                    return left
+            time.sleep(_LOOK)
+
+    def _look(self) -> list[str]:
+        """Looks at everything once; returns what is still to be done."""
+        self._watch.look()
+        if self._watch.starting is not None:
+            self._world.moments.meet("starting", None)
+        try:
+            self._hold_imports()
+            self._note_progress()
+            left = what_is_left(self._world)
+        except (DBAPIError, psycopg.Error) as error:
+            return [f"Postgres does not answer: {type(error).__name__}"]
+        return left if self._world.strikes.mended else [*left, "something is still broken"]
+
+    def _hold_imports(self) -> None:
+        with self._world.postgres.engine.begin() as connection:
+            for company in COMPANIES:
+                published = self._world.services.count_of(company.slug)
+                connection.execute(_HOLD, {"slug": company.slug, "published": published})
+
+    def _note_progress(self) -> None:
+        now = progress(self._world)
+        if now != self._progress:
+            self._progress, self._moved = now, time.monotonic()
+
+    def _is_stuck(self) -> bool:
+        waiting = bool(self._world.strikes.mended) and time.monotonic() > self._moved + _PATIENCE
+        return waiting or bool(self._watch.overdue())
+
+
+def _count_runs(world: World) -> Counter[str]:
+    with world.postgres.dagster() as connection:
+        rows = connection.execute("SELECT status, count(*) FROM runs GROUP BY status").fetchall()
+    return Counter({str(status): int(str(count)) for status, count in rows})
