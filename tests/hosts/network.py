@@ -99,7 +99,7 @@ class Host:
     def processes(self) -> list[psutil.Process]:
         """Everything that runs there but its first process and that one's own."""
         keep = {self.pid, *(child.pid for child in _children(self.pid, recursive=False) if _is_idle(child))}
-        wanted = os.readlink(f"/proc/{self.pid}/ns/pid")
+        wanted = _namespace(self.pid)
         return [found for found in psutil.process_iter() if found.pid not in keep and _namespace(found.pid) == wanted]
 
     def kill_processes(self) -> int:
@@ -246,7 +246,7 @@ def _is_idle(process: psutil.Process) -> bool:
 
 def _namespace(pid: int) -> str:
     with suppress(OSError):
-        return os.readlink(f"/proc/{pid}/ns/pid")
+        return str(Path(f"/proc/{pid}/ns/pid").readlink())
     return ""
 
 

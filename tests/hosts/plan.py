@@ -62,7 +62,7 @@ class Fault:
         nth: for the n-th time in the round,
         kind: this happens; what concerns one host strikes the one that has come there.
         seconds: How long the link is cut, or until what was killed comes back (a host: under another name).
-        silent: The link is cut before the host is killed, so that nobody hears of its end; of a cut link, the host sees that it is.
+        silent: Before the host is killed its link is cut, so that nobody hears of its end; a link is cut without its noticing.
         number: Chooses a host where nobody knows which one has come there.
     """
 
@@ -88,7 +88,7 @@ def draw_plan(seed: int, engine: Engine) -> Plan:
     """Draws the round of a seed; seeds that follow each other come to all steps in turn."""
     rng = Random(f"hosts {engine} {seed}")
     steps = [STEPS[seed % len(STEPS)]]
-    if rng.random() < 0.5:
+    if rng.random() < 0.6:
         steps.append(rng.choice(STEPS))
     sessions = tuple(rng.randint(2, 6) for _ in range(2))
     return Plan(seed, engine, sessions, tuple(_fault(rng, step, engine) for step in steps))

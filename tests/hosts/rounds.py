@@ -79,6 +79,7 @@ class _Round:
         self._result = result
         self._watch = Watch(world.postgres, world.strikes.ended)
         self._first = len(world.strikes.struck)
+        self._begun: set[str] = set()
         self._progress: object = None
         self._moved = time.monotonic()
         self._next_look = 0.0
@@ -113,8 +114,11 @@ class _Round:
     def _look(self) -> list[str]:
         """Looks at everything once; returns what is still to be done."""
         self._watch.look()
-        if self._watch.starting is not None:
-            self._world.moments.meet("starting", None)
+        for run_id, server in self._watch.starting.items():
+            if run_id not in self._begun:
+                self._begun.add(run_id)
+                # With Celery nobody knows which worker will take it.
+                self._world.moments.meet("starting", server if self._world.engine == "code-servers" else None)
         try:
             self._hold_imports()
             self._note_progress()

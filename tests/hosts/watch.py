@@ -6,6 +6,7 @@ clock: from a run's last beat to its giving up, which holds however busy the mac
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ LONGEST = 120.0
 # What the looks, a busy machine and Dagster's events add to it by the wall's clock.
 _GRACE = 60.0
 _UNFINISHED = """
-    SELECT runs.run_id, runs.pipeline_name, runs.status, tags.value FROM runs
-    LEFT JOIN run_tags AS tags ON tags.run_id = runs.run_id AND tags.key = 'livedash/host'
+    SELECT runs.run_id, runs.pipeline_name, runs.status, launched.value FROM runs
+    LEFT JOIN run_tags AS launched ON launched.run_id = runs.run_id AND launched.key = '.dagster/grpc_info'
     WHERE runs.status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"""
 _HEARTBEATS = text("SELECT run_id, host FROM run_heartbeats WHERE host IS NOT NULL")
 _GIVEN_UP = text("""
@@ -53,8 +54,8 @@ class Watch:
     def __init__(self, postgres: SharedPostgres, ended: Mapping[str, float]) -> None:
         self.held: dict[str, float] = {}
         """Seconds from the end of a run's host to the run's end, as far as we have seen, by run."""
-        self.starting: str | None = None
-        """A run that was launched and has not begun, at the last look."""
+        self.starting: dict[str, str | None] = {}
+        """Runs that were launched and had not begun at the last look, with the address of the code server that was told to."""
         self.unfinished = 0
         self._postgres = postgres
         self._ended = ended
@@ -67,8 +68,8 @@ class Watch:
         except (psycopg.Error, DBAPIError):
             return
         now = time.monotonic()
-        for run_id, job, status, tag in rows:
-            host = hosts.get(run_id) or tag
+        for run_id, job, status, _ in rows:
+            host = hosts.get(run_id)
             seen = self._seen.setdefault(run_id, _Seen(job, status, host, now))
             if host != seen.host:
                 seen.host, seen.since = host, now
@@ -77,15 +78,17 @@ class Watch:
             if ended is not None and seen.since <= ended:
                 self.held[run_id] = now - ended
         self.unfinished = len(rows)
-        self.starting = next((run_id for run_id, _, status, _ in rows if status == "STARTING"), None)
+        self.starting = {
+            run_id: json.loads(server)["host"] if server else None
+            for run_id, _, status, server in rows
+            if status == "STARTING"
+        }
         self._seen = {run_id: self._seen[run_id] for run_id, *_ in rows}
 
     def _read(self) -> tuple[list[tuple[str, str, str, str | None]], dict[str, str]]:
         with self._postgres.dagster() as connection:
             rows: list[Any] = connection.execute(_UNFINISHED).fetchall()
         with self._postgres.engine.connect() as connection:
-            if connection.execute(text("SELECT to_regclass('run_heartbeats')")).scalar() is None:
-                return rows, {}
             hosts = {row.run_id: row.host for row in connection.execute(_HEARTBEATS)}
         return rows, hosts
 
@@ -108,6 +111,4 @@ class Watch:
     def given_up(self) -> list[Any]:
         """All runs that were given up, with the seconds since their last sign of life; `unseen` had none."""
         with self._postgres.engine.connect() as connection:
-            if connection.execute(text("SELECT to_regclass('run_heartbeats')")).scalar() is None:
-                return []
             return list(connection.execute(_GIVEN_UP))
