@@ -34,7 +34,7 @@ _SAYS = {
     ("recover", "submit"): (ANYTHING, ANYTHING, "recovery", "input uploaded"),
     ("recover", "poll"): (ANYTHING,),
     ("recover", "reconcile"): (ANYTHING,),
-    ("settle", "ingest"): ("results taken in",),
+    ("settle", "ingest"): ("results ingested",),
     ("settle", "submit"): (ANYTHING,),
 }
 # Seconds for which a command works once its run has begun, on a machine that has other things to do as well.

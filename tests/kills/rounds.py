@@ -200,7 +200,7 @@ class _Round:
         result, world = self._result, self._world
         for worker in world.workers:
             self._observed.taken_in.update(
-                UUID(event["batch_id"]) for event in worker.events if event["event"] == "results taken in"
+                UUID(event["batch_id"]) for event in worker.events if event["event"] == "results ingested"
             )
         books = RemoteBooks(world.api)
         with world.dagster() as dagster:
