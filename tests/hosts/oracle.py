@@ -6,8 +6,12 @@ only several hosts can break. How long things were held is `watch`.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -27,6 +31,8 @@ _PROGRESS = text("""
         (SELECT string_agg(concat(id, status, openai_batch_id, input_file_id), ',' ORDER BY id)
             FROM ai_batch_requests) AS batches,
         (SELECT string_agg(concat(processing_status, attempts), ',' ORDER BY id) FROM ai_processing_requests) AS requests""")
+# What a run logs, wherever its launcher puts a prefix.
+_INGESTED = re.compile(r'"batch_id": "([0-9a-f-]{36})".*"event": "results ingested"')
 _UNFINISHED_RUNS = """
     SELECT status, count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED') GROUP BY status"""
 
@@ -63,7 +69,16 @@ def progress(world: World) -> Any:
 
 def find_violations(world: World) -> list[str]:
     """Everything that does not hold, one sentence each."""
+    observed = Observed(taken_in=_ingested(world.directory))
+    published = world.services.published
     with world.postgres.dagster() as dagster:
-        return find_all_violations(
-            world.postgres.engine, world.services.service, Observed(), dagster, sessions=world.services.published
-        )
+        return find_all_violations(world.postgres.engine, world.services.service, observed, dagster, sessions=published)
+
+
+def _ingested(directory: Path) -> Counter[UUID]:
+    """How often each batch was reported as ingested, on all hosts together."""
+    found: Counter[UUID] = Counter()
+    for log in directory.glob("*/*.log"):
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            found.update(UUID(match[1]) for line in lines if (match := _INGESTED.search(line)))
+    return found

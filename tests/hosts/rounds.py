@@ -6,7 +6,6 @@ Add what a round does. What goes wrong is `plan`, what must hold is `oracle`.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,7 +43,8 @@ class RoundResult:
     violations: list[str] = field(default_factory=list)
     held: float = 0.0
     """Longest time from the end of a host to the end of one of its runs, by the wall's clock."""
-    runs: Counter[str] = field(default_factory=Counter)
+    given_up: list[float] = field(default_factory=list)
+    """Seconds from the last beat of each run that was given up to its giving up, by Postgres's clock, of the world so far."""
     kept: Path | None = None
 
     def line(self) -> str:
@@ -97,7 +97,7 @@ class _Round:
         result.struck = world.strikes.struck[self._first :]
         result.held = max(self._watch.held.values(), default=0.0)
         result.violations = [*left, *self._watch.overdue(), *self._watch.late(), *find_violations(world)]
-        result.runs = _count_runs(world)
+        result.given_up = [float(row.seconds) for row in self._watch.given_up() if not row.unseen]
 
     def _wait(self) -> list[str]:
         """Waits until all is done; returns what is left where it does not come to an end."""
@@ -141,9 +141,3 @@ class _Round:
     def _is_stuck(self) -> bool:
         waiting = bool(self._world.strikes.mended) and time.monotonic() > self._moved + _PATIENCE
         return waiting or bool(self._watch.overdue())
-
-
-def _count_runs(world: World) -> Counter[str]:
-    with world.postgres.dagster() as connection:
-        rows = connection.execute("SELECT status, count(*) FROM runs GROUP BY status").fetchall()
-    return Counter({str(status): int(str(count)) for status, count in rows})

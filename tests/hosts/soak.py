@@ -150,10 +150,13 @@ def _say_summary(results: list[RoundResult], seconds: float) -> None:
         steps.update(each.fault.step for each in result.struck)
     for title, counts in (("what went wrong", kinds), ("at which step", steps)):
         _say(f"\n{title}: {', '.join(f'{name} {count}' for name, count in sorted(counts.items())) or 'nothing'}")
+    missed = sum(len(result.missed) for result in results)
     held = max((result.held for result in results), default=0.0)
+    silent = max((each for result in results for each in result.given_up), default=0.0)
+    failed = sum(bool(result.violations) for result in results)
     _say(
-        f"\n{len(results)} rounds in {seconds:.0f} s, {sum(kinds.values())} faults, {sum(len(each.missed) for each in results)}"
-        f" missed, longest time held {held:.0f} s, {sum(bool(each.violations) for each in results)} rounds with violations"
+        f"\n{len(results)} rounds in {seconds:.0f} s, {sum(kinds.values())} faults, {missed} missed, {failed} rounds with"
+        f" violations; longest time held {held:.0f} s, runs given up at most {silent:.0f} s after their last beat"
     )
 
 
