@@ -59,13 +59,6 @@ class HostProcess:
                 child.kill()
         self.entering.wait()
 
-    def interrupt(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Asks it to end, and waits."""
-        for child in _children(self.entering.pid):
-            with suppress(psutil.Error):
-                child.send_signal(number)
-        self.entering.wait()
-
 
 @dataclass
 class Host:
@@ -76,6 +69,7 @@ class Host:
     link: str
     pid: int
     _first: subprocess.Popen[bytes] = field(repr=False)
+    _programs: list[HostProcess] = field(default_factory=list, repr=False)
 
     @property
     def up(self) -> bool:
@@ -94,7 +88,8 @@ class Host:
                 # Ctrl-C reaches the harness alone, which ends the rest.
                 start_new_session=True,
             )
-        return HostProcess(process, log)
+        self._programs.append(HostProcess(process, log))
+        return self._programs[-1]
 
     def processes(self) -> list[psutil.Process]:
         """Everything that runs there but its first process and that one's own."""
@@ -112,12 +107,9 @@ class Host:
 
     def crash(self) -> None:
         """Ends it with everything that it runs; the kernel still says good-bye on its connections, if the link is there."""
-        if self._first.stdin is not None:
-            with suppress(OSError):
-                self._first.stdin.close()
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        self._first.wait()
+        _end(self._first, self.pid)
+        for program in self._programs:
+            program.entering.wait()
 
     def listen(self, port: int, stack: ExitStack) -> socket.socket:
         """A socket that listens on this host, for a server in this process; closed with the stack."""
@@ -175,10 +167,7 @@ class Network:
         """Ends all hosts."""
         for host in self.hosts:
             host.crash()
-        first, _ = self._switch
-        if first.stdin is not None:
-            first.stdin.close()
-        first.wait()
+        _end(*self._switch)
 
     def _on_switch(self, *arguments: str) -> None:
         _call(self._switch[1], *arguments)
@@ -214,9 +203,20 @@ def _start(name: str) -> tuple[subprocess.Popen[bytes], int]:
         start_new_session=True,
     )
     if first.stdout is None or first.stdout.readline() != b"ready\n":
+        # By then it has ended; communicate closes its pipes.
         said = first.communicate()[1].decode(errors="replace").strip()
         raise NotPermittedError(f"namespaces are not permitted ({said or 'no reason given'})")
     return first, _children(first.pid, recursive=False)[0].pid
+
+
+def _end(first: subprocess.Popen[bytes], pid: int) -> None:
+    if first.poll() is None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    first.wait()
+    for stream in (first.stdin, first.stdout, first.stderr):
+        if stream is not None:
+            stream.close()
 
 
 def _enter(pid: int) -> list[str]:

@@ -32,8 +32,8 @@ _FIRST_WORKER = 100
 # Sensors look every few seconds and creates end soon, so that a round is short; a killed submitter keeps its batch for the lease.
 SETTINGS = {
     "LIVEDASH_IMPORT_INTERVAL": "10",
-    "LIVEDASH_SUBMIT_INTERVAL": "5",
-    "LIVEDASH_POLL_INTERVAL": "5",
+    "LIVEDASH_SUBMIT_INTERVAL": "10",
+    "LIVEDASH_POLL_INTERVAL": "10",
     "LIVEDASH_CHAT_INTERVAL": "300",
     "LIVEDASH_MIN_BATCH": "1",
     "LIVEDASH_MAX_WAIT": "0",
@@ -103,11 +103,6 @@ class Role:
             self.restarts += 1
             self.host.kill_processes()
             self._run()
-
-    def close(self) -> None:
-        """Asks its program to end; its host ends with the network."""
-        if self._process is not None and self._process.alive:
-            self._process.kill()
 
     def _run(self) -> None:
         if self.host is None:
