@@ -13,9 +13,9 @@ from typing import Literal, get_args
 Engine = Literal["code-servers", "celery"]
 """What runs the runs: code servers, each on its host, or Celery workers that one code server's runs are sent to."""
 
-Step = Literal["starting", "import", "upload", "before create", "after create", "ingest"]
-"""A run was launched and has not begun · fetches transcripts · uploads an input file · is about to buy · has bought, and does
-not know it yet · downloads results."""
+Step = Literal["starting", "import", "transaction", "upload", "before create", "after create", "ingest"]
+"""A run was launched and has not begun · fetches transcripts · is in the middle of a transaction · uploads an input file · is
+about to buy · has bought, and does not know it yet · downloads results."""
 
 Kind = Literal[
     "host killed",
@@ -89,7 +89,7 @@ def draw_plan(seed: int, engine: Engine) -> Plan:
     rng = Random(f"hosts {engine} {seed}")
     steps = [STEPS[seed % len(STEPS)]]
     if rng.random() < 0.6:
-        steps.append(rng.choice(STEPS))
+        steps.append(rng.choice([step for step in STEPS if step != steps[0]]))
     sessions = tuple(rng.randint(2, 6) for _ in range(2))
     return Plan(seed, engine, sessions, tuple(_fault(rng, step, engine) for step in steps))
 
@@ -107,7 +107,9 @@ def kinds_of(engine: Engine) -> tuple[Kind, ...]:
 def _fault(rng: Random, step: Step, engine: Engine) -> Fault:
     kinds = kinds_of(engine)
     kind = rng.choices(kinds, [_WEIGHTS[kind] for kind in kinds])[0]
-    return Fault(step, rng.choice((1, 1, 2)), kind, _seconds(rng, kind), rng.random() < 0.5, rng.randrange(100))
+    # A round comes to a transaction that waits once.
+    nth = 1 if step == "transaction" else rng.choice((1, 1, 2))
+    return Fault(step, nth, kind, _seconds(rng, kind), rng.random() < 0.5, rng.randrange(100))
 
 
 def _seconds(rng: Random, kind: Kind) -> float:

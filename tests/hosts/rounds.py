@@ -6,6 +6,7 @@ Add what a round does. What goes wrong is `plan`, what must hold is `oracle`.
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.hosts.oracle import find_violations, progress, what_is_left
 from tests.hosts.plan import Fault, Plan
 from tests.hosts.services import COMPANIES
 from tests.hosts.strikes import Struck
+from tests.hosts.transactions import trap
 from tests.hosts.watch import Watch
 from tests.hosts.world import World
 
@@ -90,7 +92,10 @@ class _Round:
         world.moments.arm(plan.faults)
         with world.postgres.engine.begin() as connection:
             connection.execute(_DUE)
-        left = self._wait()
+        with ExitStack() as stack:
+            if any(fault.step == "transaction" for fault in plan.faults):
+                stack.enter_context(trap(world.postgres, self._meet_in_transaction))
+            left = self._wait()
         result = self._result
         result.missed = world.moments.waiting
         world.moments.arm(())
@@ -98,6 +103,11 @@ class _Round:
         result.held = max(self._watch.held.values(), default=0.0)
         result.violations = [*left, *self._watch.overdue(), *self._watch.late(), *find_violations(world)]
         result.given_up = [float(row.seconds) for row in self._watch.given_up() if not row.unseen]
+
+    def _meet_in_transaction(self, address: str) -> bool:
+        """Sensors have transactions as well; those of runs are what matters."""
+        world = self._world
+        return world.runs_runs(address) and world.moments.meet("transaction", address) is not None
 
     def _wait(self) -> list[str]:
         """Waits until all is done; returns what is left where it does not come to an end."""

@@ -80,7 +80,14 @@ class SharedPostgres:
 
     def dagster(self) -> psycopg.Connection[tuple[object, ...]]:
         """A connection to Dagster's storage."""
-        return psycopg.connect(host=str(self._socket), port=_PORT, user="postgres", dbname=DAGSTER_DATABASE)
+        return self._connect(DAGSTER_DATABASE)
+
+    def tables(self) -> psycopg.Connection[tuple[object, ...]]:
+        """A connection to our tables."""
+        return self._connect(DATABASE)
+
+    def _connect(self, database: str) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(host=str(self._socket), port=_PORT, user="postgres", dbname=database)
 
     def start(self) -> None:
         """Starts it, unless it runs, and waits until it answers."""

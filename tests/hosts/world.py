@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.hosts.moments import Moments
-from tests.hosts.network import Host, Network
+from tests.hosts.network import Network
 from tests.hosts.plan import Engine
-from tests.hosts.roles import Role, Surroundings, make_roles
+from tests.hosts.roles import Duty, Role, Surroundings, make_roles
 from tests.hosts.services import SharedPostgres, SharedRedis, SharedServices
 from tests.hosts.strikes import Strikes
 
@@ -106,16 +106,16 @@ class World:
         for role in self.roles:
             if role.host is not None and role.host.up and role.host.address == address:
                 return role
-        running = [role for role in self.roles if role.duty == ("code" if self.engine == "code-servers" else "worker")]
+        running = [role for role in self.roles if role.duty == self._runs]
         return running[number % len(running)]
 
-    def hosts_up(self) -> set[str]:
-        """Names of hosts that are up."""
-        return {host.name for host in self.network.hosts if host.up}
+    def runs_runs(self, address: str) -> bool:
+        """Whether a host that runs runs has this address."""
+        return any(role.duty == self._runs and role.host and role.host.address == address for role in self.roles)
 
-    def host_named(self, name: str) -> Host | None:
-        """The host of that name, whether or not it is up."""
-        return next((host for host in self.network.hosts if host.name == name), None)
+    @property
+    def _runs(self) -> Duty:
+        return "code" if self.engine == "code-servers" else "worker"
 
 
 @contextmanager
