@@ -37,6 +37,19 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 )
 """Name and value of every setting, as `SET` takes them."""
 
+LINK_SETTINGS: Mapping[str, str] = MappingProxyType(
+    {
+        # A host that loses its power or its link says nothing. As Postgres ships, the session of such a client keeps its locks
+        # for a quarter of an hour where an answer is under way, and for two hours where none is; so it is asked after half a
+        # minute, and given up after about a minute, before its run is. On a Unix socket these have no meaning and read as 0.
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "4",
+        "tcp_user_timeout": "70000",
+    }
+)
+"""How soon the server notices that a client is gone for good, in the same form: seconds, and the last one in milliseconds."""
+
 _SINCE = {"transaction_timeout": 170000}
 _NAMED = re.compile(r"(?:^|(?<!\\)\s)(?:-c\s*|--)([A-Za-z_][\w.-]*)\s*=")
 
@@ -62,7 +75,7 @@ def settings_script(
     """
     wanted = [
         (name, _literal(value))
-        for name, value in SETTINGS.items()
+        for name, value in (*SETTINGS.items(), *LINK_SETTINGS.items())
         if name.lower() not in named and server_version >= _SINCE.get(name, 0)
     ]
     if schema is not None or "search_path" not in named:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from livedash_pipeline.base.rules.database.session_settings import SETTINGS, named_options, settings_script
+from livedash_pipeline.base.rules.database.session_settings import (
+    LINK_SETTINGS,
+    SETTINGS,
+    named_options,
+    settings_script,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,10 +28,11 @@ def test_settings_that_an_address_gives_are_found(options: str, named: set[str])
 
 def test_everything_is_set_that_the_address_does_not_give() -> None:
     script = settings_script(180004, named=frozenset()).split("; ")
-    assert script == [*(f"SET {name} = '{value}'" for name, value in SETTINGS.items()), 'SET search_path = "public"']
+    wanted = {**SETTINGS, **LINK_SETTINGS}
+    assert script == [*(f"SET {name} = '{value}'" for name, value in wanted.items()), 'SET search_path = "public"']
     left = settings_script(180004, named={"timezone", "search_path"})
     assert "TimeZone" not in left and "search_path" not in left
-    assert "transaction_timeout" not in settings_script(160000, named=()).split("; ")[-2]
+    assert "SET transaction_timeout" not in settings_script(160000, named=())
 
 
 def test_a_schema_and_an_end_of_statements_go_before_what_the_address_gives() -> None:
