@@ -19,6 +19,8 @@ from livedash_pipeline.base.steps.machine import process_is_gone
 from livedash_pipeline.base.store import run_heartbeats
 from livedash_pipeline.base.store.connect import database_now, in_transaction, server_started
 from livedash_pipeline.base.store.run_heartbeats import RunHeartbeat
+from livedash_pipeline.defs.names import Names
+from livedash_pipeline.defs.parts import is_our_run
 from livedash_pipeline.logs import get_logger
 
 if TYPE_CHECKING:
@@ -39,7 +41,9 @@ _REASONS = {
 }
 
 
-def report_dead_runs(instance: dg.DagsterInstance, postgres: Postgres, *, now: Clock = database_now) -> list[str]:
+def report_dead_runs(
+    instance: dg.DagsterInstance, postgres: Postgres, *, names: Names | None = None, now: Clock = database_now
+) -> list[str]:
     """Reports unfinished runs that live no more as failed, and frees their pool slots; returns their ids.
 
     Also frees slots and places in the queue that any other ended run still holds.
@@ -47,12 +51,16 @@ def report_dead_runs(instance: dg.DagsterInstance, postgres: Postgres, *, now: C
     Args:
         instance: Dagster's instance with the runs; those of other projects are left alone.
         postgres: Our database, with the signs of life.
-        now: Its clock.
+        names: Tells which runs are ours. Those that were launched and have not begun are noticed, and from then on count for a
+            minute; only somebody who looks often need say it. None: none are.
+        now: The database's clock.
     """
     waiting = _waiting_for_pools(instance)
-    runs = [run.run_id for run in instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED))]
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED))
     with postgres.engine() as engine:
-        dead = _give_up(instance, engine, runs, waiting, now)
+        if names is not None:
+            _notice(engine, [run for run in runs if run.status in _NOT_BEGUN and is_our_run(run, names)], now)
+        dead = _give_up(instance, engine, [run.run_id for run in runs], waiting, now)
         reported = [run_id for run_id, verdict in dead.items() if _report(instance, run_id, verdict)]
         _free_pools(instance, engine, now)
     return reported
@@ -83,8 +91,7 @@ def runs_going_on(
 def _launched_going_on(
     instance: dg.DagsterInstance, engine: Engine, launched: dict[str, dg.RunRecord], now: Clock
 ) -> set[str]:
-    jobs = {run_id: record.dagster_run.job_name for run_id, record in launched.items()}
-    in_transaction(engine, lambda connection: run_heartbeats.notice_runs(connection, jobs, now=now(connection)))
+    _notice(engine, [record.dagster_run for record in launched.values()], now)
     waiting = _waiting_for_pools(instance)
     for run_id, verdict in _give_up(instance, engine, launched, waiting, now).items():
         _report(instance, run_id, verdict)
@@ -99,13 +106,18 @@ def _launched_going_on(
     return launched.keys() - unseen
 
 
+def _notice(engine: Engine, runs: Sequence[dg.DagsterRun], now: Clock) -> None:
+    jobs = {run.run_id: run.job_name for run in runs}
+    in_transaction(engine, lambda connection: run_heartbeats.notice_runs(connection, jobs, now=now(connection)))
+
+
 def _counts_no_more(instance: dg.DagsterInstance, record: dg.RunRecord, seen: RunHeartbeat, now: datetime) -> bool:
     if seen.signs.beat_at is not None:
         return False
     # One that began shows no sign of life until its first step does where each step is a process of its own.
     began = record.dagster_run.status not in _NOT_BEGUN
     seconds = instance.run_monitoring_start_timeout_seconds if began else UNSEEN_SECONDS
-    return is_unseen(seen.signs.noticed_at, record.update_timestamp, record.create_timestamp, now, seconds=seconds)
+    return is_unseen(seen.signs.noticed_at, now, seconds=seconds)
 
 
 def _give_up(

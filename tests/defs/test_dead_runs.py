@@ -25,7 +25,7 @@ from livedash_pipeline.base.store import run_heartbeats
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.run_heartbeats import RunProcess, read_heartbeats, register_process
 from livedash_pipeline.defs.dead_runs import Clock, report_dead_runs
-from livedash_pipeline.defs.names import POOL_OPENAI, TAG_COMPANY
+from livedash_pipeline.defs.names import POOL_OPENAI, TAG_COMPANY, Names
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.defs.sensors.ticks import is_active
 
@@ -316,18 +316,17 @@ def test_a_run_that_does_not_begin_counts_for_a_minute_and_is_reported_after_dag
 ) -> None:
     company = {TAG_COMPANY: "acme"}
     run_id = _run(instance, status, company)
-    # Dagster dates to the second.
-    assert is_active(instance, postgres, _job.name, company, now=_after_now(UNSEEN_SECONDS - 10))
-    assert not is_active(instance, postgres, "another", company, now=_after_now(UNSEEN_SECONDS + 1))
-    assert not is_active(instance, postgres, _job.name, company, now=_after_now(UNSEEN_SECONDS + 1))
+    # Its minute begins when it is noticed, whatever the clocks of hosts say.
+    assert is_active(instance, postgres, _job.name, company, now=_at(0))
+    assert is_active(instance, postgres, _job.name, company, now=_at(UNSEEN_SECONDS))
+    assert not is_active(instance, postgres, "another", company, now=_at(UNSEEN_SECONDS + 1))
+    assert not is_active(instance, postgres, _job.name, company, now=_at(UNSEEN_SECONDS + 1))
     assert _status(instance, run_id) is status
-    # It was noticed shortly before its minute was over.
-    late = _after_now(UNSEEN_SECONDS + START_SECONDS + 10)
-    assert not is_active(instance, postgres, _job.name, company, now=late)
+    assert not is_active(instance, postgres, _job.name, company, now=_at(START_SECONDS + 1))
     assert _status(instance, run_id) is dg.DagsterRunStatus.FAILURE
     assert any("did not begin in time" in entry.message for entry in instance.all_logs(run_id))
     with engine.begin() as connection:
-        now = database_now(connection)
+        now = _at(START_SECONDS + 2)(connection)
         assert not register_process(connection, run_id, _job.name, ELSEWHERE, whole_run=True, now=now)
 
 
@@ -335,10 +334,21 @@ def test_a_run_that_began_and_shows_no_sign_of_life_counts_for_dagsters_time_to_
     postgres: Postgres, instance: dg.DagsterInstance
 ) -> None:
     run_id = _run(instance)
-    assert is_active(instance, postgres, _job.name, now=_after_now(START_SECONDS - 10))
-    assert not is_active(instance, postgres, _job.name, now=_after_now(START_SECONDS + 10))
-    assert not is_active(instance, postgres, _job.name, now=_after_now(START_SECONDS * 2))
+    assert is_active(instance, postgres, _job.name, now=_at(0))
+    assert is_active(instance, postgres, _job.name, now=_at(START_SECONDS))
+    assert not is_active(instance, postgres, _job.name, now=_at(START_SECONDS + 1))
     assert _status(instance, run_id) is dg.DagsterRunStatus.FAILURE
+
+
+def test_who_looks_often_notices_runs_of_ours_that_have_not_begun(
+    engine: Engine, postgres: Postgres, instance: dg.DagsterInstance
+) -> None:
+    ours = _run(instance, dg.DagsterRunStatus.STARTING, Names().run_tags)
+    others = _run(instance, dg.DagsterRunStatus.STARTING, Names(name_prefix="other_").run_tags)
+    begun = _run(instance, dg.DagsterRunStatus.STARTED, Names().run_tags)
+    assert report_dead_runs(instance, postgres, names=Names(), now=_at(0)) == []
+    with engine.connect() as connection:
+        assert read_heartbeats(connection, [ours, others, begun]).keys() == {ours}
 
 
 def test_a_run_that_lives_or_waits_for_a_pool_counts(

@@ -99,7 +99,7 @@ def _polling_sensor(
         if not settings.batch_polling_enabled:
             return dg.SensorResult(skip_reason="BATCH_POLLING_ENABLED is false: no batch is polled by this sensor")
         # Also where nothing is to be polled: what a dead run holds is held from everybody.
-        report_dead_runs(context.instance, postgres)
+        report_dead_runs(context.instance, postgres, names=names)
         with postgres.engine() as engine:
             reason = idle(engine, openai_batch.endpoint)
             if reason is not None:

@@ -75,15 +75,15 @@ def judge_run(signs: Signs, now: datetime, *, is_gone: bool, start_seconds: floa
     return Verdict.GOES_ON if now - max(signs.ended_at, up_since) <= start else Verdict.SILENT
 
 
-def is_unseen(noticed_at: datetime, told_at: datetime, created_at: datetime, now: datetime, *, seconds: float) -> bool:
+def is_unseen(noticed_at: datetime, now: datetime, *, seconds: float) -> bool:
     """True where a run without a sign of life is too old to count as one that goes on.
+
+    Dagster's own times of a run are no help: each is written by the clock of some host, so a daemon that is five minutes slow
+    makes every run five minutes old, and each sensor that looks would start another one.
 
     Args:
         noticed_at: When somebody first saw that it has none, by the database's clock.
-        told_at: When it came to stand as it stands, by the clock of the host that reported it.
-        created_at: When it was made, by the clock of Dagster's database: no host's clock makes it older than that.
-        now: The database's clock.
+        now: The same clock.
         seconds: How long it counts.
     """
-    since = min(max(told_at, created_at), noticed_at)
-    return now - since > timedelta(seconds=seconds)
+    return now - noticed_at > timedelta(seconds=seconds)
