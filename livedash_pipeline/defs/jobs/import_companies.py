@@ -62,7 +62,8 @@ class _Pass:
         told = {
             asset: made for asset, made in done.made.items() if made.has_news or company.slug not in self.known[asset]
         }
-        log_import_events(self.context, self.engine, company, told, self.names)
+        if told:
+            log_import_events(self.context, self.engine, company, told, self.names)
 
     def report_sign_of_life(self, document: Document) -> None:
         """Materializes both ends of an import once, without a partition: what their freshness policies look at."""
