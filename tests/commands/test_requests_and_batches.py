@@ -9,11 +9,14 @@ from decimal import Decimal
 from sqlalchemy import Engine, update
 
 from livedash_pipeline.analysis.rules.prompt import prompt_version
+from livedash_pipeline.base.rules.states import RequestStatus
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, sessions
 from livedash_pipeline.commands.reports import stage_line
+from livedash_pipeline.ledger.steps.batches.request_documents import request_document
 from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_document
 from livedash_pipeline.ledger.store.admission.holds import learn_limit
+from livedash_pipeline.ledger.store.batches.request_history import RequestRow
 from tests.commands.conftest import Run, document_of
 from tests.conftest import NOW
 from tests.ledger.store.test_states_in_database import insert_batch
@@ -55,6 +58,26 @@ def test_summary_counts_requests_per_status(livedash: Run, engine: Engine, compa
             "processing_failed": 2,
         },
     }
+
+
+def test_a_request_that_is_about_no_session_has_none() -> None:
+    row = RequestRow(
+        *(
+            uuid.uuid4(),
+            None,
+            RequestStatus.PENDING_BATCHING,
+            uuid.uuid4(),
+            "gpt-5-mini",
+            None,
+            0,
+            None,
+            None,
+            NOW,
+            None,
+        ),
+        *("chat_turn", "1", 10, 10, 0, NOW),
+    )
+    assert request_document(row)["sessionId"] is None
 
 
 def test_requests_are_found_by_filters(livedash: Run, engine: Engine, company: Company) -> None:

@@ -22,7 +22,7 @@ def request_document(request: RequestRow) -> Document:
     """The document of a listed request."""
     return {
         "id": str(request.id),
-        "sessionId": str(request.session_id),
+        "sessionId": _text(request.session_id),
         "status": request.status.lower(),
         "companyId": str(request.company_id),
         "model": request.model,

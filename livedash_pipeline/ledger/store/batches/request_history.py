@@ -29,7 +29,7 @@ class RequestRow:
     """A request; ids of companies and batches are ours. The first eleven are what lists show."""
 
     id: UUID
-    session_id: UUID
+    session_id: UUID | None
     status: RequestStatus
     company_id: UUID
     model: str
