@@ -43,6 +43,7 @@ class Settings(BaseModel):
     batch_creation_enabled: bool = Field(True, description="Lets `pending_request_sensor` submit batches.")
     batch_polling_enabled: bool = Field(True, description="Lets `open_batch_sensor` poll batches.")
     livedash_home: Path = Field(Path(".livedash"), description="Directory for everything kept on this machine.")
+    dagster_home: Path | None = Field(None, description="A Dagster instance of one's own; unset: livedash's.")
     livedash_dagster_url: str | None = Field(None, description="Dagster's own storage, postgresql+psycopg2://.")
     livedash_source_url: str | None = Field(None, repr=False, description="A LiveDash database that is taken over.")
     livedash_key_prefix: Annotated[
@@ -329,19 +330,26 @@ class Settings(BaseModel):
         Raises:
             SettingsError: Its symbolic links go round in a circle, or it begins with the home of an unknown user.
         """
-        try:
-            return self.livedash_home.expanduser().resolve()
-        except RuntimeError:
-            raise SettingsError(
-                f"LIVEDASH_HOME is {self.livedash_home}, which names no directory: its symbolic links go round in a circle, or "
-                "there is no such user.",
-                remedy="Set LIVEDASH_HOME to a directory that can be written to.",
-            ) from None
+        return _absolute(self.livedash_home, "LIVEDASH_HOME")
 
     @property
-    def dagster_home(self) -> Path:
-        """Directory of Dagster's instance file and local artefacts."""
+    def own_dagster_home(self) -> Path:
+        """Directory that is livedash's alone: its workspace file and, without `DAGSTER_HOME`, Dagster's instance."""
         return self.home / "dagster"
+
+    @property
+    def dagster_directory(self) -> Path:
+        """Directory of Dagster's instance file, as an absolute path: `DAGSTER_HOME` where it is given.
+
+        Raises:
+            SettingsError: It names no directory.
+        """
+        return self.own_dagster_home if self.dagster_home is None else _absolute(self.dagster_home, "DAGSTER_HOME")
+
+    @property
+    def has_own_instance(self) -> bool:
+        """Whether Dagster's instance is livedash's, and not that of a `DAGSTER_HOME` elsewhere."""
+        return self.dagster_directory == self.own_dagster_home
 
     @property
     def alert_addresses(self) -> tuple[str, ...]:
@@ -352,6 +360,16 @@ class Settings(BaseModel):
         """Tokens that may be enqueued for a model at once; None where no limit is known."""
         limits = parse_enqueued_tokens(self.livedash_enqueued_tokens)
         return limits.get(model, limits.get("*"))
+
+
+def _absolute(path: Path, name: str) -> Path:
+    try:
+        return path.expanduser().resolve()
+    except RuntimeError:
+        raise SettingsError(
+            f"{name} is {path}, which names no directory: its symbolic links go round in a circle, or there is no such user.",
+            remedy=f"Set {name} to a directory that can be written to.",
+        ) from None
 
 
 def is_web_address(text: str) -> bool:

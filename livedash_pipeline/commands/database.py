@@ -19,18 +19,18 @@ def db() -> None:
 @db.command("upgrade", works=True, example="livedash db upgrade")
 def upgrade() -> Answer:
     """Bring the database of DATABASE_URL, or the embedded one, to this program's schema, and store known prices."""
-    from livedash_pipeline.runtime.environment import (
-        bring_up_to_date,
-        opened_engine,
-        resolve_environment,
-        write_dagster_home,
-    )
+    from livedash_pipeline.runtime.dagster_home import lacks_of_instance, write_dagster_home
+    from livedash_pipeline.runtime.environment import bring_up_to_date, opened_engine, resolve_environment
 
     settings = start()
     with opened_engine(resolve_environment(settings)) as engine:
         before, after = bring_up_to_date(engine)
     write_dagster_home(settings)
-    said = f"The database was at revision {before or 'none'} and is at {after}."
+    said = "\n".join(
+        filter(
+            None, (f"The database was at revision {before or 'none'} and is at {after}.", lacks_of_instance(settings))
+        )
+    )
     document = {"ok": True, "revisionBefore": before, "revisionAfter": after}
     return Answer(document, lambda console: console.print(said))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from livedash_pipeline.errors import LivedashError
+    from livedash_pipeline.overview.steps.doctor_checks import Check
     from livedash_pipeline.settings import Settings
 
 
@@ -41,11 +42,30 @@ def doctor(probe: bool) -> Answer:
     with _databases(settings) as (engine, dagster_url):
         if probe:
             _probe(engine, settings)
-        document = examine(Patient(settings, engine, lambda: datetime.now(UTC), dagster_url))
+        instance = _look_at_instance(settings, dagster_url)
+        document = examine(Patient(settings, engine, lambda: datetime.now(UTC), dagster_url, instance))
     return Answer(document, lambda console: _draw(console, document))
 
 
 def _probe(engine: Engine | LivedashError, settings: Settings) -> None:
+def _look_at_instance(settings: Settings, dagster_url: str | None) -> Check | None:
+    """Opens the instance of a given DAGSTER_HOME; livedash's own is as good as its database, which has a check of its own."""
+    from livedash_pipeline.errors import LivedashError
+    from livedash_pipeline.overview.steps.doctor_checks import check_instance
+    from livedash_pipeline.runtime.dagster_home import foreign_instance, lacks_of_instance
+
+    try:
+        if foreign_instance(settings) is None:
+            return None
+        from livedash_pipeline.defs.instances import describe_storage
+
+        storage: str | LivedashError = describe_storage(settings.dagster_directory, dagster_url)
+        lacks = lacks_of_instance(settings)
+    except LivedashError as error:
+        storage, lacks = error, ""
+    return check_instance(str(settings.dagster_directory), storage, lacks)
+
+
     """Makes the probes; what they show is told by the checks."""
     from livedash_pipeline.errors import LivedashError
     from livedash_pipeline.kinds import KINDS

@@ -21,6 +21,7 @@ from livedash_pipeline.base.store.connect import database_now, make_engine
 from livedash_pipeline.defs.build import build_defs
 from livedash_pipeline.defs.dead_runs import report_dead_runs
 from livedash_pipeline.defs.identity import beating_run
+from livedash_pipeline.defs.instances import opened_instance
 from livedash_pipeline.defs.names import TAG_COMPANY, Names
 from livedash_pipeline.defs.reporting import REPORT_KEY
 from livedash_pipeline.defs.resources import Postgres
@@ -54,6 +55,10 @@ class Environment(Protocol):
     def database_url(self) -> str:
         """Our own tables."""
 
+    @property
+    def dagster_url(self) -> str | None:
+        """Dagster's storage, where our dagster.yaml finds it."""
+
     def export_to(self, environ: MutableMapping[str, str]) -> None:
         """Sets the variables by which Dagster finds its storage."""
 
@@ -61,8 +66,9 @@ class Environment(Protocol):
 @contextmanager
 def open_instance(environment: Environment) -> Iterator[dg.DagsterInstance]:
     """Dagster's instance of the environment; runs that live no more are reported first."""
+    settings = environment.settings
     environment.export_to(os.environ)
-    with dg.DagsterInstance.get() as instance:
+    with opened_instance(settings.dagster_directory, is_ours=environment.dagster_url is not None) as instance:
         _reporting(environment, instance)()
         yield instance
 

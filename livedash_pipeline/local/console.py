@@ -30,7 +30,7 @@ def running_console(environment: Environment, environ: Mapping[str, str], port: 
         "The console",
         ("livedash_pipeline.launch", "serve", "--host", HOST, "--port", str(port)),
         environ=environ,
-        directory=settings.dagster_home,
+        directory=settings.own_dagster_home,
         log=settings.home / "logs" / "console.log",
     ) as process:
         yield process

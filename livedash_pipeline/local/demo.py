@@ -33,6 +33,7 @@ from livedash_pipeline.local.sample_data.demo_set import demo_companies
 from livedash_pipeline.local.sample_data.source_server import RunningSource
 from livedash_pipeline.money.store.rates import set_rate
 from livedash_pipeline.overview.store.demo import due_now
+from livedash_pipeline.runtime.dagster_home import workspace_file
 from livedash_pipeline.runtime.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
 from livedash_pipeline.settings import Settings, isolated_settings
 
@@ -138,12 +139,12 @@ def _daemon(environment: Environment) -> Iterator[StartedProcess]:
             environ[name.upper()] = str(value)
     environ |= demo_credentials()
     environment.export_to(environ)
-    arguments = ("livedash_pipeline.defs.daemon", "run", "--workspace", str(settings.dagster_home / "workspace.yaml"))
+    arguments = ("livedash_pipeline.defs.daemon", "run", "--workspace", str(workspace_file(settings)))
     with started(
         "Dagster's daemon",
         arguments,
         environ=environ,
-        directory=settings.dagster_home,
+        directory=settings.own_dagster_home,
         log=settings.home / "logs" / "dagster-daemon.log",
     ) as daemon:
         yield daemon

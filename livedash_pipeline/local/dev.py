@@ -24,6 +24,7 @@ from livedash_pipeline.money.rules.budgets import say_limits
 from livedash_pipeline.money.store.company_caps import own_caps
 from livedash_pipeline.money.store.prices import price_for
 from livedash_pipeline.money.store.rates import rate_at
+from livedash_pipeline.runtime.dagster_home import foreign_instance, lacks_of_instance, workspace_file
 from livedash_pipeline.runtime.environment import QUICK_SENSORS, Environment, borrowed_environment, opened_engine
 from livedash_pipeline.settings import Settings, merged_environ
 
@@ -66,6 +67,7 @@ def run_dev(
         environment = stack.enter_context(borrowed_environment(settings))
         if settings.openai_api_key != STAND_IN_KEY:
             _say_what_it_costs(environment, say)
+        _say_whose_instance(environment, say)
         environ = dev_environ(environment, merged_environ(os.environ))
         if settings.openai_api_key == STAND_IN_KEY:
             environ |= stack.enter_context(_sample_source(environment, say))
@@ -122,6 +124,20 @@ def _with_service(settings: Settings, options: DevOptions, say: Callable[[str], 
         )
 
 
+def _say_whose_instance(environment: Environment, say: Callable[[str], None]) -> None:
+    """Opens the instance of a given DAGSTER_HOME, and says which it is and what it lacks."""
+    settings = environment.settings
+    if foreign_instance(settings) is None:
+        return
+    from livedash_pipeline.defs.instances import describe_storage
+
+    found = describe_storage(settings.dagster_directory, environment.dagster_url)
+    say(f"Dagster's instance is that of DAGSTER_HOME, {settings.dagster_directory}, with {found}.")
+    lacks = lacks_of_instance(settings)
+    if lacks:
+        say(lacks)
+
+
 @contextmanager
 def _sample_source(environment: Environment, say: Callable[[str], None]) -> Iterator[Mapping[str, str]]:
     """Serves what the companies of an earlier demo publish, if there are any; yields the variables that they name."""
@@ -165,12 +181,12 @@ def _dagster(
     environment: Environment, environ: Mapping[str, str], name: str, arguments: tuple[str, ...]
 ) -> Iterator[StartedProcess]:
     settings = environment.settings
-    workspace = ("--workspace", str(settings.dagster_home / "workspace.yaml"))
+    workspace = ("--workspace", str(workspace_file(settings)))
     with started(
         name,
         (*arguments, *workspace),
         environ=environ,
-        directory=settings.dagster_home,
+        directory=settings.own_dagster_home,
         log=settings.home / "logs" / f"{name}.log",
     ) as process:
         yield process

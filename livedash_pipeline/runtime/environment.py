@@ -6,7 +6,6 @@ runs a pipeline.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
@@ -14,10 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Engine
 
-from livedash_pipeline.base.rules.database.address import read_parameters, with_hosts_apart
 from livedash_pipeline.base.store.connect import check_reachable, database_now, make_engine
 from livedash_pipeline.base.store.revisions import check_current, current_revision, head_revision
 from livedash_pipeline.embedded_postgres.server import (
@@ -27,10 +24,9 @@ from livedash_pipeline.embedded_postgres.server import (
     start_postgres,
     stop_postgres,
 )
-from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.logs import get_logger
 from livedash_pipeline.money.store.seeding import seed_prices
-from livedash_pipeline.paths import shipped
+from livedash_pipeline.runtime.dagster_home import dagster_url, needs_dagster_url, write_dagster_home
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.storage import writing
 
@@ -61,23 +57,23 @@ class Environment:
     Attributes:
         settings: All settings.
         database_url: Our own tables.
-        dagster_url: Dagster's storage, on psycopg2.
+        dagster_url: Dagster's storage, on psycopg2; None where a dagster.yaml that is not ours names another storage.
         postgres: The embedded server; None with a DATABASE_URL.
     """
 
     settings: Settings
     database_url: str
-    dagster_url: str
+    dagster_url: str | None
     postgres: EmbeddedPostgres | None
 
     def exports(self) -> dict[str, str]:
         """Variables that Dagster's own processes need to find the same databases."""
-        return {
+        found = {
             "LIVEDASH_HOME": str(self.settings.home),
-            "DAGSTER_HOME": str(self.settings.dagster_home),
+            "DAGSTER_HOME": str(self.settings.dagster_directory),
             "DATABASE_URL": self.database_url,
-            "LIVEDASH_DAGSTER_URL": self.dagster_url,
         }
+        return found if self.dagster_url is None else {**found, "LIVEDASH_DAGSTER_URL": self.dagster_url}
 
     def export_to(self, environ: MutableMapping[str, str]) -> None:
         """Sets the variables for this process and those that it starts."""
@@ -88,81 +84,23 @@ def resolve_environment(settings: Settings) -> Environment:
     """Finds both databases, starting the embedded server where no DATABASE_URL is set.
 
     Raises:
-        SettingsError: LIVEDASH_DAGSTER_URL is missing, or is no address that psycopg2 can read.
+        SettingsError: LIVEDASH_DAGSTER_URL is missing or is no address that psycopg2 can read, or the dagster.yaml of a given
+            DAGSTER_HOME cannot be read.
     """
     if settings.database_url is None:
         with writing("The embedded database", settings.home, setting="LIVEDASH_HOME"):
             settings.home.mkdir(parents=True, exist_ok=True)
         server = start_postgres(settings.home)
-        for name in (DATABASE, DAGSTER_DATABASE):
-            ensure_database(server, name)
-        return Environment(
-            settings,
-            server.url(DATABASE),
-            settings.livedash_dagster_url or server.dagster_url(DAGSTER_DATABASE),
-            server,
-        )
-    return Environment(settings, settings.database_url, _dagster_url(settings), None)
+        ensure_database(server, DATABASE)
+        return Environment(settings, server.url(DATABASE), _embedded_dagster_url(settings, server), server)
+    return Environment(settings, settings.database_url, dagster_url(settings), None)
 
 
-def _dagster_url(settings: Settings) -> str:
-    if settings.livedash_dagster_url is None:
-        raise SettingsError(
-            "DATABASE_URL is set and LIVEDASH_DAGSTER_URL is not.",
-            remedy="Set it to a database of its own: postgresql+psycopg2://USER:PASSWORD@HOST/dagster.",
-        )
-    url = with_hosts_apart(settings.livedash_dagster_url)
-    if not _speaks_psycopg2(url):
-        raise SettingsError(
-            "LIVEDASH_DAGSTER_URL is no address with postgresql+psycopg2://, the driver that Dagster's storage speaks.",
-            remedy="Write postgresql+psycopg2://USER:PASSWORD@HOST/dagster.",
-        )
-    unknown = read_parameters(make_url(url).query).others
-    if unknown:
-        raise SettingsError(
-            f"LIVEDASH_DAGSTER_URL has {', '.join(unknown)}, which the driver of Dagster's storage does not know.",
-            remedy="Take it out; a schema is named with options=-c%20search_path%3DNAME.",
-        )
-    return url
-
-
-def _speaks_psycopg2(url: str) -> bool:
-    try:
-        return make_url(url).drivername == "postgresql+psycopg2"
-    except (ArgumentError, ValueError):
-        return False
-
-
-# The location has the name that workspace.yaml and pyproject.toml give it: cursors and switches of sensors belong to it.
-_WORKSPACE = """\
-load_from:
-  - python_module:
-      module_name: livedash_pipeline.definitions
-      attribute: defs
-      location_name: livedash_pipeline
-"""
-
-
-def write_dagster_home(settings: Settings) -> None:
-    """Writes Dagster's instance file, as it ships with the package, and a workspace for processes that run anywhere."""
-    wanted = {"dagster.yaml": shipped("dagster.yaml").read_text(encoding="utf-8"), "workspace.yaml": _WORKSPACE}
-    with writing("Dagster's configuration", settings.dagster_home, setting="LIVEDASH_HOME"):
-        settings.dagster_home.mkdir(parents=True, exist_ok=True)
-        for name, content in wanted.items():
-            target = settings.dagster_home / name
-            if not target.exists() or target.read_text(encoding="utf-8") != content:
-                _replace(target, content)
-
-
-def _replace(target: Path, content: str) -> None:
-    """Replaces a file whole or not at all, since another process may be reading it."""
-    written = target.with_name(f"{target.name}.{os.getpid()}")
-    try:
-        written.write_text(content, encoding="utf-8")
-        written.replace(target)
-    except OSError:
-        written.unlink(missing_ok=True)
-        raise
+def _embedded_dagster_url(settings: Settings, server: EmbeddedPostgres) -> str | None:
+    if not needs_dagster_url(settings):
+        return None
+    ensure_database(server, DAGSTER_DATABASE)
+    return settings.livedash_dagster_url or server.dagster_url(DAGSTER_DATABASE)
 
 
 def prepare(settings: Settings) -> Environment:

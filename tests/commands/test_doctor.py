@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,10 +50,10 @@ def money(engine: Engine) -> None:
 
 def _checks(result: Result) -> dict[str, dict[str, Any]]:
     document = document_of(result)
-    assert [check["name"] for check in document["checks"]] in (
-        [*NAMES],
-        [name for name in NAMES if name != "alert_url"],
-    )
+    optional = {"alert_url", "dagster_database", "dagster_instance"}
+    found = [check["name"] for check in document["checks"]]
+    assert found == [name for name in NAMES if name in found], "in their order"
+    assert {*NAMES} - {*found} < optional
     assert document["ok"] == all(check["ok"] for check in document["checks"])
     assert all(check["remedy"] for check in document["checks"] if not check["ok"])
     return {check["name"]: check for check in document["checks"]}
@@ -66,6 +67,31 @@ def test_a_machine_in_order_passes_and_nothing_is_bought(livedash: Run, server: 
     assert warned == {"listing", "fence"}, "nobody has put the service to the test"
     assert "livedash doctor --probe" in _checks(result)["fence"]["remedy"]
     assert server.service.list_files()["data"] == []
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.usefixtures("money")
+def test_the_instance_of_a_given_dagster_home_is_opened_and_left_as_it_is(
+    livedash: Run, server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LIVEDASH_DAGSTER_URL")
+    given = tmp_path / "given"
+    given.mkdir()
+    file = given / "dagster.yaml"
+    env = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "good", "DAGSTER_HOME": str(given)}
+    results = {}
+    for content in ("telemetry: {enabled: false}\n", "storag: {}\n", "[\n"):
+        file.write_text(content)
+        results[content] = livedash("doctor", "--json", **env)
+        assert file.read_text() == content
+    lacking, wrong, unreadable = results.values()
+    check = _checks(lacking)["dagster_instance"]
+    assert (lacking.exit_code, check["status"]) == (0, "warning"), lacking.stdout
+    assert "SqliteRunStorage" in check["message"] and "does not set run_monitoring.enabled" in check["message"]
+    assert "dagster_database" not in _checks(lacking), "its storage is not ours"
+    assert 'unexpected config entry "storag"' in _checks(wrong)["dagster_instance"]["message"]
+    assert wrong.exit_code == 1
+    assert "is no YAML" in _checks(unreadable)["database"]["message"]
 
 
 @pytest.mark.usefixtures("money")

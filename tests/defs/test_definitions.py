@@ -276,9 +276,9 @@ def test_the_two_workspaces_name_the_same_location() -> None:
 
     import yaml
 
-    from livedash_pipeline.runtime import environment
+    from livedash_pipeline.runtime import dagster_home
 
-    (written,) = yaml.safe_load(environment._WORKSPACE)["load_from"]
+    (written,) = yaml.safe_load(dagster_home._WORKSPACE)["load_from"]
     (shipped,) = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["dg"]["project"]
     for named in (written["python_module"], shipped["python_module"]):

@@ -22,7 +22,7 @@ from livedash_pipeline.local.demo_display import Display, demo_document, print_t
 from livedash_pipeline.local.demo_progress import Progress, read_progress
 from livedash_pipeline.local.demo_source import kept_port
 from livedash_pipeline.overview.store.demo import companies_to_import, read_figures
-from livedash_pipeline.runtime.environment import opened_engine, prepare, write_dagster_home
+from livedash_pipeline.runtime.environment import opened_engine, prepare
 from livedash_pipeline.settings import isolated_settings
 
 STAGES = ("CSV_IMPORT", "TRANSCRIPT_FETCH")
@@ -134,15 +134,3 @@ def test_an_empty_database_gives_an_empty_document_and_tables(
     assert (document["sessions"], document["costEur"]) == (0, "0")
     print_tables(engine, Display(plain=True, quiet=False).console)
     assert "Sessions per stage" in capsys.readouterr().err
-
-
-def test_dagsters_home_is_written_once_and_whole(tmp_path: Path) -> None:
-    settings = isolated_settings({"LIVEDASH_HOME": str(tmp_path)})
-    write_dagster_home(settings)
-    files = {path.name: path.stat().st_mtime_ns for path in settings.dagster_home.iterdir()}
-    assert files.keys() == {"dagster.yaml", "workspace.yaml"}
-    write_dagster_home(settings)
-    assert {path.name: path.stat().st_mtime_ns for path in settings.dagster_home.iterdir()} == files
-    (settings.dagster_home / "dagster.yaml").write_text("telemetry: {enabled: true}\n")
-    write_dagster_home(settings)
-    assert "enabled: false" in (settings.dagster_home / "dagster.yaml").read_text()

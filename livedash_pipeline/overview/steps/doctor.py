@@ -59,6 +59,7 @@ NAMES = (
     "caps",
     "database_clock",
     "dagster_database",
+    "dagster_instance",
     "api_key",
     "model",
     "service_clock",
@@ -68,7 +69,7 @@ NAMES = (
 )
 
 # Without an address, there is nothing to look at.
-_OPTIONAL = frozenset({"alert_url", "dagster_database"})
+_OPTIONAL = frozenset({"alert_url", "dagster_database", "dagster_instance"})
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,14 @@ class Patient:
         engine: Our database, or the error for which there is none.
         now: This machine's clock.
         dagster_url: Dagster's database; None where it is not looked at.
+        instance: What the instance of a given DAGSTER_HOME is like; None where it is livedash's own.
     """
 
     settings: Settings
     engine: Engine | LivedashError
     now: Callable[[], datetime]
     dagster_url: str | None = None
+    instance: Check | None = None
 
 
 @dataclass
@@ -110,6 +113,8 @@ def examine(patient: Patient) -> Document:
         findings.checks.append(failed("database", refused))
     if patient.dagster_url is not None:
         findings.checks.append(check_dagster(patient.dagster_url))
+    if patient.instance is not None:
+        findings.checks.append(patient.instance)
     _examine_service(patient, findings)
     settings = patient.settings
     if settings.livedash_alert_url:

@@ -102,6 +102,24 @@ def check_dagster(url: str) -> Check:
     return Check(name, CheckStatus.OK, f"Dagster's database answers. {session_words(pooling)}")
 
 
+def check_instance(home: str, storage: str | LivedashError, lacks: str) -> Check:
+    """Whether the instance of a given DAGSTER_HOME can be opened, and has what runs rely on.
+
+    Args:
+        home: The directory.
+        storage: What it keeps and where, or why it cannot be opened.
+        lacks: A sentence with what its dagster.yaml lacks; empty where it lacks nothing.
+    """
+    name = "dagster_instance"
+    if isinstance(storage, LivedashError):
+        return failed(name, storage)
+    said = f"Dagster's instance is {home}, with {storage}."
+    if lacks:
+        cure = 'Add it there; docs/operations.md has the lines under "A Dagster instance of your own".'
+        return Check(name, CheckStatus.WARNING, f"{said} {lacks}", cure)
+    return Check(name, CheckStatus.OK, said)
+
+
 def check_writes(connection: Connection) -> Check:
     """Whether the server takes changes."""
     is_standby, read_only = connection.execute(_WRITES).one()
