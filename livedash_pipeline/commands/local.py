@@ -47,23 +47,35 @@ def _own_settings() -> Settings:
     return settings
 
 
-@click.command("dev", cls=LivedashCommand, example=("livedash dev", "livedash dev --port 3001"), works=True)
+@click.command(
+    "dev", cls=LivedashCommand, example=("livedash dev", "livedash dev --port 3001", "livedash dev --quick"), works=True
+)
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65_535), help="Port of the Dagster UI.")
 @click.option(
     "--console-port", default=8000, show_default=True, type=click.IntRange(1, 65_535), help="Port of the console."
 )
 @click.option("--speed", default=4.0, show_default=True, type=click.FloatRange(0), help="Speed of the local Batch API.")
 @click.pass_context
-def dev(ctx: click.Context, port: int, console_port: int, speed: float) -> Answer:
+def dev(ctx: click.Context, port: int, console_port: int, speed: float, quick: bool) -> Answer:
     """Keep the Dagster UI, its daemon, the console and, without a key, a local Batch API up.
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="With a key as well: sensors look every few seconds, CSVs are read every minute, batches have no minimum.",
+)
 
-    Runs until it is interrupted. Sensors look every five seconds, and batches have no minimum.
+    Runs until it is interrupted. With OPENAI_API_KEY, the settings say how often sensors look and how many requests make a batch;
+    without one, sensors look every few seconds and batches have no minimum. What applies is printed at the start.
     """
     from livedash_pipeline.local.dev import DevOptions, run_dev
 
     as_json = ctx.meta[AS_JSON]
     try:
-        run_dev(start(), DevOptions(port, speed, console_port), say=lambda sentence: click.echo(sentence, err=as_json))
+        run_dev(
+            start(),
+            DevOptions(port, speed, console_port, quick),
+            say=lambda sentence: click.echo(sentence, err=as_json),
+        )
     except KeyboardInterrupt:
         # How it always ends.
         ctx.exit(INTERRUPTED)

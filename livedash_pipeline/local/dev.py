@@ -1,6 +1,7 @@
 """`livedash dev`: webserver, daemon and, without an API key, the local Batch API server, until it is interrupted.
 
-Unlike the demo it uses the user's settings and companies; only the sensors look every five seconds and batches have no minimum.
+Unlike the demo it uses the user's settings and companies. Only for the stand-in, or where it is asked for, sensors look every few
+seconds and batches have no minimum: with a key, the settings decide how often a source is asked and how small a paid batch is.
 """
 
 from __future__ import annotations
@@ -37,12 +38,13 @@ _LOOK_INTERVAL = 1.0
 
 @dataclass(frozen=True)
 class DevOptions:
-    """Where the Dagster UI and the console listen (port 0: a free one), and how fast the stand-in is."""
+    """Where the Dagster UI and the console listen (port 0: a free one), the stand-in's speed, and quick sensors with a key."""
 
     port: int = UI_PORT
     speed: float = 4.0
     console_port: int = CONSOLE_PORT
 
+    quick: bool = False
 
 def run_dev(
     settings: Settings,
@@ -68,6 +70,7 @@ def run_dev(
         if settings.openai_api_key != STAND_IN_KEY:
             _say_what_it_costs(environment, say)
         _say_whose_instance(environment, say)
+        say(describe_intervals(settings))
         environ = dev_environ(environment, merged_environ(os.environ))
         if settings.openai_api_key == STAND_IN_KEY:
             environ |= stack.enter_context(_sample_source(environment, say))
@@ -112,9 +115,9 @@ def dev_environ(environment: Environment, environ: Mapping[str, str]) -> dict[st
 
 @contextmanager
 def _with_service(settings: Settings, options: DevOptions, say: Callable[[str], None]) -> Iterator[Settings]:
-    """The settings of `dev`, with the local Batch API server where there is no key."""
+    """The settings of `dev`: as they are with a key, and with the local Batch API server and quick sensors without one."""
     if settings.openai_api_key:
-        yield settings.model_copy(update=QUICK_SENSORS)
+        yield settings.model_copy(update=QUICK_SENSORS) if options.quick else settings
         return
     port = BATCH_API_PORT if is_free(BATCH_API_PORT) else 0
     with running_server(settings.home / "batch-api", speed=options.speed, port=port) as server:
@@ -126,6 +129,16 @@ def _with_service(settings: Settings, options: DevOptions, say: Callable[[str], 
 
 def _say_whose_instance(environment: Environment, say: Callable[[str], None]) -> None:
     """Opens the instance of a given DAGSTER_HOME, and says which it is and what it lacks."""
+def describe_intervals(settings: Settings) -> str:
+    """Says how often the sensors look, and when a batch is sent."""
+    return (
+        f"Sensors look for due CSVs every {settings.livedash_import_interval:,} s, for waiting requests every "
+        f"{settings.livedash_submit_interval:,} s, for finished batches every {settings.livedash_poll_interval:,} s and for chat "
+        f"batches every {settings.livedash_chat_interval:,} s. A company's requests are sent once "
+        f"{settings.livedash_min_batch:,} wait, or the oldest has waited {settings.livedash_max_wait:,} s."
+    )
+
+
     settings = environment.settings
     if foreign_instance(settings) is None:
         return

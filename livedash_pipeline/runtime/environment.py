@@ -38,9 +38,10 @@ DAGSTER_DATABASE = "dagster"
 _IDLE_PATIENCE = 5.0
 _IDLE_LOOK = 0.1
 
-# Settings of demo and dev: sensors look every five seconds, and no request waits for a larger batch.
+# Settings of the demo, and of dev without a key: sensors look every five seconds, and no request waits for a larger batch. Only a
+# CSV is read no more often than once a minute: it may be somebody's.
 QUICK_SENSORS: Mapping[str, Any] = {
-    "livedash_import_interval": 5,
+    "livedash_import_interval": 60,
     "livedash_submit_interval": 5,
     "livedash_poll_interval": 5,
     "livedash_chat_interval": 5,

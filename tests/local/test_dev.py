@@ -13,7 +13,14 @@ from sqlalchemy import Engine, create_engine, text
 
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import SettingsError
-from livedash_pipeline.local.dev import DevOptions, dev_environ, linked, run_dev
+from livedash_pipeline.local.dev import (
+    DevOptions,
+    _say_whose_instance,
+    _with_service,
+    dev_environ,
+    linked,
+    run_dev,
+)
 from livedash_pipeline.local.ports import HOST, free_port, is_free
 from livedash_pipeline.money.store.seeding import seed_prices
 from livedash_pipeline.runtime.environment import QUICK_SENSORS, Environment
@@ -48,11 +55,13 @@ def test_with_a_key_it_says_what_requests_cost_before_it_starts_anything(
         seed_prices(connection, now=database_now(connection))
     said: list[str] = []
     running_when_said: list[set[int]] = []
+    minimum: set[str | None] = set()
     before = _children()
 
     def say(sentence: str) -> None:
         said.append(sentence)
         running_when_said.append(_children() - before)
+        minimum.update(psutil.Process(pid).environ().get("LIVEDASH_MIN_BATCH") for pid in running_when_said[-1])
 
     with _dagster_database(database_url) as dagster_url:
         settings = Settings(
@@ -62,21 +71,57 @@ def test_with_a_key_it_says_what_requests_cost_before_it_starts_anything(
             openai_api_key="sk-of-somebody",
             livedash_monthly_cap_eur=25,
             livedash_usd_eur="0.9",
+            livedash_import_interval=3600,
+            livedash_min_batch=25,
         )
         with pytest.raises(KeyboardInterrupt):
             run_dev(settings, DevOptions(port=0, console_port=0), say=say, wait=_interrupt)
-    cost, limits, console, address, logs = said
+    cost, limits, intervals, console, address, logs = said
     assert cost.startswith("Requests go to https://api.openai.com/v1, model gpt-5-mini (USD ")
     assert "out per million tokens in batches" in cost
     assert "exchange rate 0.9" in cost
     assert limits == "Limits in euro: LIVEDASH_MONTHLY_CAP_EUR 25."
+    assert intervals == (
+        "Sensors look for due CSVs every 3,600 s, for waiting requests every 600 s, for finished batches every 120 s and for "
+        "chat batches every 60 s. A company's requests are sent once 25 wait, or the oldest has waited 1,800 s."
+    )
+    assert minimum == {"25"}, "the processes get what was said"
     assert "sk-of-somebody" not in "".join(said)
     assert running_when_said[0] == set(), "nothing runs yet that could buy"
-    assert len(running_when_said[2]) == 3, "the daemon, the webserver and the console"
+    assert len(running_when_said[3]) == 3, "the daemon, the webserver and the console"
     assert re.search(r"The console is at http://127\.0\.0\.1:\d+/console/sign-in\?link=ldl_\S{43} ", console)
     assert "The Dagster UI is at http://127.0.0.1:" in address and ":0 " not in address
     assert str(tmp_path / "logs") in logs
     assert _children() == before, "everything is stopped"
+
+
+def test_sensors_are_quick_for_the_stand_in_and_where_it_is_asked_for(tmp_path: Path) -> None:
+    given = Settings(livedash_home=tmp_path, livedash_poll_interval=300, livedash_min_batch=25)
+    with_key = given.model_copy(update={"openai_api_key": "sk-of-somebody"})
+    for settings, options, expected in (
+        (with_key, DevOptions(), (300, 25)),
+        (with_key, DevOptions(quick=True), (5, 1)),
+        (given, DevOptions(), (5, 1)),
+    ):
+        with _with_service(settings, options, print) as used:
+            assert (used.livedash_poll_interval, used.livedash_min_batch) == expected
+            assert used.livedash_import_interval >= 60, "a CSV may be somebody's"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_instance_of_a_given_dagster_home_is_named_with_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    settings = Settings(livedash_home=tmp_path / "home", dagster_home=given)
+    said: list[str] = []
+    _say_whose_instance(Environment(settings, "postgresql:///ours", None, None), said.append)
+    whose, lacks = said
+    assert whose == f"Dagster's instance is that of DAGSTER_HOME, {given}, with 0 runs in its SqliteRunStorage."
+    assert lacks.startswith(f"{given}/dagster.yaml does not set run_monitoring.enabled, ")
 
 
 def test_a_port_that_is_taken_is_named_before_anything_starts(tmp_path: Path) -> None:
