@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from livedash_pipeline.commands.shell.command import AS_JSON, Answer, LivedashCommand
-from livedash_pipeline.commands.shell.context import start
+from livedash_pipeline.commands.shell.context import log_level, start
 from livedash_pipeline.commands.shell.guard import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ def demo(ctx: click.Context, real: bool, plain: bool) -> None:
     except LIVEDASH_HOME. The last line on stdout is one JSON document.
     """
     from livedash_pipeline.local.demo import DemoOptions, run_demo
+    from livedash_pipeline.logs import configure_logging
 
+    # On stderr, and nothing that the bars do not show as well.
+    configure_logging("text", log_level(ctx.obj, works=False))
     own = _own_settings() if real else None
     document = run_demo(os.environ, DemoOptions(plain=plain, json_only=ctx.meta[AS_JSON], real=own))
     # One line, also on a terminal: it is the last one, for a script to read.
@@ -55,14 +58,14 @@ def _own_settings() -> Settings:
     "--console-port", default=8000, show_default=True, type=click.IntRange(1, 65_535), help="Port of the console."
 )
 @click.option("--speed", default=4.0, show_default=True, type=click.FloatRange(0), help="Speed of the local Batch API.")
-@click.pass_context
-def dev(ctx: click.Context, port: int, console_port: int, speed: float, quick: bool) -> Answer:
-    """Keep the Dagster UI, its daemon, the console and, without a key, a local Batch API up.
 @click.option(
     "--quick",
     is_flag=True,
     help="With a key as well: sensors look every few seconds, CSVs are read every minute, batches have no minimum.",
 )
+@click.pass_context
+def dev(ctx: click.Context, port: int, console_port: int, speed: float, quick: bool) -> Answer:
+    """Keep the Dagster UI, its daemon, the console and, without a key, a local Batch API up.
 
     Runs until it is interrupted. With OPENAI_API_KEY, the settings say how often sensors look and how many requests make a batch;
     without one, sensors look every few seconds and batches have no minimum. What applies is printed at the start.

@@ -108,6 +108,12 @@ def run_in_foreground(
         return _run(environment, instance, job_name, partition, op_config)
 
 
+def evaluate_checks(environment: Environment) -> None:
+    """Evaluates every check once, as `health_checks_schedule` has it done every half hour."""
+    with open_instance(environment) as instance:
+        _execute(environment, instance, "health_checks", None, None)
+
+
 def ingest_all(environment: Environment) -> Document:
     """Ingests all finished batches, one run per company, and returns the sum of the documents."""
     endpoint = configured_endpoint(environment.settings)
@@ -146,6 +152,18 @@ def _run(
     partition: str | None,
     op_config: Mapping[str, Any] | None,
 ) -> Document:
+    result = _execute(environment, instance, job_name, partition, op_config)
+    step = _step(Names.of(environment.settings), job_name)
+    return _report(result, step) if job_name in _STEP else dict(result.output_for_node(step))
+
+
+def _execute(
+    environment: Environment,
+    instance: dg.DagsterInstance,
+    job_name: str,
+    partition: str | None,
+    op_config: Mapping[str, Any] | None,
+) -> dg.ExecuteInProcessResult:
     defs = build_defs(
         environment.settings,
         database_url=lambda: environment.database_url,
@@ -153,7 +171,6 @@ def _run(
     )
     names = Names.of(environment.settings)
     job = defs.resolve_job_def(names.name(job_name))
-    step = names.name(_STEP.get(job_name, job_name))
     run_id = str(uuid.uuid4())
     tags = {}
     if partition is not None:
@@ -162,7 +179,7 @@ def _run(
     # Dagster's own console lines say nothing that the structured log does not.
     run_config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if op_config:
-        run_config["ops"] = {step: {"config": dict(op_config)}}
+        run_config["ops"] = {_step(names, job_name): {"config": dict(op_config)}}
     look = _reporting(environment, instance)
     try:
         with (
@@ -170,7 +187,7 @@ def _run(
             slot_of_job(instance, job, run_id, look=look),
             _dead_runs_reported(look),
         ):
-            result = job.execute_in_process(
+            return job.execute_in_process(
                 instance=instance, run_id=run_id, partition_key=partition, run_config=run_config, tags=tags
             )
     except dg.DagsterInvalidConfigError as error:
@@ -179,9 +196,10 @@ def _run(
             remedy="Compare it with the job's form in the Dagster UI.",
             code="bad_config",
         ) from None
-    if job_name not in _STEP:
-        return dict(result.output_for_node(step))
-    return _report(result, step)
+
+
+def _step(names: Names, job_name: str) -> str:
+    return names.name(_STEP.get(job_name, job_name))
 
 
 @contextmanager

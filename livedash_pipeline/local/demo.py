@@ -26,6 +26,7 @@ from livedash_pipeline.local.batch_api.server import running_server
 from livedash_pipeline.local.console import CONSOLE_PORT, console_link
 from livedash_pipeline.local.demo_chats import start_chats
 from livedash_pipeline.local.demo_display import Display, demo_document, print_tables
+from livedash_pipeline.local.demo_end import bring_to_an_end, put_back
 from livedash_pipeline.local.demo_progress import Progress, read_progress
 from livedash_pipeline.local.demo_source import CREATED_BY, demo_changes, demo_credentials, demo_source, kept_port
 from livedash_pipeline.local.processes import StartedProcess, interrupted_by_signals, started
@@ -77,11 +78,14 @@ def run_demo(environ: Mapping[str, str], options: DemoOptions) -> Document:
         since = _enrol(engine, source, real=options.real is not None)
         if options.real is None:
             start_chats(engine, settings, demo_companies()[0].slug)
+        put_back(environment)
+        after = stack.enter_context(ExitStack())
         daemon = stack.enter_context(_daemon(environment))
         stack.callback(display.end)
         endpoint = endpoint_of(settings.openai_base_url)
         progress = _follow(engine, daemon, display, endpoint, since=since, time_limit=options.time_limit)
         display.end()
+        bring_to_an_end(environment, daemon, display, after=after)
         document = demo_document(engine, progress)
         if not options.json_only:
             print_tables(engine, display.console)
@@ -94,7 +98,7 @@ def run_demo(environ: Mapping[str, str], options: DemoOptions) -> Document:
 def _settings(
     environ: Mapping[str, str], options: DemoOptions, home: Path, stack: ExitStack, display: Display
 ) -> Settings:
-    """The demo's own settings: all defaults, sensors at 5 s, no minimum batch."""
+    """The demo's own settings: all defaults, quick sensors, no minimum batch."""
     if options.real is not None:
         return options.real.model_copy(update={**QUICK_SENSORS, "livedash_home": home})
     server = stack.enter_context(

@@ -17,6 +17,7 @@ from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.local.batch_api.server import running_server
 from livedash_pipeline.local.console import CONSOLE_PORT, console_link, running_console
+from livedash_pipeline.local.demo_end import put_back
 from livedash_pipeline.local.demo_source import CREATED_BY, demo_changes, demo_credentials, demo_source
 from livedash_pipeline.local.ports import free_port, is_free
 from livedash_pipeline.local.processes import StartedProcess, interrupted_by_signals, started
@@ -43,8 +44,8 @@ class DevOptions:
     port: int = UI_PORT
     speed: float = 4.0
     console_port: int = CONSOLE_PORT
-
     quick: bool = False
+
 
 def run_dev(
     settings: Settings,
@@ -69,8 +70,9 @@ def run_dev(
         environment = stack.enter_context(borrowed_environment(settings))
         if settings.openai_api_key != STAND_IN_KEY:
             _say_what_it_costs(environment, say)
-        _say_whose_instance(environment, say)
         say(describe_intervals(settings))
+        _say_whose_instance(environment, say)
+        put_back(environment)
         environ = dev_environ(environment, merged_environ(os.environ))
         if settings.openai_api_key == STAND_IN_KEY:
             environ |= stack.enter_context(_sample_source(environment, say))
@@ -127,8 +129,6 @@ def _with_service(settings: Settings, options: DevOptions, say: Callable[[str], 
         )
 
 
-def _say_whose_instance(environment: Environment, say: Callable[[str], None]) -> None:
-    """Opens the instance of a given DAGSTER_HOME, and says which it is and what it lacks."""
 def describe_intervals(settings: Settings) -> str:
     """Says how often the sensors look, and when a batch is sent."""
     return (
@@ -139,6 +139,8 @@ def describe_intervals(settings: Settings) -> str:
     )
 
 
+def _say_whose_instance(environment: Environment, say: Callable[[str], None]) -> None:
+    """Opens the instance of a given DAGSTER_HOME, and says which it is and what it lacks."""
     settings = environment.settings
     if foreign_instance(settings) is None:
         return
