@@ -85,7 +85,7 @@ def batch(batch_id: str) -> Answer:
 def cancel(batch_ids: tuple[str, ...], unfinished: str) -> Answer:
     """Cancel batches, named by our id or OpenAI's.
 
-    What was finished before is kept and paid for. The wish is repeated by every poll until the batch has ended; asking again
+    What was finished before is kept and paid for. Every poll repeats the cancel request until the batch has ended; asking again
     changes nothing, and the first --unfinished stands.
     """
     config = {"batch_ids": list(batch_ids), "unfinished": unfinished}
@@ -105,7 +105,7 @@ def cancel(batch_ids: tuple[str, ...], unfinished: str) -> Answer:
 @click.option(
     "--accept-vanished",
     is_flag=True,
-    help="Believe at once that what the service does not show this key is gone; its requests fail, and are not bought again.",
+    help="Believe at once that batches which the service does not show are gone; their requests fail and are not sent again.",
 )
 @click.option(
     "--believe-absence",
@@ -116,8 +116,8 @@ def cancel(batch_ids: tuple[str, ...], unfinished: str) -> Answer:
 def reconcile(accept_vanished: bool, believe_absence: str) -> Answer:
     """Compare everything at the service with our tables.
 
-    Adopts what was bought, cancels surplus, removes files of ours that nobody needs any more. Batches and files of others are
-    counted and left alone.
+    Adopts batches that were created and not noted, cancels those that were created twice, and removes files of ours that are no
+    longer needed. Batches and files of others are counted and left alone.
     """
     config = {"accept_vanished": accept_vanished, "believe_absence": believe_absence}
     document = run_step(ForegroundRun("reconcile_batches", op_config=config))

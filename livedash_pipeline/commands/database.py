@@ -70,7 +70,9 @@ def stop_server() -> Answer:
 
 
 @db.command("remove", works=True, example=("livedash db remove", "livedash db remove --orphans --no-dry-run"))
-@click.option("--orphans", is_flag=True, help="Those of root whose home is gone, instead of the one of LIVEDASH_HOME.")
+@click.option(
+    "--orphans", is_flag=True, help="Databases that root's removed homes left behind, instead of that of LIVEDASH_HOME."
+)
 @click.option(
     "--dry-run/--no-dry-run", default=True, show_default=True, help="Show what would be deleted, and delete nothing."
 )

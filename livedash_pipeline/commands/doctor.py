@@ -35,7 +35,7 @@ _FOUND = {"failed": "failed", "warning": "to look at", "not_checked": "not looke
     help="Also put the service's listing and its deletion of files to the test, with two batches that run nothing.",
 )
 def doctor(probe: bool) -> Answer:
-    """Check key, model, money, databases, clocks and what the service has proven; spends nothing."""
+    """Check key, model, prices, databases, clocks and what is known of the service; spends nothing."""
     from livedash_pipeline.overview.steps.doctor import Patient, examine
 
     settings = start()
@@ -47,7 +47,6 @@ def doctor(probe: bool) -> Answer:
     return Answer(document, lambda console: _draw(console, document))
 
 
-def _probe(engine: Engine | LivedashError, settings: Settings) -> None:
 def _look_at_instance(settings: Settings, dagster_url: str | None) -> Check | None:
     """Opens the instance of a given DAGSTER_HOME; livedash's own is as good as its database, which has a check of its own."""
     from livedash_pipeline.errors import LivedashError
@@ -66,6 +65,7 @@ def _look_at_instance(settings: Settings, dagster_url: str | None) -> Check | No
     return check_instance(str(settings.dagster_directory), storage, lacks)
 
 
+def _probe(engine: Engine | LivedashError, settings: Settings) -> None:
     """Makes the probes; what they show is told by the checks."""
     from livedash_pipeline.errors import LivedashError
     from livedash_pipeline.kinds import KINDS

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from livedash_pipeline.runtime.environment import Environment
 
 _WELL = ("imported", "same")
-_STEP_REASON = "Slug of one company; without it, all that are worked for."
+_STEP_REASON = "Slug of one company; without it, all that are active or on trial."
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,9 @@ def import_sessions(company: str | None, force: bool) -> Answer:
 @command("submit", works=True, example=("livedash submit --dry-run", "livedash submit --company acme"))
 @company_option(_STEP_REASON)
 @click.option("--dry-run", is_flag=True, help="Only say what would go out and what it would cost; needs no key.")
-@click.option("--unhold", is_flag=True, help="End all holds of the service first.")
+@click.option(
+    "--unhold", is_flag=True, help="First end all holds, for which a model or the service is passed over for a while."
+)
 def submit(company: str | None, dry_run: bool, unhold: bool) -> Answer:
     """Send pending requests to the Batch API, however few they are."""
     document = _preview(company, unhold=unhold) if dry_run else run_step(submit_run(company, unhold=unhold))
@@ -157,17 +159,17 @@ def poll() -> Answer:
 @click.option(
     "--again",
     metavar="BATCH",
-    help="Take in what the files of a settled batch show of requests that were given up; buys nothing.",
+    help="Read the files of a settled batch again, for answers to requests that have failed; buys nothing.",
 )
 @click.option(
     "--accept-files",
     metavar="BATCH",
-    help="Take a batch's files for all there is, whatever speaks against them; requests without a line fail.",
+    help="Believe that a batch's files are complete; requests without a line in them fail.",
 )
 def ingest(company: str | None, again: str | None, accept_files: str | None) -> Answer:
-    """Take finished batches in: analyses, questions, failures and costs.
+    """Ingest finished batches: analyses, questions, failures and costs.
 
-    Files that are not whole are looked at again after growing waits; `livedash batches` says what is wrong with them.
+    Incomplete files are read again after growing waits; `livedash batches` says what is wrong with them.
     """
     named = {name: value for name, value in (("again", again), ("accept_files", accept_files)) if value}
     if len(named) + (company is not None) > 1:

@@ -153,7 +153,7 @@ def requeue(
 )
 @click.option("--dry-run/--no-dry-run", default=True, show_default=True, help="Only count.")
 def reread(company: str | None, outcome: str | None, dry_run: bool) -> Answer:
-    """Judge kept answers of failed requests again with the present reader; nothing is bought."""
+    """Judge kept answers of failed requests again by the rules of this version; nothing is bought."""
     from livedash_pipeline.analysis.steps.reread import reread_answers
 
     with ready_engine() as (_, engine):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,10 @@ from collections.abc import Iterator
 import click
 import pytest
 
+from livedash_pipeline.access.rules.tokens import Role
+from livedash_pipeline.base.rules.chat_states import ChatBatchStatus
+from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.base.rules.states import BatchStatus, RequestStatus, Stage
 from livedash_pipeline.cli import cli
 from livedash_pipeline.commands.shell.command import CommandGroup, LivedashCommand
 from tests.commands.conftest import Run
@@ -43,6 +48,28 @@ def test_help_of_every_command_ends_with_an_example(run: Run, path: tuple[str, .
     last = result.stdout.split("\n\n")[-1]
     assert last.startswith("Example")
     assert "livedash" in last
+
+
+# Words of this house that say nothing to a stranger, and what the work on it was called.
+PRIVATE_WORDS = (
+    *("seed", "strangers", "dearest", "wish", "witness", "validator", "nonce", "custom_id", "foresee"),
+    *("taken in", "takes in", "take in", "worked for", "stand there", "fenced", "lease", "scratch", "ledger"),
+)
+# Names that a reader of help meets elsewhere: in answers, in the Dagster UI, or in a file that is shown.
+SHOWN_NAMES = {
+    *(word.lower() for words in (Stage, RequestStatus, BatchStatus, ChatBatchStatus, Outcome, Role) for word in words),
+    *("nextCursor", "chatId", "chat_batch_sensor", "bad_start_time", "livedash_pipeline"),
+    *("max_completion_tokens", "reasoning_effort", "completions_usage"),
+    *("OpenAI", "LiveDash", "MongoDB"),
+}
+NAME = re.compile(r"\b(?:[a-z]+(?:_[a-z]+)+|_[a-z_]+|[A-Za-z]+[a-z][A-Z]\w*)\b")
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_uses_the_words_of_its_readers(run: Run, path: tuple[str, ...]) -> None:
+    shown = " ".join(run(*path, "--help").stdout.split())
+    assert [word for word in PRIVATE_WORDS if re.search(rf"\b{word}", shown, re.IGNORECASE)] == []
+    assert set(NAME.findall(shown)) <= SHOWN_NAMES
 
 
 @pytest.mark.parametrize("path", [path for path, command in COMMANDS.items() if not isinstance(command, click.Group)])

@@ -21,7 +21,7 @@ _INDENT = "  "
 @command("caps", example=("livedash caps", "livedash caps --company acme --json"))
 @company_option()
 def caps(company: str | None) -> Answer:
-    """Show caps and budgets, with what is spent, in flight, left and foreseen.
+    """Show caps and budgets, with what is spent, in flight and left, and a forecast of the month.
 
     A cap keeps requests back, a budget warns. What is spent and what is in flight at most count against both, in UTC. A forecast
     says what the month would cost if no cap stood in the way. Change limits with `livedash company set`, or in the settings.

@@ -50,7 +50,7 @@ def _draw_proposal(console: Console, name: str, profile: Document, evidence: lis
     console.print(f"Proposed {name}:")
     console.print(json.dumps(profile, indent=2, ensure_ascii=False), soft_wrap=True)
     rows = [(each["field"], each["reason"]) for each in evidence]
-    draw_table(console, ("field", "why"), rows, empty="It is the seed's format.")
+    draw_table(console, ("field", "why"), rows, empty="It is the standard format.")
 
 
 def _draw_unclear(console: Console, sentences: list[str]) -> None:

@@ -62,7 +62,7 @@ _OPTIONS = (
         click.option(
             f"--{kind}-profile",
             metavar="FILE",
-            help=f"A JSON file that says how its {files} written (docs/profiles.md); empty: as the seed's.",
+            help=f"A JSON file that says how its {files} written (docs/profiles.md); empty: in the standard format.",
         )
         for kind, files in (("csv", "CSV is"), ("transcript", "transcripts are"))
     ),
