@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from livedash_pipeline.access.rules.tokens import Scope
 from livedash_pipeline.commands.shell.command import (
     Answer,
     CommandGroup,
@@ -17,9 +18,11 @@ from livedash_pipeline.commands.shell.command import (
     command,
     company_option,
     page_options,
+    wide_option,
 )
+from livedash_pipeline.commands.shell.completion import AUDIT_OUTCOME, one_of
 from livedash_pipeline.commands.shell.context import ready_engine
-from livedash_pipeline.commands.shell.output import draw_more, draw_table, show, show_moment
+from livedash_pipeline.commands.shell.output import draw_list, draw_more, show, show_moment
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +50,14 @@ def token() -> None:
     help="What it is for; a company's with --company, else it has to be given.",
 )
 @company_option("The one company that the token sees and changes.")
-@click.option("--scope", "scopes", metavar="SCOPE", multiple=True, help="What it may do; without any, all of its role.")
+@click.option(
+    "--scope",
+    "scopes",
+    metavar="SCOPE",
+    multiple=True,
+    help="What it may do; without any, all of its role.",
+    shell_complete=one_of(Scope),
+)
 @click.option("--days", type=int, help="It expires after so many days; without this, never.")
 def create(name: str, role: str | None, company: str | None, scopes: tuple[str, ...], days: int | None) -> Answer:
     """Make a token, which is shown once: only a hash of it is kept."""
@@ -72,7 +82,8 @@ def create(name: str, role: str | None, company: str | None, scopes: tuple[str, 
     return Answer(document, lambda console: _draw_created(console, document))
 
 
-@token.command("list", example="livedash token list --json")
+@token.command("list", example=("livedash token list", "livedash token list --wide"))
+@wide_option()
 def list_all() -> Answer:
     """List all tokens, expired and revoked ones included."""
     from livedash_pipeline.access.steps.tokens import list_tokens
@@ -127,8 +138,9 @@ def link(token_id: str, base_url: str) -> Answer:
 )
 @page_options("Entries", "filter")
 @company_option("Only what concerns this company's tokens.")
-@click.option("--outcome", help="done, refused or failed.")
-@click.option("--action", help="Such as requeue, cancel, or 'token create'.")
+@click.option("--outcome", metavar="OUTCOME", help="done, refused or failed.", shell_complete=AUDIT_OUTCOME)
+@click.option("--action", metavar="ACTION", help="Such as requeue, cancel, or 'token create'.")
+@wide_option()
 def audit(limit: int, cursor: str | None, company: str | None, outcome: str | None, action: str | None) -> Answer:
     """List what was changed and refused over HTTP, and the tokens made and revoked, newest first."""
     from livedash_pipeline.access.steps.tokens import list_audit
@@ -154,7 +166,7 @@ def _draw_link(console: Console, document: Document) -> None:
 
 
 def _draw_tokens(console: Console, document: Document) -> None:
-    draw_table(
+    draw_list(
         console,
         ("id", "begins", "name", "role", "company", "scopes", "created (UTC)", "expires", "revoked", "last used"),
         [
@@ -169,12 +181,13 @@ def _draw_tokens(console: Console, document: Document) -> None:
             )
             for row in document["tokens"]
         ],
+        chosen=("begins", "name", "role", "company", "revoked"),
         empty="No tokens yet. Make one: livedash token create --name NAME --company SLUG",
     )
 
 
 def _draw_audit(console: Console, document: Document, **filters: str | None) -> None:
-    draw_table(
+    draw_list(
         console,
         ("at (UTC)", "actor", "token", "company", "action", "outcome", "status", "path", "address", "detail"),
         [
@@ -192,6 +205,7 @@ def _draw_audit(console: Console, document: Document, **filters: str | None) -> 
             )
             for row in document["entries"]
         ],
+        chosen=("at (UTC)", "actor", "company", "action", "outcome"),
         empty="The audit log is empty.",
     )
     draw_more(console, document["nextCursor"], "audit", **filters)

@@ -12,9 +12,25 @@ import click
 
 from livedash_pipeline.base.rules.wording import plural
 from livedash_pipeline.commands.pipeline import ForegroundRun, run_step
-from livedash_pipeline.commands.shell.command import Answer, Document, command, company_option, page_options
+from livedash_pipeline.commands.shell.command import (
+    Answer,
+    Document,
+    command,
+    company_option,
+    page_options,
+    wide_option,
+)
+from livedash_pipeline.commands.shell.completion import BATCH_STATUS, complete_batch
 from livedash_pipeline.commands.shell.context import ready_engine
-from livedash_pipeline.commands.shell.output import draw_facts, draw_more, draw_table, show, show_moment, show_span
+from livedash_pipeline.commands.shell.output import (
+    draw_facts,
+    draw_list,
+    draw_more,
+    is_wide,
+    show,
+    show_moment,
+    show_span,
+)
 from livedash_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,16 +40,24 @@ _HEADER = (
     *("id", "OpenAI id", "company", "model", "status", "OpenAI", "requests", "done", "failed"),
     *("age", "in status for", "created (UTC)", "processed", "error"),
 )
+_CHOSEN = ("id", "company", "status", "requests")
 
 
 @command(
-    "batches", example=("livedash batches --company acme --limit 20", "livedash batches --open --model gpt-5-mini")
+    "batches",
+    example=("livedash batches --company acme --limit 20", "livedash batches --open --model gpt-5-mini --wide"),
 )
 @page_options("Batches", "filters")
 @company_option()
 @click.option("--model", metavar="MODEL", help="Only those whose requests ask this model; without costs.")
-@click.option("--status", metavar="STATUS", help="Only those that stand there, such as in_progress; without costs.")
+@click.option(
+    "--status",
+    metavar="STATUS",
+    help="Only batches of this status, such as in_progress; without costs.",
+    shell_complete=BATCH_STATUS,
+)
 @click.option("--open", "is_open", is_flag=True, help="Only those whose results have not been ingested; without costs.")
+@wide_option()
 def batches(
     limit: int, cursor: str | None, company: str | None, model: str | None, status: str | None, is_open: bool
 ) -> Answer:
@@ -53,7 +77,7 @@ def batches(
 
 
 @command("batch", example=("livedash batch 0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b", "livedash batch batch_6812f0c2"))
-@click.argument("batch_id", metavar="BATCH_ID")
+@click.argument("batch_id", metavar="BATCH_ID", shell_complete=complete_batch)
 def batch(batch_id: str) -> Answer:
     """Show one batch in full, named by our id or OpenAI's: its files, times, counts, outcomes and cost."""
     from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
@@ -74,7 +98,7 @@ def batch(batch_id: str) -> Answer:
         "livedash cancel batch_6812f0c2 --unfinished failed",
     ),
 )
-@click.argument("batch_ids", metavar="BATCH_ID...", nargs=-1, required=True)
+@click.argument("batch_ids", metavar="BATCH_ID...", nargs=-1, required=True, shell_complete=complete_batch)
 @click.option(
     "--unfinished",
     type=click.Choice(["pending", "failed"]),
@@ -111,7 +135,8 @@ def cancel(batch_ids: tuple[str, ...], unfinished: str) -> Answer:
     "--believe-absence",
     metavar="BATCH",
     default="",
-    help="Say of a batch whose create has no known outcome that it was not made; it is fenced and bought anew.",
+    shell_complete=complete_batch,
+    help="State that this batch, whose creation has no known outcome, was not created; its requests are sent again.",
 )
 def reconcile(accept_vanished: bool, believe_absence: str) -> Answer:
     """Compare everything at the service with our tables.
@@ -153,7 +178,7 @@ def _draw(
     console: Console, document: Document, company: str | None, model: str | None, status: str | None, *, is_open: bool
 ) -> None:
     filtered = model is not None or status is not None or is_open
-    draw_table(
+    draw_list(
         console,
         _HEADER,
         [
@@ -175,9 +200,12 @@ def _draw(
             )
             for row in document["batches"]
         ],
+        chosen=_CHOSEN,
         empty="No batch is like this." if filtered else "No batches yet. Send what is pending: livedash submit",
     )
     for row in document["batches"]:
+        if row["errorCode"] and not is_wide():
+            console.print(f"{row['id']} ended with {show(row['errorCode'])}.", soft_wrap=True)
         if row["standsStillBecause"]:
             console.print(f"{row['id']} stands still: {show(row['standsStillBecause'])}", soft_wrap=True)
     looked = document.get("lookedThrough")

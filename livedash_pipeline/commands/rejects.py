@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from livedash_pipeline.commands.shell.command import Answer, Document, command, company_option, page_options
+from livedash_pipeline.commands.shell.command import (
+    Answer,
+    Document,
+    command,
+    company_option,
+    page_options,
+    wide_option,
+)
+from livedash_pipeline.commands.shell.completion import one_of
 from livedash_pipeline.commands.shell.context import ready_engine
-from livedash_pipeline.commands.shell.output import draw_more, draw_table, show_moment
+from livedash_pipeline.commands.shell.output import draw_list, draw_more, show_moment
+from livedash_pipeline.intake.rules.csv_rejects import RejectReason
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,10 +38,16 @@ if TYPE_CHECKING:
 @page_options("Records", "filters")
 @company_option()
 @click.option("--show-text", is_flag=True, help="Also the beginning of each record, which may hold people's data.")
-@click.option("--reason", metavar="REASON", help="Only those rejected for this reason, each with what cures it.")
+@click.option(
+    "--reason",
+    metavar="REASON",
+    help="Only those rejected for this reason, each with what cures it.",
+    shell_complete=one_of(RejectReason),
+)
 @click.option(
     "--import-run", metavar="ID", help="Only those of this import, in the order of its file, each with what cures it."
 )
+@wide_option()
 def rejects(
     limit: int,
     cursor: str | None,
@@ -61,7 +76,7 @@ def rejects(
 def _draw(
     console: Console, document: Document, filters: Mapping[str, str | None], *, show_text: bool, cures: bool
 ) -> None:
-    draw_table(
+    draw_list(
         console,
         (
             "company",
@@ -84,6 +99,7 @@ def _draw(
             )
             for row in document["rejects"]
         ],
+        chosen=("company", "line", "reason", "detail", "record", "cure"),
         empty="No record was rejected.",
     )
     looked = document.get("lookedThrough")

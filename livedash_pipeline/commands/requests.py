@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from livedash_pipeline.commands.shell.command import Answer, Document, command, company_option, page_options
+from livedash_pipeline.commands.shell.command import (
+    Answer,
+    Document,
+    command,
+    company_option,
+    page_options,
+    wide_option,
+)
+from livedash_pipeline.commands.shell.completion import ERROR_CODE, OUTCOME, REQUEST_STATUS, complete_batch, one_of
 from livedash_pipeline.commands.shell.context import ready_engine
-from livedash_pipeline.commands.shell.output import draw_facts, draw_more, draw_table, show, show_moment
+from livedash_pipeline.commands.shell.output import draw_facts, draw_list, draw_more, is_wide, show, show_moment
 from livedash_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,14 +42,31 @@ _LONGEST_HOURS = 1_000_000
 @click.option(
     "--status",
     help="pending_batching, batching_in_progress, processing_complete or processing_failed; optional with --batch.",
+    shell_complete=REQUEST_STATUS,
 )
 @page_options("Requests", "filters")
 @company_option()
-@click.option("--error-code", metavar="CODE", help="Only those that failed with this code, in either case.")
+@click.option(
+    "--error-code",
+    metavar="CODE",
+    help="Only those that failed with this code, in either case.",
+    shell_complete=ERROR_CODE,
+)
 @click.option("--older-than", metavar="HOURS", type=float, help="Only those that ended, or last changed, longer ago.")
 @click.option("--model", metavar="MODEL", help="Only those that ask this model.")
-@click.option("--batch", metavar="BATCH", help="Only those that were tried in this batch, by our id or OpenAI's.")
-@click.option("--outcome", metavar="OUTCOME", help="With --batch: what became of them there, such as truncated.")
+@click.option(
+    "--batch",
+    metavar="BATCH",
+    help="Only those that were tried in this batch, by our id or OpenAI's.",
+    shell_complete=complete_batch,
+)
+@click.option(
+    "--outcome",
+    metavar="OUTCOME",
+    help="With --batch: what became of them there, such as truncated.",
+    shell_complete=OUTCOME,
+)
+@wide_option()
 def requests(
     status: str | None,
     limit: int,
@@ -79,6 +104,7 @@ def requests(
 )
 @click.argument("request_id", metavar="ID")
 @click.option("--show-text", is_flag=True, help="Also what the model answered, as it was kept.")
+@wide_option()
 def request(request_id: str, show_text: bool) -> Answer:
     """Show one request with every try: its batch, outcome, tokens and cost."""
     from livedash_pipeline.overview.steps.inspections import describe_request
@@ -101,11 +127,19 @@ def request(request_id: str, show_text: bool) -> Answer:
 @click.argument("request_ids", metavar="[ID]...", nargs=-1)
 @company_option("Only failed requests of this company.")
 @click.option(
-    "--error-code", metavar="CODE", help="Only those that failed with this code, such as truncated, in either case."
+    "--error-code",
+    metavar="CODE",
+    help="Only those that failed with this code, such as truncated, in either case.",
+    shell_complete=ERROR_CODE,
 )
 @click.option("--older-than", metavar="HOURS", type=float, help="Only those that failed longer ago.")
 @click.option("--model", metavar="MODEL", help="Only those that ask this model.")
-@click.option("--batch", metavar="BATCH", help="Only those that were tried in this batch, by our id or OpenAI's.")
+@click.option(
+    "--batch",
+    metavar="BATCH",
+    help="Only those that were tried in this batch, by our id or OpenAI's.",
+    shell_complete=complete_batch,
+)
 @click.option("--dry-run/--no-dry-run", default=None, help="Only count. Unless given: yes with a filter, no with ids.")
 def requeue(
     request_ids: tuple[str, ...],
@@ -150,6 +184,7 @@ def requeue(
     "--outcome",
     metavar="OUTCOME",
     help="Only requests that failed so: refused, truncated or invalid_output, in either case.",
+    shell_complete=one_of(("refused", "truncated", "invalid_output")),
 )
 @click.option("--dry-run/--no-dry-run", default=True, show_default=True, help="Only count.")
 def reread(company: str | None, outcome: str | None, dry_run: bool) -> Answer:
@@ -164,7 +199,7 @@ def reread(company: str | None, outcome: str | None, dry_run: bool) -> Answer:
 def _draw_requests(
     console: Console, document: Document, status: str | None, company: str | None, **filters: str | None
 ) -> None:
-    draw_table(
+    draw_list(
         console,
         ("id", "session", "model", "attempts", "error", "message", "requested (UTC)"),
         [
@@ -179,6 +214,7 @@ def _draw_requests(
             )
             for row in document["requests"]
         ],
+        chosen=("id", "error", "requested (UTC)"),
         empty="No request is like this."
         if filters
         else f"No requests are {(status or '').lower()}. Counts: livedash summary",
@@ -192,7 +228,7 @@ def _draw_requests(
 def _draw_request(console: Console, document: Document) -> None:
     draw_facts(console, document["request"])
     console.print()
-    draw_table(
+    draw_list(
         console,
         ("tried (UTC)", "settled (UTC)", "batch", "OpenAI id", "outcome", "HTTP", "ended by", "tokens", "EUR", "error"),
         [
@@ -210,8 +246,12 @@ def _draw_request(console: Console, document: Document) -> None:
             )
             for row in document["attempts"]
         ],
+        chosen=("tried (UTC)", "batch", "outcome"),
         empty="It has not been sent yet.",
     )
+    for row in document["attempts"]:
+        if row["errorMessage"] and not is_wide():
+            console.print(f"{show_moment(row['createdAt'])}: {show(row['errorMessage'])}", soft_wrap=True)
     for name, content in document.get("texts", {}).items():
         shown = content if isinstance(content, str) or content is None else json.dumps(content, ensure_ascii=False)
         console.print(f"{name}: {show(shown)}", soft_wrap=True)

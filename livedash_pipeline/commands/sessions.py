@@ -10,18 +10,37 @@ from typing import TYPE_CHECKING
 import click
 
 from livedash_pipeline.base.rules.wording import plural
-from livedash_pipeline.commands.shell.command import Answer, Document, command, company_option, page_options
+from livedash_pipeline.commands.shell.command import (
+    Answer,
+    Document,
+    command,
+    company_option,
+    page_options,
+    wide_option,
+)
+from livedash_pipeline.commands.shell.completion import STAGE
 from livedash_pipeline.commands.shell.context import ready_engine
-from livedash_pipeline.commands.shell.output import draw_facts, draw_more, draw_table, show, show_bound, show_moment
+from livedash_pipeline.commands.shell.output import (
+    draw_facts,
+    draw_list,
+    draw_more,
+    is_wide,
+    show,
+    show_bound,
+    show_moment,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
 @command("failed", example=("livedash failed", "livedash failed --stage transcript_fetch --company acme"))
-@click.option("--stage", help="Only sessions that failed at this stage, in either case.")
+@click.option(
+    "--stage", metavar="STAGE", help="Only sessions that failed at this stage, in either case.", shell_complete=STAGE
+)
 @company_option()
 @page_options("Sessions", "stage and company")
+@wide_option()
 def failed(stage: str | None, company: str | None, limit: int, cursor: str | None) -> Answer:
     """List sessions that failed, each with its stage and the reason."""
     from livedash_pipeline.overview.steps.stages import failed_sessions
@@ -41,7 +60,9 @@ def failed(stage: str | None, company: str | None, limit: int, cursor: str | Non
     ),
 )
 @click.argument("session_ids", metavar="[SESSION_ID]...", nargs=-1)
-@click.option("--stage", required=True, help="The stage to try again, in either case.")
+@click.option(
+    "--stage", metavar="STAGE", required=True, help="The stage to try again, in either case.", shell_complete=STAGE
+)
 @company_option("All sessions of this company that failed there; without it and without ids, those of all companies.")
 @click.option("--reanalyse", is_flag=True, help="Buy the analysis of completed sessions again, too.")
 @click.option(
@@ -71,6 +92,7 @@ def retry(
 @command("session", example="livedash session 0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b")
 @click.argument("session_id", metavar="ID")
 @click.option("--show-text", is_flag=True, help="Also messages, summary, questions, IP address and transcript address.")
+@wide_option()
 def session(session_id: str, show_text: bool) -> Answer:
     """Show everything known about one session, by its id or that of its import."""
     from livedash_pipeline.overview.steps.session_report import describe_session
@@ -81,16 +103,31 @@ def session(session_id: str, show_text: bool) -> Answer:
 
 
 def _draw_failed(console: Console, document: Document, stage: str | None, company: str | None) -> None:
-    draw_table(
+    draw_list(
         console,
-        ("session", "import", "stage", "retries", "reason"),
+        ("id", "session", "import", "stage", "retries", "reason"),
         [
-            (row["sessionId"], row["importId"], row["stage"], row["retryCount"], row["errorMessage"])
+            (
+                # A session has no id of its own before it was created; commands take either.
+                row["sessionId"] or row["importId"],
+                row["sessionId"],
+                row["importId"],
+                row["stage"],
+                row["retryCount"],
+                row["errorMessage"] if is_wide() else _short(row["errorMessage"]),
+            )
             for row in document["sessions"]
         ],
+        chosen=("id", "stage", "reason"),
         empty="No session has failed.",
     )
     draw_more(console, document["nextCursor"], "failed", stage=stage, company=company)
+
+
+def _short(message: str) -> str:
+    """The code before an error's sentence, such as `http_404`, or the sentence where it has none."""
+    code, _, rest = message.partition(": ")
+    return code if rest and code.replace("_", "").isalnum() else message
 
 
 def _draw_retry(console: Console, document: Document, stage: str) -> None:
@@ -115,7 +152,7 @@ def _draw_session(console: Console, session: Document) -> None:
     apart = ("stages", "requests", "texts")
     draw_facts(console, {name: value for name, value in session.items() if name not in apart})
     console.print()
-    draw_table(
+    draw_list(
         console,
         ("stage", "status", "retries", "started (UTC)", "completed (UTC)", "reason"),
         [
@@ -129,6 +166,7 @@ def _draw_session(console: Console, session: Document) -> None:
             )
             for row in session["stages"]
         ],
+        chosen=("stage", "status", "completed (UTC)", "reason"),
         empty="",
     )
     console.print()
@@ -138,7 +176,7 @@ def _draw_session(console: Console, session: Document) -> None:
 
 
 def _draw_requests(console: Console, requests: list[Document]) -> None:
-    draw_table(
+    draw_list(
         console,
         ("request", "status", "model", "requested (UTC)", "batch", "outcome", "tokens", "EUR", "error"),
         [
@@ -156,6 +194,7 @@ def _draw_requests(console: Console, requests: list[Document]) -> None:
             for request in requests
             for one in request["tries"] or [{}]
         ],
+        chosen=("request", "status", "outcome", "EUR"),
         empty="Nothing has been asked about it.",
     )
 

@@ -11,6 +11,7 @@ import click
 
 from livedash_pipeline.commands.chat_batches.opened import chat_context
 from livedash_pipeline.commands.shell.command import Answer, Document, command, page_options
+from livedash_pipeline.commands.shell.completion import complete_chat_batch
 from livedash_pipeline.commands.shell.output import draw_more, draw_table
 from livedash_pipeline.errors import UsageError
 
@@ -34,8 +35,8 @@ _TEXTS = {"question": "question", "answerA": "answer A", "answerB": "answer B"}
         f"livedash chat-batch compare {_A} {_B} --judge --dry-run",
     ),
 )
-@click.argument("a", metavar="BATCH_ID")
-@click.argument("b", metavar="[OTHER_BATCH_ID]", required=False)
+@click.argument("a", metavar="BATCH_ID", shell_complete=complete_chat_batch)
+@click.argument("b", metavar="[OTHER_BATCH_ID]", required=False, shell_complete=complete_chat_batch)
 @click.option("--expected", is_flag=True, help="Compare with the answers that the file expects, not with another run.")
 @click.option("--show-text", is_flag=True, help="Also the questions and both answers.")
 @click.option(

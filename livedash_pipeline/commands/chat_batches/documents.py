@@ -8,6 +8,7 @@ import click
 
 from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.commands.shell.command import Answer, command
+from livedash_pipeline.commands.shell.completion import complete_company
 from livedash_pipeline.commands.shell.context import ready_engine
 
 
@@ -20,7 +21,9 @@ from livedash_pipeline.commands.shell.context import ready_engine
     ),
 )
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--company", metavar="SLUG", required=True, help="Whose documents they are.")
+@click.option(
+    "--company", metavar="SLUG", required=True, help="Whose documents they are.", shell_complete=complete_company
+)
 @click.option("--language", metavar="CODE", help="Their language, such as en; it decides which words count as one.")
 @click.option("--remove", is_flag=True, help="Remove all documents of the company; answers keep what they quoted.")
 def documents(files: tuple[Path, ...], company: str, language: str | None, remove: bool) -> Answer:

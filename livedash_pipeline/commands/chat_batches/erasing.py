@@ -12,6 +12,7 @@ import click
 from livedash_pipeline.base.rules.wording import plural
 from livedash_pipeline.commands.chat_batches.opened import chat_context
 from livedash_pipeline.commands.shell.command import Answer, Document, command
+from livedash_pipeline.commands.shell.completion import complete_chat_batch
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +25,7 @@ _ID = "0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b"
     works=True,
     example=(f"livedash chat-batch erase {_ID} --chat visit-17", f"livedash chat-batch erase {_ID} --no-dry-run"),
 )
-@click.argument("batch_id", metavar="BATCH_ID")
+@click.argument("batch_id", metavar="BATCH_ID", shell_complete=complete_chat_batch)
 @click.option("--chat", metavar="ID", help="Only this conversation: a chatId of the results, or of the file.")
 @click.option("--dry-run/--no-dry-run", default=True, show_default=True, help="Only count.")
 def erase(batch_id: str, chat: str | None, dry_run: bool) -> Answer:

@@ -20,9 +20,11 @@ from livedash_pipeline.commands.shell.command import (
     command,
     company_option,
     page_options,
+    wide_option,
 )
+from livedash_pipeline.commands.shell.completion import CHAT_BATCH_STATUS, complete_chat_batch
 from livedash_pipeline.commands.shell.context import ready_engine
-from livedash_pipeline.commands.shell.output import draw_facts, draw_more, draw_table, show_moment
+from livedash_pipeline.commands.shell.output import draw_facts, draw_list, draw_more, show_moment
 from livedash_pipeline.storage import writing
 
 if TYPE_CHECKING:
@@ -34,9 +36,15 @@ _ID = "0196a1b2-3c4d-7e5f-8a9b-0c1d2e3f4a5b"
 
 
 @command("list", example="livedash chat-batch list --company acme --status processing")
-@click.option("--status", help="Only batches of this status, such as processing or completed_with_failures.")
+@click.option(
+    "--status",
+    metavar="STATUS",
+    help="Only batches of this status, such as processing or completed_with_failures.",
+    shell_complete=CHAT_BATCH_STATUS,
+)
 @page_options("Batches", "status and company")
 @company_option()
+@wide_option()
 def list_all(status: str | None, limit: int, cursor: str | None, company: str | None) -> Answer:
     """List chat batches, newest first, with their progress and cost."""
     from livedash_pipeline.chats.steps.documents import list_document
@@ -47,7 +55,7 @@ def list_all(status: str | None, limit: int, cursor: str | None, company: str | 
 
 
 @command("show", example=f"livedash chat-batch show {_ID}")
-@click.argument("batch_id", metavar="BATCH_ID")
+@click.argument("batch_id", metavar="BATCH_ID", shell_complete=complete_chat_batch)
 def show(batch_id: str) -> Answer:
     """Show one chat batch with the configuration that it is asked with."""
     from livedash_pipeline.chats.steps.documents import show_document
@@ -66,7 +74,7 @@ def show(batch_id: str) -> Answer:
         f"livedash chat-batch results {_ID} --format xlsx --output answers.xlsx",
     ),
 )
-@click.argument("batch_id", metavar="BATCH_ID")
+@click.argument("batch_id", metavar="BATCH_ID", shell_complete=complete_chat_batch)
 @click.option(
     "--format", "file_format", type=click.Choice(["csv", "json", "xlsx"]), help="Without it csv; json with --json."
 )
@@ -111,7 +119,7 @@ def results(ctx: click.Context, batch_id: str, file_format: str | None, original
 
 
 def _draw_list(console: Console, document: Document, status: str | None, company: str | None) -> None:
-    draw_table(
+    draw_list(
         console,
         (
             "id",
@@ -144,6 +152,7 @@ def _draw_list(console: Console, document: Document, status: str | None, company
             )
             for row in document["batches"]
         ],
+        chosen=("id", "name", "status", "done", "of"),
         empty="No chat batches. Make one: livedash chat-batch create FILE --company SLUG",
     )
     draw_more(console, document["nextCursor"], "chat-batch list", status=status, company=company)

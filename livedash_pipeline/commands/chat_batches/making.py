@@ -13,6 +13,7 @@ import click
 
 from livedash_pipeline.commands.chat_batches.opened import chat_context
 from livedash_pipeline.commands.shell.command import Answer, Document, LivedashCommand, command, with_options
+from livedash_pipeline.commands.shell.completion import CHAT_MODE, complete_company
 from livedash_pipeline.commands.shell.output import draw_table, show_bound
 from livedash_pipeline.storage import writing
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 _OPTIONS = (
     click.argument("file", type=click.Path(path_type=Path)),
-    click.option("--company", metavar="SLUG", required=True, help="Whose batch it is."),
+    click.option(
+        "--company", metavar="SLUG", required=True, help="Whose batch it is.", shell_complete=complete_company
+    ),
     click.option("--name", help="A name to read it by; without one the file's."),
     click.option("--type", "batch_type", default="question", show_default=True, help="A word of your own."),
     click.option("--ai-provider", default="openai", show_default=True, help="Who answers (docs/chat-batches.md)."),
@@ -39,8 +42,10 @@ _OPTIONS = (
     click.option("--override-text", metavar="TEXT", help="That text; without it the company's."),
     click.option(
         "--mode",
+        metavar="MODE",
         default="slices",
         show_default=True,
+        shell_complete=CHAT_MODE,
         help="slices: answered while slices run; batch: through the Batch API, cheaper, within a day a turn; auto: by --due-in.",
     ),
     click.option("--due-in", metavar="HOURS", type=float, help="When the answers are wanted, for --mode auto."),

@@ -12,6 +12,7 @@ import click
 
 from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.commands.shell.command import Answer, Document, command
+from livedash_pipeline.commands.shell.completion import complete_company
 from livedash_pipeline.commands.shell.context import ready_engine
 from livedash_pipeline.commands.shell.output import draw_table
 
@@ -31,7 +32,9 @@ _COUNTS = ("batches", "chats", "turns", "finished", "failed", "skipped", "cancel
     ),
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--company", metavar="SLUG", required=True, help="Whose batches they become.")
+@click.option(
+    "--company", metavar="SLUG", required=True, help="Whose batches they become.", shell_complete=complete_company
+)
 @click.option(
     "--dry-run/--no-dry-run", default=True, show_default=True, help="Do everything, report, and take it back."
 )

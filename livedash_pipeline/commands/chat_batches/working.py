@@ -12,6 +12,7 @@ import click
 from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.commands.chat_batches.opened import chat_context
 from livedash_pipeline.commands.shell.command import Answer, Document, command
+from livedash_pipeline.commands.shell.completion import complete_chat_batch
 from livedash_pipeline.commands.shell.output import show_bound
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _GOES_ON = "deadline"
     works=True,
     example=(f"livedash chat-batch process {_ID}", f"livedash chat-batch process {_ID} --seconds 300 --until-done"),
 )
-@click.argument("batch_id", metavar="BATCH_ID")
+@click.argument("batch_id", metavar="BATCH_ID", shell_complete=complete_chat_batch)
 @click.option("--seconds", type=float, default=_USUAL, show_default=True, help="How long the slice lasts, 1 to 300.")
 @click.option("--until-done", is_flag=True, help="One slice after the other, as long as the clock alone ends them.")
 def process(batch_id: str, seconds: float, until_done: bool) -> Answer:
@@ -56,7 +57,7 @@ def process(batch_id: str, seconds: float, until_done: bool) -> Answer:
 @command(
     "try", works=True, example=(f"livedash chat-batch try {_ID} --dry-run", f"livedash chat-batch try {_ID} --items 25")
 )
-@click.argument("batch_id", metavar="BATCH_ID")
+@click.argument("batch_id", metavar="BATCH_ID", shell_complete=complete_chat_batch)
 @click.option("--items", type=int, default=10, show_default=True, help="How many conversations, 1 to 1,000.")
 @click.option("--dry-run/--no-dry-run", default=False, show_default=True, help="Only say what would be asked.")
 def try_first(batch_id: str, items: int, dry_run: bool) -> Answer:
@@ -72,7 +73,7 @@ def try_first(batch_id: str, items: int, dry_run: bool) -> Answer:
 
 
 @command("cancel", works=True, example=f"livedash chat-batch cancel {_ID}")
-@click.argument("batch_id", metavar="BATCH_ID")
+@click.argument("batch_id", metavar="BATCH_ID", shell_complete=complete_chat_batch)
 def cancel(batch_id: str) -> Answer:
     """Cancel a batch: nothing starts any more, and answers that are under way are kept."""
     from livedash_pipeline.access.steps.tokens import COMMAND_LINE
@@ -90,7 +91,7 @@ def cancel(batch_id: str) -> Answer:
     works=True,
     example=(f"livedash chat-batch resume {_ID} --dry-run", f"livedash chat-batch resume {_ID} --failed"),
 )
-@click.argument("batch_id", metavar="BATCH_ID")
+@click.argument("batch_id", metavar="BATCH_ID", shell_complete=complete_chat_batch)
 @click.option("--failed", "failed_too", is_flag=True, help="Ask again what failed as well.")
 @click.option("--dry-run/--no-dry-run", default=False, show_default=True, help="Only say what would be asked again.")
 def resume(batch_id: str, failed_too: bool, dry_run: bool) -> Answer:

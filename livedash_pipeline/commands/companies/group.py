@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from livedash_pipeline.commands.shell.command import Answer, CommandGroup, Document, with_options
+from livedash_pipeline.commands.shell.command import Answer, CommandGroup, Document, wide_option, with_options
+from livedash_pipeline.commands.shell.completion import COMPANY_STATUS, complete_company
 from livedash_pipeline.commands.shell.context import ready_engine
-from livedash_pipeline.commands.shell.output import draw_table, show, show_moment
+from livedash_pipeline.commands.shell.output import draw_list, show, show_moment
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -139,8 +140,13 @@ def add(slug: str, **given: Any) -> Answer:
         "livedash company set acme --monthly-cap 50 --daily-cap none",
     ),
 )
-@click.argument("slug")
-@click.option("--status", help="active, trial, suspended or archived; only the first two are worked for.")
+@click.argument("slug", shell_complete=complete_company)
+@click.option(
+    "--status",
+    metavar="STATUS",
+    help="active, trial, suspended or archived; only the first two are imported and analysed.",
+    shell_complete=COMPANY_STATUS,
+)
 @_values
 def change(slug: str, **given: Any) -> Answer:
     """Change the company SLUG; what is not given stays as it is.
@@ -156,7 +162,7 @@ def change(slug: str, **given: Any) -> Answer:
 
 
 @company.command("show", example="livedash company show acme --json")
-@click.argument("slug")
+@click.argument("slug", shell_complete=complete_company)
 def show_one(slug: str) -> Answer:
     """Show everything that is set for the company SLUG, with its profiles."""
     from livedash_pipeline.base.steps.companies import show_company
@@ -175,7 +181,7 @@ def show_one(slug: str) -> Answer:
         "livedash company detect acme https://chats.example.com/acme.csv --date-order day --save",
     ),
 )
-@click.argument("slug")
+@click.argument("slug", shell_complete=complete_company)
 @click.argument("source", metavar="[FILE|URL]", required=False)
 @click.option(
     "--date-order",
@@ -208,7 +214,8 @@ def detect(slug: str, source: str | None, **given: Any) -> Answer:
     return Answer(document, lambda console: draw_detection(console, document))
 
 
-@company.command("list", example="livedash company list --json")
+@company.command("list", example=("livedash company list", "livedash company list --wide"))
+@wide_option()
 def list_all() -> Answer:
     """List all companies."""
     from livedash_pipeline.base.steps.companies import list_companies
@@ -229,7 +236,7 @@ def _draw_one(console: Console, document: Document, last: str) -> None:
 
 
 def _draw_list(console: Console, document: Document) -> None:
-    draw_table(
+    draw_list(
         console,
         ("slug", "name", "status", "model", "time zone", "next import (UTC)", "failures", "keeps (days)", "EUR", "CSV"),
         [
@@ -247,6 +254,7 @@ def _draw_list(console: Console, document: Document) -> None:
             )
             for row in document["companies"]
         ],
+        chosen=("slug", "name", "status", "next import (UTC)", "failures"),
         empty="No companies yet. Add one: livedash company add SLUG --csv-url URL",
     )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
+from livedash_pipeline.commands.shell.completion import complete_company
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +21,9 @@ Document = dict[str, Any]
 
 AS_JSON = "livedash.as_json"
 """Key of `click.Context.meta`: whether the answer is a document; for commands that answer before they end."""
+
+WIDE = "livedash.wide"
+"""Key of `click.Context.meta`: whether a list has all its columns."""
 
 
 @dataclass
@@ -120,6 +124,16 @@ def page_options(things: str, filters: str) -> Callable[..., Any]:
     return add
 
 
+def wide_option() -> Callable[..., Any]:
+    """`--wide` of a list that `draw_list` draws."""
+
+    def note(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001 - click passes it
+        ctx.meta[WIDE] = value
+
+    help_text = "Show every column, and not only those that fit 80 characters."
+    return click.option("--wide", is_flag=True, expose_value=False, callback=note, help=help_text)
+
+
 def company_option(help_text: str = "Slug of one company; without it, all of them.") -> Callable[..., Any]:
     """`--company SLUG`."""
-    return click.option("--company", metavar="SLUG", help=help_text)
+    return click.option("--company", metavar="SLUG", help=help_text, shell_complete=complete_company)

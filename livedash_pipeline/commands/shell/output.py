@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Wide enough that nothing is folded where a program or a file reads the table.
 _UNFOLDED = 10_000
+# Those of a UUID.
+_ID_LENGTH, _ID_DASHES = 36, 4
 
 
 def print_answer(answer: Answer, *, as_json: bool) -> None:
@@ -66,12 +68,32 @@ def draw_table(console: Console, header: Sequence[str], rows: Iterable[Sequence[
     if not listed:
         console.print(empty)
         return
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for title, values in zip(header, zip(*listed, strict=True), strict=True):
-        table.add_column(title, justify="right" if _numeric(values) else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if _numeric(values) else "left"
+        # An id is there to be copied.
+        table.add_column(title, justify=justify, overflow="fold", no_wrap=any(map(_is_id, values)))
     for row in listed:
         table.add_row(*map(show, row))
     console.print(table)
+
+
+def draw_list(
+    console: Console, header: Sequence[str], rows: Iterable[Sequence[object]], *, chosen: Collection[str], empty: str
+) -> None:
+    """A table of a command with `--wide`: without it, only the chosen columns, which fit a terminal of 80 characters."""
+    shown = [number for number, title in enumerate(header) if is_wide() or title in chosen]
+    draw_table(
+        console, [header[number] for number in shown], [[row[number] for number in shown] for row in rows], empty=empty
+    )
+
+
+def is_wide() -> bool:
+    """Whether the command that is running was given `--wide`."""
+    from livedash_pipeline.commands.shell.command import WIDE
+
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(WIDE))
 
 
 def draw_facts(console: Console, facts: Mapping[str, Any]) -> None:
@@ -126,6 +148,10 @@ def _flat(facts: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str
             yield from _flat(value, f"{within}{name}.")
         else:
             yield within + name, None if value is None else str(value)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and len(value) == _ID_LENGTH and value.count("-") == _ID_DASHES
 
 
 def _numeric(values: Iterable[object]) -> bool:
