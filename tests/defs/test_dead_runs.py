@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -95,10 +95,10 @@ def _after_now(seconds: float) -> Clock:
 def _run(
     instance: dg.DagsterInstance,
     status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED,
-    tags: dict[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> str:
     run_id = str(uuid.uuid4())
-    instance.create_run_for_job(_job, run_id=run_id, status=status, tags=tags)
+    instance.create_run_for_job(_job, run_id=run_id, status=status, tags=dict(tags or {}))
     return run_id
 
 

@@ -23,7 +23,7 @@ from livedash_pipeline.analysis.steps.import_company import (
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.store.companies import Company, due_companies, list_companies
 from livedash_pipeline.base.store.connect import database_now
-from livedash_pipeline.defs.assets.imports import IMPORT_ASSETS, IMPORT_ENDS, log_import_events
+from livedash_pipeline.defs.assets.imports import IMPORT_ASSETS, log_import_events
 from livedash_pipeline.defs.blueprints import Kind, op_job
 from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME, TAG_WORK, WORK_IMPORT, Names
@@ -66,9 +66,9 @@ class _Pass:
             log_import_events(self.context, self.engine, company, told, self.names)
 
     def report_sign_of_life(self, document: Document) -> None:
-        """Materializes both ends of an import once, without a partition: what their freshness policies look at."""
+        """Materializes the assets of an import once, without a partition: what their freshness policies look at."""
         numbers = {name: value for name, value in document.items() if isinstance(value, int) and name != "ok"}
-        for asset in IMPORT_ENDS:
+        for asset in IMPORT_ASSETS:
             self.context.log_event(
                 dg.AssetMaterialization(
                     self.names.key(asset),
