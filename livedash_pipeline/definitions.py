@@ -19,8 +19,8 @@ from livedash_pipeline.settings import Settings, load_settings, merged_environ
 def defs() -> dg.Definitions:
     """Returns the definitions of this deployment."""
     spare_what_is_loaded()
-    from livedash_pipeline.defs.executor import build_executor
     from livedash_pipeline.defs.resources import Postgres
+    from livedash_pipeline.defs.running.executor import build_executor
     from livedash_pipeline.logs import configure_logging
 
     settings = load_settings(os.environ)

@@ -25,7 +25,6 @@ from livedash_pipeline.defs.checks.health import (
     with_freshness,
 )
 from livedash_pipeline.defs.descriptions.describing import described
-from livedash_pipeline.defs.executor import build_executor
 from livedash_pipeline.defs.jobs import asset_jobs
 from livedash_pipeline.defs.jobs.chats import CHAT_JOBS, process_chat_batch
 from livedash_pipeline.defs.jobs.import_companies import import_companies
@@ -36,6 +35,7 @@ from livedash_pipeline.defs.jobs.takeover import import_livedash
 from livedash_pipeline.defs.names import Names
 from livedash_pipeline.defs.parts import Part, assets_of
 from livedash_pipeline.defs.resources import HttpSource, OpenAIBatch, Postgres
+from livedash_pipeline.defs.running.executor import build_executor
 from livedash_pipeline.defs.sensors.batches import open_batch_sensor, webhook_sensor
 from livedash_pipeline.defs.sensors.chats import build_chat_sensor
 from livedash_pipeline.defs.sensors.companies import (
@@ -156,7 +156,7 @@ def build_defs(
         name_prefix: Before the names of jobs, ops, sensors, schedules, resources, the pool and partitions. None: the settings'.
         group_prefix: Before the names of groups. None: the settings'.
         executor: Runs the steps of our jobs; the project's own executor, if it has one, is left to its own jobs. None: the one
-            that runs all steps in one process (`defs.executor`).
+            that runs all steps in one process (`defs.running.executor`).
         include: The parts that are wanted, by the values of `Part`.
 
     Raises:

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from livedash_pipeline.base.rules.endpoints import endpoint_of
 from livedash_pipeline.base.store.connect import make_engine
 from livedash_pipeline.base.store.revisions import check_current
-from livedash_pipeline.defs.identity import identified_run
+from livedash_pipeline.defs.running.identity import identified_run
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.service_context import service_context

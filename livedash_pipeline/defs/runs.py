@@ -19,13 +19,13 @@ from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.rules.values import Document, moment
 from livedash_pipeline.base.store.connect import database_now, make_engine
 from livedash_pipeline.defs.build import build_defs
-from livedash_pipeline.defs.dead_runs import report_dead_runs
-from livedash_pipeline.defs.identity import beating_run
 from livedash_pipeline.defs.instances import opened_instance
 from livedash_pipeline.defs.names import TAG_COMPANY, Names
 from livedash_pipeline.defs.reporting import REPORT_KEY
 from livedash_pipeline.defs.resources import Postgres
-from livedash_pipeline.defs.slots import slot_of_job
+from livedash_pipeline.defs.running.dead_runs import report_dead_runs
+from livedash_pipeline.defs.running.identity import beating_run
+from livedash_pipeline.defs.running.slots import slot_of_job
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.ledger.steps.batches.context import configured_endpoint
 from livedash_pipeline.ledger.store.results.observations import finished_groups, waiting_for_files

@@ -24,9 +24,9 @@ from livedash_pipeline.base.steps.machine import this_process
 from livedash_pipeline.base.store import run_heartbeats
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.run_heartbeats import RunProcess, read_heartbeats, register_process
-from livedash_pipeline.defs.dead_runs import Clock, report_dead_runs
 from livedash_pipeline.defs.names import POOL_OPENAI, TAG_COMPANY, Names
 from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.running.dead_runs import Clock, report_dead_runs
 from livedash_pipeline.defs.sensors.ticks import is_active
 
 

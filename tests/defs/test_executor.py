@@ -17,9 +17,9 @@ from sqlalchemy import Engine, text
 from livedash_pipeline.base.steps.beating import GivenUpError
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.run_heartbeats import give_up, read_heartbeats
-from livedash_pipeline.defs.executor import LivingExecutor
 from livedash_pipeline.defs.resources import Postgres
-from livedash_pipeline.defs.slots import wait_for_slot
+from livedash_pipeline.defs.running.executor import LivingExecutor
+from livedash_pipeline.defs.running.slots import wait_for_slot
 from tests.defs.waiting import POOL, RUN, job
 
 ROOT = Path(__file__).parent.parent.parent

@@ -11,8 +11,8 @@ from livedash_pipeline.base.steps.beating import GivenUpError
 from livedash_pipeline.base.steps.machine import this_process
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.run_heartbeats import RunHeartbeat, give_up, notice_runs, read_heartbeats
-from livedash_pipeline.defs.identity import beating_run, identified_run
 from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.running.identity import beating_run, identified_run
 from livedash_pipeline.errors import LivedashError
 
 

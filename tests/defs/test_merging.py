@@ -110,7 +110,7 @@ def test_every_name_of_ours_has_its_prefix_and_nobody_s_executor_changes(merged:
     nodes = [node.definition for job in jobs for node in job.nodes]
     for node in nodes:
         assert isinstance(node, dg.OpDefinition | dg.AssetsDefinition) and node.pools <= {"livedash_openai_api"}
-    assert {job.executor_def.name for job in jobs} == {"in_process"}
+    assert {job.executor_def.name for job in jobs} == {"livedash_in_process"}
     assert ours.executor is None
     assert merged.resolve_job_def("summary").executor_def.name == "multiprocess"
 

@@ -9,9 +9,9 @@ import dagster as dg
 
 from livedash_pipeline.base.steps.beating import beating
 from livedash_pipeline.base.store.connect import make_engine
-from livedash_pipeline.defs.executor import build_executor
 from livedash_pipeline.defs.resources import Postgres
-from livedash_pipeline.defs.slots import slot_of_job
+from livedash_pipeline.defs.running.executor import build_executor
+from livedash_pipeline.defs.running.slots import slot_of_job
 
 POOL = "a_pool"
 RUN = "5b0b0a5e-5d7e-4d52-8d3f-2f7d5f2d8c21"

@@ -1,7 +1,7 @@
 """Keeps a run's signs of life coming while its process works, and tells the run when it was given up.
 
 A beat is on a connection of its own that is closed afterwards: it must end soon when nobody answers, and a thread that waits most
-of the time has no use for one. Add what a run has to notice while it works; who gives runs up is `defs.dead_runs`.
+of the time has no use for one. Add what a run has to notice while it works; who gives runs up is `defs.running.dead_runs`.
 """
 
 from __future__ import annotations

@@ -13,10 +13,10 @@ from livedash_pipeline.chats.store.figures import CompanyFigures, company_figure
 from livedash_pipeline.defs.assets.spend import log_spend_event
 from livedash_pipeline.defs.blueprints import asset_spec, assets
 from livedash_pipeline.defs.descriptions.table_schemas import table_metadata
-from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import GROUP_CHATS, Names
 from livedash_pipeline.defs.reporting import rows_in_partition
 from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.running.identity import identified_run
 from livedash_pipeline.overview.steps.row_counts import rows_of_company
 
 CHAT_BATCHES, CHAT_RESULTS = "chat_batches", "chat_results"

@@ -12,10 +12,10 @@ from livedash_pipeline.analysis.steps.import_company import IMPORT_STEPS, Import
 from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.defs.blueprints import asset_spec, assets
 from livedash_pipeline.defs.descriptions.table_schemas import csv_metadata, table_metadata
-from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import GROUP_IMPORT, IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME, Names
 from livedash_pipeline.defs.reporting import made_metadata
 from livedash_pipeline.defs.resources import HttpSource, Postgres
+from livedash_pipeline.defs.running.identity import identified_run
 from livedash_pipeline.intake.rules.csv_layout import COLUMN_COUNT
 from livedash_pipeline.overview.steps.row_counts import rows_of_company
 

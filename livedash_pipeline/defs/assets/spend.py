@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 
 from livedash_pipeline.defs.blueprints import asset_spec, assets
 from livedash_pipeline.defs.descriptions.table_schemas import view_metadata
-from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import GROUP_ANALYSIS, Names
 from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.running.identity import identified_run
 from livedash_pipeline.overview.steps.spend import month_so_far, numbers
 
 SPEND = "spend"

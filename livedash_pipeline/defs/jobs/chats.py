@@ -22,10 +22,10 @@ from livedash_pipeline.chats.steps.process import process_for_duration
 from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.assets.chats import log_chat_events
 from livedash_pipeline.defs.blueprints import Kind, op_job
-from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import TAG_WORK, WORK_CHATS, Names
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import HttpSource, Postgres
+from livedash_pipeline.defs.running.identity import identified_run
 from livedash_pipeline.errors import UsageError
 
 

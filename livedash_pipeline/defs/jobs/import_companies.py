@@ -25,10 +25,10 @@ from livedash_pipeline.base.store.companies import Company, due_companies, list_
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.defs.assets.imports import IMPORT_ASSETS, log_import_events
 from livedash_pipeline.defs.blueprints import Kind, op_job
-from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME, TAG_WORK, WORK_IMPORT, Names
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import HttpSource, Postgres
+from livedash_pipeline.defs.running.identity import identified_run
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.intake.steps.freeing import free_abandoned
 

@@ -13,11 +13,11 @@ from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
 from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.blueprints import Kind, op_job
-from livedash_pipeline.defs.dead_runs import report_dead_runs
-from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import POOL_OPENAI, Names
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres, batch_run
+from livedash_pipeline.defs.running.dead_runs import report_dead_runs
+from livedash_pipeline.defs.running.identity import identified_run
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches import requests as operations
 from livedash_pipeline.ledger.steps.batches.cancel import cancel_batches as cancel

@@ -12,11 +12,11 @@ from pydantic import Field
 
 from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.blueprints import Kind, op_job
-from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME, Names
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.defs.run_records import delete_old_runs
+from livedash_pipeline.defs.running.identity import identified_run
 from livedash_pipeline.retention.rules.retention import SHORTEST_AUDIT_DAYS, SHORTEST_RUN_DAYS, PruneRequest
 from livedash_pipeline.retention.steps.prune import prune as delete_old_texts
 from livedash_pipeline.retention.steps.prune import prune_document

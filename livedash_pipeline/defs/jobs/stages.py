@@ -12,9 +12,9 @@ from pydantic import Field
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
 from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.blueprints import Kind, op_job
-from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
+from livedash_pipeline.defs.running.identity import identified_run
 from livedash_pipeline.overview.steps import stages
 
 

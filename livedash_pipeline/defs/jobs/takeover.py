@@ -11,10 +11,10 @@ from pydantic import Field
 
 from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.blueprints import Kind, op_job
-from livedash_pipeline.defs.identity import identified_run
 from livedash_pipeline.defs.names import IMPORT_MAX_RUNTIME, TAG_MAX_RUNTIME
 from livedash_pipeline.defs.reporting import answer
 from livedash_pipeline.defs.resources import HttpSource, Postgres
+from livedash_pipeline.defs.running.identity import identified_run
 
 
 class ImportLivedashConfig(dg.Config):

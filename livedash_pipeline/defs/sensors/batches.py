@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 
 from livedash_pipeline.base.store.connect import database_now, in_transaction
 from livedash_pipeline.defs.blueprints import sensor
-from livedash_pipeline.defs.dead_runs import report_dead_runs
 from livedash_pipeline.defs.names import TAG_BATCH, TAG_COMPANY, TAG_PARTITION, Names
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
+from livedash_pipeline.defs.running.dead_runs import report_dead_runs
 from livedash_pipeline.defs.sensors.ticks import next_turn
 from livedash_pipeline.defs.sensors.turns import chosen
 from livedash_pipeline.defs.sensors.under_way import values_under_way

@@ -9,9 +9,9 @@ from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.chats.store.figures import batches_with_work
 from livedash_pipeline.defs.blueprints import sensor
-from livedash_pipeline.defs.dead_runs import report_dead_runs
 from livedash_pipeline.defs.names import TAG_CHAT_BATCH, TAG_COMPANY, Names
 from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.running.dead_runs import report_dead_runs
 from livedash_pipeline.defs.sensors.ticks import next_turn
 from livedash_pipeline.defs.sensors.turns import chosen, run_key
 from livedash_pipeline.defs.sensors.under_way import values_under_way

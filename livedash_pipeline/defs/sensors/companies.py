@@ -14,9 +14,9 @@ from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.base.store.companies import due_companies, list_companies
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.defs.blueprints import sensor
-from livedash_pipeline.defs.dead_runs import report_dead_runs
 from livedash_pipeline.defs.names import TAG_COMPANY, TAG_PARTITION, Names
 from livedash_pipeline.defs.resources import OpenAIBatch, Postgres
+from livedash_pipeline.defs.running.dead_runs import report_dead_runs
 from livedash_pipeline.defs.sensors.ticks import is_active, next_turn
 from livedash_pipeline.defs.sensors.turns import run_key
 from livedash_pipeline.defs.sensors.under_way import values_under_way

@@ -10,9 +10,9 @@ import dagster as dg
 
 from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.defs.blueprints import sensor
-from livedash_pipeline.defs.dead_runs import report_dead_runs
 from livedash_pipeline.defs.names import TAG_COMPANY, TAG_PARTITION, Names
 from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.running.dead_runs import report_dead_runs
 from livedash_pipeline.defs.sensors.ticks import next_turn
 from livedash_pipeline.defs.sensors.turns import chosen, run_key
 from livedash_pipeline.defs.sensors.under_way import values_under_way

@@ -8,8 +8,8 @@ import time
 import dagster as dg
 
 from livedash_pipeline.base.store.connect import database_now
-from livedash_pipeline.defs.dead_runs import Clock, runs_going_on
 from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.running.dead_runs import Clock, runs_going_on
 
 # A longer number was not written by a sensor of ours.
 _CURSOR_DIGITS = 15

@@ -6,8 +6,8 @@ asks of many at once; what it asks of one job is `defs.sensors.ticks`.
 
 import dagster as dg
 
-from livedash_pipeline.defs.dead_runs import runs_going_on
 from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.running.dead_runs import runs_going_on
 
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,

@@ -14,9 +14,9 @@ import dagster as dg
 
 from livedash_pipeline.base.steps.beating import GivenUpError
 from livedash_pipeline.base.store.faults import explain
-from livedash_pipeline.defs.dead_runs import report_dead_runs
-from livedash_pipeline.defs.identity import beating_run
-from livedash_pipeline.defs.slots import wait_for_slot
+from livedash_pipeline.defs.running.dead_runs import report_dead_runs
+from livedash_pipeline.defs.running.identity import beating_run
+from livedash_pipeline.defs.running.slots import wait_for_slot
 from livedash_pipeline.logs import get_logger
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Shows that a run lives while this process works on it, and binds its id to every log line.
 
 A run shows it either for all its steps together (`beating_run`: our executor and the commands) or, in a project whose executor
-gives each step a process of its own, step by step. Runs that show it no more are reported by `defs.dead_runs`.
+gives each step a process of its own, step by step. Runs that show it no more are reported by `defs.running.dead_runs`.
 """
 
 from __future__ import annotations
