@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from livedash_pipeline.definitions import defs
-from livedash_pipeline.defs import dead_runs
+from livedash_pipeline.defs.running import dead_runs
 
 __all__ = ["defs"]
 

@@ -1,8 +1,9 @@
 """Reports runs that live no more as failed, whichever host they ran on, and frees their places in pools.
 
 A killed run stays STARTED in Dagster for long, and holds its pools for as long. Every poll, tick and command looks here first. A
-run is marked in our table before it is reported, so that its process, if it lives after all, finds out (`defs.running.identity`), and so
-that whoever looks next finishes what a killed one had begun. Add a reason to `base.rules.runs.liveness`.
+run is marked in our table before it is reported, so that its process, if it lives after all, finds out
+(`defs.running.identity`), and so that whoever looks next finishes what a killed one had begun. Add a reason to
+`base.rules.runs.liveness`.
 """
 
 from __future__ import annotations

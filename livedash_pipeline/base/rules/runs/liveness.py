@@ -1,7 +1,8 @@
 """Decides from a run's signs of life whether it still goes on.
 
-Add a sign of life, or a reason to give a run up; `base.store.run_heartbeats` writes what is decided, and `defs.running.dead_runs` reports
-it to Dagster. All times are one clock's, the database's, so that a host whose clock is wrong is judged as any other.
+Add a sign of life, or a reason to give a run up; `base.store.run_heartbeats` writes what is decided, and
+`defs.running.dead_runs` reports it to Dagster. All times are one clock's, the database's, so that a host whose clock is wrong is
+judged as any other.
 """
 
 from __future__ import annotations
