@@ -72,14 +72,24 @@ def counted_only(context: dg.OpExecutionContext, dry_run: bool | None, names: It
 def hours_of(context: dg.OpExecutionContext, field: str, value: float | None) -> float | None:
     """Returns the hours of a filter, None for none.
 
-    A form that names every field has 0 where nobody filled anything in. A script that names this field alone means what it says:
-    0 hours or more, which is everything.
+    A form names every field, `company` among them, and has 0 where nobody filled anything in. A script that names this field and
+    not that one means what it says: 0 hours or more, which is everything.
     """
-    return None if value == 0 and (left_out(context, field) or not left_out(context, "dry_run")) else value
+    is_form = _names(context, "company")
+    return None if value == 0 and (is_form or not _names(context, field)) else value
 
 
 def left_out(context: dg.OpExecutionContext, field: str) -> bool:
     """Says whether a launch did not name a field, as scripts do; the launchpad names every field that has a default."""
+    return _config(context).get(field) is None
+
+
+def _names(context: dg.OpExecutionContext, field: str) -> bool:
+    return field in _config(context)
+
+
+def _config(context: dg.OpExecutionContext) -> Mapping[str, Any]:
+    """The configuration of this op as it was launched, without defaults."""
     ops: Any = context.run.run_config.get("ops") or {}
     config: Any = (ops.get(context.op_def.name) or {}).get("config") or {}
-    return not isinstance(config, Mapping) or config.get(field) is None
+    return config if isinstance(config, Mapping) else {}

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from livedash_pipeline.base.rules.endpoints import endpoint_of
 from livedash_pipeline.base.store.connect import shown_address
 from livedash_pipeline.settings import Settings
 
@@ -69,6 +70,9 @@ def _shown(name: str, settings: Settings) -> Any:
     value = getattr(settings, name)
     if name == "database_url":
         return "the embedded server" if value is None else shown_address(value)
+    if name == "openai_base_url":
+        # Host and path, as batches record it: an address may hold a name, a password or a key.
+        return endpoint_of(value)
     if name.endswith("_key"):
         return "not set" if value is None else "set"
     return value if isinstance(value, bool | int | float | str) else str("" if value is None else value)

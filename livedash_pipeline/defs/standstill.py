@@ -52,7 +52,10 @@ def hold(instance: dg.DagsterInstance, note: Path) -> Unfinished:
     running = [state for state in states if state.status.value != _HELD]
     if any(state.selector_id not in kept for state in running):
         kept |= {state.selector_id: state.status.value for state in running if state.selector_id not in kept}
-        note.write_text(json.dumps(kept), encoding="utf-8")
+        # Whole or not at all: a note that was cut short would leave every sensor stopped.
+        written = note.with_name(f"{note.name}.new")
+        written.write_text(json.dumps(kept), encoding="utf-8")
+        written.replace(note)
     for state in running:
         _switch(instance, state, _HELD)
     return Unfinished(

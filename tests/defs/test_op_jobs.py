@@ -141,11 +141,14 @@ def test_a_filter_by_age_alone_means_what_it_says(analysed: World) -> None:
     ((session,),) = analysed.sql("SELECT session_id FROM ai_processing_requests ORDER BY id LIMIT 1")
     analysed.sql(one, status="PROCESSING_FAILED", code="refused", session=session)
     alone = analysed.answer("requeue", older_than_hours=0.0)
+    told = analysed.run("requeue", ops={"requeue": {"older_than_hours": 0.0, "dry_run": True}})
     form = {"request_ids": [], "company": "", "error_code": "", "older_than_hours": 0.0, "model": "", "batch": ""}
     named = analysed.run("requeue", ops={"requeue": {**form, "dry_run": False}})
     analysed.sql(one, status="PROCESSING_COMPLETE", code=None, session=session)
     # Its session is analysed, so that it stays as it is in any case; what counts is whether it was looked at.
     assert alone["dryRun"] is True
+    (output,) = [event.step_output_data for event in told.all_node_events if event.is_successful_output]
+    assert "Fill in dry_run: false" in str(output.metadata["what_to_do"].value)
     (output,) = [event.step_output_data for event in named.all_node_events if event.is_successful_output]
     assert "Nothing is named" in str(output.metadata["what_to_do"].value)
 

@@ -16,6 +16,7 @@ from livedash_pipeline.settings import Settings
 SETTINGS = Settings(
     database_url="postgresql+psycopg://me:secret-1@db.example.com/livedash?password=secret-2",
     openai_api_key="secret-3",
+    openai_base_url="https://me:secret-4@proxy.example.com/v1?key=secret-5",
     livedash_monthly_cap_eur=Decimal("12.50"),
 )
 

@@ -27,6 +27,14 @@ class Outcome(StrEnum):
     ARTIFACT_UNAVAILABLE = "artifact_unavailable"
 
 
+FAILURE_CODES = (
+    *(outcome.value for outcome in Outcome if outcome is not Outcome.PARSED),
+    *("answered_before", "cancelled", "erased", "input_changed", "input_erased", "input_outdated", "input_too_long"),
+    "no_messages",
+)
+"""Our words for why a request failed; a single call that failed has the code of the service instead, whose words are not ours."""
+
+
 class Disposition(StrEnum):
     """What becomes of the request: done, failed, or back to PENDING_BATCHING."""
 

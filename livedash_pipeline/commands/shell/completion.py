@@ -15,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from livedash_pipeline.base.rules.chat_states import ChatBatchStatus, ChatMode
-from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.base.rules.outcomes import FAILURE_CODES, Outcome
 from livedash_pipeline.base.rules.states import BatchStatus, CompanyStatus, RequestStatus, Stage
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 # A shell waits for it with every press of the key: so long for a connection, and so long for a statement.
 _MOST_SECONDS = 2
 _MOST_BATCHES = 50
-# Codes of failed requests that are no outcome.
-_OWN_CODES = ("cancelled", "erased", "input_changed", "input_erased", "input_too_long", "no_messages")
 
 
 def one_of(words: Iterable[str]) -> Complete:
@@ -47,7 +45,7 @@ COMPANY_STATUS = one_of(CompanyStatus)
 CHAT_BATCH_STATUS = one_of(ChatBatchStatus)
 CHAT_MODE = one_of(ChatMode)
 OUTCOME = one_of(Outcome)
-ERROR_CODE = one_of(sorted({*Outcome} - {Outcome.PARSED} | {*_OWN_CODES}))
+ERROR_CODE = one_of(sorted(FAILURE_CODES))
 AUDIT_OUTCOME = one_of(("done", "refused", "failed"))
 
 

@@ -13,6 +13,7 @@ from livedash_pipeline.defs.blueprints import Kind, bound
 from livedash_pipeline.defs.names import TAG_KIND, Names
 from livedash_pipeline.defs.reporting import check_result
 from livedash_pipeline.defs.resources import Postgres
+from livedash_pipeline.defs.running.identity import identified_run
 from livedash_pipeline.overview.rules.health import import_freshness
 from livedash_pipeline.overview.steps.check import HealthCheck
 from livedash_pipeline.overview.steps.checks import CHECKS
@@ -75,8 +76,9 @@ def with_freshness(
 
 
 def _asset_check(check: HealthCheck, settings: Settings, names: Names) -> dg.AssetChecksDefinition:
-    def look(postgres: dg.ResourceParam[Postgres]) -> dg.AssetCheckResult:
-        with postgres.engine() as engine, engine.connect() as connection:
+    def look(context: dg.AssetCheckExecutionContext, postgres: dg.ResourceParam[Postgres]) -> dg.AssetCheckResult:
+        # Under an executor of a process per step, a run of many checks would else show no sign of life.
+        with identified_run(context, postgres), postgres.engine() as engine, engine.connect() as connection:
             return check_result(check.look(connection, settings), check.remedy)
 
     return dg.asset_check(name=check.name, asset=names.key(check.asset), description=check.rule)(bound(look, names))

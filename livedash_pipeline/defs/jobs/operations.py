@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from livedash_pipeline.analysis.steps.reread import reread_answers
-from livedash_pipeline.base.rules.outcomes import Outcome
+from livedash_pipeline.base.rules.outcomes import FAILURE_CODES
 from livedash_pipeline.base.steps.pages import DEFAULT_PAGE, MAX_PAGE
 from livedash_pipeline.defs import forms
 from livedash_pipeline.defs.blueprints import Kind, op_job
@@ -32,15 +32,6 @@ from livedash_pipeline.overview.steps.caps import report_caps
 from livedash_pipeline.overview.steps.pipeline_report import report_status
 from livedash_pipeline.overview.steps.spend import BY_DEFAULT, report_spend
 
-# What our own rules call a failure; a call keeps the code of the service.
-_CODES = ", ".join(
-    [
-        *(outcome for outcome in Outcome if outcome not in (Outcome.PARSED, Outcome.NOT_RUN)),
-        "input_too_long",
-        "cancelled",
-    ]
-)
-
 
 class CompanyConfig(dg.Config):
     """Which company; all of them unless one is named."""
@@ -62,7 +53,9 @@ class RequeueConfig(dg.Config):
 
     request_ids: list[str] = Field([], description="Ids of requests; leave empty to use a filter.")
     company: forms.Text = forms.company("Filter: slug of a company; empty: all.")
-    error_code: forms.Text = forms.text(f"Filter: why they failed, in either case: {_CODES}, or a code of the service.")
+    error_code: forms.Text = forms.text(
+        f"Filter: why they failed, in either case: {', '.join(FAILURE_CODES)}, or a code of the service."
+    )
     older_than_hours: float | None = Field(0.0, description="Filter: failed at least so many hours ago. 0: of any age.")
     model: forms.Text = forms.text("Filter: the model that they ask.")
     batch: forms.Text = forms.text("Filter: a batch that they were tried in, by our id or OpenAI's.")
@@ -253,7 +246,7 @@ def cancel_batches(
     postgres: dg.ResourceParam[Postgres],
     openai_batch: dg.ResourceParam[OpenAIBatch],
 ) -> dict[str, Any]:
-    """The wish is written down first; every poll repeats it until the batch has ended."""
+    """The cancel request is stored first; every poll repeats it until the batch has ended."""
     hint = None if config.batch_ids else "Nothing is named: fill in batch_ids with ids of batches, ours or OpenAI's."
     with batch_run(context, postgres, openai_batch) as batch_context:
         document = cancel_document(cancel(batch_context, config.batch_ids, unfinished=config.unfinished))

@@ -8,7 +8,7 @@ run is marked in our table before it is reported, so that its process, if it liv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from livedash_pipeline.base.steps.machine import process_is_gone
 from livedash_pipeline.base.store import run_heartbeats
 from livedash_pipeline.base.store.connect import database_now, in_transaction, server_started
 from livedash_pipeline.base.store.run_heartbeats import RunHeartbeat
-from livedash_pipeline.defs.names import Names
+from livedash_pipeline.defs.names import TAG_OURS, Names
 from livedash_pipeline.defs.parts import is_our_run
 from livedash_pipeline.logs import get_logger
 
@@ -61,7 +61,7 @@ def report_dead_runs(
     with postgres.engine() as engine:
         if names is not None:
             _notice(engine, [run for run in runs if run.status in _NOT_BEGUN and is_our_run(run, names)], now)
-        dead = _give_up(instance, engine, [run.run_id for run in runs], waiting, now)
+        dead = _give_up(instance, engine, {run.run_id: TAG_OURS in run.tags for run in runs}, waiting, now)
         reported = [run_id for run_id, verdict in dead.items() if _report(instance, run_id, verdict)]
         _free_pools(instance, engine, now)
     return reported
@@ -94,7 +94,7 @@ def _launched_going_on(
 ) -> set[str]:
     _notice(engine, [record.dagster_run for record in launched.values()], now)
     waiting = _waiting_for_pools(instance)
-    for run_id, verdict in _give_up(instance, engine, launched, waiting, now).items():
+    for run_id, verdict in _give_up(instance, engine, dict.fromkeys(launched, True), waiting, now).items():
         _report(instance, run_id, verdict)
         del launched[run_id]
     with engine.connect() as connection:
@@ -122,9 +122,18 @@ def _counts_no_more(instance: dg.DagsterInstance, record: dg.RunRecord, seen: Ru
 
 
 def _give_up(
-    instance: dg.DagsterInstance, engine: Engine, run_ids: Collection[str], waiting: Collection[str], now: Clock
+    instance: dg.DagsterInstance, engine: Engine, run_ids: Mapping[str, bool], waiting: Collection[str], now: Clock
 ) -> dict[str, Verdict]:
-    """Marks runs that live no more, for ever, and returns them with the reason; those that were marked before as well."""
+    """Marks runs that live no more, for ever, and returns them with the reason; those that were marked before as well.
+
+    Args:
+        instance: Dagster's instance with the runs.
+        engine: Our database.
+        run_ids: The runs, and which of them are wholly ours. Another one may be at a step of somebody else's between two of ours,
+            which shows us nothing.
+        waiting: Runs that wait for a pool.
+        now: The database's clock.
+    """
     start = instance.run_monitoring_start_timeout_seconds
 
     def work(connection: Connection) -> dict[str, Verdict]:
@@ -134,7 +143,8 @@ def _give_up(
         for run_id, seen in run_heartbeats.read_heartbeats(connection, run_ids).items():
             gone = process_is_gone(seen.process)
             verdict = judge_run(seen.signs, at, is_gone=gone, start_seconds=start, up_since=up_since)
-            if verdict is Verdict.GOES_ON:
+            between_steps = not seen.signs.whole_run and seen.signs.ended_at is not None
+            if verdict is Verdict.GOES_ON or (verdict is Verdict.SILENT and between_steps and not run_ids[run_id]):
                 continue
             if verdict is Verdict.GIVEN_UP or run_heartbeats.give_up(connection, seen, now=at):
                 dead[run_id] = verdict
@@ -149,7 +159,11 @@ def _report(instance: dg.DagsterInstance, run_id: str, verdict: Verdict) -> bool
     if run is None or run.status not in _UNFINISHED:
         return False
     log.warning("run given up", run_id=run_id, job=run.job_name, reason=verdict.value)
-    instance.report_run_failed(run, _REASONS[verdict])
+    if run.status is dg.DagsterRunStatus.CANCELING:
+        # Somebody has ended it: a failure would have it launched again.
+        instance.report_run_canceled(run, _REASONS[verdict])
+    else:
+        instance.report_run_failed(run, _REASONS[verdict])
     return True
 
 
@@ -174,7 +188,7 @@ def _free_pools(instance: dg.DagsterInstance, engine: Engine, now: Clock) -> Non
     unknown = [run_id for run_id, run in known.items() if run is None]
     with engine.connect() as connection:
         alive = set(run_heartbeats.read_heartbeats(connection, unknown))
-    alive -= _give_up(instance, engine, alive, (), now).keys()
+    alive -= _give_up(instance, engine, dict.fromkeys(alive, True), (), now).keys()
     for run_id, run in known.items():
         if run_id not in alive and (run is None or run.is_finished):
             instance.event_log_storage.free_concurrency_slots_for_run(run_id)

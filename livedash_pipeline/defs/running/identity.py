@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
 import structlog
@@ -18,6 +18,8 @@ from livedash_pipeline.base.store.faults import explain
 
 if TYPE_CHECKING:
     from livedash_pipeline.defs.resources import Postgres
+
+RunContext: TypeAlias = dg.OpExecutionContext | dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
 # Seconds: a beat that nobody answers is over before the next one is due.
 _ANSWER = 5
@@ -41,7 +43,7 @@ def beating_run(postgres: Postgres, run_id: str, job: str) -> Iterator[None]:
 
 
 @contextmanager
-def identified_run(context: dg.OpExecutionContext | dg.AssetExecutionContext, postgres: Postgres) -> Iterator[str]:
+def identified_run(context: RunContext, postgres: Postgres) -> Iterator[str]:
     """Shows that the run lives and binds its id to every log line; yields the run's id.
 
     Raises:

@@ -96,10 +96,10 @@ def _polling_sensor(
         postgres: dg.ResourceParam[Postgres],
         openai_batch: dg.ResourceParam[OpenAIBatch],
     ) -> dg.SensorResult:
-        if not settings.batch_polling_enabled:
-            return dg.SensorResult(skip_reason="BATCH_POLLING_ENABLED is false: no batch is polled by this sensor")
         # Also where nothing is to be polled: what a dead run holds is held from everybody.
         report_dead_runs(context.instance, postgres, names=names)
+        if not settings.batch_polling_enabled:
+            return dg.SensorResult(skip_reason="BATCH_POLLING_ENABLED is false: no batch is polled by this sensor")
         with postgres.engine() as engine:
             reason = idle(engine, openai_batch.endpoint)
             if reason is not None:
@@ -119,7 +119,7 @@ def _poll(
         now = database_now(connection)
         groups = observations.finished_groups(connection, openai_batch.endpoint, now=now)
         waiting = observations.waiting_for_files(connection, openai_batch.endpoint, now=now)
-    busy = values_under_way(context.instance, postgres, ingest, TAG_PARTITION)
+    busy = values_under_way(context.instance, postgres, names, ingest, TAG_PARTITION)
     idle = [group for group in groups if group.company not in busy]
     asked = chosen(idle, turn, max(MOST_RUNS - len(busy), 0))
     if asked:

@@ -40,7 +40,7 @@ def build_chat_sensor(settings: Settings, names: Names, process_chat_batch: dg.J
             return dg.SensorResult(skip_reason="0 chat batches have something to do")
         report_dead_runs(context.instance, postgres)
         state = f"{plural(len(found), 'chat batch', 'chat batches')} {verb(len(found), 'has', 'have')} something to do"
-        busy = values_under_way(context.instance, postgres, process_chat_batch.name, TAG_CHAT_BATCH)
+        busy = values_under_way(context.instance, postgres, names, process_chat_batch.name, TAG_CHAT_BATCH)
         idle = [each for each in found if str(each.id) not in busy]
         if not idle:
             return dg.SensorResult(skip_reason=f"{state}, and their slices are under way")

@@ -44,6 +44,8 @@ def company_partition_sensor(settings: Settings, names: Names) -> dg.SensorDefin
         description="Adds a partition for every company; none is ever removed.",
     )
     def tick(context: dg.SensorEvaluationContext, postgres: dg.ResourceParam[Postgres]) -> dg.SensorResult:
+        # The one sensor beside those of batches that looks often: they are left out where `include` leaves `analysis` out.
+        report_dead_runs(context.instance, postgres, names=names)
         with postgres.engine() as engine, engine.connect() as connection:
             slugs = {company.slug for company in list_companies(connection)}
         known = set(context.instance.get_dynamic_partitions(names.partitions_name))
@@ -77,9 +79,9 @@ def company_csv_sensor(
                 due = due_companies(connection, database_now(connection))
         if not due:
             return dg.SensorResult(skip_reason="0 companies are due")
-        if is_active(context.instance, postgres, import_companies.name):
+        if is_active(context.instance, postgres, import_companies.name, dict(names.run_tags)):
             return dg.SensorResult(skip_reason=f"{_due(due)}, and import_companies is running")
-        busy = values_under_way(context.instance, postgres, import_sessions.name, TAG_PARTITION)
+        busy = values_under_way(context.instance, postgres, names, import_sessions.name, TAG_PARTITION)
         waiting = [company.slug for company in due if company.slug not in busy]
         if not waiting:
             return dg.SensorResult(skip_reason=f"{_due(due)}, and their imports are running")
@@ -152,7 +154,7 @@ def pending_request_sensor(settings: Settings, names: Names, submit_batches: Any
         )
         if not ready and not abandoned:
             return dg.SensorResult(skip_reason=state)
-        if is_active(context.instance, postgres, submit_batches.name):
+        if is_active(context.instance, postgres, submit_batches.name, dict(names.run_tags)):
             return dg.SensorResult(skip_reason=f"{state}; submit_batches is running")
         turn = next_turn(context)
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=run_key("submit", turn=turn))], cursor=str(turn))

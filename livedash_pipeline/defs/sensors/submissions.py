@@ -49,7 +49,7 @@ def build_submission_sensor(settings: Settings, names: Names, take_submissions: 
         # Runs of either job take a company's sessions on in any case.
         busy = frozenset[str]().union(
             *(
-                values_under_way(context.instance, postgres, names.name(job), TAG_PARTITION)
+                values_under_way(context.instance, postgres, names, names.name(job), TAG_PARTITION)
                 for job in ("take_submissions", "import_sessions")
             )
         )
