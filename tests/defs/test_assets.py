@@ -61,7 +61,6 @@ def test_an_import_that_finds_nothing_new_tells_the_rows_of_its_tables(world: Wo
 def test_two_companies_each_tell_their_own_rows(world: World) -> None:
     world.add_company("globex")
     world.publish("globex", SESSIONS - 2)
-    world.run("import_sessions", SLUG)
     result = world.run("import_companies", ops={"import_companies": {"all_companies": True}})
     told = {
         (str(made.partition), made.asset_key.to_user_string()): made.metadata["dagster/partition_row_count"].value

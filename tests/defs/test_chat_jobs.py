@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from livedash_pipeline.defs.names import TAG_CHAT_BATCH
+from livedash_pipeline.defs.names import TAG_CHAT_BATCH, Names
 from livedash_pipeline.defs.sensors.chats import RUNS_PER_TICK
 from livedash_pipeline.errors import LivedashError
 from tests.defs.world import SLUG, World, made_world
@@ -81,12 +81,12 @@ def test_the_sensor_goes_on_with_what_was_started(world: World, questions: str) 
     world.sql("UPDATE chat_batches SET status = 'PROCESSING', started_at = now()")
     tick = world.tick(SENSOR, cursor="41")
     (request,) = tick.run_requests
-    assert (request.run_key, request.tags[TAG_CHAT_BATCH]) == (f"chats:{batch_id}:42", batch_id)
+    assert (request.run_key.rpartition("-")[0], request.tags[TAG_CHAT_BATCH]) == (f"chats:{batch_id}:42", batch_id)
     assert request.run_config["ops"][JOB]["config"]["batch_id"] == batch_id
     world.instance.create_run_for_job(
         world.defs.resolve_job_def(JOB),
         status=dg.DagsterRunStatus.STARTED,
-        tags={TAG_CHAT_BATCH: batch_id},
+        tags={TAG_CHAT_BATCH: batch_id, **Names().run_tags},
         run_config=request.run_config,
     )
     assert "under way" in world.tick(SENSOR).skip_message

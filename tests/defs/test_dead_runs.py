@@ -173,18 +173,21 @@ def test_a_run_that_was_marked_and_not_reported_is_reported_by_whoever_looks_nex
 def test_between_two_steps_of_processes_of_their_own_a_run_may_be_silent_as_long_as_a_run_may_start(
     engine: Engine, postgres: Postgres, instance: dg.DagsterInstance
 ) -> None:
-    run_id = _run(instance)
-    _register(engine, run_id, whole_run=False)
+    run_id, mixed = _run(instance, tags=Names().run_tags), _run(instance)
+    for each in (run_id, mixed):
+        _register(engine, each, whole_run=False)
     with engine.begin() as connection:
-        run_heartbeats.end_process(connection, run_id, ELSEWHERE, now=NOW)
+        for each in (run_id, mixed):
+            run_heartbeats.end_process(connection, each, ELSEWHERE, now=NOW)
     assert report_dead_runs(instance, postgres, now=_at(START_SECONDS)) == []
+    # The other one has steps of somebody else's as well, which may take as long as they like.
     assert report_dead_runs(instance, postgres, now=_at(START_SECONDS + 1)) == [run_id]
 
 
 def test_between_two_steps_the_time_in_which_a_run_waits_for_a_pool_does_not_count(
     engine: Engine, postgres: Postgres, instance: dg.DagsterInstance
 ) -> None:
-    run_id, holder = _run(instance), _run(instance)
+    run_id, holder = _run(instance, tags=Names().run_tags), _run(instance)
     _register(engine, run_id, whole_run=False)
     with engine.begin() as connection:
         run_heartbeats.end_process(connection, run_id, ELSEWHERE, now=NOW)

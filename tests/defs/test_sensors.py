@@ -11,7 +11,7 @@ import pytest
 
 from livedash_pipeline.base.rules.endpoints import endpoint_of, key_fingerprint
 from livedash_pipeline.base.store.connect import database_now
-from livedash_pipeline.defs.names import PARTITIONS
+from livedash_pipeline.defs.names import PARTITIONS, Names
 from livedash_pipeline.defs.sensors.batches import MOST_RUNS, ingest_run_key
 from livedash_pipeline.defs.sensors.companies import RUNS_PER_TICK
 from livedash_pipeline.ledger.rules.admission.admission import hold_rule
@@ -35,7 +35,9 @@ SENSORS = {
 def _active(world: World, job: str, partition: str | None = None) -> None:
     """A run that another process has begun."""
     tags = {"dagster/partition": partition} if partition else {}
-    world.instance.create_run_for_job(world.defs.resolve_job_def(job), status=dg.DagsterRunStatus.STARTED, tags=tags)
+    world.instance.create_run_for_job(
+        world.defs.resolve_job_def(job), status=dg.DagsterRunStatus.STARTED, tags={**Names().run_tags, **tags}
+    )
 
 
 def _submitted(world: World) -> None:
@@ -426,3 +428,18 @@ def test_no_more_runs_that_ingest_wait_than_a_submit_can_wait_for(world: World) 
     assert world.sql("SELECT sum(ingest_asks) FROM ai_batch_requests") == [(MOST_RUNS - 1,)]
     second = world.tick("open_batch_sensor", cursor="1")
     assert {request.partition_key for request in second.run_requests} - set(asked), "the others have their turn"
+
+
+def test_runs_of_others_with_the_names_of_our_jobs_are_left_alone(world: World) -> None:
+    theirs = dg.GraphDefinition(name="theirs", node_defs=[_their_op]).to_job(name="import_sessions")
+    run = world.instance.create_run_for_job(
+        theirs, status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": SLUG}
+    )
+    later = run.run_id
+    assert [request.partition_key for request in world.tick("company_csv_sensor").run_requests] == [SLUG]
+    assert world.sql("SELECT run_id FROM run_heartbeats WHERE run_id = :run", run=later) == []
+
+
+@dg.op
+def _their_op() -> None:
+    """An op of somebody else's."""

@@ -12,7 +12,7 @@ from livedash_pipeline.base.store.companies import add_company, get_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.defs.jobs.asset_jobs import take_submissions
-from livedash_pipeline.defs.names import PARTITIONS
+from livedash_pipeline.defs.names import PARTITIONS, Names
 from livedash_pipeline.defs.sensors.submissions import RUNS_PER_TICK
 from livedash_pipeline.submissions.steps.feed import list_results
 from livedash_pipeline.submissions.steps.submitted_session import describe_submitted
@@ -38,7 +38,9 @@ def _submit(world: World, *names: str, slug: str = SLUG, texts: tuple[str, ...] 
 
 def _active(world: World, job: str, partition: str) -> None:
     world.instance.create_run_for_job(
-        world.defs.resolve_job_def(job), status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": partition}
+        world.defs.resolve_job_def(job),
+        status=dg.DagsterRunStatus.STARTED,
+        tags={"dagster/partition": partition, **Names().run_tags},
     )
 
 

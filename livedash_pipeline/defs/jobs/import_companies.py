@@ -5,7 +5,7 @@ at 2,000 companies that are looked at every quarter of an hour, five materializa
 news is, each step says (`Made.has_news`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from livedash_pipeline.analysis.steps.import_company import (
     CompanyImport,
     ImportContext,
+    Made,
     import_whole_company,
     imports_document,
     news_document,
@@ -49,6 +50,8 @@ class _Pass:
     known: Mapping[str, frozenset[str]]
     documents: list[Document] = field(default_factory=list)
     with_news: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+    last: tuple[Company, Mapping[str, Made]] | None = None
 
     def failed(self, company: Company, error: LivedashError) -> None:
         self.context.log.error("%s: %s", company.slug, error)
@@ -59,23 +62,23 @@ class _Pass:
         self.documents.append(done.document)
         if done.has_news:
             self.with_news.add(company.slug)
-        told = {
-            asset: made for asset, made in done.made.items() if made.has_news or company.slug not in self.known[asset]
-        }
-        if told:
-            log_import_events(self.context, self.engine, company, told, self.names)
+        self.last = company, done.made
+        self._tell(company, [a for a, made in done.made.items() if made.has_news or company.slug not in self.known[a]])
 
-    def report_sign_of_life(self, document: Document) -> None:
-        """Materializes the assets of an import once, without a partition: what their freshness policies look at."""
-        numbers = {name: value for name, value in document.items() if isinstance(value, int) and name != "ok"}
-        for asset in IMPORT_ASSETS:
-            self.context.log_event(
-                dg.AssetMaterialization(
-                    self.names.key(asset),
-                    description="A pass over all companies that were due; those with news have an event of their own.",
-                    metadata=numbers,
-                )
-            )
+    def show_sign_of_life(self) -> None:
+        """Reports assets that were news of nobody once, of the last company: their freshness policies look at any event.
+
+        Of a company as any other event, since the page of an asset shows the numbers of the newest one.
+        """
+        if self.last is not None:
+            company, made = self.last
+            self._tell(company, [asset for asset in made if asset not in self.told])
+
+    def _tell(self, company: Company, assets: Sequence[str]) -> None:
+        if self.last is not None and assets:
+            made = {asset: self.last[1][asset] for asset in assets}
+            log_import_events(self.context, self.engine, company, made, self.names)
+            self.told |= made.keys()
 
 
 def _chosen(engine: Engine, config: ImportCompaniesConfig) -> list[Company]:
@@ -119,9 +122,8 @@ def import_companies(
                 )
             except LivedashError as error:
                 done.failed(company, error)
+        done.show_sign_of_life()
     shown = news_document(done.documents, done.with_news)
-    if shown["imported"] > shown["failed"]:
-        done.report_sign_of_life(shown)
     document = answer(context, imports_document(done.documents), shown=shown)
     _raise_if_none_succeeded(done.documents)
     return document
