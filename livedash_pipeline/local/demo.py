@@ -160,9 +160,10 @@ def _follow(
     """Shows how far the flow has come until every company is imported since a moment, and every session done.
 
     Raises:
-        LivedashError: The daemon ended, or the time is over; the message says what was waited for.
+        LivedashError: The daemon ended, or nothing has changed for `time_limit` seconds; the message says what was waited for. A
+            machine that is busy with something else takes as long as it takes.
     """
-    end = time.monotonic() + time_limit
+    last, end = None, time.monotonic() + time_limit
     while True:
         daemon.check_alive()
         with engine.connect() as connection:
@@ -170,9 +171,11 @@ def _follow(
         display.show(progress)
         if progress.is_done:
             return progress
+        if progress != last:
+            last, end = progress, time.monotonic() + time_limit
         if time.monotonic() > end:
             raise LivedashError(
-                f"The demo was not done after {time_limit:.0f} s: {progress.waiting_for()}.",
+                f"The demo has come no further for {time_limit:.0f} s: {progress.waiting_for()}.",
                 remedy=f"Read {daemon.log}, then run it again: it goes on where it stands.",
                 code="demo_timeout",
             )
