@@ -71,8 +71,8 @@ diagrams: $(STAMP) ## Draw the state diagrams of docs/data-model.md from base/ru
 tables: $(STAMP) ## Write docs/tables.md from the comments in base/store/tables
 	@$(BIN)/python -m tests.column_pages
 
-pictures: $(STAMP) ## Take the console's pictures for README and docs, of the demo's data (needs Chromium)
-	@$(BIN)/python -m tests.pictures
+pictures: $(STAMP) ## Take the pictures for README and docs, of the demo's data (needs Chromium): ONLY=console or ONLY=dagster for some of them
+	@$(BIN)/python -m tests.pictures $(ONLY)
 
 format: $(STAMP) ## Format Python
 	$(BIN)/ruff format .

@@ -1,6 +1,6 @@
-"""Takes the console's pictures for README and docs, of the demo's data: `make pictures`.
+"""Takes the pictures for README and docs, of the demo's data: `make pictures`, or one kind with `ONLY=console` or `ONLY=dagster`.
 
-Add a picture where a document shows it. Dagster's UI has pictures of its own, taken by hand.
+Add a picture of the console where a document shows it; those of the Dagster UI are in `tests.dagster_pictures`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -19,14 +20,29 @@ from livedash_pipeline.logs import configure_logging
 from tests.browser.chromium import running_browser
 from tests.browser.visitor import Visitor, visitor
 from tests.browser.world import demo_world
+from tests.dagster_pictures import take_dagster_pictures
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 _SIZE = {"width": 1200, "height": 820}
 
 
-def main() -> int:
-    """Takes all pictures, in light and in dark."""
+def main(kinds: Sequence[str]) -> int:
+    """Takes all pictures, or those of the kinds given, in light and in dark."""
+    if not {*kinds} <= _KINDS.keys():
+        sys.stderr.write(f"Known are {' and '.join(_KINDS)}.\n")
+        return 2
     configure_logging("text", logging.CRITICAL)
+    for kind in kinds or _KINDS:
+        _KINDS[kind]()
+    return 0
+
+
+def _take_dagster() -> None:
+    with running_browser() as browser:
+        take_dagster_pictures(browser, _save)
+
+
+def _take_console() -> None:
     with tempfile.TemporaryDirectory(prefix="livedash-pictures-") as directory:
         home = Path(directory)
         server = start_postgres(home / "postgres")
@@ -42,7 +58,6 @@ def main() -> int:
             engine.dispose()
         finally:
             remove_postgres(home / "postgres")
-    return 0
 
 
 def _take_all(person: Visitor, scheme: str) -> None:
@@ -61,10 +76,17 @@ def _take(page: Page, name: str, scheme: str) -> None:
     page.wait_for_load_state("networkidle")
     # What is being counted is there a moment later.
     page.wait_for_function("!document.querySelector('[data-refresh=\"1\"]')")
-    path = IMAGES / f"{name}-{scheme}.png"
+    _save(page, f"{name}-{scheme}")
+
+
+def _save(page: Page, name: str) -> None:
+    path = IMAGES / f"{name}.png"
     page.screenshot(path=path, type="png")
     sys.stderr.write(f"{path.relative_to(IMAGES.parent.parent)}: {path.stat().st_size:,} bytes\n")
 
 
+_KINDS = {"console": _take_console, "dagster": _take_dagster}
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
