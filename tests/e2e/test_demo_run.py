@@ -98,7 +98,8 @@ def _assert_nothing_is_red(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     checks = [dg.AssetCheckKey(dg.AssetKey(check.asset), check.name) for check in CHECKS]
     with dg.DagsterInstance.get() as instance:
-        runs = instance.get_runs()
+        # On a machine that is too busy to launch a run in time, Dagster gives it up before its first line and launches it anew.
+        runs = [record.dagster_run for record in instance.get_run_records() if record.start_time is not None]
         states = instance.all_instigator_state()
         ticks = [
             (state.instigator_name, tick.status.value)
