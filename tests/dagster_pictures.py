@@ -30,8 +30,6 @@ _PATIENCE = 120_000
 # One without chat batches, whose newest results are those of its sessions.
 COMPANY = "bosporus-hotels"
 _LOOK_INTERVAL, _STILL_LOOKS, _MOST_LOOKS = 1_000, 3, 20
-# The seconds until the list of runs asks anew; without them the page comes to rest.
-_COUNTDOWN = "[class*=RefreshableCountdown]"
 
 
 def take_dagster_pictures(browser: Browser, save: Callable[[Page, str], None]) -> None:
@@ -123,7 +121,6 @@ def _is_about(operation: str) -> Callable[[Response], bool]:
 def _runs(page: Page, origin: str) -> None:
     page.goto(f"{origin}/runs")
     page.get_by_text("health_checks", exact=True).first.wait_for()
-    page.locator(_COUNTDOWN).first.evaluate("button => button.parentElement.style.visibility = 'hidden'")
 
 
 def _results(page: Page, origin: str) -> None:
