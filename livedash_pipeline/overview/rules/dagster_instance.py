@@ -21,6 +21,9 @@ class Lack(NamedTuple):
 _MONITORING = Lack("run_monitoring.enabled", "no run is ended that was killed or takes too long")
 _SLOTS = Lack("run_monitoring.free_slots_after_run_end_seconds", "a killed run may keep its place in a pool")
 _POOLS = Lack("concurrency.pools.default_limit", "the pool openai_api has only the limit that the instance gives it")
+# Hidden tag of runs by their kind of work, which our dagster.yaml limits.
+WORK_TAG = ".dagster/livedash_work"
+_LIMITS = Lack("concurrency.runs.tag_concurrency_limits", "slow imports may take the places of all other runs")
 
 
 def needs_our_storage(config: object) -> bool:
@@ -36,6 +39,7 @@ def find_lacks(config: object) -> tuple[Lack, ...]:
         None if _value(config, "run_monitoring", "enabled") else _MONITORING,
         None if _value(config, "run_monitoring", "free_slots_after_run_end_seconds") is not None else _SLOTS,
         None if _value(config, "concurrency", "pools", "default_limit") is not None else _POOLS,
+        None if _limits_work(_value(config, "concurrency", "runs", "tag_concurrency_limits")) else _LIMITS,
     )
     return tuple(lack for lack in lacks if lack is not None)
 
@@ -44,6 +48,12 @@ def describe_lacks(path: str, lacks: tuple[Lack, ...]) -> str:
     """Says in one sentence what a dagster.yaml lacks, and what comes of it."""
     settings, effects = ([lack[part] for lack in lacks] for part in (0, 1))
     return f"{path} does not set {_listed(settings)}: {_listed(effects)}."
+
+
+def _limits_work(limits: object) -> bool:
+    return isinstance(limits, list) and any(
+        isinstance(each, Mapping) and each.get("key") == WORK_TAG for each in limits
+    )
 
 
 def _listed(words: list[str]) -> str:

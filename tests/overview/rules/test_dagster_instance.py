@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
-from livedash_pipeline.overview.rules.dagster_instance import describe_lacks, find_lacks, needs_our_storage
+from livedash_pipeline.defs.names import TAG_WORK
+from livedash_pipeline.overview.rules.dagster_instance import (
+    WORK_TAG,
+    describe_lacks,
+    find_lacks,
+    needs_our_storage,
+)
+from livedash_pipeline.paths import shipped
 
 WHOLE = {
     "run_monitoring": {"enabled": True, "free_slots_after_run_end_seconds": 0},
-    "concurrency": {"pools": {"default_limit": {"env": "POOL_LIMIT"}}},
+    "concurrency": {
+        "pools": {"default_limit": {"env": "POOL_LIMIT"}},
+        "runs": {
+            "tag_concurrency_limits": [{"key": "team", "limit": 1}, {"key": WORK_TAG, "value": "import", "limit": 3}]
+        },
+    },
 }
 
 
@@ -37,7 +50,19 @@ def test_an_empty_or_odd_file_lacks_everything(config: object) -> None:
         "run_monitoring.enabled",
         "run_monitoring.free_slots_after_run_end_seconds",
         "concurrency.pools.default_limit",
+        "concurrency.runs.tag_concurrency_limits",
     ]
+
+
+def test_limits_of_other_tags_do_not_count() -> None:
+    runs = {"tag_concurrency_limits": [{"key": "team", "limit": 1}, "odd"]}
+    (lack,) = find_lacks({**WHOLE, "concurrency": {"pools": {"default_limit": 1}, "runs": runs}})
+    assert lack.setting == "concurrency.runs.tag_concurrency_limits"
+
+
+def test_our_own_file_lacks_nothing_and_names_the_tag_that_runs_carry() -> None:
+    assert find_lacks(yaml.safe_load(shipped("dagster.yaml").read_text(encoding="utf-8"))) == ()
+    assert WORK_TAG == TAG_WORK
 
 
 def test_monitoring_that_is_switched_off_is_lacking() -> None:
@@ -51,5 +76,5 @@ def test_lacks_are_told_in_one_sentence() -> None:
         "/etc/dagster/dagster.yaml does not set run_monitoring.enabled: no run is ended that was killed or takes too long."
     )
     assert describe_lacks("/x", lacks).startswith(
-        "/x does not set run_monitoring.enabled, run_monitoring.free_slots_after_run_end_seconds and concurrency.pools"
+        "/x does not set run_monitoring.enabled, run_monitoring.free_slots_after_run_end_seconds, concurrency.pools"
     )
