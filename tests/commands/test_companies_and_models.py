@@ -40,7 +40,7 @@ def test_caps_and_budget_of_a_company_are_set_shown_and_taken_away(livedash: Run
     line = ("company", "set", "acme", "--daily-cap", "0", "--monthly-budget", "40.5", "--json")
     changed = document_of(livedash(*line))["company"]
     assert (changed["monthlyCapEur"], changed["dailyCapEur"], changed["monthlyBudgetEur"]) == ("50", "0", "40.5")
-    assert "month 50, day 0, budget 40.5" in livedash("company", "list").stdout
+    assert "month 50, day 0, budget 40.5" in livedash("company", "list", "--wide").stdout
     assert "monthly budget eur: 40.5" in livedash("company", "show", "acme").stdout
     cleared = document_of(livedash("company", "set", "acme", "--monthly-cap", "none", "--daily-cap", "None", "--json"))
     assert (cleared["company"]["monthlyCapEur"], cleared["company"]["dailyCapEur"]) == (None, None)

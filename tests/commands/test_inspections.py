@@ -70,7 +70,7 @@ def test_a_request_is_told_with_its_tries_as_http_tells_it(livedash: Run, engine
     assert [(one["outcome"], one["totalCostEur"]) for one in document["attempts"]] == [
         ("truncated", "0.0025"), ("transient", None),
     ]  # fmt: skip
-    drawn = livedash("request", str(request_id)).stdout
+    drawn = livedash("request", str(request_id), "--wide").stdout
     for said in ("processing_failed", "promptVersion", "truncated", "length", "batch_1", "503", "overloaded", "0.0025"):
         assert said in drawn
     assert str(batch_id) in drawn

@@ -190,7 +190,7 @@ def test_batches_tell_their_age_and_why_they_stand_still(livedash: Run, engine: 
     assert 3 * 3600 <= batch["ageSeconds"] < 3 * 3600 + 60
     assert 300 <= batch["secondsInStatus"] < 360
     assert batch["standsStillBecause"] == "Its results wait to be ingested: `livedash ingest`."
-    shown = livedash("batches").stdout
+    shown = livedash("batches", "--wide").stdout
     assert "3 h" in shown and "5 min" in shown
     assert f"{batch['id']} stands still: Its results wait" in shown
 

@@ -53,7 +53,7 @@ def test_how_long_texts_are_kept_is_set_and_listed(livedash: Run, company: Compa
     line = ("company", "set", "acme", "--keep-transcripts", "30", "--keep-messages", "90", "--keep-answers", "0")
     kept = document_of(livedash(*line, "--json"))["company"]
     assert (kept["keepTranscriptsDays"], kept["keepMessagesDays"], kept["keepAnswersDays"]) == (30, 90, 0)
-    assert "transcripts 30, messages 90, answers 0" in livedash("company", "list").stdout
+    assert "transcripts 30, messages 90, answers 0" in livedash("company", "list", "--wide").stdout
     line = (
         "company",
         "set",
@@ -67,7 +67,7 @@ def test_how_long_texts_are_kept_is_set_and_listed(livedash: Run, company: Compa
     )
     kept = document_of(livedash(*line, "--json"))["company"]
     assert (kept["keepTranscriptsDays"], kept["keepMessagesDays"], kept["keepAnswersDays"]) == (None, None, None)
-    assert "forever" in livedash("company", "list").stdout
+    assert "forever" in livedash("company", "list", "--wide").stdout
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_failed_sessions_are_listed_with_their_reason(livedash: Run, engine: Eng
     whole = document_of(livedash("failed", "--json"))
     assert {row["sessionId"] for row in whole["sessions"]} == {str(one) for one, _ in made[:2]}
     assert whole["sessions"][0]["errorMessage"] == "truncated: too long"
-    shown = livedash("failed", "--company", "acme", "--stage", "AI_analysis", "--limit", "1").stdout
+    shown = livedash("failed", "--company", "acme", "--stage", "AI_analysis", "--limit", "1", "--wide").stdout
     assert "truncated: too long" in shown
     assert "livedash failed --stage AI_analysis --company acme --cursor" in shown
     assert document_of(livedash("failed", "--stage", "csv_import", "--json"))["sessions"] == []
