@@ -60,7 +60,14 @@ def beating(
         GivenUpError: The run was given up before, or in the meantime although the block ended well.
     """
     signs = Beating(engine, run_id, process or this_process(), now=now)
-    signs.register(job, whole_run=whole_run)
+    try:
+        signs.register(job, whole_run=whole_run)
+        yield from _beats_until_the_end(signs, run_id, every)
+    finally:
+        engine.dispose()
+
+
+def _beats_until_the_end(signs: Beating, run_id: str, every: float) -> Iterator[Beating]:
     over = threading.Event()
     thread = threading.Thread(target=signs.go_on, args=(over, every), name=f"beats-{run_id}", daemon=True)
     thread.start()
@@ -73,7 +80,6 @@ def beating(
         signs.confirm()
     finally:
         signs.end()
-        engine.dispose()
 
 
 class Beating:
