@@ -14,13 +14,8 @@ from typing import Any
 
 import dagster as dg
 
-_UNFINISHED = [
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
+from livedash_pipeline.defs.running.statuses import UNFINISHED
+
 _HELD, _UNDER_WAY = "STOPPED", "STARTED"
 
 
@@ -59,7 +54,7 @@ def hold(instance: dg.DagsterInstance, note: Path) -> Unfinished:
     for state in running:
         _switch(instance, state, _HELD)
     return Unfinished(
-        instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED)),
+        instance.get_runs_count(dg.RunsFilter(statuses=list(UNFINISHED))),
         sum(_is_under_way(instance, state) for state in states),
     )
 

@@ -22,6 +22,7 @@ from livedash_pipeline.base.store.connect import database_now, in_transaction, s
 from livedash_pipeline.base.store.run_heartbeats import RunHeartbeat
 from livedash_pipeline.defs.names import TAG_OURS, Names
 from livedash_pipeline.defs.parts import is_our_run
+from livedash_pipeline.defs.running.statuses import LAUNCHED, NOT_BEGUN
 from livedash_pipeline.logs import get_logger
 
 if TYPE_CHECKING:
@@ -31,9 +32,6 @@ log = get_logger(__name__)
 
 Clock = Callable[[Connection], datetime]
 
-# Not QUEUED: such a run waits to be launched, for as long as it takes.
-_NOT_BEGUN = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
-_UNFINISHED = [*_NOT_BEGUN, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 _REASONS = {
     Verdict.GONE: "The run's process is gone; what it had claimed is freed by itself.",
     Verdict.SILENT: f"The run showed no sign of life for {SILENT_SECONDS:g} seconds; what it had claimed is freed by itself.",
@@ -57,10 +55,10 @@ def report_dead_runs(
         now: The database's clock.
     """
     waiting = _waiting_for_pools(instance)
-    runs = instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED))
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=list(LAUNCHED)))
     with postgres.engine() as engine:
         if names is not None:
-            _notice(engine, [run for run in runs if run.status in _NOT_BEGUN and is_our_run(run, names)], now)
+            _notice(engine, [run for run in runs if run.status in NOT_BEGUN and is_our_run(run, names)], now)
         dead = _give_up(instance, engine, {run.run_id: TAG_OURS in run.tags for run in runs}, waiting, now)
         reported = [run_id for run_id, verdict in dead.items() if _report(instance, run_id, verdict)]
         _free_pools(instance, engine, now)
@@ -116,7 +114,7 @@ def _counts_no_more(instance: dg.DagsterInstance, record: dg.RunRecord, seen: Ru
     if seen.signs.beat_at is not None:
         return False
     # One that began shows no sign of life until its first step does where each step is a process of its own.
-    began = record.dagster_run.status not in _NOT_BEGUN
+    began = record.dagster_run.status not in NOT_BEGUN
     seconds = instance.run_monitoring_start_timeout_seconds if began else UNSEEN_SECONDS
     return is_unseen(seen.signs.noticed_at, now, seconds=seconds)
 
@@ -156,7 +154,7 @@ def _give_up(
 def _report(instance: dg.DagsterInstance, run_id: str, verdict: Verdict) -> bool:
     """Reports a run as failed; False where it has ended, which is read again since it may have done so after it was listed."""
     run = instance.get_run_by_id(run_id)
-    if run is None or run.status not in _UNFINISHED:
+    if run is None or run.status not in LAUNCHED:
         return False
     log.warning("run given up", run_id=run_id, job=run.job_name, reason=verdict.value)
     if run.status is dg.DagsterRunStatus.CANCELING:

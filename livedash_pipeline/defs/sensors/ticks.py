@@ -10,16 +10,10 @@ import dagster as dg
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.defs.running.dead_runs import Clock, runs_going_on
+from livedash_pipeline.defs.running.statuses import UNFINISHED
 
 # A longer number was not written by a sensor of ours.
 _CURSOR_DIGITS = 15
-_ACTIVE = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 def is_active(
@@ -39,7 +33,7 @@ def is_active(
         tags: What the run has to be tagged with.
         now: The clock of our database.
     """
-    records = instance.get_run_records(filters=dg.RunsFilter(job_name=job, statuses=_ACTIVE, tags=tags))
+    records = instance.get_run_records(filters=dg.RunsFilter(job_name=job, statuses=list(UNFINISHED), tags=tags))
     return bool(records) and bool(runs_going_on(instance, postgres, records, now=now))
 
 

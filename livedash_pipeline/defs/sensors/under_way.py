@@ -9,14 +9,7 @@ import dagster as dg
 from livedash_pipeline.defs.names import Names
 from livedash_pipeline.defs.resources import Postgres
 from livedash_pipeline.defs.running.dead_runs import runs_going_on
-
-_UNDER_WAY = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
+from livedash_pipeline.defs.running.statuses import UNFINISHED
 
 
 def values_under_way(
@@ -32,7 +25,7 @@ def values_under_way(
         tag: Such as the partition's, which names the company.
     """
     records = instance.get_run_records(
-        filters=dg.RunsFilter(job_name=job, statuses=_UNDER_WAY, tags=dict(names.run_tags))
+        filters=dg.RunsFilter(job_name=job, statuses=list(UNFINISHED), tags=dict(names.run_tags))
     )
     going_on = runs_going_on(instance, postgres, records) if records else set()
     runs = (record.dagster_run for record in records)

@@ -69,11 +69,10 @@ def test_a_run_that_was_given_up_does_not_end_well(engine: Engine, database_url:
     ):
         assert give_up(connection, read_heartbeats(connection, ["run"])["run"], now=NOW)
     assert raised.value.remedy
-    with (
-        pytest.raises(GivenUpError),
-        beating(make_engine(database_url), "run", "a_job", whole_run=True),
-    ):
+    refused = make_engine(database_url)
+    with pytest.raises(GivenUpError), beating(refused, "run", "a_job", whole_run=True):
         pytest.fail("it does not begin again")
+    assert "Connections in pool: 0 " in refused.pool.status()
 
 
 def test_the_failure_of_a_run_that_was_given_up_is_its_own(engine: Engine, database_url: str) -> None:
