@@ -19,6 +19,7 @@ from tests.benchmarks.site import Site, prepared_site
 
 NAMES = (
     "start",
+    "flow",
     "import",
     "reimport",
     "transcripts",

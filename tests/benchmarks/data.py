@@ -52,6 +52,21 @@ def write_csv(path: Path, sessions: int) -> int:
     return sessions // REJECT_EVERY
 
 
+def write_source(directory: Path, sessions: int) -> None:
+    """Writes what a company publishes on this machine: its CSV, `acme.csv`, and beside it one file a transcript."""
+    made = generate_sessions(_COMPANY, sessions, _SEED, transcript_base_url="transcripts")
+    with (directory / "acme.csv").open("wb") as file:
+        file.writelines(chunk.encode() for chunk in csv_chunks(_with_files(made, directory / "transcripts")))
+
+
+def _with_files(sessions: Iterator[SampleSession], directory: Path) -> Iterator[SampleSession]:
+    directory.mkdir()
+    for session in sessions:
+        if session.transcript:
+            (directory / f"{session.external_id}.txt").write_text(session.transcript, encoding="utf-8")
+        yield session
+
+
 def _with_bad_date(session: SampleSession) -> SampleSession:
     identity, _, *rest = session.fields
     return replace(session, fields=(identity, "30.02.2025 12:00:00", *rest))

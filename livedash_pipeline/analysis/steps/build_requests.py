@@ -30,6 +30,7 @@ from livedash_pipeline.analysis.store.requests import (
 from livedash_pipeline.base.rules.states import StageStatus
 from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.base.store.connect import database_now, in_transaction
+from livedash_pipeline.base.store.statistics import refresh_statistics
 from livedash_pipeline.intake.store.sessions import messages_by_session
 from livedash_pipeline.ledger.store.admission import model_parameters
 from livedash_pipeline.logs import get_logger
@@ -99,6 +100,7 @@ def build_requests(
         chunk_size: Sessions per transaction.
         clock: The time of a transaction.
     """
+    refresh_statistics(engine)
     sizer = _sizer(engine, company.model or default_model, count_tokens)
     report = RequestReport(company.slug)
     for build_chunk in (_withdraw_chunk, _rewrite_chunk, _create_chunk, _question_chunk):

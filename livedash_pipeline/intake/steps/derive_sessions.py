@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now, in_transaction
+from livedash_pipeline.base.store.statistics import refresh_statistics
 from livedash_pipeline.intake.rules.profiles.transcript_profile import TranscriptProfile
 from livedash_pipeline.intake.rules.profiles.transcript_reading import read_transcript
 from livedash_pipeline.intake.rules.session_facts import derive_facts
@@ -90,6 +91,7 @@ def derive_sessions(
         UsageError: The company's profile is none that this version knows.
     """
     report = DeriveReport()
+    refresh_statistics(engine)
     for chunk in _due_chunks(engine, company.id, chunk_size, chunk_bytes):
         report += in_transaction(engine, partial(_derive_chunk, company, chunk, clock))
         log.info("sessions derived", company=company.slug, **asdict(report))

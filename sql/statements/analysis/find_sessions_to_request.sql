@@ -1,25 +1,50 @@
 -- Sessions of a company that wait for their analysis and have no open request, in id order, locked against derivation. The stages
 -- before it are over: what was derived of an older transcript than the present one is not asked about.
 -- `kept_request_id` is the newest complete request about the very same messages: its answer is applied again, not bought, unless
--- somebody asked for another one since (`reanalyseAfter`).
+-- somebody asked for another one since (`reanalyseAfter`). LATERAL with LIMIT keeps the plan at look-ups for the next sessions of the
+-- company, whatever the planner believes about tables that have just grown.
 SELECT
     sessions.id AS session_id,
     sessions.import_id,
     sessions.transcript_hash,
     kept.id AS kept_request_id
 FROM sessions
-JOIN session_processing_status AS creation
-    ON
-        creation.import_id = sessions.import_id
-        AND creation.stage = 'SESSION_CREATION'
-        AND creation.status = 'COMPLETED'
-JOIN session_processing_status AS fetching
-    ON
-        fetching.import_id = sessions.import_id
-        AND fetching.stage = 'TRANSCRIPT_FETCH'
-        AND fetching.status IN ('COMPLETED', 'SKIPPED')
-LEFT JOIN session_processing_status AS analysis
-    ON analysis.import_id = sessions.import_id AND analysis.stage = 'AI_ANALYSIS'
+LEFT JOIN LATERAL (
+    SELECT
+        stage_row.status,
+        stage_row.metadata
+    FROM session_processing_status AS stage_row
+    WHERE stage_row.import_id = sessions.import_id AND stage_row.stage = 'AI_ANALYSIS'
+    LIMIT 1
+) AS analysis ON TRUE
+CROSS JOIN LATERAL (
+    SELECT stage_row.status
+    FROM session_processing_status AS stage_row
+    WHERE
+        stage_row.import_id = sessions.import_id
+        AND stage_row.stage = 'SESSION_CREATION'
+        AND stage_row.status = 'COMPLETED'
+    LIMIT 1
+) AS creation
+CROSS JOIN LATERAL (
+    SELECT stage_row.status
+    FROM session_processing_status AS stage_row
+    WHERE
+        stage_row.import_id = sessions.import_id
+        AND stage_row.stage = 'TRANSCRIPT_FETCH'
+        AND stage_row.status IN ('COMPLETED', 'SKIPPED')
+    LIMIT 1
+) AS fetching
+-- By `subject_id`, which the unique index of open requests begins with.
+LEFT JOIN LATERAL (
+    SELECT requests.id
+    FROM ai_processing_requests AS requests
+    WHERE
+        requests.subject_id = sessions.id
+        AND requests.processing_type = 'session_analysis'
+        AND requests.processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
+    LIMIT 1
+) AS asked ON TRUE
 LEFT JOIN LATERAL (
     SELECT requests.id
     FROM ai_processing_requests AS requests
@@ -53,14 +78,7 @@ WHERE
                 AND coalesce(before.status, 'PENDING') NOT IN ('COMPLETED', 'SKIPPED')
         )
     )
-    AND NOT EXISTS (
-        SELECT 1
-        FROM ai_processing_requests AS requests
-        WHERE
-            requests.session_id = sessions.id
-            AND requests.processing_type = 'session_analysis'
-            AND requests.processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
-    )
+    AND asked.id IS NULL
 ORDER BY sessions.id
 LIMIT :chunk_size
 FOR UPDATE OF sessions SKIP LOCKED

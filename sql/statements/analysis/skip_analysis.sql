@@ -17,7 +17,7 @@ WHERE
     NOT EXISTS (
         SELECT 1
         FROM sessions
-        JOIN ai_processing_requests AS requests ON requests.session_id = sessions.id
+        JOIN ai_processing_requests AS requests ON requests.subject_id = sessions.id
         WHERE
             sessions.import_id = imports.import_id
             AND requests.processing_type = 'session_analysis'

@@ -16,7 +16,7 @@ WHERE
         SELECT 1
         FROM ai_processing_requests AS requests
         WHERE
-            requests.session_id = sessions.id
+            requests.subject_id = sessions.id
             AND requests.processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
     )
 ORDER BY stage_row.started_at, stage_row.import_id, stage_row.stage

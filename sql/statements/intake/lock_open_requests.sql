@@ -4,7 +4,7 @@ SELECT
     requests.processing_status
 FROM ai_processing_requests AS requests
 WHERE
-    requests.session_id = ANY(CAST(:session_ids AS uuid[]))
+    requests.subject_id = ANY(CAST(:session_ids AS uuid[]))
     AND requests.processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
 ORDER BY requests.id
 FOR UPDATE

@@ -58,7 +58,7 @@ WHERE
                     SELECT 1
                     FROM ai_processing_requests AS requests
                     WHERE
-                        requests.session_id = staged.session_id
+                        requests.subject_id = staged.session_id
                         AND requests.processing_type = 'session_analysis'
                         AND requests.processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
                 )

@@ -97,7 +97,7 @@ WHERE
     AND NOT EXISTS (
         SELECT 1 FROM ai_processing_requests AS requests
         WHERE
-            requests.session_id = sessions.id
+            requests.subject_id = sessions.id
             AND requests.processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
     )
 FOR NO KEY UPDATE OF imports SKIP LOCKED

@@ -21,7 +21,7 @@ WITH undone AS (
         AND NOT EXISTS (
             SELECT 1
             FROM sessions
-            JOIN ai_processing_requests AS requests ON requests.session_id = sessions.id
+            JOIN ai_processing_requests AS requests ON requests.subject_id = sessions.id
             WHERE sessions.import_id = imports.id AND requests.processing_status = 'BATCHING_IN_PROGRESS'
         )
 ),
@@ -59,7 +59,7 @@ unasked AS (
             SELECT 1
             FROM ai_processing_requests AS requests
             WHERE
-                requests.session_id = sessions.id
+                requests.subject_id = sessions.id
                 AND requests.processing_status IN ('PENDING_BATCHING', 'BATCHING_IN_PROGRESS')
         )
 )

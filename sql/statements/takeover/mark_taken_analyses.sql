@@ -18,7 +18,7 @@ FROM (
         AND NOT EXISTS (
             SELECT 1
             FROM ai_processing_requests AS requests
-            WHERE requests.session_id = sessions.id AND requests.processing_status = 'BATCHING_IN_PROGRESS'
+            WHERE requests.subject_id = sessions.id AND requests.processing_status = 'BATCHING_IN_PROGRESS'
         )
         AND CASE coalesce(own.status, 'PENDING')
             WHEN 'PENDING'

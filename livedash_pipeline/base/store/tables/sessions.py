@@ -95,6 +95,8 @@ sessions = Table(
     *not_negative("messages_sent", "duration_seconds", "avg_response_time"),
     not_before("end_time", "start_time"),
     Index("ix_sessions_company_id_start_time", "company_id", "start_time"),
+    # Sessions that may wait for a request, a chunk at a time in the order of their ids.
+    Index("ix_sessions_company_id_id", "company_id", "id"),
     # Sessions of all companies, newest first, a page at a time.
     Index("ix_sessions_start_time_id", "start_time", "id"),
     Index("ix_sessions_stale", "company_id", postgresql_where=text("stale")),

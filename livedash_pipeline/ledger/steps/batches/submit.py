@@ -19,6 +19,7 @@ from livedash_pipeline.base.rules.values import Document, moment, money
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import in_transaction
 from livedash_pipeline.base.store.properties import require_endpoint_kind
+from livedash_pipeline.base.store.statistics import refresh_statistics
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.ledger.rules.admission import admission
 from livedash_pipeline.ledger.rules.admission.admission import PendingGroup
@@ -86,6 +87,7 @@ def submit_pending(
         SettingsError: The endpoint is of another kind than the database's, or the cap is below the price of one request.
     """
     report = SubmitReport()
+    refresh_statistics(context.engine)
     with context.engine.begin() as connection:
         if unhold:
             holds.lift_holds(connection, context.endpoint)

@@ -1,0 +1,83 @@
+"""The whole flow: a company's CSV and transcripts from files on this machine to answers in Postgres, step by step.
+
+The service is the local Batch API, which shares the machine. Nobody's service answers at once, so the time in which there is
+nothing to do but wait for it is told by itself and is no part of the flow's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from livedash_pipeline.analysis.steps.import_company import IMPORT_STEPS, Done, ImportContext
+from livedash_pipeline.base.store.companies import get_company
+from livedash_pipeline.kinds import KINDS
+from livedash_pipeline.ledger.steps.batches.context import BatchContext
+from livedash_pipeline.ledger.steps.batches.submit import submit_pending
+from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
+from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.services.openai.gateway import connect
+from livedash_pipeline.settings import Settings, isolated_settings
+from tests.benchmarks.data import write_source
+from tests.benchmarks.figures import Figure
+from tests.benchmarks.servers import batch_api
+from tests.benchmarks.site import Site, Stopwatch, make_company, require, settle_down
+
+GOAL_SECONDS = 90
+_GOAL_SIZE = 100_000
+
+
+def measure(site: Site, size: int) -> list[Figure]:
+    """Every step as its command runs it, one after the other, in one process."""
+    make_company(site, csv_url=str(site.scratch / "acme.csv"))
+    write_source(site.scratch, size)
+    settle_down(site)
+    steps: dict[str, Stopwatch] = defaultdict(Stopwatch)
+    with batch_api(site, speed=0) as server, connect(server.url, "bench") as gateway:
+        settings = isolated_settings({}, openai_base_url=server.url, openai_api_key="bench")
+        served = server.process.cpu_times()
+        for name, run in _import_steps(site, settings):
+            with steps[name].running():
+                run()
+        waited = _analyse(BatchContext(site.engine, gateway, KINDS, settings, spool_dir=site.scratch), size, steps)
+        ended = server.process.cpu_times()
+    seconds = sum(watch.seconds for watch in steps.values())
+    peak = max(watch.peak_mb for watch in steps.values())
+    service = ended.user + ended.system - served.user - served.system
+    return [
+        Figure("flow", size, size, seconds, peak, unit="s", goal=GOAL_SECONDS * size / _GOAL_SIZE),
+        *(Figure(f"flow: {name}", size, size, watch.seconds, watch.peak_mb, unit="s") for name, watch in steps.items()),
+        Figure("flow: waiting for the service", size, size, waited, peak, unit="s"),
+        # Its clock counts in hundredths.
+        Figure("flow: CPU of the service", size, size, max(service, 0.01), peak, unit="s"),
+    ]
+
+
+def _import_steps(site: Site, settings: Settings) -> Iterator[tuple[str, Callable[[], Done]]]:
+    with site.engine.connect() as connection:
+        company = get_company(connection, "acme")
+    context = ImportContext(site.engine, company, settings, {})
+    for each in IMPORT_STEPS:
+        yield each.name, partial(each.run, context)
+
+
+def _analyse(context: BatchContext, size: int, steps: dict[str, Stopwatch]) -> float:
+    """Sends everything and takes it in; returns the seconds in which the service was waited for."""
+    done, waited = 0, 0.0
+    while done < size:
+        with steps["submit"].running():
+            sent = submit_pending(context, ignore_minimum=True).submitted
+        require(bool(sent), f"nothing was sent after {done} of {size} answers")
+        begun = time.perf_counter()
+        for batch in sent:
+            while context.gateway.retrieve_batch(batch.remote_batch_id or "").status_word != "completed":
+                time.sleep(0.05)
+        waited += time.perf_counter() - begun
+        with steps["poll"].running():
+            poll_batches(context)
+        with steps["ingest"].running():
+            done += sum(ingest_finished(context).outcomes.values())
+    require(done == size, f"{done} of {size} answers")
+    return waited
