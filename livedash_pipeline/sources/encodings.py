@@ -7,6 +7,7 @@ Add an encoding with the evidence for it.
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 
 # Longest first: the mark of UTF-32 begins with that of UTF-16.
 _MARKS = (
@@ -31,19 +32,26 @@ def decode_transcript(data: bytes, charset: str | None, expected: str | None = N
         charset: What the server says of them.
         expected: What the company's profile says of them; tried where the server says nothing.
     """
-    controls = len(data) - len(data.translate(None, _CONTROLS))
-    encodings = [name for mark, name in _MARKS if data.startswith(mark)][:1]
-    encodings += ["utf-8-sig"] if controls * 10 <= len(data) else []
-    encodings += [named] if (named := charset or expected) else []
-    encodings += _utf_16_of(data)
-    # cp1252 reads nearly anything, so it is tried only on bytes that hardly hold a control character, and few accents.
-    encodings += ["cp1252"] if controls * 100 <= len(data) and _looks_western(data) else []
-    for encoding in encodings:
+    for encoding in _encodings(data, charset or expected):
         try:
             return data.decode(encoding), encoding
         except (UnicodeError, LookupError):
             continue
     return None
+
+
+def _encodings(data: bytes, named: str | None) -> Iterator[str]:
+    """What the bytes may be, the surest first; each is looked for only where those before it have failed."""
+    controls = len(data) - len(data.translate(None, _CONTROLS))
+    yield from [name for mark, name in _MARKS if data.startswith(mark)][:1]
+    if controls * 10 <= len(data):
+        yield "utf-8-sig"
+    if named:
+        yield named
+    yield from _utf_16_of(data)
+    # cp1252 reads nearly anything, so it is tried only on bytes that hardly hold a control character, and few accents.
+    if controls * 100 <= len(data) and _looks_western(data):
+        yield "cp1252"
 
 
 def _utf_16_of(data: bytes) -> list[str]:

@@ -89,8 +89,9 @@ def shown_url(url: str) -> str:
     except ValueError:
         return "(an address that cannot be read)"
     shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    begin = shown[: _SHOWN_LETTERS + 1]
     # Escaping makes it longer, never shorter.
-    printable = "".join(map(_printable, shown[: _SHOWN_LETTERS + 1]))
+    printable = begin if begin.isprintable() else "".join(map(_printable, begin))
     return printable if len(printable) <= _SHOWN_LETTERS else f"{printable[: _SHOWN_LETTERS - 1]}…"
 
 
@@ -228,13 +229,26 @@ def _in_time(response: httpx2.Response, deadline: Deadline, url: str) -> Iterato
 
 def with_retries(work: Callable[[], _Result], *, sleep: Sleep, attempts: int = 3) -> _Result:
     """Runs `work` again, after a growing pause, while it raises a retryable SourceError."""
+    try:
+        return work()
+    except SourceError as error:
+        if not error.retryable:
+            raise
+        first = [error]
+
+    def once_more() -> _Result:
+        # The first try counts; what retries is made only where one failed, since it takes longer than reading a file.
+        if first:
+            raise first.pop()
+        return work()
+
     return Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, SourceError) and error.retryable),
         stop=stop_after_attempt(attempts),
         wait=_pause,
         sleep=sleep,
         reraise=True,
-    )(work)
+    )(once_more)
 
 
 def _pause(state: RetryCallState) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -148,10 +149,14 @@ class TranscriptSource:
         read_whole(store, listed, body, self._limits)
         return self._to_text(body.getvalue(), None, listed.version, place.url)
 
+    @cached_property
+    def _home(self) -> Path:
+        # Resolved once: for each of many small files it took longer than reading them.
+        return Path(self._rules.csv_path or "").resolve().parent
+
     def _read_file(self, place: FilePlace, url: str) -> bytes:
-        home = Path(self._rules.csv_path or "").resolve().parent
-        path = (home / place.path).resolve()
-        if not path.is_relative_to(home):
+        path = (self._home / place.path).resolve()
+        if not path.is_relative_to(self._home):
             raise SourceError(
                 f"{shown_url(url)} lies outside the directory of the CSV.", reason="file_not_allowed", retryable=False
             )

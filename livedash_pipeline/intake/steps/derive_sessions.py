@@ -8,7 +8,7 @@ answer still meets the messages it is about. What a model says about a session i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 
+from livedash_pipeline.base.steps.behind import working_behind
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now, in_transaction
 from livedash_pipeline.base.store.statistics import refresh_statistics
@@ -92,10 +93,33 @@ def derive_sessions(
     """
     report = DeriveReport()
     refresh_statistics(engine)
-    for chunk in _due_chunks(engine, company.id, chunk_size, chunk_bytes):
-        report += in_transaction(engine, partial(_derive_chunk, company, chunk, clock))
-        log.info("sessions derived", company=company.slug, **asdict(report))
+    nothing = DeriveReport()
+    with working_behind(DeriveReport) as writing:
+        for chunk in _due_chunks(engine, company.id, chunk_size, chunk_bytes):
+            read = _read_chunk(engine, company, chunk)
+            write = partial(_derive_chunk, company, chunk, read, clock)
+            report += writing.begin(partial(in_transaction, engine, write)) or nothing
+            log.info("sessions derived", company=company.slug, **asdict(report))
+        report += writing.end() or nothing
     return report
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What became of one import's transcript, and the row and transcript that it was read from, without the text."""
+
+    source: SessionSource
+    outcome: MadeSession | RefusedSession
+
+
+def _read_chunk(engine: Engine, company: Company, import_ids: Sequence[UUID]) -> dict[UUID, _Reading]:
+    """Reads transcripts before anything is locked, while Postgres still writes the chunk before; by import id.
+
+    What has changed until the locks are held is read again then.
+    """
+    with engine.connect() as connection:
+        sources = sessions.find_session_sources(connection, import_ids)
+    return {each.source.import_id: each for each in _readings(sources, company)}
 
 
 def _due_chunks(engine: Engine, company_id: UUID, most: int, most_bytes: int) -> Iterator[list[UUID]]:
@@ -119,9 +143,13 @@ def _chunks(due: Iterable[DueSession], most: int, most_bytes: int) -> Iterator[l
 
 
 def _derive_chunk(
-    company: Company, import_ids: Sequence[UUID], clock: Callable[[Connection], datetime], connection: Connection
+    company: Company,
+    import_ids: Sequence[UUID],
+    read: Mapping[UUID, _Reading],
+    clock: Callable[[Connection], datetime],
+    connection: Connection,
 ) -> DeriveReport:
-    # Locks first, in this order, and only then the sources: what is parsed is what is current while the locks are held.
+    # Locks first, in this order, and only then the sources: what is written is what is current while the locks are held.
     sessions.lock_derivation(connection, company.id)
     stored = {each.import_id: each for each in sessions.lock_sessions(connection, import_ids)}
     in_flight = sessions.lock_requests_in_flight(connection, [each.session_id for each in stored.values()])
@@ -130,25 +158,36 @@ def _derive_chunk(
         sessions.mark_stale(connection, in_flight, now)
     deferred = {each.import_id for each in stored.values() if each.session_id in in_flight}
     free = [import_id for import_id in import_ids if import_id not in deferred]
-    made, refused = _make(sessions.find_session_sources(connection, free), company)
-    if made or refused:
+    outcomes = _current(connection, company, free, read)
+    made = [each for each in outcomes if isinstance(each, MadeSession)]
+    refused = [each for each in outcomes if isinstance(each, RefusedSession)]
+    if outcomes:
         sessions.add_scratch_sessions(connection, made, refused)
         sessions.store_creation(connection, now)
     written = _write(connection, company.id, made, stored, now)
     return written + DeriveReport(failed=len(refused), deferred=len(deferred))
 
 
-def _make(sources: Iterable[SessionSource], company: Company) -> tuple[list[MadeSession], list[RefusedSession]]:
+def _current(
+    connection: Connection, company: Company, import_ids: Sequence[UUID], read: Mapping[UUID, _Reading]
+) -> list[MadeSession | RefusedSession]:
+    """What the present rows and transcripts of some imports come to; read again where another one was read before."""
+    found = sessions.find_session_sources(connection, import_ids, with_content=False)
+    known = {each.import_id: read.get(each.import_id) for each in found}
+    changed = [each.import_id for each in found if (was := known[each.import_id]) is None or was.source != each]
+    again = _readings(sessions.find_session_sources(connection, changed), company) if changed else ()
+    return [each.outcome for each in (known | {each.source.import_id: each for each in again}).values() if each]
+
+
+def _readings(sources: Iterable[SessionSource], company: Company) -> Iterator[_Reading]:
     zone, profile = ZoneInfo(company.time_zone), transcript_profile_of(company)
-    made: list[MadeSession] = []
-    refused: list[RefusedSession] = []
     for source in sources:
         parsed = _read(source, company, zone, profile)
+        known = replace(source, content=None)
         if isinstance(parsed, RefusedTranscript):
-            refused.append(_refused(source, parsed))
+            yield _Reading(known, _refused(source, parsed))
         else:
-            made.append(_made(source, parsed))
-    return made, refused
+            yield _Reading(known, _made(known, parsed))
 
 
 def _read(

@@ -15,10 +15,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from types import NoneType
 
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.rules.urls import RefusedPlace, SourceRules, locate
+from livedash_pipeline.base.steps.behind import Behind, working_behind
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now, in_transaction
 from livedash_pipeline.intake.steps.company_profiles import transcript_profile_of
@@ -110,11 +112,12 @@ def fetch_transcripts(
             for _ in range(limits.total)
         ]
         workers = TranscriptWorkers(sources, limits, sleep, stack.enter_context(ThreadPoolExecutor(limits.total)))
+        storing = stack.enter_context(working_behind(NoneType))
         for page in import_pages(engine, company.id):
             found = in_transaction(engine, partial(_find, page, limits, clock))
             due = [each for each in found if not (each.was_refused and _is_refused(each, rules))]
             _skip(engine, [each for each in due if each.url is None], clock)
-            _fetch(engine, workers, [each for each in due if each.url is not None], limits, clock)
+            _fetch(engine, workers, [each for each in due if each.url is not None], limits, clock, storing)
             workers.tally.update(due=len(due), skipped=sum(each.url is None for each in due))
             if due:
                 log.info("transcripts fetched", company=company.slug, **_counts(workers.tally))
@@ -159,13 +162,16 @@ def _fetch(
     due: Sequence[DueTranscript],
     limits: TranscriptLimits,
     clock: Callable[[Connection], datetime],
+    storing: Behind[None],
 ) -> None:
     def store(results: Sequence[FetchResult], connection: Connection) -> None:
         now = clock(connection)
         store_transcripts(connection, results, retry_after=limits.retry_after, max_attempts=limits.attempts, now=now)
 
+    # Fetches go on while Postgres takes what came before.
     for chunk in _chunks(workers.results(due), limits):
-        in_transaction(engine, partial(store, chunk))
+        storing.begin(partial(in_transaction, engine, partial(store, chunk)))
+    storing.end()
 
 
 def _chunks(results: Iterable[FetchResult], limits: TranscriptLimits) -> Iterator[list[FetchResult]]:

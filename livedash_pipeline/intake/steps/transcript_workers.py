@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from queue import SimpleQueue
 
-from livedash_pipeline.base.rules.places.stores import place_of
+from livedash_pipeline.base.rules.places.stores import place_of, store_scheme
 from livedash_pipeline.base.rules.urls import origin_of
 from livedash_pipeline.errors import SourceError
 from livedash_pipeline.intake.store.transcripts import DueTranscript, FetchResult
@@ -76,12 +77,16 @@ class TranscriptWorkers:
         for each in due:
             queues.setdefault(_host_of(each), deque()).append(each)
         running: dict[Future[_Outcome], tuple[str, TranscriptSource]] = {}
+        # Files take less time than `concurrent.futures.wait` takes to listen to all that run.
+        ended = SimpleQueue[Future[_Outcome]]()
         while queues or running:
             self._drop_failing(queues)
             for host, source, each in self._assign(queues):
                 future = self._pool.submit(_fetch_one, source, each, self._limits.tries, self._sleep)
                 running[future] = (host, source)
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                future.add_done_callback(ended.put)
+            if running:
+                future = ended.get()
                 host, source = running.pop(future)
                 self._free.append(source)
                 self._active[host] -= 1
@@ -120,7 +125,7 @@ class _Outcome:
 
 def _host_of(due: DueTranscript) -> str:
     url = due.url or ""
-    place = place_of(url)
+    place = place_of(url) if store_scheme(url) else None
     if place is not None and place.root is not None:
         return place.root.address
     origin = origin_of(url)

@@ -116,10 +116,12 @@ def mark_stale(connection: Connection, session_ids: Iterable[UUID], now: datetim
     connection.execute(statement("intake/mark_sessions_stale"), {"session_ids": list(session_ids), "now": now})
 
 
-def find_session_sources(connection: Connection, import_ids: Sequence[UUID]) -> list[SessionSource]:
-    """Rows and transcripts of some imports."""
-    rows = connection.execute(statement("intake/find_session_sources"), {"import_ids": list(import_ids)})
-    return [SessionSource(**row) for row in rows.mappings()]
+def find_session_sources(
+    connection: Connection, import_ids: Sequence[UUID], *, with_content: bool = True
+) -> list[SessionSource]:
+    """Rows and transcripts of some imports; `with_content` leaves texts out, which the hash beside them stands for."""
+    values = {"import_ids": list(import_ids), "with_content": with_content}
+    return [SessionSource(*row) for row in connection.execute(statement("intake/find_session_sources"), values)]
 
 
 def add_scratch_sessions(

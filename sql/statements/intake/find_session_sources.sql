@@ -1,5 +1,5 @@
 -- What sessions are made from: the rows of some imports, and their transcripts; not those whose texts were deleted since they
--- were found to be due.
+-- were found to be due. Without its text a transcript is known by the hash of it.
 SELECT
     imports.id AS import_id,
     imports.content_hash AS row_hash,
@@ -13,7 +13,7 @@ SELECT
     imports.messages_sent,
     transcripts.url AS transcript_url,
     transcripts.sha256 AS transcript_sha256,
-    transcripts.content
+    CASE WHEN :with_content THEN transcripts.content END AS content
 FROM session_imports AS imports
 LEFT JOIN transcripts ON transcripts.import_id = imports.id
 WHERE
