@@ -41,7 +41,19 @@ ALLOWED = {
     "commands": {*ROOMS, *ADAPTERS, *SURROUNDINGS, "defs", "api", "local"},
 }
 # Anybody above the rules may use these; they import nothing of the rooms.
-COMMON = {"deadline", "errors", "garbage", "logs", "paths", "scratch", "settings", "sockets", "storage", "tls"}
+COMMON = {
+    "behind",
+    "deadline",
+    "errors",
+    "garbage",
+    "logs",
+    "paths",
+    "scratch",
+    "settings",
+    "sockets",
+    "storage",
+    "tls",
+}
 # Puts routes and pages together; pages use what the rest of `api` has.
 COMPOSES = PACKAGE / "api" / "app.py"
 # Names what is public, and loads it when it is asked for (`tests/test_surface.py`).

@@ -14,7 +14,8 @@ from dagster import DagsterRun, DagsterRunStatus
 from dagster_postgres import DagsterPostgresStorage
 from sqlalchemy import Engine, make_url
 
-from livedash_pipeline.analysis.rules.request_lines import build_line
+from livedash_pipeline.analysis.rules.prompt import transcript_data
+from livedash_pipeline.analysis.rules.request_lines import line_frame
 from livedash_pipeline.intake.rules.transcripts import Message
 from livedash_pipeline.local.batch_api.faults.script import parse_script
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
@@ -59,7 +60,9 @@ def _api(server: RunningServer, directory: Path) -> BatchApi:
 
 def _buy(server: RunningServer, request_id: UUID) -> None:
     """A batch with one request, bought for the same row of ours each time."""
-    line = build_line(request_id, uuid4(), "gpt-5-mini", [Message("User", "Where is my roster?", None)])
+    line = line_frame("gpt-5-mini").line(
+        request_id, transcript_data(uuid4(), [Message("User", "Where is my roster?", None)])
+    )
     with httpx2.Client(base_url=server.base_url, headers={"Authorization": "Bearer key"}, trust_env=False) as client:
         file = client.post("/files", files={"file": ("livedash.jsonl", line)}, data={"purpose": "batch"}).json()
         body = {"input_file_id": file["id"], "endpoint": "/v1/chat/completions", "completion_window": "24h"}

@@ -7,14 +7,13 @@ of the same instructions would cost more than everything else. Files and uploads
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from uuid import UUID
 
-from livedash_pipeline.analysis.rules.prompt import ENDPOINT, request_body, transcript_data
+from livedash_pipeline.analysis.rules.prompt import ENDPOINT, request_body
 from livedash_pipeline.base.rules.json_lines import line_json
-from livedash_pipeline.intake.rules.transcripts import Message
 from livedash_pipeline.ledger.rules.admission.model_parameters import PLACE, Parameters, default_parameters, maximum_of
 from livedash_pipeline.money.rules.request_framing import framing_tokens, parameter_text
 
@@ -66,17 +65,6 @@ def _frame(model: str, parameters: str) -> LineFrame:
     before_id, between, after = text.split(PLACE)
     # The quotes around the transcript belong to its own serialisation.
     return LineFrame(model, before_id.encode(), between[:-1].encode(), after[1:].encode())
-
-
-def build_line(
-    request_id: UUID,
-    session_id: UUID,
-    model: str,
-    messages: Iterable[Message],
-    parameters: Parameters | None = None,
-) -> bytes:
-    """The line that asks about one session; without parameters, with those that the model's name suggests."""
-    return line_frame(model, parameters).line(request_id, transcript_data(session_id, messages))
 
 
 @dataclass(frozen=True)

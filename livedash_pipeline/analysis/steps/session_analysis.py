@@ -16,8 +16,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.analysis.rules.answer_reading import read_analysis
-from livedash_pipeline.analysis.rules.prompt import input_hash, prompt_version
-from livedash_pipeline.analysis.rules.request_lines import build_line, line_frame
+from livedash_pipeline.analysis.rules.prompt import input_hash, prompt_version, transcript_data
+from livedash_pipeline.analysis.rules.request_lines import line_frame
 from livedash_pipeline.analysis.steps import build_requests, kept_answers
 from livedash_pipeline.analysis.store import answers, lost_inputs
 from livedash_pipeline.analysis.store.lines import batch_lines
@@ -100,12 +100,13 @@ class SessionAnalysisKind:
     ) -> Generator[tuple[UUID, bytes | None]]:
         """A line for each request, from the messages that its hash names."""
         version = prompt_version()
+        frame = line_frame(model, parameters)
         with closing(batch_lines(engine, batch_id)) as requests:
             for request_id, session_id, named, messages in requests:
                 is_current = input_hash(transcript_hash(messages), version, model) == named
                 yield (
                     request_id,
-                    build_line(request_id, session_id, model, messages, parameters) if is_current else None,
+                    frame.line(request_id, transcript_data(session_id, messages)) if is_current else None,
                 )
 
     def fixed_bytes(self, model: str, parameters: dict[str, Any] | None) -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Engine
 
 from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.behind import working_behind
 from livedash_pipeline.intake.rules.transcripts import Message
+
+_PAGE = 1000
 
 
 def batch_lines(engine: Engine, batch_id: UUID) -> Generator[tuple[UUID, UUID, str, list[Message]]]:
@@ -16,17 +20,14 @@ def batch_lines(engine: Engine, batch_id: UUID) -> Generator[tuple[UUID, UUID, s
     # The result is closed here: a reader that stops early would leave the server's cursor to the garbage collector.
     with (
         engine.connect() as connection,
-        connection.execution_options(yield_per=5000).execute(
+        connection.execution_options(yield_per=_PAGE).execute(
             statement("analysis/find_batch_lines"), {"batch_id": batch_id}
         ) as rows,
+        # Postgres collects the next messages while lines are made of these.
+        working_behind(Sequence) as reading,
     ):
-        current: tuple[UUID, UUID, str, list[Message]] | None = None
-        for request_id, session_id, named, role, content, sent_at in rows:
-            if current is None or current[0] != request_id:
-                if current is not None:
-                    yield current
-                current = (request_id, session_id, named, [])
-            if role is not None:
-                current[3].append(Message(role, content, sent_at))
-        if current is not None:
-            yield current
+        reading.begin(partial(rows.fetchmany, _PAGE))
+        while page := reading.end():
+            reading.begin(partial(rows.fetchmany, _PAGE))
+            for request_id, session_id, named, *columns in page:
+                yield request_id, session_id, named, [] if columns[0] is None else list(map(Message, *columns))

@@ -15,6 +15,8 @@ _UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _GAP = re.compile(r"[ \t\r,]*")
 # Some writers leave control characters in strings as they are.
 _JSON = json.JSONDecoder(strict=False)
+# Made once: `json.dumps` makes one for every call.
+_AS_WRITTEN = json.JSONEncoder(ensure_ascii=False)
 # Where some servers end a line, though JSON takes them unescaped in strings; JSON itself escapes the others of that kind.
 _LINE_ENDS = {"\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"}
 
@@ -86,7 +88,7 @@ def _follow_each_other(text: str) -> tuple[list[dict[str, Any]], int]:
 
 def line_json(value: Any) -> str:
     """JSON on one line, whatever the reader takes for the end of one."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = _AS_WRITTEN.encode(value)
     # Searched for one by one: a text without them is passed over at the speed of memory.
     for sign, escaped in _LINE_ENDS.items():
         if sign in text:

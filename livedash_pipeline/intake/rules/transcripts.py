@@ -46,6 +46,8 @@ from livedash_pipeline.intake.rules.transcript_lines import (
 )
 
 _ROLES: Mapping[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
+# Made once: `json.dumps` makes one for every call.
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 # A chat before or after these years is a slip of the pen, and would stretch its session over centuries.
 PLAUSIBLE_YEARS = range(1970, 2200)
 
@@ -136,13 +138,13 @@ def transcript_hash(messages: Iterable[Message]) -> str:
         (message.role, message.sent_at and message.sent_at.astimezone(UTC).isoformat(), message.content)
         for message in messages
     ]
-    return hashlib.sha256(json.dumps(listed, separators=(",", ":")).encode("ascii")).hexdigest()
+    return hashlib.sha256(_COMPACT.encode(listed).encode("ascii")).hexdigest()
 
 
 def words_hash(messages: Iterable[Message]) -> str:
     """SHA-256 in hex over role and content of each message: the same whenever they are taken to have been sent."""
     listed = [(message.role, message.content) for message in messages]
-    return hashlib.sha256(json.dumps(listed, separators=(",", ":")).encode("ascii")).hexdigest()
+    return hashlib.sha256(_COMPACT.encode(listed).encode("ascii")).hexdigest()
 
 
 class MessageTimes:

@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 
-from livedash_pipeline.base.steps.behind import working_behind
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now, in_transaction
 from livedash_pipeline.base.store.statistics import refresh_statistics
+from livedash_pipeline.behind import working_behind
 from livedash_pipeline.intake.rules.profiles.transcript_profile import TranscriptProfile
 from livedash_pipeline.intake.rules.profiles.transcript_reading import read_transcript
 from livedash_pipeline.intake.rules.session_facts import derive_facts

@@ -20,9 +20,9 @@ from types import NoneType
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.rules.urls import RefusedPlace, SourceRules, locate
-from livedash_pipeline.base.steps.behind import Behind, working_behind
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now, in_transaction
+from livedash_pipeline.behind import Behind, working_behind
 from livedash_pipeline.intake.steps.company_profiles import transcript_profile_of
 from livedash_pipeline.intake.steps.transcript_workers import TranscriptLimits, TranscriptWorkers
 from livedash_pipeline.intake.store.transcripts import (

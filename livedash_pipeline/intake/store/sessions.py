@@ -8,7 +8,6 @@ sessions, requests) is the caller's duty.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -198,7 +197,4 @@ def reset_analysis(connection: Connection, words: Mapping[UUID, str]) -> int:
 def messages_by_session(connection: Connection, session_ids: Sequence[UUID]) -> dict[UUID, list[Message]]:
     """Messages of the given sessions in their order; sessions without any are absent."""
     rows = connection.execute(statement("intake/find_session_messages"), {"session_ids": list(session_ids)})
-    grouped: dict[UUID, list[Message]] = defaultdict(list)
-    for session_id, role, content, sent_at in rows:
-        grouped[session_id].append(Message(role, content, sent_at))
-    return grouped
+    return {session_id: list(map(Message, *columns)) for session_id, *columns in rows}

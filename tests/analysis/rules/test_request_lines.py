@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from livedash_pipeline.analysis.rules.prompt import ENDPOINT, request_body, transcript_data
-from livedash_pipeline.analysis.rules.request_lines import RequestSizer, build_line
+from livedash_pipeline.analysis.rules.request_lines import RequestSizer, line_frame
 from livedash_pipeline.intake.rules.transcripts import Message
 from livedash_pipeline.ledger.rules.admission.model_parameters import default_parameters, maximum_of
 from livedash_pipeline.money.rules.request_framing import framing_tokens, parameter_text
@@ -28,7 +28,7 @@ def words(text: str) -> int:
 @given(st.uuids(), st.uuids(), models, chats)
 @example(UUID(int=1), UUID(int=2), "a model\u2028of\x85two lines", [Message("user", LINE_ENDS, None)])
 def test_a_line_is_the_json_of_its_request(request: UUID, session: UUID, model: str, chat: list[Message]) -> None:
-    line = build_line(request, session, model, chat)
+    line = line_frame(model).line(request, transcript_data(session, chat))
     assert json.loads(line) == {
         "custom_id": str(request),
         "method": "POST",
@@ -43,12 +43,14 @@ def test_the_measured_size_is_that_of_the_line_with_its_end(
     request: UUID, session: UUID, model: str, chat: list[Message]
 ) -> None:
     size = RequestSizer.for_model(model, words).measure(transcript_data(session, chat))
-    assert size.body_bytes == len(build_line(request, session, model, chat)) + 1
+    assert size.body_bytes == len(line_frame(model).line(request, transcript_data(session, chat))) + 1
     assert size.max_output_tokens == maximum_of(default_parameters(model))
 
 
 def test_a_text_without_line_ends_of_other_readers_is_not_escaped() -> None:
-    line = build_line(UUID(int=1), UUID(int=2), "gpt-5-mini", [Message("user", "naïve 日本", None)])
+    line = line_frame("gpt-5-mini").line(
+        UUID(int=1), transcript_data(UUID(int=2), [Message("user", "naïve 日本", None)])
+    )
     assert "naïve 日本" in line.decode()
 
 

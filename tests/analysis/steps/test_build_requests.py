@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, func, select, text, update
 
-from livedash_pipeline.analysis.rules.prompt import prompt_version
-from livedash_pipeline.analysis.rules.request_lines import build_line
+from livedash_pipeline.analysis.rules.prompt import prompt_version, transcript_data
+from livedash_pipeline.analysis.rules.request_lines import line_frame
 from livedash_pipeline.analysis.steps.build_requests import RequestReport, build_requests
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import ai_processing_requests, messages, session_processing_status, sessions
@@ -84,7 +84,7 @@ def test_a_request_names_its_input_and_its_true_size(engine: Engine, company: Co
     build(engine, company)
     (request,) = rows_of(engine, ai_processing_requests)
     assert (request.transcript_hash, request.prompt_version) == (transcript_hash(CHAT), prompt_version())
-    assert request.body_bytes == len(build_line(request.id, session_id, "gpt-5-mini", CHAT)) + 1
+    assert request.body_bytes == len(line_frame("gpt-5-mini").line(request.id, transcript_data(session_id, CHAT))) + 1
     assert 300 < request.token_estimate < 2000
     assert (request.processing_status, request.attempts) == ("PENDING_BATCHING", 0)
 
@@ -178,7 +178,10 @@ def test_unclaimed_requests_follow_their_sessions_messages(engine: Engine, compa
     assert build(engine, company) == RequestReport("acme", rewritten=1)
     (request,) = rows_of(engine, ai_processing_requests)
     assert request.transcript_hash == transcript_hash(OTHER_CHAT)
-    assert request.body_bytes == len(build_line(request.id, session_id, "gpt-5-mini", OTHER_CHAT)) + 1
+    assert (
+        request.body_bytes
+        == len(line_frame("gpt-5-mini").line(request.id, transcript_data(session_id, OTHER_CHAT))) + 1
+    )
 
 
 def test_claimed_requests_are_not_rewritten(engine: Engine, company: Company) -> None:

@@ -14,7 +14,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from livedash_pipeline.analysis.rules.answer_reading import read_analysis
-from livedash_pipeline.analysis.rules.request_lines import build_line, line_frame
+from livedash_pipeline.analysis.rules.prompt import transcript_data
+from livedash_pipeline.analysis.rules.request_lines import line_frame
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.intake.rules.transcripts import Message
 from livedash_pipeline.ledger.rules.admission.nothing_sent import Subjects
@@ -155,7 +156,8 @@ class ParcelWeight:
         with engine.connect() as connection:
             for request_id, parcel_id, contents, is_current in connection.execute(_LINES, {"batch_id": batch_id}):
                 said = [Message("user", contents, None)]
-                yield request_id, build_line(request_id, parcel_id, model, said, parameters) if is_current else None
+                data = transcript_data(parcel_id, said)
+                yield request_id, line_frame(model, parameters).line(request_id, data) if is_current else None
 
     def fixed_bytes(self, model: str, parameters: dict[str, Any] | None) -> int:
         return line_frame(model, parameters).fixed_bytes
