@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from logging import DEBUG, INFO
-from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from livedash_pipeline.analysis.rules.prompt import input_hash, prompt_version, transcript_data
+from livedash_pipeline.analysis.rules.prompt import input_hash, prompt_version
 from livedash_pipeline.analysis.rules.request_lines import RequestSizer
+from livedash_pipeline.analysis.steps.measuring import Row, Sizes, measured
 from livedash_pipeline.analysis.store import answers, lost_inputs
 from livedash_pipeline.analysis.store import requests as analysis_requests
 from livedash_pipeline.analysis.store.requests import (
@@ -31,13 +31,12 @@ from livedash_pipeline.base.rules.states import StageStatus
 from livedash_pipeline.base.store.companies import Company, get_company
 from livedash_pipeline.base.store.connect import database_now, in_transaction
 from livedash_pipeline.base.store.statistics import refresh_statistics
-from livedash_pipeline.intake.store.sessions import messages_by_session
+from livedash_pipeline.behind import working_behind
 from livedash_pipeline.ledger.store.admission import model_parameters
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
 
-_Row = TypeVar("_Row", SessionToRequest, RequestToRewrite)
 _FIRST = UUID(int=0)
 ANSWERED_BEFORE = (
     "The session has the messages again that an earlier request was answered about; its answer was applied."
@@ -103,9 +102,15 @@ def build_requests(
     refresh_statistics(engine)
     sizer = _sizer(engine, company.model or default_model, count_tokens)
     report = RequestReport(company.slug)
-    for build_chunk in (_withdraw_chunk, _rewrite_chunk, _create_chunk, _question_chunk):
+    parts = (
+        partial(_in_chunks, engine, partial(_withdraw_chunk, company)),
+        partial(_in_chunks, engine, partial(_rewrite_chunk, company, sizer)),
+        partial(_create_requests, engine, company, sizer),
+        partial(_in_chunks, engine, partial(_question_chunk, company)),
+    )
+    for part in parts:
         before = report
-        report = _in_chunks(engine, partial(build_chunk, company, sizer), report, chunk_size, clock)
+        report = part(report, chunk_size, clock)
         # Dagster keeps each line at INFO as an event of the run, and most companies have no news most of the time.
         log.log(DEBUG if report == before else INFO, "requests built", **asdict(report))
     return report
@@ -152,9 +157,48 @@ def _in_chunks(
     return report
 
 
+def _create_requests(
+    engine: Engine,
+    company: Company,
+    sizer: RequestSizer,
+    report: RequestReport,
+    chunk_size: int,
+    clock: Callable[[Connection], datetime],
+) -> RequestReport:
+    """Creates requests in chunks; the next chunk is measured while Postgres writes this one."""
+    with working_behind(RequestReport) as writing:
+        after: UUID | None = _FIRST
+        while after is not None:
+            known, last = in_transaction(engine, partial(_measure_ahead, company, sizer, after, chunk_size))
+            report = writing.end() or report
+            if last is not None:
+                create = partial(_create_chunk, company, sizer, known, report, after, chunk_size, clock)
+                writing.begin(partial(in_transaction, engine, create))
+            after = last
+        return writing.end() or report
+
+
+def _measure_ahead(
+    company: Company, sizer: RequestSizer, after: UUID, chunk_size: int, connection: Connection
+) -> tuple[Sizes, UUID | None]:
+    """The sizes of the next requests, and the last of their sessions; none is locked when this has ended.
+
+    A size is of messages with a hash, so it holds for whoever finds the session with this hash under its lock.
+    """
+    found = analysis_requests.find_sessions_to_request(connection, company.id, after_id=after, chunk_size=chunk_size)
+    if not found:
+        return {}, None
+    to_ask = [row for row in found if row.kept_request_id is None]
+    sizes = {
+        (row.session_id, row.transcript_hash): size
+        for row, size in measured(connection, to_ask, sizer, {})
+        if row.transcript_hash is not None
+    }
+    return sizes, found[-1].session_id
+
+
 def _withdraw_chunk(
     company: Company,
-    sizer: RequestSizer,  # noqa: ARG001 - the other chunks need it
     report: RequestReport,
     after: UUID,  # noqa: ARG001 - what was withdrawn is not found again
     chunk_size: int,
@@ -186,7 +230,7 @@ def _rewrite_chunk(
     reapplied = answers.apply_kept_answers(connection, list(kept.values()), now=now) if kept else 0
     analysis_requests.close_answered_requests(connection, list(kept), reason=ANSWERED_BEFORE, now=now)
     changed = [row for row in found if row.kept_request_id is None]
-    built = _build(connection, changed, sizer, owner=lambda row: row.request_id)
+    built = _build(connection, changed, sizer, {}, owner=lambda row: row.request_id)
     rewritten = analysis_requests.rewrite_requests(connection, built, model=model, prompt_version=version, now=now)
     asked = {request.owner_id for request in built}
     emptied = [row.request_id for row in changed if row.request_id not in asked]
@@ -197,30 +241,30 @@ def _rewrite_chunk(
 def _create_chunk(
     company: Company,
     sizer: RequestSizer,
+    sizes: Sizes,
     report: RequestReport,
     after: UUID,
     chunk_size: int,
     clock: Callable[[Connection], datetime],
     connection: Connection,
-) -> tuple[RequestReport, UUID | None]:
+) -> RequestReport:
     found = analysis_requests.find_sessions_to_request(connection, company.id, after_id=after, chunk_size=chunk_size)
     if not found:
-        return report, None
+        return report
     now = clock(connection)
     kept = [row.kept_request_id for row in found if row.kept_request_id is not None]
     reapplied = answers.apply_kept_answers(connection, kept, now=now) if kept else 0
-    built = _build(connection, [row for row in found if row.kept_request_id is None], sizer, owner=_session_of)
+    built = _build(connection, [row for row in found if row.kept_request_id is None], sizer, sizes, owner=_session_of)
     created = analysis_requests.insert_requests(
         connection, company.id, built, model=sizer.frame.model, prompt_version=prompt_version(), now=now
     )
     empty = _without_messages(found, built)
     skipped = analysis_requests.skip_analysis(connection, empty, reason=NO_MESSAGES, now=now)
-    return report.plus(created=created, reapplied=reapplied, skipped=skipped), found[-1].session_id
+    return report.plus(created=created, reapplied=reapplied, skipped=skipped)
 
 
 def _question_chunk(
     company: Company,
-    sizer: RequestSizer,  # noqa: ARG001 - the other chunks need it
     report: RequestReport,
     after: UUID,
     chunk_size: int,
@@ -257,23 +301,23 @@ def _without_messages(found: Sequence[SessionToRequest], built: Sequence[BuiltRe
 
 
 def _build(
-    connection: Connection, rows: Sequence[_Row], sizer: RequestSizer, *, owner: Callable[[_Row], UUID]
+    connection: Connection,
+    rows: Sequence[Row],
+    sizer: RequestSizer,
+    sizes: Sizes,
+    *,
+    owner: Callable[[Row], UUID],
 ) -> list[BuiltRequest]:
-    """Measures the request of each session that has messages."""
-    messages = messages_by_session(connection, [row.session_id for row in rows])
-    built = []
-    for row in rows:
-        if row.session_id not in messages or row.transcript_hash is None:
-            continue
-        size = sizer.measure(transcript_data(row.session_id, messages[row.session_id]))
-        built.append(
-            BuiltRequest(
-                owner_id=owner(row),
-                transcript_hash=row.transcript_hash,
-                input_hash=input_hash(row.transcript_hash, prompt_version(), sizer.frame.model),
-                body_bytes=size.body_bytes,
-                token_estimate=size.token_estimate,
-                max_output_tokens=size.max_output_tokens,
-            )
+    """The request of each session that has messages."""
+    return [
+        BuiltRequest(
+            owner_id=owner(row),
+            transcript_hash=row.transcript_hash,
+            input_hash=input_hash(row.transcript_hash, prompt_version(), sizer.frame.model),
+            body_bytes=size.body_bytes,
+            token_estimate=size.token_estimate,
+            max_output_tokens=size.max_output_tokens,
         )
-    return built
+        for row, size in measured(connection, rows, sizer, sizes)
+        if row.transcript_hash is not None
+    ]

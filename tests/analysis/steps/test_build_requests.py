@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, func, select, text, update
+from sqlalchemy import Connection, Engine, event, func, select, text, update
 
 from livedash_pipeline.analysis.rules.prompt import prompt_version, transcript_data
 from livedash_pipeline.analysis.rules.request_lines import line_frame
@@ -260,3 +260,28 @@ def test_an_input_that_returns_before_its_new_request_is_claimed_is_not_bought_a
     with engine.connect() as connection:
         assert session_values(connection, session_id)["summary"] == "It was answered."
         assert stage_counts(connection, "AI_ANALYSIS") == {"COMPLETED": 1}
+
+
+def test_messages_that_change_after_they_were_measured_are_measured_again(engine: Engine, company: Company) -> None:
+    with engine.begin() as connection:
+        (session_id,) = insert_sessions(connection, company, [CHAT])
+    measured: list[str] = []
+
+    def counted(said: str) -> int:
+        measured.append(said)
+        return count_tokens(said)
+
+    @event.listens_for(engine, "begin")
+    def _between(_connection: Connection) -> None:
+        # The transaction that measures has ended, the one that creates has found nothing yet.
+        if any("messages" in said for said in measured) and not changed:
+            changed.append(session_id)
+            change_messages(engine, session_id, OTHER_CHAT)
+
+    changed: list[UUID] = []
+    report = build_requests(engine, company, default_model="gpt-5-mini", count_tokens=counted)
+    assert (report.created, changed) == (1, [session_id])
+    (request,) = rows_of(engine, ai_processing_requests)
+    assert request.transcript_hash == transcript_hash(OTHER_CHAT)
+    line = line_frame("gpt-5-mini").line(request.id, transcript_data(session_id, OTHER_CHAT))
+    assert request.body_bytes == len(line) + 1

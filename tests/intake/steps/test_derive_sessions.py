@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Connection, Engine, select, text, update
 
 from livedash_pipeline.analysis.steps.build_requests import build_requests
 from livedash_pipeline.base.store.companies import Company, update_company
@@ -399,3 +399,47 @@ def test_chunks_cover_everything(engine: Engine, company: Company, limits: dict[
     for _ in range(10):
         store_text(engine, add_import(engine, company, "x"), CHAT)
     assert derive(engine, company, **limits) == DeriveReport(created=10, messages=20)
+
+
+def test_a_transcript_that_changes_after_it_was_read_is_read_again_under_the_locks(
+    engine: Engine, company: Company
+) -> None:
+    kept, changed = (add_import(engine, company, name) for name in ("kept", "changed"))
+    for import_id in (kept, changed):
+        store_text(engine, import_id, CHAT)
+    moments: list[datetime] = []
+
+    def clock(_connection: Connection) -> datetime:
+        # Asked for when the locks are held, which is after everything was read.
+        if not moments:
+            store_text(engine, changed, LONGER)
+        moments.append(NOW)
+        return NOW
+
+    assert derive_sessions(engine, company, clock=clock) == DeriveReport(created=2, messages=2 + 4)
+    assert len(rows_of(engine, messages, session_id=session_of(engine, changed)["id"])) == 4
+    assert derive(engine, company) == DeriveReport()
+
+
+def test_chunks_are_all_written_however_small_they_are(engine: Engine, company: Company) -> None:
+    for number in range(7):
+        store_text(engine, add_import(engine, company, f"{number}"), CHAT)
+    assert derive(engine, company, chunk_size=2) == DeriveReport(created=7, messages=14)
+    assert count(engine, messages) == 14
+
+
+def test_a_chunk_that_cannot_be_written_is_no_silent_loss(engine: Engine, company: Company) -> None:
+    for number in range(4):
+        store_text(engine, add_import(engine, company, f"{number}"), CHAT)
+    moments: list[datetime] = []
+
+    def clock(_connection: Connection) -> datetime:
+        moments.append(NOW)
+        if len(moments) == 2:
+            raise RuntimeError("no time")
+        return NOW
+
+    with pytest.raises(RuntimeError, match="no time"):
+        derive_sessions(engine, company, clock=clock, chunk_size=2)
+    # The first chunk stays; the second is due again.
+    assert derive(engine, company) == DeriveReport(created=2, messages=4)
