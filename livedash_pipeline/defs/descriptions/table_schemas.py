@@ -11,6 +11,7 @@ import dagster as dg
 from sqlalchemy import CheckConstraint, Column, Table, UniqueConstraint
 
 from livedash_pipeline.base.store.tables import metadata as schema
+from livedash_pipeline.base.store.tables.base import CHECKED_REFERENCE
 from livedash_pipeline.base.store.tables.views import VIEWS, type_of
 from livedash_pipeline.intake.rules.csv_layout import CSV_COLUMNS
 
@@ -51,6 +52,7 @@ def _constraints(column: Column[Any]) -> dg.TableColumnConstraints:
     primary = list(column.table.primary_key.columns) == [column]
     others = ["primary key"] if primary else []
     others += [f"references {key.target_fullname}" for key in column.foreign_keys]
+    others += [f"references {column.info[CHECKED_REFERENCE]}"] if CHECKED_REFERENCE in column.info else []
     return dg.TableColumnConstraints(
         nullable=bool(column.nullable), unique=primary or bool(column.unique), other=others
     )

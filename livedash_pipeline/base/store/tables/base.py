@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, MetaData, Numeric, Text, Uuid, text
+from sqlalchemy.types import TypeEngine
 
 metadata = MetaData(
     naming_convention={
@@ -26,6 +27,9 @@ metadata = MetaData(
 MONEY = Numeric(20, 12)
 RATE = Numeric(18, 9)
 MOMENT = DateTime(timezone=True)
+
+CHECKED_REFERENCE = "references"
+"""Key of a column's `info`: the column of another table (`table.column`) whose values are its own, without a foreign key."""
 
 # Comments of columns that many tables have.
 ID = "Id that grows with time: the order of ids is the order of creation."
@@ -50,6 +54,14 @@ def reference(
 ) -> Column[Any]:
     """A column that names a row of another table (`table.column`)."""
     return Column(name, Uuid, ForeignKey(target), nullable=nullable, comment=comment, **options)
+
+
+def bulk_reference(name: str, target: str, kind: type[TypeEngine[Any]], comment: str) -> Column[Any]:
+    """A column of the primary key that names a row of another table (`table.column`), in a table with many rows a session.
+
+    It is checked by a trigger once a statement (docs/decisions/references-per-statement.md): a foreign key checks each row.
+    """
+    return Column(name, kind, primary_key=True, autoincrement=False, comment=comment, info={CHECKED_REFERENCE: target})
 
 
 def company_column(*, nullable: bool = False) -> Column[Any]:

@@ -27,6 +27,7 @@ from livedash_pipeline.base.rules.text import LANGUAGE_FORM
 from livedash_pipeline.base.store.tables.base import (
     CREATED,
     UPDATED,
+    bulk_reference,
     company_column,
     id_column,
     legacy_column,
@@ -113,13 +114,8 @@ sessions = Table(
 messages = Table(
     "messages",
     metadata,
-    Column(
-        "session_id",
-        Uuid,
-        ForeignKey("sessions.id", ondelete="CASCADE"),
-        primary_key=True,
-        comment="Session that the message belongs to.",
-    ),
+    # Its rows are deleted with their session.
+    bulk_reference("session_id", "sessions.id", Uuid, "Session that the message belongs to."),
     Column(
         "position",
         Integer,
@@ -152,14 +148,8 @@ processing_stages = Table(
 session_processing_status = Table(
     "session_processing_status",
     metadata,
-    Column(
-        "import_id",
-        Uuid,
-        ForeignKey("session_imports.id"),
-        primary_key=True,
-        comment="Row of the session that passes the stage.",
-    ),
-    Column("stage", Text, ForeignKey("processing_stages.name"), primary_key=True, comment="Stage that it is about."),
+    bulk_reference("import_id", "session_imports.id", Uuid, "Row of the session that passes the stage."),
+    bulk_reference("stage", "processing_stages.name", Text, "Stage that it is about."),
     Column(
         "status",
         Text,
