@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # One worker more than cores: the longest tests wait for processes most of their time.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-.PHONY: help demo dev test check coverage bench soak soak-simulation soak-chats soak-kills soak-hosts soak-http diagrams tables pictures format lock clean
+.PHONY: help demo dev test check coverage bench soak soak-simulation soak-chats soak-kills soak-hosts soak-http diagrams tables pictures format lock lock-peers clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -85,5 +85,11 @@ lock: ## Resolve the dependencies anew (needs uv)
 	$(LOCK) --constraint requirements.lock --all-extras pyproject.toml --output-file deploy/requirements.lock
 	$(LOCK) --constraint requirements.lock --group pyproject.toml:build --output-file deploy/build.lock
 
+# One lock for each peer of `make bench ONLY=peers`: their requirements contradict ours and each other's.
+lock-peers: $(STAMP) ## Resolve the peers of the benchmark anew (needs uv)
+	@$(BIN)/python -m tests.benchmarks.peer_programs | while read -r name requirement; do \
+		echo "$$requirement" | tr ' ' '\n' | $(LOCK) - --output-file tests/benchmarks/peers/$$name.lock || exit 1; \
+	done
+
 clean: ## Remove the virtual environment and caches (not LIVEDASH_HOME)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .bench-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis

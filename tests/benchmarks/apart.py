@@ -32,6 +32,7 @@ NAMES = (
     "chats",
     "console",
     "sensors",
+    "peers",
 )
 
 

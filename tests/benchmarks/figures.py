@@ -35,6 +35,7 @@ class Figure:
         unit: Of the value.
         goal: What the value is to be; None where it is only told.
         at_least: The goal is a least value; otherwise a greatest.
+        note: Why nothing was measured; in place of everything else.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Figure:
     unit: str = "×"
     goal: float | None = None
     at_least: bool = False
+    note: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -69,6 +71,8 @@ class Figure:
 
     def cells(self) -> tuple[str, ...]:
         """One line of the table."""
+        if self.note:
+            return (self.name, shown_size(self.size), "–", "–", self.note, "–", "–", "–")
         sign = "≥" if self.at_least else "≤"
         return (
             self.name,
@@ -89,6 +93,8 @@ class Figure:
 def line(figure: Figure) -> str:
     """A figure by itself, as it is printed when its bench ends."""
     name, size, seconds, yardstick, measured, goal, _, peak = figure.cells()
+    if figure.note:
+        return f"{name}, {size}: {figure.note}"
     measured = "" if figure.ratio is None and figure.value is None else f", {measured}"
     compared = "" if figure.yardstick is None else f", yardstick {yardstick} s"
     judged = "" if figure.goal is None else f", goal {goal}: {'met' if figure.met else 'NOT met'}"
@@ -130,7 +136,8 @@ def growths(figures: Sequence[Figure]) -> list[Growth]:
     for name in dict.fromkeys(figure.name for figure in figures):
         same = sorted((figure for figure in figures if figure.name == name), key=lambda figure: figure.size)
         for small, large in pairwise(same):
-            if small.rows < large.rows and small.unit in ("×", "s"):
+            noted = small.note or large.note
+            if small.rows < large.rows and small.unit in ("×", "s") and not noted:
                 time = (large.seconds / large.rows) / (small.seconds / small.rows)
                 found.append(Growth(name, small.size, large.size, time, large.peak_mb / small.peak_mb))
     return found

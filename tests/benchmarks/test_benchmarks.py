@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from tests.benchmarks.apart import NAMES, bench
 from tests.benchmarks.figures import Figure, growths, line, percentile, table
+from tests.benchmarks.peer_programs import FOLDER, PEERS, NotInstalledError, Peer, python_of
 from tests.benchmarks.site import Site
 from tests.e2e.programs import clean_environ
 
@@ -69,3 +70,24 @@ def test_growth_is_that_of_one_row_from_size_to_size() -> None:
 def test_a_percentile_is_one_of_the_values() -> None:
     assert percentile([3.0, 1.0, 2.0], 0.99) == 3.0
     assert percentile([float(n) for n in range(1, 101)], 0.99) == 99.0
+
+
+def test_a_peer_that_cannot_be_installed_is_told_and_the_rest_is_measured(tmp_path: Path) -> None:
+    lock = tmp_path / "peers" / "nobody.lock"
+    lock.parent.mkdir()
+    lock.write_text("nobody==1 --hash=sha256:" + "0" * 64 + "\n")
+    with pytest.raises(NotInstalledError, match="nobody==1"):
+        python_of(Peer("nobody", "nobody", ""), tmp_path / "environments", lock.parent, ("--no-index", "--isolated"))
+    told = Figure("peers: nobody", 200, 200, 0, 0, note="not installed: no matching distribution")
+    assert line(told) == "peers: nobody, 200: not installed: no matching distribution"
+    assert "not installed" in table([told])
+    assert growths([told, Figure("peers: nobody", 400, 400, 1, 1, unit="s")]) == []
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_each_peer_has_a_module_and_a_lock_without_addresses(peer: Peer) -> None:
+    assert (FOLDER / f"{peer.name}.py").exists()
+    locked = (FOLDER / f"{peer.name}.lock").read_text()
+    assert all(f"{name}==" in locked for name in peer.requirement.split())
+    assert "--hash=sha256:" in locked
+    assert "://" not in locked
