@@ -33,6 +33,7 @@ NAMES = (
     "console",
     "sensors",
     "peers",
+    "workers",
 )
 
 

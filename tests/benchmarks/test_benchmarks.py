@@ -14,6 +14,7 @@ from tests.benchmarks.apart import NAMES, bench
 from tests.benchmarks.figures import Figure, growths, line, percentile, table
 from tests.benchmarks.peer_programs import FOLDER, PEERS, NotInstalledError, Peer, python_of
 from tests.benchmarks.site import Site
+from tests.benchmarks.workers import Report, Together
 from tests.e2e.programs import clean_environ
 
 ROOT = Path(__file__).parents[2]
@@ -91,3 +92,8 @@ def test_each_peer_has_a_module_and_a_lock_without_addresses(peer: Peer) -> None
     assert all(f"{name}==" in locked for name in peer.requirement.split())
     assert "--hash=sha256:" in locked
     assert "://" not in locked
+
+
+def test_a_name_that_two_workers_tell_of_is_seen_twice() -> None:
+    together = Together(1.0, [Report(2, ["a", "b"], 10.0), Report(1, ["b"], 20.0)])
+    assert (together.rows, together.names, together.peak_mb) == (3, ["a", "b", "b"], 20.0)
