@@ -62,6 +62,7 @@ SECTIONS = {
         "db": "database:db",
         "import-livedash": "import_livedash:import_livedash",
         "prune": "prune:prune",
+        "archive": "archive:archive",
         "rate": "prices.rates:rate",
         "price": "prices.group:price",
         "model": "models:model",

@@ -54,6 +54,7 @@ _PATH_STARTS = (
         "analysis",
         "chats",
         "retention",
+        "archive",
         "overview",
         "submissions",
         "takeover",

@@ -22,6 +22,7 @@ ROOMS = (
     "analysis",
     "chats",
     "retention",
+    "archive",
     "overview",
     "submissions",
     "takeover",

@@ -126,6 +126,12 @@ def draw_prune(console: Console, document: Document, *, erased: bool) -> None:
                 f"{plural(found['inFlight'], 'request')} at the service: their answers will not be kept, and their input"
                 " files stay there until the batches are settled and reconciled."
             )
+        for copy in found["archived"]:
+            console.print(
+                f"In the archive: {copy['path']} holds {plural(copy['sessions'], 'erased session')}.", soft_wrap=True
+            )
+        if found["archived"]:
+            console.print("Rewrite these parts without them: livedash archive erase --no-dry-run")
     if document["dagsterRuns"]:
         runs = plural(document["dagsterRuns"], "record")
         console.print(f"{runs} of Dagster's runs {'would be ' if dry else ''}deleted.")

@@ -25,7 +25,7 @@ from tests.commands.conftest import Run, document_of
 from tests.support.rows import CHAT, insert_company, insert_sessions
 
 LIVEDASH = str(Path(sys.executable).with_name("livedash"))
-NOTHING = {"sessions": 0, "inFlight": 0, "notFound": 0}
+NOTHING = {"sessions": 0, "inFlight": 0, "notFound": 0, "archived": []}
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_sessions_are_erased_without_a_dagster_run_that_would_remember_them(
         "ok": True,
         "dryRun": False,
         "companies": [{"company": "acme", "transcripts": 0, "messages": 2, "answers": 0, "rejects": 0}],
-        "erased": {"sessions": 1, "inFlight": 0, "notFound": 1},
+        "erased": {"sessions": 1, "inFlight": 0, "notFound": 1, "archived": []},
         "dagsterRuns": 0,
         "auditEntries": 0,
     }
@@ -171,5 +171,5 @@ def test_people_are_told_what_is_gone_and_what_still_goes() -> None:
     assert "2 audit entries deleted." in _drawn(document | {"dryRun": False, "auditEntries": 2})
     assert "--no-dry-run" in _drawn(document)
     assert "--no-dry-run" not in _drawn(document | {"dryRun": False})
-    flying = document | {"erased": {"sessions": 3, "inFlight": 1, "notFound": 0}}
+    flying = document | {"erased": {"sessions": 3, "inFlight": 1, "notFound": 0, "archived": []}}
     assert "1 request at the service: their answers will not be kept" in _drawn(flying, erased=True)

@@ -28,7 +28,7 @@ def idle() -> None:
     nothing()
 
 
-NOTHING = {"sessions": 0, "inFlight": 0, "notFound": 0}
+NOTHING = {"sessions": 0, "inFlight": 0, "notFound": 0, "archived": []}
 
 
 def keep(world: World, days: int | None) -> None:
@@ -65,7 +65,7 @@ def test_sessions_are_erased_through_the_form(world: World) -> None:
     (row,) = world.sql("SELECT external_session_id FROM session_imports ORDER BY id LIMIT 1")
     names = [row.external_session_id, "nobody"]
     document = world.answer("prune", company=SLUG, external_ids=names, dry_run=False)
-    assert document["erased"] == {"sessions": 1, "inFlight": 0, "notFound": 1}
+    assert document["erased"] == {"sessions": 1, "inFlight": 0, "notFound": 1, "archived": []}
     summary = world.answer("summary")["summary"]
     assert (summary["pending_batching"], summary["processing_failed"]) == (SESSIONS - 1, 1)
 

@@ -31,7 +31,7 @@ from livedash_pipeline.retention.rules.retention import PruneRequest, find_fault
 from livedash_pipeline.retention.steps.prune_audit import prune_audit
 from livedash_pipeline.retention.store import chat_texts, erasure, retention
 from livedash_pipeline.retention.store.chat_texts import PrunableBatch
-from livedash_pipeline.retention.store.erasure import ErasureCounts, NamedImport
+from livedash_pipeline.retention.store.erasure import ArchiveCopy, ErasureCounts, NamedImport
 from livedash_pipeline.retention.store.retention import TextCounts
 
 log = get_logger(__name__)
@@ -57,6 +57,7 @@ class PruneReport:
         not_found: Ids and addresses that name nothing.
         dagster_runs: Records of runs.
         audit_entries: Entries of the audit log.
+        archived: Parts of the archive whose files hold erased sessions.
     """
 
     dry_run: bool
@@ -66,6 +67,7 @@ class PruneReport:
     not_found: int = 0
     dagster_runs: int = 0
     audit_entries: int = 0
+    archived: list[ArchiveCopy] = field(default_factory=list)
 
 
 def checked(request: PruneRequest) -> PruneRequest:
@@ -238,7 +240,12 @@ def _erase(engine: Engine, request: PruneRequest, report: PruneReport, clock: Cl
             urls[each.company_id, each.company].append(each.transcript_url)
     for owner in sorted(names, key=lambda owner: owner[1]):
         patterns = reject_patterns(dict.fromkeys(names[owner])) + url_patterns(dict.fromkeys(urls[owner]))
-        counts = _erase_of_company(engine, owner[0], imports[owner], patterns, request.dry_run, clock)
+        counts, copies = _erase_of_company(engine, owner[0], imports[owner], patterns, request.dry_run, clock)
+        report.archived += copies
+        for copy in copies:
+            log.warning(
+                "the archive holds erased sessions", path=copy.path, sessions=copy.sessions, dry_run=request.dry_run
+            )
         report.sessions += counts.sessions
         report.in_flight += counts.in_flight
         report.companies[owner[1]] = TextCounts(counts.transcripts, counts.messages, counts.answers, counts.rejects)
@@ -258,12 +265,13 @@ def _count_missing(
 
 def _erase_of_company(
     engine: Engine, company_id: UUID, import_ids: list[UUID], patterns: list[str], dry_run: bool, clock: Clock
-) -> ErasureCounts:
-    def work(connection: Connection) -> ErasureCounts:
+) -> tuple[ErasureCounts, list[ArchiveCopy]]:
+    def work(connection: Connection) -> tuple[ErasureCounts, list[ArchiveCopy]]:
         now = clock(connection)
         counts = erasure.erase_imports(
             connection, company_id, import_ids, reject_patterns=patterns, now=now, dry_run=dry_run
         )
+        copies = erasure.note_archive_copies(connection, dry_run=dry_run)
         if not dry_run and any(asdict(counts).values()):
             retention.record_deletion(
                 connection,
@@ -274,7 +282,7 @@ def _erase_of_company(
                 started_at=now,
                 finished_at=clock(connection),
             )
-        return counts
+        return counts, copies
 
     if not dry_run:
         return in_transaction(engine, work)
@@ -309,7 +317,12 @@ def prune_document(report: PruneReport) -> Document:
         "ok": True,
         "dryRun": report.dry_run,
         "companies": [{"company": slug} | asdict(counts) for slug, counts in sorted(report.companies.items())],
-        "erased": {"sessions": report.sessions, "inFlight": report.in_flight, "notFound": report.not_found},
+        "erased": {
+            "sessions": report.sessions,
+            "inFlight": report.in_flight,
+            "notFound": report.not_found,
+            "archived": [{"path": copy.path, "sessions": copy.sessions} for copy in report.archived],
+        },
         "dagsterRuns": report.dagster_runs,
         "auditEntries": report.audit_entries,
     }

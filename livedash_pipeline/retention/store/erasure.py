@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.base.store.tables import archive_parts
 from livedash_pipeline.intake.store.sessions import lock_derivation, lock_requests_in_flight, lock_sessions
 
 ERASED = "erased on request"
@@ -43,6 +44,15 @@ class ErasureCounts:
     answers: int
     questions: int
     rejects: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveCopy:
+    """A part of the archive whose files hold erased sessions, and how many; the folder is where it was written to."""
+
+    part_id: UUID
+    path: str
+    sessions: int
 
 
 def find_named_imports(
@@ -110,6 +120,16 @@ def erase_imports(
         if counts.questions:
             _erase_questions(connection)
     return counts
+
+
+def note_archive_copies(connection: Connection, *, dry_run: bool) -> list[ArchiveCopy]:
+    """Finds the parts of the archive that hold what `erase_imports` has just erased, and notes in their rows that they do."""
+    rows = connection.execute(statement("retention/find_archive_copies")).mappings()
+    copies = [ArchiveCopy(**row) for row in rows]
+    if copies and not dry_run:
+        held = archive_parts.c.id.in_([copy.part_id for copy in copies])
+        connection.execute(update(archive_parts).where(held).values(holds_erased=True))
+    return copies
 
 
 def _lock(connection: Connection, company_id: UUID, import_ids: Sequence[UUID]) -> None:

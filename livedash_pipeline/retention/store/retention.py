@@ -1,13 +1,14 @@
 """Deletes texts by age, a page of imports at a time, and audit entries; keeps the record of every deletion as counts.
 
-Add a kind of text here and to the statements `create_scratch_prunable_sessions` and `count_prunable_texts`.
+Add a kind of text here and to the statements `create_scratch_prunable_sessions` and `count_prunable_texts`; the archive deletes
+by `delete_texts` what it holds, so that it needs the kind as well (`archive.store.texts`).
 `retention.rules.retention` says how long a company keeps texts; `retention.store.erasure` erases on request. Every function runs
 on the caller's transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
@@ -21,7 +22,7 @@ from livedash_pipeline.base.store.tables import audit_log, prune_runs
 from livedash_pipeline.intake.store.sessions import lock_derivation
 from livedash_pipeline.intake.store.transcripts import ImportPage
 
-PruneKind = Literal["retention", "erasure", "dagster", "audit"]
+PruneKind = Literal["retention", "erasure", "dagster", "audit", "archive"]
 TEXTS_DELETED = "texts_deleted: the texts that this stage needs are older than the company keeps them"
 
 
@@ -59,15 +60,32 @@ def prune_page(
         "answers_before": cutoffs.answers,
     }
     connection.execute(statement("retention/create_scratch_prunable_sessions"), values)
-    counts = TextCounts(**connection.execute(statement("retention/count_prunable_texts")).mappings().one())
+    counts = _count_prunable(connection)
     if not dry_run:
-        for name in ("retention/prune_transcripts", "retention/prune_initial_messages", "retention/prune_answers"):
-            connection.execute(statement(name), {"now": now})
-        connection.execute(statement("retention/prune_messages"))
+        _delete_prunable(connection, now)
         place = {"company_id": page.company_id, "after": page.after, "until": page.until}
         connection.execute(statement("retention/skip_pruned_stages"), place | {"reason": TEXTS_DELETED, "now": now})
     connection.execute(text("DROP TABLE scratch_prunable_sessions"))
     return counts
+
+
+def delete_texts(connection: Connection, session_ids: Sequence[UUID], *, now: datetime) -> TextCounts:
+    """Deletes all texts of some sessions, whatever their age; the caller has locked them and has a copy."""
+    connection.execute(statement("retention/create_scratch_named_sessions"), {"session_ids": list(session_ids)})
+    counts = _count_prunable(connection)
+    _delete_prunable(connection, now)
+    connection.execute(text("DROP TABLE scratch_prunable_sessions"))
+    return counts
+
+
+def _count_prunable(connection: Connection) -> TextCounts:
+    return TextCounts(**connection.execute(statement("retention/count_prunable_texts")).mappings().one())
+
+
+def _delete_prunable(connection: Connection, now: datetime) -> None:
+    for name in ("retention/prune_transcripts", "retention/prune_initial_messages", "retention/prune_answers"):
+        connection.execute(statement(name), {"now": now})
+    connection.execute(statement("retention/prune_messages"))
 
 
 def prune_rejects(connection: Connection, company_id: UUID, *, before: datetime, dry_run: bool) -> TextCounts:
@@ -103,7 +121,7 @@ def record_deletion(
     Args:
         connection: In that transaction.
         run_id: The record, if there is one already.
-        kind: By age, on request, of Dagster's records, or of audit entries.
+        kind: By age, on request, as archived, of Dagster's records, or of audit entries.
         counts: All that was deleted since `started_at`.
         company_id: Whose texts; None for what is no company's.
         started_at: When the deletion began.

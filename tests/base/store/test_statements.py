@@ -18,6 +18,7 @@ INCLUDING = sorted(
 
 def test_claims_and_previews_share_one_query_and_sums_of_spending_others() -> None:
     assert [
+        *("archive/find_month_states", "archive/find_states"),
         *("ledger/claim_pending_requests", "ledger/find_capped_requests", "ledger/preview_claim"),
         *("ledger/sum_committed", "overview/check_spend_sums", "overview/sum_billed_days", "overview/sum_spend"),
         "overview/sum_spending",

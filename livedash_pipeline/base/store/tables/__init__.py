@@ -13,6 +13,7 @@ from livedash_pipeline.base.store.tables.access import (
     idempotency_keys,
     webhook_deliveries,
 )
+from livedash_pipeline.base.store.tables.archive import archive_parts, archived_sessions
 from livedash_pipeline.base.store.tables.base import metadata
 from livedash_pipeline.base.store.tables.batches import ai_batch_requests, ai_surplus_batches
 from livedash_pipeline.base.store.tables.chat_batches import chat_batches, chat_uploads
@@ -66,6 +67,8 @@ __all__ = [
     "ai_request_attempts",
     "ai_surplus_batches",
     "api_tokens",
+    "archive_parts",
+    "archived_sessions",
     "audit_log",
     "chat_batches",
     "chat_documents",

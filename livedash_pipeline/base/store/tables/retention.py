@@ -19,14 +19,14 @@ prune_runs = Table(
         "kind",
         Text,
         nullable=False,
-        comment="What was deleted: texts by age, texts of named sessions on request, Dagster's run records, or audit entries.",
+        comment="What was deleted: texts by age, on request or as archived, Dagster's run records, or audit entries.",
     ),
     moment("started_at", "When the deletion began.", nullable=False),
     moment("finished_at", "When the deletion ended; null: it runs, or was interrupted."),
     Column(
         "counts", JSONB, nullable=False, server_default=text("'{}'"), comment="What was deleted, as counts by kind."
     ),
-    CheckConstraint("kind IN ('retention', 'erasure', 'dagster', 'audit')", name="kind_known"),
+    CheckConstraint("kind IN ('retention', 'erasure', 'dagster', 'audit', 'archive')", name="kind_known"),
     not_before("finished_at", "started_at"),
     Index("ix_prune_runs_company_id_started_at", "company_id", "started_at"),
     comment="One row per deletion of texts of a company, of Dagster's records, or of audit entries.",

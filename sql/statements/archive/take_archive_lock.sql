@@ -1,0 +1,1 @@
+SELECT pg_try_advisory_lock(hashtextextended('livedash archive ' || CAST(:company_id AS text), 0))
