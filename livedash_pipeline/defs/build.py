@@ -26,6 +26,7 @@ from livedash_pipeline.defs.checks.health import (
 )
 from livedash_pipeline.defs.descriptions.describing import described
 from livedash_pipeline.defs.jobs import asset_jobs
+from livedash_pipeline.defs.jobs.archive import archive
 from livedash_pipeline.defs.jobs.chats import CHAT_JOBS, process_chat_batch
 from livedash_pipeline.defs.jobs.import_companies import import_companies
 from livedash_pipeline.defs.jobs.operations import BATCH_JOBS, OPERATIONS, reconcile_schedule
@@ -126,7 +127,7 @@ class _Builder:
         made.sensors += build_alert_sensors(self.settings, self.names, assets)
 
     def add_retention(self, made: _Made) -> None:
-        made.jobs += self.op_jobs(prune)
+        made.jobs += self.op_jobs(prune, archive)
         made.schedules.append(prune_schedule(self.settings, self.names))
 
     def add_takeover(self, made: _Made) -> None:

@@ -57,6 +57,7 @@ OP_JOBS = {
     "failed_sessions",
     "retry_stage",
     "prune",
+    "archive",
     "import_livedash",
     "create_chat_batch",
     "process_chat_batch",
@@ -223,6 +224,7 @@ def test_imports_may_run_for_six_hours(jobs: dict[str, dg.JobDefinition]) -> Non
         "import_sessions",
         "import_companies",
         "prune",
+        "archive",
         "import_livedash",
     }
 
