@@ -34,6 +34,7 @@ NAMES = (
     "sensors",
     "peers",
     "workers",
+    "archive",
 )
 
 
