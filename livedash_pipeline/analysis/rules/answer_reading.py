@@ -23,6 +23,7 @@ from livedash_pipeline.analysis.rules.answer import (
 )
 from livedash_pipeline.analysis.rules.answer_language import read_language
 from livedash_pipeline.analysis.rules.answer_text import NoObject, find_object
+from livedash_pipeline.analysis.rules.usual_answers import is_usual_answer
 from livedash_pipeline.base.rules.text import storable_text
 from livedash_pipeline.ledger.rules.results.answers import UnusableAnswer, UsableAnswer
 
@@ -57,6 +58,8 @@ class InvalidAnswer:
 
 def read_analysis(content: str, session_id: str) -> UsableAnswer | UnusableAnswer:
     """`read_answer` as the ledger stores it: JSON of the eight keys, or why there are none."""
+    if is_usual_answer(content, session_id):
+        return UsableAnswer(content, ())
     found = read_answer(content, session_id)
     if isinstance(found, InvalidAnswer):
         return UnusableAnswer(found.reason)

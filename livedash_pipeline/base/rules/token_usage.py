@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import TypeGuard
 
 # No count of tokens comes near it, and sums over a batch still fit a Postgres bigint.
 _LARGEST_COUNT = 10**12
@@ -35,6 +36,15 @@ _COMPLETION_DETAILS = (
     "output_tokens_details",
     "completionTokensDetails",
     "outputTokensDetails",
+)
+
+# What the Batch API itself sends.
+_USUAL = frozenset(
+    ("prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details")
+)
+_USUAL_PROMPT = frozenset(("cached_tokens", "cache_write_tokens", "audio_tokens"))
+_USUAL_COMPLETION = frozenset(
+    ("reasoning_tokens", "audio_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens")
 )
 
 
@@ -87,14 +97,57 @@ class _Parts:
 
 
 def read_usage(usage: object) -> TokenUsage:
-    """The `usage` object of a chat completion, of a response or of a batch; never raises.
+    """The `usage` object of a chat completion, of a response or of a batch; never raises."""
+    if not isinstance(usage, Mapping):
+        return NO_USAGE
+    return _read_usual(usage) or read_unusual_usage(usage)
+
+
+def _read_usual(usage: Mapping[str, object]) -> TokenUsage | None:
+    """Reads usage whose counts have the names of chat completions and add up; None for any other.
+
+    Nearly all usage is of this kind, and this reading takes a tenth of the time of the careful one.
+    """
+    prompt = usage.get("prompt_tokens_details") or _NOTHING
+    completion = usage.get("completion_tokens_details") or _NOTHING
+    if not (isinstance(prompt, Mapping) and isinstance(completion, Mapping) and usage.keys() <= _USUAL):
+        return None
+    if not (prompt.keys() <= _USUAL_PROMPT and completion.keys() <= _USUAL_COMPLETION):
+        return None
+    given, made, total = usage.get("prompt_tokens"), usage.get("completion_tokens"), usage.get("total_tokens")
+    if not (_is_count(given) and _is_count(made) and _is_count(total) and given + made == total > 0):
+        return None
+    counts = (
+        prompt.get("cached_tokens"),
+        prompt.get("cache_write_tokens"),
+        prompt.get("audio_tokens"),
+        completion.get("reasoning_tokens"),
+        completion.get("audio_tokens"),
+        completion.get("accepted_prediction_tokens"),
+        completion.get("rejected_prediction_tokens"),
+    )
+    if not _are_counts(counts):
+        return None
+    cached, written, _, reasoning, *_ = (count or 0 for count in counts)
+    return None if cached + written > given or reasoning > made else TokenUsage(given, made, total, *counts)
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value <= _LARGEST_COUNT
+
+
+def _are_counts(values: tuple[object, ...]) -> TypeGuard[tuple[int | None, ...]]:
+    """Whether each value is a count or missing."""
+    return all(value is None or _is_count(value) for value in values)
+
+
+def read_unusual_usage(usage: Mapping[str, object]) -> TokenUsage:
+    """Reads usage with any names and habits; never raises.
 
     The total decides: of several figures, and of counts that may stand inside or outside of others, those are taken that add
     up to it. What is left of a greater total is completion, since thinking is what services leave out. A total that is smaller
     than every reading of the parts lowers nothing, and one of 0 beside parts says nothing.
     """
-    if not isinstance(usage, Mapping):
-        return NO_USAGE
     prompt = _details(usage, _PROMPT_DETAILS)
     completion = _details(usage, _COMPLETION_DETAILS)
     cached = _first_count((prompt, usage), _CACHED)
@@ -196,4 +249,4 @@ def _count(value: object) -> int | None:
         value = int(value)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _LONGEST_DIGITS:
         value = int(value)
-    return value if type(value) is int and 0 <= value <= _LARGEST_COUNT else None
+    return value if _is_count(value) else None

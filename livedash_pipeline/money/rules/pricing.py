@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 
 from livedash_pipeline.base.rules.token_usage import TokenUsage
 
@@ -28,6 +28,8 @@ _USUAL_TIERS = frozenset({"", "auto", "default", "standard", "batch"})
 _SNAPSHOT_DATE = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")
 # 18 digits of tokens times 14 of price and 18 of a rate fit; the default of 28 would round.
 _DIGITS = 60
+# Costs of lines are computed by its methods: to enter a context for each of 50,000 lines takes a third of the time of the sums.
+_EXACT = Context(prec=_DIGITS)
 # What the columns of amounts hold. No bill comes near it: whoever states so many tokens says nothing that could be added up.
 _LARGEST_AMOUNT = Decimal("99999999.99")
 _MILLION_EXPONENT = -6
@@ -208,9 +210,8 @@ def to_eur(usd: Decimal | None, rate: Decimal | None) -> Decimal | None:
         return Decimal(0)
     if usd is None or rate is None:
         return None
-    with localcontext(prec=_DIGITS):
-        eur = usd * rate
-        return eur if abs(eur) <= _LARGEST_AMOUNT else None
+    eur = _EXACT.multiply(usd, rate)
+    return eur if abs(eur) <= _LARGEST_AMOUNT else None
 
 
 def known_sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
@@ -296,12 +297,15 @@ def _billed_parts(usage: TokenUsage) -> tuple[int | None, int | None]:
 
 
 def _cost(fresh: int, cached: int, written: int, completion: int, listed: _Listed) -> Cost | None:
-    with localcontext(prec=_DIGITS):
-        prompt = fresh * listed.input + cached * listed.cached_input + written * listed.cache_write
-        prompt_usd = prompt.scaleb(_MILLION_EXPONENT)
-        completion_usd = (completion * listed.output).scaleb(_MILLION_EXPONENT)
-        total = prompt_usd + completion_usd
-        return Cost(prompt_usd, completion_usd, total) if abs(total) <= _LARGEST_AMOUNT else None
+    prompt = _EXACT.multiply(listed.input, fresh)
+    if cached:
+        prompt = _EXACT.fma(listed.cached_input, cached, prompt)
+    if written:
+        prompt = _EXACT.fma(listed.cache_write, written, prompt)
+    prompt_usd = _EXACT.scaleb(prompt, _MILLION_EXPONENT)
+    completion_usd = _EXACT.scaleb(_EXACT.multiply(listed.output, completion), _MILLION_EXPONENT)
+    total = _EXACT.add(prompt_usd, completion_usd)
+    return Cost(prompt_usd, completion_usd, total) if abs(total) <= _LARGEST_AMOUNT else None
 
 
 def _listed(rates: Rates, *, long: bool) -> _Listed | None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.base.rules.token_usage import NO_USAGE, TokenUsage, read_usage
+from livedash_pipeline.base.rules.token_usage import NO_USAGE, TokenUsage, read_unusual_usage, read_usage
 from livedash_pipeline.ledger.rules.service.remote import RemoteUsage, read_remote_batch
 from livedash_pipeline.money.rules.pricing import Price, Rates, cost_of, usage_exceeds
 
@@ -230,3 +230,69 @@ def test_any_usage_is_read_without_a_negative_count_and_never_below_its_total(us
 @given(st.one_of(st.none(), st.text(), st.integers(), st.lists(st.integers())))
 def test_what_is_no_object_is_no_usage(usage: object) -> None:
     assert read_usage(usage) == NO_USAGE
+
+
+_COUNT = st.none() | st.booleans() | st.integers(-1, 12) | st.sampled_from([10**13, "7", 5.0, "x"])
+_NAMES = ("prompt_tokens", "completion_tokens", "total_tokens", "input_tokens")
+_INNER = ("cached_tokens", "cache_write_tokens", "audio_tokens", "reasoning_tokens", "accepted_prediction_tokens")
+_DETAILS = st.none() | st.integers(0, 1) | st.dictionaries(st.sampled_from(_INNER), _COUNT)
+DRAWN = st.builds(
+    lambda counts, details: {**counts, **details},
+    st.dictionaries(st.sampled_from(_NAMES), _COUNT),
+    st.dictionaries(st.sampled_from(["prompt_tokens_details", "completion_tokens_details"]), _DETAILS),
+)
+SUMMED = st.builds(
+    lambda usage, given, made: {
+        **usage,
+        "prompt_tokens": given,
+        "completion_tokens": made,
+        "total_tokens": given + made,
+    },
+    DRAWN,
+    st.integers(0, 12),
+    st.integers(0, 12),
+)
+
+
+@given(usage=DRAWN | SUMMED)
+def test_usual_usage_is_read_as_the_careful_reading_reads_it(usage: dict[str, object]) -> None:
+    assert read_usage(usage) == read_unusual_usage(usage)
+
+
+@pytest.mark.parametrize("usage", [case[1] for case in READ], ids=[case[0] for case in READ])
+def test_both_readings_of_usage_agree(usage: dict[str, object]) -> None:
+    assert read_usage(usage) == read_unusual_usage(usage)
+
+
+def test_usage_of_the_api_itself_is_read_whole() -> None:
+    usage = {
+        "prompt_tokens": 9,
+        "completion_tokens": 5,
+        "total_tokens": 14,
+        "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 1, "audio_tokens": 2},
+        "completion_tokens_details": {
+            "reasoning_tokens": 3,
+            "audio_tokens": 1,
+            "accepted_prediction_tokens": 2,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+    assert read_usage(usage) == TokenUsage(9, 5, 14, 4, 1, 2, 3, 1, 2, 0) == read_unusual_usage(usage)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompt_tokens_details": [4]},
+        {"prompt_tokens_details": {"cached_tokens": 10}},
+        {"prompt_tokens_details": {"cached": 1}},
+        {"completion_tokens_details": {"reasoning_tokens": 6}},
+        {"completion_tokens_details": {"reasoning_tokens": "3"}},
+        {"total_tokens": 15},
+        {"prompt_tokens": True},
+        {"input_tokens": 9},
+    ],
+)
+def test_other_usage_is_left_to_the_careful_reading(change: dict[str, object]) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14} | change
+    assert read_usage(usage) == read_unusual_usage(usage)

@@ -20,6 +20,9 @@ from livedash_pipeline.ledger.rules.service.batch_words import EndWord
 from livedash_pipeline.ledger.rules.service.failures import ValidationClass, classify_validation
 from livedash_pipeline.ledger.rules.service.remote import RemoteError
 
+USABLE_PRECEDENCE = 3
+"""The precedence of a usable answer over other lines about its request (`JudgedLine`)."""
+
 
 @dataclass(frozen=True)
 class JudgedLine:
@@ -40,7 +43,7 @@ class JudgedLine:
         """
         if self.outcome not in PAID_OUTCOMES:
             return 0
-        return 3 if self.outcome is Outcome.PARSED else 1 + (self.error_code != UNREADABLE_LINE)
+        return USABLE_PRECEDENCE if self.outcome is Outcome.PARSED else 1 + (self.error_code != UNREADABLE_LINE)
 
 
 def is_success(line: ResultLine, judged: JudgedLine) -> bool:

@@ -15,7 +15,8 @@ from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.costs.unattributed import book_unattributed
 from livedash_pipeline.ledger.steps.results.ingest import CUT, IngestReport, ingest_batch, note_waiting, tariff_of
-from livedash_pipeline.ledger.steps.results.result_files import LineCounts, ResultFiles, fetch_files, result_rows
+from livedash_pipeline.ledger.steps.results.result_files import ResultFiles, fetch_files
+from livedash_pipeline.ledger.steps.results.result_rows import LineCounts, LineReader, result_rows
 from livedash_pipeline.ledger.store.results import finished, late_results, settlement
 from livedash_pipeline.ledger.store.results.finished import BatchToIngest
 from livedash_pipeline.ledger.store.results.late_results import Late, NamedBatch
@@ -142,9 +143,8 @@ def _take_in(context: BatchContext, connection: Connection, batch: BatchToIngest
     now = context.now(connection)
     tariff = tariff_of(context, connection, batch)
     settlement.open_scratch(connection)
-    settlement.copy_results(
-        connection, result_rows(files, wanted, tariff, LineCounts(), kind.read_answer, unreadable=False)
-    )
+    reader = LineReader(wanted, tariff, kind.read_answer)
+    settlement.copy_results(connection, result_rows(files, reader, LineCounts(), unreadable=False))
     settlement.drop_repeated(connection, batch.id)
     late = late_results.apply(
         connection, batch.id, kind=kind, now=now, pricing_id=tariff.pricing_id, usd_eur=tariff.usd_eur

@@ -33,13 +33,8 @@ from livedash_pipeline.ledger.steps.admission.result_holds import hold_after, ho
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.send import allowances
 from livedash_pipeline.ledger.steps.costs.unattributed import book_unattributed
-from livedash_pipeline.ledger.steps.results.result_files import (
-    LineCounts,
-    ResultFiles,
-    Tariff,
-    fetch_files,
-    result_rows,
-)
+from livedash_pipeline.ledger.steps.results.result_files import ResultFiles, Tariff, fetch_files
+from livedash_pipeline.ledger.steps.results.result_rows import LineCounts, LineReader, result_rows
 from livedash_pipeline.ledger.steps.results.short_downloads import is_believed, note_unbelievable, why_too_few
 from livedash_pipeline.ledger.store.admission import holds
 from livedash_pipeline.ledger.store.results import finished, observations, settlement
@@ -229,10 +224,10 @@ def _take_in(
         return None
     now = context.now(connection)
     tariff = tariff_of(context, connection, batch)
-    counts, read_answer = LineCounts(), locked.kind.read_answer
+    reader = LineReader(settlement.submitted_subjects(connection, batch.id), tariff, locked.kind.read_answer)
+    counts = LineCounts()
     settlement.open_scratch(connection)
-    lines = result_rows(files, settlement.submitted_subjects(connection, batch.id), tariff, counts, read_answer)
-    settlement.copy_results(connection, lines)
+    settlement.copy_results(connection, result_rows(files, reader, counts))
     _, repeated = settlement.drop_repeated(connection, batch.id)
     answers = settlement.count_answers(connection)
     unanswered = _add_unanswered(connection, batch, files, accept)

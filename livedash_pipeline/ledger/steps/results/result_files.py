@@ -1,43 +1,30 @@
-"""Fetches a batch's two result files and turns their lines into rows for the settlement.
+"""Fetches a batch's two result files, and knows what can be said of them as a whole.
 
-`ledger.steps.results.ingest` decides whether the files are whole, and settles.
+`ledger.steps.results.result_rows` reads their lines; `ledger.steps.results.ingest` decides whether the files are whole, and
+settles.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from livedash_pipeline.base.rules.outcomes import PAID_OUTCOMES
-from livedash_pipeline.base.rules.text import storable
-from livedash_pipeline.ledger.rules.results.answers import AnswerReader
-from livedash_pipeline.ledger.rules.results.judgement import VANISHED, is_success, judge_line
+from livedash_pipeline.base.rules.token_usage import TokenUsage
+from livedash_pipeline.ledger.rules.results.judgement import VANISHED
 from livedash_pipeline.ledger.rules.results.result_evidence import FileEvidence, content_fault, is_sized, transfer_fault
-from livedash_pipeline.ledger.rules.results.result_lines import (
-    ResultLine,
-    last_line_parses,
-    read_result_lines,
-    split_lines,
-)
+from livedash_pipeline.ledger.rules.results.result_lines import ResultLine, last_line_parses
 from livedash_pipeline.ledger.rules.service.batch_words import EndWord
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.results.short_downloads import may_still_show
 from livedash_pipeline.ledger.store.results.finished import BatchToIngest
-from livedash_pipeline.money.rules.pricing import BATCH, Cost, Price, charged_tier, cost_of, to_eur
+from livedash_pipeline.money.rules.pricing import Cost, Price, charged_tier, cost_of, to_eur
 from livedash_pipeline.services.errors import ServiceError
-
-_CHUNK = 1024 * 1024
-
-
-OTHER_TIER = "other_tier"
-"""The flag of an answer that the service charged by another tier than that of batches."""
 
 
 @dataclass
@@ -179,113 +166,11 @@ class Tariff:
 
     def cost(self, line: ResultLine) -> tuple[Cost | None, Decimal | None]:
         """Returns the cost of a line in dollars and euro; None where nothing was charged or a price is unknown."""
-        if self.price is None or line.outcome not in PAID_OUTCOMES:
+        return self.cost_of(line.usage, line.service_tier) if line.outcome in PAID_OUTCOMES else (None, None)
+
+    def cost_of(self, usage: TokenUsage, service_tier: str | None) -> tuple[Cost | None, Decimal | None]:
+        """Returns the cost of an answer that was charged, from what it says of itself; None where a price is unknown."""
+        if self.price is None:
             return None, None
-        cost = cost_of(line.usage, self.price, tier=charged_tier(line.service_tier, batch=True))
+        cost = cost_of(usage, self.price, tier=charged_tier(service_tier, batch=True))
         return cost, None if cost is None else to_eur(cost.total_usd, self.usd_eur)
-
-
-@dataclass
-class LineCounts:
-    """Counts over the lines; `hold_codes` has the service's first message for each code."""
-
-    lines: int = 0
-    succeeded: int = 0
-    unreadable: int = 0
-    unknown: int = 0
-    hold_codes: dict[FailureKind, str] = field(default_factory=dict)
-
-
-def result_rows(
-    files: ResultFiles,
-    subjects: Mapping[UUID, UUID],
-    tariff: Tariff,
-    counts: LineCounts,
-    read_answer: AnswerReader,
-    *,
-    unreadable: bool = True,
-) -> Iterator[tuple[Any, ...]]:
-    """Yields a row for each line about one of our requests, counts all other lines, and adds to each file's evidence.
-
-    An unreadable line of the output file is about the requests whose ids stand in it, since it may be a paid answer; without
-    `unreadable` it is about none.
-    """
-    for name, path in files.paths.items():
-        evidence = files.evidence[name]
-        evidence.lines = evidence.unreadable = evidence.ours = 0
-        with path.open("rb") as source:
-            for raw in split_lines(iter(lambda source=source: source.read(_CHUNK), b"")):  # type: ignore[misc]
-                for line in read_result_lines(raw, subjects if unreadable and name == "output" else ()):
-                    counts.lines += 1
-                    evidence.lines += 1
-                    evidence.unreadable += line.unreadable
-                    evidence.ours += _request_id(line.custom_id) in subjects
-                    yield from _row(line, subjects, tariff, counts, read_answer)
-
-
-def _request_id(custom_id: str | None) -> UUID | None:
-    try:
-        return UUID(custom_id) if custom_id else None
-    except ValueError:
-        return None
-
-
-def _tier_flags(line: ResultLine) -> tuple[str, ...]:
-    """A line that was not answered as a batch's lines are costs what its tier costs, and people are told."""
-    return () if charged_tier(line.service_tier, batch=True) == BATCH else (OTHER_TIER,)
-
-
-def _row(
-    line: ResultLine,
-    subjects: Mapping[UUID, UUID],
-    tariff: Tariff,
-    counts: LineCounts,
-    read_answer: AnswerReader,
-) -> Iterator[tuple[Any, ...]]:
-    request_id = _request_id(line.custom_id)
-    counts.unreadable += line.unreadable
-    if request_id is None or request_id not in subjects:
-        counts.unknown += not line.unreadable
-        return
-    judged = judge_line(line, str(subjects[request_id]), read_answer)
-    if judged is None:
-        return
-    if line.hold_code is not None:
-        counts.hold_codes.setdefault(line.hold_code, judged.error_message or line.hold_code)
-    succeeded = is_success(line, judged)
-    counts.succeeded += succeeded
-    cost, eur = tariff.cost(line)
-    usage = line.usage
-    yield (
-        counts.lines,
-        judged.precedence,
-        request_id,
-        judged.outcome.value,
-        succeeded,
-        line.counted_release,
-        storable(judged.error_code),
-        judged.error_message,
-        line.http_status,
-        storable(line.finish_reason),
-        storable(line.remote_request_id),
-        storable(line.model),
-        storable(line.service_tier),
-        storable(line.system_fingerprint),
-        usage.prompt_tokens,
-        usage.completion_tokens,
-        usage.total_tokens,
-        usage.cached_tokens,
-        usage.cache_write_tokens,
-        usage.audio_tokens_prompt,
-        usage.reasoning_tokens,
-        usage.audio_tokens_completion,
-        usage.accepted_prediction_tokens,
-        usage.rejected_prediction_tokens,
-        None if cost is None else cost.prompt_usd,
-        None if cost is None else cost.completion_usd,
-        None if cost is None else cost.total_usd,
-        eur,
-        judged.raw_answer,
-        [*judged.flags, *_tier_flags(line)],
-        judged.parsed_answer,
-    )

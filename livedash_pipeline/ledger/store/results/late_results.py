@@ -66,12 +66,15 @@ def note_files(
     )
 
 
-def lock_candidates(connection: Connection, batch_id: UUID, kind: RequestKind) -> dict[UUID, UUID]:
-    """Returns request id → subject id of requests that were settled without a line; locks the batch, subjects and requests."""
+def lock_candidates(connection: Connection, batch_id: UUID, kind: RequestKind) -> dict[str, str]:
+    """Returns request id → subject id, as text, of requests that were settled without a line.
+
+    Locks the batch, subjects and requests.
+    """
     connection.execute(select(_batches.id).where(_batches.id == batch_id).with_for_update())
     kind.lock_subjects(connection, batch_id)
     rows = connection.execute(statement("ledger/find_late_candidates"), {"batch_id": batch_id})
-    return {row.id: row.subject_id for row in rows}
+    return {str(row.id): str(row.subject_id) for row in rows}
 
 
 def apply(

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Text, cast, select, text
 
 from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.rules.states import BatchStatus
@@ -59,11 +59,12 @@ def lock_batch(connection: Connection, batch_id: UUID, kinds: Kinds) -> LockedBa
     return LockedBatch(**(values | {"kind": kind, "status": BatchStatus(row["status"])}))
 
 
-def submitted_subjects(connection: Connection, batch_id: UUID) -> dict[UUID, UUID]:
-    """Returns request id → subject id of everything that was submitted in a batch."""
+def submitted_subjects(connection: Connection, batch_id: UUID) -> dict[str, str]:
+    """Returns request id → subject id, as text, of everything that was submitted in a batch."""
+    requests = ai_processing_requests.c
     query = (
-        select(ai_processing_requests.c.id, ai_processing_requests.c.subject_id)
-        .join(ai_request_attempts, ai_request_attempts.c.request_id == ai_processing_requests.c.id)
+        select(cast(requests.id, Text), cast(requests.subject_id, Text))
+        .join(ai_request_attempts, ai_request_attempts.c.request_id == requests.id)
         .where(ai_request_attempts.c.batch_id == batch_id)
     )
     return {request_id: subject_id for request_id, subject_id in connection.execute(query)}  # noqa: C416 - rows are not pairs to a type checker
