@@ -29,9 +29,7 @@ def apply_kept_answers(connection: Connection, request_ids: Sequence[UUID], *, n
 def apply_kept_questions(connection: Connection, request_ids: Sequence[UUID], *, now: datetime) -> int:
     """Gives sessions the questions of answers that complete requests kept, and returns how many; nothing else changes."""
     connection.execute(statement("analysis/create_kept_questions"), {"request_ids": list(request_ids)})
-    connection.execute(statement("analysis/insert_questions"), {"now": now})
-    connection.execute(statement("analysis/delete_session_questions"))
-    connection.execute(statement("analysis/insert_session_questions"))
+    _write_scratch_questions(connection, now=now)
     completed = connection.execute(statement("analysis/complete_question_stages"), {"now": now}).rowcount
     connection.execute(text("DROP TABLE scratch_answers"))
     return completed
@@ -73,12 +71,22 @@ def fail_late_stages(connection: Connection, request_ids: Sequence[UUID], *, now
 
 def write_scratch_answers(connection: Connection, *, now: datetime) -> int:
     """Writes what is staged to sessions, questions and stages, and returns how many sessions took an answer."""
+    connection.execute(text("ANALYZE scratch_answers (session_id, import_id)"))
     written = connection.execute(statement("analysis/write_session_answers"), {"now": now}).rowcount
+    _write_scratch_questions(connection, now=now)
+    connection.execute(statement("analysis/complete_answer_stages"), {"now": now})
+    return written
+
+
+def _write_scratch_questions(connection: Connection, *, now: datetime) -> None:
+    """Gives sessions the questions of what is staged."""
+    connection.execute(statement("analysis/create_scratch_asked"))
+    # Without figures the planner takes a hundred questions a session for granted, and looks all of them up for each session.
+    connection.execute(text("ANALYZE scratch_asked"))
     connection.execute(statement("analysis/insert_questions"), {"now": now})
     connection.execute(statement("analysis/delete_session_questions"))
     connection.execute(statement("analysis/insert_session_questions"))
-    connection.execute(statement("analysis/complete_answer_stages"), {"now": now})
-    return written
+    connection.execute(text("DROP TABLE scratch_asked"))
 
 
 def batch_questions(connection: Connection, batch_id: UUID) -> int:

@@ -128,8 +128,10 @@ def _read_usual(usage: Mapping[str, object]) -> TokenUsage | None:
     )
     if not _are_counts(counts):
         return None
-    cached, written, _, reasoning, *_ = (count or 0 for count in counts)
-    return None if cached + written > given or reasoning > made else TokenUsage(given, made, total, *counts)
+    cached, written, heard, reasoning, spoken, accepted, rejected = counts
+    if (cached or 0) + (written or 0) > given or (reasoning or 0) > made:
+        return None
+    return TokenUsage(given, made, total, cached, written, heard, reasoning, spoken, accepted, rejected)
 
 
 def _is_count(value: object) -> TypeGuard[int]:

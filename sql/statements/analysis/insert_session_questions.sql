@@ -1,11 +1,8 @@
 INSERT INTO session_questions (session_id, position, question_id)
 SELECT
-    scratch_answers.session_id,
-    asked.place - 1,
+    scratch_asked.session_id,
+    scratch_asked.position,
     questions.id
-FROM scratch_answers
-CROSS JOIN
-    LATERAL jsonb_array_elements_text(scratch_answers.answer -> 'questions')
-    WITH ORDINALITY AS asked (content, place)
-JOIN questions ON questions.company_id = scratch_answers.company_id AND questions.content = asked.content
+FROM scratch_asked
+JOIN questions ON questions.company_id = scratch_asked.company_id AND questions.content = scratch_asked.content
 ON CONFLICT DO NOTHING
