@@ -30,15 +30,20 @@ CROSS JOIN
             -- What the lines of a batch ask for may be more than what the requests were built with.
             greatest(requests.max_output_tokens, CAST(:max_output_tokens AS integer)) AS output_tokens
     ) AS sizes
-CROSS JOIN LATERAL request_subject(requests.processing_type, requests.subject_id) AS subject
 WHERE
     requests.company_id = :company_id
     AND requests.model = :model
     AND requests.processing_type = :processing_type
     AND requests.processing_status = 'PENDING_BATCHING'
     AND requests.prompt_version = :prompt_version
-    AND requests.transcript_hash = subject.current_hash
-    AND subject.is_claimable
+    -- OFFSET 0 keeps this apart from the statement around it: where rows are locked, everything that is joined is read whole, and
+    -- each column of a subject that nobody asks for is a look-up more.
+    AND EXISTS (
+        SELECT 1
+        FROM request_subject(requests.processing_type, requests.subject_id) AS subject
+        WHERE subject.current_hash = requests.transcript_hash AND subject.is_claimable
+        OFFSET 0
+    )
     AND EXISTS (
         SELECT 1
         FROM companies
