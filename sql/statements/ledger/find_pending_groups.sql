@@ -9,17 +9,18 @@ SELECT
     sum(requests.max_output_tokens) AS max_output_tokens,
     min(requests.updated_at) AS oldest,
     -- Their batch was never made: they have waited once and do not wait for others again.
+    -- The tries are looked up for requests with that code alone: where it stood in a condition beside them, a null code did not
+    -- spare the look-up.
     coalesce(
         bool_or(
-            requests.error_code = 'not_run'
-            AND EXISTS (
+            EXISTS (
                 SELECT attempts.id
                 FROM ai_request_attempts AS attempts
                 WHERE
                     attempts.request_id = requests.id
                     AND attempts.error_code IN ('create_lost', 'abandoned', 'not_submitted')
             )
-        ),
+        ) FILTER (WHERE requests.error_code = 'not_run'),
         FALSE
     ) AS returned
 FROM ai_processing_requests AS requests
