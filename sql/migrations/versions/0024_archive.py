@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0024_archive"
-down_revision = "0022_sessions_by_id"
+down_revision = "0023_legacy_indexes"
 branch_labels = None
 depends_on = None
 

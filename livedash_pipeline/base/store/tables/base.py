@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, MetaData, Numeric, Text, Uuid, text
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Index, MetaData, Numeric, Text, Uuid, text
 from sqlalchemy.types import TypeEngine
 
 metadata = MetaData(
@@ -74,9 +74,17 @@ def moment(name: str, comment: str | None = None, *, nullable: bool = True) -> C
     return Column(name, MOMENT, nullable=nullable, comment=comment)
 
 
-def legacy_column() -> Column[Any]:
-    """The id in the system that rows were taken over from."""
-    return Column("legacy_id", Text, unique=True, comment=LEGACY)
+def legacy_column(*, unique: bool = True) -> Column[Any]:
+    """The id in the system that rows were taken over from; `unique` is False where `legacy_index` keeps it so."""
+    return Column("legacy_id", Text, unique=unique or None, comment=LEGACY)
+
+
+def legacy_index(table: str) -> Index:
+    """Keeps ids of the old system unique in a table that grows with every session.
+
+    The index holds rows that were taken over alone: that of a unique constraint has an entry for every version of every row.
+    """
+    return Index(f"ix_{table}_legacy_id", "legacy_id", unique=True, postgresql_where=text("legacy_id IS NOT NULL"))
 
 
 def one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:

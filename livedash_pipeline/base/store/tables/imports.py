@@ -29,6 +29,7 @@ from livedash_pipeline.base.store.tables.base import (
     company_column,
     id_column,
     legacy_column,
+    legacy_index,
     metadata,
     moment,
     not_before,
@@ -180,7 +181,7 @@ session_imports = Table(
     reference(
         "import_run_id", "import_runs.id", "Import that changed the row last; null: a submission did.", nullable=True
     ),
-    legacy_column(),
+    legacy_column(unique=False),
     moment(
         "erased_at", "When its texts were deleted on request; nothing of it is ingested after that; null: not erased."
     ),
@@ -191,6 +192,7 @@ session_imports = Table(
     CheckConstraint("source IN ('csv', 'api')", name="source_known"),
     *not_negative("messages_sent", "avg_response_time_seconds", "tokens", "tokens_eur"),
     not_before("end_time", "start_time"),
+    legacy_index("session_imports"),
     Index("ix_session_imports_created_at", "created_at"),
     comment="One row per chat session as the CSV, or a submission, tells it.",
 )

@@ -32,6 +32,7 @@ from livedash_pipeline.base.store.tables.base import (
     company_column,
     id_column,
     legacy_column,
+    legacy_index,
     metadata,
     moment,
     not_before,
@@ -131,7 +132,7 @@ ai_processing_requests = Table(
         server_default=text("'{}'"),
         comment="What was repaired in the answer.",
     ),
-    legacy_column(),
+    legacy_column(unique=False),
     moment("requested_at", "When it was made.", nullable=False),
     moment("completed_at", "When it ended; null: it is open."),
     moment("updated_at", UPDATED, nullable=False),
@@ -144,6 +145,7 @@ ai_processing_requests = Table(
     CheckConstraint("NOT by_call OR processing_status <> 'PENDING_BATCHING'", name="calls_wait_for_no_batch"),
     *not_negative("body_bytes", "token_estimate", "max_output_tokens", "attempts", "releases"),
     not_before("completed_at", "requested_at"),
+    legacy_index("ai_processing_requests"),
     Index("uq_ai_processing_requests_open", "subject_id", "processing_type", unique=True, postgresql_where=_OPEN),
     Index(
         "ix_ai_processing_requests_pending",
@@ -185,7 +187,7 @@ ai_request_attempts = Table(
         nullable=True,
     ),
     Column("is_call", Boolean, nullable=False, server_default=text("false"), comment="The try is a single call."),
-    legacy_column(),
+    legacy_column(unique=False),
     # A row of its own, since a settled one never changes.
     Column(
         "is_late",
@@ -242,6 +244,7 @@ ai_request_attempts = Table(
     ),
     *not_negative("prompt_tokens", "completion_tokens", "total_cost_usd", "total_cost_eur"),
     not_before("settled_at", "created_at"),
+    legacy_index("ai_request_attempts"),
     Index("ix_ai_request_attempts_batch_id", "batch_id"),
     Index("ix_ai_request_attempts_settled_at", "settled_at"),
     Index("ix_ai_request_attempts_calls", "request_id", postgresql_where=text("is_call")),
