@@ -34,5 +34,5 @@ def downgrade() -> None:
 def _build(name: str, table: str, where: str | None) -> None:
     # A build that was interrupted leaves an invalid index behind; it is dropped before it is built again.
     op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)
-    limited = {} if where is None else {"postgresql_where": sa.text(where)}
-    op.create_index(name, table, ["legacy_id"], unique=True, postgresql_concurrently=True, **limited)
+    limit = None if where is None else sa.text(where)
+    op.create_index(name, table, ["legacy_id"], unique=True, postgresql_concurrently=True, postgresql_where=limit)
