@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from sqlalchemy import text
+
 from livedash_pipeline.analysis.steps.import_company import IMPORT_STEPS, Done, ImportContext
 from livedash_pipeline.base.store.companies import get_company
 from livedash_pipeline.kinds import KINDS
@@ -35,6 +37,7 @@ def measure(site: Site, size: int) -> list[Figure]:
     write_source(site.scratch, size)
     settle_down(site)
     steps: dict[str, Stopwatch] = defaultdict(Stopwatch)
+    begun, computed = _written(site), time.process_time()
     with batch_api(site, speed=0) as server, connect(server.url, "bench") as gateway:
         settings = isolated_settings({}, openai_base_url=server.url, openai_api_key="bench")
         served = server.process.cpu_times()
@@ -43,6 +46,8 @@ def measure(site: Site, size: int) -> list[Figure]:
                 run()
         waited = _analyse(BatchContext(site.engine, gateway, KINDS, settings, spool_dir=site.scratch), size, steps)
         ended = server.process.cpu_times()
+    computed = time.process_time() - computed
+    log, disk = (after - before for before, after in zip(begun, _written(site), strict=True))
     seconds = sum(watch.seconds for watch in steps.values())
     peak = max(watch.peak_mb for watch in steps.values())
     service = ended.user + ended.system - served.user - served.system
@@ -52,6 +57,9 @@ def measure(site: Site, size: int) -> list[Figure]:
         Figure("flow: waiting for the service", size, size, waited, peak, unit="s"),
         # Its clock counts in hundredths.
         Figure("flow: CPU of the service", size, size, max(service, 0.01), peak, unit="s"),
+        Figure("flow: CPU of our process", size, size, computed, peak, unit="s"),
+        Figure("flow: write-ahead log", size, size, seconds, peak, value=log / size, unit="bytes a session"),
+        Figure("flow: database", size, size, seconds, peak, value=disk / size, unit="bytes a session"),
     ]
 
 
@@ -81,3 +89,12 @@ def _analyse(context: BatchContext, size: int, steps: dict[str, Stopwatch]) -> f
             done += sum(ingest_finished(context).outcomes.values())
     require(done == size, f"{done} of {size} answers")
     return waited
+
+
+def _written(site: Site) -> tuple[float, float]:
+    """Bytes of the write-ahead log so far, which nobody else writes meanwhile, and of the database."""
+    with site.engine.connect() as connection:
+        row = connection.execute(
+            text("SELECT pg_current_wal_insert_lsn() - '0/0', pg_database_size(current_database())")
+        ).one()
+    return float(row[0]), float(row[1])
