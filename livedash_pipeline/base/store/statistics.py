@@ -13,7 +13,6 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.sql.compiler import DDLCompiler
 
-from livedash_pipeline.base.store.connect import autocommitted
 from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import (
     ai_processing_requests,
@@ -63,9 +62,11 @@ def refresh_statistics(engine: Engine) -> list[str]:
     A look takes a sample, some tenths of a second however large a table is. A table that somebody else looks at is left to them,
     and so is one that belongs to another role.
     """
-    with autocommitted(engine) as connection:
+    with engine.connect() as connection:
         values = {"names": list(_BULK), "least_changed": _LEAST_CHANGED}
         outdated = list(connection.execute(statement("base/find_outdated_statistics"), values).scalars())
-        for name in outdated:
+    for name in outdated:
+        # A transaction each, so that none keeps autovacuum from a table while it looks at others.
+        with engine.begin() as connection:
             connection.execute(_Analyze(_BULK[name]))
     return outdated

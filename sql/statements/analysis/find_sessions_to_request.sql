@@ -1,8 +1,8 @@
 -- Sessions of a company that wait for their analysis and have no open request, in id order, locked against derivation. The stages
 -- before it are over: what was derived of an older transcript than the present one is not asked about.
 -- `kept_request_id` is the newest complete request about the very same messages: its answer is applied again, not bought, unless
--- somebody asked for another one since (`reanalyseAfter`). LATERAL with LIMIT keeps the plan at look-ups for the next sessions of the
--- company, whatever the planner believes about tables that have just grown.
+-- somebody asked for another one since (`reanalyseAfter`). LATERAL with LIMIT keeps the plan at look-ups for the next sessions of
+-- the company, whatever the planner believes about tables that have just grown.
 SELECT
     sessions.id AS session_id,
     sessions.import_id,
@@ -17,24 +17,26 @@ LEFT JOIN LATERAL (
     WHERE stage_row.import_id = sessions.import_id AND stage_row.stage = 'AI_ANALYSIS'
     LIMIT 1
 ) AS analysis ON TRUE
-CROSS JOIN LATERAL (
-    SELECT stage_row.status
-    FROM session_processing_status AS stage_row
-    WHERE
-        stage_row.import_id = sessions.import_id
-        AND stage_row.stage = 'SESSION_CREATION'
-        AND stage_row.status = 'COMPLETED'
-    LIMIT 1
-) AS creation
-CROSS JOIN LATERAL (
-    SELECT stage_row.status
-    FROM session_processing_status AS stage_row
-    WHERE
-        stage_row.import_id = sessions.import_id
-        AND stage_row.stage = 'TRANSCRIPT_FETCH'
-        AND stage_row.status IN ('COMPLETED', 'SKIPPED')
-    LIMIT 1
-) AS fetching
+CROSS JOIN
+    LATERAL (
+        SELECT stage_row.status
+        FROM session_processing_status AS stage_row
+        WHERE
+            stage_row.import_id = sessions.import_id
+            AND stage_row.stage = 'SESSION_CREATION'
+            AND stage_row.status = 'COMPLETED'
+        LIMIT 1
+    ) AS creation
+CROSS JOIN
+    LATERAL (
+        SELECT stage_row.status
+        FROM session_processing_status AS stage_row
+        WHERE
+            stage_row.import_id = sessions.import_id
+            AND stage_row.stage = 'TRANSCRIPT_FETCH'
+            AND stage_row.status IN ('COMPLETED', 'SKIPPED')
+        LIMIT 1
+    ) AS fetching
 -- By `subject_id`, which the unique index of open requests begins with.
 LEFT JOIN LATERAL (
     SELECT requests.id
