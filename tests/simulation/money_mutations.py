@@ -78,9 +78,18 @@ def _no_total_cap(_engine: Engine) -> _Tampered:
 
 
 def _in_flight_ignored(_engine: Engine) -> _Tampered:
-    counted = "AND (entries.is_in_flight OR entries.incurred_at >= :since)"
     return rewritten(
-        "ledger/sum_committed", (counted, "AND NOT entries.is_in_flight AND entries.incurred_at >= :since")
+        "ledger/sum_committed",
+        ("(kept.incurred_at IS NULL OR kept.incurred_at >= :since)", "kept.incurred_at >= :since"),
+        ("(entries.is_in_flight OR entries.incurred_at >= :since)", "entries.incurred_at >= :since"),
+    )
+
+
+def _marks_ignored(_engine: Engine) -> _Tampered:
+    return rewritten(
+        "ledger/sum_committed",
+        ("marks.batch_id = kept.batch_id", "FALSE"),
+        ("SELECT DISTINCT marks.batch_id", "SELECT CAST(NULL AS uuid) AS batch_id"),
     )
 
 
@@ -94,4 +103,5 @@ MONEY_MUTATIONS: dict[str, Mutation] = {
     "money: daily caps are ignored": _no_daily_cap,
     "money: total caps are ignored": _no_total_cap,
     "money: what is in flight is not counted": _in_flight_ignored,
+    "money: kept sums are believed that have changed since": _marks_ignored,
 }

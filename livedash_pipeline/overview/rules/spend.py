@@ -154,7 +154,7 @@ def part_of(
 ) -> Part | None:
     """Returns the part that an entry's cost belongs to; None where nothing is known to have been spent.
 
-    Specification of `sql/statements/overview/find_spend_entries.sql`; `tests/overview/store/test_spend.py` compares the two.
+    Specification of `sql/statements/ledger/find_spend_entries.sql`; `tests/overview/store/test_spend.py` compares the two.
 
     Args:
         entry: The kind of the entry, as in `cost_entries`.

@@ -1,6 +1,6 @@
-"""Sums what was spent, out of the view `cost_entries`, which lists all that costs money.
+"""Sums what was spent, out of kept sums and the view `cost_entries`, which lists all that costs money.
 
-Add a sum that people or checks ask for as a statement over `sql/statements/overview/find_spend_entries.sql`, so that all of them
+Add a sum that people or checks ask for as a statement over `sql/statements/ledger/find_spend_sums.sql`, so that all of them
 tell the same amounts.
 """
 
@@ -29,6 +29,10 @@ from livedash_pipeline.overview.rules.spend import (
 
 _COUNTS = frozenset(each.name for each in fields(Spend) if isinstance(each.default, int))
 _COLUMN_NAMES = {"day": "spend_day", "month": "spend_month"}
+# As often as the health checks run.
+_TURN_SECONDS = 1_800
+_COMPARED_ENTRIES = 100_000
+_COMPARED_HOURS = 48
 _ALWAYS = Days(date.min, LAST_DAY)
 
 
@@ -84,15 +88,25 @@ def read_batch_spend(connection: Connection, batch_ids: Collection[UUID], *, now
 def billed_days(connection: Connection, first: date, last: date) -> list[OurDay]:
     """Returns what was charged in each UTC day for each model, from the first day to the last one, both included."""
     days = Days(first, last)
-    values = {"since": days.since, "until": days.until, "now": days.until}
+    values = {"since": days.since, "until": days.until}
     rows = connection.execute(statement("overview/sum_billed_days"), values).mappings()
     counts = ("input_tokens", "cached_tokens", "output_tokens", "requests", "open_entries")
     return [OurDay(row["billed_day"], row["model"], row["usd"], *(int(row[name]) for name in counts)) for row in rows]
 
 
 def differing_sums(connection: Connection, *, now: datetime) -> Sequence[RowMapping]:
-    """Returns the sums of the report and of the tables of the ledger, where they differ."""
-    return connection.execute(statement("overview/check_spend_sums"), {"now": now}).mappings().all()
+    """Returns the sums of the report and of the tables of the ledger, where they differ, of some batches and hours.
+
+    From half hour to half hour others come in turn, so that a look costs the same however large the ledger is; a small one is
+    looked through whole.
+    """
+    turn = int(now.timestamp() // _TURN_SECONDS)
+    compared = {"turn": turn, "most": _COMPARED_ENTRIES}
+    batch_ids = list(connection.execute(statement("overview/find_batches_to_compare"), compared).scalars())
+    compared = {"turn": turn, "most": _COMPARED_HOURS}
+    hours = list(connection.execute(statement("overview/find_hours_to_compare"), compared).scalars())
+    values = {"batch_ids": batch_ids, "hours": hours}
+    return connection.execute(statement("overview/check_spend_sums"), values).mappings().all()
 
 
 def _sum(

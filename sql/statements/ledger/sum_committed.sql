@@ -1,5 +1,5 @@
--- Euro spent and the most that may be in flight, in one scan: of a company and of all (0 unless they are asked for), since a
--- moment and since a later one (0 unless it is later).
+-- Euro spent and the most that may be in flight, from kept sums and what they do not hold yet: of a company and of all (0 unless
+-- they are asked for), since a moment and since a later one (0 unless it is later).
 SELECT
     coalesce(sum(entries.committed_eur) FILTER (WHERE entries.company_id = :company_id), 0) AS company_eur,
     coalesce(
@@ -19,5 +19,5 @@ SELECT
         ),
         0
     ) AS total_later_eur
-FROM included.ledger.find_committed_entries AS entries
+FROM included.ledger.find_committed_sums AS entries
 WHERE CAST(:of_all AS boolean) OR entries.company_id = :company_id

@@ -1,18 +1,23 @@
 -- What was charged in each UTC day for each model, to be compared with a bill.
 SELECT
-    entries.entry_day AS billed_day,
-    entries.model,
-    coalesce(sum(entries.cost_usd), 0) AS usd,
-    sum(entries.input_tokens) AS input_tokens,
-    sum(entries.cached_tokens) AS cached_tokens,
-    sum(entries.output_tokens) AS output_tokens,
-    count(*) FILTER (WHERE entries.is_charged AND entries.request_id IS NOT NULL) AS requests,
-    count(*) FILTER (WHERE entries.is_open) AS open_entries
-FROM included.overview.find_spend_entries AS entries
+    CAST(sums.incurred_at AT TIME ZONE 'UTC' AS date) AS billed_day,
+    sums.model,
+    sum(sums.cost_usd) AS usd,
+    sum(sums.input_tokens) AS input_tokens,
+    sum(sums.cached_tokens) AS cached_tokens,
+    sum(sums.output_tokens) AS output_tokens,
+    sum(sums.requests) AS requests,
+    coalesce(sum(sums.entries) FILTER (WHERE sums.is_open), 0) AS open_entries
+FROM included.ledger.find_spend_sums AS sums
 WHERE
-    entries.incurred_at >= :since
-    AND entries.incurred_at < :until
+    sums.incurred_at >= :since
+    AND sums.incurred_at < :until
     -- A line in neither file is charged where somebody said so, and what is taken back is less of a charge.
-    AND (entries.is_charged OR entries.is_open OR entries.cost_usd <> 0)
+    AND (
+        sums.entry IN ('surplus', 'unattributed')
+        OR (sums.entry <> 'taken_back' AND sums.outcome = ANY(:charged_outcomes))
+        OR sums.is_open
+        OR sums.cost_usd <> 0
+    )
 GROUP BY 1, 2
 ORDER BY 1, 2

@@ -1,8 +1,8 @@
 -- What the ledger knows to have been spent per UTC day, in euro, and how many entries of the day have no known cost.
 SELECT
-    CAST(entries.incurred_at AT TIME ZONE 'UTC' AS date) AS entry_day,
-    coalesce(sum(entries.cost_eur), 0) AS eur,
-    count(*) FILTER (WHERE entries.is_open) AS open_entries
-FROM cost_entries AS entries
-WHERE entries.incurred_at >= :since AND entries.incurred_at < :until
+    CAST(sums.incurred_at AT TIME ZONE 'UTC' AS date) AS entry_day,
+    sum(sums.cost_eur) AS eur,
+    coalesce(sum(sums.entries) FILTER (WHERE sums.is_open), 0) AS open_entries
+FROM included.ledger.find_spend_sums AS sums
+WHERE sums.incurred_at >= :since AND sums.incurred_at < :until
 GROUP BY 1

@@ -1,4 +1,4 @@
 -- Euro that the batches about sessions have cost, with what no line states and surplus beside them.
-SELECT coalesce(sum(entries.cost_eur), 0) AS cost_eur
-FROM cost_entries AS entries
-WHERE entries.batch_id IS NOT NULL AND entries.processing_type = 'session_analysis'
+SELECT coalesce(sum(sums.cost_eur), 0) AS cost_eur
+FROM included.ledger.find_spend_sums AS sums
+WHERE sums.batch_id IS NOT NULL AND sums.processing_type = 'session_analysis'

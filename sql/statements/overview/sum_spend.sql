@@ -1,53 +1,52 @@
 -- What was spent in some UTC days, of one company, some batches or all, by any of day, month, company, model, kind and outcome.
--- First by day and part, so that each entry is looked at once and converted at the rate of its own day; then as it was asked for.
+-- First by day and part, so that each sum is converted at the rate of its own day; then as it was asked for.
 -- At most `most` groups, or all of them where it is null.
 WITH parts AS (
     SELECT
-        entries.entry_day,
-        CASE WHEN CAST(:by_company AS boolean) THEN entries.company_id END AS company_id,
-        CASE WHEN CAST(:by_model AS boolean) THEN entries.model END AS model,
-        CASE WHEN CAST(:by_kind AS boolean) THEN entries.processing_type END AS kind,
+        CAST(coalesce(sums.incurred_at, CAST(:now AS timestamptz)) AT TIME ZONE 'UTC' AS date) AS entry_day,
+        CASE WHEN CAST(:by_company AS boolean) THEN sums.company_id END AS company_id,
+        CASE WHEN CAST(:by_model AS boolean) THEN sums.model END AS model,
+        CASE WHEN CAST(:by_kind AS boolean) THEN sums.processing_type END AS kind,
         CASE
             WHEN CAST(:by_kind AS boolean)
-                THEN CASE WHEN entries.entry IN ('call', 'taken_over') THEN entries.entry ELSE 'batch' END
+                THEN CASE WHEN sums.entry IN ('call', 'taken_over') THEN sums.entry ELSE 'batch' END
         END AS purchase,
         CASE
             WHEN CAST(:by_outcome AS boolean)
                 THEN
                     CASE
-                        WHEN entries.is_in_flight THEN 'in_flight'
-                        WHEN entries.entry IN ('surplus', 'unattributed') THEN entries.entry
-                        ELSE entries.outcome
+                        WHEN sums.is_in_flight THEN 'in_flight'
+                        WHEN sums.entry IN ('surplus', 'unattributed') THEN sums.entry
+                        ELSE sums.outcome
                     END
         END AS outcome,
-        entries.part,
-        count(*) AS entries,
-        count(*) FILTER (WHERE entries.is_charged AND entries.request_id IS NOT NULL) AS requests,
-        sum(entries.input_tokens) AS input_tokens,
-        sum(entries.cached_tokens) AS cached_tokens,
-        sum(entries.output_tokens) AS output_tokens,
-        sum(entries.reasoning_tokens) AS reasoning_tokens,
-        coalesce(sum(entries.cost_usd), 0) AS usd,
-        coalesce(sum(entries.cost_eur), 0) AS eur,
-        coalesce(sum(entries.standard_usd) FILTER (WHERE entries.is_comparable), 0) AS synchronous_usd,
-        coalesce(sum(entries.cost_usd) FILTER (WHERE entries.is_comparable), 0) AS compared_usd,
-        count(*) FILTER (WHERE entries.is_paid_line AND NOT entries.is_comparable) AS without_synchronous,
-        count(*) FILTER (WHERE entries.is_open) AS open_entries,
-        coalesce(sum(entries.reserved_eur) FILTER (WHERE entries.is_open), 0) AS open_eur,
-        count(*) FILTER (WHERE entries.is_open AND entries.reserved_eur IS NULL) AS open_unbounded,
-        count(*) FILTER (WHERE entries.is_in_flight) AS in_flight_entries,
-        coalesce(sum(entries.reserved_eur) FILTER (WHERE entries.is_in_flight), 0) AS in_flight_eur,
-        count(*) FILTER (WHERE entries.is_in_flight AND entries.reserved_eur IS NULL) AS in_flight_unbounded,
-        count(*) FILTER (WHERE entries.entry = 'taken_over' AND entries.is_charged AND entries.cost_eur IS NULL)
-            AS unpriced_entries
-    FROM included.overview.find_spend_entries AS entries
+        sums.part,
+        sum(sums.entries) AS entries,
+        sum(sums.requests) AS requests,
+        sum(sums.input_tokens) AS input_tokens,
+        sum(sums.cached_tokens) AS cached_tokens,
+        sum(sums.output_tokens) AS output_tokens,
+        sum(sums.reasoning_tokens) AS reasoning_tokens,
+        sum(sums.cost_usd) AS usd,
+        sum(sums.cost_eur) AS eur,
+        sum(sums.synchronous_usd) AS synchronous_usd,
+        sum(sums.compared_usd) AS compared_usd,
+        sum(sums.without_synchronous) AS without_synchronous,
+        coalesce(sum(sums.entries) FILTER (WHERE sums.is_open), 0) AS open_entries,
+        coalesce(sum(sums.reserved_eur) FILTER (WHERE sums.is_open), 0) AS open_eur,
+        coalesce(sum(sums.unlimited) FILTER (WHERE sums.is_open), 0) AS open_unbounded,
+        coalesce(sum(sums.entries) FILTER (WHERE sums.is_in_flight), 0) AS in_flight_entries,
+        coalesce(sum(sums.reserved_eur) FILTER (WHERE sums.is_in_flight), 0) AS in_flight_eur,
+        coalesce(sum(sums.unlimited) FILTER (WHERE sums.is_in_flight), 0) AS in_flight_unbounded,
+        sum(sums.unpriced) AS unpriced_entries
+    FROM included.ledger.find_spend_sums AS sums
     WHERE
-        (CAST(:company_id AS uuid) IS NULL OR entries.company_id = :company_id)
-        AND (CAST(:batch_ids AS uuid[]) IS NULL OR entries.batch_id = ANY(CAST(:batch_ids AS uuid[])))
+        (CAST(:company_id AS uuid) IS NULL OR sums.company_id = :company_id)
+        AND (CAST(:batch_ids AS uuid[]) IS NULL OR sums.batch_id = ANY(CAST(:batch_ids AS uuid[])))
         AND (
-            (entries.incurred_at >= :since AND entries.incurred_at < :until)
+            (sums.incurred_at >= :since AND sums.incurred_at < :until)
             -- What is in flight belongs to the present.
-            OR (entries.is_in_flight AND CAST(:now AS timestamptz) >= :since AND CAST(:now AS timestamptz) < :until)
+            OR (sums.incurred_at IS NULL AND CAST(:now AS timestamptz) >= :since AND CAST(:now AS timestamptz) < :until)
         )
     GROUP BY 1, 2, 3, 4, 5, 6, 7
 ),

@@ -3,15 +3,9 @@
 -- was set aside and what was charged.
 WITH entries AS (
     SELECT
-        counted.company_id,
-        counted.request_id,
-        counted.is_in_flight,
-        counted.is_open,
-        counted.reserved_eur,
-        counted.committed_eur,
-        counted.incurred_at,
+        counted.*,
         NOT counted.is_in_flight AND NOT counted.is_open AS is_known
-    FROM included.ledger.find_committed_entries AS counted
+    FROM included.ledger.find_committed_sums AS counted
     WHERE CAST(:company_id AS uuid) IS NULL OR counted.company_id = :company_id
 ),
 
@@ -20,15 +14,15 @@ sums AS (
         company_id,
         sum(committed_eur) FILTER (WHERE is_known) AS month_known_eur,
         sum(committed_eur) FILTER (WHERE is_open) AS month_open_eur,
-        count(*) FILTER (WHERE is_open AND reserved_eur IS NULL) AS month_open_unlimited,
+        sum(unlimited) FILTER (WHERE is_open) AS month_open_unlimited,
         sum(committed_eur) FILTER (WHERE is_known AND incurred_at >= :day) AS day_known_eur,
         sum(committed_eur) FILTER (WHERE is_open AND incurred_at >= :day) AS day_open_eur,
-        count(*) FILTER (WHERE is_open AND reserved_eur IS NULL AND incurred_at >= :day) AS day_open_unlimited,
+        sum(unlimited) FILTER (WHERE is_open AND incurred_at >= :day) AS day_open_unlimited,
         sum(committed_eur) FILTER (WHERE is_in_flight) AS in_flight_eur,
-        count(*) FILTER (WHERE is_in_flight AND reserved_eur IS NULL) AS in_flight_unlimited,
-        avg(reserved_eur) FILTER (WHERE request_id IS NOT NULL) AS one_more_eur,
-        sum(reserved_eur) FILTER (WHERE is_known AND committed_eur > 0) AS set_aside_eur,
-        sum(committed_eur) FILTER (WHERE is_known AND reserved_eur IS NOT NULL) AS charged_eur
+        sum(unlimited) FILTER (WHERE is_in_flight) AS in_flight_unlimited,
+        sum(requests_reserved_eur) / nullif(sum(requests_reserved), 0) AS one_more_eur,
+        sum(set_aside_eur) AS set_aside_eur,
+        sum(charged_eur) AS charged_eur
     FROM entries
     GROUP BY company_id
 )

@@ -50,7 +50,7 @@ def connection(engine: Engine) -> Iterator[Connection]:
 
 def entries_of(connection: Connection, column: str) -> dict[uuid.UUID, Any]:
     """A column of all entries."""
-    found = connection.execute(with_lists(statement("overview/find_spend_entries").text).bindparams(now=NOW)).mappings()
+    found = connection.execute(with_lists(statement("ledger/find_spend_entries").text)).mappings()
     return {row["entry_id"]: row[column] for row in found}
 
 

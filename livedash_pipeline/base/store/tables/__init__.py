@@ -54,6 +54,7 @@ from livedash_pipeline.base.store.tables.sessions import (
     session_questions,
     sessions,
 )
+from livedash_pipeline.base.store.tables.spending import spend_marks, spend_sums
 
 __all__ = [
     "ai_admissions",
@@ -100,6 +101,8 @@ __all__ = [
     "session_processing_status",
     "session_questions",
     "sessions",
+    "spend_marks",
+    "spend_sums",
     "transcripts",
     "webhook_deliveries",
 ]

@@ -247,6 +247,8 @@ ai_request_attempts = Table(
     legacy_index("ai_request_attempts"),
     Index("ix_ai_request_attempts_batch_id", "batch_id"),
     Index("ix_ai_request_attempts_settled_at", "settled_at"),
+    # Single calls and what was taken over, whose costs are summed by the hour; few have not ended.
+    Index("ix_ai_request_attempts_without_batch", "settled_at", postgresql_where=text("batch_id IS NULL")),
     Index("ix_ai_request_attempts_calls", "request_id", postgresql_where=text("is_call")),
     # What the view `cost_entries` looks through for open costs.
     Index(

@@ -11,11 +11,12 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.errors import SettingsError
 from livedash_pipeline.ledger.rules.admission import admission
 from livedash_pipeline.ledger.rules.admission.admission import Budget, PendingGroup
+from livedash_pipeline.ledger.steps.costs.spend_sums import bring_sums_up_to_date
 from livedash_pipeline.ledger.store.admission import model_parameters
 from livedash_pipeline.ledger.store.admission.committed import lock_spending, rooms_under
 from livedash_pipeline.ledger.store.batches import previews
@@ -128,6 +129,14 @@ def budget_for(
 def binding_caps(connection: Connection, settings: Settings, company_id: UUID) -> tuple[Cap, ...]:
     """Returns the caps under which a company buys: its own or those of the settings, and those of all companies together."""
     return caps_of(settings.caps, company_caps(connection, company_id))
+
+
+def sum_for_caps(engine: Engine, settings: Settings, company_id: UUID) -> None:
+    """Sums what has changed, before a claim under a cap: while the claim reads it, other claims wait."""
+    with engine.connect() as connection:
+        caps = binding_caps(connection, settings, company_id)
+    if caps:
+        bring_sums_up_to_date(engine)
 
 
 def group_budget(

@@ -33,10 +33,12 @@ from livedash_pipeline.ledger.steps.admission.spending import (
     group_budget,
     purchases_to_come,
     require_payable,
+    sum_for_caps,
 )
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.send import InputChangedError, SubmittedBatch, log_claim, release, send
 from livedash_pipeline.ledger.steps.batches.unclaimed import bring_up_to_date, drop_lost_inputs, use_kept_answers
+from livedash_pipeline.ledger.steps.costs.spend_sums import bring_sums_up_to_date
 from livedash_pipeline.ledger.steps.recovery.recover import recover_batches
 from livedash_pipeline.ledger.steps.recovery.standing import read_standing
 from livedash_pipeline.ledger.store.admission import holds
@@ -88,6 +90,7 @@ def submit_pending(
     """
     report = SubmitReport()
     refresh_statistics(context.engine)
+    bring_sums_up_to_date(context.engine)
     with context.engine.begin() as connection:
         if unhold:
             holds.lift_holds(connection, context.endpoint)
@@ -167,6 +170,7 @@ def _submit_in_turn(
             use_kept_answers(context, kind, group.company_id, group.company)
             begun.add(group)
         try:
+            sum_for_caps(context.engine, context.settings, group.company_id)
             claim = _claim(context, group, report)
             sent = None if claim is None else _send(context, claim)
         except InputChangedError as fault:

@@ -1,6 +1,6 @@
 """Sums what is spent and what is in flight at most; spending caps are compared with this figure.
 
-What counts is listed by `find_committed_entries`, for everybody who is asked. `money.rules.caps` has the rules of caps.
+What counts is listed by `find_committed_sums`, for everybody who is asked. `money.rules.caps` has the rules of caps.
 """
 
 from __future__ import annotations

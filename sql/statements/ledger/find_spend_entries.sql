@@ -1,7 +1,7 @@
--- All that costs money, each entry with its UTC day (that of `now` while it is in flight), the part of the spending that it is
--- (`part_of` of `overview.rules.spend`; null while nothing is known to be spent), whether the service charges for it, and what it
--- would have cost at the standard tier of the price that it was charged by (`money.rules.pricing.cost_of`), which can be compared
--- with the cost of a line of a batch where both are known.
+-- All that costs money, each entry with the part of the spending that it is (`part_of` of `overview.rules.spend`; null while
+-- nothing is known to be spent), whether the service charges for it, and what it would have cost at the standard tier of the
+-- price that it was charged by (`money.rules.pricing.cost_of`), which can be compared with the cost of a line of a batch where
+-- both are known.
 SELECT
     entries.entry,
     entries.entry_id,
@@ -14,11 +14,11 @@ SELECT
     entries.incurred_at,
     entries.is_in_flight,
     entries.is_open,
+    entries.is_late,
     entries.reserved_eur,
     entries.cost_usd,
     entries.cost_eur,
     charged.is_charged,
-    CAST(coalesce(entries.incurred_at, CAST(:now AS timestamptz)) AT TIME ZONE 'UTC' AS date) AS entry_day,
     CASE WHEN charged.is_charged THEN billed.prompt ELSE 0 END AS input_tokens,
     CASE WHEN charged.is_charged THEN coalesce(entries.cached_tokens, 0) ELSE 0 END AS cached_tokens,
     CASE WHEN charged.is_charged THEN billed.completion ELSE 0 END AS output_tokens,
