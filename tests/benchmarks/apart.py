@@ -35,6 +35,8 @@ NAMES = (
     "peers",
     "workers",
     "archive",
+    "wide",
+    "large",
 )
 
 

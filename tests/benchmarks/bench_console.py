@@ -43,9 +43,9 @@ def measure(site: Site, size: int) -> list[Figure]:
     """Every page in turn, one reader; then sessions submitted with and without fifty readers."""
     fill_history(site, make_company(site), size)
     settle_down(site)
-    with http_api(site) as server, _reader(site, server) as http:
+    with http_api(site) as server, reader(site, server) as http:
         before = server.process.memory_info().rss / 1e6
-        seen = [_look(http, path) for path in _pages(site)]
+        seen = [look(http, path) for path in pages(site)]
         used = server.process.memory_info().rss / 1e6
         alone, crowded = _submitted(site, server, http, size)
     slowest = max(seen, key=lambda page: percentile(page.seconds, 0.95))
@@ -97,7 +97,7 @@ def measure(site: Site, size: int) -> list[Figure]:
     ]
 
 
-def _pages(site: Site) -> list[str]:
+def pages(site: Site) -> list[str]:
     """Every page of an operator, lists with filters that have an index and with some that have none, and one row of each kind."""
     with site.engine.connect() as connection:
         ids = {
@@ -129,7 +129,7 @@ def _pages(site: Site) -> list[str]:
 
 
 @contextmanager
-def _reader(site: Site, server: Server) -> Iterator[httpx2.Client]:
+def reader(site: Site, server: Server) -> Iterator[httpx2.Client]:
     """An operator who is signed in."""
     with httpx2.Client(base_url=server.url, timeout=60, trust_env=False) as http:
         form = {"token": make_token(site.engine, None)}
@@ -137,9 +137,10 @@ def _reader(site: Site, server: Server) -> Iterator[httpx2.Client]:
         yield http
 
 
-def _look(http: httpx2.Client, path: str) -> Seen:
+def look(http: httpx2.Client, path: str, *, calls: int = _CALLS) -> Seen:
+    """Asks for a page so many times."""
     seconds, size = [], 0
-    for _ in range(_CALLS):
+    for _ in range(calls):
         begun = time.perf_counter()
         with http.stream("GET", path) as answer:
             seconds.append(time.perf_counter() - begun)

@@ -43,7 +43,7 @@ def measure(site: Site, size: int) -> list[Figure]:
         context = BatchContext(site.engine, gateway, KINDS, settings, spool_dir=site.scratch / "spool")
         names = _answered(context)
         settle_down(site)
-        with _transactions(site.engine, held), watch.running():
+        with transactions(site.engine, held), watch.running():
             report = ingest_finished(context)
         require(report.outcomes["parsed"] == pending, str(report))
         results = [Input(path) for path in _downloads(gateway, names, site.scratch)]
@@ -64,7 +64,7 @@ def _answered(context: BatchContext) -> list[str]:
 
 
 @contextmanager
-def _transactions(engine: Engine, held: list[float]) -> Iterator[None]:
+def transactions(engine: Engine, held: list[float]) -> Iterator[None]:
     """Notes how long each connection is in use; the longest time is that of a settlement, with its commit."""
     begun: dict[int, float] = {}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from uuid import UUID
 
 import httpx2
 from sqlalchemy import insert
 
 from livedash_pipeline.base.rules.states import BatchStatus
-from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import ai_batch_requests
 from livedash_pipeline.kinds import KINDS
@@ -38,7 +38,7 @@ def measure(site: Site, size: int) -> list[Figure]:
     with batch_api(site, speed=_SPEED) as server, _counted(server.url, calls) as gateway:
         settings = isolated_settings({}, openai_base_url=server.url, openai_api_key="bench")
         context = BatchContext(site.engine, gateway, KINDS, settings, spool_dir=site.scratch)
-        _open_batches(context, company, count)
+        open_batches(context, company.id, count)
         settle_down(site)
         calls.clear()
         with watch.running():
@@ -58,14 +58,14 @@ def _counted(url: str, calls: list[str]) -> Iterator[BatchGateway]:
         yield gateway
 
 
-def _open_batches(context: BatchContext, company: Company, count: int) -> None:
+def open_batches(context: BatchContext, company_id: UUID, count: int) -> None:
     """Batches at the service, all on one input file, and a row for each."""
     path = context.spool_dir / "input.jsonl"
     path.write_text('{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {}}\n')
     file_id = context.gateway.upload_input(path, path.name).id
     with context.engine.begin() as connection:
         now = database_now(connection)
-        rows = [_row(context, company, now, _create(context, file_id)) for _ in range(count)]
+        rows = [_row(context, company_id, now, _create(context, file_id)) for _ in range(count)]
         connection.execute(insert(ai_batch_requests), rows)
 
 
@@ -73,9 +73,9 @@ def _create(context: BatchContext, file_id: str) -> str:
     return context.gateway.create_batch(file_id, metadata={"livedash_company": "acme"}, deadline=60).id
 
 
-def _row(context: BatchContext, company: Company, now: datetime, name: str) -> dict[str, object]:
+def _row(context: BatchContext, company_id: UUID, now: datetime, name: str) -> dict[str, object]:
     return {
-        "company_id": company.id,
+        "company_id": company_id,
         "model": MODEL,
         "status": BatchStatus.VALIDATING,
         "remote_status": "validating",

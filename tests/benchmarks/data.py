@@ -115,20 +115,25 @@ def fill_requests(site: Site, company: Company, count: int, *, pending: int, mes
     """Sessions, each with a request; the last `pending` of these wait, and of those before a tenth has failed."""
     with site.engine.begin() as connection:
         fill_imports(connection, company, count)
-        connection.execute(_CHATS)
-        connection.execute(_CHAT_MESSAGES)
-        chats = sample_chats()
-        connection.execute(_ADD_CHAT, list(_chat_rows(chats)))
-        connection.execute(_ADD_CHAT_MESSAGE, list(_message_rows(chats)))
-        values = {"company_id": company.id, "count": count, "at": _AT, "chats": len(chats)}
+        fill_chats(connection)
+        values = {"company_id": company.id, "count": count, "at": _AT, "chats": len(sample_chats())}
         connection.execute(_SESSIONS, values)
         if messages:
             stages = ["TRANSCRIPT_FETCH", "SESSION_CREATION"]
             connection.execute(_STAGES, {"count": count, "at": _AT, "stages": stages})
-            connection.execute(_MESSAGES, {"count": count, "chats": len(chats)})
+            connection.execute(_MESSAGES, {"count": count, "chats": len(sample_chats())})
         connection.execute(
             _REQUESTS, {**values, "done": count - pending, "model": MODEL, "prompt_version": prompt_version()}
         )
+
+
+def fill_chats(connection: Connection) -> None:
+    """The sample chats as temporary tables of this transaction: `chats` and `chat_messages`."""
+    connection.execute(_CHATS)
+    connection.execute(_CHAT_MESSAGES)
+    chats = sample_chats()
+    connection.execute(_ADD_CHAT, list(_chat_rows(chats)))
+    connection.execute(_ADD_CHAT_MESSAGE, list(_message_rows(chats)))
 
 
 def _chat_rows(chats: Sequence[SampleChat]) -> Iterator[dict[str, object]]:

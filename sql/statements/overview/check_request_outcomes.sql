@@ -5,7 +5,8 @@ SELECT
     'no outcome in a settled batch' AS problem
 FROM ai_request_attempts AS attempts
 JOIN ai_batch_requests AS batches ON batches.id = attempts.batch_id
-WHERE batches.processed_at IS NOT NULL AND attempts.outcome IS NULL
+-- Without an outcome, and so without the time of one, which has an index.
+WHERE batches.processed_at IS NOT NULL AND attempts.settled_at IS NULL
 UNION ALL
 SELECT
     requests.id,

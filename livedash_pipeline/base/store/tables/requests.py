@@ -165,6 +165,12 @@ ai_processing_requests = Table(
         "id",
         postgresql_where=text("processing_status = 'PROCESSING_FAILED'"),
     ),
+    # Few beside those of sessions, or none.
+    Index(
+        "ix_ai_processing_requests_chat_interaction_id",
+        "chat_interaction_id",
+        postgresql_where=text("chat_interaction_id IS NOT NULL"),
+    ),
     # What ended on which day.
     Index(
         "ix_ai_processing_requests_completed_at",
@@ -250,6 +256,7 @@ ai_request_attempts = Table(
     # Single calls and what was taken over, whose costs are summed by the hour; few have not ended.
     Index("ix_ai_request_attempts_without_batch", "settled_at", postgresql_where=text("batch_id IS NULL")),
     Index("ix_ai_request_attempts_calls", "request_id", postgresql_where=text("is_call")),
+    Index("ix_ai_request_attempts_missing", "request_id", postgresql_where=text("outcome = 'missing'")),
     # What the view `cost_entries` looks through for open costs.
     Index(
         "ix_ai_request_attempts_open_cost",
