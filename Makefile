@@ -42,8 +42,8 @@ check: $(STAMP) ## Lint, types, SQL, layering, branches of rules and Dagster's d
 coverage: $(STAMP) ## Fail where the tests of rules leave out a branch of a rule
 	data=$$(mktemp -d) && export COVERAGE_FILE=$$data/coverage && $(BIN)/coverage run -m pytest -qq -r fE --hypothesis-profile examples tests/*/rules && $(BIN)/coverage report; status=$$?; rm -rf $$data; exit $$status
 
-bench: $(STAMP) ## Measure speed and memory as ratios: SIZE=100k, ONLY=import for one of them
-	@$(BIN)/python -m tests.benchmarks --size $(or $(SIZE),100k) $(if $(ONLY),--only $(ONLY))
+bench: $(STAMP) ## Measure speed and memory as ratios: SIZE=100k, ONLY=import for one of them, CHARTS=docs/images for charts
+	@$(BIN)/python -m tests.benchmarks --size $(or $(SIZE),100k) $(if $(ONLY),--only $(ONLY)) $(if $(CHARTS),--charts $(CHARTS))
 
 soak: soak-simulation soak-chats soak-kills soak-hosts soak-http ## Run the long suites
 

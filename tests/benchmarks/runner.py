@@ -1,4 +1,4 @@
-"""The common entry: `python -m tests.benchmarks [--size 10k|100k|1m] [--only NAME] [--json]`, or `make bench`.
+"""The common entry: `python -m tests.benchmarks`, or `make bench`; `--help` lists the options.
 
 Several sizes or names are separated by commas; with several sizes, the growth from one to the next is told as well. A goal
 that is not met is no failure, since speed is measured here and never asserted; a bench that breaks is, with exit status 1. No
@@ -25,6 +25,7 @@ import psutil
 
 from livedash_pipeline.embedded_postgres.server import remove_postgres, start_postgres
 from tests.benchmarks.apart import NAMES
+from tests.benchmarks.charts import write_charts
 from tests.benchmarks.figures import Figure, growths, line, shown_size, table
 from tests.e2e.programs import clean_environ
 
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda received, _frame: sys.exit(128 + received))
     figures, broken = _measure_all(asked.size, asked.only, progress)
     grown = growths(figures)
+    if asked.charts is not None:
+        for path in write_charts(figures, asked.charts):
+            _say(progress, f"wrote {path}")
     if asked.json:
         document = {
             "machine": machine,
@@ -63,6 +67,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--only", type=_names, default=NAMES, metavar="NAME", help=f"one of {', '.join(NAMES)}")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout, progress on stderr")
+    parser.add_argument("--charts", type=Path, metavar="DIRECTORY", help="write charts of the figures there, as SVG")
     return parser.parse_args(arguments)
 
 

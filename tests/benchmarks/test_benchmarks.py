@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.benchmarks.apart import NAMES, bench
+from tests.benchmarks.charts import ratios_of_reads, time_against_size, write_charts
 from tests.benchmarks.figures import Figure, growths, line, percentile, table
 from tests.benchmarks.peer_programs import FOLDER, PEERS, NotInstalledError, Peer, python_of
 from tests.benchmarks.site import Site
@@ -66,6 +67,30 @@ def test_growth_is_that_of_one_row_from_size_to_size() -> None:
     (growth,) = growths([large, small])
     assert (growth.smaller, growth.larger, growth.met) == (10, 100, False)
     assert growth.time == pytest.approx(1.2)
+
+
+def test_a_read_of_a_larger_database_is_compared_as_a_whole_from_a_tenth_of_a_second_on() -> None:
+    sizes = ((10, 0.01), (100, 0.15), (1_000, 0.6))
+    figures = [Figure("large: status", size, 1, seconds, 100, unit="s", whole=True) for size, seconds in sizes]
+    first, second = growths(figures)
+    assert (round(first.time, 3), first.met, round(second.time, 3), second.met) == (1.5, True, 4.0, False)
+    assert str(second) == "large: status: from 100 to 1k time × 4.00, goal ≤ × 2: NOT met"
+
+
+def test_charts_show_steps_by_size_and_the_reads_that_grow_most(tmp_path: Path) -> None:
+    steps = [Figure("import", size, size, size / 10, 100, unit="s") for size in (10, 100)]
+    parts = [Figure("import: rejects", size, size, 1, 100, unit="s") for size in (10, 100)]
+    reads = [
+        Figure(f"large: read {number}", size, 1, seconds, 100, unit="s", whole=True)
+        for number in range(20)
+        for size, seconds in ((10, 1.0), (100, 1.0 + number))
+    ]
+    times, ratios = time_against_size([*steps, *parts, *reads]), ratios_of_reads([*steps, *parts, *reads])
+    assert [(series.name, list(series.values)) for series in times.series] == [("import", [1.0, 10.0])]
+    assert (len(ratios.labels), ratios.labels[0], ratios.series[0].values[0]) == (12, "read 19", 20.0)
+    files = write_charts([*steps, *parts, *reads], tmp_path / "charts")
+    assert [path.read_text().lstrip().startswith("<svg") for path in files] == [True, True]
+    assert write_charts(steps, tmp_path) == [tmp_path / "bench-time-against-size.svg"]
 
 
 def test_a_percentile_is_one_of_the_values() -> None:
