@@ -17,6 +17,7 @@ from livedash_pipeline.analysis.rules.prompt import prompt_version
 from livedash_pipeline.base.store.companies import Company, add_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.kept_counts import recount
 from tests.benchmarks.data import MODEL, fill_chats, sample_chats
 from tests.benchmarks.site import Site, make_company
 
@@ -61,6 +62,7 @@ def fill_large(site: Site, count: int) -> Filled:
             _unchecked(connection)
             _fill_chats(connection, count, waiting)
             connection.execute(text("INSERT INTO spend_marks (batch_id) SELECT id FROM ai_batch_requests"))
+            recount(connection)
     return Filled(company, waiting, time.perf_counter() - begun)
 
 

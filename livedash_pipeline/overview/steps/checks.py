@@ -20,6 +20,7 @@ from livedash_pipeline.overview.steps.check import Finding, HealthCheck, Row
 from livedash_pipeline.overview.steps.cost_checks import disagreeing_costs, open_costs
 from livedash_pipeline.overview.steps.spending_check import high_spending
 from livedash_pipeline.overview.store.checks import SAMPLE, look_up
+from livedash_pipeline.overview.store.row_counts import differing_counts
 from livedash_pipeline.overview.store.spend import differing_sums
 from livedash_pipeline.settings import Settings
 
@@ -110,6 +111,10 @@ def _failed_requests(connection: Connection, settings: Settings) -> Finding:
 
 def _differing_sums(connection: Connection, _: Settings) -> Finding:
     return Finding(differing_sums(connection, now=database_now(connection)))
+
+
+def _differing_counts(connection: Connection, _: Settings) -> Finding:
+    return Finding(differing_counts(connection, now=database_now(connection)))
 
 
 def _judged(rows: Sequence[tuple[Level, Row]]) -> tuple[list[Row], Level]:
@@ -281,6 +286,17 @@ CHECKS = (
         Remedy(
             "Keep the database as it is and report it: the view `cost_entries` leaves out money or counts it twice.",
             "livedash spend",
+        ),
+    ),
+    HealthCheck(
+        "row_counts_are_those_of_the_rows",
+        "pending_ai_requests",
+        "The counts of requests, sessions and imported rows that are kept are those of the rows.",
+        _differing_counts,
+        Remedy(
+            "What `livedash summary` and metrics count is wrong, and nothing else is: somebody wrote rows past the triggers. "
+            "Take the migration 0026 back and make it again, and report it.",
+            "livedash summary",
         ),
     ),
     HealthCheck(

@@ -1,5 +1,5 @@
--- Batches of which lines were answered on another tier than that of batches since a moment (`charged_tier`). The lines by themselves
--- first: they are few and have an index, which a planner that has to group by batch passes over.
+-- Batches of which lines were answered on another tier than that of batches since a moment (`charged_tier`). The lines by
+-- themselves first: they are few and have an index, which a planner that has to group by batch passes over.
 WITH others AS MATERIALIZED (
     SELECT
         lines.batch_id,

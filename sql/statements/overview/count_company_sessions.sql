@@ -4,9 +4,11 @@ SELECT
     counted.sessions
 FROM (
     SELECT
-        company_id,
-        count(*) AS sessions
-    FROM sessions
-    GROUP BY company_id
+        kept.company_id,
+        sum(kept.found)::bigint AS sessions
+    FROM kept_counts AS kept
+    WHERE kept.table_name = 'sessions'
+    GROUP BY kept.company_id
+    HAVING sum(kept.found) > 0
 ) AS counted
 JOIN companies ON companies.id = counted.company_id

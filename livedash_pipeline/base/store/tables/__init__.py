@@ -19,6 +19,7 @@ from livedash_pipeline.base.store.tables.batches import ai_batch_requests, ai_su
 from livedash_pipeline.base.store.tables.chat_batches import chat_batches, chat_uploads
 from livedash_pipeline.base.store.tables.chats import chat_documents, chat_interactions, chat_judgements, chats
 from livedash_pipeline.base.store.tables.companies import companies
+from livedash_pipeline.base.store.tables.counts import kept_counts
 from livedash_pipeline.base.store.tables.endpoints import (
     ai_admissions,
     ai_endpoint_pauses,
@@ -89,6 +90,7 @@ __all__ = [
     "import_files",
     "import_rejects",
     "import_runs",
+    "kept_counts",
     "messages",
     "metadata",
     "model_parameters",

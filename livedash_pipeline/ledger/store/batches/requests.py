@@ -16,21 +16,25 @@ from sqlalchemy import Connection, func, select
 
 from livedash_pipeline.base.rules.states import RequestStatus
 from livedash_pipeline.base.store.statements import statement
-from livedash_pipeline.base.store.tables import ai_processing_requests
+from livedash_pipeline.base.store.tables import ai_processing_requests, kept_counts
 from livedash_pipeline.ledger.store.batches.request_kind import Kinds
 
 
 def count_by_status(
     connection: Connection, company_id: UUID | None = None, *, kind: str | None = None
 ) -> dict[RequestStatus, int]:
-    """Number of requests per status, zero included: of all companies or of one, of all kinds or of one."""
-    table = ai_processing_requests.c
-    query = select(table.processing_status, func.count()).group_by(table.processing_status)
+    """Returns the number of requests per status, zero included: of all companies or of one, of all kinds or of one.
+
+    From the kept counts, which change with the rows.
+    """
+    kept = kept_counts.c
+    query = select(kept.status, func.sum(kept.found)).group_by(kept.status)
+    query = query.where(kept.table_name == ai_processing_requests.name)
     if company_id is not None:
-        query = query.where(table.company_id == company_id)
+        query = query.where(kept.company_id == company_id)
     if kind is not None:
-        query = query.where(table.processing_type == kind)
-    counted = {RequestStatus(status): count for status, count in connection.execute(query)}
+        query = query.where(kept.kind == kind)
+    counted = {RequestStatus(status): int(count) for status, count in connection.execute(query)}
     return {status: counted.get(status, 0) for status in RequestStatus}
 
 
