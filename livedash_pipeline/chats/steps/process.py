@@ -34,6 +34,7 @@ from livedash_pipeline.errors import UsageError
 from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureKind
 from livedash_pipeline.ledger.steps.admission.pauses import pausing
 from livedash_pipeline.ledger.steps.calls.calls import holding
+from livedash_pipeline.ledger.steps.costs.spend_sums import bring_sums_up_to_date
 from livedash_pipeline.logs import get_logger
 
 log = get_logger(__name__)
@@ -305,6 +306,8 @@ class _Worker:
 
 
 def _report(context: ChatContext, batch: ChatBatch, work: _Slice) -> SliceReport:
+    # Its calls are looked at again and again, by the caps of the next ones.
+    bring_sums_up_to_date(context.engine)
     with context.engine.connect() as connection:
         after = required_batch(connection, batch.id)
     cancelled = after.status in (ChatBatchStatus.CANCELLING, ChatBatchStatus.CANCELLED)
