@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0025_spend_sums"
-down_revision = "0021_comments"
+down_revision = "0024_archive"
 branch_labels = None
 depends_on = None
 

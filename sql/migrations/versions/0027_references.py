@@ -11,7 +11,7 @@ from typing import NamedTuple
 from alembic import op
 
 revision = "0027_references"
-down_revision = "0024_archive"
+down_revision = "0026_row_counts"
 branch_labels = None
 depends_on = None
 

@@ -16,7 +16,7 @@ from livedash_pipeline.money.rules.caps import Period
 from livedash_pipeline.overview.store.spend import differing_sums
 from tests.support.batch_round import Begin
 
-BEFORE = "0021_comments"
+BEFORE = "0024_archive"
 
 
 def committed(engine: Engine) -> Decimal:
