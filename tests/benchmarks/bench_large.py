@@ -8,6 +8,7 @@ the least that is compared: below it, a plan costs more than the rows.
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ _ENOUGH = 10.0
 _OPEN_BATCHES = 1_000
 _LOOKS = 10
 _PATIENCE = 600.0
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def measure(site: Site, size: int) -> list[Figure]:
@@ -145,4 +147,4 @@ def _looked_at(site: Site, size: int) -> Iterator[Figure]:
     with http_api(site) as server, console.reader(site, server) as http:
         for path in console.pages(site):
             seen = console.look(http, path, calls=_LOOKS if site.apart else 1)
-            yield _whole(f"console: {seen.path}", size, statistics.median(seen.seconds))
+            yield _whole(f"console: {_ID.sub('ID', seen.path)}", size, statistics.median(seen.seconds))

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, select
 
 from livedash_pipeline.base.rules.states import STAGE_MOVES, Stage, StageStatus, sources_of
 from livedash_pipeline.base.store.statements import statement
-from livedash_pipeline.base.store.tables import processing_stages, session_imports
+from livedash_pipeline.base.store.tables import kept_counts, processing_stages, session_imports
 
 NEVER_ENDED = "The stage began, was not ended, and has been freed too often."
 
@@ -33,13 +33,14 @@ class PipelineStatus:
 
 def pipeline_status(connection: Connection, company_id: UUID | None = None) -> PipelineStatus:
     """Counts over all companies, or of one."""
-    total = select(func.count()).select_from(session_imports)
+    kept = kept_counts.c
+    total = select(func.coalesce(func.sum(kept.found), 0)).where(kept.table_name == session_imports.name)
     if company_id is not None:
-        total = total.where(session_imports.c.company_id == company_id)
+        total = total.where(kept.company_id == company_id)
     stages = {name: dict.fromkeys(StageStatus, 0) for name in stage_names(connection)}
     for row in connection.execute(statement("base/count_pipeline_stages"), {"company_id": company_id}):
         stages[row.stage][StageStatus(row.status)] = row.sessions
-    return PipelineStatus(connection.execute(total).scalar_one(), stages)
+    return PipelineStatus(int(connection.execute(total).scalar_one()), stages)
 
 
 def count_unsettled_sessions(connection: Connection, company_id: UUID | None = None) -> int:

@@ -1,8 +1,11 @@
 -- How many sessions stand where, per stage; a session without a row at a stage is PENDING there.
+-- Of all companies no import is looked up.
 WITH totals AS (
-    SELECT count(*) AS sessions
-    FROM session_imports
-    WHERE CAST(:company_id AS uuid) IS NULL OR session_imports.company_id = :company_id
+    SELECT coalesce(sum(kept_counts.found), 0) AS sessions
+    FROM kept_counts
+    WHERE
+        kept_counts.table_name = 'session_imports'
+        AND (CAST(:company_id AS uuid) IS NULL OR kept_counts.company_id = :company_id)
 ),
 
 counted AS (
@@ -11,8 +14,16 @@ counted AS (
         stage_row.status,
         count(*) AS sessions
     FROM session_processing_status AS stage_row
+    WHERE CAST(:company_id AS uuid) IS NULL
+    GROUP BY stage_row.stage, stage_row.status
+    UNION ALL
+    SELECT
+        stage_row.stage,
+        stage_row.status,
+        count(*)
+    FROM session_processing_status AS stage_row
     JOIN session_imports ON session_imports.id = stage_row.import_id
-    WHERE CAST(:company_id AS uuid) IS NULL OR session_imports.company_id = :company_id
+    WHERE session_imports.company_id = :company_id
     GROUP BY stage_row.stage, stage_row.status
 ),
 
