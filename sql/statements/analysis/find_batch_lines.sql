@@ -1,4 +1,4 @@
--- What the lines of a batch's input file are built from, in id order, a row for each request with its messages in theirs. One whose
+-- What the lines of a batch are built from, in id order, a row for each request with its messages in their order. One whose
 -- session has lost its messages is not left out: it must not go missing from the file unnoticed.
 SELECT
     requests.id AS request_id,
