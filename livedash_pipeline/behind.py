@@ -6,12 +6,16 @@ written, or in which order: pieces end in the order in which they were given.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 _Result = TypeVar("_Result")
+# Seconds that a thread keeps the interpreter while another one wants it. Each answer of Postgres waits for a turn, so that at the
+# 5 ms of Python two threads took longer than one (20,000 sessions read: 7.0 s, 6.2 s with this).
+_TURN = 0.0005
 
 
 class Behind(Generic[_Result]):
@@ -42,7 +46,12 @@ def working_behind(kind: type[_Result] | None = None) -> Iterator[Behind[_Result
 
     The error of a last piece is raised at the end of the block; where the block itself failed, its own error is.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="behind") as pool:
-        behind = Behind[_Result](pool)
-        yield behind
-        behind.end()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, _TURN))
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="behind") as pool:
+            behind = Behind[_Result](pool)
+            yield behind
+            behind.end()
+    finally:
+        sys.setswitchinterval(before)

@@ -23,6 +23,8 @@ from livedash_pipeline.sources.transcript_source import FetchedText, NotModified
 
 log = get_logger(__name__)
 
+_NO_HOST = ""
+
 
 @dataclass(frozen=True)
 class TranscriptLimits:
@@ -76,8 +78,11 @@ class TranscriptWorkers:
         queues: dict[str, deque[DueTranscript]] = {}
         for each in due:
             queues.setdefault(_host_of(each), deque()).append(each)
+        # Files are read here, and what cannot be read is refused: handing each to a thread took longer than that.
+        for each in queues.pop(_NO_HOST, ()):
+            yield self._count(_NO_HOST, _fetch_one(self._free[0], each, self._limits.tries, self._sleep))
         running: dict[Future[_Outcome], tuple[str, TranscriptSource]] = {}
-        # Files take less time than `concurrent.futures.wait` takes to listen to all that run.
+        # `concurrent.futures.wait` listens to all that run anew for each that ends.
         ended = SimpleQueue[Future[_Outcome]]()
         while queues or running:
             self._drop_failing(queues)
@@ -129,7 +134,7 @@ def _host_of(due: DueTranscript) -> str:
     if place is not None and place.root is not None:
         return place.root.address
     origin = origin_of(url)
-    return f"{origin.host}:{origin.port}" if origin else ""
+    return f"{origin.host}:{origin.port}" if origin else _NO_HOST
 
 
 def _fetch_one(source: TranscriptSource, due: DueTranscript, tries: int, sleep: Callable[[float], None]) -> _Outcome:
