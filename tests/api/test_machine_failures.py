@@ -55,7 +55,7 @@ def test_a_time_out_of_the_database_is_named(
     token = make_token(engine, settings)
     hurried = make_engine(f"{database_url}&options={quote(f'-c {setting}=100')}")
     with running_api(settings, hurried, admin=token) as api, engine.connect() as connection:
-        connection.execute(text("LOCK TABLE ai_processing_requests IN ACCESS EXCLUSIVE MODE"))
+        connection.execute(text("LOCK TABLE kept_counts IN ACCESS EXCLUSIVE MODE"))
         response = api.get(SUMMARY)
     hurried.dispose()
     assert (response.status_code, response.json()["code"]) == (503, "unavailable")

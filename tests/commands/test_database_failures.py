@@ -83,7 +83,7 @@ def test_a_time_out_of_the_database_is_named(
     url = f"{quiet_database_url}&options={quote(f'-c {setting}=100')}"
     admin = create_engine(quiet_database_url)
     with admin.connect() as connection:
-        connection.execute(text("LOCK TABLE ai_processing_requests IN ACCESS EXCLUSIVE MODE"))
+        connection.execute(text("LOCK TABLE kept_counts IN ACCESS EXCLUSIVE MODE"))
         ended = refused("summary", "--json", DATABASE_URL=url)
     admin.dispose()
     assert (ended.exit_code, document_of(ended)["error"]["code"]) == (1, code)

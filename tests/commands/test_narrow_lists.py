@@ -26,6 +26,7 @@ LISTS = (
     "rejects",
     "company list",
     "token list",
+    "archive list",
     "audit",
     "chat-batch list",
 )

@@ -50,6 +50,7 @@ NOTICED_BY = {
     "money: what is in flight is not counted": Schedule(
         9, World(sessions=(2, 2), caps=Caps(total_daily="0.009"), running=40_000.0), (), SUBMITTED
     ),
+    "money: kept sums are believed that have changed since": Schedule(10, TWO_MODELS, (), MET),
 }
 
 

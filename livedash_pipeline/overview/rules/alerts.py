@@ -81,6 +81,10 @@ JOB_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             "What was deleted stays deleted, the rest is tried again by itself; see what would go.",
             "livedash prune --dry-run",
         ),
+        "archive": Remedy(
+            "Texts whose part was not read back stay in the database, and a repeated run goes on from there; see what is left.",
+            "livedash archive list",
+        ),
         "import_livedash": Remedy(
             "What was taken over stays, and a repeated run goes on from there; see what is left.",
             "livedash import-livedash --dry-run",

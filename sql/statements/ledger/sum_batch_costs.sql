@@ -16,7 +16,7 @@ SELECT
         WHEN coalesce(sum(sums.unlimited) FILTER (WHERE sums.entry = 'line' AND NOT sums.is_late), 0) = 0
             THEN sum(sums.reserved_eur) FILTER (WHERE sums.entry = 'line' AND NOT sums.is_late)
     END AS estimated_eur,
-    coalesce(sum(sums.entries) FILTER (WHERE sums.is_open), 0) AS open_entries
+    CAST(coalesce(sum(sums.entries) FILTER (WHERE sums.is_open), 0) AS bigint) AS open_entries
 FROM included.ledger.find_spend_sums AS sums
 WHERE sums.batch_id = ANY(CAST(:batch_ids AS uuid[]))
 GROUP BY sums.batch_id

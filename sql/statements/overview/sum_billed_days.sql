@@ -7,7 +7,7 @@ SELECT
     sum(sums.cached_tokens) AS cached_tokens,
     sum(sums.output_tokens) AS output_tokens,
     sum(sums.requests) AS requests,
-    coalesce(sum(sums.entries) FILTER (WHERE sums.is_open), 0) AS open_entries
+    CAST(coalesce(sum(sums.entries) FILTER (WHERE sums.is_open), 0) AS bigint) AS open_entries
 FROM included.ledger.find_spend_sums AS sums
 WHERE
     sums.incurred_at >= :since

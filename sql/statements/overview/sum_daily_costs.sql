@@ -2,7 +2,7 @@
 SELECT
     CAST(sums.incurred_at AT TIME ZONE 'UTC' AS date) AS entry_day,
     sum(sums.cost_eur) AS eur,
-    coalesce(sum(sums.entries) FILTER (WHERE sums.is_open), 0) AS open_entries
+    CAST(coalesce(sum(sums.entries) FILTER (WHERE sums.is_open), 0) AS bigint) AS open_entries
 FROM included.ledger.find_spend_sums AS sums
 WHERE sums.incurred_at >= :since AND sums.incurred_at < :until
 GROUP BY 1
