@@ -105,6 +105,8 @@ def process_for_duration(
         if reason is not None:
             work.stop_for(StopReason.HELD, reason)
         else:
+            # The caps of each call look at what slices before this one have spent.
+            bring_sums_up_to_date(context.engine)
             _work(context, batch, service, api_key, work, workers)
     return _report(context, batch, work)
 
@@ -306,8 +308,6 @@ class _Worker:
 
 
 def _report(context: ChatContext, batch: ChatBatch, work: _Slice) -> SliceReport:
-    # Its calls are looked at again and again, by the caps of the next ones.
-    bring_sums_up_to_date(context.engine)
     with context.engine.connect() as connection:
         after = required_batch(connection, batch.id)
     cancelled = after.status in (ChatBatchStatus.CANCELLING, ChatBatchStatus.CANCELLED)
