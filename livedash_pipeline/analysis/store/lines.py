@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from functools import partial
+from collections.abc import Generator
 from uuid import UUID
 
 from sqlalchemy import Engine
 
 from livedash_pipeline.base.store.statements import statement
-from livedash_pipeline.behind import working_behind
 from livedash_pipeline.intake.rules.transcripts import Message
 
 _PAGE = 1000
@@ -23,11 +21,6 @@ def batch_lines(engine: Engine, batch_id: UUID) -> Generator[tuple[UUID, UUID, s
         connection.execution_options(yield_per=_PAGE).execute(
             statement("analysis/find_batch_lines"), {"batch_id": batch_id}
         ) as rows,
-        # Postgres collects the next messages while lines are made of these.
-        working_behind(Sequence) as reading,
     ):
-        reading.begin(partial(rows.fetchmany, _PAGE))
-        while page := reading.end():
-            reading.begin(partial(rows.fetchmany, _PAGE))
-            for request_id, session_id, named, *columns in page:
-                yield request_id, session_id, named, [] if columns[0] is None else list(map(Message, *columns))
+        for request_id, session_id, named, *columns in rows:
+            yield request_id, session_id, named, [] if columns[0] is None else list(map(Message, *columns))
