@@ -11,18 +11,11 @@ FROM ai_processing_requests AS requests
 CROSS JOIN
     LATERAL (
         SELECT
-            array_agg(in_order.role) AS roles,
-            array_agg(in_order.content) AS contents,
-            array_agg(in_order.sent_at) AS times
-        FROM (
-            SELECT
-                messages.role,
-                messages.content,
-                messages.sent_at
-            FROM messages
-            WHERE messages.session_id = requests.session_id
-            ORDER BY messages.position
-        ) AS in_order
+            array_agg(messages.role ORDER BY messages.position) AS roles,
+            array_agg(messages.content ORDER BY messages.position) AS contents,
+            array_agg(messages.sent_at ORDER BY messages.position) AS times
+        FROM messages
+        WHERE messages.session_id = requests.session_id
     ) AS said
 WHERE requests.batch_id = :batch_id AND requests.processing_status = 'BATCHING_IN_PROGRESS'
 ORDER BY requests.id

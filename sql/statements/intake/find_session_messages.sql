@@ -8,17 +8,10 @@ FROM unnest(CAST(:session_ids AS uuid[])) AS asked (session_id)
 CROSS JOIN
     LATERAL (
         SELECT
-            array_agg(in_order.role) AS roles,
-            array_agg(in_order.content) AS contents,
-            array_agg(in_order.sent_at) AS times
-        FROM (
-            SELECT
-                messages.role,
-                messages.content,
-                messages.sent_at
-            FROM messages
-            WHERE messages.session_id = asked.session_id AND messages.content IS NOT NULL
-            ORDER BY messages.position
-        ) AS in_order
+            array_agg(messages.role ORDER BY messages.position) AS roles,
+            array_agg(messages.content ORDER BY messages.position) AS contents,
+            array_agg(messages.sent_at ORDER BY messages.position) AS times
+        FROM messages
+        WHERE messages.session_id = asked.session_id AND messages.content IS NOT NULL
     ) AS said
 WHERE said.roles IS NOT NULL
