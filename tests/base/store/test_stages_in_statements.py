@@ -85,7 +85,10 @@ def test_statements_know_which_sessions_are_done(
     cutoffs = dict.fromkeys(("transcripts_before", "messages_before", "answers_before"), NOW.replace(year=NOW.year + 1))
     pages = {"company_id": company.id, "after": "", "until": "~"}
     with engine.connect() as connection:
-        assert ids(connection, unsettled, company_id=None) == {each for each in found if not is_done(found[each])}
+        undone = {each for each in found if not is_done(found[each])}
+        assert ids(connection, unsettled, company_id=None) == undone
+        assert ids(connection, unsettled, company_id=company.id) == undone
+        assert ids(connection, unsettled, company_id=UUID(int=0)) == set()
         connection.execute(statement("retention/create_scratch_prunable_sessions"), pages | cutoffs)
         prunable = "SELECT import_id FROM scratch_prunable_sessions WHERE {}"
         assert ids(connection, prunable.format("prunes_messages")) == {each for each in found if is_done(found[each])}
