@@ -81,7 +81,8 @@ def _in_flight_ignored(_engine: Engine) -> _Tampered:
     return rewritten(
         "ledger/sum_committed",
         ("(kept.incurred_at IS NULL OR kept.incurred_at >= :since)", "kept.incurred_at >= :since"),
-        ("(entries.is_in_flight OR entries.incurred_at >= :since)", "entries.incurred_at >= :since"),
+        ("(of_batches.is_in_flight OR of_batches.incurred_at >= :since)", "of_batches.incurred_at >= :since"),
+        ("(surplus.is_in_flight OR surplus.incurred_at >= :since)", "surplus.incurred_at >= :since"),
     )
 
 
