@@ -31,6 +31,7 @@ from livedash_pipeline.money.rules.budgets import say_limits
 from livedash_pipeline.money.rules.rates import days_old, is_old
 from livedash_pipeline.money.store import prices, rates
 from livedash_pipeline.money.store.company_caps import own_caps
+from livedash_pipeline.overview.rules.clocks import ahead_by
 from livedash_pipeline.overview.steps.doctor_checks import (
     Check,
     CheckStatus,
@@ -45,7 +46,10 @@ from livedash_pipeline.services.openai.service_clock import service_time
 from livedash_pipeline.settings import Settings
 from livedash_pipeline.sources.alert_webhook import AlertWebhook
 
-_TIMEOUT = 10.0
+# For connecting and for each read: a service that is slow to answer is not thereby one that does not.
+_TIMEOUT = 30.0
+# Of a `Date` header (RFC 9110, 5.6.7), which leaves out fractions of a second.
+_DATE_HEADER_RESOLUTION = timedelta(seconds=1)
 _PROBE = "Run `livedash doctor --probe`, which costs nothing."
 _KEY_FAILURES = frozenset({FailureKind.BAD_KEY, FailureKind.FORBIDDEN, FailureKind.QUOTA, FailureKind.BILLING})
 
@@ -275,12 +279,14 @@ def _examine_service(patient: Patient, findings: _Findings) -> None:
         findings.checks.append(failed("api_key", error))
         return
     findings.checks += _judge_key_and_models(configured_endpoint(settings), answers)
+    before = patient.now() + findings.database_ahead
     stated = service_time(settings.openai_base_url, key, timeout=_TIMEOUT)
     if stated is None:
         unstated = "The service states no time."
         findings.checks.append(Check("service_clock", CheckStatus.WARNING, unstated, "Check OPENAI_BASE_URL."))
         return
-    ahead = stated - patient.now() - findings.database_ahead
+    after = patient.now() + findings.database_ahead
+    ahead = ahead_by(stated, before=before, after=after, resolution=_DATE_HEADER_RESOLUTION)
     findings.checks.append(check_clock("service_clock", "The service's clock", ahead, "the database's"))
 
 
@@ -311,4 +317,4 @@ def _judge_key_and_models(endpoint: str, answers: dict[str, ModelCheck]) -> list
 def _ahead(ask: Callable[[], datetime], now: Callable[[], datetime]) -> timedelta:
     before = now()
     stated = ask()
-    return stated - (before + (now() - before) / 2)
+    return ahead_by(stated, before=before, after=now())
