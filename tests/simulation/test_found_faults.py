@@ -123,6 +123,12 @@ FOUND = {
             *whole(1, "poll", 2),
         ),
     ),
+    "what was used so far is not all that a batch used that vanishes": Schedule(
+        131543,
+        World(sessions=(6,), running=2000.0),
+        ({"kind": "vanish_batch", "after": 3000.0, "match": {"nth": 1}},),
+        (*SUBMITTED, Step("wait", seconds=1000.0), *whole(1, "poll")),
+    ),
     "a twin is found where the listing renames all": Schedule(
         300398,
         World(sessions=(1,)),

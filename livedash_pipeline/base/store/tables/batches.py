@@ -137,7 +137,11 @@ ai_batch_requests = Table(
     _reported("reported_total", "Lines"),
     _reported("reported_completed", "Lines that were answered"),
     _reported("reported_failed", "Lines that failed"),
-    Column("usage", JSONB, comment="Tokens of the whole batch as the service states them; null: it does not."),
+    Column(
+        "usage",
+        JSONB,
+        comment="Tokens of the whole batch as the service states them once it has ended; null: it does not.",
+    ),
     # Both are compared by asset checks.
     _of_lines("lines_succeeded", Integer, "Lines with an answer"),
     _of_lines("lines_failed", Integer, "Lines without an answer"),
@@ -209,7 +213,7 @@ ai_surplus_batches = Table(
     moment("cancel_requested_at", "When we asked to cancel it; null: not yet."),
     moment("not_found_since", "Since when the service does not know it; null: it does."),
     moment("ended_at", "When it ended at the service; null: not yet."),
-    Column("usage", JSONB, comment="Its tokens as the service states them; null: it does not."),
+    Column("usage", JSONB, comment="Its tokens as the service states them once it has ended; null: it does not."),
     reference("pricing_id", "ai_model_pricing.id", "Price that was used; null: not priced.", nullable=True),
     Column("total_cost_usd", MONEY, comment="US dollars in all; null: price, rate or tokens unknown, or not ended."),
     Column("usd_eur", RATE, comment=USD_EUR),

@@ -107,7 +107,8 @@ def _give_up(context: BatchContext, *, only: str | None = None, apart_from: str 
 def _write(context: BatchContext, connection: Connection, surplus: SurplusBatch, remote: RemoteBatch) -> None:
     now = context.now(connection)
     usage = None
-    if remote.usage is not None:
+    # Until then it is what was used so far, and would count as all that was used, should the batch vanish.
+    if remote.usage is not None and _has_ended(remote):
         usage = {"input_tokens": remote.usage.input_tokens, "output_tokens": remote.usage.output_tokens}
         usage |= {"cached_tokens": remote.usage.cached_tokens, "total_tokens": remote.usage.total_tokens}
     pricing_id, cost_usd, usd_eur = _cost(context, connection, surplus, remote)

@@ -217,7 +217,8 @@ def apply_observations(
 def _observation(remote: RemoteBatch) -> dict[str, Any]:
     status = local_status(remote)
     reason = end_reason(remote)
-    usage = remote.usage
+    # What a batch that runs has used so far would count as all that it used, should it vanish after this look.
+    usage = remote.usage if status in ENDED_BATCHES else None
     return {
         "openai_batch_id": remote.id,
         "status": status,
