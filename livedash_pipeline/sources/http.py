@@ -7,6 +7,7 @@ that import this one. Time and sleep come in from outside; no message carries cr
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import ssl
 import zlib
@@ -40,6 +41,7 @@ _NO_ENCODINGS = frozenset({"", "identity", "none", "utf-8", "utf8", "us-ascii", 
 _LONGEST_VALIDATOR = 200
 # Longer addresses are cut in messages, which are stored and posted as well.
 _SHOWN_LETTERS = 200
+_PLAIN_PATH = re.compile(rf"(?!//)[A-Za-z0-9._/-]{{1,{_SHOWN_LETTERS}}}")
 # Exception, reason, whether waiting may help, and what follows the URL in the sentence. The first that fits counts.
 _TRANSPORT_FAILURES: tuple[tuple[type[BaseException], str, bool, str], ...] = (
     (socket.gaierror, "domain_not_found", True, "has a host name that cannot be resolved"),
@@ -84,6 +86,9 @@ class RetryLaterError(SourceError):
 
 def shown_url(url: str) -> str:
     """A URL for messages and logs: without user, password, query and fragment, printable, and of 200 characters at most."""
+    # What most files are called is shown as it is; taking it apart took as long as reading the file.
+    if _PLAIN_PATH.fullmatch(url):
+        return url
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -21,6 +21,7 @@ from livedash_pipeline.errors import SourceError
 from livedash_pipeline.sources.addresses import Resolver, resolve
 from livedash_pipeline.sources.credentials import Credentials
 from livedash_pipeline.sources.encodings import decode_transcript
+from livedash_pipeline.sources.files_below import FilesBelow, NoFileError, OutsideError
 from livedash_pipeline.sources.http import (
     FetchLimits,
     is_bounded,
@@ -150,31 +151,20 @@ class TranscriptSource:
         return self._to_text(body.getvalue(), None, listed.version, place.url)
 
     @cached_property
-    def _home(self) -> Path:
-        # Resolved once: for each of many small files it took longer than reading them.
-        return Path(self._rules.csv_path or "").resolve().parent
+    def _files(self) -> FilesBelow:
+        return FilesBelow(Path(self._rules.csv_path or "").resolve().parent)
 
     def _read_file(self, place: FilePlace, url: str) -> bytes:
-        path = (self._home / place.path).resolve()
-        if not path.is_relative_to(self._home):
-            raise SourceError(
-                f"{shown_url(url)} lies outside the directory of the CSV.", reason="file_not_allowed", retryable=False
-            )
         try:
-            if not path.is_file():
-                raise SourceError(f"{shown_url(url)} is no file.", reason="file_not_found", retryable=False)
-            with path.open("rb") as file:
-                data = file.read(self._limits.max_bytes + 1)
+            data = self._files.read(place.path, self._limits.max_bytes)
+        except OutsideError:
+            raise _refused(url, "lies outside the directory of the CSV", "file_not_allowed") from None
+        except NoFileError:
+            raise _refused(url, "is no file", "file_not_found") from None
         except OSError as error:
-            raise SourceError(
-                f"{shown_url(url)} cannot be read ({error.strerror}).", reason="file_unreadable", retryable=False
-            ) from None
+            raise _refused(url, f"cannot be read ({error.strerror})", "file_unreadable") from None
         if len(data) > self._limits.max_bytes:
-            raise SourceError(
-                f"{shown_url(url)} holds more than the {self._limits.max_bytes:,} bytes that are allowed.",
-                reason="too_large",
-                retryable=False,
-            )
+            raise _refused(url, f"holds more than the {self._limits.max_bytes:,} bytes that are allowed", "too_large")
         return data
 
     def _to_text(self, data: bytes, charset: str | None, etag: str | None, url: str) -> FetchedText:
@@ -195,3 +185,7 @@ class TranscriptSource:
             bytes_read.update(decoded[1].encode())
             etag = None
         return FetchedText(text, bytes_read.hexdigest(), len(data), usable_validator(etag), decoded[1], replaced)
+
+
+def _refused(url: str, why: str, reason: str) -> SourceError:
+    return SourceError(f"{shown_url(url)} {why}.", reason=reason, retryable=False)

@@ -84,6 +84,42 @@ def batch_api(site: Site, *, speed: float) -> Iterator[Server]:
         yield Server(f"http://127.0.0.1:{port}/v1", psutil.Process(pid))
 
 
+@dataclass(frozen=True)
+class PatientService:
+    """A local Batch API that takes in files and batches at any time, and works on batches only while it is waited for.
+
+    Attributes:
+        server: Where it answers.
+        may_work: The file whose presence lets it work.
+    """
+
+    server: Server
+    may_work: Path
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Lets it work until the block ends."""
+        self.may_work.touch()
+        yield
+        self.may_work.unlink()
+
+
+@contextmanager
+def patient_batch_api(site: Site) -> Iterator[PatientService]:
+    """A local Batch API whose work on batches falls into no step that is measured; `url` ends in /v1."""
+    state, may_work = site.scratch / "batch-api", site.scratch / "may-work"
+    if not site.apart:
+        with batch_api(site, speed=0) as server:
+            yield PatientService(server, may_work)
+        return
+    port = free_port()
+    program = ["tests.benchmarks.patient_service", str(port), str(state), str(may_work)]
+    # This checkout's tests are no package of the environment's.
+    environ = {**clean_environ(site.scratch), "PYTHONPATH": str(Path(__file__).parents[2])}
+    with _program(program, environ, f"http://127.0.0.1:{port}/v1/models") as pid:
+        yield PatientService(Server(f"http://127.0.0.1:{port}/v1", psutil.Process(pid)), may_work)
+
+
 @contextmanager
 def _program(module: Sequence[str], environ: dict[str, str], url: str) -> Iterator[int]:
     """Runs a module until the block ends; begins once it answers at an address, whatever it says."""

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from livedash_pipeline.deadline import Deadline
 from livedash_pipeline.errors import SourceError
@@ -52,6 +54,12 @@ def test_statuses_that_may_pass_are_retryable(code: int) -> None:
 @pytest.mark.parametrize("code", [204, 301, 400, 401, 403, 404, 410, 418])
 def test_other_statuses_are_final(code: int) -> None:
     assert classify_status(code) == (f"http_{code}", False)
+
+
+@given(st.text("ab./-_", max_size=210))
+def test_a_plain_path_is_shown_as_any_address_is(path: str) -> None:
+    # The fragment keeps it from being plain, and is left out.
+    assert shown_url(path) == shown_url(f"{path}#")
 
 
 def test_messages_carry_neither_credentials_nor_query() -> None:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from livedash_pipeline.analysis.rules.answer import answer_schema
-from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.intake.rules.transcripts import Message, Spoken, spoken
 from livedash_pipeline.ledger.rules.admission.model_parameters import Parameters, default_parameters
 
 ENDPOINT = "/v1/chat/completions"
 SCHEMA_NAME = "session_analysis"
+# Letters of a time up to its seconds.
+_SECONDS = len("2025-05-01T12:00:00")
 # Made once: `json.dumps` makes one for every call.
 _AS_WRITTEN = json.JSONEncoder(ensure_ascii=False)
 
@@ -68,20 +69,13 @@ def request_body(model: str, data: str, parameters: Parameters | None = None) ->
 
 def transcript_data(session_id: UUID, messages: Iterable[Message]) -> str:
     """The transcript as one JSON document: quotes inside a message cannot end it, so it stays data."""
-    listed = [
-        {
-            "role": message.role,
-            "at": message.sent_at and _shown_time(message.sent_at),
-            "text": message.content,
-        }
-        for message in messages
-    ]
-    return _AS_WRITTEN.encode({"session_id": str(session_id), "messages": listed})
+    return spoken_data(session_id, spoken(messages))
 
 
-def _shown_time(moment: datetime) -> str:
-    """`2025-05-01T12:00:00Z`; three times as fast as `strftime`, which took a tenth of building a file."""
-    return f"{moment.astimezone(UTC).isoformat(timespec='seconds')[:-6]}Z"
+def spoken_data(session_id: UUID, listed: Iterable[Spoken]) -> str:
+    """The `transcript_data` of what `spoken` lists; its times as `2025-05-01T12:00:00Z`."""
+    messages = [{"role": role, "at": time and f"{time[:_SECONDS]}Z", "text": content} for role, time, content in listed]
+    return _AS_WRITTEN.encode({"session_id": str(session_id), "messages": messages})
 
 
 @cache

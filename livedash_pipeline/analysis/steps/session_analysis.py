@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.analysis.rules.answer_reading import read_analysis
-from livedash_pipeline.analysis.rules.prompt import input_hash, prompt_version, transcript_data
+from livedash_pipeline.analysis.rules.prompt import input_hash, prompt_version, spoken_data
 from livedash_pipeline.analysis.rules.request_lines import line_frame
 from livedash_pipeline.analysis.steps import build_requests, kept_answers
 from livedash_pipeline.analysis.store import answers, lost_inputs
@@ -24,7 +24,7 @@ from livedash_pipeline.analysis.store.lines import batch_lines
 from livedash_pipeline.base.rules.states import Stage, StageStatus
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.stages import pipeline_status
-from livedash_pipeline.intake.rules.transcripts import transcript_hash
+from livedash_pipeline.intake.rules.transcripts import spoken, spoken_hash
 from livedash_pipeline.ledger.rules.admission.nothing_sent import Subjects
 from livedash_pipeline.ledger.rules.results.answers import UnusableAnswer, UsableAnswer
 
@@ -103,11 +103,9 @@ class SessionAnalysisKind:
         frame = line_frame(model, parameters)
         with closing(batch_lines(engine, batch_id)) as requests:
             for request_id, session_id, named, messages in requests:
-                is_current = input_hash(transcript_hash(messages), version, model) == named
-                yield (
-                    request_id,
-                    frame.line(request_id, transcript_data(session_id, messages)) if is_current else None,
-                )
+                said = spoken(messages)
+                is_current = input_hash(spoken_hash(said), version, model) == named
+                yield request_id, frame.line(request_id, spoken_data(session_id, said)) if is_current else None
 
     def fixed_bytes(self, model: str, parameters: dict[str, Any] | None) -> int:
         """Bytes of a line without its transcript."""

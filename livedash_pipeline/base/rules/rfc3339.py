@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _FORM = re.compile(
     r"(\d{4})(-\d\d-\d\d)[Tt ](\d\d:\d\d:)(\d\d)(?:\.(\d{1,12}))?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
@@ -38,3 +39,23 @@ def parse_moment(text: str) -> datetime | None:
     except OverflowError:
         return _FIRST if moment.year == 1 else _LAST
     return _FIRST if before_all else moment
+
+
+_WITHIN_HOUR = tuple(f"{minute:02}:{second:02}+00:00" for minute in range(60) for second in range(60))
+
+
+def utc_text(moment: datetime) -> str:
+    """What `isoformat` says of an aware moment in UTC, `2025-05-01T12:00:00+00:00`, in half its time.
+
+    Each message's time is written three times, and most messages of a day's chats share their hour with many others.
+    """
+    moment = moment.astimezone(UTC)
+    if moment.microsecond:
+        return moment.isoformat()
+    begin = _hour_text(moment.year, moment.month, moment.day, moment.hour)
+    return begin + _WITHIN_HOUR[moment.minute * 60 + moment.second]
+
+
+@lru_cache(maxsize=4096)
+def _hour_text(year: int, month: int, day: int, hour: int) -> str:
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:"

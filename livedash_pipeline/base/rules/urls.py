@@ -166,6 +166,9 @@ def locate(address: str, rules: SourceRules) -> HttpPlace | FilePlace | StorePla
 
 def origin_of(url: str) -> Origin | None:
     """The origin of an http or https URL; None where the URL cannot be read."""
+    # Of a path this says all, and there are as many as transcripts.
+    if "//" not in url:
+        return None
     try:
         parts = urlsplit(url.strip())
         port = parts.port

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
@@ -34,6 +34,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from livedash_pipeline.base.rules.local_time import parse_local_time
+from livedash_pipeline.base.rules.rfc3339 import utc_text
 from livedash_pipeline.intake.rules.transcript_lines import (
     Role,
     Stamp,
@@ -134,10 +135,23 @@ def _take_or_skip(reader: MessageReader, is_skipped: Callable[[str], bool], line
 
 def transcript_hash(messages: Iterable[Message]) -> str:
     """SHA-256 in hex over role, time in UTC and content of each message; the same for messages read from the database."""
-    listed = [
-        (message.role, message.sent_at and message.sent_at.astimezone(UTC).isoformat(), message.content)
+    return spoken_hash(spoken(messages))
+
+
+Spoken = tuple[str, str | None, str]
+"""Role, time in UTC as `base.rules.rfc3339.utc_text` writes it, and content of a message."""
+
+
+def spoken(messages: Iterable[Message]) -> list[Spoken]:
+    """Messages as they are hashed and asked about: whoever does both writes their times once."""
+    return [
+        (message.role, None if message.sent_at is None else utc_text(message.sent_at), message.content)
         for message in messages
     ]
+
+
+def spoken_hash(listed: Sequence[Spoken]) -> str:
+    """The `transcript_hash` of what `spoken` lists."""
     return hashlib.sha256(_COMPACT.encode(listed).encode("ascii")).hexdigest()
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livedash_pipeline.base.rules.rfc3339 import parse_moment
+from livedash_pipeline.base.rules.rfc3339 import parse_moment, utc_text
 
 ZONES = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
@@ -18,6 +18,12 @@ def test_what_python_writes_is_read_back(moment: datetime) -> None:
     found = parse_moment(moment.isoformat(timespec="microseconds"))
     assert found == moment
     assert found.utcoffset() == moment.utcoffset()
+
+
+@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=ZONES), st.booleans())  # noqa: DTZ001 - as above
+def test_a_text_in_utc_is_what_python_writes(moment: datetime, whole: bool) -> None:
+    moment = moment.replace(microsecond=0) if whole else moment
+    assert utc_text(moment) == moment.astimezone(UTC).isoformat()
 
 
 @given(st.text(alphabet="0123456789-:.TtZz +", max_size=40))
