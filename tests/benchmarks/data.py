@@ -19,7 +19,8 @@ from sqlalchemy import Connection, text
 from livedash_pipeline.analysis.rules.prompt import input_hash, prompt_version, transcript_data
 from livedash_pipeline.analysis.rules.request_lines import RequestSize, RequestSizer
 from livedash_pipeline.base.store.companies import Company
-from livedash_pipeline.intake.rules.transcripts import Message, ParsedTranscript, parse_transcript, transcript_hash
+from livedash_pipeline.intake.rules.messages import Message, ParsedTranscript, transcript_hash
+from livedash_pipeline.intake.rules.transcripts import parse_transcript
 from livedash_pipeline.local.sample_data.files import csv_chunks
 from livedash_pipeline.local.sample_data.generate import SampleCompany, SampleSession, generate_sessions
 from tests.benchmarks.site import Site

@@ -23,7 +23,7 @@ from livedash_pipeline.base.store.tables import (
     sessions,
 )
 from livedash_pipeline.commands.shell.output import show_span
-from livedash_pipeline.intake.rules.transcripts import transcript_hash
+from livedash_pipeline.intake.rules.messages import transcript_hash
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, make_url
 
 from livedash_pipeline.analysis.rules.prompt import transcript_data
 from livedash_pipeline.analysis.rules.request_lines import line_frame
-from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.intake.rules.messages import Message
 from livedash_pipeline.local.batch_api.faults.script import parse_script
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from tests.kills.oracle import RemoteBooks, find_all_violations, is_quiet

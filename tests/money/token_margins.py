@@ -23,7 +23,7 @@ from uuid import UUID
 
 from livedash_pipeline.analysis.rules.prompt import request_body, transcript_data
 from livedash_pipeline.analysis.rules.request_lines import RequestSizer
-from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.intake.rules.messages import Message
 from livedash_pipeline.money.rules.token_margins import stated_input_tokens, token_margin
 from livedash_pipeline.services.openai.tokens import count_tokens, load_encoding
 from tests.money.texts import KINDS, LANGUAGES, TEXTS

@@ -20,7 +20,7 @@ from livedash_pipeline.base.store.tables import (
     session_processing_status,
     sessions,
 )
-from livedash_pipeline.intake.rules.transcripts import Message, transcript_hash
+from livedash_pipeline.intake.rules.messages import Message, transcript_hash
 from tests.conftest import NOW
 
 CHAT = (

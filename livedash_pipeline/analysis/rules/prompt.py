@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from livedash_pipeline.analysis.rules.answer import answer_schema
-from livedash_pipeline.intake.rules.transcripts import Message, Spoken, spoken
+from livedash_pipeline.intake.rules.messages import Message, Spoken, spoken
 from livedash_pipeline.ledger.rules.admission.model_parameters import Parameters, default_parameters
 
 ENDPOINT = "/v1/chat/completions"

@@ -24,7 +24,7 @@ from livedash_pipeline.analysis.store.lines import batch_lines
 from livedash_pipeline.base.rules.states import Stage, StageStatus
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.stages import pipeline_status
-from livedash_pipeline.intake.rules.transcripts import spoken, spoken_hash
+from livedash_pipeline.intake.rules.messages import spoken, spoken_hash
 from livedash_pipeline.ledger.rules.admission.nothing_sent import Subjects
 from livedash_pipeline.ledger.rules.results.answers import UnusableAnswer, UsableAnswer
 

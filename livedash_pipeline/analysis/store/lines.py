@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from livedash_pipeline.base.store.statements import statement
-from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.intake.rules.messages import Message
 
 _PAGE = 1000
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.intake.rules.messages import Message
 
 # A message that lies further than this from the CSV row, or an answer that took longer, has a wrong date: it decides nothing.
 # It also keeps durations within the integer, and response times within the numeric(12,3), that hold them.

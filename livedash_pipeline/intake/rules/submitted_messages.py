@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from livedash_pipeline.intake.rules.transcripts import Message, ParsedTranscript
+from livedash_pipeline.intake.rules.messages import Message, ParsedTranscript
 
 # Stands as the address of transcripts that were submitted; nothing can be fetched from it.
 SUBMITTED = "api:"

@@ -24,17 +24,14 @@ elsewhere. Nothing here raises, whatever the text.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 from livedash_pipeline.base.rules.local_time import parse_local_time
-from livedash_pipeline.base.rules.rfc3339 import utc_text
+from livedash_pipeline.intake.rules.messages import PLAUSIBLE_YEARS, Message, ParsedTranscript, RefusedTranscript
 from livedash_pipeline.intake.rules.transcript_lines import (
     Role,
     Stamp,
@@ -45,48 +42,9 @@ from livedash_pipeline.intake.rules.transcript_lines import (
     split_lines,
     without_marks,
 )
+from livedash_pipeline.intake.rules.usual_transcripts import plain_hour, read_usual_transcript
 
 _ROLES: Mapping[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
-# Made once: `json.dumps` makes one for every call.
-_COMPACT = json.JSONEncoder(separators=(",", ":"))
-# A chat before or after these years is a slip of the pen, and would stretch its session over centuries.
-PLAUSIBLE_YEARS = range(1970, 2200)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message. `role` is user, assistant, system or unknown; `sent_at` is aware, or None where no time is known."""
-
-    role: str
-    content: str
-    sent_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedTranscript:
-    """Messages in their order, and what else was met.
-
-    Attributes:
-        messages: In order of time, or of the file.
-        events: Timestamped lines without a speaker, word by word.
-        dropped: Messages without content, which are not among `messages`.
-        untimed: Messages without a time.
-        odd_times: Lines whose time cannot be read or cannot be; such messages are among the untimed.
-    """
-
-    messages: tuple[Message, ...]
-    events: tuple[str, ...] = ()
-    dropped: int = 0
-    untimed: int = 0
-    odd_times: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedTranscript:
-    """A transcript that does not follow the grammar, or its company's profile; lines count from 1."""
-
-    line_number: int
-    reason: Literal["text_before_first_message", "not_json", "no_messages"]
 
 
 def parse_transcript(text: str, *, bot_names: Iterable[str], zone: ZoneInfo) -> ParsedTranscript | RefusedTranscript:
@@ -111,6 +69,19 @@ def parse_spoken(
         others: Who speaks under any other name, in lines with a time.
         is_skipped: Tells lines that nobody said; they are events, and do not end the message around them.
     """
+    usual = read_usual_transcript(text, roles, zone) if is_skipped is None else None
+    return usual or parse_carefully(text, roles, zone, others=others, is_skipped=is_skipped)
+
+
+def parse_carefully(
+    text: str,
+    roles: Mapping[str, Role],
+    zone: ZoneInfo,
+    *,
+    others: Role = "unknown",
+    is_skipped: Callable[[str], bool] | None = None,
+) -> ParsedTranscript | RefusedTranscript:
+    """As `parse_spoken`, by the whole grammar for every transcript."""
     reader = _GrammarReader(times=MessageTimes(zone), roles=roles, others=others)
     return read_lines(split_lines(text, roles), reader, is_skipped)
 
@@ -131,34 +102,6 @@ def _take_or_skip(reader: MessageReader, is_skipped: Callable[[str], bool], line
         return reader.take(line)
     reader.events.append(line.strip())
     return True
-
-
-def transcript_hash(messages: Iterable[Message]) -> str:
-    """SHA-256 in hex over role, time in UTC and content of each message; the same for messages read from the database."""
-    return spoken_hash(spoken(messages))
-
-
-Spoken = tuple[str, str | None, str]
-"""Role, time in UTC as `base.rules.rfc3339.utc_text` writes it, and content of a message."""
-
-
-def spoken(messages: Iterable[Message]) -> list[Spoken]:
-    """Messages as they are hashed and asked about: whoever does both writes their times once."""
-    return [
-        (message.role, None if message.sent_at is None else utc_text(message.sent_at), message.content)
-        for message in messages
-    ]
-
-
-def spoken_hash(listed: Sequence[Spoken]) -> str:
-    """The `transcript_hash` of what `spoken` lists."""
-    return hashlib.sha256(_COMPACT.encode(listed).encode("ascii")).hexdigest()
-
-
-def words_hash(messages: Iterable[Message]) -> str:
-    """SHA-256 in hex over role and content of each message: the same whenever they are taken to have been sent."""
-    listed = [(message.role, message.content) for message in messages]
-    return hashlib.sha256(_COMPACT.encode(listed).encode("ascii")).hexdigest()
 
 
 class MessageTimes:
@@ -285,19 +228,11 @@ class _GrammarReader(MessageReader):
 
 def _read_time(text: str, zone: ZoneInfo) -> datetime | None:
     # Most of a transcript's time goes into its times, and most messages of a chat, or of a day's chats, share their hour.
-    hour_begins = _plain_hour(text[:13], zone)
+    begins = plain_hour(text[:13], zone)
     minute, second = int(text[14:16]), int(text[17:19])
-    if hour_begins is None or minute > 59 or second > 59:
+    if begins is None or minute > 59 or second > 59:
         return parse_local_time(text, zone)
-    return hour_begins + timedelta(minutes=minute, seconds=second)
-
-
-@lru_cache(maxsize=4096)
-def _plain_hour(date_and_hour: str, zone: ZoneInfo) -> datetime | None:
-    """When an hour begins, if no change of the clocks lies in it; None as well if there is no such hour."""
-    begins = parse_local_time(f"{date_and_hour}:00:00", zone)
-    ends = parse_local_time(f"{date_and_hour}:59:59", zone)
-    return begins if begins and ends and ends - begins == timedelta(minutes=59, seconds=59) else None
+    return begins + timedelta(minutes=minute, seconds=second)
 
 
 def _time_of(message: Message) -> datetime:

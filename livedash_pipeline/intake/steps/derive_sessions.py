@@ -20,16 +20,11 @@ from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now, in_transaction
 from livedash_pipeline.base.store.statistics import refresh_statistics
 from livedash_pipeline.behind import working_behind
+from livedash_pipeline.intake.rules.messages import ParsedTranscript, RefusedTranscript, transcript_hash, words_hash
 from livedash_pipeline.intake.rules.profiles.transcript_profile import TranscriptProfile
 from livedash_pipeline.intake.rules.profiles.transcript_reading import read_transcript
 from livedash_pipeline.intake.rules.session_facts import derive_facts
 from livedash_pipeline.intake.rules.submitted_messages import SUBMITTED, read_messages
-from livedash_pipeline.intake.rules.transcripts import (
-    ParsedTranscript,
-    RefusedTranscript,
-    transcript_hash,
-    words_hash,
-)
 from livedash_pipeline.intake.steps.company_profiles import transcript_profile_of
 from livedash_pipeline.intake.store import sessions
 from livedash_pipeline.intake.store.sessions import (

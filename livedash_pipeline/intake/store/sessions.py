@@ -19,8 +19,8 @@ from sqlalchemy import Connection
 from livedash_pipeline.base.rules.states import RequestStatus
 from livedash_pipeline.base.store.copying import copying
 from livedash_pipeline.base.store.statements import statement
+from livedash_pipeline.intake.rules.messages import Message
 from livedash_pipeline.intake.rules.session_facts import RowFacts, SessionFacts
-from livedash_pipeline.intake.rules.transcripts import Message
 from livedash_pipeline.intake.store.transcripts import ImportPage
 
 

@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from livedash_pipeline.base.rules.json_text import JsonFault, read_json
 from livedash_pipeline.base.rules.text import storable_text
 from livedash_pipeline.intake.rules.csv_rejects import MAX_ID_LENGTH
+from livedash_pipeline.intake.rules.messages import Message
 from livedash_pipeline.intake.rules.submitted_messages import write_messages
-from livedash_pipeline.intake.rules.transcripts import Message
 from livedash_pipeline.intake.rules.vocabulary import country_code, source_language
 from livedash_pipeline.submissions.rules.fields import SubmittedSession
 from livedash_pipeline.submissions.rules.parts import judged_parts

@@ -13,14 +13,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from livedash_pipeline.base.rules.states import Stage, StageStatus
+from livedash_pipeline.intake.rules.messages import Message, RefusedTranscript, transcript_hash, words_hash
 from livedash_pipeline.intake.rules.profiles.transcript_profile import TranscriptProfile
 from livedash_pipeline.intake.rules.profiles.transcript_reading import read_transcript
-from livedash_pipeline.intake.rules.transcripts import (
-    Message,
-    RefusedTranscript,
-    transcript_hash,
-    words_hash,
-)
 from livedash_pipeline.takeover.rules.imports import (
     TakenImport,
     TakenTranscript,

@@ -14,7 +14,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from livedash_pipeline.analysis.rules.answer import QUESTION_MAX, Category, Sentiment
-from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.intake.rules.messages import Message
 from livedash_pipeline.intake.rules.vocabulary import country_code, language_code
 from livedash_pipeline.takeover.rules.imports import TakenImport, session_times
 from livedash_pipeline.takeover.rules.values import Note, Row, decimal, kept_id, moment, text, truth, whole, word

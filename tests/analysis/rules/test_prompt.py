@@ -21,7 +21,7 @@ from livedash_pipeline.analysis.rules.prompt import (
     request_body,
     transcript_data,
 )
-from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.intake.rules.messages import Message
 from livedash_pipeline.ledger.rules.admission.model_parameters import default_parameters, maximum_of
 
 SESSION = UUID("0b8f7d6e-0000-7000-8000-000000000001")

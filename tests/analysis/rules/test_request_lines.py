@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from livedash_pipeline.analysis.rules.prompt import ENDPOINT, request_body, transcript_data
 from livedash_pipeline.analysis.rules.request_lines import RequestSizer, line_frame
-from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.intake.rules.messages import Message
 from livedash_pipeline.ledger.rules.admission.model_parameters import default_parameters, maximum_of
 from livedash_pipeline.money.rules.request_framing import framing_tokens, parameter_text
 

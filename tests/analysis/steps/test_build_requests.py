@@ -13,7 +13,7 @@ from livedash_pipeline.analysis.rules.request_lines import line_frame
 from livedash_pipeline.analysis.steps.build_requests import RequestReport, build_requests
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import ai_processing_requests, messages, session_processing_status, sessions
-from livedash_pipeline.intake.rules.transcripts import Message, transcript_hash
+from livedash_pipeline.intake.rules.messages import Message, transcript_hash
 from livedash_pipeline.services.openai.tokens import count_tokens
 from tests.conftest import NOW
 from tests.support.rows import CHAT, insert_requests, insert_sessions, rows_of, session_values, stage_counts

@@ -8,8 +8,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from livedash_pipeline.intake.rules.messages import Message
 from livedash_pipeline.intake.rules.session_facts import RowFacts, average_response_seconds, derive_facts
-from livedash_pipeline.intake.rules.transcripts import Message
 
 NOON = datetime(2025, 5, 1, 12, 0, tzinfo=UTC)
 ROW = RowFacts(NOON, NOON + timedelta(seconds=60), 7, "from the row", Decimal("3.500"))

@@ -13,16 +13,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from livedash_pipeline.base.rules.local_time import parse_local_time
-from livedash_pipeline.intake.rules.transcript_lines import read_stamp, split_lines, without_marks
-from livedash_pipeline.intake.rules.transcripts import (
+from livedash_pipeline.intake.rules.messages import (
     Message,
-    MessageTimes,
     ParsedTranscript,
     RefusedTranscript,
-    parse_transcript,
     transcript_hash,
     words_hash,
 )
+from livedash_pipeline.intake.rules.transcript_lines import read_stamp, split_lines, without_marks
+from livedash_pipeline.intake.rules.transcripts import MessageTimes, parse_transcript
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 T = "[01.05.2025 12:00:00]"

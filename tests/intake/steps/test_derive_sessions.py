@@ -14,7 +14,7 @@ from livedash_pipeline.analysis.steps.build_requests import build_requests
 from livedash_pipeline.base.store.companies import Company, update_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.tables import ai_processing_requests, messages, session_imports, sessions, transcripts
-from livedash_pipeline.intake.rules.transcripts import Message, transcript_hash
+from livedash_pipeline.intake.rules.messages import Message, transcript_hash
 from livedash_pipeline.intake.steps.derive_sessions import DeriveReport, derive_sessions
 from tests.conftest import NOW
 from tests.support.imported import (

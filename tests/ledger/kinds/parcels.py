@@ -17,7 +17,7 @@ from livedash_pipeline.analysis.rules.answer_reading import read_analysis
 from livedash_pipeline.analysis.rules.prompt import transcript_data
 from livedash_pipeline.analysis.rules.request_lines import line_frame
 from livedash_pipeline.base.store.companies import Company
-from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.intake.rules.messages import Message
 from livedash_pipeline.ledger.rules.admission.nothing_sent import Subjects
 from livedash_pipeline.ledger.rules.results.answers import UnusableAnswer, UsableAnswer
 

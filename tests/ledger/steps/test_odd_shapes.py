@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from livedash_pipeline.analysis.rules.prompt import ENDPOINT
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, ai_request_attempts, sessions
-from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.intake.rules.messages import Message
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished

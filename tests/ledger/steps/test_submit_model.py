@@ -16,7 +16,7 @@ from livedash_pipeline.base.store.companies import Company, update_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
 from livedash_pipeline.base.store.connect import database_now
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_processing_requests, companies, sessions
-from livedash_pipeline.intake.rules.transcripts import transcript_hash
+from livedash_pipeline.intake.rules.messages import transcript_hash
 from livedash_pipeline.kinds import KINDS
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
 from livedash_pipeline.ledger.steps.batches.preview import preview_submit

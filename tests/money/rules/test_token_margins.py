@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from livedash_pipeline.analysis.rules.prompt import request_body, transcript_data
 from livedash_pipeline.analysis.rules.request_lines import RequestSizer
 from livedash_pipeline.base.rules.json_lines import line_json
-from livedash_pipeline.intake.rules.transcripts import Message
+from livedash_pipeline.intake.rules.messages import Message
 from livedash_pipeline.money.rules.request_framing import framing_tokens
 from livedash_pipeline.money.rules.token_margins import TokenMargin, stated_input_tokens, token_margin
 from livedash_pipeline.services.openai.tokens import count_tokens

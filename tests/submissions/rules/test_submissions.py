@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from livedash_pipeline.intake.rules.messages import Message
 from livedash_pipeline.intake.rules.submitted_messages import read_messages, write_messages
-from livedash_pipeline.intake.rules.transcripts import Message
 from livedash_pipeline.submissions.rules.fields import MAX_CONTENT, MAX_MESSAGES, session_schema
 from livedash_pipeline.submissions.rules.items import (
     MAX_ITEM_BYTES,

@@ -13,9 +13,9 @@ import pytest
 
 from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.rules.states import Stage, StageStatus
+from livedash_pipeline.intake.rules.messages import Message, transcript_hash
 from livedash_pipeline.intake.rules.profiles.documents import read_profile
 from livedash_pipeline.intake.rules.profiles.transcript_profile import TranscriptProfile
-from livedash_pipeline.intake.rules.transcripts import Message, transcript_hash
 from livedash_pipeline.takeover.rules.chats import (
     HANGS_ON_SKIPPED,
     IN_OPEN_BATCH,

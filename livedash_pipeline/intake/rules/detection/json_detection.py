@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 from livedash_pipeline.base.rules.text import storable_text
 from livedash_pipeline.intake.rules.detection.speakers import role_of_word
 from livedash_pipeline.intake.rules.detection.written_times import ChosenTimes, choose_times
+from livedash_pipeline.intake.rules.messages import RefusedTranscript
 from livedash_pipeline.intake.rules.profiles.json_transcripts import first_value, read_documents, values_at
 from livedash_pipeline.intake.rules.profiles.transcript_profile import JsonShape
-from livedash_pipeline.intake.rules.transcripts import RefusedTranscript
 
 _TEXTS = (
     *("text", "body_text", "plain_text", "content", "body", "message", "msg", "value", "utterance", "description"),

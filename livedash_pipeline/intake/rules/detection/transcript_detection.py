@@ -17,9 +17,9 @@ from livedash_pipeline.base.rules.text import storable_text
 from livedash_pipeline.intake.rules.detection.json_detection import JsonGuess, detect_json
 from livedash_pipeline.intake.rules.detection.line_detection import LineGuess, detect_lines
 from livedash_pipeline.intake.rules.detection.speakers import SpeakerGuess, guess_speakers
+from livedash_pipeline.intake.rules.messages import RefusedTranscript
 from livedash_pipeline.intake.rules.profiles.transcript_profile import TranscriptProfile
 from livedash_pipeline.intake.rules.profiles.transcript_reading import read_transcript
-from livedash_pipeline.intake.rules.transcripts import RefusedTranscript
 
 _ROLES = ("user", "assistant", "system", "unknown")
 # Sessions have a start, near which times of day are found; here it only matters that they are.

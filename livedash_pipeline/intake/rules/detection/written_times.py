@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from livedash_pipeline.intake.rules.messages import PLAUSIBLE_YEARS
 from livedash_pipeline.intake.rules.profiles.time_forms import ISO, UNIX, UNIX_MS, time_form
-from livedash_pipeline.intake.rules.transcripts import PLAUSIBLE_YEARS
 
 _B = r"[ \u00a0\u202f]"
 _WORD = r"[^\W\d_]{3,12}\.?"

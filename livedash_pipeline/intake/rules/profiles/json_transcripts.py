@@ -13,12 +13,13 @@ from typing import Any
 
 from livedash_pipeline.base.rules.json_text import JsonFault, read_json
 from livedash_pipeline.base.rules.text import UNSEEN_MARKS, storable_text
+from livedash_pipeline.intake.rules.messages import ParsedTranscript, RefusedTranscript
 from livedash_pipeline.intake.rules.profiles.html_text import text_of_html
 from livedash_pipeline.intake.rules.profiles.line_templates import normal_name
 from livedash_pipeline.intake.rules.profiles.message_moments import MessageMoments
 from livedash_pipeline.intake.rules.profiles.transcript_profile import JsonShape
 from livedash_pipeline.intake.rules.transcript_lines import Role
-from livedash_pipeline.intake.rules.transcripts import MessageReader, ParsedTranscript, RefusedTranscript
+from livedash_pipeline.intake.rules.transcripts import MessageReader
 
 
 def read_json_transcript(

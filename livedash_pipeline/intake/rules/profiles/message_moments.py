@@ -12,8 +12,8 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from livedash_pipeline.base.rules.local_time import local_moment
+from livedash_pipeline.intake.rules.messages import PLAUSIBLE_YEARS
 from livedash_pipeline.intake.rules.profiles.time_forms import TimeForms
-from livedash_pipeline.intake.rules.transcripts import PLAUSIBLE_YEARS
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?[ \u00a0\u202f]?(?:([AaPp])\.?[Mm]\.?)?")
 _DAYS = (timedelta(0), timedelta(days=-1), timedelta(days=1))

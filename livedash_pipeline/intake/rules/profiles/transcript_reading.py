@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from livedash_pipeline.intake.rules.messages import ParsedTranscript, RefusedTranscript
 from livedash_pipeline.intake.rules.profiles.json_transcripts import read_json_transcript
 from livedash_pipeline.intake.rules.profiles.line_templates import Head, LineTemplate, line_templates, normal_name
 from livedash_pipeline.intake.rules.profiles.message_moments import MessageMoments
@@ -22,8 +23,6 @@ from livedash_pipeline.intake.rules.profiles.transcript_profile import SEED_LINE
 from livedash_pipeline.intake.rules.transcript_lines import Role, split_where
 from livedash_pipeline.intake.rules.transcripts import (
     MessageReader,
-    ParsedTranscript,
-    RefusedTranscript,
     known_roles,
     parse_spoken,
     parse_transcript,

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livedash_pipeline.intake.rules.detection.transcript_detection import TranscriptProposal, detect_transcripts
+from livedash_pipeline.intake.rules.messages import ParsedTranscript, RefusedTranscript
 from livedash_pipeline.intake.rules.profiles.documents import read_profile
 from livedash_pipeline.intake.rules.profiles.transcript_profile import TranscriptProfile
 from livedash_pipeline.intake.rules.profiles.transcript_reading import read_transcript
-from livedash_pipeline.intake.rules.transcripts import ParsedTranscript, RefusedTranscript, parse_transcript
+from livedash_pipeline.intake.rules.transcripts import parse_transcript
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 

@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livedash_pipeline.base.rules.text import UNSEEN_MARKS
+from livedash_pipeline.intake.rules.messages import ParsedTranscript, RefusedTranscript
 from livedash_pipeline.intake.rules.profiles.documents import read_profile
 from livedash_pipeline.intake.rules.profiles.line_templates import line_templates, normal_name
 from livedash_pipeline.intake.rules.profiles.message_moments import read_clock
 from livedash_pipeline.intake.rules.profiles.transcript_profile import SEED_LINES, SEED_TIMES, TranscriptProfile
 from livedash_pipeline.intake.rules.profiles.transcript_reading import read_transcript
 from livedash_pipeline.intake.rules.transcript_lines import split_where
-from livedash_pipeline.intake.rules.transcripts import ParsedTranscript, RefusedTranscript, parse_transcript
+from livedash_pipeline.intake.rules.transcripts import parse_transcript
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 SLASHES = "%d/%m/%Y %H:%M:%S"
