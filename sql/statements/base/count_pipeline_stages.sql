@@ -1,30 +1,24 @@
--- How many sessions stand where, per stage; a session without a row at a stage is PENDING there.
--- Of all companies no import is looked up.
-WITH totals AS (
-    SELECT coalesce(sum(kept_counts.found), 0) AS sessions
+-- How many sessions stand where, per stage, by counts that triggers keep; a session without a row at a stage is PENDING there.
+WITH kept AS (
+    SELECT
+        kept_counts.table_name,
+        kept_counts.kind AS stage,
+        kept_counts.status,
+        sum(kept_counts.found) AS sessions
     FROM kept_counts
     WHERE
-        kept_counts.table_name = 'session_imports'
+        kept_counts.table_name IN ('session_imports', 'session_processing_status')
         AND (CAST(:company_id AS uuid) IS NULL OR kept_counts.company_id = :company_id)
+    GROUP BY kept_counts.table_name, kept_counts.kind, kept_counts.status
 ),
 
 counted AS (
     SELECT
-        stage_row.stage,
-        stage_row.status,
-        count(*) AS sessions
-    FROM session_processing_status AS stage_row
-    WHERE CAST(:company_id AS uuid) IS NULL
-    GROUP BY stage_row.stage, stage_row.status
-    UNION ALL
-    SELECT
-        stage_row.stage,
-        stage_row.status,
-        count(*)
-    FROM session_processing_status AS stage_row
-    JOIN session_imports ON session_imports.id = stage_row.import_id
-    WHERE session_imports.company_id = :company_id
-    GROUP BY stage_row.stage, stage_row.status
+        kept.stage,
+        kept.status,
+        kept.sessions
+    FROM kept
+    WHERE kept.table_name = 'session_processing_status'
 ),
 
 filled AS (
@@ -37,12 +31,14 @@ filled AS (
     SELECT
         processing_stages.name,
         'PENDING',
-        totals.sessions - coalesce((
+        coalesce((
+            SELECT kept.sessions FROM kept
+            WHERE kept.table_name = 'session_imports'
+        ), 0) - coalesce((
             SELECT sum(counted.sessions) FROM counted
             WHERE counted.stage = processing_stages.name
         ), 0)
     FROM processing_stages
-    CROSS JOIN totals
 )
 
 SELECT

@@ -29,6 +29,17 @@ WITH counted AS (
     FROM ai_processing_requests AS requests
     WHERE CAST(:company_id AS uuid) IS NULL OR requests.company_id = :company_id
     GROUP BY requests.company_id, requests.processing_type, requests.processing_status
+    UNION ALL
+    SELECT
+        'session_processing_status',
+        imports.company_id,
+        stages.stage,
+        stages.status,
+        count(*)
+    FROM session_imports AS imports
+    JOIN session_processing_status AS stages ON stages.import_id = imports.id
+    WHERE CAST(:company_id AS uuid) IS NULL OR imports.company_id = :company_id
+    GROUP BY imports.company_id, stages.stage, stages.status
 )
 
 SELECT

@@ -17,8 +17,8 @@ kept_counts = Table(
     Column("table_name", Text, nullable=False, comment="Table whose rows are counted."),
     # No foreign key: it would lock the company's row.
     Column("company_id", Uuid, nullable=False, comment="Company whose rows they are."),
-    Column("kind", Text, comment="Kind of the requests; null: another table's rows."),
-    Column("status", Text, comment="Status of the requests; null: another table's rows."),
+    Column("kind", Text, comment="Kind of the requests, or the stage; null: another table's rows."),
+    Column("status", Text, comment="Status of the requests, or of the stage; null: another table's rows."),
     Column(
         "found",
         BigInteger,
