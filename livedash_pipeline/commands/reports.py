@@ -67,11 +67,11 @@ def _watch(engine: Engine, settings: Settings, company: str | None, interval: fl
     from livedash_pipeline.commands.shell.output import make_console
     from livedash_pipeline.commands.shell.watch import redraw_until
     from livedash_pipeline.kinds import KINDS
-    from livedash_pipeline.overview.steps.pipeline_report import count_unfinished, report_status
+    from livedash_pipeline.overview.steps.pipeline_report import is_finished, report_status
 
     redraw_until(
         lambda console: _draw(console, report_status(engine, settings, KINDS, company)),
-        lambda: count_unfinished(engine, company) == 0,
+        lambda: is_finished(engine, company),
         console=make_console(),
         interval=interval,
         sleep=time.sleep,

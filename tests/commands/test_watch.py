@@ -8,12 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from rich.console import Console
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from livedash_pipeline.commands.shell.watch import redraw_until
+from livedash_pipeline.overview.steps.pipeline_report import is_finished
 from tests.commands.conftest import NO_DAGSTER, Run
 from tests.support.imported import add_import, make_company
+from tests.support.rows import CHAT, insert_company, insert_sessions
 
 
 def _redraw(console: Console, *, rounds: int) -> list[float]:
@@ -67,3 +70,21 @@ def test_an_interrupt_ends_watching_with_130(engine: Engine, database_url: str, 
         _, stderr = watching.communicate(timeout=600)
     assert watching.returncode == 130, stderr
     assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "finished"), [("PENDING", False), ("IN_PROGRESS", False), ("FAILED", True), ("COMPLETED", True)]
+)
+def test_watching_goes_on_while_something_is_under_way_or_waits(engine: Engine, status: str, finished: bool) -> None:
+    with engine.begin() as connection:
+        insert_sessions(connection, insert_company(connection), [CHAT])
+        connection.execute(text("DELETE FROM session_processing_status"))
+        connection.execute(
+            text("""
+                INSERT INTO session_processing_status (import_id, stage, status)
+                SELECT imports.id, stages.name, :status FROM session_imports AS imports CROSS JOIN processing_stages AS stages
+            """),
+            {"status": status},
+        )
+    assert is_finished(engine) is finished
+    assert is_finished(engine, "acme") is finished

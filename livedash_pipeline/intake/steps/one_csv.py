@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -19,6 +20,7 @@ from sqlalchemy import Connection
 from livedash_pipeline.base.rules.urls import SourceRules
 from livedash_pipeline.base.steps.workbooks import open_sheet_apart
 from livedash_pipeline.base.store.companies import Company
+from livedash_pipeline.behind import working_behind
 from livedash_pipeline.errors import RejectedImportError, SourceError
 from livedash_pipeline.intake.rules.csv_records import Block, gather
 from livedash_pipeline.intake.rules.csv_rejects import (
@@ -35,6 +37,9 @@ from livedash_pipeline.intake.store import imports
 from livedash_pipeline.sources.csv_source import CsvDownload, NotModified
 from livedash_pipeline.sources.forms import Expected
 from livedash_pipeline.sources.http import shown_url
+
+if TYPE_CHECKING:
+    from livedash_pipeline.intake.steps.csv_columns import TypedBlock
 
 _REPEATS_CHUNK = 5_000
 
@@ -151,11 +156,11 @@ class OneCsv:
         reader = ColumnReader(self.profiles.reading)
         records = open_records(download.pieces, self.profiles.csv, opener=open_sheet_apart)
         last = Block()
-        for block in gather(self._cut(records), self.chunk_records):
-            typed = reader.read(block)
-            imports.copy_records(self.connection, typed.scratch_rows())
-            imports.copy_rejects(self.connection, block.rejects + typed.rejects)
-            last = block if block.lines or block.rejects else last
+        with working_behind(type(None)) as staging:
+            for block in gather(self._cut(records), self.chunk_records):
+                typed = reader.read(block)
+                staging.begin(partial(self._copy, typed, block.rejects + typed.rejects))
+                last = block if block.lines or block.rejects else last
         if last.ends_in_a_cut_record and download.may_be_cut_off():
             raise _cut_off(self.company)
         if imports.find_repeats(self.connection):
@@ -163,6 +168,10 @@ class OneCsv:
             for rejects in self._repeats(records):
                 imports.copy_rejects(self.connection, rejects)
             imports.delete_repeats(self.connection)
+
+    def _copy(self, typed: TypedBlock, rejects: list[Reject]) -> None:
+        imports.copy_records(self.connection, typed.scratch_rows())
+        imports.copy_rejects(self.connection, rejects)
 
     def _cut(self, records: Records) -> Iterator[Block]:
         try:

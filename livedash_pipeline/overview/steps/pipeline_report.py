@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.rules.endpoints import key_fingerprint
+from livedash_pipeline.base.rules.states import StageStatus
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.base.store import stages
@@ -72,11 +73,15 @@ def list_obstacles(
     return [{"message": one.message, "remedy": one.remedy} for one in found]
 
 
-def count_unfinished(engine: Engine, company: str | None = None) -> int:
-    """Counts sessions that are not done yet, over all companies or of one."""
+def is_finished(engine: Engine, company: str | None = None) -> bool:
+    """Whether every session is done, of all companies or of one."""
     with engine.connect() as connection:
         company_id = optional_company_id(connection, company)
-        return stages.count_unsettled_sessions(connection, company_id)
+        counts = stages.pipeline_status(connection, company_id).stages.values()
+        # Kept counts say so at once; only where nothing is under way are sessions looked at, which takes long if there are many.
+        if any(of_stage[StageStatus.IN_PROGRESS] for of_stage in counts):
+            return False
+        return stages.count_unsettled_sessions(connection, company_id) == 0
 
 
 def foresee_submit(
