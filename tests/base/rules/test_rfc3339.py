@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from livedash_pipeline.base.rules.rfc3339 import parse_moment, utc_text
@@ -21,6 +21,8 @@ def test_what_python_writes_is_read_back(moment: datetime) -> None:
 
 
 @given(st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=ZONES), st.booleans())  # noqa: DTZ001 - as above
+@example(datetime(2025, 5, 1, 12, 30, 5, tzinfo=UTC), True)
+@example(datetime(2025, 5, 1, 12, 30, 5, 70, tzinfo=UTC), False)
 def test_a_text_in_utc_is_what_python_writes(moment: datetime, whole: bool) -> None:
     moment = moment.replace(microsecond=0) if whole else moment
     assert utc_text(moment) == moment.astimezone(UTC).isoformat()

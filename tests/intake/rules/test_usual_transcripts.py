@@ -87,6 +87,8 @@ def differs(text: str) -> bool:
 @given(_TEXTS)
 @example("[26.10.2025 02:30:00] User: a\n[26.10.2025 02:10:00] User: b")
 @example("[01.05.2025 12:00:00] User:\n[01.05.2025 12:00:00] User: b")
+@example("[01.05.2025 12:00:01] User: a\n[01.05.2025 12:00:00] User: b")
+@example("[01.05.2025 12:00:00] User: a\n[01.05.2025 12:00:00] User:")
 @example("\n[01.05.2025 12:00:00] User: a")
 def test_no_transcript_is_read_otherwise(text: str) -> None:
     assert not differs(text)
