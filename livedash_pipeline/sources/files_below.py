@@ -28,8 +28,8 @@ class NoFileError(Exception):
 class FilesBelow:
     """The files of one directory.
 
-    Where a directory leads is found out once, and a file is opened in it as no link: asking for every part of every path took
-    longer than reading the files.
+    Where a directory leads is found out once, a file is opened in it as no link, and the system says where that file lies: to
+    look at every part of every path took longer than reading the files.
 
     Args:
         home: The directory, without links.
@@ -62,15 +62,23 @@ class FilesBelow:
 
     def _open(self, path: str) -> int:
         directory, name = os.path.split(path if path.startswith("/") else f"{self._home}/{path}")
-        if name in ("", ".", ".."):
-            return self._open_resolved(f"{directory}/{name}")
+        descriptor = None if name in ("", ".", "..") else self._open_known(directory, name)
+        return self._open_resolved(f"{directory}/{name}") if descriptor is None else descriptor
+
+    def _open_known(self, directory: str, name: str) -> int | None:
+        """None where the name is a link, whose end counts, or the directory may not be the one any more that was found."""
+        place = self._real_directory(directory)
         try:
-            return self._open_in(self._real_directory(directory), name)
+            descriptor = self._open_in(place, name)
         except OSError as error:
-            # The name is a link (`EMLINK` on BSD), whose end counts.
-            if error.errno not in (errno.ELOOP, errno.EMLINK):
-                raise
-        return self._open_resolved(f"{directory}/{name}")
+            # `EMLINK` on BSD.
+            if error.errno in (errno.ELOOP, errno.EMLINK):
+                return None
+            raise
+        if _place_of(descriptor) == f"{place}/{name}":
+            return descriptor
+        os.close(descriptor)
+        return None
 
     def _open_resolved(self, path: str) -> int:
         try:
@@ -86,6 +94,14 @@ class FilesBelow:
         if not f"{directory}/".startswith(inside):
             raise OutsideError
         return os.open(f"{directory}/{name}", _FLAGS)
+
+
+def _place_of(descriptor: int) -> str | None:
+    """Where an open file lies, by the system; None where it does not say, so that every path is resolved."""
+    try:
+        return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+    except OSError:
+        return None
 
 
 def _read(descriptor: int, most: int) -> bytes:

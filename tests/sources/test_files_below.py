@@ -113,3 +113,15 @@ def test_a_link_that_takes_the_place_of_a_file_is_seen(home: Path) -> None:
     _link(home, "in/a.txt", "../../secret.txt")
     with pytest.raises(OutsideError):
         files.read("in/a.txt", 100)
+
+
+def test_a_link_that_takes_the_place_of_a_directory_is_seen(home: Path) -> None:
+    files = FilesBelow(home)
+    assert files.read("in/a.txt", 100) == b"inside"
+    (home / "in").rename(home / "moved")
+    _link(home, "in", "../secrets")
+    with pytest.raises(OutsideError):
+        files.read("in/a.txt", 100)
+    (home / "in").unlink()
+    _link(home, "in", "moved")
+    assert files.read("in/a.txt", 100) == b"inside"
