@@ -47,7 +47,7 @@ class FilesBelow:
             most: Bytes that are wanted at most.
 
         Raises:
-            OutsideError: It lies elsewhere; it is not opened.
+            OutsideError: It lies elsewhere; nothing of it is read.
             NoFileError: It is not there, or a directory, or a device.
             OSError: It cannot be read.
         """

@@ -107,7 +107,7 @@ def _give_up(context: BatchContext, *, only: str | None = None, apart_from: str 
 def _write(context: BatchContext, connection: Connection, surplus: SurplusBatch, remote: RemoteBatch) -> None:
     now = context.now(connection)
     usage = None
-    # Until then it is what was used so far, and would count as all that was used, should the batch vanish.
+    # What was used before the end would count as all that was used, should the batch vanish.
     if remote.usage is not None and _has_ended(remote):
         usage = {"input_tokens": remote.usage.input_tokens, "output_tokens": remote.usage.output_tokens}
         usage |= {"cached_tokens": remote.usage.cached_tokens, "total_tokens": remote.usage.total_tokens}
