@@ -10,7 +10,8 @@ Equality cannot be had, and is not asked for, in these cases alone:
 - nobody can tell what a remote batch is, or that it is (`Books.is_left_alone`, and what `read_books` leaves out): the ledger
   then has nothing of it, or the amount that its row reserves;
 - several requests together state their tokens and at least one of them is long: a sum does not say how long each one was, so the
-  ledger prices it at the usual rates, and the bill lies between those and the long-context rates.
+  ledger prices it at the usual rates, and the bill lies between those and the long-context rates. So it is where a long line calls
+  tokens cached that the batch calls fresh: what they cost more is such a sum.
 """
 
 from __future__ import annotations
@@ -125,11 +126,17 @@ def _states_nothing(record: BatchRecord) -> bool:
 
 def _is_summed_up(entries: list[Any], charges: list[_Charge], missing: Decimal) -> bool:
     """Whether several requests, a long one among them, are priced by one sum, and what is missing is no more than that costs."""
-    measured = {str(each.request_id) for each in entries if each.entry == "line" and each.cost_usd is not None}
+    measured = {str(each.request_id) for each in entries if each.entry == "line" and _is_measured(each)}
+    has_cached = any(each.cached_tokens for each in entries if each.entry == "line")
     summed = [charge for charge in charges if charge.custom_id not in measured]
     too_little = sum((charge.usd - charge.usual_usd for charge in summed), _NOTHING)
     is_booked = any(each.entry == "unattributed" for each in entries)
-    return is_booked and len(summed) > 1 and _NOTHING <= missing <= too_little
+    return is_booked and (len(summed) > 1 or has_cached) and _NOTHING <= missing <= too_little
+
+
+def _is_measured(entry: Any) -> bool:
+    """Whether what an entry costs follows from its own tokens alone."""
+    return entry.cost_usd is not None and not entry.cached_tokens
 
 
 def _covered(name: str, lost_usd: Decimal, entries: list[Any], money: _Money) -> Iterator[str]:
@@ -181,7 +188,7 @@ def _everything(money: _Money) -> Iterator[str]:
             expected += sum((each.usd for each in charges), _NOTHING)
         elif remote not in open_surplus and not books.is_left_alone(books.records[remote]):
             yield f"{remote} was charged, and no ledger names it"
-    measured = {(str(each.batch_id), str(each.request_id)) for each in money.entries if each.cost_usd is not None}
+    measured = {(str(each.batch_id), str(each.request_id)) for each in money.entries if _is_measured(each)}
     too_little = sum(
         (
             each.usd - each.usual_usd

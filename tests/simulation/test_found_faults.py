@@ -129,6 +129,18 @@ FOUND = {
         ({"kind": "vanish_batch", "after": 3000.0, "match": {"nth": 1}},),
         (*SUBMITTED, Step("wait", seconds=1000.0), *whole(1, "poll")),
     ),
+    "what a line calls cached and its batch does not costs what the batch says": Schedule(
+        133479,
+        World(sessions=(1, 2)),
+        ({"kind": "usage_shape", "shape": "cached_on_top", "match": {"share": 0.9}},),
+        SUBMITTED,
+    ),
+    "long lines that call tokens cached are booked beside, too": Schedule(
+        133479,
+        World(sessions=(1, 2), long_context=500),
+        ({"kind": "usage_shape", "shape": "cached_on_top", "match": {"share": 0.9}},),
+        SUBMITTED,
+    ),
     "a twin is found where the listing renames all": Schedule(
         300398,
         World(sessions=(1,)),

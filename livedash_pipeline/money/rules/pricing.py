@@ -246,10 +246,12 @@ def usage_differs(batch: TokenUsage, lines: TokenUsage) -> bool:
 def unattributed_usage(batch: TokenUsage, lines: TokenUsage) -> TokenUsage | None:
     """What a batch was charged for and no line of it states; None where there is nothing.
 
-    Parts that the lines exceed are none of it: nobody pays less for one line because another one stated too much. A part that
-    the batch does not state stays unknown.
+    Parts that the lines exceed are none of it: nobody pays less for one line because another one stated too much. Cached tokens
+    are below zero where the lines say that more came from the cache than the batch does: by the batch's word, the dearer one,
+    those cost what fresh tokens cost. A part that the batch does not state stays unknown.
     """
-    if not usage_exceeds(batch, lines):
+    fewer_cached = _fewer_cached(batch, lines)
+    if not usage_exceeds(batch, lines) and not fewer_cached:
         return None
     if batch.prompt_tokens is None and batch.completion_tokens is None:
         return TokenUsage(total_tokens=(batch.total_tokens or 0) - lines.all_tokens)
@@ -258,7 +260,7 @@ def unattributed_usage(batch: TokenUsage, lines: TokenUsage) -> TokenUsage | Non
     return TokenUsage(
         prompt_tokens=prompt,
         completion_tokens=_above(batch.completion_tokens, lines.completion_tokens),
-        cached_tokens=min(cached or 0, prompt or 0),
+        cached_tokens=-fewer_cached or min(cached or 0, prompt or 0),
     )
 
 
@@ -270,12 +272,24 @@ def rest_of_batch(batch: TokenUsage, lines: TokenUsage, *, unmeasured: int) -> T
     there are no such lines.
     """
     extra = unattributed_usage(batch, lines)
-    if extra is not None or not unmeasured:
+    if not unmeasured or usage_exceeds(batch, lines):
         return extra
     less = any(stated < counted for stated, counted in _compared(batch, lines))
     half = (batch.prompt_tokens is None) != (batch.completion_tokens is None)
-    said = batch.all_tokens and not less and not half
-    return TokenUsage(prompt_tokens=0, completion_tokens=0, cached_tokens=0) if said else None
+    if less or half or not batch.all_tokens:
+        return None
+    return extra or TokenUsage(prompt_tokens=0, completion_tokens=0, cached_tokens=0)
+
+
+def _fewer_cached(batch: TokenUsage, lines: TokenUsage) -> int:
+    """How many of the tokens that lines call cached are fresh by the batch's word; 0 where it says nothing of them.
+
+    Tokens that the batch leaves out altogether are neither.
+    """
+    if batch.prompt_tokens is None or batch.cached_tokens is None:
+        return 0
+    left_out = max((lines.prompt_tokens or 0) - batch.prompt_tokens, 0)
+    return max((lines.cached_tokens or 0) - batch.cached_tokens - left_out, 0)
 
 
 def _above(stated: int | None, counted: int | None) -> int | None:

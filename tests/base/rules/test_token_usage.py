@@ -175,10 +175,11 @@ def test_a_batch_is_read_like_a_line(usage: dict[str, Any]) -> None:
     if line == NO_USAGE:
         assert batch is None
     elif line.prompt_tokens is None and line.completion_tokens is None:
-        assert batch == RemoteUsage(None, 0, None, 0, line.total_tokens or 0)
+        assert batch == RemoteUsage(None, line.cached_tokens, None, 0, line.total_tokens or 0)
     else:
         assert batch is not None
         assert (batch.input_tokens, batch.output_tokens) == (line.prompt_tokens or 0, line.completion_tokens or 0)
+        assert batch.cached_tokens == line.cached_tokens
 
 
 def test_a_total_alone_costs_what_input_costs() -> None:

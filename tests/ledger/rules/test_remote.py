@@ -262,7 +262,7 @@ def test_error_that_is_only_a_text_is_its_message() -> None:
 def test_usage_is_read_in_both_dialects_and_absent_where_nothing_is_stated() -> None:
     chat = {"prompt_tokens": 7, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 1}}
     assert read_remote_batch(batch(usage=chat)).usage == RemoteUsage(7, 1, 2, 0, 9)
-    assert read_remote_batch(batch(usage={"output_tokens": 2})).usage == RemoteUsage(0, 0, 2, 0, 2)
+    assert read_remote_batch(batch(usage={"output_tokens": 2})).usage == RemoteUsage(0, None, 2, 0, 2)
     assert read_remote_batch(batch(usage={})).usage is None
 
 

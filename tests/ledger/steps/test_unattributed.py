@@ -228,6 +228,51 @@ def test_a_silent_line_of_a_batch_without_usage_is_open_and_red(begin: Begin, en
     assert (total(engine)[0] is None) is silent
 
 
+def cached(line: dict[str, Any], tokens: int) -> dict[str, Any]:
+    """The line with so many tokens from the cache."""
+    line["response"]["body"]["usage"]["prompt_tokens_details"] = {"cached_tokens": tokens}
+    return line
+
+
+@pytest.mark.parametrize("stated", [usage(2000, 200), usage(2000, 200, cached=300), usage(2100, 200, cached=300)])
+def test_what_lines_call_cached_and_the_batch_does_not_costs_what_fresh_tokens_cost(
+    begin: Begin, engine: Engine, stated: dict[str, Any]
+) -> None:
+    going = begin(2)
+    going.end(output=[cached(going.answer(each), 900) for each in going.ids], usage=stated)
+    going.ingest()
+    assert total(engine) == priced(engine, stated)
+    (booked,) = bookings(engine)
+    assert booked.cached_tokens == stated["input_tokens_details"]["cached_tokens"] - 1800
+    assert ("fewer cached" in booked.reason) is (booked.total_tokens == 0)
+    assert problems(engine) == []
+
+
+def test_a_batch_that_states_no_cached_tokens_leaves_those_of_its_lines(begin: Begin, engine: Engine) -> None:
+    going = begin(2)
+    silent = {name: count for name, count in usage(2000, 200).items() if name != "input_tokens_details"}
+    going.end(output=[cached(going.answer(each), 900) for each in going.ids], usage=silent)
+    going.ingest()
+    assert total(engine) == priced(engine, usage(2000, 200, cached=1800))
+    assert (bookings(engine), problems(engine)) == ([], [])
+
+
+@pytest.mark.parametrize(("missing", "back"), [(unpriced, priced_again), (without_rate, with_rate)])
+def test_cached_tokens_that_the_batch_does_not_know_are_filled_in_and_follow_late_answers(
+    begin: Begin, engine: Engine, missing: Any, back: Any
+) -> None:
+    going, stated = begin(2), usage(2000, 200, cached=100)
+    missing(engine)
+    lines = [cached(going.answer(each), 900) for each in going.ids]
+    lost(going, lines[:1], stated)
+    show_late(going, lines)
+    assert total(engine) == (None, None)
+    back(engine)
+    backfill_costs(engine, Settings(), BackfillRequest(), dry_run=False)
+    assert total(engine) == priced(engine, stated)
+    assert problems(engine) == []
+
+
 def test_late_answers_take_back_exactly_what_was_booked_for_them(begin: Begin, engine: Engine) -> None:
     going, stated = begin(3), usage(3000, 300, cached=700)
     lost(going, [going.answer(going.ids[0])], stated)

@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from livedash_pipeline.base.rules.token_usage import TokenUsage
@@ -317,6 +317,12 @@ def test_what_no_line_states_is_what_the_batch_states_beyond_them() -> None:
     assert unattributed_usage(TokenUsage(130, 12, cached_tokens=15), lines) == TokenUsage(30, 2, cached_tokens=10)
     # More is cached, yet no more was read: nothing is charged beyond the lines.
     assert unattributed_usage(TokenUsage(100, 10, cached_tokens=50), lines) is None
+    # Fewer are cached: what the lines call cached cost what fresh tokens cost, unless the batch leaves them out altogether.
+    assert unattributed_usage(TokenUsage(100, 10, cached_tokens=2), lines) == TokenUsage(0, 0, cached_tokens=-3)
+    assert unattributed_usage(TokenUsage(130, 10, cached_tokens=0), lines) == TokenUsage(30, 0, cached_tokens=-5)
+    assert unattributed_usage(TokenUsage(98, 10, cached_tokens=2), lines) == TokenUsage(0, 0, cached_tokens=-1)
+    assert unattributed_usage(TokenUsage(90, 10, cached_tokens=0), lines) is None
+    assert unattributed_usage(TokenUsage(100, 10), lines) is None
     assert unattributed_usage(TokenUsage(90, 12), lines) == TokenUsage(0, 2, cached_tokens=0)
     assert unattributed_usage(TokenUsage(total_tokens=150), lines) == TokenUsage(total_tokens=40)
     # A part that the batch does not state stays unknown, and with it the cost.
@@ -326,12 +332,35 @@ def test_what_no_line_states_is_what_the_batch_states_beyond_them() -> None:
     assert not usage_differs(TokenUsage(100, 10, cached_tokens=5), lines)
 
 
+_USAGES = st.builds(
+    lambda prompt, completion, share: TokenUsage(prompt, completion, cached_tokens=prompt * share // 10),
+    st.integers(0, 50),
+    st.integers(0, 5),
+    st.integers(0, 10),
+)
+
+
+@given(batch=_USAGES, lines=_USAGES)
+@example(batch=TokenUsage(10, 1, cached_tokens=0), lines=TokenUsage(10, 1, cached_tokens=9))
+def test_lines_and_the_rest_cost_no_less_than_either_word(batch: TokenUsage, lines: TokenUsage) -> None:
+    rest = unattributed_usage(batch, lines) or TokenUsage(0, 0)
+    by_lines, by_batch, more = (cost_of_sum(usage, GPT_6_LUNA) for usage in (lines, batch, rest))
+    assert by_lines is not None and by_batch is not None and more is not None
+    assert by_lines.total_usd + more.total_usd >= max(by_lines.total_usd, by_batch.total_usd)
+    if batch.prompt_tokens == lines.prompt_tokens and batch.completion_tokens == lines.completion_tokens:
+        assert by_lines.total_usd + more.total_usd == max(by_lines.total_usd, by_batch.total_usd)
+
+
 def test_a_batch_that_states_what_its_lines_do_covers_those_without_figures() -> None:
     lines = TokenUsage(100, 10, total_tokens=110)
     nothing = TokenUsage(0, 0, cached_tokens=0)
     assert rest_of_batch(TokenUsage(100, 10), lines, unmeasured=1) == nothing
     assert rest_of_batch(TokenUsage(100, 10), lines, unmeasured=0) is None
     assert rest_of_batch(TokenUsage(101, 10), lines, unmeasured=1) == TokenUsage(1, 0, cached_tokens=0)
+    cached = TokenUsage(100, 10, cached_tokens=5)
+    fresh = TokenUsage(0, 0, cached_tokens=-5)
+    assert rest_of_batch(TokenUsage(100, 10, cached_tokens=0), cached, unmeasured=1) == fresh
+    assert rest_of_batch(TokenUsage(99, 10, cached_tokens=0), cached, unmeasured=1) is None
     # Contradicted by its own lines, or silent itself.
     assert rest_of_batch(TokenUsage(99, 10), lines, unmeasured=1) is None
     assert rest_of_batch(TokenUsage(0, 0), TokenUsage(0, 0), unmeasured=1) is None

@@ -49,11 +49,12 @@ class RemoteError:
 class RemoteUsage:
     """Tokens of a whole batch. Reasoning tokens are inside `output_tokens`, cached ones inside `input_tokens`.
 
-    Input and output are both None where the service states nothing but their total.
+    Input and output are both None where the service states nothing but their total, and cached ones where it states none: that is
+    not the same as a statement that none came from the cache.
     """
 
     input_tokens: int | None
-    cached_tokens: int
+    cached_tokens: int | None
     output_tokens: int | None
     reasoning_tokens: int
     total_tokens: int
@@ -281,10 +282,10 @@ def _read_usage(document: Mapping[str, Any]) -> RemoteUsage | None:
     usage = read_usage(document)
     given, made, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
     if given is None and made is None:
-        return None if total is None else RemoteUsage(None, usage.cached_tokens or 0, None, 0, total)
+        return None if total is None else RemoteUsage(None, usage.cached_tokens, None, 0, total)
     return RemoteUsage(
         input_tokens=given or 0,
-        cached_tokens=usage.cached_tokens or 0,
+        cached_tokens=usage.cached_tokens,
         output_tokens=made or 0,
         reasoning_tokens=usage.reasoning_tokens or 0,
         total_tokens=(given or 0) + (made or 0) if total is None else total,

@@ -24,6 +24,7 @@ from livedash_pipeline.money.rules.pricing import cost_of, cost_of_sum, rest_of_
 log = get_logger(__name__)
 
 _CHARGED = "The service states more tokens for the batch than its lines add up to."
+_NOT_CACHED = "The service states fewer cached tokens for the batch than its lines do, and those cost what fresh ones cost."
 _COVERED = "The service states for the batch what its lines add up to: lines without figures cost nothing."
 _HALF = "The part that the line states; the other one is booked with what no line of its batch states."
 _SHOWN = "Answers showed later, and their tokens are those of their own rows."
@@ -79,7 +80,6 @@ def _add(
     cost_usd = None if whole is None or before.cost_usd is None else whole - before.cost_usd
     whole_eur = to_eur(whole, tariff.usd_eur)
     cost_eur = None if whole_eur is None or before.cost_eur is None else whole_eur - before.cost_eur
-    added = rest is not None and not before.rows
     adjustments.add_unattributed(
         connection,
         batch.id,
@@ -89,9 +89,17 @@ def _add(
         cost_eur=cost_eur,
         pricing_id=tariff.pricing_id if cost_usd is not None else None,
         usd_eur=tariff.usd_eur if cost_eur is not None else None,
-        reason=_SHOWN if not added else (_CHARGED if more.total_tokens else _COVERED),
+        reason=_reason(rest, more, before),
         now=now,
     )
+
+
+def _reason(rest: TokenUsage | None, more: TokenUsage, before: Booked) -> str:
+    if rest is None or before.rows:
+        return _SHOWN
+    if more.total_tokens:
+        return _CHARGED
+    return _NOT_CACHED if more.cached_tokens else _COVERED
 
 
 def _add_halves(connection: Connection, batch: BatchToIngest, tariff: Tariff, *, now: datetime) -> None:
@@ -107,7 +115,7 @@ def _add_halves(connection: Connection, batch: BatchToIngest, tariff: Tariff, *,
 
 def _cost_usd(rest: TokenUsage | None, tariff: Tariff, *, of_one: bool) -> Decimal | None:
     """What is charged beside the lines in all: nothing, where nothing is, whatever the price."""
-    if rest is None or not rest.all_tokens:
+    if rest is None or not (rest.all_tokens or rest.cached_tokens):
         return Decimal(0)
     if tariff.price is None:
         return None
