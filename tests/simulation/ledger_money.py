@@ -10,8 +10,8 @@ Equality cannot be had, and is not asked for, in these cases alone:
 - nobody can tell what a remote batch is, or that it is (`Books.is_left_alone`, and what `read_books` leaves out): the ledger
   then has nothing of it, or the amount that its row reserves;
 - several requests together state their tokens and at least one of them is long: a sum does not say how long each one was, so the
-  ledger prices it at the usual rates, and the bill lies between those and the long-context rates. So it is where a long line calls
-  tokens cached that the batch calls fresh: what they cost more is such a sum.
+  ledger prices it at the usual rates, and the bill lies between those and the long-context rates. So it is where a long line
+  calls tokens cached that the batch calls fresh: what they cost more is such a sum.
 """
 
 from __future__ import annotations

@@ -61,6 +61,26 @@ def batch(name: str = "batch_1", **fields: Any) -> dict[str, Any]:
     return {"id": name, "object": "batch", "status": "validating", "input_file_id": "file-in", **fields}
 
 
+def read_request(client: socket.socket) -> bytes:
+    """The head of the next request, once its body has been read and dropped as well; b"" where the client has hung up.
+
+    The two may arrive apart: who reads once answers half a request, and takes the other half for the next one.
+    """
+    head, _, body = _until(client, b"\r\n\r\n").partition(b"\r\n\r\n")
+    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    left = int(lengths[0].split(b":")[1]) - len(body) if lengths else 0
+    while left > 0:
+        left -= len(client.recv(1024 * 1024)) or left
+    return head
+
+
+def _until(client: socket.socket, end: bytes) -> bytes:
+    received = b""
+    while end not in received and (more := client.recv(65536)):
+        received += more
+    return received
+
+
 class _Serving(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True

@@ -16,7 +16,7 @@ from livedash_pipeline.ledger.rules.service.failures import ApiFailure, FailureK
 from livedash_pipeline.local.batch_api.faults.script import parse_script
 from livedash_pipeline.local.batch_api.server import RunningServer
 from livedash_pipeline.services.openai.chats import MOST_BYTES, OpenAIChats
-from tests.services.openai.scripted_http import listening
+from tests.services.openai.scripted_http import listening, read_request
 
 pytest_plugins = ["tests.support.fixtures"]
 BODY = {
@@ -128,7 +128,7 @@ def test_a_server_that_dribbles_is_left_after_the_time_out(dribbled: bytes) -> N
     over = threading.Event()
 
     def dribble(client: socket.socket) -> None:
-        client.recv(65536)
+        read_request(client)
         client.sendall(dribbled)
         with suppress(OSError):
             while not over.wait(0.05):
@@ -148,7 +148,7 @@ def test_no_more_of_a_refusal_is_read_than_sentences_need() -> None:
     sent = []
 
     def flood(client: socket.socket) -> None:
-        client.recv(65536)
+        read_request(client)
         client.sendall(b"HTTP/1.1 500 Broken\r\ncontent-length: 90000000\r\n\r\n")
         with suppress(OSError):
             for _ in range(90):
@@ -168,10 +168,10 @@ def test_a_connection_that_is_kept_is_watched_in_the_next_call_too() -> None:
 
     def serve(client: socket.socket) -> None:
         connections.append(client)
-        client.recv(65536)
+        read_request(client)
         answer = b'{"choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}]}'
         client.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(answer), answer))
-        client.recv(65536)
+        read_request(client)
         client.sendall(b"HTTP/1.1 200 OK\r\nx-note: ")
         with suppress(OSError):
             while not over.wait(0.05):

@@ -14,7 +14,7 @@ import pytest
 from livedash_pipeline.ledger.rules.service.failures import FailureKind
 from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.services.openai.gateway import connect
-from tests.services.openai.scripted_http import KEY, Script, listening, ok, refusal
+from tests.services.openai.scripted_http import KEY, Script, listening, ok, read_request, refusal
 
 CONTENT = b'{"custom_id": "1"}\n{"custom_id": "2"}\n'
 FILE = {"id": "file-out", "object": "file", "bytes": len(CONTENT)}
@@ -107,7 +107,7 @@ def _serving(*contents: Callable[[socket.socket], None]) -> Callable[[socket.soc
     left = list(contents)
 
     def handle(client: socket.socket) -> None:
-        while request := client.recv(65536):
+        while request := read_request(client):
             if b"/content" in request:
                 (left.pop(0) if len(left) > 1 else left[0])(client)
                 return

@@ -19,7 +19,7 @@ from livedash_pipeline.ledger.rules.service.remote import local_status
 from livedash_pipeline.local.batch_api.server import RunningServer, running_server
 from livedash_pipeline.services.errors import ServiceError
 from livedash_pipeline.services.openai.gateway import connect
-from tests.services.openai.scripted_http import KEY, listening, losing_answers_to
+from tests.services.openai.scripted_http import KEY, listening, losing_answers_to, read_request
 
 OURS = "0d9d1c9e-9c5b-4b61-8e9f-0f4a52d3a001"
 METADATA = {"livedash_batch_id": OURS}
@@ -87,7 +87,7 @@ def test_create_ends_at_its_deadline_though_every_read_brings_a_byte() -> None:
     over = threading.Event()
 
     def dribble(client: socket.socket) -> None:
-        client.recv(65536)
+        read_request(client)
         client.sendall(b"HTTP/1.1 200 OK\r\n")
         # Without a deadline for the whole call this answer would be complete in the end.
         for _ in range(100):
@@ -109,7 +109,7 @@ def test_request_whose_deadline_passed_while_connecting_is_not_sent() -> None:
     received: list[bytes] = []
 
     def record(client: socket.socket) -> None:
-        received.append(client.recv(65536))
+        received.append(read_request(client))
         client.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
 
     moment = 0.0
@@ -145,12 +145,7 @@ def test_upload_is_streamed_and_not_held_in_memory(tmp_path: Path) -> None:
         target.truncate(64 * 1024 * 1024)
 
     def swallow(client: socket.socket) -> None:
-        head = client.recv(65536)
-        headers, _, rest = head.partition(b"\r\n\r\n")
-        lengths = [line for line in headers.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-        left = int(lengths[0].split(b":")[1]) - len(rest)
-        while left > 0:
-            left -= len(client.recv(1024 * 1024))
+        read_request(client)
         body = b'{"id": "file-1", "object": "file"}'
         client.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
 

@@ -24,7 +24,9 @@ from livedash_pipeline.money.rules.pricing import cost_of, cost_of_sum, rest_of_
 log = get_logger(__name__)
 
 _CHARGED = "The service states more tokens for the batch than its lines add up to."
-_NOT_CACHED = "The service states fewer cached tokens for the batch than its lines do, and those cost what fresh ones cost."
+_NOT_CACHED = (
+    "The service states fewer cached tokens for the batch than its lines do, and those cost what fresh ones cost."
+)
 _COVERED = "The service states for the batch what its lines add up to: lines without figures cost nothing."
 _HALF = "The part that the line states; the other one is booked with what no line of its batch states."
 _SHOWN = "Answers showed later, and their tokens are those of their own rows."
