@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, Executable, ScalarSelect, Table, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.copying import copy_rows
-from livedash_pipeline.base.store.tables import messages, session_processing_status
+from livedash_pipeline.base.store.tables import (
+    import_runs,
+    messages,
+    metadata,
+    session_imports,
+    session_processing_status,
+    sessions,
+)
+from livedash_pipeline.base.store.tables.base import CHECKED_REFERENCE
+from tests.conftest import NOW
 from tests.support.imported import count
-from tests.support.rows import CHAT, insert_sessions
+from tests.support.rows import CHAT, insert_company, insert_sessions
 
 
 @pytest.fixture
@@ -22,9 +32,9 @@ def session_id(engine: Engine, company: Company) -> UUID:
         return insert_sessions(connection, company, [CHAT])[0]
 
 
-def _refused(engine: Engine, sql: str, **values: object) -> str:
+def _refused(engine: Engine, sql: str | Executable, **values: object) -> str:
     with pytest.raises(IntegrityError) as caught, engine.begin() as connection:
-        connection.execute(text(sql), values)
+        connection.execute(text(sql) if isinstance(sql, str) else sql, values)
     assert isinstance(caught.value.orig, psycopg.errors.ForeignKeyViolation)
     return str(caught.value.orig.diag.constraint_name)
 
@@ -66,6 +76,68 @@ def test_what_stage_rows_name_cannot_be_deleted(engine: Engine) -> None:
     stages = "DELETE FROM processing_stages WHERE name = 'SESSION_CREATION'"
     assert _refused(engine, stages) == "fk_session_processing_status_stage"
     assert count(engine, session_processing_status) == before
+
+
+BULK = (
+    ("session_imports", "company_id", "companies"),
+    ("session_imports", "import_run_id", "import_runs"),
+    ("sessions", "company_id", "companies"),
+)
+
+
+@pytest.fixture
+def rows(engine: Engine, company: Company) -> dict[str, dict[str, Any]]:
+    """A session with a row in each table of `BULK`, and values for a second row of each."""
+    with engine.begin() as connection:
+        insert_sessions(connection, company, [CHAT])
+        run = {"company_id": company.id, "source_url": "", "started_at": NOW}
+        run_id = connection.execute(insert(import_runs).values(run).returning(import_runs.c.id)).scalar_one()
+        connection.execute(update(session_imports).values(import_run_id=run_id))
+        known = dict(connection.execute(select(session_imports)).mappings().one())
+        second = dict(connection.execute(select(sessions)).mappings().one())
+        del known["id"], second["id"]
+        another = insert(session_imports).values(known | {"external_session_id": "2"}).returning(session_imports.c.id)
+        second["import_id"] = connection.execute(another).scalar_one()
+    return {"session_imports": known | {"external_session_id": "3"}, "sessions": second}
+
+
+def test_all_columns_without_a_foreign_key_are_tried_here() -> None:
+    checked = {
+        (table.name, column.name, column.info[CHECKED_REFERENCE].partition(".")[0])
+        for table in metadata.tables.values()
+        for column in table.columns
+        if CHECKED_REFERENCE in column.info and table not in (messages, session_processing_status)
+    }
+    assert checked == set(BULK)
+
+
+@pytest.mark.parametrize(("table", "column", "target"), BULK)
+def test_rows_of_imports_name_what_is_there(
+    engine: Engine, rows: dict[str, dict[str, Any]], table: str, column: str, target: str
+) -> None:
+    name, written = f"fk_{table}_{column}", metadata.tables[table]
+    nobody = {column: uuid4()}
+    before = count(engine, written)
+    assert _refused(engine, insert(written).values(rows[table] | nobody)) == name
+    assert _refused(engine, update(written).values(nobody)) == name
+    assert count(engine, written) == before
+    with engine.begin() as connection:
+        other = insert_company(connection, "other").id
+        if target == "import_runs":
+            run = insert(import_runs).values(company_id=other, source_url="", started_at=NOW)
+            other = connection.execute(run.returning(import_runs.c.id)).scalar_one()
+        connection.execute(update(written).where(written.c.id == first_of(written)).values({column: other}))
+    named = text(f"DELETE FROM {target} WHERE id = :id").bindparams(id=other)
+    assert _refused(engine, named) == name
+    with engine.begin() as connection:
+        if written.c[column].nullable:
+            connection.execute(update(written).values({column: None}))
+            connection.execute(named)
+
+
+def first_of(table: Table) -> ScalarSelect[UUID]:
+    """The id of its first row."""
+    return select(table.c.id).order_by(table.c.id).limit(1).scalar_subquery()
 
 
 def test_no_row_changes_what_it_names(engine: Engine, session_id: UUID) -> None:

@@ -27,6 +27,7 @@ from tests.sources.csv_site import plain
 from tests.support.batch_service import BatchService, refused
 from tests.support.chats import ENDED, Chats, running_chats, word_of
 from tests.support.csv_rows import csv_line
+from tests.support.races import race
 
 SKIPPED = "erased on request"
 
@@ -183,6 +184,22 @@ def test_a_fetch_under_way_meets_the_erasure(chats: Chats) -> None:
         store_transcripts(connection, [found], retry_after=timedelta(hours=6), max_attempts=5, now=ENDED)
     assert_forgotten(chats, "anna", but="carl")
     assert chats.stages("anna")["TRANSCRIPT_FETCH"] == "SKIPPED"
+
+
+def test_an_erasure_waits_for_a_fetch_that_writes(chats: Chats) -> None:
+    chats.publish("carl")
+    chats.site.answers["/anna.txt"] = plain(b"", 404)
+    chats.import_all()
+    import_id = chats.ids("anna")[0]
+    chats.sql("DELETE FROM transcripts WHERE import_id = :id", id=import_id)
+    found = FetchResult(import_id, "http://x/anna.txt", "row", content=word_of("anna"), sha256="s")
+    with race(chats.engine) as other:
+        with chats.engine.begin() as connection:
+            store_transcripts(connection, [found], retry_after=timedelta(hours=6), max_attempts=5, now=ENDED)
+            erasing = other.begin(lambda: erase(chats, "anna"))
+            assert not erasing.done()
+        erasing.result()
+    assert_forgotten(chats, "anna", but="carl")
 
 
 def test_what_quotes_a_transcripts_address_goes_in_every_state(chats: Chats) -> None:

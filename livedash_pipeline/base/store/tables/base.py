@@ -56,17 +56,21 @@ def reference(
     return Column(name, Uuid, ForeignKey(target), nullable=nullable, comment=comment, **options)
 
 
-def bulk_reference(name: str, target: str, kind: type[TypeEngine[Any]], comment: str) -> Column[Any]:
-    """A column of the primary key that names a row of another table (`table.column`), in a table with many rows a session.
+def bulk_reference(
+    name: str, target: str, comment: str, *, kind: type[TypeEngine[Any]] = Uuid, nullable: bool = False, **options: Any
+) -> Column[Any]:
+    """A column that names a row of another table (`table.column`), in a table with a row or more a session.
 
     It is checked by a trigger once a statement (docs/decisions/references-per-statement.md): a foreign key checks each row.
     """
-    return Column(name, kind, primary_key=True, autoincrement=False, comment=comment, info={CHECKED_REFERENCE: target})
+    info = {CHECKED_REFERENCE: target}
+    return Column(name, kind, autoincrement=False, nullable=nullable, comment=comment, info=info, **options)
 
 
-def company_column(*, nullable: bool = False) -> Column[Any]:
-    """The company whose row it is."""
-    return reference("company_id", "companies.id", COMPANY if not nullable else COMPANY_OR_NONE, nullable=nullable)
+def company_column(*, nullable: bool = False, bulk: bool = False) -> Column[Any]:
+    """The company whose row it is; `bulk` as in `bulk_reference`."""
+    comment = COMPANY if not nullable else COMPANY_OR_NONE
+    return (bulk_reference if bulk else reference)("company_id", "companies.id", comment, nullable=nullable)
 
 
 def moment(name: str, comment: str | None = None, *, nullable: bool = True) -> Column[Any]:

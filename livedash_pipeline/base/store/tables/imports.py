@@ -26,6 +26,7 @@ from livedash_pipeline.base.rules.states import ImportFileState
 from livedash_pipeline.base.store.tables.base import (
     CREATED,
     UPDATED,
+    bulk_reference,
     company_column,
     id_column,
     legacy_column,
@@ -125,7 +126,7 @@ session_imports = Table(
     "session_imports",
     metadata,
     id_column(),
-    company_column(),
+    company_column(bulk=True),
     Column("external_session_id", Text, nullable=False, comment="The company's own id of the session."),
     Column("start_time_raw", Text, nullable=False, comment="Start of the chat as it was given."),
     # Without one the end is the start, which messages widen.
@@ -178,7 +179,7 @@ session_imports = Table(
         nullable=False,
         comment="Hash of the record, the time zone and the profiles: with an equal hash there is nothing to do.",
     ),
-    reference(
+    bulk_reference(
         "import_run_id", "import_runs.id", "Import that changed the row last; null: a submission did.", nullable=True
     ),
     legacy_column(unique=False),

@@ -44,7 +44,7 @@ sessions = Table(
     "sessions",
     metadata,
     id_column(),
-    company_column(),
+    company_column(bulk=True),
     reference("import_id", "session_imports.id", "Row that the session was derived from.", unique=True),
     moment(
         "start_time", "When the chat began; its first message, where that is earlier than was given.", nullable=False
@@ -117,7 +117,7 @@ messages = Table(
     "messages",
     metadata,
     # Its rows are deleted with their session.
-    bulk_reference("session_id", "sessions.id", Uuid, "Session that the message belongs to."),
+    bulk_reference("session_id", "sessions.id", "Session that the message belongs to.", primary_key=True),
     Column(
         "position",
         Integer,
@@ -150,8 +150,8 @@ processing_stages = Table(
 session_processing_status = Table(
     "session_processing_status",
     metadata,
-    bulk_reference("import_id", "session_imports.id", Uuid, "Row of the session that passes the stage."),
-    bulk_reference("stage", "processing_stages.name", Text, "Stage that it is about."),
+    bulk_reference("import_id", "session_imports.id", "Row of the session that passes the stage.", primary_key=True),
+    bulk_reference("stage", "processing_stages.name", "Stage that it is about.", kind=Text, primary_key=True),
     Column(
         "status",
         Text,
