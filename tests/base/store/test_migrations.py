@@ -4,6 +4,8 @@ remedy.
 
 from __future__ import annotations
 
+from uuid import RFC_4122
+
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
@@ -82,3 +84,17 @@ def test_ids_grow_with_time(engine: Engine) -> None:
         ids = [connection.execute(text("SELECT livedash_uuid7(), pg_sleep(0.002)")).scalar_one() for _ in range(5)]
     assert ids == sorted(ids)
     assert {value.version for value in ids} == {7}
+
+
+def test_ids_are_of_version_7_and_all_of_their_random_bits_vary(engine: Engine) -> None:
+    with engine.connect() as connection:
+        found = list(connection.execute(text("SELECT livedash_uuid7() FROM generate_series(1, 20000)")).scalars())
+        now = connection.execute(text("SELECT extract(epoch FROM clock_timestamp()) * 1000")).scalar_one()
+    assert len(set(found)) == len(found)
+    assert {(each.version, each.variant) for each in found} == {(7, RFC_4122)}
+    times = [each.int >> 80 for each in found]
+    assert times == sorted(times)
+    assert 0 <= now - times[-1] < 60_000
+    # Of 74 bits each is set in half of the ids; one that were set in a third would be 47 standard deviations off.
+    for bit in (*range(62), *range(64, 76)):
+        assert 9_000 < sum(each.int >> bit & 1 for each in found) < 11_000, bit
