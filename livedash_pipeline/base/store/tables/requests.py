@@ -29,6 +29,7 @@ from livedash_pipeline.base.store.tables.base import (
     RATE,
     UPDATED,
     USD_EUR,
+    bulk_reference,
     company_column,
     id_column,
     legacy_column,
@@ -94,7 +95,7 @@ ai_processing_requests = Table(
         server_default=RequestStatus.PENDING_BATCHING,
         comment="PENDING_BATCHING, BATCHING_IN_PROGRESS, PROCESSING_COMPLETE or PROCESSING_FAILED.",
     ),
-    reference(
+    bulk_reference(
         "batch_id", "ai_batch_requests.id", "Batch that it is in, or was in last; null: in none yet.", nullable=True
     ),
     # In progress from its first call until it ends.
@@ -186,7 +187,7 @@ ai_request_attempts = Table(
     metadata,
     id_column(),
     reference("request_id", "ai_processing_requests.id", "Request that was tried."),
-    reference(
+    bulk_reference(
         "batch_id",
         "ai_batch_requests.id",
         "Batch of the try; null: a single call, or taken over from the old system.",
@@ -233,7 +234,7 @@ ai_request_attempts = Table(
     _tokens("audio_tokens_completion", "Output tokens that are audio"),
     _tokens("accepted_prediction_tokens", "Predicted tokens that were used"),
     _tokens("rejected_prediction_tokens", "Predicted tokens that were charged and not used"),
-    reference("pricing_id", "ai_model_pricing.id", "Price that was used; null: not priced.", nullable=True),
+    bulk_reference("pricing_id", "ai_model_pricing.id", "Price that was used; null: not priced.", nullable=True),
     _cost("prompt_cost_usd", "US dollars for the input"),
     _cost("completion_cost_usd", "US dollars for the output"),
     _cost("total_cost_usd", "US dollars in all"),
