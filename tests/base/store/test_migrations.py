@@ -98,3 +98,12 @@ def test_ids_are_of_version_7_and_all_of_their_random_bits_vary(engine: Engine) 
     # Of 74 bits each is set in half of the ids; one that were set in a third would be 47 standard deviations off.
     for bit in (*range(62), *range(64, 76)):
         assert 9_000 < sum(each.int >> bit & 1 for each in found) < 11_000, bit
+
+
+def test_tables_that_change_with_every_request_are_vacuumed_sooner(engine: Engine) -> None:
+    options = text("SELECT relname, reloptions FROM pg_class WHERE reloptions::text LIKE '%autovacuum_vacuum%'")
+    with engine.connect() as connection:
+        found = {name: sorted(each) for name, each in connection.execute(options)}
+    changing = ("ai_processing_requests", "ai_request_attempts", "session_processing_status", "sessions")
+    sooner = ["autovacuum_vacuum_scale_factor=0.02", "autovacuum_vacuum_threshold=50000"]
+    assert found == dict.fromkeys(changing, sooner)
