@@ -146,7 +146,7 @@ def test_late_answers_of_a_batch_whose_cached_tokens_were_never_counted_leave_th
     going = begin(2)
     lines = [going.answer(each) for each in going.ids]
     for line in lines:
-        line["response"]["body"]["usage"]["prompt_tokens_details"] = {"cached_tokens": 100}
+        cached(line, 100)
     lost(going, lines[:1], usage(2000, 200, 200))
     with engine.begin() as connection:
         connection.execute(text("UPDATE ai_batch_requests SET lines_cached_tokens = NULL"))
@@ -278,13 +278,13 @@ def test_late_answers_take_back_exactly_what_was_booked_for_them(begin: Begin, e
     lost(going, [going.answer(going.ids[0])], stated)
     assert total(engine) == priced(engine, stated)
     shown = [going.answer(each) for each in going.ids]
-    shown[1]["response"]["body"]["usage"]["prompt_tokens_details"] = {"cached_tokens": 600}
+    cached(shown[1], 600)
     for _ in range(2):
         # A late answer twice: the second time nothing is added.
         show_late(going, shown[:2])
         assert total(engine) == priced(engine, stated)
         assert [row.total_tokens for row in bookings(engine)] == [2200, -1100]
-    shown[2]["response"]["body"]["usage"]["prompt_tokens_details"] = {"cached_tokens": 100}
+    cached(shown[2], 100)
     show_late(going, shown)
     assert total(engine) == priced(engine, stated)
     assert sum(row.total_tokens for row in bookings(engine)) == 0
@@ -306,7 +306,7 @@ def test_bookings_without_a_price_or_a_rate_are_filled_in_later(
         backfill_costs(engine, Settings(), BackfillRequest(), dry_run=False)
         assert total(engine) == priced(engine, stated)
     shown = going.answer(going.ids[1])
-    shown["response"]["body"]["usage"]["prompt_tokens_details"] = {"cached_tokens": 900}
+    cached(shown, 900)
     show_late(going, [going.answer(going.ids[0]), shown])
     back(engine)
     backfill_costs(engine, Settings(), BackfillRequest(), dry_run=False)
