@@ -123,6 +123,25 @@ FOUND = {
             *whole(1, "poll", 2),
         ),
     ),
+    "a late twin on a file that was not deleted is known by that file alone": Schedule(
+        134588,
+        World(sessions=(1,)),
+        (
+            {"kind": "delay", "operation": "create_batch", "seconds": 1000.0, "match": {"nth": 1}},
+            {"kind": "changed_metadata", "change": "missing"},
+            {"kind": "pretend", "operation": "delete_file"},
+        ),
+        (
+            *whole(0, "build"),
+            *whole(0, "submit", 2),
+            Step("wait", seconds=121.0),
+            *whole(1, "reconcile", 2),
+            Step("wait", seconds=125.0),
+            *whole(0, "submit", 2),
+            Step("wait", seconds=20_000.0),
+            *whole(1, "reconcile"),
+        ),
+    ),
     "what was used so far is not all that a batch used that vanishes": Schedule(
         131543,
         World(sessions=(6,), running=2000.0),

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, insert, select, update
 
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
@@ -28,6 +28,7 @@ from livedash_pipeline.ledger.steps.batches.submit import submit_pending
 from livedash_pipeline.ledger.steps.recovery.reconcile import FILES_KEPT, reconcile_batches, reconcile_document
 from livedash_pipeline.ledger.steps.results.ingest import ingest_finished
 from livedash_pipeline.ledger.steps.results.poll import poll_batches
+from livedash_pipeline.ledger.store.recovery.surplus import rows_of_files
 from livedash_pipeline.services.errors import ServiceError
 from tests.support.batch_round import at
 from tests.support.batch_service import BatchService, analysis, answered, ok, refusal
@@ -151,6 +152,43 @@ def test_a_batch_on_an_earlier_input_file_is_surplus(
     plant(service, "batch_early", unknown_create.id, file="file-earlier")
     assert reconcile_batches(scripted).surplus_cancelled == 1
     assert service.batches["batch_early"]["status"] == "cancelling"
+
+
+def test_a_batch_on_a_file_that_was_given_up_is_surplus_though_nothing_names_it(
+    engine: Engine, scripted: BatchContext, service: BatchService, unknown_create: Any
+) -> None:
+    given_up = unknown_create.input_file_id
+    for times in range(1, 5):
+        submit_pending(at(scripted, OVERDUE * times), ignore_minimum=True)
+    (bought,) = [batch for batch in rows_of(engine, ai_batch_requests) if batch.openai_batch_id is not None]
+    assert (bought.id, bought.earlier_input_file_ids) == (unknown_create.id, [given_up])
+    assert bought.input_file_id != given_up
+    plant(service, "batch_late", None, file=given_up, metadata=None)
+    plant(service, "batch_of_others", None, file="file-of-others", metadata=None)
+    report = reconcile_batches(at(scripted, OVERDUE * 5))
+    assert (report.surplus_cancelled, report.unknown) == (1, 1)
+    assert service.batches["batch_late"]["status"] == "cancelling"
+    assert (surplus(engine).openai_batch_id, surplus(engine).batch_id) == ("batch_late", bought.id)
+
+
+def test_a_file_marks_the_batch_that_has_it_now_before_one_that_had_it(
+    engine: Engine, scripted: BatchContext, service: BatchService
+) -> None:
+    submit(scripted)
+    set_rows(engine, earlier_input_file_ids=["file-a", "file-b"])
+    with engine.begin() as connection:
+        found = connection.execute(select(ai_batch_requests)).mappings().one()
+        had = {column.key: found[column] for column in ai_batch_requests.c}
+        other: dict[str, Any] = {
+            "id": uuid.uuid4(),
+            "remote_batch_id": None,
+            "input_file_id": "file-b",
+            "earlier_input_file_ids": [],
+        }
+        connection.execute(insert(ai_batch_requests).values(had | other))
+        marks = rows_of_files(connection, had["endpoint"], ["file-a", "file-b", "file-c"])
+        assert marks == {"file-a": had["id"], "file-b": other["id"]}
+        assert rows_of_files(connection, "elsewhere/v1", ["file-a", "file-b"]) == {}
 
 
 def test_a_batch_of_the_create_of_an_open_row_is_adopted_and_no_surplus(

@@ -5,7 +5,7 @@ Add what a batch has to remember. `ai_surplus_batches` is the other half of the 
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table, Text, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Column, Index, Integer, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from livedash_pipeline.base.rules.states import BatchStatus
@@ -78,6 +78,14 @@ ai_batch_requests = Table(
         comment="The service's id of it; null: not created, or not known yet.",
     ),
     Column("input_file_id", Text, comment="The service's id of the uploaded lines; null: not uploaded."),
+    # A service that only says that it deleted a file may still run what is created on it late, and show it without our name.
+    Column(
+        "earlier_input_file_ids",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="Input files of creates that were given up, each deleted before the next was uploaded.",
+    ),
     Column("output_file_id", Text, comment="The service's id of the answers; null: none yet."),
     Column("error_file_id", Text, comment="The service's id of the lines that failed; null: none."),
     _number("request_count", Integer, "Requests in it."),
@@ -187,6 +195,12 @@ ai_batch_requests = Table(
     Index("ix_ai_batch_requests_company_id_status", "company_id", "status"),
     Index("ix_ai_batch_requests_unprocessed", "endpoint", "status", postgresql_where=text("processed_at IS NULL")),
     Index("ix_ai_batch_requests_input_file_id", "input_file_id"),
+    Index(
+        "ix_ai_batch_requests_earlier_input_file_ids",
+        "earlier_input_file_ids",
+        postgresql_using="gin",
+        postgresql_where=text("earlier_input_file_ids <> '{}'"),
+    ),
     # What people look through, newest first.
     Index("ix_ai_batch_requests_created_at", "created_at", "id"),
     Index("ix_ai_batch_requests_company_id_created_at", "company_id", "created_at", "id"),

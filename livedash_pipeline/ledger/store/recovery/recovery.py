@@ -181,11 +181,12 @@ def record_input_deleted(connection: Connection, claim: Claim, *, lag: timedelta
 
 
 def forget_input(connection: Connection, claim: Claim, *, lease: int, now: datetime) -> bool:
-    """Forgets the old input file, on which no create can take effect any more: the batch counts as not uploaded."""
+    """Puts the old input file aside, on which no create should take effect any more: the batch counts as not uploaded."""
     return _write(
         connection,
         claim,
         _batches.input_deleted_at.is_not(None),
+        earlier_input_file_ids=func.array_append(_batches.earlier_input_file_ids, _batches.input_file_id),
         input_file_id=None,
         input_file_created_at=None,
         create_started_at=None,

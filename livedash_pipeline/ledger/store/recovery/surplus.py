@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_pipeline.base.rules.states import ENDED_BATCHES
+from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import ai_batch_requests, ai_cost_adjustments, ai_surplus_batches
 from livedash_pipeline.ledger.rules.recovery.evidence import Tag
 from livedash_pipeline.ledger.rules.recovery.twins import NamedRow
@@ -56,11 +57,14 @@ def named_rows(connection: Connection, batch_ids: Iterable[UUID], *, lock: bool 
 
 
 def rows_of_files(connection: Connection, endpoint: str, input_file_ids: Iterable[str]) -> dict[str, UUID]:
-    """Returns the rows of these input files; nobody can guess the id of a file, so it marks the batch that was made of it."""
-    query = select(_batches.input_file_id, _batches.id).where(
-        _batches.endpoint == endpoint, _batches.input_file_id.in_(list(input_file_ids))
-    )
-    return {row.input_file_id: row.id for row in connection.execute(query)}
+    """Returns the rows of these input files, those that were given up included.
+
+    Nobody can guess the id of a file, so it marks the batch that was made of it.
+    """
+    values = {"endpoint": endpoint, "input_file_ids": list(input_file_ids)}
+    return {
+        row.input_file_id: row.batch_id for row in connection.execute(statement("ledger/find_batches_of_files"), values)
+    }
 
 
 def tracked_ids(
