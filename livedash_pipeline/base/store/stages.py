@@ -48,6 +48,11 @@ def count_unsettled_sessions(connection: Connection, company_id: UUID | None = N
     return int(connection.execute(statement("base/count_unsettled_sessions"), {"company_id": company_id}).scalar_one())
 
 
+def all_sessions_settled(connection: Connection, company_id: UUID | None = None) -> bool:
+    """Whether `count_unsettled_sessions` is 0, by kept counts and a look at the sessions that have failed alone."""
+    return connection.execute(statement("base/find_unsettled_stage"), {"company_id": company_id}).first() is None
+
+
 def stage_names(connection: Connection) -> list[str]:
     """All stages in their order, those that were added as rows included."""
     return list(connection.execute(select(processing_stages.c.name).order_by(processing_stages.c.position)).scalars())

@@ -14,7 +14,6 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from livedash_pipeline.base.rules.endpoints import key_fingerprint
-from livedash_pipeline.base.rules.states import StageStatus
 from livedash_pipeline.base.rules.values import Document
 from livedash_pipeline.base.rules.wording import plural, verb
 from livedash_pipeline.base.store import stages
@@ -76,12 +75,7 @@ def list_obstacles(
 def is_finished(engine: Engine, company: str | None = None) -> bool:
     """Whether every session is done, of all companies or of one."""
     with engine.connect() as connection:
-        company_id = optional_company_id(connection, company)
-        counts = stages.pipeline_status(connection, company_id).stages.values()
-        # Kept counts say so at once; only where nothing is under way are sessions looked at, which takes long if there are many.
-        if any(of_stage[StageStatus.IN_PROGRESS] for of_stage in counts):
-            return False
-        return stages.count_unsettled_sessions(connection, company_id) == 0
+        return stages.all_sessions_settled(connection, optional_company_id(connection, company))
 
 
 def foresee_submit(

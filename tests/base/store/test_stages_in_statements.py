@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+import random
+from collections.abc import Mapping, Sequence, Set
+from itertools import product
 from uuid import UUID
 
 import pytest
@@ -23,26 +25,28 @@ S = StageStatus
 Statuses = tuple[StageStatus, ...]
 # An external id names the status of each stage; an absent row means PENDING.
 CODES = {"A": None, "P": S.PENDING, "I": S.IN_PROGRESS, "C": S.COMPLETED, "F": S.FAILED, "S": S.SKIPPED}
+COMBINED = tuple(map("".join, product(CODES, repeat=len(Stage))))
 ANALYSIS = list(Stage).index(Stage.AI_ANALYSIS)
 FILL = """
-CREATE TEMPORARY TABLE codes AS SELECT * FROM unnest(CAST(:codes AS text[]), CAST(:statuses AS text[])) AS given (code, status);
 INSERT INTO session_imports (
     company_id, external_session_id, start_time_raw, end_time_raw, start_time, end_time, initial_message, content_hash,
     created_at, updated_at
 )
-SELECT :company_id, a.code || b.code || c.code || d.code || e.code, '', '', :now, :now, 'Hello', 'row', :now, :now
-FROM codes AS a, codes AS b, codes AS c, codes AS d, codes AS e;
+SELECT :company_id, combined, '', '', :now, :now, 'Hello', 'row', :now, :now FROM unnest(CAST(:combined AS text[])) AS combined;
 INSERT INTO session_processing_status (import_id, stage, status)
 SELECT imports.id, stages.name, codes.status
 FROM session_imports AS imports
 CROSS JOIN (SELECT name, row_number() OVER (ORDER BY position) AS place FROM processing_stages) AS stages
-JOIN codes ON codes.code = substr(imports.external_session_id, stages.place::integer, 1)
-WHERE codes.status IS NOT NULL;
+JOIN unnest(CAST(:codes AS text[]), CAST(:statuses AS text[])) AS codes (code, status)
+    ON codes.code = substr(imports.external_session_id, stages.place::integer, 1)
+WHERE codes.status IS NOT NULL AND imports.external_session_id = ANY(:combined);
 INSERT INTO sessions (company_id, import_id, start_time, end_time, row_hash, transcript_hash, created_at, updated_at)
-SELECT company_id, id, start_time, end_time, 'row', 'hash', :now, :now FROM session_imports;
-INSERT INTO messages (session_id, position, role, content) SELECT id, 0, 'user', 'Hello' FROM sessions;
+SELECT company_id, id, start_time, end_time, 'row', 'hash', :now, :now FROM session_imports
+WHERE external_session_id = ANY(:combined);
+INSERT INTO messages (session_id, position, role, content) SELECT id, 0, 'user', 'Hello' FROM sessions
+WHERE import_id IN (SELECT id FROM session_imports WHERE external_session_id = ANY(:combined));
 INSERT INTO transcripts (import_id, url, row_hash, status, content, updated_at)
-SELECT id, '', 'row', 'FETCHED', 'Hello', :now FROM session_imports
+SELECT id, '', 'row', 'FETCHED', 'Hello', :now FROM session_imports WHERE external_session_id = ANY(:combined)
 """
 REQUESTS = """
 INSERT INTO ai_processing_requests (
@@ -61,15 +65,25 @@ def company(engine: Engine) -> Company:
 @pytest.fixture
 def found(engine: Engine, company: Company) -> Mapping[UUID, Statuses]:
     """Statuses of the stages, in order, by import."""
-    values = {"codes": list(CODES), "statuses": list(CODES.values()), "company_id": company.id, "now": NOW}
     with engine.begin() as connection:
-        for part in FILL.split(";"):
-            connection.execute(text(part), values)
+        fill(connection, company, COMBINED)
         rows = connection.execute(text("SELECT id, external_session_id FROM session_imports"))
         known = {row.id: tuple(CODES[code] or S.PENDING for code in row.external_session_id) for row in rows}
-        connection.execute(text("DROP TABLE codes"))
     assert len(known) == len(CODES) ** len(Stage)
     return known
+
+
+def fill(connection: Connection, company: Company, combined: Sequence[str]) -> None:
+    """Adds a session for each combination of statuses."""
+    values = {
+        "combined": list(combined),
+        "codes": list(CODES),
+        "statuses": list(CODES.values()),
+        "company_id": company.id,
+        "now": NOW,
+    }
+    for part in FILL.split(";"):
+        connection.execute(text(part), values)
 
 
 def ids(connection: Connection, query: str, **values: object) -> Set[UUID]:
@@ -94,6 +108,25 @@ def test_statements_know_which_sessions_are_done(
         assert ids(connection, prunable.format("prunes_messages")) == {each for each in found if is_done(found[each])}
         derived = {each for each, statuses in found.items() if is_done(statuses[:ANALYSIS])}
         assert ids(connection, prunable.format("prunes_transcript")) == derived
+
+
+def test_kept_counts_tell_whether_all_sessions_are_done(engine: Engine, company: Company) -> None:
+    drawn = random.Random(5)
+    done = [codes for codes in COMBINED if is_done([CODES[code] or S.PENDING for code in codes])]
+    undone = sorted(set(COMBINED) - set(done))
+    with engine.connect() as connection:
+        fill(connection, company, done)
+        assert stages.all_sessions_settled(connection)
+        assert stages.all_sessions_settled(connection, company.id)
+        assert stages.all_sessions_settled(connection, UUID(int=0)), "somebody without sessions"
+        # Many that are done, of which most have failed, hide no single one that is not.
+        for codes in drawn.sample(undone, 150):
+            with connection.begin_nested() as savepoint:
+                fill(connection, company, [codes])
+                assert not stages.all_sessions_settled(connection), codes
+                assert not stages.all_sessions_settled(connection, company.id), codes
+                assert stages.all_sessions_settled(connection, UUID(int=0))
+                savepoint.rollback()
 
 
 @pytest.mark.parametrize("place", range(len(Stage)))

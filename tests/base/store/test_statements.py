@@ -19,7 +19,12 @@ INCLUDING = sorted(
 def test_claims_and_previews_share_one_query_and_sums_of_spending_others() -> None:
     assert [
         *("archive/find_month_states", "archive/find_states"),
-        *("base/recount_rows", "ledger/claim_pending_requests", "ledger/find_capped_requests"),
+        *(
+            "base/find_unsettled_stage",
+            "base/recount_rows",
+            "ledger/claim_pending_requests",
+            "ledger/find_capped_requests",
+        ),
         *("ledger/find_spend_sums", "ledger/fold_spend"),
         *("ledger/preview_claim", "ledger/sum_batch_costs", "ledger/sum_committed", "ledger/sum_spend_entries"),
         *("overview/check_spend_sums", "overview/count_company_tries", "overview/sum_billed_days"),
