@@ -38,9 +38,9 @@ GIVEN: dict[str, Any] = {
 
 @pytest.mark.parametrize("kinds", [1, 2])
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_a_subject_is_looked_up_beside_its_request(engine: Engine, name: str, kinds: int) -> None:
+def test_a_subject_is_looked_up_beside_its_request(untouched_engine: Engine, name: str, kinds: int) -> None:
     query = statement(f"ledger/{name}")
-    with engine.connect() as connection:
+    with untouched_engine.connect() as connection:
         if kinds == 2:
             connection.exec_driver_sql(INSTALL)
         open_scratch(connection)

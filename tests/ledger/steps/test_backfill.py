@@ -309,8 +309,8 @@ def test_a_charge_is_read_exactly_or_refused() -> None:
         read_charge("much")
 
 
-def test_open_costs_are_found_through_an_index(engine: Engine) -> None:
-    with engine.connect() as connection:
+def test_open_costs_are_found_through_an_index(untouched_engine: Engine) -> None:
+    with untouched_engine.connect() as connection:
         connection.execute(text("SET enable_seqscan = off"))
         # Of few rows a planner prefers these for calls.
         connection.execute(text("DROP INDEX ix_ai_request_attempts_calls, ix_ai_request_attempts_without_batch"))

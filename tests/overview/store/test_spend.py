@@ -225,8 +225,7 @@ def test_our_days_are_those_of_a_bill(connection: Connection) -> None:
     ]
 
 
-def test_the_range_is_looked_up_by_its_index(connection: Connection) -> None:
-    connection.execute(text("SET LOCAL enable_seqscan = off"))
+def test_the_range_is_looked_up_by_its_index(untouched_engine: Engine) -> None:
     values: dict[str, Any] = {f"by_{dimension}": True for dimension in Dimension}
     values |= {
         "since": MAY.since,
@@ -237,5 +236,7 @@ def test_the_range_is_looked_up_by_its_index(connection: Connection) -> None:
         "currency": "",
         "most": None,
     }
-    plan = connection.execute(with_lists("EXPLAIN " + statement("overview/sum_spend").text), values).scalars()
+    with untouched_engine.connect() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = connection.execute(with_lists("EXPLAIN " + statement("overview/sum_spend").text), values).scalars().all()
     assert "ix_ai_request_attempts_settled_at" in "\n".join(plan)
