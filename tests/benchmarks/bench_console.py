@@ -45,7 +45,8 @@ def measure(site: Site, size: int) -> list[Figure]:
     settle_down(site)
     with http_api(site) as server, reader(site, server) as http:
         before = server.process.memory_info().rss / 1e6
-        seen = [look(http, path) for path in pages(site)]
+        calls = _CALLS if site.apart else 2
+        seen = [look(http, path, calls=calls) for path in pages(site)]
         used = server.process.memory_info().rss / 1e6
         alone, crowded = _submitted(site, server, http, size)
     slowest = max(seen, key=lambda page: percentile(page.seconds, 0.95))
@@ -137,7 +138,7 @@ def reader(site: Site, server: Server) -> Iterator[httpx2.Client]:
         yield http
 
 
-def look(http: httpx2.Client, path: str, *, calls: int = _CALLS) -> Seen:
+def look(http: httpx2.Client, path: str, *, calls: int) -> Seen:
     """Asks for a page so many times."""
     seconds, size = [], 0
     for _ in range(calls):
