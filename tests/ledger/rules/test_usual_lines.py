@@ -78,7 +78,8 @@ def _changed(changes: list[tuple[tuple[str | int, ...], Any]]) -> dict[str, Any]
             if value is GONE:
                 parent.pop(place[-1], None)
             else:
-                parent[place[-1]] = value
+                # A value of its own: one that stands in two places would be changed in both, or hold itself.
+                parent[place[-1]] = deepcopy(value)
     return document
 
 
