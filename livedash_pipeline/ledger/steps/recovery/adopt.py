@@ -89,6 +89,7 @@ def _adopt(context: BatchContext, taken: TakenOver, listed: RemoteBatch, itself:
             connection,
             claim,
             remote_batch_id=itself.id,
+            tag=taken.tag,
             remote_status=itself.status_word,
             key_fingerprint=context.key_fingerprint,
             now=context.now(connection),

@@ -136,6 +136,7 @@ def adopt(
     claim: Claim,
     *,
     remote_batch_id: str,
+    tag: Tag,
     remote_status: str,
     key_fingerprint: str,
     now: datetime,
@@ -143,7 +144,8 @@ def adopt(
 ) -> bool:
     """Writes to the row the remote batch that its create made, and the key that sees it.
 
-    False where the row has a batch already, where another process holds it by now, or where another row tracks the batch.
+    False where the row has a batch already, where another process holds it by now, where its present create is not the one of
+    `tag`, by which the batch was found, or where another row tracks the batch.
     """
     return _write(
         connection,
@@ -151,6 +153,9 @@ def adopt(
         _batches.remote_batch_id.is_(None)
         & (_batches.status == BatchStatus.UPLOADING)
         & _batches.create_started_at.is_not(None)
+        # Whoever holds the row may have given that create up meanwhile, and begun another one under the same fence.
+        & _batches.create_nonce.is_not_distinct_from(tag.nonce)
+        & _batches.input_file_id.is_not_distinct_from(tag.input_file_id)
         & ~tracked_elsewhere(remote_batch_id),
         listed_batch_id=listed_batch_id,
         absence_doubt=None,
