@@ -100,7 +100,7 @@ class Books:
     short: Mapping[str, int]
     inputs: Mapping[str, Mapping[str, str]]
     unpreventable: frozenset[str]
-    """Batches that nobody could prevent: made by a gateway that sent a create again, or beyond the reach of a cut listing."""
+    """Batches that nobody could prevent: of a gateway that sent a create again, beyond the reach of a cut listing, or hidden."""
     cancelled: frozenset[str]
     """Batches that somebody cancelled."""
     accepted: Set[UUID]
@@ -212,6 +212,10 @@ def read_books(engine: Engine, service: ServiceBooks, observed: Observed) -> Boo
     beyond_reach = _beyond_reach(everything, tables["batches"]) & records.keys() if observed.cut_off else frozenset()
     short = Counter(entry["file_id"] for entry in journal["entries"] if entry["fault"] == "truncate")
 
+    # Hidden for good, and written down all the same, since whoever made it learned its id too late.
+    extra = {row.openai_batch_id for row in tables["surplus"]}
+    hidden = {name for name, each in records.items() if '"hidden_batch"' in each.faults and {name, each.alias} & extra}
+
     own_ids = {record.alias: record.id for record in records.values() if record.alias}
 
     def acted_on(*operations: str) -> frozenset[str]:
@@ -225,7 +229,7 @@ def read_books(engine: Engine, service: ServiceBooks, observed: Observed) -> Boo
         bill=bill,
         short=short,
         inputs=service.inputs,
-        unpreventable=acted_on("repeat_create", "delayed_repeat_create") | beyond_reach,
+        unpreventable=acted_on("repeat_create", "delayed_repeat_create") | beyond_reach | hidden,
         cancelled=acted_on("cancel_batch", "delayed_cancel_batch"),
         accepted=observed.accepted,
         unfenced=observed.unfenced,

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import Connection, Engine, select, text, update
+from sqlalchemy import Connection, Engine, func, select, text, update
 
 from livedash_pipeline.base.store.companies import Company, update_company
 from livedash_pipeline.base.store.company_values import CompanyChanges
@@ -22,6 +22,7 @@ from livedash_pipeline.base.store.tables import (
     ai_model_pricing,
     ai_processing_requests,
     ai_request_attempts,
+    ai_surplus_batches,
     database_properties,
     exchange_rates,
     session_processing_status,
@@ -35,7 +36,7 @@ from livedash_pipeline.ledger.steps.batches.submit import SubmitReport, submit_p
 from livedash_pipeline.ledger.store.admission import holds
 from livedash_pipeline.local.batch_api.server import RunningServer
 from livedash_pipeline.services.errors import ServiceError
-from tests.support.batch_service import Answer, BatchService, refusal
+from tests.support.batch_service import Answer, BatchService, ok, refusal
 from tests.support.rows import insert_company, insert_requests, insert_sessions, rows_of, stage_counts
 
 MODEL = "gpt-5-mini"
@@ -486,20 +487,40 @@ def test_the_input_file_is_what_was_claimed(
     assert {json.loads(line)["body"]["model"] for line in content.splitlines()} == {MODEL}
 
 
-def test_a_claim_of_the_past_cannot_record_its_batch(
-    engine: Engine, scripted: BatchContext, service: BatchService
+ANOTHER_CREATE = {"create_nonce": "b" * 32, "input_file_id": "file-b", "earlier_input_file_ids": ["file-in-0"]}
+
+
+@pytest.mark.parametrize("answer", ["whole", "without metadata"])
+@pytest.mark.parametrize("meanwhile", ["taken over", "bought again", "released"])
+def test_a_claim_of_the_past_cannot_record_its_batch_over_what_came_after(
+    engine: Engine, scripted: BatchContext, service: BatchService, meanwhile: str, answer: str
 ) -> None:
-    """The create of a submitter that was thought dead takes effect: its id is not written over the new owner's row."""
+    """The create of a submitter that was thought dead takes effect: it alone knows the id, and the ledger has it all the same."""
+    after: dict[str, dict[str, Any]] = {
+        "taken over": {},
+        "bought again": ANOTHER_CREATE | {"remote_batch_id": "batch_again", "status": "VALIDATING"},
+        "released": {"status": "FAILED", "processed_at": func.now()},
+    }
 
     def create(request: httpx2.Request) -> httpx2.Response:
         with engine.begin() as connection:
-            connection.execute(update(ai_batch_requests).values(fence=2))
-        return service.proceed(request)
+            connection.execute(update(ai_batch_requests).values({"fence": 2} | after[meanwhile]))
+        made = service.proceed(request)
+        service.batches["batch_again"] = service.batches["batch_0"] | {
+            "id": "batch_again",
+            "input_file_id": "file-b",
+            "metadata": None,
+        }
+        return made if answer == "whole" else ok({**made.json(), "metadata": None})
 
     service.on["create"] = create
     report = submit(scripted)
-    assert batch_row(engine).openai_batch_id is None
-    assert [batch.remote_batch_id for batch in report.submitted] == [None]
+    row, is_ours = batch_row(engine), meanwhile == "taken over"
+    assert row.openai_batch_id == {"taken over": "batch_0", "bought again": "batch_again", "released": None}[meanwhile]
+    assert row.fence == 2
+    assert [batch.remote_batch_id for batch in report.submitted] == ["batch_0" if is_ours else None]
+    assert [each.openai_batch_id for each in rows_of(engine, ai_surplus_batches)] == ([] if is_ours else ["batch_0"])
+    assert service.batches["batch_0"]["status"] == ("validating" if is_ours else "cancelling")
 
 
 def test_a_withdrawn_request_is_not_put_back_and_nothing_of_it_is_claimed(

@@ -21,14 +21,18 @@ from livedash_pipeline.base.rules.outcomes import Outcome
 from livedash_pipeline.base.store.connect import in_transaction
 from livedash_pipeline.errors import LivedashError
 from livedash_pipeline.ledger.rules.admission import admission
-from livedash_pipeline.ledger.rules.service.remote import METADATA_BATCH_ID, METADATA_NONCE
+from livedash_pipeline.ledger.rules.service.listing import Listing
+from livedash_pipeline.ledger.rules.service.remote import METADATA_BATCH_ID, METADATA_NONCE, RemoteBatch
 from livedash_pipeline.ledger.steps.batches.context import BatchContext
-from livedash_pipeline.ledger.steps.recovery.adopt import adopt_after_create
+from livedash_pipeline.ledger.steps.recovery.adopt import adopt_after_create, adopt_found
+from livedash_pipeline.ledger.steps.recovery.find_surplus import find_surplus
+from livedash_pipeline.ledger.steps.recovery.surplus import follow_surplus
 from livedash_pipeline.ledger.store.admission import holds
 from livedash_pipeline.ledger.store.batches import claims
 from livedash_pipeline.ledger.store.batches.claims import Claim
 from livedash_pipeline.ledger.store.batches.leases import Heartbeat
-from livedash_pipeline.ledger.store.recovery import recovery, traits
+from livedash_pipeline.ledger.store.recovery import recovery, surplus, traits
+from livedash_pipeline.ledger.store.recovery.recovery import TakenOver
 from livedash_pipeline.ledger.store.results import settlement
 from livedash_pipeline.ledger.store.results.settlement import Allowances
 from livedash_pipeline.logs import get_logger
@@ -188,19 +192,44 @@ def _create(context: BatchContext, claim: Claim, file_id: str, nonce: str) -> st
             connection, claim, remote_batch_id=remote.id, remote_status=remote.status_word, now=context.now(connection)
         )
     log_claim("batch created" if recorded else "batch created for a lost claim", claim, remote_batch_id=remote.id)
-    return remote.id if recorded else None
+    return remote.id if recorded or _keep_for_the_row(context, claim, remote) else None
+
+
+def _keep_for_the_row(context: BatchContext, claim: Claim, remote: RemoteBatch) -> bool:
+    """Writes a batch to its row, true, or into the ledger as surplus, if the row has gone on to another create meanwhile.
+
+    A listing may never show it, and nobody else knows its id. Where the row has a batch of this very create, it may
+    be that one under another id: listings tell.
+    """
+    try:
+        if adopt_found(context, _unknown(context, claim), [remote]):
+            return True
+        with context.engine.connect() as connection:
+            row = surplus.named_rows(connection, [claim.batch_id]).get(claim.batch_id)
+        if row is not None and (row.remote_batch_id is None or not row.tag.is_on(remote)):
+            find_surplus(context, Listing([remote]))
+            follow_surplus(context, [remote])
+    except ServiceError as error:
+        # Listings show it to the next look, or a person reads its id in the log.
+        log.warning("lost batch not looked up", remote_batch_id=remote.id, kind=error.failure.kind.value)
+    return False
 
 
 def _look_for(context: BatchContext, claim: Claim, *, kind: str) -> str | None:
     """The id of a batch whose create has no known outcome, if the service shows it within some seconds."""
     log.warning("create has no known outcome", batch_id=str(claim.batch_id), company=claim.company, kind=kind)
-    with context.engine.connect() as connection:
-        begun = context.now(connection) + timedelta(seconds=1)
-        unknown = recovery.unknown_creates(connection, context.endpoint, begun_before=begun, batch_id=claim.batch_id)
+    unknown = _unknown(context, claim)
     if not unknown or not adopt_after_create(context, unknown[0]):
         return None
     with context.engine.connect() as connection:
         return claims.remote_id(connection, claim.batch_id)
+
+
+def _unknown(context: BatchContext, claim: Claim) -> list[TakenOver]:
+    """The batch as whoever holds it by now has it, where its create has no known outcome."""
+    with context.engine.connect() as connection:
+        begun = context.now(connection) + timedelta(seconds=1)
+        return recovery.unknown_creates(connection, context.endpoint, begun_before=begun, batch_id=claim.batch_id)
 
 
 def release(context: BatchContext, claim: Claim, *, error_code: str, error_message: str) -> bool:
