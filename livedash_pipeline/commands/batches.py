@@ -168,6 +168,11 @@ def draw_reconcile(console: Console, document: Document) -> None:
         f"{plural(document['filesRemoved'], 'file')} removed, {document['vanished']:,} vanished, "
         f"{document['strangers']:,} not ours."
     )
+    if document["unclear"]:
+        console.print(
+            f"{plural(document['unclear'], 'batch', 'batches')} with our mark left alone: the service's answers do not "
+            "say whether a row tracks them. Their ids are in the log; look at what the service says of them."
+        )
     if document["vanished"]:
         console.print("Requests of vanished batches fail as artifact_unavailable. Next: livedash ingest")
     if not document["ok"]:

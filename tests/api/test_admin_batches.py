@@ -88,7 +88,7 @@ def test_a_bad_choice_or_an_unknown_batch_changes_nothing(api: Api) -> None:
 def test_reconcile_answers_with_what_it_did(api: Api) -> None:
     document = api.post(f"{ADMIN}/reconcile", {"acceptVanished": False}).json()
     assert document == {
-        "ok": True, "adopted": 0, "surplusCancelled": 0, "strangers": 0, "filesRemoved": 0, "vanished": 0
+        "ok": True, "adopted": 0, "surplusCancelled": 0, "strangers": 0, "filesRemoved": 0, "vanished": 0, "unclear": 0
     }  # fmt: skip
 
 

@@ -106,7 +106,17 @@ def test_people_are_told_what_comes_next() -> None:
     assert "livedash poll" in asked
     unknown = counts | {"cancelRequestedCount": 0, "alreadyEndedCount": 0, "notFoundCount": 1}
     assert "livedash batches" in _drawn(draw_cancel, unknown)
-    found = {"ok": True, "adopted": 0, "surplusCancelled": 1, "strangers": 3, "filesRemoved": 1, "vanished": 2}
+    found = {
+        "ok": True,
+        "adopted": 0,
+        "surplusCancelled": 1,
+        "strangers": 3,
+        "filesRemoved": 1,
+        "vanished": 2,
+        "unclear": 0,
+    }
     assert "artifact_unavailable" in _drawn(draw_reconcile, found)
+    assert "with our mark" not in _drawn(draw_reconcile, found)
+    assert "1 batch with our mark left alone" in _drawn(draw_reconcile, found | {"unclear": 1})
     error = {"code": "input_file_not_visible", "message": "Batch 1 may have been bought.", "remedy": "Set the key."}
     assert "Batch 1 may have been bought. Set the key." in _drawn(draw_reconcile, found | {"ok": False, "error": error})

@@ -25,7 +25,7 @@ def upgrade() -> None:
             sa.ARRAY(sa.Text),
             nullable=False,
             server_default=sa.text("'{}'"),
-            comment="Input files of creates that were given up, each deleted before the next was uploaded.",
+            comment="Input files of creates that were given up; the service was asked to delete each before the next was uploaded.",
         ),
     )
     op.create_index(

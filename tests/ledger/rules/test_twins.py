@@ -46,6 +46,9 @@ def row(remote_batch_id: str | None = "T", *, closed: bool = False, **changes: A
         (remote("R", None, "f"), row(None), set(), V.OURS),
         (remote("R", "earlier", "f"), row(None), set(), None),
         (remote("R", None, "earlier"), row(None), set(), V.UNCLEAR),
+        (remote("R", None, "earlier"), row(None, earlier_file_ids=frozenset({"earlier"})), set(), None),
+        # A service that gives one file the same id again.
+        (remote("R", None, "f"), row(None, earlier_file_ids=frozenset({"f"})), set(), V.OURS),
         # A row and a batch of before creates had names.
         (remote("R", None, "earlier"), row(None, tag=Tag(None, "f")), set(), V.UNCLEAR),
         # What was taken for the tracked one is looked at again once that is lost.

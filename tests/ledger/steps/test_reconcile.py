@@ -11,10 +11,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, insert, select, text, update
 
 from livedash_pipeline.base.store.companies import Company
 from livedash_pipeline.base.store.connect import database_now
+from livedash_pipeline.base.store.statements import statement
 from livedash_pipeline.base.store.tables import (
     ai_batch_requests,
     ai_holds,
@@ -171,6 +172,25 @@ def test_a_batch_on_a_file_that_was_given_up_is_surplus_though_nothing_names_it(
     assert (surplus(engine).openai_batch_id, surplus(engine).batch_id) == ("batch_late", bought.id)
 
 
+def test_a_batch_on_a_file_that_was_given_up_is_surplus_while_the_row_waits(
+    engine: Engine, scripted: BatchContext, service: BatchService, unknown_create: Any
+) -> None:
+    set_rows(engine, earlier_input_file_ids=["file-early"], absence_doubt="waits for a person")
+    plant(service, "batch_late", None, file="file-early", metadata=None)
+    plant(
+        service,
+        "batch_odd",
+        unknown_create.id,
+        file="file-of-whom",
+        metadata={"livedash_batch_id": str(unknown_create.id)},
+    )
+    report = reconcile_batches(scripted)
+    assert (report.surplus_cancelled, report.unclear) == (1, 1)
+    assert reconcile_document(report)["unclear"] == 1
+    assert service.batches["batch_late"]["status"] == "cancelling"
+    assert service.batches["batch_odd"]["status"] == "in_progress"
+
+
 def test_a_file_marks_the_batch_that_has_it_now_before_one_that_had_it(
     engine: Engine, scripted: BatchContext, service: BatchService
 ) -> None:
@@ -189,6 +209,16 @@ def test_a_file_marks_the_batch_that_has_it_now_before_one_that_had_it(
         marks = rows_of_files(connection, had["endpoint"], ["file-a", "file-b", "file-c"])
         assert marks == {"file-a": had["id"], "file-b": other["id"]}
         assert rows_of_files(connection, "elsewhere/v1", ["file-a", "file-b"]) == {}
+
+
+def test_marks_of_files_are_looked_up_through_indexes(untouched_engine: Engine) -> None:
+    values = {"endpoint": "e", "input_file_ids": ["file-a"]}
+    with untouched_engine.connect() as connection:
+        connection.execute(text("SET enable_seqscan = off"))
+        explained = text(f"EXPLAIN {statement('ledger/find_batches_of_files').text}")
+        plan = "\n".join(connection.execute(explained, values).scalars())
+    assert "ix_ai_batch_requests_input_file_id" in plan
+    assert "ix_ai_batch_requests_earlier_input_file_ids" in plan
 
 
 def test_a_batch_of_the_create_of_an_open_row_is_adopted_and_no_surplus(
@@ -532,6 +562,7 @@ def test_reconciling_twice_changes_nothing(
         "strangers": 0,
         "filesRemoved": 0,
         "vanished": 0,
+        "unclear": 0,
     }
     assert (ledger(engine), dict(service.files), str(service.batches)) == (before, files, batches)
 

@@ -241,6 +241,9 @@ class Reconciled(Answered):
     strangers: int
     files_removed: int
     vanished: int
+    unclear: int = Field(
+        description="Batches with our mark of which the service's answers do not say whether they are surplus; left alone."
+    )
     error: dict[str, str] | None = None
 
 

@@ -84,7 +84,7 @@ ai_batch_requests = Table(
         ARRAY(Text),
         nullable=False,
         server_default=text("'{}'"),
-        comment="Input files of creates that were given up, each deleted before the next was uploaded.",
+        comment="Input files of creates that were given up; the service was asked to delete each before the next was uploaded.",
     ),
     Column("output_file_id", Text, comment="The service's id of the answers; null: none yet."),
     Column("error_file_id", Text, comment="The service's id of the lines that failed; null: none."),

@@ -35,6 +35,7 @@ class NamedRow:
         remote_batch_id: The batch at the service that it tracks; None where it has none, or where that one has vanished.
         listed_batch_id: The id under which the listing shows that one, where it is another.
         is_lost: The service did not know the tracked id at the last look-up.
+        earlier_file_ids: Input files of creates that were given up.
         tag: The marks of its present create.
         is_closed: The row waits for no batch any more.
     """
@@ -46,6 +47,7 @@ class NamedRow:
     tag: Tag
     is_closed: bool
     is_lost: bool = False
+    earlier_file_ids: frozenset[str] = frozenset()
 
 
 def first_sight(
@@ -71,8 +73,10 @@ def first_sight(
         return None
     if row.tag.is_on(remote):
         return Verdict.OURS
-    # Without the name of its create it may be the batch that recovery looks for, since some listings rename files.
-    return None if remote.our_nonce is not None else Verdict.UNCLEAR
+    # Without the name of its create it may be the batch that recovery looks for, since some listings rename files; but no other
+    # file becomes one of ours that was given up, since nobody can guess its id.
+    is_of_another = remote.our_nonce is not None or remote.input_file_id in row.earlier_file_ids
+    return None if is_of_another else Verdict.UNCLEAR
 
 
 @dataclass(frozen=True)

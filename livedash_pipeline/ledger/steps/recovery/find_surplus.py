@@ -76,6 +76,8 @@ def find_surplus(
             verdict = _look(context, remote, row, listing, timeout) if time_left() else Verdict.UNCLEAR
         found += _act(context, remote, row, verdict)
         unclear += verdict is Verdict.UNCLEAR
+        if verdict is Verdict.UNCLEAR:
+            log.info("batch with our mark left alone", remote_batch_id=remote.id, batch_id=str(row.id))
     return SurplusReport(found, foreign, unclear)
 
 

@@ -50,7 +50,7 @@ class ReconcileReport:
         unknown: Remote batches that are not ours; they are left alone.
         files_removed: Input and result files of ours that nobody needs any more.
         vanished: Batches that the service does not have any more, believed now.
-        unclear: Remote batches with our mark and no clear verdict; they are left alone.
+        unclear: Remote batches with our mark of which the service's answers do not say whether they are surplus; left alone.
         problems: Sentences about faults that a person has to handle.
         doubts: Sentences about batches of which the service proves neither that they exist nor that they do not.
         paused_until: Nothing was compared, since the service wants fewer calls until then.
@@ -124,6 +124,7 @@ def reconcile_batches(
         unknown=report.unknown,
         files_removed=report.files_removed,
         vanished=report.vanished,
+        unclear=report.unclear,
     )
     return report
 
@@ -186,6 +187,7 @@ def reconcile_document(report: ReconcileReport) -> Document:
         "strangers": report.unknown,
         "filesRemoved": report.files_removed,
         "vanished": report.vanished,
+        "unclear": report.unclear,
     }
     if report.paused_until is not None:
         document["error"] = {

@@ -35,6 +35,7 @@ def named_rows(connection: Connection, batch_ids: Iterable[UUID], *, lock: bool 
             _batches.listed_batch_id,
             _batches.create_nonce,
             _batches.input_file_id,
+            _batches.earlier_input_file_ids,
             (_batches.processed_at.is_not(None) | _batches.status.in_(ENDED_BATCHES)).label("is_closed"),
             _batches.not_found_since.is_not(None).label("is_lost"),
         )
@@ -51,6 +52,7 @@ def named_rows(connection: Connection, batch_ids: Iterable[UUID], *, lock: bool 
             Tag(row.create_nonce, row.input_file_id),
             row.is_closed,
             row.is_lost,
+            frozenset(row.earlier_input_file_ids),
         )
         for row in rows
     }
