@@ -39,12 +39,12 @@ class SurplusReport:
     Attributes:
         found: Surplus batches, new in the ledger.
         unknown: Batches without a mark of this database.
-        unclear: Batches with our mark and no clear verdict; they are left alone.
+        unclear: Ids of batches with our mark and no clear verdict; they are left alone.
     """
 
     found: int = 0
     unknown: int = 0
-    unclear: int = 0
+    unclear: tuple[str, ...] = ()
 
 
 def find_surplus(
@@ -65,7 +65,7 @@ def find_surplus(
         return SurplusReport(unknown=foreign)
     rows, tracked, recorded = _read(context, marks)
     foreign += sum(marks[remote.id] not in rows for remote in marked)
-    found = unclear = 0
+    found, unclear = 0, list[str]()
     ids = {remote.id for remote in listing.batches}
     for remote in marked:
         row = rows.get(marks[remote.id])
@@ -75,10 +75,8 @@ def find_surplus(
         if verdict is None:
             verdict = _look(context, remote, row, listing, timeout) if time_left() else Verdict.UNCLEAR
         found += _act(context, remote, row, verdict)
-        unclear += verdict is Verdict.UNCLEAR
-        if verdict is Verdict.UNCLEAR:
-            log.info("batch with our mark left alone", remote_batch_id=remote.id, batch_id=str(row.id))
-    return SurplusReport(found, foreign, unclear)
+        unclear += [remote.id] if verdict is Verdict.UNCLEAR else []
+    return SurplusReport(found, foreign, tuple(unclear))
 
 
 def _marks(context: BatchContext, listing: Listing) -> dict[str, UUID]:

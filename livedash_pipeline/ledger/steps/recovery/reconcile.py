@@ -104,7 +104,9 @@ def reconcile_batches(
     report.adopted = report.recovery.adopted + report.poll.adopted
     report.surplus_cancelled = found.found + report.recovery.surplus + report.poll.surplus
     report.unknown = found.unknown
-    report.unclear = found.unclear
+    report.unclear = len(found.unclear)
+    for remote_batch_id in found.unclear:
+        log.warning("batch with our mark left alone", remote_batch_id=remote_batch_id)
     report.problems = report.recovery.problems
     report.doubts = report.recovery.doubts
     if listing.flaw is None:
